@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { object } from '../resources/fields.ts';
 import type { EndpointPath } from './http/openapi.ts';
 
 /**
@@ -7,7 +8,6 @@ import type { EndpointPath } from './http/openapi.ts';
  */
 
 const params = z.object({ agent: z.string().describe('The name of the agent or workflow') });
-const object = z.record(z.string(), z.unknown());
 const rpc = z
   .looseObject({
     jsonrpc: z.literal('2.0'),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { enumLabels } from '../contracts/enum-labels.generated.ts';
+import { jsonRecord } from '../json/json-record.ts';
 
 /** Schemas of fields that several routes have. */
 export const id = z.guid('must be a UUID');
@@ -8,7 +9,7 @@ export const time = z.iso.datetime({
   error: 'must be an ISO 8601 time, such as 2030-01-01T00:00:00Z',
 });
 export const json = z.unknown();
-export const object = z.record(z.string(), z.unknown());
+export const object = jsonRecord(z.unknown());
 /** The role of a user. */
 export const role = z.enum(enumLabels.user_role);
 export const names = z.array(z.string());

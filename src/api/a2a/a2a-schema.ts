@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { object } from '../../resources/fields.ts';
 
 // Content that clients of A2A send, in the forms of 1.0 and 0.3. The forms differ in how a part
 // states its type.
 
-const metadata = z.looseObject({}).nullish();
+const metadata = object.nullish();
 
 const part = z
   .looseObject({

@@ -26,6 +26,7 @@ import {
   responseTo,
 } from './client-input.ts';
 import { createRunLog } from './log-messages.ts';
+import { restoreArguments } from './protected-arguments.ts';
 import { replyOf } from './question-form.ts';
 import { refusedCall } from './refusals.ts';
 import { endedResult, waitingResult } from './results.ts';
@@ -75,22 +76,18 @@ const STATE = /^([0-9a-f-]{36}) (\d)$/;
  */
 export async function callTool(
   context: CallContext,
-  { name, arguments: args = {} }: CallToolRequest['params'],
+  { name, arguments: sent = {} }: CallToolRequest['params'],
   ctx: ServerContext,
 ): Promise<Outcome> {
   const { caller } = context;
+  const args = restoreArguments(sent as JsonObject);
   try {
     const state = ctx.mcpReq.requestState();
     if (state !== undefined) return await continueCall(context, String(state), name, ctx);
     if (name === ANSWER_TOOL) {
-      return await followToResult(context, await answerByTool(caller, args as JsonObject), ctx);
+      return await followToResult(context, await answerByTool(caller, args), ctx);
     }
-    const { id, isOneTool } = await startRunByTool(
-      caller,
-      name,
-      args as JsonObject,
-      context.metadata,
-    );
+    const { id, isOneTool } = await startRunByTool(caller, name, args, context.metadata);
     return await followToResult(context, id, ctx, { ...NO_EARLIER_ASKS, isOneTool });
   } catch (error) {
     if (error instanceof ProtocolError) throw error;

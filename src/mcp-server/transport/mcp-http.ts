@@ -1,6 +1,7 @@
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
+import { protectArguments } from '../calls/protected-arguments.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { serveLegacy } from './legacy-http.ts';
 import { serveListening } from './serve-listening.ts';
@@ -41,7 +42,8 @@ export function createMcpHttp(onError: (error: unknown) => void): McpHttp {
   );
   return {
     async handle(mcpRequest) {
-      const { request, body, caller, onDisconnect } = mcpRequest;
+      const { request, caller, onDisconnect } = mcpRequest;
+      const body = mcpRequest.body === undefined ? undefined : protectArguments(mcpRequest.body);
       if (await isLegacyRequest(request, body)) {
         return serveLegacy({ request, body, onError, ...shared, caller, onDisconnect });
       }

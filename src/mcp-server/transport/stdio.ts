@@ -4,6 +4,7 @@ import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/s
 import type { Json } from '../../json/json.ts';
 import { unmarkNumbers } from '../../json/mark-numbers.ts';
 import type { Caller } from '../caller.ts';
+import { protectArguments } from '../calls/protected-arguments.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { LIST_NAMES, watchChanges } from './changes.ts';
 import { notifyClient } from './legacy-stream.ts';
@@ -109,7 +110,8 @@ function whenInitialized(
   const { promise, resolve } = Promise.withResolvers<void>();
   const onMessage = transport.onmessage;
   transport.onmessage = (marked: JSONRPCMessage) => {
-    const message = unmarkNumbers(marked as Json) as unknown as JSONRPCMessage;
+    const received = protectArguments(unmarkNumbers(marked as Json));
+    const message = received as unknown as JSONRPCMessage;
     if (!('method' in message) || message.method !== 'subscriptions/listen') {
       onMessage?.(message);
       if ('method' in message && message.method === 'notifications/initialized') resolve();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { jsonRecord } from '../../json/json-record.ts';
 import { createFailure } from '../failure.ts';
 import { isSetting } from './account.ts';
 import { isAdaptive, type Reasoning, reasoningIn } from './reasoning-options.ts';
@@ -62,7 +63,7 @@ const providerTools = z.array(
   z.strictObject({
     id: z.templateLiteral([z.string(), '.', z.string()]),
     name: z.string().min(1),
-    args: z.record(z.string(), z.unknown()).default({}),
+    args: jsonRecord(z.unknown()).default({}),
   }),
 );
 
@@ -171,12 +172,11 @@ function toolChoiceIn({ tool_choice }: JsonObject): Pick<CallParams['options'], 
 
 /** Adds parameters to the JSON body of a request. Objects are merged, other values replaced. */
 export function mergeBody(body: JsonObject, params: JsonObject): JsonObject {
-  const merged = { ...body };
-  for (const [name, value] of Object.entries(params)) {
-    const before = merged[name];
-    merged[name] = isJsonObject(before) && isJsonObject(value) ? mergeBody(before, value) : value;
-  }
-  return merged;
+  const merged = Object.entries(params).map(([name, value]) => {
+    const before = Object.hasOwn(body, name) ? body[name] : undefined;
+    return [name, isJsonObject(before) && isJsonObject(value) ? mergeBody(before, value) : value];
+  });
+  return { ...body, ...Object.fromEntries(merged) };
 }
 
 /** Returns a model without the parameters of these names, so that no body contains them. */

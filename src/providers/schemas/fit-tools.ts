@@ -133,5 +133,5 @@ function propertiesOf(schema: JsonSchema): JsonObject {
     Array.isArray(all) ? all.filter(isJsonObject) : [],
   );
   const properties = branches.map((one) => ownProperties(followRef(one, schema)));
-  return Object.assign({}, ...properties.toReversed());
+  return Object.fromEntries(properties.toReversed().flatMap((one) => Object.entries(one)));
 }

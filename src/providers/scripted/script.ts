@@ -3,6 +3,7 @@ import { FINISH_REASONS } from '../../contracts/agents/model.ts';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
+import { jsonRecord } from '../../json/json-record.ts';
 import { createFailure } from '../failure.ts';
 
 const ERROR_CODES = [
@@ -22,7 +23,7 @@ const count = z.number().int().min(0);
 const milliseconds = count.max(3_600_000);
 
 /** The values come from `jsonb`, so they are JSON. */
-const jsonObject = z.record(z.string(), z.custom<Json>());
+const jsonObject = jsonRecord(z.custom<Json>());
 
 const toolCall = z.strictObject({
   name: z.string().min(1),

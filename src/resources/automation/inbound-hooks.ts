@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { withOffload } from '../../concurrency/offload.ts';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { jsonRecord } from '../../json/json-record.ts';
 import { type HookExpressions, refuseUnreadableHook } from '../../runtime/inbound/map-delivery.ts';
 import { flag, id, optionalInt, optionalText, time } from '../fields.ts';
 import { resource } from '../resource.ts';
 import { subjectByName, withSubjectIds } from '../subject-names.ts';
 
 const verification = z.enum(enumLabels.hook_verification);
-const expressions = z.record(z.string(), z.string());
+const expressions = jsonRecord(z.string());
 
 /** Addresses at which other programs begin runs. */
 export const inboundHooks = resource('inbound_hooks', {

@@ -205,10 +205,13 @@ function celValue(value: Json): unknown {
     const converted = celValue(one);
     if (converted !== one) changed.set(name, converted);
   }
-  if (changed.size === 0) return value;
+  // the library takes the type of an object from the member `constructor`, but not of a `Map`
+  const isNamed = !Array.isArray(value) && Object.hasOwn(value, 'constructor');
+  if (changed.size === 0 && !isNamed) return value;
   const of = (name: string, one: Json) => changed.get(name) ?? one;
   if (Array.isArray(value)) return value.map((one, at) => of(String(at), one));
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, of(name, one)]));
+  const entries = Object.entries(value).map(([name, one]) => [name, of(name, one)] as const);
+  return isNamed ? new Map(entries) : Object.fromEntries(entries);
 }
 
 function messageOf(error: unknown): string {

@@ -45,7 +45,7 @@ export async function callAllEndHooks(
   for (const hook of hooks) {
     const verdict = await callHook(hook, event);
     if (verdict.did === 'allow') {
-      Object.assign(result.annotations, verdict.annotate);
+      result.annotations = { ...result.annotations, ...verdict.annotate };
     } else {
       result.errors.push(refusalError(verdict, 'the end'));
     }

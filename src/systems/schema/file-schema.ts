@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MODEL_PURPOSES } from '../../contracts/agents/model.ts';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { jsonRecord } from '../../json/json-record.ts';
 import { agentServers, mcpServer, mcpServerName } from './mcp-server-schema.ts';
 import { workflowEntries } from './workflow-schema.ts';
 
@@ -10,7 +11,7 @@ const name = z.string().min(1).max(200);
 const toolName = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tool has a name of letters, digits, _ and -');
-const object = z.record(z.string(), z.unknown());
+const object = jsonRecord(z.unknown());
 const int = () => z.int().min(1).max(2_147_483_647);
 
 /** The limits of a run. For a sub-agent, they limit only its own run. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonRecord } from '../../json/json-record.ts';
 
 const member = z.string().min(1);
 const positive = () => z.int().min(1);
@@ -8,7 +9,7 @@ const deciding = {
     .min(1)
     .optional()
     .describe('The model that decides; the model named default by default.'),
-  request_params: z.record(z.string(), z.unknown()).optional(),
+  request_params: jsonRecord(z.unknown()).optional(),
 };
 const failing = {
   on_failure: z.enum(['fail', 'ignore', 'quorum']).optional(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
+import { object } from '../../../resources/fields.ts';
 import type { ConversationTurn } from '../../conversation-protocols/conversation-runs.ts';
 import { callResultOf, functionSchema, toolChoice, toolsFor } from '../client-tools.ts';
 import { invalidParameter, unsupportedParameter } from '../openai-errors.ts';
@@ -51,7 +52,7 @@ export const chatRequest = z
     response_format: z.looseObject({ type: z.string() }).nullish(),
     functions: z.unknown().optional().describe('Not supported: send tools'),
     user: z.string().nullish(),
-    metadata: z.looseObject({}).nullish().describe('Metadata of the run'),
+    metadata: object.nullish().describe('Metadata of the run'),
   })
   .meta({ id: 'ChatCompletionRequest' });
 export type ChatRequest = z.output<typeof chatRequest>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
+import { object } from '../../../resources/fields.ts';
 import type {
   CallResult,
   ConversationTurn,
@@ -65,7 +66,7 @@ export const responsesRequest = z
     tool_choice: toolChoice,
     text: z.looseObject({ format: z.looseObject({ type: z.string() }).nullish() }).nullish(),
     user: z.string().nullish(),
-    metadata: z.looseObject({}).nullish().describe('Metadata of the run'),
+    metadata: object.nullish().describe('Metadata of the run'),
   })
   .meta({ id: 'OpenAiResponseRequest' });
 export type ResponsesRequest = z.output<typeof responsesRequest>;

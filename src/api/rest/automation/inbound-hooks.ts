@@ -3,6 +3,7 @@ import { withOffload } from '../../../concurrency/offload.ts';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import type { Json } from '../../../json/json.ts';
+import { jsonRecord } from '../../../json/json-record.ts';
 import { inboundHooks } from '../../../resources/automation/inbound-hooks.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
@@ -13,7 +14,7 @@ import { answerPage } from '../framework/pagination.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const expressions = z.record(z.string(), z.string());
+const expressions = jsonRecord(z.string());
 
 const STATUSES = enumLabels.inbound_status;
 

@@ -25,16 +25,17 @@ export function withoutPatterns(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(withoutPatterns);
   if (!isJsonObject(schema)) return schema;
   const hasPatterns = schema.patternProperties !== undefined;
-  const sanitized: JsonObject = {};
-  for (const [key, value] of Object.entries(schema)) {
-    if (key === 'pattern' || key === 'patternProperties') continue;
-    if (value === null && !DATA_KEYWORDS.has(key)) continue;
-    if (hasPatterns && /^(additional|unevaluated)Properties$/.test(key)) continue;
-    if (DATA_KEYWORDS.has(key)) sanitized[key] = value;
-    else if (MAP_KEYWORDS.has(key) && isJsonObject(value)) sanitized[key] = byName(value);
-    else sanitized[key] = withoutPatterns(value);
-  }
-  return sanitized;
+  const isKept = ([key, value]: [string, Json]) => {
+    if (key === 'pattern' || key === 'patternProperties') return false;
+    if (value === null && !DATA_KEYWORDS.has(key)) return false;
+    return !(hasPatterns && /^(additional|unevaluated)Properties$/.test(key));
+  };
+  const sanitize = ([key, value]: [string, Json]): [string, Json] => {
+    if (DATA_KEYWORDS.has(key)) return [key, value];
+    const isMap = MAP_KEYWORDS.has(key) && isJsonObject(value);
+    return [key, isMap ? byName(value) : withoutPatterns(value)];
+  };
+  return Object.fromEntries(Object.entries(schema).filter(isKept).map(sanitize));
 }
 
 function byName(schemas: JsonObject): JsonObject {
