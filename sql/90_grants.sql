@@ -595,7 +595,9 @@ grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_viewer;
 
 -- Functions of triggers and checks, which run with the rights of the writer.
 grant execute on function
-  howdah_private.name_fault(text), howdah_private.refuse_large(text, int, int, text, text),
+  howdah_private.name_fault(text), howdah_private.line_fault(text),
+  howdah_private.invisible_character(text), howdah_private.unreadable_character(text),
+  howdah_private.refuse_large(text, int, int, text, text),
   howdah_private.size_fix(int, text, text), howdah_private.is_deep(jsonb),
   howdah_private.refuse_deep(text)
   to howdah_app;

@@ -5,7 +5,8 @@
 --   sealed   an encrypted text of a run, which readers would decrypt where it stands
 --   missing  no value for a required column
 --   check    a violated check; the comment of the check (61_check_hints.sql) is the hint
---   name     a name that is not one line of visible text
+--   name     a name or key that is not one line of visible text; a name also has no invisible
+--            character, so that two names never look the same because of it
 --
 -- Each table has one function and one trigger, generated from the catalogue, so that no column and
 -- no check can be forgotten. The file runs after the grants, since times, sizes and encrypted texts
@@ -88,8 +89,8 @@ begin
           where k.relation = c.conrelid and k.number = any (c.conkey) and k.is_generated)
       union all
       select k.relation, 6, 'name', k.name, array[k.number], null, format(
-        'n.%1$I is distinct from old.%1$I and howdah_private.name_fault(n.%1$I) is not null',
-        k.name)
+        'n.%1$I is distinct from old.%1$I and howdah_private.%2$I(n.%1$I) is not null',
+        k.name, case when k.name in ('name', 'username') then 'name_fault' else 'line_fault' end)
       from columns as k
       where k.name in ('name', 'username') and k.type = 'text' and k.table_name <> 'steps'
         and not exists ( -- this column has a more specific check

@@ -205,14 +205,46 @@ begin
     hint = 'Write lists and objects with fewer levels.';
 end $$;
 
--- Returns the fault of a name, or null. 95_refusals.sql lists the columns that are names. The class
--- of spaces is spelled out, because \s depends on the locale.
-create or replace function howdah_private.name_fault(name text) returns text
+-- Returns why a text is not one line of visible text, or null. For keys, which programs compute.
+-- The class of spaces is spelled out, because \s depends on the locale.
+create or replace function howdah_private.line_fault(line text) returns text
   language sql immutable parallel safe
   return case
-    when name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$' then 'is empty'
-    when name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
+    when line ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$' then 'is empty'
+    when line ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
       then 'contains a line break or another control character'
-    when name ~ '[\u202a-\u202e\u2066-\u2069]'
+    when line ~ '[\u202a-\u202e\u2066-\u2069]'
       then 'contains a character that reverses the direction of text'
   end;
+
+-- Returns the first invisible character of a name, or null. Two names that differ only in such
+-- characters look the same. Joiners and variation selectors are part of some scripts and of emoji,
+-- so they are accepted there: a joiner between two characters of these, a selector after a symbol.
+create or replace function howdah_private.invisible_character(name text) returns text
+  language sql immutable parallel safe
+  return substring(name from
+    '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u2060-\u206f\u2800\u3164]'
+    '|[\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]'
+    '|[\U000e0000-\U000e0fff]'
+    '|(?<![\u0600-\u109f\u1700-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])'
+    '[\u180b-\u180f\u200c\u200d]'
+    '|[\u200c\u200d](?![\u0600-\u109f\u1700-\u1aff\ua800-\uabff\u2190-\u2bff\U0001f000-\U0001faff])'
+    '|(?<![\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001f6ff])[\ufe0e\ufe0f](?!\u20e3)');
+
+-- Returns the fault of a name, or null. 95_refusals.sql lists the columns that are names.
+create or replace function howdah_private.name_fault(name text) returns text
+  language sql immutable parallel safe
+  return coalesce(howdah_private.line_fault(name),
+    case when howdah_private.invisible_character(name) is not null
+      then 'contains an invisible character' end);
+
+-- Returns the character that makes a name unreadable as Unicode writes it (U+200B), or null.
+create or replace function howdah_private.unreadable_character(name text) returns text
+  language sql immutable parallel safe
+  return (
+    select 'U+' || lpad(c.code, greatest(length(c.code), 4), '0')
+    from upper(to_hex(ascii(coalesce(
+      substring(unreadable_character.name from
+        '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+      howdah_private.invisible_character(unreadable_character.name))))) as c (code)
+  );

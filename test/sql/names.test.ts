@@ -25,34 +25,55 @@ test('every name column is checked, except in the log and where a stricter check
   expect(free.map(({ name }) => name).sort()).toEqual(['resources', 'steps', 'tools']);
 });
 
-describe('a name with control characters is rejected', () => {
+/** Names with a character that nobody sees, and the character. */
+const UNREADABLE = [
+  ['a\nb', 'U+000A'],
+  ['a\tb', 'U+0009'],
+  ['\u001b[2J', 'U+001B'],
+  ['a\u0085', 'U+0085'],
+  ['a\u2028b', 'U+2028'],
+  ['a\u202eb', 'U+202E'],
+  ['sup\u200bport', 'U+200B'],
+  ['sup\u200cport', 'U+200C'],
+  ['support\u200d', 'U+200D'],
+  ['\ufeffsupport', 'U+FEFF'],
+  ['sup\u00adport', 'U+00AD'],
+  ['support\u200e', 'U+200E'],
+  ['support\u2060', 'U+2060'],
+  ['support\ufe0f', 'U+FE0F'],
+  ['support\u{e0020}', 'U+E0020'],
+  ['support\u3164', 'U+3164'],
+  ['🤖\u200d', 'U+200D'],
+  ['🤖\ufe0f', 'U+FE0F'],
+] as const;
+/** Names whose joiners and selectors belong to their script or emoji. */
+const READABLE = [
+  ...['Ada Lovelace', 'Zoë (2)', 'عادة', '日本語', '👩‍💻', '🏳️‍🌈 desk', '❤️', '1️⃣ first'],
+  ...['می\u200cخواهم', 'क्\u200dष', '🕵🏽‍♂️'],
+];
+
+describe('a name with characters that nobody sees is rejected', () => {
   test.each<[string, string, Record<string, unknown>]>([
     ['tenants', 'name', { slug: 'names' }],
     ['users', 'username', {}],
     ['models', 'name', { provider: 'local', model: 'm' }],
     ['agents', 'name', {}],
   ])('in %s', async (table, column, row) => {
-    for (const name of [
-      'a\nb',
-      'a\u0000b'.replace('\0', '\t'),
-      '\u001b[2J',
-      'a\u0085',
-      'a\u2028b',
-      'a\u202eb',
-    ]) {
+    for (const [name, character] of UNREADABLE) {
       const refused = await refusal(insert(table, { ...row, [column]: name }));
       expect(refused).toMatchObject({
         code: 'HWINV',
-        hint: `Use one line of visible text for ${column}.`,
+        hint: `Remove ${character} from ${column}.`,
       });
-      expect(refused.message).toMatch(new RegExp(`^${column} of ${table} contains a `));
-      expect(refused.fields).toEqual({ table, field: column });
+      expect(refused.message).toMatch(new RegExp(`^${column} of ${table} contains an? `));
+      expect(refused.message).toContain(`(${character})`);
+      expect(refused.fields).toEqual({ table, field: column, character });
     }
     for (const name of ['', ' ', '\u00a0']) {
       const refused = await refusal(insert(table, { ...row, [column]: name }));
       expect(['HWINV', '23514']).toContain(refused.code);
     }
-    for (const name of ['Ada Lovelace', 'Zoë (2)', 'عادة', '日本語', '👩‍💻']) {
+    for (const name of READABLE) {
       const slug =
         'slug' in row ? { slug: `n-${[...name].length}-${Buffer.from(name).length}` } : {};
       await insert(table, { ...row, ...slug, [column]: name });
@@ -81,6 +102,21 @@ describe('a name with control characters is rejected', () => {
       username: 'new name',
     });
   });
+});
+
+test('two agents do not look the same because of an invisible character', async () => {
+  await insert('agents', { name: 'refunds' });
+  const rename = `update howdah.agents set name = U&'ref\\200Bunds' where name = 'refunds'`;
+  expect(await refusal(db.pool.query(rename))).toMatchObject({ fields: { character: 'U+200B' } });
+});
+
+test('a key that a program computes may have the joiners of any text', async () => {
+  const { id } = await one(
+    db.pool,
+    `insert into howdah.executions (agent_id, input, concurrency_key)
+     values (howdah.agent('development'), 'x', U&'chat \\200B 1') returning id`,
+  );
+  expect(id).toEqual(expect.any(String));
 });
 
 test('an API key of an inactive tenant is rejected', async () => {

@@ -14,6 +14,7 @@ declare
   v_table name := (
     select c.relname from pg_class as c
     where c.oid = howdah_private.table_of(refuse_fault.relation));
+  v_character text;
 begin
   case fault[1]
   when 'missing' then
@@ -39,10 +40,17 @@ begin
       detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
       hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
   when 'name' then
+    if howdah_private.name_fault(v_value) <> 'is empty' then
+      v_character := howdah_private.unreadable_character(v_value);
+    end if;
     raise exception using errcode = 'HWINV',
-      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value)),
-      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
-      hint = format('Use one line of visible text for %s.', v_field);
+      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value))
+        || coalesce(' (' || v_character || ')', ''),
+      detail = jsonb_strip_nulls(jsonb_build_object(
+        'table', v_table, 'field', v_field, 'character', v_character))::text,
+      hint = case when v_character is null
+        then format('Use one line of visible text for %s.', v_field)
+        else format('Remove %s from %s.', v_character, v_field) end;
   end case;
 end $$;
 

@@ -33,10 +33,10 @@ declare
 begin
   -- before the lists of faults, which a statement with thousands of rows would notice
   if (e.concurrency_key is null
-      or length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null)
+      or length(e.concurrency_key) <= 500 and howdah_private.line_fault(e.concurrency_key) is null)
     and (num_nonnulls(e.debounce_key, e.debounce_ms) = 0
       or e.debounce_ms > 0 and length(e.debounce_key) <= 500
-        and howdah_private.name_fault(e.debounce_key) is null
+        and howdah_private.line_fault(e.debounce_key) is null
         and num_nonnulls(e.idempotency_key, e.session_id, e.parent_execution_id) = 0) then
     return;
   end if;
@@ -45,7 +45,7 @@ begin
     ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
   ) as k (field, value)
   cross join lateral (
-    select k.field, length(k.value) as size, howdah_private.name_fault(k.value) as text
+    select k.field, length(k.value) as size, howdah_private.line_fault(k.value) as text
   ) as f
   where f.size > 500 or f.text is not null
   limit 1;

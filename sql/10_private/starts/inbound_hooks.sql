@@ -103,7 +103,7 @@ declare
   v_session howdah.sessions;
 begin
   if length(session_of_hook.key) > 500
-    or howdah_private.name_fault(session_of_hook.key) is not null then
+    or howdah_private.line_fault(session_of_hook.key) is not null then
     raise exception using errcode = 'HWINV',
       message = 'the value of session_key is not one line of at most 500 visible characters',
       detail = '{"field": "session_key"}',

@@ -86,7 +86,7 @@ begin
     jsonb_build_object('table', (watch).table_name, 'row', record_refused_run.row_key),
     (watch).id,
     case when length(record_refused_run.concurrency_key) <= 500
-      and howdah_private.name_fault(record_refused_run.concurrency_key) is null
+      and howdah_private.line_fault(record_refused_run.concurrency_key) is null
       then record_refused_run.concurrency_key end,
     howdah.current_user_id(), howdah_private.actor(),
     jsonb_build_object('code', 'start_refused',

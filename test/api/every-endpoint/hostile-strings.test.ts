@@ -72,9 +72,9 @@ describe('hostile strings', () => {
 
   /** Returns a unique name: a number, and the text truncated to the allowed length. */
   const name = (text: string, index: number) => [...`${index} ${text}`].slice(0, 200).join('');
-  /** Returns a name of one readable line. */
+  /** Returns a name of one readable line, without invisible characters. */
   const line = (text: string, index: number) =>
-    name(text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' '), index);
+    name(text.replace(/[\p{Cc}\p{Cf}\p{DI}\u2028\u2029\u2800]/gu, ' '), index);
   const document = (text: string) => ({ text, [text]: [text, { [text]: null }] });
   const isLine = (text: string) => /^\P{Cc}{1,240}$/u.test(text) && /\S/.test(text);
 
