@@ -5,13 +5,12 @@
 --   engine    security definer functions see all rows, and filter by tenant themselves
 --   operator  an owner of the installation sees all rows
 --   eraser    the role that changes the log sees all of it
--- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
--- tables have no tenant policy, so only the engine and the owner see their rows. The exceptions are
--- message_log, run_heads and run_tags: their rows are as visible as their runs. Some tables take
--- more to read than membership of the tenant: the action `read` of permission_rows. The connected
--- account of a user is for that user and for admins. The loop leaves tables of others in these
--- schemas alone. It also leaves a policy alone whose rule and roles have not changed, since
--- creating a policy locks its table. The comment of a policy is its rule.
+-- The row of a table in table_rules() names the policies inserter and eraser, the policy tenant of
+-- private tables, and the role that may read (`reading`). The table tenants compares its id.
+-- Everybody reads the rows of tables without tenant_id. The connected account of a user is for that
+-- user and for admins. The loop leaves tables of others in these schemas alone. It also leaves a
+-- policy alone whose rule and roles have not changed, since creating a policy locks its table. The
+-- comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -28,38 +27,42 @@ begin
         and c.relowner = current_user::regrole and not c.relispartition
         and c.oid <> 'howdah_private.migrations'::regclass
     ),
-    -- condition under which grants do not hide the row; steps and messages follow their run, and
-    -- tags by a function, since the planner would charge a subquery to each tag that it reads
+    -- the agent, workflow, run or session of a row: if grants hide it, they hide the row
+    keys (place, name, condition) as (values
+      (1, 'agent_id', '(agent_id is null'
+        ' or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
+      (2, 'workflow_id', '(workflow_id is null'
+        ' or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
+      (3, 'execution_id', '(execution_id is null'
+        ' or exists (select from howdah.executions as e where e.id = execution_id))'),
+      (4, 'session_id', '(session_id is null'
+        ' or exists (select from howdah.sessions as s where s.id = session_id))')
+    ),
+    -- tables with `sight` by hand: the keys that decide, or the condition itself. Tags follow their
+    -- run by a function, since the planner would charge a subquery to each tag that it reads
+    by_hand (object, keys, condition) as (values
+      ('approvals', '{agent_id,execution_id,session_id}'::text[], null),
+      ('executions', '{agent_id,workflow_id}', null),
+      ('message_log', '{execution_id}', null),
+      ('questions', '{execution_id}', null),
+      ('run_heads', '{agent_id,workflow_id}', null),
+      ('agents', null, 'id <> all ((select howdah_private.hidden_agents())::uuid[])'),
+      ('workflows', null, 'id <> all ((select howdah_private.hidden_agents())::uuid[])'),
+      ('mail', null, 'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
+        '(from_agent_id is null'
+        ' or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
+      ('board_entries', null, 'exists (select from howdah.executions as e'
+        ' where e.id = board_entries.root_execution_id)'),
+      ('run_tags', null, 'howdah_private.sees_run(execution_id)')
+    ),
+    -- condition under which grants do not hide the row; the run of a row decides for its agent
     hidden as (
-      select t.oid, case
-        when t.relname in ('agents', 'workflows')
-          then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
-        else concat_ws(' and ',
-          case when 'agent_id' = any (t.columns)
-              and ('execution_id' <> all (t.columns) or t.relname in ('approvals', 'run_heads'))
-            then '(agent_id is null'
-              ' or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
-          case when t.relname = 'mail' then
-            'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
-            '(from_agent_id is null'
-            ' or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
-          case when t.relname = 'board_entries' then
-            'exists (select from howdah.executions as e'
-            ' where e.id = board_entries.root_execution_id)' end,
-          case when 'workflow_id' = any (t.columns)
-            then '(workflow_id is null'
-              ' or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
-          case when t.relname = 'run_tags' then 'howdah_private.sees_run(execution_id)' end,
-          case when 'execution_id' = any (t.columns)
-              and t.relname not in ('run_heads', 'run_tags') then
-            '(execution_id is null'
-            ' or exists (select from howdah.executions as e where e.id = execution_id))' end,
-          case when 'session_id' = any (t.columns)
-              and t.relname not in ('executions', 'message_log', 'questions', 'run_heads') then
-            '(session_id is null'
-            ' or exists (select from howdah.sessions as s where s.id = session_id))' end)
-        end as rule
-      from tables as t
+      select t.oid, coalesce(b.condition, (
+        select string_agg(k.condition, ' and ' order by k.place) from keys as k
+        where case when b.keys is not null then k.name = any (b.keys)
+          else k.name = any (t.columns)
+            and (k.name <> 'agent_id' or 'execution_id' <> all (t.columns)) end)) as rule
+      from tables as t left join by_hand as b on b.object = t.relname
     ),
     wanted as (
       select t.*, p.policy, p.roles, case
@@ -75,28 +78,22 @@ begin
             ' or (select howdah_private.may(''integrations'', ''manage'')))' end,
           case when p.policy = 'inserter' and t.relname = 'executions'
             then 'created_by = session_user' end,
-          case when h.rule <> '' then format(
+          case when h.rule is not null then format(
             'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end',
             h.rule) end,
-          (select format('(select howdah_private.may(%L, ''read''))', r.object)
-            from howdah_private.permission_rows() as r
-            where r.object = t.relname and r.action = 'read'))
+          case when r.reading is not null
+            then format('(select howdah_private.may(%L, ''read''))', r.object) end)
         end as rule
       from tables as t
       join hidden as h on h.oid = t.oid
+      left join howdah_private.table_rules() as r on r.object = t.relname
       cross join (values
         ('engine', 'howdah_engine'), ('operator', 'howdah_owner'),
         ('tenant', 'howdah_app, howdah_viewer'), ('eraser', 'howdah_eraser'),
         ('inserter', 'howdah_inserter')
       ) as p (policy, roles)
-      where p.policy in ('engine', 'operator')
-        or (p.policy = 'tenant' and (t.schema = 'howdah'
-          or t.relname in ('message_log', 'run_heads', 'run_tags')))
-        or (p.policy = 'inserter' and t.relname in ('executions', 'agents', 'workflows'))
-        or (p.policy = 'eraser' and t.relname in (
-          'executions', 'steps', 'message_log', 'questions', 'feedback_entries',
-          'webhook_deliveries', 'inbox', 'agent_versions', 'workflow_versions', 'prompt_versions',
-          'skill_versions'))
+      where p.policy in ('engine', 'operator') or p.policy = any (r.policies)
+        or (p.policy = 'tenant' and t.schema = 'howdah')
     )
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy
