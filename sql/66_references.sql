@@ -1,6 +1,6 @@
 -- Refuses references to missing rows, and deletions of rows in use, before the foreign keys do.
 -- Postgres reports only the name of a constraint. In the tables of definitions
--- (30_triggers/audit.sql) these triggers raise HWNTF with the field and where to look, or HWCNF
+-- (table_rules) these triggers raise HWNTF with the field and where to look, or HWCNF
 -- with the rows that use the row, in the same form as 95_refusals.sql.
 --
 -- The foreign keys still decide, also in a race that gets past these triggers. The triggers run at
@@ -17,9 +17,8 @@ begin
   for v_table in
     with tables as (
       select c.oid, c.relname as name from pg_class as c
-      where c.relnamespace = 'howdah'::regnamespace and exists (
-        select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_950_audit_insert'
-      )
+      join howdah_private.table_rules() as r on r.object = c.relname and r.kind = 'definition'
+      where c.relnamespace = 'howdah'::regnamespace
     ),
     keys as (
       select f.conname, f.conrelid, f.confrelid, f.confdeltype, r.relname as referencing,

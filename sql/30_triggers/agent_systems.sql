@@ -1,9 +1,6 @@
 -- Checks agent systems: neither their texts nor the source of their file may contain secrets.
 -- Versions are immutable.
 
-create or replace trigger _100_stamp before update on howdah.agent_systems
-  for each row execute function howdah_private.tg__stamp();
-
 create or replace trigger _300_refuse_keys
   before insert or update of name, description on howdah.agent_systems
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description');

@@ -157,9 +157,6 @@ create or replace trigger _100_refuse_change before update or delete on howdah.a
 create or replace trigger _100_refuse_truncate before truncate on howdah.agent_versions
   for each statement execute function howdah_private.tg__refuse_change();
 
-create or replace trigger _100_stamp before update on howdah.version_labels
-  for each row execute function howdah_private.tg__stamp();
-
 -- Refuses an agent with the name of a workflow, except from admins. run() prefers the agent of a
 -- name to the workflow, so the new agent would replace a workflow that others call.
 create or replace function howdah_private.tg_agents__refuse_workflow_name() returns trigger

@@ -39,8 +39,6 @@ begin
   end if;
   return new;
 end $$;
-create or replace trigger _100_stamp before update on howdah.alert_rules
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _300_check
   before insert or update of query, engine_check, is_active, interval_seconds on howdah.alert_rules
   for each row execute function howdah_private.tg_alert_rules__check();

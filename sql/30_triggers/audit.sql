@@ -1,8 +1,8 @@
 -- Records changes in the audit log.
 --
--- Every statement that changes an audited table adds its rows to audit_inbox. Every table that
--- holds definitions is audited; test/sql/conventions.test.ts fails if one is missing in the list
--- below. A listed table that does not exist yet is skipped. A deferred trigger on audit_pending
+-- Every statement that changes an audited table adds its rows to audit_inbox. Audited are tables of
+-- the kind `definition`, and of the kind `content` if callers write them, except those with `audit`
+-- by hand (table_rules). A deferred trigger on audit_pending
 -- moves the rows of the transaction to audit_log at commit, as late as possible, because it locks
 -- the head of the chain of the tenant. The audit log itself is immutable.
 
@@ -29,29 +29,21 @@ end $$;
 
 do $$
 declare
-  v_table text;
+  v_table regclass;
   v_keys text;
 begin
-  foreach v_table in array array[
-    'howdah.agent_models', 'howdah.alert_rules', 'howdah.agent_servers', 'howdah.agent_skills',
-    'howdah.agent_systems', 'howdah.agent_tools', 'howdah.agents', 'howdah.api_keys',
-    'howdah.approvals', 'howdah.grants', 'howdah.hooks', 'howdah.inbound_hooks',
-    'howdah.integrations', 'howdah.limits',
-    'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models',
-    'howdah.output_filters', 'howdah.prompts', 'howdah.retention_policies',
-    'howdah.schedules', 'howdah.secrets', 'howdah.settings', 'howdah.skills',
-    'howdah.table_triggers', 'howdah.tenants', 'howdah.tool_policies', 'howdah.tools',
-    'howdah.users', 'howdah.version_labels', 'howdah.webhooks', 'howdah.workflow_agents',
-    'howdah.workflows', 'howdah_private.alert_limits', 'howdah_private.login_tenants',
-    'howdah_private.master_keys'
-  ] loop
-    continue when to_regclass(v_table) is null;
+  for v_table in
+    select c.oid from howdah_private.table_rules() as r
+    join pg_catalog.pg_class as c on c.relname = r.object and c.relkind in ('r', 'p')
+      and c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+    where r.kind = 'definition' order by c.oid
+  loop
     select coalesce(string_agg(quote_literal(a.attname), ', ' order by k.position), '''tenant_id''')
     into v_keys
     from pg_catalog.pg_constraint as c
     cross join unnest(c.conkey) with ordinality as k (attnum, position)
     join pg_catalog.pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.attnum
-    where c.conrelid = v_table::regclass and c.contype = 'p' and a.attname <> 'tenant_id';
+    where c.conrelid = v_table and c.contype = 'p' and a.attname <> 'tenant_id';
     execute format(
       'create or replace trigger _950_audit_insert after insert on %1$s
          referencing new table as new_rows
@@ -65,9 +57,9 @@ begin
   end loop;
 end $$;
 
--- Records the changes that people make to todos, files, sessions and mail. Changes by the engine
--- are in the logs of runs, and foreign keys may set references to null; neither is recorded.
--- Inserts of files and mail are not recorded, because created_by names the author. An insert of a
+-- Records the changes that people make to contents: todos, files, sessions and mail. Changes by the
+-- engine are in the logs of runs, and foreign keys may set references to null; neither is recorded.
+-- Inserts into tables with created_by, which names the author, are not recorded. An insert of a
 -- session is recorded only if its user is not the current user. The digest of a file covers its
 -- sha256 in place of its bytes.
 create or replace function howdah_private.tg_resources__audit() returns trigger
@@ -104,19 +96,34 @@ begin
   return null;
 end $$;
 
+-- Returns the tables of contents that callers write, and whether their rows name their author.
+create or replace function howdah_private.tables_with_audited_contents()
+  returns table (name text, has_author boolean)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select r.object, exists (
+      select from pg_catalog.pg_attribute as a
+      where a.attrelid = c.oid and a.attname = 'created_by' and not a.attisdropped)
+  from howdah_private.table_rules() as r
+  join pg_catalog.pg_class as c
+    on c.relname = r.object and c.relnamespace = 'howdah'::regnamespace
+  where r.kind = 'content' and r.writing <> '{}' and 'audit' <> all (r.by_hand)
+$$;
+
 do $$
 declare
   v_row record;
 begin
   for v_row in
     select t.name, e.event, e.rows
-    from (values ('todos'), ('resources'), ('sessions'), ('mail')) as t (name)
+    from howdah_private.tables_with_audited_contents() as t
     cross join (values
       ('insert', 'new table as new_rows'),
       ('update', 'old table as old_rows new table as new_rows'),
       ('delete', 'old table as old_rows')
     ) as e (event, rows)
-    where e.event <> 'insert' or t.name = 'todos'
+    where e.event <> 'insert' or not (t.has_author or t.name = 'sessions')
   loop
     execute format(
       'create or replace trigger _960_audit_%1$s after %1$s on howdah.%2$I
@@ -132,7 +139,7 @@ create or replace trigger _960_audit_insert after insert on howdah.sessions
   when (current_user <> 'howdah_engine' and new.user_id is distinct from howdah.current_user_id())
   execute function howdah_private.tg_sessions__audit();
 
--- Records the other changes of todos, files, sessions and mail, for tenants with the setting
+-- Records the other changes of these tables, for tenants with the setting
 -- audit_contents: those by the engine, and new rows. Each change is recorded by one of the two
 -- families of triggers, because their conditions exclude each other.
 create or replace function howdah_private.tg__audit_contents() returns trigger
@@ -175,8 +182,8 @@ declare
   v_row record;
 begin
   for v_row in
-    select t.name, e.event, e.rows
-    from (values ('todos'), ('resources'), ('sessions'), ('mail')) as t (name)
+    select t.name, t.has_author, e.event, e.rows
+    from howdah_private.tables_with_audited_contents() as t
     cross join (values
       ('insert', 'new table as new_rows'),
       ('update', 'old table as old_rows new table as new_rows'),
@@ -188,7 +195,7 @@ begin
          referencing %3$s for each statement when (%4$s)
          execute function howdah_private.tg__audit_contents()', v_row.event, v_row.name,
       v_row.rows, case
-        when v_row.event = 'insert' and v_row.name in ('resources', 'mail') then 'true'
+        when v_row.event = 'insert' and v_row.has_author then 'true'
         when v_row.event = 'insert' and v_row.name = 'sessions'
           then 'current_user = ''howdah_engine'''
         else 'current_user = ''howdah_engine'' or (current_user = ''howdah_owner''

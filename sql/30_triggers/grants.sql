@@ -13,8 +13,6 @@ begin
   where w.id in (old.workflow_id, new.workflow_id);
   return null;
 end $$;
-create or replace trigger _100_stamp before update on howdah.grants
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _500_restrict
   after insert or update of agent_id, workflow_id or delete on howdah.grants
   for each row execute function howdah_private.tg_grants__restrict();

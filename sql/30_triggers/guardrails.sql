@@ -28,8 +28,6 @@ begin
   return new;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.output_filters
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_check_pattern
   before insert or update of pattern on howdah.output_filters
   for each row execute function howdah_private.tg_output_filters__check_pattern();
@@ -38,5 +36,3 @@ create or replace trigger _310_refuse_keys
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'pattern');
 create or replace trigger _530_note_feature after insert on howdah.output_filters
   for each statement execute function howdah_private.tg__note_feature();
-create or replace trigger _100_stamp before update on howdah.tool_policies
-  for each row execute function howdah_private.tg__stamp();

@@ -37,8 +37,6 @@ begin
   return null;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.hooks
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_check before insert or update on howdah.hooks
   for each row execute function howdah_private.tg_hooks__check();
 create or replace trigger _500_grant after insert or update of function on howdah.hooks

@@ -114,8 +114,6 @@ end $$;
 
 create or replace trigger _500_stop_hooks before delete on howdah.users
   for each row execute function howdah_private.tg_users__stop_hooks();
-create or replace trigger _100_stamp before update on howdah.inbound_hooks
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_set_user before insert on howdah.inbound_hooks
   for each row execute function howdah_private.tg__set_user();
 create or replace trigger _210_set_user

@@ -1,10 +1,5 @@
 -- Keeps integrations and the accounts that people connected for them in agreement.
 
-create or replace trigger _100_stamp before update on howdah.integrations
-  for each row execute function howdah_private.tg__stamp();
-create or replace trigger _100_stamp before update on howdah.connected_accounts
-  for each row execute function howdah_private.tg__stamp();
-
 -- Locks the secret of the client, so that it cannot be deleted before the integration is visible.
 create or replace function howdah_private.tg_integrations__lock_secret() returns trigger
   language plpgsql volatile security definer

@@ -179,8 +179,6 @@ begin
   return null;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.limits
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_check_insert before insert on howdah.limits
   for each row execute function howdah_private.tg_limits__check_insert();
 create or replace trigger _210_refuse_imposed before update or delete on howdah.limits

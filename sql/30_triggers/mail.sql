@@ -205,6 +205,3 @@ create or replace trigger _100_address before insert on howdah.mail
 create or replace trigger _900_deliver after insert on howdah.mail
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_mail__deliver();
-
-create or replace trigger _100_stamp before update on howdah.board_entries
-  for each row execute function howdah_private.tg__stamp();

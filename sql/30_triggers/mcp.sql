@@ -82,8 +82,6 @@ begin
   return null;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.mcp_servers
-  for each row execute function howdah_private.tg__stamp();
 drop trigger if exists _200_refuse_command on howdah.mcp_servers;
 create or replace trigger _400_guard
   before insert or update of type, configuration on howdah.mcp_servers
@@ -133,10 +131,6 @@ begin
   perform howdah_private.mark_server_agents_stale(new.server_id);
   return null;
 end $$;
-create or replace trigger _100_stamp before update on howdah.mcp_tools
-  for each row execute function howdah_private.tg__stamp();
-create or replace trigger _100_stamp before update on howdah.mcp_prompts
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _500_mark_stale after update of status on howdah.mcp_tools
   for each row when (old.status <> new.status)
   execute function howdah_private.tg_mcp_tools__mark_stale();

@@ -201,8 +201,6 @@ create or replace trigger _600_notice_warnings
 create or replace trigger _050_complete before insert or update of provider, model on howdah.models
   for each row when (new.provider is null or new.model is null)
   execute function howdah_private.tg_models__complete();
-create or replace trigger _100_stamp before update on howdah.models
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_adopt
   before update of provider, model, base_url, secret_name, name on howdah.models
   for each row when (old.from_environment and current_user <> 'howdah_engine')

@@ -67,8 +67,6 @@ end $$;
 
 create or replace trigger _005_lock_caller before insert or update on howdah.prompts
   for each statement execute function howdah_private.tg__lock_caller();
-create or replace trigger _100_stamp before update on howdah.prompts
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _030_permit_users before update on howdah.prompts
   for each row execute function howdah_private.tg_prompts__permit_users();
 create or replace trigger _300_check

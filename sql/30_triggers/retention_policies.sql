@@ -1,5 +1,5 @@
--- Sets updated_at of retention policies, and enqueues the runs whose contents must be encrypted or
--- decrypted after a change of encrypt_contents.
+-- Enqueues the runs whose contents must be encrypted or decrypted after a change of
+-- encrypt_contents.
 
 create or replace function howdah_private.tg_retention_policies__encrypt() returns trigger
   language plpgsql volatile security definer
@@ -11,8 +11,6 @@ begin
   return null;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.retention_policies
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _500_encrypt after insert on howdah.retention_policies
   for each row when (new.encrypt_contents)
   execute function howdah_private.tg_retention_policies__encrypt();

@@ -57,8 +57,6 @@ begin
   return new;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.schedules
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_set_user before insert on howdah.schedules
   for each row execute function howdah_private.tg__set_user();
 create or replace trigger _210_set_user

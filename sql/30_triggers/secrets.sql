@@ -12,7 +12,5 @@ begin
   return old;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.secrets
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_refuse_used before delete on howdah.secrets
   for each row execute function howdah_private.tg_secrets__refuse_used();

@@ -26,8 +26,6 @@ begin
   return new;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.sessions
-  for each row execute function howdah_private.tg__stamp();
 -- erasure sets contents_erased_at itself
 create or replace trigger _110_record_activity
   before update of title, state, last_activity_at on howdah.sessions

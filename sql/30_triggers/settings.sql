@@ -54,8 +54,6 @@ begin
   return case tg_op when 'DELETE' then old else new end;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.settings
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_refuse_system before insert on howdah.settings
   for each row when (new.scope = 'system')
   execute function howdah_private.tg_settings__refuse_system();

@@ -37,8 +37,6 @@ create or replace trigger _030_permit_users before update on howdah.skills
   for each row execute function howdah_private.tg_skills__permit_users();
 create or replace trigger _005_lock_caller before insert or update on howdah.skills
   for each statement execute function howdah_private.tg__lock_caller();
-create or replace trigger _100_stamp before update on howdah.skills
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _310_refuse_keys
   before insert or update of name, description, content on howdah.skills
   for each row

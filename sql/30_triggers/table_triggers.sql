@@ -38,8 +38,6 @@ begin
   new.key_columns := howdah_private.row_key_columns(v_table, new.into_column, new.on_event);
   return new;
 end $$;
-create or replace trigger _100_stamp before update on howdah.table_triggers
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _300_check
   before update of table_name, on_event, input, condition, into_column, key_columns,
     concurrency_key, debounce_key

@@ -21,9 +21,5 @@ begin
   return null;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.tenants
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _500_seed after insert on howdah.tenants
   for each row execute function howdah_private.tg_tenants__seed();
-create or replace trigger _100_stamp before update on howdah.users
-  for each row execute function howdah_private.tg__stamp();

@@ -30,8 +30,6 @@ begin
   return new;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.todos
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_check_session before insert on howdah.todos
   for each row execute function howdah_private.tg_todos__check_session();
 create or replace trigger _300_take_position before insert on howdah.todos

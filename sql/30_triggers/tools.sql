@@ -133,8 +133,6 @@ begin
   return new;
 end $$;
 
-create or replace trigger _100_stamp before update on howdah.tools
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_refuse_sql before insert or update on howdah.tools
   for each row when (new.kind = 'sql')
   execute function howdah_private.tg_tools__refuse_sql();

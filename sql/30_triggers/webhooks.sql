@@ -62,8 +62,6 @@ begin
   end if;
   return new;
 end $$;
-create or replace trigger _100_stamp before update on howdah.webhooks
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _400_guard before insert or update of url on howdah.webhooks
   for each row execute function howdah_private.tg_webhooks__guard();
 create or replace trigger _300_check before insert or update on howdah.webhooks

@@ -195,8 +195,6 @@ create constraint trigger _900_write_version after insert or update on howdah.wo
   for each row when (new.version_is_stale)
   execute function howdah_private.tg_workflows__write_version();
 
-create or replace trigger _100_stamp before update on howdah.workflow_agents
-  for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_refuse_cycle
   before insert or update of workflow_id, member_workflow_id on howdah.workflow_agents
   for each row when (new.member_workflow_id is not null)

@@ -15,8 +15,10 @@ import { OBJECT_DEFINITIONS } from './object-definitions.ts';
 
 const PRICE = 'sql/10_private/models/price.sql';
 const LOOPS = [
+  'sql/05_identity/permission_rows.sql',
   'sql/30_triggers/audit.sql',
   'sql/30_triggers/permissions.sql',
+  'sql/30_triggers/stamps.sql',
   'sql/40_policies/policies.sql',
   'sql/62_column_comments.sql',
   'sql/66_references.sql',
