@@ -87,246 +87,54 @@ grant usage on sequence howdah_private.document_versions to howdah_engine;
 revoke all on howdah_private.migrations from howdah_engine;
 revoke update, delete on howdah.audit_log from howdah_engine;
 
--- Tables and views, one block each, in the order of the migrations. Roles of tenants are howdah_app
--- and, for reading, howdah_viewer; row-level security limits both to their tenant. howdah_analyst
--- is a member of howdah_viewer, and only owners grant it more. Workers have no privilege on tables:
--- they call functions.
+-- Tables. Roles of tenants are howdah_app and, for reading, howdah_viewer. Row-level security
+-- limits both to their tenant. They read all columns but secrets, where possible as whole tables,
+-- so that `select *` and `returning *` work. Callers write the columns of written_columns();
+-- functions and triggers write all others. howdah_analyst is a member of howdah_viewer, and only
+-- owners grant it more. Workers have no privilege on tables: they call functions. The eraser
+-- changes the tables whose rows others cannot change.
+do $$
+declare
+  v_table record;
+begin
+  for v_table in
+    select r.object, c.oid::regclass as name, n.nspname = 'howdah' as is_public, r.policies,
+      (
+        select string_agg(quote_ident(k.name), ', ')
+          filter (where k.class is distinct from 'secret')
+        from howdah_private.classified_columns() as k
+        where k.relation = c.oid
+        having bool_or(k.class = 'secret')
+      ) as readable,
+      array_to_string(w.columns || w.first, ', ') as inserted,
+      array_to_string(w.columns || w.later, ', ') as updated, w.deletes
+    from howdah_private.table_rules() as r
+    join pg_catalog.pg_class as c on c.relname = r.object and c.relkind in ('r', 'p')
+    join pg_catalog.pg_namespace as n
+      on n.oid = c.relnamespace and n.nspname in ('howdah', 'howdah_private')
+    left join howdah_private.written_columns() as w on w.object = r.object
+  loop
+    if v_table.is_public then
+      execute format('grant select %s on %s to howdah_app, howdah_viewer',
+        '(' || v_table.readable || ')', v_table.name);
+    end if;
+    if v_table.inserted <> '' then
+      execute format('grant insert (%s) on %s to howdah_app%s', v_table.inserted, v_table.name,
+        case v_table.object when 'executions' then ', howdah_inserter' end);
+    end if;
+    if v_table.updated <> '' then
+      execute format('grant update (%s) on %s to howdah_app', v_table.updated, v_table.name);
+    end if;
+    if v_table.deletes then
+      execute format('grant delete on %s to howdah_app', v_table.name);
+    end if;
+    if 'eraser' = any (v_table.policies) then
+      execute format('grant select, update on %s to howdah_eraser', v_table.name);
+    end if;
+  end loop;
+end $$;
+grant delete on howdah.executions, howdah.steps, howdah_private.message_log to howdah_eraser;
 
-grant select on howdah.tenants to howdah_app, howdah_viewer;
-
-grant select on howdah.users to howdah_app, howdah_viewer;
-grant
-  insert (username, email, role, is_active),
-  update (username, email, role, is_active)
-  on howdah.users to howdah_app;
-
--- Only apply_agent_system writes agent systems, with the rights of its caller.
-grant select on howdah.agent_systems to howdah_app, howdah_viewer;
-
-grant select on howdah.agent_system_versions to howdah_app, howdah_viewer;
-
-grant select on howdah.models to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
-    output_price, cached_input_price, cache_write_price, unit_price, price_unit, context_tokens,
-    request_params, fallback_position
-  ),
-  update (
-    name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
-    output_price, cached_input_price, cache_write_price, unit_price, price_unit, context_tokens,
-    request_params, fallback_position
-  ),
-  delete
-  on howdah.models to howdah_app;
-
-grant select on howdah.prompts to howdah_app, howdah_viewer;
-grant
-  insert (name, description, template, variables),
-  update (name, description, template, variables, deleted_at)
-  on howdah.prompts to howdah_app;
-
-grant select on howdah.prompt_versions to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.prompt_versions to howdah_eraser;
-
-grant select on howdah.skills to howdah_app, howdah_viewer;
-grant
-  insert (name, description, content, is_active),
-  update (name, description, content, is_active, deleted_at)
-  on howdah.skills to howdah_app;
-
-grant select on howdah.skill_versions to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.skill_versions to howdah_eraser;
-
--- The database makes all ids, so no role may insert one.
-grant select on howdah.agents to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
-    human_input, context_policy, allow_empty, engine, engine_configuration, capabilities, domain,
-    output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for, user_id, is_default,
-    is_active
-  ),
-  update (
-    name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
-    human_input, context_policy, allow_empty, engine, engine_configuration, capabilities, domain,
-    output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for, user_id, is_default,
-    is_active,
-    deleted_at
-  )
-  on howdah.agents to howdah_app;
-
-grant select on howdah.agent_versions to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.agent_versions to howdah_eraser;
-
-grant select on howdah.agent_models to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, model_id, purpose, position, request_params),
-  update (model_id, purpose, position, request_params),
-  delete
-  on howdah.agent_models to howdah_app;
-
-grant select on howdah.agent_skills to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, skill_id, position),
-  update (position),
-  delete
-  on howdah.agent_skills to howdah_app;
-
-grant select on howdah.workflows to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, description, type, instruction, configuration, max_steps, max_tokens, max_cost,
-    max_seconds, is_active
-  ),
-  update (
-    name, description, type, instruction, configuration, max_steps, max_tokens, max_cost,
-    max_seconds, is_active
-  )
-  on howdah.workflows to howdah_app;
-
-grant select on howdah.workflow_versions to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.workflow_versions to howdah_eraser;
-
-grant select on howdah.workflow_agents to howdah_app, howdah_viewer;
-grant
-  insert (workflow_id, sequence_order, role, agent_id, member_workflow_id, question, configuration),
-  update (sequence_order, role, agent_id, member_workflow_id, question, configuration),
-  delete
-  on howdah.workflow_agents to howdah_app;
-
-grant select on howdah.version_labels to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, workflow_id, prompt_id, label, version),
-  update (version),
-  delete
-  on howdah.version_labels to howdah_app;
-
-grant select on howdah.mcp_servers to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, description, type, configuration, trusts_annotations, allows_elicitation,
-    sampling_model_id, is_active
-  ),
-  update (
-    name, description, type, configuration, trusts_annotations, allows_elicitation,
-    sampling_model_id, is_active
-  ),
-  delete
-  on howdah.mcp_servers to howdah_app;
-
-grant select on howdah.integrations to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints,
-    client_id, secret_name, sends_resource, is_active
-  ),
-  update (
-    description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id,
-    secret_name, sends_resource, is_active
-  ),
-  delete
-  on howdah.integrations to howdah_app;
-
--- connect_account and disconnect_account write accounts.
-grant select on howdah.connected_accounts to howdah_app, howdah_viewer;
-
--- Workers write what servers offer; accept_mcp_tool accepts a tool.
-grant select on howdah.mcp_tools to howdah_app, howdah_viewer;
-
-grant select on howdah.mcp_prompts to howdah_app, howdah_viewer;
-
-grant select on howdah.agent_servers to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, server_id, allowed_tools),
-  update (allowed_tools),
-  delete
-  on howdah.agent_servers to howdah_app;
-
-grant select on howdah.tools to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, aliases, description, capabilities, domain, kind, agent_id, workflow_id, parameters,
-    configuration, effect, compensation_tool_id, requires_approval, timeout_ms, is_active
-  ),
-  update (
-    name, aliases, description, capabilities, domain, agent_id, workflow_id, parameters,
-    configuration, effect, compensation_tool_id, requires_approval, timeout_ms, is_active
-  ),
-  delete
-  on howdah.tools to howdah_app;
-
-grant select on howdah.agent_tools to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, tool_id, configuration, requires_approval),
-  update (configuration, requires_approval),
-  delete
-  on howdah.agent_tools to howdah_app;
-
-grant select on howdah.tool_policies to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, tool_id, kind, effect, min_trust, decision),
-  update (min_trust, decision),
-  delete
-  on howdah.tool_policies to howdah_app;
-
-grant select on howdah.output_filters to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, name, pattern, places, action, is_active),
-  update (name, pattern, places, action, is_active),
-  delete
-  on howdah.output_filters to howdah_app;
-
-grant select on howdah.hooks to howdah_app, howdah_viewer;
-
-grant select on howdah.sessions to howdah_app, howdah_viewer;
-grant
-  insert (policy, user_id, agent_id, workflow_id, state, title),
-  update (policy, state, title)
-  on howdah.sessions to howdah_app;
-
-grant select on howdah.questions to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.questions to howdah_eraser;
-
-grant select on howdah.approvals to howdah_app, howdah_viewer;
-grant delete on howdah.approvals to howdah_app;
-
-grant select on howdah.todos to howdah_app, howdah_viewer;
-grant
-  insert (session_id, position, status, title, note),
-  update (position, status, title, note),
-  delete
-  on howdah.todos to howdah_app;
-
--- People write messages; the engine records what becomes of them.
-grant select on howdah.mail to howdah_app, howdah_viewer;
-grant insert (
-  to_agent_id, thread_id, to_execution_id, reply_to_id, content, subject
-) on howdah.mail to howdah_app;
-
--- Only runs write a blackboard.
-grant select on howdah.board_entries to howdah_app, howdah_viewer;
-
--- The content of a file is written once. Only owners may change its path.
-grant select on howdah.resources to howdah_app, howdah_viewer;
-grant
-  insert (execution_id, session_id, name, type, sha256, metadata, bytes, uri),
-  update (name, metadata, uri),
-  delete
-  on howdah.resources to howdah_app;
-
--- give_feedback writes the entries.
-grant select on howdah.feedback_entries to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.feedback_entries to howdah_eraser;
-
--- Whole tables, so that `select *` and `returning *` work. Live lists find changed rows by xmin.
-grant select on howdah.executions to howdah_app, howdah_viewer;
-grant insert (
-  run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
-  workflow_version_id, max_cost, input, metadata, input_data, idempotency_key, input_parts,
-  overrides, callback_url, history, client_tools, concurrency_key, debounce_key, debounce_ms
-) on howdah.executions to howdah_app, howdah_inserter;
-grant select, update, delete on howdah.executions to howdah_eraser;
 -- Logins that only insert find agents by name, and see which of their own runs exist.
 grant select (id, status, idempotency_key) on howdah.executions to howdah_inserter;
 grant select (id, tenant_id, name, deleted_at, is_restricted) on howdah.agents to howdah_inserter;
@@ -338,157 +146,24 @@ grant select (
   execution_id, tenant_id, step_count, message_count, model_count, tokens_in, tokens_out, cost,
   trust, updated_at, xmin
 ) on howdah_private.run_heads to howdah_app, howdah_viewer;
-grant select on howdah.execution_counters to howdah_app, howdah_viewer;
 -- Lists of runs search the tags of metadata with the rights of their caller.
 grant select (tenant_id, execution_id, key, value) on howdah_private.run_tags
   to howdah_app, howdah_viewer;
-
-grant select on howdah.status_transitions to howdah_app, howdah_viewer;
-
-grant select on howdah.steps to howdah_app, howdah_viewer, howdah_eraser;
-grant update, delete on howdah.steps to howdah_eraser;
-
 -- Readers of the view read the table with their own rights.
-grant select on howdah.messages to howdah_app, howdah_viewer;
 grant select (
   execution_id, tenant_id, seq, id, created_at, role, trust, tokens_in, tokens_out, session_id,
   agent_id, step_seq, parent_seq, covers_from_seq, covers_to_seq, content, parts, tool_calls,
   tool_call_id, content_is_output
 ) on howdah_private.message_log to howdah_app, howdah_viewer;
-grant select, update, delete on howdah_private.message_log to howdah_eraser;
 
-grant select on howdah.schedules to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
-    concurrency_key, overlap_policy, catchup_policy, is_active
-  ),
-  update (
-    name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
-    concurrency_key, overlap_policy, catchup_policy, is_active
-  ),
-  delete
-  on howdah.schedules to howdah_app;
-
--- Only owners of the database watch tables.
-grant select on howdah.table_triggers to howdah_app, howdah_viewer;
-
-grant select on howdah.watched_rows to howdah_app, howdah_viewer;
-
-grant select on howdah.webhooks to howdah_app, howdah_viewer;
-grant
-  insert (
-    url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active
-  ),
-  update (
-    url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active
-  ),
-  delete
-  on howdah.webhooks to howdah_app;
-
-grant select on howdah.inbound_hooks to howdah_app, howdah_viewer;
-grant
-  insert (
-    name, description, verification, secret_name, previous_secret_name, secret_header, agent_id,
-    workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply, is_active
-  ),
-  update (
-    name, description, verification, secret_name, previous_secret_name, secret_header, agent_id,
-    workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply, is_active
-  ),
-  delete
-  on howdah.inbound_hooks to howdah_app;
-
-grant select on howdah.inbound_deliveries to howdah_app, howdah_viewer;
-
-grant select on howdah.alert_rules to howdah_app, howdah_viewer;
-grant
-  insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
-  update (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
-  delete
-  on howdah.alert_rules to howdah_app;
-
-grant select on howdah.webhook_deliveries to howdah_app, howdah_viewer, howdah_eraser;
-grant update on howdah.webhook_deliveries to howdah_eraser;
-grant select, update on howdah_private.inbox to howdah_eraser;
-
--- test_model queues tests, and workers finish them.
-grant select on howdah.model_tests to howdah_app, howdah_viewer;
-
--- create_api_key and revoke_api_key write keys. No role may read the hash.
-grant select (
-  id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at,
-  created_by, created_at, made_without_login
-) on howdah.api_keys to howdah_app, howdah_viewer;
-grant update (name) on howdah.api_keys to howdah_app;
-
-grant select on howdah.grants to howdah_app, howdah_viewer;
-grant
-  insert (agent_id, workflow_id, user_id, role, permission),
-  update (permission),
-  delete
-  on howdah.grants to howdah_app;
-
--- put_secret writes values encrypted; only workers read them.
-grant select on howdah.secrets to howdah_app, howdah_viewer;
-
-grant select on howdah.audit_log to howdah_app, howdah_viewer;
-
-grant select on howdah.settings to howdah_app, howdah_viewer;
-grant insert (scope, key, value), update (value), delete on howdah.settings to howdah_app;
-
-grant select on howdah.limits to howdah_app, howdah_viewer;
-grant
-  insert (scope, subject_id, key, metric, period, max_value),
-  update (max_value),
-  delete
-  on howdah.limits to howdah_app;
-
-grant select on howdah.retention_policies to howdah_app, howdah_viewer;
-grant
-  insert (
-    keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month, encrypt_contents
-  ),
-  update (
-    keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month, encrypt_contents
-  ),
-  delete
-  on howdah.retention_policies to howdah_app;
-
-grant select on howdah.usage_totals, howdah.usage_durations to howdah_app, howdah_viewer;
-
-grant select on howdah.agent_performance to howdah_app, howdah_viewer;
-
-grant select on howdah.approval_times to howdah_app, howdah_viewer;
-
-grant select on howdah.daily_usage to howdah_app, howdah_viewer;
-
-grant select on howdah.effects to howdah_app, howdah_viewer;
-
-grant select on howdah.execution_timeline to howdah_app, howdah_viewer;
-
-grant select on howdah.execution_tree to howdah_app, howdah_viewer;
-
-grant select on howdah.failures to howdah_app, howdah_viewer;
-
-grant select on howdah.limit_usage to howdah_app, howdah_viewer;
-
-grant select on howdah.message_sources to howdah_app, howdah_viewer;
-
-grant select on howdah.model_catalog to howdah_app, howdah_viewer;
-grant select on howdah.model_usage to howdah_app, howdah_viewer;
-
-grant select on howdah.permissions to howdah_app, howdah_viewer;
-
-grant select on howdah.plan_tasks to howdah_app, howdah_viewer;
-
-grant select on howdah.routing_decisions to howdah_app, howdah_viewer;
-
-grant select on howdah.setting_values to howdah_app, howdah_viewer;
-
-grant select on howdah.tool_performance to howdah_app, howdah_viewer;
-
-grant select on howdah.usage_by_day to howdah_app, howdah_viewer;
+-- Views.
+grant select on
+  howdah.agent_performance, howdah.approval_times, howdah.daily_usage, howdah.effects,
+  howdah.execution_counters, howdah.execution_timeline, howdah.execution_tree, howdah.failures,
+  howdah.limit_usage, howdah.message_sources, howdah.messages, howdah.model_catalog,
+  howdah.model_usage, howdah.permissions, howdah.plan_tasks, howdah.routing_decisions,
+  howdah.setting_values, howdah.tool_performance, howdah.usage_by_day
+  to howdah_app, howdah_viewer;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
 -- other function. Private functions granted to howdah_app run inside checks, triggers and views
