@@ -1,24 +1,8 @@
 -- Redaction of exports for readers who may see how a run went, but not its contents. Every text,
 -- argument and result becomes `[redacted]`. Kinds, names, ids, times, tokens and cost stay.
 --
--- The type of a column decides whether its values are redacted. So a column that is added later is
--- redacted until it is listed as a name.
-
--- Returns the columns of a table that hold texts of people and models.
-create or replace function howdah_private.content_columns(relation regclass) returns text[]
-  language sql stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select array_agg(a.attname::text)
-  from pg_catalog.pg_attribute as a join pg_catalog.pg_type as t on t.oid = a.atttypid
-  where a.attrelid = content_columns.relation and a.attnum > 0 and not a.attisdropped
-    and t.typcategory not in ('N', 'B', 'D', 'T', 'E') -- numbers, booleans, times, enums
-    and coalesce(nullif(t.typbasetype, 0), nullif(t.typelem, 0), t.oid) <> 'uuid'::regtype
-    and (a.attname <> all (array[
-      'name', 'username', 'created_by', 'answered_by', 'escalate_to', 'call_id', 'tool_call_id',
-      'parent_call_id', 'prefix', 'scopes', 'cron', 'timezone', 'type', 'sha256'
-    ]) or (a.attname = 'name' and content_columns.relation = 'howdah.resources'::regclass))
-$$;
+-- The class of a column decides whether its values are redacted (content_columns). A column of
+-- texts without a class is redacted, so a new column is redacted until somebody gives it a class.
 
 -- Returns a row as a document with the values of these columns redacted; without columns, the row
 -- is unchanged. Of errors, the code stays. Of calls, the id and the name stay.

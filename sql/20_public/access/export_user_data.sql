@@ -29,18 +29,7 @@ begin
   return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
     || jsonb_build_object('format', 'howdah-user', 'version', 1)
     || case when v_redact then '{"contents": "redacted"}'::jsonb else '{}' end;
-  return query select howdah_private.exported_row('grant', to_jsonb(g), 'howdah.grants', v_redact)
-    from howdah.grants as g
-    where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
-  return query
-    select howdah_private.exported_row('api_key', to_jsonb(k) - 'hash', 'howdah.api_keys', v_redact)
-    from howdah.api_keys as k
-    where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
-  return query
-    select howdah_private.exported_row('connected_account', to_jsonb(a),
-      'howdah.connected_accounts', v_redact)
-    from howdah.connected_accounts as a
-    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
+  return query select howdah_private.exported_rows(v_user, v_redact);
   return query
     select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
       || jsonb_build_object('todos', coalesce((
@@ -72,19 +61,12 @@ begin
             select s.id from howdah.sessions as s
             where s.tenant_id = x.tenant_id and s.user_id = v_user.id))
     ) as r order by r.id;
-  return query
-    select howdah_private.exported_row('schedule', to_jsonb(c), 'howdah.schedules', v_redact)
-    from howdah.schedules as c
-    where c.tenant_id = v_user.tenant_id and c.user_id = v_user.id order by c.id;
-  return query select howdah_private.exported_row('agent', to_jsonb(a), 'howdah.agents', v_redact)
-    from howdah.agents as a
-    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $$;
 comment on function howdah.export_user_data(uuid, boolean) is
   'Exports everything about a user, by default the caller, one document per row: user, grants, '
-  'API keys, connected accounts (without tokens), sessions, runs with their logs, answers, '
-  'feedback, messages to agents, board entries, files (without content), schedules, agents. With '
-  'redact, leaves out all contents.';
+  'API keys, connected accounts (without tokens), limits, agents, schedules, inbound hooks, '
+  'approvals, tests of models, sessions, runs with their logs, answers, feedback, messages to '
+  'agents, board entries, files (without content). With redact, leaves out all contents.';
 
 -- Returns the messages that the user and the runs of the user sent to agents, and the board entries
 -- that these runs wrote.
