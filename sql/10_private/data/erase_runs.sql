@@ -87,24 +87,6 @@ as $$
       or s.kind in ('retry', 'fork') and s.input ->> 'by' = rename_in_log.name)
 $$;
 
--- Replaces the name of an author in all versions and runs.
-create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text)
-  returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  update howdah.agent_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.workflow_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.prompt_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.skill_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.executions as e set created_by = rename_author.new_name
-  where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
-$$;
-
 -- Erases the output of a step except what model_usage sums: the counts of cached tokens, and
 -- whether the tokens are estimated.
 create or replace function howdah_private.erase_output(kind howdah.step_kind, output jsonb)
@@ -246,14 +228,8 @@ begin
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
     and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
   perform howdah_private.delete_run_tags(delete_side_rows.ids);
-  delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.run_callbacks as c where c.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
+  perform howdah_private.delete_rows_of_runs(delete_side_rows.ids);
   perform howdah_private.finish_due('encrypt_run', delete_side_rows.ids);
-  delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
-  delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
-  delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
   update howdah.inbound_deliveries as d
   set reply = null, error = null,
     delivery_id = case when delete_side_rows.keep_keys then d.delivery_id end

@@ -429,8 +429,8 @@ begin
     'questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs));
 end $$;
 
--- Replaces the name of the user in all rows, deletes the keys of the user, and deactivates the
--- user.
+-- Replaces the name of the user in all rows, deletes the keys of the user and what else is only
+-- about the user, and deactivates the user.
 create or replace function howdah_private.rename_user(u howdah.users, new_name text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -453,16 +453,8 @@ as $$
         then new_name
       else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
-  update howdah.approvals as a set created_by = new_name
-  where a.tenant_id = u.tenant_id and a.created_by = u.username;
-  update howdah.feedback_entries as f set created_by = new_name
-  where f.tenant_id = u.tenant_id and f.created_by = u.username;
-  update howdah.mail as m set created_by = new_name
-  where m.tenant_id = u.tenant_id and m.created_by = u.username;
-  update howdah.api_keys as k set created_by = new_name
-  where k.tenant_id = u.tenant_id and k.created_by = u.username;
-  update howdah.model_tests as t set created_by = new_name
-  where t.tenant_id = u.tenant_id and t.created_by = u.username;
+  select howdah_private.rename_creator(u.tenant_id, u.username, new_name);
+  select howdah_private.delete_rows_of_user(u);
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
   select howdah_private.end_account(a) from howdah.connected_accounts as a
   where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;

@@ -17,7 +17,9 @@ const PRICE = 'sql/10_private/models/price.sql';
 const LOOPS = [
   'sql/05_identity/permission_rows.sql',
   'sql/06_rows/content_columns.sql',
+  'sql/06_rows/erased_rows.sql',
   'sql/06_rows/exported_rows.sql',
+  'sql/06_rows/renamed_rows.sql',
   'sql/30_triggers/audit.sql',
   'sql/30_triggers/permissions.sql',
   'sql/30_triggers/stamps.sql',
