@@ -20,49 +20,12 @@ import {
   rolledBack,
   takeRole,
 } from './support.ts';
+import { APPLY_AGENT_SYSTEM, TABLE_SAMPLES } from './tables/table-samples.ts';
 
-const APPLY = `select howdah.apply_agent_system('{"version": "v1", "name": "x", "agents": {"x": {}}}')`;
-
-/**
- * A write statement for each table. The owner of the database has created the rows that it needs.
- */
-const WRITES: Record<string, string> = {
-  executions: `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
-  sessions: `update howdah.sessions set title = 'x'`,
-  todos: `insert into howdah.todos (session_id, title) select id, 'x' from howdah.sessions`,
-  resources: `insert into howdah.resources (name, type, bytes) values ('x', 'text/plain', 'x')`,
-  mail: `insert into howdah.mail (to_agent_id, content) values (howdah.agent('desk'), 'x')`,
-  feedback_entries: `select howdah.give_feedback(id, 1) from howdah.executions where status = 'queued'`,
-  agents: `update howdah.agents set description = 'x' where name = 'desk'`,
-  agent_models: `delete from howdah.agent_models`,
-  agent_tools: `update howdah.agent_tools set requires_approval = true`,
-  agent_skills: `update howdah.agent_skills set position = 2`,
-  agent_servers: `update howdah.agent_servers set allowed_tools = '{}'`,
-  mcp_servers: `update howdah.mcp_servers set description = 'x'`,
-  integrations: `insert into howdah.integrations (name, resource_url) values ('x', 'https://api.example.com')`,
-  skills: `update howdah.skills set content = 'y'`,
-  prompts: `update howdah.prompts set template = 'y'`,
-  schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
-  version_labels: `select howdah.label_agent_version(howdah.agent('desk'), 1, 'production')`,
-  workflows: `update howdah.workflows set description = 'x'`,
-  workflow_agents: `update howdah.workflow_agents set role = 'x'`,
-  agent_systems: APPLY,
-  models: `update howdah.models set input_price = 1`,
-  tools: `update howdah.tools set requires_approval = false`,
-  approvals: `delete from howdah.approvals`,
-  tool_policies: `insert into howdah.tool_policies (effect, decision) values ('once', 'ask')`,
-  output_filters: `insert into howdah.output_filters (name, pattern) values ('x', 'x')`,
-  limits: `insert into howdah.limits (metric, period, max_value) values ('runs', 'month', 1000000)`,
-  settings: `insert into howdah.settings (key, value) values ('max_depth', '4')`,
-  grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
-  users: `insert into howdah.users (username) values ('x')`,
-  retention_policies: `insert into howdah.retention_policies (keep_runs_days) values (9)`,
-  secrets: `select howdah.remove_secret('openai')`,
-  api_keys: `update howdah.api_keys set name = 'x'`,
-  alert_rules: `insert into howdah.alert_rules (name, query) values ('x', 'select 1')`,
-  inbound_hooks: `insert into howdah.inbound_hooks (name, verification, secret_name, agent_id) values ('x', 'github', 'openai', howdah.agent('desk'))`,
-  webhooks: `insert into howdah.webhooks (url) values ('https://hooks.example.com/')`,
-};
+/** A write statement for each table that the application writes. */
+const WRITES: Record<string, string> = Object.fromEntries(
+  Object.entries(TABLE_SAMPLES).flatMap(([name, { write }]) => (write ? [[name, write]] : [])),
+);
 
 /** Tables that the application writes only through functions. */
 const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'secrets'];
@@ -108,7 +71,7 @@ const ACTS: Record<string, string> = {
 const MANAGES: Record<string, string> = {
   accept_mcp_prompt: `select howdah.accept_mcp_prompt('search', 'brief')`,
   accept_mcp_tool: `select howdah.accept_mcp_tool('search', 'find')`,
-  apply_agent_system: APPLY,
+  apply_agent_system: APPLY_AGENT_SYSTEM,
   use_alert_rules: `select howdah.use_alert_rules()`,
   use_analyst: `select howdah.use_analyst('{public}')`,
   use_tool_policies: `select howdah.use_tool_policies('strict')`,

@@ -14,13 +14,14 @@ import {
   makeTool,
   makeWorker,
 } from './support.ts';
+import { TABLE_SAMPLES } from './tables/table-samples.ts';
 
 /** A text in every text column of the second tenant, so that a leak is visible. */
 export const MARK = 'belongs-to-b';
 
 /**
  * Creates two tenants with a row in every table that tenants have, as the owner of the database.
- * Add a row here for each new table. `emptyTables` finds tables without rows.
+ * `emptyTables` finds tables without rows.
  */
 export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: string }> {
   await pool.query(
@@ -32,70 +33,6 @@ export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: str
   await fillTenant(pool, b, worker, MARK);
   return { a, b };
 }
-
-/**
- * Inserts that need only the tenant ($1), a mark ($2), and the ids of an agent ($3) and a session
- * ($4).
- */
-const ROWS = [
-  `insert into howdah.users (tenant_id, username, email) values ($1, $2, $2)`,
-  `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,
-  `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
-  `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $3, 'running_runs', 9)`,
-  // The tool belongs to no agent, so this limits no call.
-  `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) select $1, 'tool', id, 'running_calls', 9 from howdah.tools where tenant_id = $1 and name = 'http_request'`,
-  `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
-  `insert into howdah.settings (tenant_id, key, value) values ($1, 'max_depth', '7')`,
-  `insert into howdah.tool_policies (tenant_id, agent_id, effect, decision) values ($1, $3, 'pure', 'allow')`,
-  `insert into howdah.output_filters (tenant_id, name, pattern, is_active) values ($1, $2, $2, false)`,
-  `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,
-  `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
-  `insert into howdah.usage_totals (tenant_id, day, agent_id, kind, tool, outcome, steps) values ($1, '2020-01-01', $3, 'tool', $2, 'ok', 1)`,
-  `insert into howdah.usage_durations (tenant_id, day, tool, calls, buckets, bucket_calls, bucket_micros) values ($1, '2020-01-01', $2, 1, '{1}', '{1}', '{1}')`,
-  `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
-  `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
-  `insert into howdah.mail (tenant_id, to_agent_id, subject, content) values ($1, $3, $2, $2)`,
-  `insert into howdah.resources (tenant_id, name, type, bytes, session_id, uri) values ($1, $2, 'text/plain', $2::text::bytea, $4, 'docs://' || $2)`,
-  `insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by) values ($1, 'agent', $2, $3, $2)`,
-  `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
-  `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
-   select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
-  `insert into howdah.model_tests (tenant_id, model_id, created_by)
-   select $1, id, $2 from howdah.models where tenant_id = $1 limit 1`,
-  `insert into howdah.prompts (tenant_id, name, template) values ($1, $2, $2)`,
-  // An inactive skill is part of no version.
-  `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,
-  `insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
-   select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
-  `insert into howdah.mcp_servers (tenant_id, name, type, configuration)
-   values ($1, $2, 'http', '{"url": "https://mcp.example.com/"}')`,
-  `insert into howdah.integrations (tenant_id, name, resource_url)
-   values ($1, $2, 'https://api.example.com/')`,
-  `insert into howdah.connected_accounts (tenant_id, integration_id)
-   select $1, id from howdah.integrations where tenant_id = $1 and name = $2`,
-  `insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
-   select $1, id, $2, $2, '{}', '{}', $2, 'new' from howdah.mcp_servers where tenant_id = $1`,
-  `insert into howdah.mcp_prompts (tenant_id, server_id, name, description, template, variables, digest, status)
-   select $1, id, $2, $2, $2, '{}', $2, 'new' from howdah.mcp_servers where tenant_id = $1`,
-  `insert into howdah.agent_servers (tenant_id, agent_id, server_id)
-   select $1, $3, id from howdah.mcp_servers where tenant_id = $1 and name = $2`,
-  `insert into howdah.alert_rules (tenant_id, name, query, is_active) values ($1, $2, 'select ' || quote_literal($2), false)`,
-  `insert into howdah.webhooks (tenant_id, url, secret_name) values ($1, 'https://hooks.example.com/' || $2, $2)`,
-  `insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, payload, next_attempt_at)
-   select $1, id, howdah.uuid_v7(), 'execution.completed', url, jsonb_build_object('type', $2::text), now() from howdah.webhooks where tenant_id = $1`,
-  `insert into howdah.inbound_hooks (tenant_id, name, description, verification, secret_name, agent_id) values ($1, $2, $2, 'github', $2, $3)`,
-  `insert into howdah.inbound_deliveries (tenant_id, inbound_hook_id, status, error) select $1, id, 'failed', jsonb_build_object('message', $2::text) from howdah.inbound_hooks where tenant_id = $1`,
-  `insert into howdah.table_triggers (tenant_id, table_name, agent_id, input, key_columns)
-   values ($1, $2, $3, $2, '{id}')`,
-  `insert into howdah.watched_rows (execution_id, tenant_id, table_trigger_id, row_key, watches)
-   select howdah.uuid_v7(), $1, id, '{"id": 1}', array[id] from howdah.table_triggers where tenant_id = $1`,
-  `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
-  `insert into howdah.agent_systems (tenant_id, name, source, digest) values ($1, $2, $2, $2)`,
-  `insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
-   select $1, id, 1, $2, $2, '{}' from howdah.agent_systems where tenant_id = $1`,
-  `insert into howdah.api_keys (tenant_id, name, prefix, hash, created_by)
-   values ($1, $2, 'hwd_' || left(md5($2), 12), sha256($2::text::bytea), $2)`,
-];
 
 async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark: string) {
   const agent_id = await makeAgent(pool, { tenant_id, name: mark, instruction: mark });
@@ -111,7 +48,7 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   );
   const session_id = await makeSession(pool, { tenant_id, title: mark });
   const parameters = [tenant_id, mark, agent_id, session_id];
-  for (const text of ROWS) {
+  for (const text of Object.values(TABLE_SAMPLES).flatMap(({ row = [] }) => row)) {
     const used = [...text.matchAll(/\$(\d)/g)].map(([, place]) => Number(place));
     // Postgres must know the type of every parameter.
     const all = parameters.slice(0, Math.max(...used));
