@@ -384,8 +384,14 @@ create table howdah.audit_log (
   constraint seq_counts_from_one CHECK ((seq >= 1))
 );
 alter table howdah.audit_log enable row level security, force row level security;
+CREATE INDEX audit_log_action_idx ON howdah.audit_log USING btree (tenant_id, action, seq);
+CREATE INDEX audit_log_actor_idx ON howdah.audit_log USING btree (tenant_id, actor, seq);
+CREATE INDEX audit_log_api_key_id_idx ON howdah.audit_log USING btree (tenant_id, api_key_id, seq) WHERE (api_key_id IS NOT NULL);
 CREATE INDEX audit_log_continued_runs_idx ON howdah.audit_log USING btree (tenant_id) WHERE ((object = 'executions'::text) AND (action = ANY (ARRAY['retry'::text, 'fork'::text])));
+CREATE INDEX audit_log_created_at_idx ON howdah.audit_log USING btree (tenant_id, created_at);
 CREATE INDEX audit_log_object_id_idx ON howdah.audit_log USING btree (tenant_id, object_id, seq);
+CREATE INDEX audit_log_object_idx ON howdah.audit_log USING btree (tenant_id, object, seq);
+CREATE INDEX audit_log_user_id_idx ON howdah.audit_log USING btree (tenant_id, user_id, seq) WHERE (user_id IS NOT NULL);
 
 create table howdah.board_entries (
   id uuid default howdah.uuid_v7() not null,
@@ -540,6 +546,7 @@ create table howdah.executions (
 ) partition by RANGE (id);
 alter table howdah.executions enable row level security, force row level security;
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
+CREATE INDEX executions_cancelled_idx ON ONLY howdah.executions USING btree (tenant_id, id) WHERE (status = 'cancelled'::howdah.execution_status);
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_concurrency_key_idx ON ONLY howdah.executions USING btree (tenant_id, concurrency_key, id) WHERE (concurrency_key IS NOT NULL);
@@ -578,7 +585,7 @@ create table howdah.feedback_entries (
 );
 alter table howdah.feedback_entries enable row level security, force row level security;
 CREATE UNIQUE INDEX feedback_entries_author_key ON howdah.feedback_entries USING btree (execution_id, created_by, COALESCE(message_seq, 0));
-CREATE INDEX feedback_entries_created_by_idx ON howdah.feedback_entries USING btree (tenant_id, created_by);
+CREATE INDEX feedback_entries_created_by_idx ON howdah.feedback_entries USING btree (tenant_id, created_by, id);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -653,11 +660,16 @@ create table howdah.inbound_deliveries (
   constraint requests_are_counted_from_one CHECK ((requests >= 1))
 );
 alter table howdah.inbound_deliveries enable row level security, force row level security;
+CREATE INDEX inbound_deliveries_accepted_idx ON howdah.inbound_deliveries USING btree (tenant_id, id) WHERE (status = 'accepted'::howdah.inbound_status);
 CREATE UNIQUE INDEX inbound_deliveries_delivery_id_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, delivery_id) WHERE (delivery_id IS NOT NULL);
 CREATE INDEX inbound_deliveries_execution_id_idx ON howdah.inbound_deliveries USING btree (execution_id, tenant_id) WHERE (execution_id IS NOT NULL);
+CREATE INDEX inbound_deliveries_failed_idx ON howdah.inbound_deliveries USING btree (tenant_id, id) WHERE (status = 'failed'::howdah.inbound_status);
 CREATE INDEX inbound_deliveries_hook_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, id);
+CREATE INDEX inbound_deliveries_ignored_idx ON howdah.inbound_deliveries USING btree (tenant_id, id) WHERE (status = 'ignored'::howdah.inbound_status);
 CREATE INDEX inbound_deliveries_last_received_at_idx ON howdah.inbound_deliveries USING btree (tenant_id, last_received_at);
 CREATE UNIQUE INDEX inbound_deliveries_refused_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, ((error ->> 'code'::text)), date_trunc('hour'::text, (received_at AT TIME ZONE 'UTC'::text))) WHERE (status = 'refused'::howdah.inbound_status);
+CREATE INDEX inbound_deliveries_rejected_idx ON howdah.inbound_deliveries USING btree (tenant_id, id) WHERE (status = 'refused'::howdah.inbound_status);
+CREATE INDEX inbound_deliveries_sender_id_idx ON howdah.inbound_deliveries USING btree (tenant_id, delivery_id) WHERE (delivery_id IS NOT NULL);
 CREATE UNIQUE INDEX inbound_deliveries_signature_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, signature_sha256) WHERE (signature_sha256 IS NOT NULL);
 CREATE INDEX inbound_deliveries_without_run_idx ON howdah.inbound_deliveries USING btree (last_received_at) WHERE (status <> 'accepted'::howdah.inbound_status);
 
@@ -858,13 +870,13 @@ END not null,
 );
 alter table howdah.mail enable row level security, force row level security;
 CREATE INDEX mail_created_at_idx ON howdah.mail USING btree (tenant_id, created_at);
-CREATE INDEX mail_from_agent_id_idx ON howdah.mail USING btree (tenant_id, from_agent_id);
+CREATE INDEX mail_from_agent_id_idx ON howdah.mail USING btree (tenant_id, from_agent_id, id);
 CREATE INDEX mail_from_execution_id_idx ON howdah.mail USING btree (from_execution_id) WHERE (from_execution_id IS NOT NULL);
 CREATE INDEX mail_received_by_execution_id_idx ON howdah.mail USING btree (received_by_execution_id) WHERE (received_by_execution_id IS NOT NULL);
 CREATE INDEX mail_reply_to_id_idx ON howdah.mail USING btree (tenant_id, reply_to_id);
 CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, to_agent_id, id) WHERE (root_execution_id IS NOT NULL);
 CREATE INDEX mail_thread_id_idx ON howdah.mail USING btree (tenant_id, thread_id, id);
-CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agent_id);
+CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agent_id, id);
 CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, id) WHERE (to_execution_id IS NOT NULL);
 CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
 
@@ -1130,13 +1142,19 @@ create table howdah.questions (
   constraint schema_is_an_object CHECK ((jsonb_typeof(schema) = 'object'::text))
 );
 alter table howdah.questions enable row level security, force row level security;
-CREATE INDEX questions_closed_idx ON howdah.questions USING btree (tenant_id, updated_at) WHERE (status <> 'open'::howdah.question_status);
+CREATE INDEX questions_answered_idx ON howdah.questions USING btree (tenant_id, id) WHERE (status = 'answered'::howdah.question_status);
+CREATE INDEX questions_approvals_idx ON howdah.questions USING btree (tenant_id, id) WHERE (kind = 'approval'::howdah.question_kind);
+CREATE INDEX questions_cancelled_idx ON howdah.questions USING btree (tenant_id, id) WHERE (status = 'cancelled'::howdah.question_status);
+CREATE INDEX questions_effects_idx ON howdah.questions USING btree (tenant_id, id) WHERE (kind = 'effect'::howdah.question_kind);
 CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id);
+CREATE INDEX questions_expired_idx ON howdah.questions USING btree (tenant_id, id) WHERE (status = 'expired'::howdah.question_status);
 CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE ((status = 'open'::howdah.question_status) AND (expires_at IS NOT NULL));
-CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, kind) WHERE (status = 'open'::howdah.question_status);
+CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, id) INCLUDE (kind) WHERE (status = 'open'::howdah.question_status);
 CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
 CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
-CREATE INDEX questions_status_idx ON howdah.questions USING btree (tenant_id, status, id);
+CREATE INDEX questions_tenant_expires_at_idx ON howdah.questions USING btree (tenant_id, expires_at, id);
+CREATE INDEX questions_texts_idx ON howdah.questions USING btree (tenant_id, id) WHERE (kind = 'question'::howdah.question_kind);
+CREATE INDEX questions_updated_at_idx ON howdah.questions USING btree (tenant_id, updated_at);
 
 create table howdah.resources (
   id uuid default howdah.uuid_v7() not null,
@@ -1169,8 +1187,10 @@ create table howdah.resources (
 );
 alter table howdah.resources enable row level security, force row level security;
 CREATE INDEX resources_execution_id_idx ON howdah.resources USING btree (tenant_id, execution_id) WHERE (execution_id IS NOT NULL);
+CREATE INDEX resources_name_idx ON howdah.resources USING btree (tenant_id, name, id);
 CREATE INDEX resources_session_id_idx ON howdah.resources USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
 CREATE INDEX resources_storage_path_idx ON howdah.resources USING btree (storage_path) WHERE (storage_path IS NOT NULL);
+CREATE INDEX resources_type_idx ON howdah.resources USING btree (tenant_id, type, id);
 CREATE INDEX resources_uri_idx ON howdah.resources USING btree (tenant_id, uri, id) WHERE (uri IS NOT NULL);
 
 create table howdah.retention_policies (
@@ -1298,13 +1318,13 @@ create table howdah.sessions (
   constraint state_is_an_object CHECK ((jsonb_typeof(state) = 'object'::text))
 );
 alter table howdah.sessions enable row level security, force row level security;
-CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
+CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id, id);
 CREATE UNIQUE INDEX sessions_chat_key_idx ON howdah.sessions USING btree (tenant_id, chat_key) WHERE (chat_key IS NOT NULL);
 CREATE INDEX sessions_forked_from_session_id_idx ON howdah.sessions USING btree (tenant_id, forked_from_session_id) WHERE (forked_from_session_id IS NOT NULL);
 CREATE INDEX sessions_last_active_on_idx ON howdah.sessions USING btree (tenant_id, last_active_on);
 CREATE INDEX sessions_unerased_idx ON howdah.sessions USING btree (tenant_id, last_active_on) WHERE (contents_erased_at IS NULL);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id, id);
-CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
+CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.settings (
   id uuid default howdah.uuid_v7() not null,
@@ -1659,8 +1679,15 @@ create table howdah.watched_rows (
   constraint row_key_is_an_object CHECK ((jsonb_typeof(row_key) = 'object'::text))
 );
 alter table howdah.watched_rows enable row level security, force row level security;
+CREATE INDEX watched_rows_failed_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'failed'::howdah.write_back_status);
+CREATE INDEX watched_rows_gone_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'gone'::howdah.write_back_status);
+CREATE INDEX watched_rows_superseded_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'superseded'::howdah.write_back_status);
 CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text), created_at);
+CREATE INDEX watched_rows_tenant_id_idx ON howdah.watched_rows USING btree (tenant_id, execution_id);
 CREATE INDEX watched_rows_updated_at_idx ON howdah.watched_rows USING btree (tenant_id, updated_at) WHERE (updated_at IS NOT NULL);
+CREATE INDEX watched_rows_waiting_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'waiting'::howdah.write_back_status);
+CREATE INDEX watched_rows_watch_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, execution_id);
+CREATE INDEX watched_rows_written_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'written'::howdah.write_back_status);
 
 create table howdah.webhook_deliveries (
   id uuid default howdah.uuid_v7() not null,
@@ -1693,9 +1720,13 @@ create table howdah.webhook_deliveries (
 );
 alter table howdah.webhook_deliveries enable row level security, force row level security;
 CREATE INDEX webhook_deliveries_alert_rule_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, alert_rule_id) WHERE (alert_rule_id IS NOT NULL);
+CREATE INDEX webhook_deliveries_delivered_idx ON howdah.webhook_deliveries USING btree (tenant_id, id) WHERE (status = 'delivered'::howdah.delivery_status);
+CREATE INDEX webhook_deliveries_event_idx ON howdah.webhook_deliveries USING btree (tenant_id, event, id);
 CREATE INDEX webhook_deliveries_execution_id_idx ON howdah.webhook_deliveries USING btree (execution_id, tenant_id);
+CREATE INDEX webhook_deliveries_failed_idx ON howdah.webhook_deliveries USING btree (tenant_id, id) WHERE (status = 'failed'::howdah.delivery_status);
 CREATE INDEX webhook_deliveries_inbound_hook_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, inbound_hook_id) WHERE (inbound_hook_id IS NOT NULL);
 CREATE INDEX webhook_deliveries_open_idx ON howdah.webhook_deliveries USING btree (tenant_id, status) WHERE (status <> 'delivered'::howdah.delivery_status);
+CREATE INDEX webhook_deliveries_pending_idx ON howdah.webhook_deliveries USING btree (tenant_id, id) WHERE (status = 'pending'::howdah.delivery_status);
 CREATE INDEX webhook_deliveries_webhook_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, webhook_id, id);
 
 create table howdah.webhooks (
@@ -3589,18 +3620,7 @@ begin
   return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
     || jsonb_build_object('format', 'howdah-user', 'version', 1)
     || case when v_redact then '{"contents": "redacted"}'::jsonb else '{}' end;
-  return query select howdah_private.exported_row('grant', to_jsonb(g), 'howdah.grants', v_redact)
-    from howdah.grants as g
-    where g.tenant_id = v_user.tenant_id and g.user_id = v_user.id order by g.id;
-  return query
-    select howdah_private.exported_row('api_key', to_jsonb(k) - 'hash', 'howdah.api_keys', v_redact)
-    from howdah.api_keys as k
-    where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
-  return query
-    select howdah_private.exported_row('connected_account', to_jsonb(a),
-      'howdah.connected_accounts', v_redact)
-    from howdah.connected_accounts as a
-    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
+  return query select howdah_private.exported_rows(v_user, v_redact);
   return query
     select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
       || jsonb_build_object('todos', coalesce((
@@ -3632,13 +3652,6 @@ begin
             select s.id from howdah.sessions as s
             where s.tenant_id = x.tenant_id and s.user_id = v_user.id))
     ) as r order by r.id;
-  return query
-    select howdah_private.exported_row('schedule', to_jsonb(c), 'howdah.schedules', v_redact)
-    from howdah.schedules as c
-    where c.tenant_id = v_user.tenant_id and c.user_id = v_user.id order by c.id;
-  return query select howdah_private.exported_row('agent', to_jsonb(a), 'howdah.agents', v_redact)
-    from howdah.agents as a
-    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $function$
 ;
 
@@ -3664,7 +3677,9 @@ begin
     join howdah.executions as e on e.id = g.execution_id
     cross join lateral howdah_private.with_head(e) as h
     where g.tenant_id = v_tenant_id and g.key = v_tag[1] and g.value = v_tag[2]
-      and e.tenant_id = v_tenant_id and e.metadata @> find_runs.metadata
+      and e.tenant_id = v_tenant_id
+      -- `case` hides the estimate, a thousandth of the runs: the newest are then read in order
+      and case when e.metadata @> find_runs.metadata then true else false end
       and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
     order by g.execution_id desc limit find_runs.most
   loop
@@ -12158,10 +12173,10 @@ declare
 begin
   -- before the lists of faults, which a statement with thousands of rows would notice
   if (e.concurrency_key is null
-      or length(e.concurrency_key) <= 500 and howdah_private.name_fault(e.concurrency_key) is null)
+      or length(e.concurrency_key) <= 500 and howdah_private.line_fault(e.concurrency_key) is null)
     and (num_nonnulls(e.debounce_key, e.debounce_ms) = 0
       or e.debounce_ms > 0 and length(e.debounce_key) <= 500
-        and howdah_private.name_fault(e.debounce_key) is null
+        and howdah_private.line_fault(e.debounce_key) is null
         and num_nonnulls(e.idempotency_key, e.session_id, e.parent_execution_id) = 0) then
     return;
   end if;
@@ -12170,7 +12185,7 @@ begin
     ('concurrency_key', e.concurrency_key), ('debounce_key', e.debounce_key)
   ) as k (field, value)
   cross join lateral (
-    select k.field, length(k.value) as size, howdah_private.name_fault(k.value) as text
+    select k.field, length(k.value) as size, howdah_private.line_fault(k.value) as text
   ) as f
   where f.size > 500 or f.text is not null
   limit 1;
@@ -13336,6 +13351,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.classified_columns()
+ RETURNS TABLE(relation regclass, object text, name text, type regtype, class text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct on (r.oid, a.attnum) r.oid::regclass, r.relname::text, a.attname::text,
+    a.atttypid::regtype, k.class
+  from pg_catalog.pg_class as r
+  join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+  left join howdah_private.column_classes() as k
+    on k.name = a.attname and (k.object is null or k.object = r.relname)
+  where r.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
+    and r.relkind in ('r', 'p') and not r.relispartition
+  order by r.oid, a.attnum, k.object
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.client_tool_fault(tool jsonb)
  RETURNS text
  LANGUAGE sql
@@ -13388,6 +13421,58 @@ begin
   where c.month = close_month.month;
   return v_runs;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.column_classes()
+ RETURNS TABLE(object text, name text, class text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.object, n.name, c.class
+  from (values
+    (null, 'person', 'user_id username created_by answered_by escalate_to caller actor'),
+    (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
+    (null, 'bytes', 'bytes'),
+    (null, 'content',
+      'annotations answer answer_data callback_url capabilities chat_key client_tools '
+      'comment concurrency_key condition configuration content debounce_key '
+      'default_answer definition description domain email engine_configuration error event fault '
+      'first_limits history idempotency_key input input_data input_hits input_parts instruction '
+      'key last_error mapping metadata metrics note options output output_data output_schema '
+      'overrides parameters parts payload preview prompt prompt_values question reason reply '
+      'request_params resolved row_key sample schema server_info source state storage_path subject '
+      'system_prompt template title tool_call tool_calls uri url value variables'),
+    (null, 'none',
+      'accepted_digest action after_digest aliases allowed_tools before_digest base_url call_id '
+      'cause changed client client_id cron delivery_id detail digest disabled_because '
+      'engine_check engines events fingerprint function functions into_column issuer '
+      'key_columns label last_four log_level login model name object object_id '
+      'on_event on_refusal orchestrator outcome parent_call_id pattern prefix prev_hash '
+      'previous_secret_name price_unit prices_from provider query received_call_id resource_url '
+      'role scopes secret_header secret_name session session_key sha256 signature_sha256 '
+      'signed_by slug subscriptions table_name taken_by timezone tool tool_call_id tools type unit '
+      'value_sha256 wrapped_by'),
+    -- the capabilities of a model and the names of tools are words of a list
+    ('models', 'none', 'capabilities domain'),
+    ('tools', 'none', 'capabilities domain'),
+    ('mcp_tools', 'none', 'annotations'),
+    -- keys of the application, which hold no texts
+    ('request_keys', 'none', 'key'),
+    ('settings', 'none', 'key value'),
+    ('limits', 'none', 'key'),
+    ('webhook_deliveries', 'none', 'event'),
+    ('integrations', 'none', 'endpoints'),
+    ('token_revocations', 'none', 'integration'),
+    ('account_links', 'secret', 'digest'),
+    -- digests of a log that stays
+    ('audit_log', 'none', 'hash'), ('audit_heads', 'none', 'hash'),
+    ('audit_checkpoints', 'none', 'hash hmac'),
+    -- the names of files are texts of people
+    ('resources', 'content', 'name')
+  ) as c (object, class, names)
+  cross join unnest(string_to_array(c.names, ' ')) as n (name)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.combining_marks()
@@ -14098,15 +14183,68 @@ CREATE OR REPLACE FUNCTION howdah_private.content_columns(relation regclass)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select array_agg(a.attname::text)
-  from pg_catalog.pg_attribute as a join pg_catalog.pg_type as t on t.oid = a.atttypid
-  where a.attrelid = content_columns.relation and a.attnum > 0 and not a.attisdropped
-    and t.typcategory not in ('N', 'B', 'D', 'T', 'E') -- numbers, booleans, times, enums
-    and coalesce(nullif(t.typbasetype, 0), nullif(t.typelem, 0), t.oid) <> 'uuid'::regtype
-    and (a.attname <> all (array[
-      'name', 'username', 'created_by', 'answered_by', 'escalate_to', 'call_id', 'tool_call_id',
-      'parent_call_id', 'prefix', 'scopes', 'cron', 'timezone', 'type', 'sha256'
-    ]) or (a.attname = 'name' and content_columns.relation = 'howdah.resources'::regclass))
+  select case content_columns.relation
+    when 'howdah.agent_models'::regclass then '{request_params}'::text[]
+    when 'howdah.agent_servers'::regclass then '{}'::text[]
+    when 'howdah.agent_skills'::regclass then '{}'::text[]
+    when 'howdah.agent_system_versions'::regclass then '{resolved,source}'::text[]
+    when 'howdah.agent_systems'::regclass then '{description,resolved,source}'::text[]
+    when 'howdah.agent_tools'::regclass then '{configuration}'::text[]
+    when 'howdah.agent_versions'::regclass then '{definition}'::text[]
+    when 'howdah.agents'::regclass then '{capabilities,description,domain,engine_configuration,instruction,output_schema,prompt_values,system_prompt}'::text[]
+    when 'howdah.alert_rules'::regclass then '{description,last_error,sample}'::text[]
+    when 'howdah.api_keys'::regclass then '{hash}'::text[]
+    when 'howdah.approvals'::regclass then '{}'::text[]
+    when 'howdah.audit_log'::regclass then '{}'::text[]
+    when 'howdah.board_entries'::regclass then '{key,value}'::text[]
+    when 'howdah.connected_accounts'::regclass then '{error}'::text[]
+    when 'howdah.executions'::regclass then '{callback_url,client_tools,concurrency_key,debounce_key,error,first_limits,history,idempotency_key,input,input_data,input_hits,input_parts,metadata,metrics,output,output_data,overrides}'::text[]
+    when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
+    when 'howdah.grants'::regclass then '{}'::text[]
+    when 'howdah.hooks'::regclass then '{}'::text[]
+    when 'howdah.inbound_deliveries'::regclass then '{error,reply}'::text[]
+    when 'howdah.inbound_hooks'::regclass then '{condition,debounce_key,description,mapping,reply}'::text[]
+    when 'howdah.integrations'::regclass then '{description}'::text[]
+    when 'howdah.limits'::regclass then '{}'::text[]
+    when 'howdah.mail'::regclass then '{content,input_hits,subject}'::text[]
+    when 'howdah.mcp_prompts'::regclass then '{description,fault,template,variables}'::text[]
+    when 'howdah.mcp_servers'::regclass then '{configuration,description,error,server_info}'::text[]
+    when 'howdah.mcp_tools'::regclass then '{description,fault,parameters}'::text[]
+    when 'howdah.messages'::regclass then '{content,parts,tool_calls}'::text[]
+    when 'howdah.model_tests'::regclass then '{answer,error}'::text[]
+    when 'howdah.models'::regclass then '{request_params}'::text[]
+    when 'howdah.output_filters'::regclass then '{places}'::text[]
+    when 'howdah.prompt_versions'::regclass then '{definition}'::text[]
+    when 'howdah.prompts'::regclass then '{description,template,variables}'::text[]
+    when 'howdah.questions'::regclass then '{answer,answer_data,default_answer,options,preview,prompt,reason,schema,tool_call}'::text[]
+    when 'howdah.resources'::regclass then '{bytes,metadata,name,storage_path,uri}'::text[]
+    when 'howdah.retention_policies'::regclass then '{}'::text[]
+    when 'howdah.schedules'::regclass then '{concurrency_key,input,input_data,last_error,metadata}'::text[]
+    when 'howdah.secrets'::regclass then '{}'::text[]
+    when 'howdah.sessions'::regclass then '{chat_key,late_turns,state,title}'::text[]
+    when 'howdah.settings'::regclass then '{}'::text[]
+    when 'howdah.skill_versions'::regclass then '{definition}'::text[]
+    when 'howdah.skills'::regclass then '{content,description}'::text[]
+    when 'howdah.status_transitions'::regclass then '{}'::text[]
+    when 'howdah.steps'::regclass then '{annotations,error,idempotency_key,input,output}'::text[]
+    when 'howdah.table_triggers'::regclass then '{concurrency_key,condition,debounce_key,input}'::text[]
+    when 'howdah.tenants'::regclass then '{}'::text[]
+    when 'howdah.todos'::regclass then '{note,title}'::text[]
+    when 'howdah.tool_policies'::regclass then '{}'::text[]
+    when 'howdah.tools'::regclass then '{configuration,description,parameters}'::text[]
+    when 'howdah.usage_durations'::regclass then '{bucket_calls,bucket_micros,buckets}'::text[]
+    when 'howdah.usage_totals'::regclass then '{}'::text[]
+    when 'howdah.users'::regclass then '{email}'::text[]
+    when 'howdah.version_labels'::regclass then '{}'::text[]
+    when 'howdah.watched_rows'::regclass then '{error,row_key}'::text[]
+    when 'howdah.webhook_deliveries'::regclass then '{last_error,payload,url}'::text[]
+    when 'howdah.webhooks'::regclass then '{description,url}'::text[]
+    when 'howdah.workflow_agents'::regclass then '{configuration,question}'::text[]
+    when 'howdah.workflow_versions'::regclass then '{definition}'::text[]
+    when 'howdah.workflows'::regclass then '{configuration,description,instruction}'::text[]
+    else array(select a.attname::text from pg_catalog.pg_attribute as a
+      where a.attrelid = content_columns.relation and a.attnum > 0)
+    end
 $function$
 ;
 
@@ -15634,6 +15772,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_rows_of_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.debounced_runs as t where t.execution_id = any ($1);
+  delete from howdah_private.ended_runs as t where t.execution_id = any ($1);
+  delete from howdah_private.inbox as t where t.execution_id = any ($1);
+  delete from howdah_private.receivers as t where t.execution_id = any ($1);
+  delete from howdah_private.run_callbacks as t where t.execution_id = any ($1);
+  delete from howdah.watched_rows as t where t.execution_id = any ($1);
+  delete from howdah.webhook_deliveries as t where t.execution_id = any ($1);
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_rows_of_user(u howdah.users)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$select$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_run_tags(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -15711,14 +15873,8 @@ begin
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
     and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
   perform howdah_private.delete_run_tags(delete_side_rows.ids);
-  delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.run_callbacks as c where c.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
+  perform howdah_private.delete_rows_of_runs(delete_side_rows.ids);
   perform howdah_private.finish_due('encrypt_run', delete_side_rows.ids);
-  delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
-  delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
-  delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
   update howdah.inbound_deliveries as d
   set reply = null, error = null,
     delivery_id = case when delete_side_rows.keep_keys then d.delivery_id end
@@ -18293,6 +18449,43 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exported_rows(u howdah.users, redact boolean)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query select howdah_private.exported_row('agent', to_jsonb(t), 'howdah.agents',
+      exported_rows.redact)
+    from howdah.agents as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('api_key', to_jsonb(t) - '{hash}'::text[], 'howdah.api_keys',
+      exported_rows.redact)
+    from howdah.api_keys as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('approval', to_jsonb(t), 'howdah.approvals',
+      exported_rows.redact)
+    from howdah.approvals as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
+  return query select howdah_private.exported_row('connected_account', to_jsonb(t), 'howdah.connected_accounts',
+      exported_rows.redact)
+    from howdah.connected_accounts as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('grant', to_jsonb(t), 'howdah.grants',
+      exported_rows.redact)
+    from howdah.grants as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('inbound_hook', to_jsonb(t), 'howdah.inbound_hooks',
+      exported_rows.redact)
+    from howdah.inbound_hooks as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('limit', to_jsonb(t), 'howdah.limits',
+      exported_rows.redact)
+    from howdah.limits as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('model_test', to_jsonb(t), 'howdah.model_tests',
+      exported_rows.redact)
+    from howdah.model_tests as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
+  return query select howdah_private.exported_row('schedule', to_jsonb(t), 'howdah.schedules',
+      exported_rows.redact)
+    from howdah.schedules as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.exported_run(id uuid, depth integer, redact boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE sql
@@ -19598,6 +19791,44 @@ AS $function$
     and s.idempotency_key is not null
   group by s.tenant_id, s.execution_id, s.idempotency_key
   having count(*) > 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_watched_rows(row_key jsonb)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with watches as (
+    select w.id, w.tenant_id, w.key_columns <@ array(
+      select k.name from jsonb_each(find_watched_rows.row_key) as k (name, value)
+      where jsonb_typeof(k.value) not in ('array', 'object') and k.value::text !~ '^-?\d+[.eE]'
+    ) and not exists (
+      select from (
+        select r.row_key from howdah.watched_rows as r
+        where r.tenant_id = w.tenant_id and r.table_trigger_id = w.id
+        order by r.execution_id desc limit 1
+      ) as newest
+      where newest.row_key::text ~ ': (-?\d+\.|\[|\{)'
+    ) as is_whole
+    from howdah.table_triggers as w where w.tenant_id = howdah.current_tenant()
+  ),
+  found as (
+    select r.execution_id
+    from watches as w
+    join howdah.watched_rows as r on r.tenant_id = w.tenant_id and r.table_trigger_id = w.id
+      and md5(r.row_key::text) = md5(find_watched_rows.row_key::text)
+    where w.is_whole
+    union all
+    select r.execution_id
+    from watches as w
+    join howdah.watched_rows as r on r.tenant_id = w.tenant_id and r.table_trigger_id = w.id
+      and r.row_key @> find_watched_rows.row_key
+    where not w.is_whole
+  )
+  select f.execution_id from found as f
+  where howdah_private.hidden_agents() = '{}' or howdah_private.sees_run(f.execution_id)
 $function$
 ;
 
@@ -21372,6 +21603,13 @@ begin
       howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.invisible_character(name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN "substring"(name, '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u2060-\u206f\u2800\u3164]|[\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]|[\U000e0000-\U000e0fff]|(?<![\u0600-\u109f\u1700-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])[\u180b-\u180f\u200c\u200d]|[\u200c\u200d](?![\u0600-\u109f\u1700-\u1aff\ua800-\uabff\u2190-\u2bff\U0001f000-\U0001faff])|(?<![\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001f6ff])[\ufe0e\ufe0f](?!\u20e3)'::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.invisible_characters()
@@ -23228,6 +23466,13 @@ AS $function$
     '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])'
     '[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.line_fault(line text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (line ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (line ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'contains a line break or another control character'::text WHEN (line ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'contains a character that reverses the direction of text'::text ELSE NULL::text END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.list_names(names text[], max_names integer)
@@ -26010,7 +26255,7 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'contains a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'contains a character that reverses the direction of text'::text ELSE NULL::text END
+RETURN COALESCE(howdah_private.line_fault(name), CASE WHEN (howdah_private.invisible_character(name) IS NOT NULL) THEN 'contains an invisible character'::text ELSE NULL::text END)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.names_of_code(kind text, names text[])
@@ -27190,50 +27435,50 @@ CREATE OR REPLACE FUNCTION howdah_private.permission_rows()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   values
-    ('executions', 'run', 'member'::howdah.user_role, true),
-    ('sessions', 'run', 'member', true),
-    ('todos', 'run', 'member', false),
-    ('resources', 'run', 'member', false),
-    ('mail', 'run', 'member', true),
-    ('feedback_entries', 'run', 'member', true),
-    ('agents', 'edit', 'member', true),
-    ('agent_models', 'edit', 'member', true),
-    ('agent_tools', 'edit', 'member', true),
-    ('agent_skills', 'edit', 'member', true),
-    ('agent_servers', 'edit', 'member', true),
-    ('skills', 'edit', 'member', false),
-    ('prompts', 'edit', 'member', false),
-    ('schedules', 'edit', 'member', true),
-    ('schedules', 'run', 'member', true),
-    ('version_labels', 'edit', 'member', true),
-    ('workflows', 'edit', 'member', true),
-    ('workflow_agents', 'edit', 'member', true),
-    ('agent_systems', 'manage', 'admin', false),
-    ('agent_systems', 'read', 'admin', false),
-    ('agent_system_versions', 'read', 'admin', false),
-    ('models', 'manage', 'admin', false),
-    ('mcp_servers', 'manage', 'admin', false),
-    ('integrations', 'manage', 'admin', false),
-    ('tools', 'manage', 'admin', false),
-    ('approvals', 'manage', 'admin', false),
-    ('tool_policies', 'manage', 'admin', false),
-    ('output_filters', 'manage', 'admin', false),
-    ('limits', 'manage', 'admin', false),
-    ('settings', 'manage', 'admin', false),
-    ('grants', 'manage', 'admin', false),
-    ('secrets', 'manage', 'admin', false),
-    ('users', 'manage', 'admin', false),
-    ('retention_policies', 'manage', 'owner', false),
-    ('api_keys', 'manage', 'admin', false),
-    ('api_keys', 'read', 'admin', false),
-    ('webhooks', 'manage', 'admin', false),
-    ('webhooks', 'read', 'admin', false),
-    ('webhook_deliveries', 'read', 'admin', false),
-    ('inbound_hooks', 'manage', 'admin', false),
-    ('inbound_hooks', 'run', 'admin', false),
-    ('alert_rules', 'manage', 'admin', false),
-    ('alert_rules', 'read', 'admin', false),
-    ('audit_log', 'read', 'admin', false)
+    ('agent_models', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('agent_servers', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('agent_skills', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('agent_system_versions', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('agent_systems', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('agent_systems', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('agent_tools', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('agents', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('alert_rules', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('alert_rules', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('api_keys', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('api_keys', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('approvals', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('audit_log', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('executions', 'run', 'member'::howdah.user_role, 't'::boolean),
+    ('feedback_entries', 'run', 'member'::howdah.user_role, 't'::boolean),
+    ('grants', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('inbound_hooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('inbound_hooks', 'run', 'admin'::howdah.user_role, 'f'::boolean),
+    ('integrations', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('limits', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('mail', 'run', 'member'::howdah.user_role, 't'::boolean),
+    ('mcp_servers', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('models', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('output_filters', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('prompts', 'edit', 'member'::howdah.user_role, 'f'::boolean),
+    ('resources', 'run', 'member'::howdah.user_role, 'f'::boolean),
+    ('retention_policies', 'manage', 'owner'::howdah.user_role, 'f'::boolean),
+    ('schedules', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('schedules', 'run', 'member'::howdah.user_role, 't'::boolean),
+    ('secrets', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('sessions', 'run', 'member'::howdah.user_role, 't'::boolean),
+    ('settings', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('skills', 'edit', 'member'::howdah.user_role, 'f'::boolean),
+    ('todos', 'run', 'member'::howdah.user_role, 'f'::boolean),
+    ('tool_policies', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('tools', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('users', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('version_labels', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('webhook_deliveries', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('webhooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('webhooks', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('workflow_agents', 'edit', 'member'::howdah.user_role, 't'::boolean),
+    ('workflows', 'edit', 'member'::howdah.user_role, 't'::boolean)
 $function$
 ;
 
@@ -27565,6 +27810,17 @@ begin
         v_version.current);
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.person_columns()
+ RETURNS TABLE(relation regclass, object text, name text, is_id boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select k.relation, k.object, k.name, k.type = 'uuid'::regtype
+  from howdah_private.classified_columns() as k where k.class = 'person'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.pick_fields(document jsonb, names text[])
@@ -29274,7 +29530,7 @@ begin
     jsonb_build_object('table', (watch).table_name, 'row', record_refused_run.row_key),
     (watch).id,
     case when length(record_refused_run.concurrency_key) <= 500
-      and howdah_private.name_fault(record_refused_run.concurrency_key) is null
+      and howdah_private.line_fault(record_refused_run.concurrency_key) is null
       then record_refused_run.concurrency_key end,
     howdah.current_user_id(), howdah_private.actor(),
     jsonb_build_object('code', 'start_refused',
@@ -29643,6 +29899,7 @@ declare
   v_table name := (
     select c.relname from pg_class as c
     where c.oid = howdah_private.table_of(refuse_fault.relation));
+  v_character text;
 begin
   case fault[1]
   when 'missing' then
@@ -29668,10 +29925,17 @@ begin
       detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
       hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
   when 'name' then
+    if howdah_private.name_fault(v_value) <> 'is empty' then
+      v_character := howdah_private.unreadable_character(v_value);
+    end if;
     raise exception using errcode = 'HWINV',
-      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value)),
-      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
-      hint = format('Use one line of visible text for %s.', v_field);
+      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value))
+        || coalesce(' (' || v_character || ')', ''),
+      detail = jsonb_strip_nulls(jsonb_build_object(
+        'table', v_table, 'field', v_field, 'character', v_character))::text,
+      hint = case when v_character is null
+        then format('Use one line of visible text for %s.', v_field)
+        else format('Remove %s from %s.', v_character, v_field) end;
   end case;
 end $function$
 ;
@@ -30625,16 +30889,35 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_author(tenant_id uuid, name tex
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update howdah.agent_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.workflow_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.prompt_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.skill_versions as v set created_by = rename_author.new_name
-  where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.executions as e set created_by = rename_author.new_name
-  where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
+  update howdah.agent_versions as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.executions as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.prompt_versions as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.skill_versions as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.workflow_versions as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rename_creator(tenant_id uuid, name text, new_name text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.api_keys as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.approvals as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.feedback_entries as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.mail as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.model_tests as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
 $function$
 ;
 
@@ -30695,16 +30978,8 @@ AS $function$
         then new_name
       else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
-  update howdah.approvals as a set created_by = new_name
-  where a.tenant_id = u.tenant_id and a.created_by = u.username;
-  update howdah.feedback_entries as f set created_by = new_name
-  where f.tenant_id = u.tenant_id and f.created_by = u.username;
-  update howdah.mail as m set created_by = new_name
-  where m.tenant_id = u.tenant_id and m.created_by = u.username;
-  update howdah.api_keys as k set created_by = new_name
-  where k.tenant_id = u.tenant_id and k.created_by = u.username;
-  update howdah.model_tests as t set created_by = new_name
-  where t.tenant_id = u.tenant_id and t.created_by = u.username;
+  select howdah_private.rename_creator(u.tenant_id, u.username, new_name);
+  select howdah_private.delete_rows_of_user(u);
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
   select howdah_private.end_account(a) from howdah.connected_accounts as a
   where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
@@ -33982,7 +34257,7 @@ declare
   v_session howdah.sessions;
 begin
   if length(session_of_hook.key) > 500
-    or howdah_private.name_fault(session_of_hook.key) is not null then
+    or howdah_private.line_fault(session_of_hook.key) is not null then
     raise exception using errcode = 'HWINV',
       message = 'the value of session_key is not one line of at most 500 visible characters',
       detail = '{"field": "session_key"}',
@@ -36656,6 +36931,128 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.table_rules()
+ RETURNS TABLE(object text, kind text, anchor text, writing text[], role howdah.user_role, by_agent boolean, reading howdah.user_role, exported text, policies text[], by_hand text[])
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  -- tables that callers write
+  select w.object, w.kind, w.anchor, string_to_array(w.writing, ' '), w.role::howdah.user_role,
+    w.by_agent, w.reading::howdah.user_role, w.exported, string_to_array(w.policies, ' '),
+    string_to_array(w.by_hand, ' ')
+  from (values
+    ('agent_models', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
+    ('agent_servers', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
+    ('agent_skills', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
+    ('agent_systems', 'definition', 'none', 'manage', 'admin', false, 'admin', null, '', ''),
+    ('agent_tools', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
+    ('agents', 'definition', 'none', 'edit', 'member', true, null, 'agent', 'inserter',
+      'sight stamp'),
+    ('alert_rules', 'definition', 'none', 'manage', 'admin', false, 'admin', null, '', ''),
+    ('api_keys', 'definition', 'user', 'manage', 'admin', false, 'admin', 'api_key', '', ''),
+    ('approvals', 'definition', 'none', 'manage', 'admin', false, null, 'approval', '',
+      'sight erasure'),
+    ('executions', 'log', 'run', 'run', 'member', true, null, null, 'eraser inserter',
+      'sight stamp export erasure'),
+    ('feedback_entries', 'content', 'run', 'run', 'member', true, null, null, 'eraser',
+      'stamp audit export erasure'),
+    ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
+    ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
+      '', ''),
+    ('integrations', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('limits', 'definition', 'none', 'manage', 'admin', false, null, 'limit', '', ''),
+    ('mail', 'content', 'run', 'run', 'member', true, null, null, '', 'sight export erasure'),
+    ('mcp_servers', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('models', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('output_filters', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('prompts', 'definition', 'none', 'edit', 'member', false, null, null, '', ''),
+    ('resources', 'content', 'run', 'run', 'member', false, null, null, '',
+      'export names erasure'),
+    ('retention_policies', 'definition', 'none', 'manage', 'owner', false, null, null, '', ''),
+    ('schedules', 'definition', 'none', 'edit run', 'member', true, null, 'schedule', '', ''),
+    ('secrets', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('sessions', 'content', 'session', 'run', 'member', true, null, null, '',
+      'export erasure'),
+    ('settings', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('skills', 'definition', 'none', 'edit', 'member', false, null, null, '', ''),
+    ('todos', 'content', 'session', 'run', 'member', false, null, null, '',
+      'export erasure'),
+    ('tool_policies', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('tools', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('users', 'definition', 'user', 'manage', 'admin', false, null, null, '', 'export names'),
+    ('version_labels', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
+    ('webhooks', 'definition', 'none', 'manage', 'admin', false, 'admin', null, '', ''),
+    ('workflow_agents', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
+    ('workflows', 'definition', 'none', 'edit', 'member', true, null, null, 'inserter',
+      'sight stamp')
+  ) as w (
+    object, kind, anchor, writing, role, by_agent, reading, exported, policies, by_hand)
+  union all
+  -- tables that only the engine and owners write
+  select e.object, e.kind, e.anchor, '{}', null, false, e.reading::howdah.user_role, e.exported,
+    string_to_array(e.policies, ' '), string_to_array(e.by_hand, ' ')
+  from (values
+    ('account_flows', 'queue', 'none', null, null, '', ''),
+    ('account_links', 'queue', 'none', null, null, '', ''),
+    ('agent_system_versions', 'log', 'none', 'admin', null, '', ''),
+    ('agent_versions', 'log', 'none', null, null, 'eraser', ''),
+    ('alert_limits', 'definition', 'none', null, null, '', ''),
+    ('audit_checkpoints', 'log', 'none', null, null, '', ''),
+    ('audit_heads', 'queue', 'none', null, null, '', ''),
+    ('audit_inbox', 'queue', 'none', null, null, '', 'names'),
+    ('audit_log', 'log', 'none', 'admin', null, '', 'names'),
+    ('board_entries', 'content', 'run', null, null, '', 'sight export erasure'),
+    ('connected_accounts', 'content', 'user', null, 'connected_account', '', 'sight erasure'),
+    ('data_keys', 'queue', 'none', null, null, '', ''),
+    ('debounced_runs', 'queue', 'run', null, null, '', 'names'),
+    ('due_answers', 'queue', 'run', null, null, '', 'erasure'),
+    ('due_work', 'queue', 'none', null, null, '', ''),
+    ('ended_runs', 'queue', 'run', null, null, '', ''),
+    ('hooks', 'definition', 'none', null, null, '', ''),
+    ('idempotency_keys', 'queue', 'run', null, null, '', 'erasure'),
+    ('inbound_deliveries', 'log', 'run', null, null, '', 'erasure'),
+    ('inbox', 'queue', 'run', null, null, 'eraser', ''),
+    ('login_tenants', 'definition', 'none', null, null, '', ''),
+    ('master_keys', 'definition', 'none', null, null, '', ''),
+    ('mcp_prompts', 'definition', 'none', null, null, '', ''),
+    ('mcp_sessions', 'queue', 'user', null, null, '', 'names'),
+    ('mcp_tools', 'definition', 'none', null, null, '', ''),
+    ('message_log', 'log', 'run', null, null, 'eraser tenant', 'sight export erasure'),
+    ('model_tests', 'log', 'none', null, 'model_test', '', ''),
+    ('needed_code', 'queue', 'none', null, null, '', ''),
+    ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
+    ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
+    ('questions', 'content', 'run', null, null, 'eraser', 'sight stamp export names erasure'),
+    ('queue_sweep', 'queue', 'none', null, null, '', ''),
+    ('receivers', 'queue', 'run', null, null, '', ''),
+    ('request_keys', 'queue', 'user', null, null, '', 'names'),
+    ('run_callbacks', 'queue', 'run', null, null, '', ''),
+    ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
+    ('run_tags', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
+    ('runs_without_worker', 'queue', 'run', null, null, '', 'erasure'),
+    ('sealed_documents', 'queue', 'none', null, null, '', ''),
+    ('sealed_secrets', 'queue', 'none', null, null, '', ''),
+    ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
+    ('status_transitions', 'log', 'none', null, null, '', ''),
+    ('steps', 'log', 'run', null, null, 'eraser', 'export erasure'),
+    ('suspects', 'queue', 'run', null, null, '', 'erasure'),
+    ('table_triggers', 'definition', 'none', null, null, '', ''),
+    ('tenants', 'definition', 'none', null, null, '', 'sight'),
+    ('todo_changes', 'queue', 'session', null, null, '', 'erasure'),
+    ('token_revocations', 'queue', 'none', null, null, '', ''),
+    ('tool_names', 'queue', 'none', null, null, '', ''),
+    ('tree_orders', 'queue', 'run', null, null, '', 'erasure'),
+    ('usage_durations', 'log', 'none', null, null, '', ''),
+    ('usage_events', 'queue', 'run', null, null, '', 'erasure'),
+    ('usage_totals', 'log', 'none', null, null, '', ''),
+    ('watched_rows', 'queue', 'run', null, null, '', 'stamp'),
+    ('webhook_deliveries', 'queue', 'run', 'admin', null, 'eraser', ''),
+    ('workflow_versions', 'log', 'none', null, null, 'eraser', '')
+  ) as e (object, kind, anchor, reading, exported, policies, by_hand)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tables_changed(counted jsonb, most_bytes bigint)
  RETURNS SETOF jsonb
  LANGUAGE sql
@@ -36692,6 +37089,22 @@ AS $function$
   join pg_class as r on r.oid = c.relation
   join pg_namespace as n on n.oid = r.relnamespace
   order by n.nspname, r.relname
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tables_with_audited_contents()
+ RETURNS TABLE(name text, has_author boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.object, exists (
+      select from pg_catalog.pg_attribute as a
+      where a.attrelid = c.oid and a.attname = 'created_by' and not a.attisdropped)
+  from howdah_private.table_rules() as r
+  join pg_catalog.pg_class as c
+    on c.relname = r.object and c.relnamespace = 'howdah'::regnamespace
+  where r.kind = 'content' and r.writing <> '{}' and 'audit' <> all (r.by_hand)
 $function$
 ;
 
@@ -39708,7 +40121,7 @@ begin
     when not ((metric <> ALL (ARRAY['storage'::howdah.limit_metric, 'running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric])) OR (period IS NULL)) then array['check', 'storage_and_running_limits_have_no_period']
     when not ((metric <> 'storage'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'session'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['check', 'storage_is_of_a_tenant_a_session_or_the_system']
     when not ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['check', 'tokens_are_not_of_an_api_key_or_a_tool']
-    when n.key is distinct from old.key and howdah_private.name_fault(n.key) is not null and n.scope = 'key' then array['name', 'key']
+    when n.key is distinct from old.key and howdah_private.line_fault(n.key) is not null and n.scope = 'key' then array['name', 'key']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
@@ -41205,7 +41618,7 @@ begin
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
     when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['check', 'name_is_not_empty']
     when not (is_active OR (next_at IS NULL)) then array['check', 'paused_schedules_have_no_next_time']
-    when n.concurrency_key is distinct from old.concurrency_key and howdah_private.name_fault(n.concurrency_key) is not null then array['name', 'concurrency_key']
+    when n.concurrency_key is distinct from old.concurrency_key and howdah_private.line_fault(n.concurrency_key) is not null then array['name', 'concurrency_key']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -43413,6 +43826,13 @@ AS $function$
     order by m.id limit 20
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unreadable_character(name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SELECT ('U+'::text || lpad(c.code, GREATEST(length(c.code), 4), '0'::text)) FROM upper(to_hex(ascii(COALESCE("substring"(unreadable_character.name, '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'::text), howdah_private.invisible_character(unreadable_character.name))))) c(code))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unsaved_model_test_cost(provider text, model text, base_url text, answer jsonb)
@@ -45981,6 +46401,90 @@ AS $function$
   select m.relation,
     format('grant %s (%I) on %s to howdah_writer', m.privilege, m."column", m.relation)
   from missing as m
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.written_columns()
+ RETURNS TABLE(object text, columns text[], first text[], later text[], deletes boolean)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.object, string_to_array(w.columns, ' '), string_to_array(w.first, ' '),
+    string_to_array(w.later, ' '), w.deletes
+  from (values
+    ('agent_models', 'model_id purpose position request_params', 'agent_id', '', true),
+    ('agent_servers', 'allowed_tools', 'agent_id server_id', '', true),
+    ('agent_skills', 'position', 'agent_id skill_id', '', true),
+    ('agent_tools', 'configuration requires_approval', 'agent_id tool_id', '', true),
+    ('agents',
+      'name description instruction system_prompt prompt_id prompt_values use_history human_input '
+      'context_policy allow_empty engine engine_configuration capabilities domain output_schema '
+      'max_steps max_tokens max_cost max_seconds retry_for user_id is_default is_active',
+      '', 'deleted_at', false),
+    ('alert_rules',
+      'name description query engine_check interval_seconds webhook_id is_active',
+      '', '', true),
+    ('api_keys', '', '', 'name', false),
+    ('approvals', '', '', '', true),
+    ('executions',
+      '',
+      'run_at input_trust priority agent_id agent_version_id session_id workflow_id '
+      'workflow_version_id max_cost input metadata input_data idempotency_key input_parts '
+      'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
+      '', false),
+    ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
+    ('inbound_hooks',
+      'name description verification secret_name previous_secret_name secret_header agent_id '
+      'workflow_id condition mapping session_key debounce_key debounce_ms reply is_active',
+      '', '', true),
+    ('integrations',
+      'description resource_url account_scope grant_type scopes issuer endpoints client_id '
+      'secret_name sends_resource is_active',
+      'name', '', true),
+    ('limits', 'max_value', 'scope subject_id key metric period', '', true),
+    ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
+    ('mcp_servers',
+      'name description type configuration trusts_annotations allows_elicitation '
+      'sampling_model_id is_active',
+      '', '', true),
+    ('models',
+      'name provider model purpose domain base_url secret_name capabilities input_price '
+      'output_price cached_input_price cache_write_price unit_price price_unit context_tokens '
+      'request_params fallback_position',
+      '', '', true),
+    ('output_filters', 'name pattern places action is_active', 'agent_id', '', true),
+    ('prompts', 'name description template variables', '', 'deleted_at', false),
+    ('resources', 'name metadata uri', 'execution_id session_id type sha256 bytes', '', true),
+    ('retention_policies',
+      'keep_contents_days keep_sessions_minutes keep_runs_days is_by_month encrypt_contents',
+      '', '', true),
+    ('schedules',
+      'name cron timezone agent_id workflow_id input input_data metadata session_id priority '
+      'concurrency_key overlap_policy catchup_policy is_active',
+      '', '', true),
+    ('sessions', 'policy state title', 'user_id agent_id workflow_id', '', false),
+    ('settings', 'value', 'scope key', '', true),
+    ('skills', 'name description content is_active', '', 'deleted_at', false),
+    ('todos', 'position status title note', 'session_id', '', true),
+    ('tool_policies', 'min_trust decision', 'agent_id tool_id kind effect', '', true),
+    ('tools',
+      'name aliases description capabilities domain agent_id workflow_id parameters configuration '
+      'effect compensation_tool_id requires_approval timeout_ms is_active',
+      'kind', '', true),
+    ('users', 'username email role is_active', '', '', false),
+    ('version_labels', 'version', 'agent_id workflow_id prompt_id label', '', true),
+    ('webhooks',
+      'url events description agent_id workflow_id secret_name previous_secret_name is_active',
+      '', '', true),
+    ('workflow_agents',
+      'sequence_order role agent_id member_workflow_id question configuration',
+      'workflow_id', '', true),
+    ('workflows',
+      'name description type instruction configuration max_steps max_tokens max_cost max_seconds '
+      'is_active',
+      '', '', false)
+  ) as w (object, columns, first, later, deletes)
 $function$
 ;
 
@@ -50457,9 +50961,13 @@ grant execute on function howdah_private.claim_file_deletions(integer) to howdah
 
 grant execute on function howdah_private.claim_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
+grant execute on function howdah_private.classified_columns() to howdah_engine;
+
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.close_month(date) to howdah_owner;
+
+grant execute on function howdah_private.column_classes() to howdah_engine;
 
 grant execute on function howdah_private.combining_marks() to howdah_app;
 
@@ -50797,6 +51305,8 @@ grant execute on function howdah_private.exported_mail(howdah.users,uuid[],boole
 
 grant execute on function howdah_private.exported_row(text,jsonb,regclass,boolean) to howdah_engine;
 
+grant execute on function howdah_private.exported_rows(howdah.users,boolean) to howdah_engine;
+
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
@@ -50864,6 +51374,10 @@ grant execute on function howdah_private.find_revocation(uuid) to howdah_worker;
 grant execute on function howdah_private.find_thread(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.find_watched_rows(jsonb) to howdah_app;
+
+grant execute on function howdah_private.find_watched_rows(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.finish_alert_check(uuid,uuid,text,jsonb,text) to howdah_worker;
 
@@ -51010,6 +51524,10 @@ grant execute on function howdah_private.inserting_statement(text,text) to howda
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
 grant execute on function howdah_private.integration_document(howdah.integrations) to howdah_engine;
+
+grant execute on function howdah_private.invisible_character(text) to howdah_app;
+
+grant execute on function howdah_private.invisible_character(text) to howdah_engine;
 
 grant execute on function howdah_private.invisible_characters() to howdah_app;
 
@@ -51308,6 +51826,10 @@ grant execute on function howdah_private.limit_use(uuid) to howdah_viewer;
 grant execute on function howdah_private.line_assigns_secret(text) to howdah_app;
 
 grant execute on function howdah_private.line_assigns_secret(text) to howdah_engine;
+
+grant execute on function howdah_private.line_fault(text) to howdah_app;
+
+grant execute on function howdah_private.line_fault(text) to howdah_engine;
 
 grant execute on function howdah_private.list_names(text[],integer) to howdah_app;
 
@@ -51668,6 +52190,8 @@ grant execute on function howdah_private.permit_system_trust(howdah.executions) 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_viewer;
+
+grant execute on function howdah_private.person_columns() to howdah_engine;
 
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_app;
 
@@ -52427,9 +52951,13 @@ grant execute on function howdah_private.table_outside_schemas(json,text[]) to h
 
 grant execute on function howdah_private.table_outside_schemas(json,text[]) to howdah_reader;
 
+grant execute on function howdah_private.table_rules() to howdah_engine;
+
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
 
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
+
+grant execute on function howdah_private.tables_with_audited_contents() to howdah_engine;
 
 grant execute on function howdah_private.tags_of(jsonb) to howdah_app;
 
@@ -52809,6 +53337,10 @@ grant execute on function howdah_private.unmade_calls(uuid,uuid) to howdah_viewe
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 
+grant execute on function howdah_private.unreadable_character(text) to howdah_app;
+
+grant execute on function howdah_private.unreadable_character(text) to howdah_engine;
+
 grant execute on function howdah_private.unsaved_model_test_cost(text,text,text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howdah_app;
@@ -53024,6 +53556,8 @@ grant execute on function howdah_private.write_system(jsonb,text,boolean) to how
 grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.writer_grant_statements(regclass) to howdah_engine;
+
+grant execute on function howdah_private.written_columns() to howdah_engine;
 
 grant delete, select on table howdah.agent_models to howdah_app;
 
@@ -56061,7 +56595,7 @@ comment on routine howdah.export_agent_system(text) is 'Exports an agent system 
 
 comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents: text, arguments, results, metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
-comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
+comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), limits, agents, schedules, inbound hooks, approvals, tests of models, sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content). With redact, leaves out all contents.';
 
 comment on routine howdah.find_runs(jsonb,integer) is '@behavior -*
 Returns the newest runs, at most `most`, whose metadata contains this object: select id, status from howdah.find_runs(''{"order": 4711}''). Served by an index.';
