@@ -1,4 +1,5 @@
 import type { CommandEntry } from './command-entry.ts';
+import { adminResourceCommands } from './resource-commands.generated.ts';
 
 /** The commands of `howdah admin`, which configure and operate an installation. */
 export const adminCommands: readonly CommandEntry[] = [
@@ -108,13 +109,6 @@ export const adminCommands: readonly CommandEntry[] = [
     load: () => import('./commands/definitions/limits.ts'),
   },
   {
-    name: 'hooks',
-    group: 'Definitions',
-    summary: 'list the hooks: functions that Howdah calls at certain events of a run',
-    args: '[list|show]',
-    load: () => import('./commands/definitions/hooks.ts'),
-  },
-  {
     name: 'filters',
     group: 'Definitions',
     summary: 'manage filters for the input and output of runs',
@@ -166,4 +160,5 @@ export const adminCommands: readonly CommandEntry[] = [
     args: '[months|archive|restore]',
     load: () => import('./commands/data/retention.ts'),
   },
+  ...adminResourceCommands,
 ];

@@ -1,4 +1,5 @@
 import type { CommandEntry } from './command-entry.ts';
+import { devResourceCommands } from './resource-commands.generated.ts';
 
 /**
  * The commands of `howdah dev`, for the development of agents and of Howdah. Without a command,
@@ -24,13 +25,6 @@ export const devCommands: readonly CommandEntry[] = [
     summary: 'print a completion script for your shell',
     args: 'bash|zsh|fish|pwsh',
     load: () => import('./commands/operations/completion.ts'),
-  },
-  {
-    name: 'workflows',
-    group: 'Agents',
-    summary: 'manage the workflows, in which agents work together',
-    args: '[list|show|create|change|…]',
-    load: () => import('./commands/agents/workflows.ts'),
   },
   {
     name: 'todo',
@@ -121,4 +115,5 @@ export const devCommands: readonly CommandEntry[] = [
     args: '[-- ARGUMENTS]',
     load: () => import('./commands/data/psql.ts'),
   },
+  ...devResourceCommands,
 ];

@@ -56,19 +56,9 @@ export type Workflow = { id: string; name: string; description: string; type: "c
 
 export type ModelTest = { ok: boolean; purpose: string; provider: string; model: string; seconds: number; answer?: string; tool_call?: boolean; vector_length?: number; audio_bytes?: number; image_bytes?: number; width?: number; height?: number; media_type?: string; ranking?: ({ document: string; score: number })[]; text?: string; usage?: { [name: string]: unknown }; units?: { [name: string]: unknown }; cost?: number; warnings?: (string)[]; error?: { code: string; message: string; hint: string } };
 
-export type Model = { id: string; name: string; provider: string; model: string; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain: string | null; base_url: string | null; secret_name: string | null; capabilities: { [name: string]: unknown }; input_price: number | null; output_price: number | null; cached_input_price: number | null; cache_write_price: number | null; unit_price: number | null; price_unit: "minute" | "character" | "image" | "request" | null; context_tokens: number | null; request_params: { [name: string]: unknown }; fallback_position: number | null; prices_from: string | null; from_environment: boolean; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[]; warnings: (string)[] };
-
 export type Prompt = { id: string; name: string; description: string; template: string; variables: { [name: string]: unknown }; agent_system_id: string | null; created_at: string; updated_at: string };
 
 export type Skill = { id: string; name: string; description: string; content: string; is_active: boolean; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
-
-export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
-
-export type McpServer = { id: string; name: string; description: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations: boolean; is_active: boolean; server_info: { [name: string]: unknown } | null; discovered_at: string | null; error: string | null; failed_at: string | null; agent_system_id: string | null; created_at: string; updated_at: string; tools: ({ [name: string]: unknown })[] };
-
-export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
-
-export type AlertRule = { id: string; name: string; description: string; query: string | null; engine_check: string | null; interval_seconds: number; webhook_id: string | null; is_active: boolean; state: "unknown" | "clear" | "firing" | "failed"; found_rows: number | null; sample: ({ [name: string]: unknown })[] | null; last_error: string | null; last_at: string | null; changed_at: string | null; created_at: string; updated_at: string };
 
 export type Schedule = { id: string; name: string; cron: string; timezone: string; agent_id: string | null; workflow_id: string | null; input: string; input_data: unknown; metadata: { [name: string]: unknown }; session_id: string | null; priority: number; concurrency_key: string | null; overlap_policy: "allow" | "skip" | "cancel"; catchup_policy: "skip" | "one" | "all"; is_active: boolean; user_id: string | null; next_at: string | null; retry_at: string | null; last_at: string | null; last_execution_id: string | null; last_error: { [name: string]: unknown } | null; created_at: string; updated_at: string; runs: string | null };
 
@@ -94,25 +84,35 @@ export type Setting = { key: string; value: number | null; source: "tenant" | "s
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
-export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string; agent: string | null; workflow: string | null; user: string | null };
-
 export type ApiKey = { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean };
 
 export type Secret = { id: string; name: string; fingerprint: string; last_four: string | null; version: number; created_by: string | null; rotated_at: string | null; created_at: string; updated_at: string };
+
+export type AuditEntry = { seq: number; id: string; created_at: string; actor: string; user_id: string | null; api_key_id: string | null; login: string; client: string; action: string; object: string; object_id: string; changed: (string)[] | null; detail: { [name: string]: unknown } | null; before_digest: string | null; after_digest: string | null; hash: string };
+
+export type Approval = { id: string; tool: string; scope: "run" | "session" | "agent"; trust: "system" | "user" | "internal" | "external"; execution_id: string | null; session_id: string | null; agent_id: string | null; created_by: string; created_at: string };
+
+export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string; agent: string | null; workflow: string | null; user: string | null };
+
+export type Hook = { id: string; event: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; function: string; agent_id: string | null; workflow_id: string | null; position: number; timeout_ms: number; is_active: boolean; created_at: string; updated_at: string; agent: string | null; workflow: string | null };
 
 export type Limit = { id: string; scope: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id: string | null; key: string | null; metric: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period: "minute" | "hour" | "day" | "month" | null; max_value: number; is_imposed: boolean; created_at: string; updated_at: string };
 
 export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string; agent: string | null };
 
-export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string };
-
-export type Approval = { id: string; tool: string; scope: "run" | "session" | "agent"; trust: "system" | "user" | "internal" | "external"; execution_id: string | null; session_id: string | null; agent_id: string | null; created_by: string; created_at: string };
-
 export type RetentionPolicy = { id: string; keep_contents_days: number | null; keep_sessions_minutes: number; keep_runs_days: number | null; encrypt_contents: boolean; is_by_month: boolean; created_at: string; updated_at: string };
 
-export type Hook = { id: string; event: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; function: string; agent_id: string | null; workflow_id: string | null; position: number; timeout_ms: number; is_active: boolean; created_at: string; updated_at: string; agent: string | null; workflow: string | null };
+export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string };
 
-export type AuditEntry = { seq: number; id: string; created_at: string; actor: string; user_id: string | null; api_key_id: string | null; login: string; client: string; action: string; object: string; object_id: string; changed: (string)[] | null; detail: { [name: string]: unknown } | null; before_digest: string | null; after_digest: string | null; hash: string };
+export type AlertRule = { id: string; name: string; description: string; query: string | null; engine_check: string | null; interval_seconds: number; webhook_id: string | null; is_active: boolean; state: "unknown" | "clear" | "firing" | "failed"; found_rows: number | null; sample: ({ [name: string]: unknown })[] | null; last_error: string | null; last_at: string | null; changed_at: string | null; created_at: string; updated_at: string };
+
+export type McpServer = { id: string; name: string; description: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations: boolean; is_active: boolean; server_info: { [name: string]: unknown } | null; discovered_at: string | null; error: string | null; failed_at: string | null; agent_system_id: string | null; created_at: string; updated_at: string; tools: ({ [name: string]: unknown })[] };
+
+export type Model = { id: string; name: string; provider: string; model: string; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain: string | null; base_url: string | null; secret_name: string | null; capabilities: { [name: string]: unknown }; input_price: number | null; output_price: number | null; cached_input_price: number | null; cache_write_price: number | null; unit_price: number | null; price_unit: "minute" | "character" | "image" | "request" | null; context_tokens: number | null; request_params: { [name: string]: unknown }; fallback_position: number | null; prices_from: string | null; from_environment: boolean; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[]; warnings: (string)[] };
+
+export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
+
+export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
 export type Operations = {
   /** Get the default agent. */
@@ -237,18 +237,6 @@ export type Operations = {
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
   /** List the known models of vendors, with their prices and aliases. */
   listModelCatalog: { takes: { query?: { limit?: number; cursor?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; text?: string } }; gives: { data: (KnownModel)[]; next: string | null } };
-  /** List workflows, newest first. */
-  listWorkflows: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; is_active?: "true" | "false" } }; gives: { data: (Workflow)[]; next: string | null } };
-  /** Create a workflow. */
-  createWorkflow: { takes: { body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[] } }; gives: Workflow };
-  /** Get a workflow. */
-  getWorkflow: { takes: { params: { id: string } }; gives: Workflow };
-  /** Replace a workflow; fields that are left out take their defaults. */
-  replaceWorkflow: { takes: { params: { id: string }; body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; workflow_id?: unknown; active?: unknown; version?: unknown } }; gives: Workflow };
-  /** Change fields of a workflow. */
-  changeWorkflow: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; active?: boolean } }; gives: Workflow };
-  /** Delete a workflow. */
-  deleteWorkflow: { takes: { params: { id: string } }; gives: null };
   /** List the versions of a workflow, newest first. */
   listWorkflowVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
   /** Compare two versions of a workflow. */
@@ -263,30 +251,6 @@ export type Operations = {
   getWorkflowPerformance: { takes: { params: { id: string } }; gives: { workflow_id: string; workflow: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** Test a model, or a configuration before it is stored. */
   testModel: { takes: { body: { llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; request_params?: { [name: string]: unknown } | null; capabilities?: { [name: string]: unknown } | null } }; gives: ModelTest };
-  /** List models, newest first. */
-  listModels: { takes: { query?: { limit?: number; cursor?: string; name?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier" } }; gives: { data: (Model)[]; next: string | null } };
-  /** Create a model. */
-  createModel: { takes: { body: { name: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; cached_input_price?: number | null; cache_write_price?: number | null; unit_price?: number | null; price_unit?: "minute" | "character" | "image" | "request" | null; context_tokens?: number | null; request_params?: { [name: string]: unknown }; fallback_position?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
-  /** Get a model. */
-  getModel: { takes: { params: { id: string } }; gives: Model };
-  /** Replace a model; fields that are left out take their defaults. */
-  replaceModel: { takes: { params: { id: string }; body: { name: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; cached_input_price?: number | null; cache_write_price?: number | null; unit_price?: number | null; price_unit?: "minute" | "character" | "image" | "request" | null; context_tokens?: number | null; request_params?: { [name: string]: unknown }; fallback_position?: number | null; cost_per_1k_tokens?: number; id?: unknown; prices_from?: unknown; from_environment?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown; warnings?: unknown } }; gives: Model };
-  /** Change fields of a model. */
-  changeModel: { takes: { params: { id: string }; body: { name?: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; cached_input_price?: number | null; cache_write_price?: number | null; unit_price?: number | null; price_unit?: "minute" | "character" | "image" | "request" | null; context_tokens?: number | null; request_params?: { [name: string]: unknown }; fallback_position?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
-  /** Delete a model. */
-  deleteModel: { takes: { params: { id: string } }; gives: null };
-  /** List prompts, newest first. */
-  listPrompts: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (Prompt)[]; next: string | null } };
-  /** Create a prompt. */
-  createPrompt: { takes: { body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
-  /** Get a prompt. */
-  getPrompt: { takes: { params: { id: string } }; gives: Prompt };
-  /** Replace a prompt; fields that are left out take their defaults. */
-  replacePrompt: { takes: { params: { id: string }; body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown }; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Prompt };
-  /** Change fields of a prompt. */
-  changePrompt: { takes: { params: { id: string }; body: { name?: string; description?: string; template?: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
-  /** Delete a prompt. */
-  deletePrompt: { takes: { params: { id: string } }; gives: null };
   /** List the versions of a prompt, newest first. */
   listPromptVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
   /** Compare two versions of a prompt. */
@@ -297,18 +261,6 @@ export type Operations = {
   labelPromptVersion: { takes: { params: { id: string; label: string }; body: { version: number } }; gives: VersionLabel };
   /** Remove a label from a version of a prompt. */
   deletePromptLabel: { takes: { params: { id: string; label: string } }; gives: null };
-  /** List skills, newest first. */
-  listSkills: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (Skill)[]; next: string | null } };
-  /** Create a skill. */
-  createSkill: { takes: { body: { name: string; description: string; content: string; is_active?: boolean } }; gives: Skill };
-  /** Get a skill. */
-  getSkill: { takes: { params: { id: string } }; gives: Skill };
-  /** Replace a skill; fields that are left out take their defaults. */
-  replaceSkill: { takes: { params: { id: string }; body: { name: string; description: string; content: string; is_active?: boolean; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: Skill };
-  /** Change fields of a skill. */
-  changeSkill: { takes: { params: { id: string }; body: { name?: string; description?: string; content?: string; is_active?: boolean } }; gives: Skill };
-  /** Delete a skill. */
-  deleteSkill: { takes: { params: { id: string } }; gives: null };
   /** List the versions of a skill, newest first. */
   listSkillVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
   /** Compare two versions of a skill. */
@@ -317,54 +269,6 @@ export type Operations = {
   restoreSkillVersion: { takes: { params: { id: string; version: string } }; gives: Skill };
   /** List all tools, or the tools of an agent, newest first. */
   listToolRegistry: { takes: { query?: { limit?: number; cursor?: string; agent?: string; is_active?: "true" | "false"; capability?: string; domain?: string } }; gives: { data: ({ id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[]; type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } }; actions?: ({ name: string; description: string; parameters: { [name: string]: unknown } | null })[] })[]; next: string | null; offered?: ({ type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } }; capabilities: (string)[]; domain: string | null; actions?: ({ name: string; description: string; parameters: { [name: string]: unknown } | null })[] })[] } };
-  /** List tools, newest first. */
-  listTools: { takes: { query?: { limit?: number; cursor?: string; name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; is_active?: "true" | "false" } }; gives: { data: (Tool)[]; next: string | null } };
-  /** Create a tool. */
-  createTool: { takes: { body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; agent?: string; workflow?: string } }; gives: Tool };
-  /** Get a tool. */
-  getTool: { takes: { params: { id: string } }; gives: Tool };
-  /** Replace a tool; fields that are left out take their defaults. */
-  replaceTool: { takes: { params: { id: string }; body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; agent?: string; workflow?: string; id?: unknown; server_id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: Tool };
-  /** Change fields of a tool. */
-  changeTool: { takes: { params: { id: string }; body: { name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; agent?: string; workflow?: string } }; gives: Tool };
-  /** Delete a tool. */
-  deleteTool: { takes: { params: { id: string } }; gives: null };
-  /** List MCP servers, newest first. */
-  listMcpServers: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (McpServer)[]; next: string | null } };
-  /** Create an MCP server. */
-  createMCPServer: { takes: { body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
-  /** Get an MCP server. */
-  getMCPServer: { takes: { params: { id: string } }; gives: McpServer };
-  /** Replace an MCP server; fields that are left out take their defaults. */
-  replaceMCPServer: { takes: { params: { id: string }; body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean; id?: unknown; server_info?: unknown; discovered_at?: unknown; error?: unknown; failed_at?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; tools?: unknown } }; gives: McpServer };
-  /** Change fields of an MCP server. */
-  changeMCPServer: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: "stdio" | "http" | "filesystem" | "fetch"; configuration?: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
-  /** Delete an MCP server. */
-  deleteMCPServer: { takes: { params: { id: string } }; gives: null };
-  /** List resources, newest first. */
-  listResources: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; execution_id?: string; session_id?: string } }; gives: { data: (Resource)[]; next: string | null } };
-  /** Create a resource. */
-  createResource: { takes: { body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
-  /** Get a resource. */
-  getResource: { takes: { params: { id: string } }; gives: Resource };
-  /** Replace a resource; fields that are left out take their defaults. */
-  replaceResource: { takes: { params: { id: string }; body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string; id?: unknown; size?: unknown; storage_path?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Resource };
-  /** Change fields of a resource. */
-  changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
-  /** Delete a resource. */
-  deleteResource: { takes: { params: { id: string } }; gives: null };
-  /** List alert rules, newest first. */
-  listAlertRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; state?: "unknown" | "clear" | "firing" | "failed"; is_active?: "true" | "false" } }; gives: { data: (AlertRule)[]; next: string | null } };
-  /** Create an alert rule. */
-  createAlertRule: { takes: { body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
-  /** Get an alert rule. */
-  getAlertRule: { takes: { params: { id: string } }; gives: AlertRule };
-  /** Replace an alert rule; fields that are left out take their defaults. */
-  replaceAlertRule: { takes: { params: { id: string }; body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean; id?: unknown; state?: unknown; found_rows?: unknown; sample?: unknown; last_error?: unknown; last_at?: unknown; changed_at?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: AlertRule };
-  /** Change fields of an alert rule. */
-  changeAlertRule: { takes: { params: { id: string }; body: { name?: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
-  /** Delete an alert rule. */
-  deleteAlertRule: { takes: { params: { id: string } }; gives: null };
   /** Get the content of a resource. */
   getResourceContent: { takes: { params: { id: string } }; gives: string };
   /** List the next times of a cron expression, to check it before it is used. */
@@ -465,18 +369,6 @@ export type Operations = {
   changeUser: { takes: { params: { id: string }; body: { username?: string; email?: string | null; role?: "owner" | "admin" | "member" | "viewer"; is_active?: boolean } }; gives: User };
   /** Erase the data of a user. */
   eraseUser: { takes: { params: { id: string }; body?: { mode?: "anonymise" | "delete"; cancel_live?: boolean; dry_run?: boolean } }; gives: { user_id: string; mode: string; files?: ({ [name: string]: unknown })[] } };
-  /** List grants, newest first. */
-  listGrants: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; workflow_id?: string; user_id?: string; role?: "owner" | "admin" | "member" | "viewer"; permission?: "read" | "run" | "edit" } }; gives: { data: (Grant)[]; next: string | null } };
-  /** Create a grant. */
-  createGrant: { takes: { body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; agent?: string; workflow?: string } }; gives: Grant };
-  /** Get a grant. */
-  getGrant: { takes: { params: { id: string } }; gives: Grant };
-  /** Replace a grant; fields that are left out take their defaults. */
-  replaceGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; agent?: string; workflow?: string; id?: unknown; created_at?: unknown; updated_at?: unknown; user?: unknown } }; gives: Grant };
-  /** Change fields of a grant. */
-  changeGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission?: "read" | "run" | "edit"; agent?: string; workflow?: string } }; gives: Grant };
-  /** Delete a grant. */
-  deleteGrant: { takes: { params: { id: string } }; gives: null };
   /** List API keys, newest first. */
   listApiKeys: { takes: { query?: { limit?: number; cursor?: string; name?: string; prefix?: string; user_id?: string } }; gives: { data: (ApiKey)[]; next: string | null } };
   /** Create an API key. */
@@ -499,6 +391,30 @@ export type Operations = {
   rotateSecret: { takes: { params: { id: string }; body: { value: string } }; gives: Secret };
   /** Remove a secret that nothing uses. */
   deleteSecret: { takes: { params: { id: string }; query?: { force?: "true" | "false" } }; gives: null };
+  /** List the audit log of the tenant, newest first. */
+  listAuditLog: { takes: { query?: { limit?: number; cursor?: string; actor?: string; user_id?: string; api_key_id?: string; action?: string; object?: string; object_id?: string; since?: string; until?: string } }; gives: { data: (AuditEntry)[]; next: string | null } };
+  /** List approvals, newest first. */
+  listApprovals: { takes: { query?: { limit?: number; cursor?: string; tool?: string; execution_id?: string; session_id?: string; agent_id?: string } }; gives: { data: (Approval)[]; next: string | null } };
+  /** Get an approval. */
+  getApproval: { takes: { params: { id: string } }; gives: Approval };
+  /** Delete an approval. */
+  deleteApproval: { takes: { params: { id: string } }; gives: null };
+  /** List grants, newest first. */
+  listGrants: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; workflow_id?: string; user_id?: string; role?: "owner" | "admin" | "member" | "viewer"; permission?: "read" | "run" | "edit" } }; gives: { data: (Grant)[]; next: string | null } };
+  /** Create a grant. */
+  createGrant: { takes: { body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; agent?: string; workflow?: string } }; gives: Grant };
+  /** Get a grant. */
+  getGrant: { takes: { params: { id: string } }; gives: Grant };
+  /** Replace a grant; fields that are left out take their defaults. */
+  replaceGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; agent?: string; workflow?: string; id?: unknown; created_at?: unknown; updated_at?: unknown; user?: unknown } }; gives: Grant };
+  /** Change fields of a grant. */
+  changeGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission?: "read" | "run" | "edit"; agent?: string; workflow?: string } }; gives: Grant };
+  /** Delete a grant. */
+  deleteGrant: { takes: { params: { id: string } }; gives: null };
+  /** List hooks, newest first. */
+  listHooks: { takes: { query?: { limit?: number; cursor?: string; event?: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Hook)[]; next: string | null } };
+  /** Get a hook. */
+  getHook: { takes: { params: { id: string } }; gives: Hook };
   /** List limits, newest first. */
   listLimits: { takes: { query?: { limit?: number; cursor?: string; scope?: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id?: string; metric?: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period?: "minute" | "hour" | "day" | "month" } }; gives: { data: (Limit)[]; next: string | null } };
   /** Create a limit. */
@@ -523,24 +439,6 @@ export type Operations = {
   changeOutputFilter: { takes: { params: { id: string }; body: { name?: string; agent_id?: string | null; pattern?: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action?: "flag" | "redact" | "block"; is_active?: boolean; agent?: string } }; gives: OutputFilter };
   /** Delete an output filter. */
   deleteOutputFilter: { takes: { params: { id: string } }; gives: null };
-  /** List tool policies, newest first. */
-  listToolPolicies: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; tool_id?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" } }; gives: { data: (ToolPolicy)[]; next: string | null } };
-  /** Create a tool policy. */
-  createToolPolicy: { takes: { body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; agent?: string } }; gives: ToolPolicy };
-  /** Get a tool policy. */
-  getToolPolicy: { takes: { params: { id: string } }; gives: ToolPolicy };
-  /** Replace a tool policy; fields that are left out take their defaults. */
-  replaceToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; agent?: string; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: ToolPolicy };
-  /** Change fields of a tool policy. */
-  changeToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision?: "allow" | "ask" | "deny"; agent?: string } }; gives: ToolPolicy };
-  /** Delete a tool policy. */
-  deleteToolPolicy: { takes: { params: { id: string } }; gives: null };
-  /** List approvals, newest first. */
-  listApprovals: { takes: { query?: { limit?: number; cursor?: string; tool?: string; execution_id?: string; session_id?: string; agent_id?: string } }; gives: { data: (Approval)[]; next: string | null } };
-  /** Get an approval. */
-  getApproval: { takes: { params: { id: string } }; gives: Approval };
-  /** Delete an approval. */
-  deleteApproval: { takes: { params: { id: string } }; gives: null };
   /** List retention policies, newest first. */
   listRetentionPolicies: { takes: { query?: { limit?: number; cursor?: string } }; gives: { data: (RetentionPolicy)[]; next: string | null } };
   /** Create a retention policy. */
@@ -553,12 +451,114 @@ export type Operations = {
   changeRetentionPolicy: { takes: { params: { id: string }; body: { keep_contents_days?: number | null; keep_sessions_minutes?: number; keep_runs_days?: number | null; encrypt_contents?: boolean; is_by_month?: boolean } }; gives: RetentionPolicy };
   /** Delete a retention policy. */
   deleteRetentionPolicy: { takes: { params: { id: string } }; gives: null };
-  /** List hooks, newest first. */
-  listHooks: { takes: { query?: { limit?: number; cursor?: string; event?: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Hook)[]; next: string | null } };
-  /** Get a hook. */
-  getHook: { takes: { params: { id: string } }; gives: Hook };
-  /** List the audit log of the tenant, newest first. */
-  listAuditLog: { takes: { query?: { limit?: number; cursor?: string; actor?: string; user_id?: string; api_key_id?: string; action?: string; object?: string; object_id?: string; since?: string; until?: string } }; gives: { data: (AuditEntry)[]; next: string | null } };
+  /** List tool policies, newest first. */
+  listToolPolicies: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; tool_id?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" } }; gives: { data: (ToolPolicy)[]; next: string | null } };
+  /** Create a tool policy. */
+  createToolPolicy: { takes: { body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; agent?: string } }; gives: ToolPolicy };
+  /** Get a tool policy. */
+  getToolPolicy: { takes: { params: { id: string } }; gives: ToolPolicy };
+  /** Replace a tool policy; fields that are left out take their defaults. */
+  replaceToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; agent?: string; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: ToolPolicy };
+  /** Change fields of a tool policy. */
+  changeToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision?: "allow" | "ask" | "deny"; agent?: string } }; gives: ToolPolicy };
+  /** Delete a tool policy. */
+  deleteToolPolicy: { takes: { params: { id: string } }; gives: null };
+  /** List alert rules, newest first. */
+  listAlertRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; state?: "unknown" | "clear" | "firing" | "failed"; is_active?: "true" | "false" } }; gives: { data: (AlertRule)[]; next: string | null } };
+  /** Create an alert rule. */
+  createAlertRule: { takes: { body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
+  /** Get an alert rule. */
+  getAlertRule: { takes: { params: { id: string } }; gives: AlertRule };
+  /** Replace an alert rule; fields that are left out take their defaults. */
+  replaceAlertRule: { takes: { params: { id: string }; body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean; id?: unknown; state?: unknown; found_rows?: unknown; sample?: unknown; last_error?: unknown; last_at?: unknown; changed_at?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: AlertRule };
+  /** Change fields of an alert rule. */
+  changeAlertRule: { takes: { params: { id: string }; body: { name?: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
+  /** Delete an alert rule. */
+  deleteAlertRule: { takes: { params: { id: string } }; gives: null };
+  /** List MCP servers, newest first. */
+  listMcpServers: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (McpServer)[]; next: string | null } };
+  /** Create an MCP server. */
+  createMCPServer: { takes: { body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
+  /** Get an MCP server. */
+  getMCPServer: { takes: { params: { id: string } }; gives: McpServer };
+  /** Replace an MCP server; fields that are left out take their defaults. */
+  replaceMCPServer: { takes: { params: { id: string }; body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean; id?: unknown; server_info?: unknown; discovered_at?: unknown; error?: unknown; failed_at?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; tools?: unknown } }; gives: McpServer };
+  /** Change fields of an MCP server. */
+  changeMCPServer: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: "stdio" | "http" | "filesystem" | "fetch"; configuration?: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
+  /** Delete an MCP server. */
+  deleteMCPServer: { takes: { params: { id: string } }; gives: null };
+  /** List models, newest first. */
+  listModels: { takes: { query?: { limit?: number; cursor?: string; name?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier" } }; gives: { data: (Model)[]; next: string | null } };
+  /** Create a model. */
+  createModel: { takes: { body: { name: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; cached_input_price?: number | null; cache_write_price?: number | null; unit_price?: number | null; price_unit?: "minute" | "character" | "image" | "request" | null; context_tokens?: number | null; request_params?: { [name: string]: unknown }; fallback_position?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
+  /** Get a model. */
+  getModel: { takes: { params: { id: string } }; gives: Model };
+  /** Replace a model; fields that are left out take their defaults. */
+  replaceModel: { takes: { params: { id: string }; body: { name: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; cached_input_price?: number | null; cache_write_price?: number | null; unit_price?: number | null; price_unit?: "minute" | "character" | "image" | "request" | null; context_tokens?: number | null; request_params?: { [name: string]: unknown }; fallback_position?: number | null; cost_per_1k_tokens?: number; id?: unknown; prices_from?: unknown; from_environment?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown; warnings?: unknown } }; gives: Model };
+  /** Change fields of a model. */
+  changeModel: { takes: { params: { id: string }; body: { name?: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; cached_input_price?: number | null; cache_write_price?: number | null; unit_price?: number | null; price_unit?: "minute" | "character" | "image" | "request" | null; context_tokens?: number | null; request_params?: { [name: string]: unknown }; fallback_position?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
+  /** Delete a model. */
+  deleteModel: { takes: { params: { id: string } }; gives: null };
+  /** List prompts, newest first. */
+  listPrompts: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (Prompt)[]; next: string | null } };
+  /** Create a prompt. */
+  createPrompt: { takes: { body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
+  /** Get a prompt. */
+  getPrompt: { takes: { params: { id: string } }; gives: Prompt };
+  /** Replace a prompt; fields that are left out take their defaults. */
+  replacePrompt: { takes: { params: { id: string }; body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown }; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Prompt };
+  /** Change fields of a prompt. */
+  changePrompt: { takes: { params: { id: string }; body: { name?: string; description?: string; template?: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
+  /** Delete a prompt. */
+  deletePrompt: { takes: { params: { id: string } }; gives: null };
+  /** List resources, newest first. */
+  listResources: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; execution_id?: string; session_id?: string } }; gives: { data: (Resource)[]; next: string | null } };
+  /** Create a resource. */
+  createResource: { takes: { body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
+  /** Get a resource. */
+  getResource: { takes: { params: { id: string } }; gives: Resource };
+  /** Replace a resource; fields that are left out take their defaults. */
+  replaceResource: { takes: { params: { id: string }; body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string; id?: unknown; size?: unknown; storage_path?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Resource };
+  /** Change fields of a resource. */
+  changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
+  /** Delete a resource. */
+  deleteResource: { takes: { params: { id: string } }; gives: null };
+  /** List skills, newest first. */
+  listSkills: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (Skill)[]; next: string | null } };
+  /** Create a skill. */
+  createSkill: { takes: { body: { name: string; description: string; content: string; is_active?: boolean } }; gives: Skill };
+  /** Get a skill. */
+  getSkill: { takes: { params: { id: string } }; gives: Skill };
+  /** Replace a skill; fields that are left out take their defaults. */
+  replaceSkill: { takes: { params: { id: string }; body: { name: string; description: string; content: string; is_active?: boolean; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: Skill };
+  /** Change fields of a skill. */
+  changeSkill: { takes: { params: { id: string }; body: { name?: string; description?: string; content?: string; is_active?: boolean } }; gives: Skill };
+  /** Delete a skill. */
+  deleteSkill: { takes: { params: { id: string } }; gives: null };
+  /** List tools, newest first. */
+  listTools: { takes: { query?: { limit?: number; cursor?: string; name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; is_active?: "true" | "false" } }; gives: { data: (Tool)[]; next: string | null } };
+  /** Create a tool. */
+  createTool: { takes: { body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; agent?: string; workflow?: string } }; gives: Tool };
+  /** Get a tool. */
+  getTool: { takes: { params: { id: string } }; gives: Tool };
+  /** Replace a tool; fields that are left out take their defaults. */
+  replaceTool: { takes: { params: { id: string }; body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; agent?: string; workflow?: string; id?: unknown; server_id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: Tool };
+  /** Change fields of a tool. */
+  changeTool: { takes: { params: { id: string }; body: { name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; agent?: string; workflow?: string } }; gives: Tool };
+  /** Delete a tool. */
+  deleteTool: { takes: { params: { id: string } }; gives: null };
+  /** List workflows, newest first. */
+  listWorkflows: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; is_active?: "true" | "false" } }; gives: { data: (Workflow)[]; next: string | null } };
+  /** Create a workflow. */
+  createWorkflow: { takes: { body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[] } }; gives: Workflow };
+  /** Get a workflow. */
+  getWorkflow: { takes: { params: { id: string } }; gives: Workflow };
+  /** Replace a workflow; fields that are left out take their defaults. */
+  replaceWorkflow: { takes: { params: { id: string }; body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; workflow_id?: unknown; active?: unknown; version?: unknown } }; gives: Workflow };
+  /** Change fields of a workflow. */
+  changeWorkflow: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; active?: boolean } }; gives: Workflow };
+  /** Delete a workflow. */
+  deleteWorkflow: { takes: { params: { id: string } }; gives: null };
 };
 
 /** The method and path of each. */
@@ -624,12 +624,6 @@ export const operations = {
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
   listModelCatalog: ['GET', '/api/models/catalog'],
-  listWorkflows: ['GET', '/api/workflows'],
-  createWorkflow: ['POST', '/api/workflows'],
-  getWorkflow: ['GET', '/api/workflows/{id}'],
-  replaceWorkflow: ['PUT', '/api/workflows/{id}'],
-  changeWorkflow: ['PATCH', '/api/workflows/{id}'],
-  deleteWorkflow: ['DELETE', '/api/workflows/{id}'],
   listWorkflowVersions: ['GET', '/api/workflows/{id}/versions'],
   compareWorkflowVersions: ['GET', '/api/workflows/{id}/versions/{version}/compare/{other}'],
   restoreWorkflowVersion: ['POST', '/api/workflows/{id}/versions/{version}/restore'],
@@ -637,57 +631,15 @@ export const operations = {
   deleteWorkflowLabel: ['DELETE', '/api/workflows/{id}/labels/{label}'],
   getWorkflowPerformance: ['GET', '/api/workflows/{id}/performance'],
   testModel: ['POST', '/api/models/test'],
-  listModels: ['GET', '/api/models'],
-  createModel: ['POST', '/api/models'],
-  getModel: ['GET', '/api/models/{id}'],
-  replaceModel: ['PUT', '/api/models/{id}'],
-  changeModel: ['PATCH', '/api/models/{id}'],
-  deleteModel: ['DELETE', '/api/models/{id}'],
-  listPrompts: ['GET', '/api/prompts'],
-  createPrompt: ['POST', '/api/prompts'],
-  getPrompt: ['GET', '/api/prompts/{id}'],
-  replacePrompt: ['PUT', '/api/prompts/{id}'],
-  changePrompt: ['PATCH', '/api/prompts/{id}'],
-  deletePrompt: ['DELETE', '/api/prompts/{id}'],
   listPromptVersions: ['GET', '/api/prompts/{id}/versions'],
   comparePromptVersions: ['GET', '/api/prompts/{id}/versions/{version}/compare/{other}'],
   restorePromptVersion: ['POST', '/api/prompts/{id}/versions/{version}/restore'],
   labelPromptVersion: ['PUT', '/api/prompts/{id}/labels/{label}'],
   deletePromptLabel: ['DELETE', '/api/prompts/{id}/labels/{label}'],
-  listSkills: ['GET', '/api/skills'],
-  createSkill: ['POST', '/api/skills'],
-  getSkill: ['GET', '/api/skills/{id}'],
-  replaceSkill: ['PUT', '/api/skills/{id}'],
-  changeSkill: ['PATCH', '/api/skills/{id}'],
-  deleteSkill: ['DELETE', '/api/skills/{id}'],
   listSkillVersions: ['GET', '/api/skills/{id}/versions'],
   compareSkillVersions: ['GET', '/api/skills/{id}/versions/{version}/compare/{other}'],
   restoreSkillVersion: ['POST', '/api/skills/{id}/versions/{version}/restore'],
   listToolRegistry: ['GET', '/tools'],
-  listTools: ['GET', '/api/tools'],
-  createTool: ['POST', '/api/tools'],
-  getTool: ['GET', '/api/tools/{id}'],
-  replaceTool: ['PUT', '/api/tools/{id}'],
-  changeTool: ['PATCH', '/api/tools/{id}'],
-  deleteTool: ['DELETE', '/api/tools/{id}'],
-  listMcpServers: ['GET', '/api/mcp-servers'],
-  createMCPServer: ['POST', '/api/mcp-servers'],
-  getMCPServer: ['GET', '/api/mcp-servers/{id}'],
-  replaceMCPServer: ['PUT', '/api/mcp-servers/{id}'],
-  changeMCPServer: ['PATCH', '/api/mcp-servers/{id}'],
-  deleteMCPServer: ['DELETE', '/api/mcp-servers/{id}'],
-  listResources: ['GET', '/api/resources'],
-  createResource: ['POST', '/api/resources'],
-  getResource: ['GET', '/api/resources/{id}'],
-  replaceResource: ['PUT', '/api/resources/{id}'],
-  changeResource: ['PATCH', '/api/resources/{id}'],
-  deleteResource: ['DELETE', '/api/resources/{id}'],
-  listAlertRules: ['GET', '/api/alert-rules'],
-  createAlertRule: ['POST', '/api/alert-rules'],
-  getAlertRule: ['GET', '/api/alert-rules/{id}'],
-  replaceAlertRule: ['PUT', '/api/alert-rules/{id}'],
-  changeAlertRule: ['PATCH', '/api/alert-rules/{id}'],
-  deleteAlertRule: ['DELETE', '/api/alert-rules/{id}'],
   getResourceContent: ['GET', '/api/resources/{id}/content'],
   listScheduleTimes: ['GET', '/api/schedules/times'],
   listSchedules: ['GET', '/api/schedules'],
@@ -738,12 +690,6 @@ export const operations = {
   replaceUser: ['PUT', '/api/users/{id}'],
   changeUser: ['PATCH', '/api/users/{id}'],
   eraseUser: ['POST', '/api/users/{id}/erase'],
-  listGrants: ['GET', '/api/grants'],
-  createGrant: ['POST', '/api/grants'],
-  getGrant: ['GET', '/api/grants/{id}'],
-  replaceGrant: ['PUT', '/api/grants/{id}'],
-  changeGrant: ['PATCH', '/api/grants/{id}'],
-  deleteGrant: ['DELETE', '/api/grants/{id}'],
   listApiKeys: ['GET', '/api/api-keys'],
   createApiKey: ['POST', '/api/api-keys'],
   getAPIKey: ['GET', '/api/api-keys/{id}'],
@@ -755,6 +701,18 @@ export const operations = {
   getSecret: ['GET', '/api/secrets/{id}'],
   rotateSecret: ['PUT', '/api/secrets/{id}'],
   deleteSecret: ['DELETE', '/api/secrets/{id}'],
+  listAuditLog: ['GET', '/api/audit-log'],
+  listApprovals: ['GET', '/api/approvals'],
+  getApproval: ['GET', '/api/approvals/{id}'],
+  deleteApproval: ['DELETE', '/api/approvals/{id}'],
+  listGrants: ['GET', '/api/grants'],
+  createGrant: ['POST', '/api/grants'],
+  getGrant: ['GET', '/api/grants/{id}'],
+  replaceGrant: ['PUT', '/api/grants/{id}'],
+  changeGrant: ['PATCH', '/api/grants/{id}'],
+  deleteGrant: ['DELETE', '/api/grants/{id}'],
+  listHooks: ['GET', '/api/hooks'],
+  getHook: ['GET', '/api/hooks/{id}'],
   listLimits: ['GET', '/api/limits'],
   createLimit: ['POST', '/api/limits'],
   getLimit: ['GET', '/api/limits/{id}'],
@@ -767,22 +725,64 @@ export const operations = {
   replaceOutputFilter: ['PUT', '/api/output-filters/{id}'],
   changeOutputFilter: ['PATCH', '/api/output-filters/{id}'],
   deleteOutputFilter: ['DELETE', '/api/output-filters/{id}'],
-  listToolPolicies: ['GET', '/api/tool-policies'],
-  createToolPolicy: ['POST', '/api/tool-policies'],
-  getToolPolicy: ['GET', '/api/tool-policies/{id}'],
-  replaceToolPolicy: ['PUT', '/api/tool-policies/{id}'],
-  changeToolPolicy: ['PATCH', '/api/tool-policies/{id}'],
-  deleteToolPolicy: ['DELETE', '/api/tool-policies/{id}'],
-  listApprovals: ['GET', '/api/approvals'],
-  getApproval: ['GET', '/api/approvals/{id}'],
-  deleteApproval: ['DELETE', '/api/approvals/{id}'],
   listRetentionPolicies: ['GET', '/api/retention-policies'],
   createRetentionPolicy: ['POST', '/api/retention-policies'],
   getRetentionPolicy: ['GET', '/api/retention-policies/{id}'],
   replaceRetentionPolicy: ['PUT', '/api/retention-policies/{id}'],
   changeRetentionPolicy: ['PATCH', '/api/retention-policies/{id}'],
   deleteRetentionPolicy: ['DELETE', '/api/retention-policies/{id}'],
-  listHooks: ['GET', '/api/hooks'],
-  getHook: ['GET', '/api/hooks/{id}'],
-  listAuditLog: ['GET', '/api/audit-log'],
+  listToolPolicies: ['GET', '/api/tool-policies'],
+  createToolPolicy: ['POST', '/api/tool-policies'],
+  getToolPolicy: ['GET', '/api/tool-policies/{id}'],
+  replaceToolPolicy: ['PUT', '/api/tool-policies/{id}'],
+  changeToolPolicy: ['PATCH', '/api/tool-policies/{id}'],
+  deleteToolPolicy: ['DELETE', '/api/tool-policies/{id}'],
+  listAlertRules: ['GET', '/api/alert-rules'],
+  createAlertRule: ['POST', '/api/alert-rules'],
+  getAlertRule: ['GET', '/api/alert-rules/{id}'],
+  replaceAlertRule: ['PUT', '/api/alert-rules/{id}'],
+  changeAlertRule: ['PATCH', '/api/alert-rules/{id}'],
+  deleteAlertRule: ['DELETE', '/api/alert-rules/{id}'],
+  listMcpServers: ['GET', '/api/mcp-servers'],
+  createMCPServer: ['POST', '/api/mcp-servers'],
+  getMCPServer: ['GET', '/api/mcp-servers/{id}'],
+  replaceMCPServer: ['PUT', '/api/mcp-servers/{id}'],
+  changeMCPServer: ['PATCH', '/api/mcp-servers/{id}'],
+  deleteMCPServer: ['DELETE', '/api/mcp-servers/{id}'],
+  listModels: ['GET', '/api/models'],
+  createModel: ['POST', '/api/models'],
+  getModel: ['GET', '/api/models/{id}'],
+  replaceModel: ['PUT', '/api/models/{id}'],
+  changeModel: ['PATCH', '/api/models/{id}'],
+  deleteModel: ['DELETE', '/api/models/{id}'],
+  listPrompts: ['GET', '/api/prompts'],
+  createPrompt: ['POST', '/api/prompts'],
+  getPrompt: ['GET', '/api/prompts/{id}'],
+  replacePrompt: ['PUT', '/api/prompts/{id}'],
+  changePrompt: ['PATCH', '/api/prompts/{id}'],
+  deletePrompt: ['DELETE', '/api/prompts/{id}'],
+  listResources: ['GET', '/api/resources'],
+  createResource: ['POST', '/api/resources'],
+  getResource: ['GET', '/api/resources/{id}'],
+  replaceResource: ['PUT', '/api/resources/{id}'],
+  changeResource: ['PATCH', '/api/resources/{id}'],
+  deleteResource: ['DELETE', '/api/resources/{id}'],
+  listSkills: ['GET', '/api/skills'],
+  createSkill: ['POST', '/api/skills'],
+  getSkill: ['GET', '/api/skills/{id}'],
+  replaceSkill: ['PUT', '/api/skills/{id}'],
+  changeSkill: ['PATCH', '/api/skills/{id}'],
+  deleteSkill: ['DELETE', '/api/skills/{id}'],
+  listTools: ['GET', '/api/tools'],
+  createTool: ['POST', '/api/tools'],
+  getTool: ['GET', '/api/tools/{id}'],
+  replaceTool: ['PUT', '/api/tools/{id}'],
+  changeTool: ['PATCH', '/api/tools/{id}'],
+  deleteTool: ['DELETE', '/api/tools/{id}'],
+  listWorkflows: ['GET', '/api/workflows'],
+  createWorkflow: ['POST', '/api/workflows'],
+  getWorkflow: ['GET', '/api/workflows/{id}'],
+  replaceWorkflow: ['PUT', '/api/workflows/{id}'],
+  changeWorkflow: ['PATCH', '/api/workflows/{id}'],
+  deleteWorkflow: ['DELETE', '/api/workflows/{id}'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

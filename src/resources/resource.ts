@@ -77,6 +77,9 @@ export type ResourceCommand = {
   empty: string;
   /** The column with the name of a row, `name` by default. The id is accepted as well. */
   name?: string;
+  /** The heading of help, and the line there, of a command without verbs of its own. */
+  group?: 'Agents' | 'Definitions';
+  summary?: string;
 };
 
 type Description = Pick<

@@ -486,6 +486,10 @@ describe('with several months of history', () => {
         text: 'select id from howdah.executions where tenant_id = $1 and error is not null order by id desc limit 20',
         values: () => [known.tenant],
       },
+      executions_cancelled_idx: {
+        text: `select id from howdah.executions where tenant_id = $1 and status = 'cancelled' order by id desc limit 20`,
+        values: () => [known.tenant],
+      },
       executions_compensates_idx: {
         text: 'select * from howdah.executions where compensates_execution_id = $1',
         values: () => [known.run],

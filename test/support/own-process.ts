@@ -6,6 +6,7 @@ export const OWN_PROCESS = [
   'test/api/every-endpoint/hostile-bodies.test.ts',
   'test/cli/process/worker-memory.test.ts',
   'test/providers/openai/openai-load.test.ts',
+  'test/resources/new-table.test.ts',
   'test/runtime/scheduling/waiting.test.ts',
   'test/systems/yaml/hostile-yaml.test.ts',
 ];

@@ -1,4 +1,4 @@
-import { allResources } from '../../resources/all-resources.ts';
+import { allResources } from '../../resources/all-resources.generated.ts';
 
 /** The paths of rows that are no resources. */
 const OTHER_PATHS: Readonly<Record<string, string>> = {

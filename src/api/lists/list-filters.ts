@@ -1,9 +1,9 @@
 import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
-import { impliedByStatuses, metadataContains } from '../../db/lists/run-search.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
+import { impliedByStatuses, metadataContains } from '../../db/queries/run-search.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';

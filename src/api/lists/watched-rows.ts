@@ -3,9 +3,9 @@ import { type EnumLabel, enumLabels } from '../../contracts/enum-labels.generate
 import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { FollowedCollection } from '../../db/lists/list-changes.ts';
-import { impliedByStatuses } from '../../db/lists/run-search.ts';
 import { jsonRows } from '../../db/queries/json-rows.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
+import { impliedByStatuses } from '../../db/queries/run-search.ts';
 import type { Json } from '../../json/json.ts';
 import { id, json, object, time } from '../../resources/fields.ts';
 import { conditionsOf, objectIn } from './list-filters.ts';

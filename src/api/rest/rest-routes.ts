@@ -1,3 +1,4 @@
+import { allResources } from '../../resources/all-resources.generated.ts';
 import { administrationRoutes } from './administration/administration-routes.ts';
 import { queryRoutes } from './ask-manager.ts';
 import { inboundHookRoutes } from './automation/inbound-hooks.ts';
@@ -6,6 +7,7 @@ import { agentRoutes } from './definitions/agent-routes.ts';
 import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
+import { resourceRoutes } from './framework/resource-routes.ts';
 import type { Route } from './framework/route.ts';
 import { modelCatalog } from './model-catalog.ts';
 import { executeRoutes } from './runs/execute.ts';
@@ -17,8 +19,8 @@ import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
 import { watchedRowRoutes } from './watched-row-routes.ts';
 
-/** All operations of the REST API. */
-export const restRoutes: readonly Route[] = [
+/** Operations in files of their own. */
+const ownRoutes: readonly Route[] = [
   ...agentRoutes,
   ...executeRoutes,
   ...executionRoutes,
@@ -36,4 +38,12 @@ export const restRoutes: readonly Route[] = [
   ...integrationRoutes,
   ...settingRoutes,
   ...administrationRoutes,
+];
+
+/** All operations of the REST API. A resource without operations of its own needs no file here. */
+export const restRoutes: readonly Route[] = [
+  ...ownRoutes,
+  ...allResources
+    .filter(({ path }) => !ownRoutes.some((route) => route.path === path))
+    .flatMap(resourceRoutes),
 ];

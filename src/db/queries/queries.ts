@@ -1,9 +1,9 @@
 import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
 import { firstCharacters } from '../../text/truncate.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
-import { impliedByStatuses } from '../lists/run-search.ts';
 import type { DB, ExecutionStatus } from '../schema.generated.ts';
 import { type RunCounter, runCounter } from './run-counters.ts';
+import { impliedByStatuses } from './run-search.ts';
 
 export type Queries = Kysely<DB>;
 

@@ -16,6 +16,7 @@ export const hooks = resource('hooks', {
     list: ['id', 'event', 'function', 'agent', 'workflow', 'position', 'is_active'],
     empty: 'No hooks. An owner of the database adds a row to howdah.hooks (see docs/hooks.md)',
     name: 'id',
+    summary: 'list the hooks: functions that Howdah calls at certain events of a run',
   },
   columns: {
     event,

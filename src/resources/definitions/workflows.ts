@@ -89,6 +89,8 @@ export const workflows = resource('workflows', {
     noun: 'dev workflows',
     list: ['id', 'name', 'type', 'version', 'is_active', 'description'],
     empty: 'No workflows. Describe them in a file: howdah apply FILE',
+    group: 'Agents',
+    summary: 'manage the workflows, in which agents work together',
   },
   columns,
   shownColumns: { type: z.enum(TYPES) },

@@ -22,8 +22,8 @@ import {
 import { type KnownSideRows, knownSideRows, makeSideRows } from './side-rows.ts';
 
 // Every filter and order of the lists that grow with the runs, besides runs, steps and messages
-// (list-plans.test.ts): 50,000 rows of each beside 200,000 runs, as the roles of tenants. The lists,
-// filters and orders are those of the API, so a new one without a sample fails.
+// (list-plans.test.ts): 50,000 rows of each beside 200,000 runs, as the roles of tenants. The
+// lists, filters and orders are those of the API, so a new one without a sample fails.
 
 const { pool, known, graphql, rest, expectIndexes } = planChecks(knownSideRows, makeSideRows);
 

@@ -76,7 +76,7 @@ test('lists all tools without an agent, and reports an unknown agent', async () 
       function: expect.objectContaining({ name: 'now', parameters: expect.any(Object) }),
     }),
   );
-  expect((await runCli(database.url, 'tools')).stdout).toMatch(/^now +builtin +pure/m);
+  expect((await runCli(database.url, 'tools')).stdout).toMatch(/^\S+ +now +builtin +pure/m);
   expect(await runCli(database.url, 'tools', 'nobody')).toMatchObject({
     status: 3,
     stderr: expect.stringContaining("there is no agent named 'nobody'"),

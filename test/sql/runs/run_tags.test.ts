@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { metadataContains } from '../../../src/db/lists/run-search.ts';
+import { metadataContains } from '../../../src/db/queries/run-search.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, asRole, makeAgent, makeRun, makeTenant, makeUser, one, refusal } from '../support.ts';

@@ -9,9 +9,9 @@ import {
   licencesPage,
   productionDependencies,
 } from '../../../packaging/licences.ts';
+import type { CommandEntry } from '../../../src/cli/command-entry.ts';
 import { migrateUp } from '../../../src/db/schema/migrate.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import { allResources } from '../../../src/resources/all-resources.ts';
 import { systemFileSchema } from '../../../src/systems/schema/file-schema.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { catalogFunction, usualModelsFile } from '../catalog/catalog-function.ts';
@@ -21,6 +21,7 @@ import { columnComments } from './column-comments.ts';
 import { renderCommandMetadata } from './command-metadata.ts';
 import { enumLabels } from './enum-labels.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
+import { readResources, resourceCommands, resourceList } from './resource-lists.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sqlMessages } from './sql-messages.ts';
 
@@ -41,6 +42,9 @@ write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFuncti
 write('sql/10_private/models/model_vendors.sql', modelVendorsFunction());
 write('sql/10_private/models/model_catalog_document.sql', catalogFunction());
 write('src/providers/catalog/usual-models.generated.ts', usualModelsFile());
+const resources = await readResources(ROOT);
+write('src/resources/all-resources.generated.ts', resourceList(resources));
+write('src/cli/resource-commands.generated.ts', resourceCommands(resources, await ownCommands()));
 write('src/client/operations.generated.ts', clientOperations(await buildRestDocument()));
 write('src/cli/help/command-metadata.generated.ts', await renderCommandMetadata());
 write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));
@@ -48,7 +52,7 @@ try {
   await sql(server.url, `create database ${name}`);
   const url = withDatabase(server.url, name);
   await migrateUp(url, migrateQueue);
-  const tables = allResources.map(({ table }) => table);
+  const tables = resources.map(({ resource }) => resource.table).toSorted();
   hasNewCatalog = write('src/contracts/enum-labels.generated.ts', await enumLabels(url));
   if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) hasNewCatalog = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
@@ -84,6 +88,15 @@ function write(path: string, text: string): boolean {
     stale += 1;
   }
   return isDifferent;
+}
+
+/** Returns the commands that have files. */
+async function ownCommands(): Promise<readonly CommandEntry[]> {
+  const { allCommands } = await import('../../../src/cli/registry.ts');
+  const generated = await import('../../../src/cli/resource-commands.generated.ts');
+  const { adminResourceCommands, devResourceCommands } = generated;
+  const made = [...adminResourceCommands, ...devResourceCommands];
+  return allCommands.filter((entry) => !made.includes(entry));
 }
 
 /**

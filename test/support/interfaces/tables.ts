@@ -1,4 +1,4 @@
-import { allResources } from '../../../src/resources/all-resources.ts';
+import { allResources } from '../../../src/resources/all-resources.generated.ts';
 import { withArticle } from '../../../src/text/with-article.ts';
 import { camel, capital, list, type NamedCapability, type Names } from './names.ts';
 

@@ -1,11 +1,7 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
-import { alertRules } from '../../../resources/automation/alert-rules.ts';
-import { mcpServers } from '../../../resources/definitions/mcp-servers.ts';
-import { models } from '../../../resources/definitions/models.ts';
 import { prompts } from '../../../resources/definitions/prompts.ts';
-import { resources } from '../../../resources/definitions/resources.ts';
 import { skills } from '../../../resources/definitions/skills.ts';
 import { tools } from '../../../resources/definitions/tools.ts';
 import { workflows } from '../../../resources/definitions/workflows.ts';
@@ -13,7 +9,6 @@ import { byId, flag, names, object, page, pageOf } from '../../../resources/fiel
 import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { scheduleRoutes } from '../automation/schedules.ts';
 import { idIn, pageAnswer } from '../framework/pagination.ts';
-import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
@@ -170,20 +165,12 @@ const resourceContent = route({
 
 /** Routes of the definitions that runs use, besides agents. */
 export const definitionRoutes: Route[] = [
-  ...resourceRoutes(workflows),
   ...versionRoutes(workflows),
   workflowPerformance,
   testModel,
-  ...resourceRoutes(models),
-  ...resourceRoutes(prompts),
   ...versionRoutes(prompts),
-  ...resourceRoutes(skills),
   ...versionRoutes(skills, { hasLabels: false }),
   toolRegistry,
-  ...resourceRoutes(tools),
-  ...resourceRoutes(mcpServers),
-  ...resourceRoutes(resources),
-  ...resourceRoutes(alertRules),
   resourceContent,
   ...scheduleRoutes,
 ];

@@ -1,8 +1,8 @@
 import { HowdahError } from '../../../contracts/errors.ts';
 import { secretRowsOn } from '../../../db/access/secrets.ts';
 import { inTenant, type Queryable } from '../../../db/connection/pool.ts';
-import { findByName, listByName, namesOf } from '../../../db/queries/named-rows.ts';
 import { toolsOfAgent } from '../../../db/queries/queries.ts';
+import { findByName, listByName, namesOf } from '../../../resources/named-rows.ts';
 import { changeRow, createRow, readRow, removeRow } from '../../../resources/operations.ts';
 import type { CommandResource, Writer } from '../../../resources/resource.ts';
 import { createSecretWriter } from '../../../secrets/writer.ts';

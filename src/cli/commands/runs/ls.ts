@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { workflows } from '../../../resources/definitions/workflows.ts';
 import type { CommandModule } from '../../command-entry.ts';
+import { registerResource } from '../../nouns/resource-verbs.ts';
 import { isWithoutVerb } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
 import { register as agents } from '../agents/agents.ts';
@@ -7,7 +9,6 @@ import { register as mcp } from '../agents/mcp.ts';
 import { register as models } from '../agents/models.ts';
 import { register as prompts } from '../agents/prompts.ts';
 import { register as tools } from '../agents/tools.ts';
-import { register as workflows } from '../agents/workflows.ts';
 import { register as inboundHooks } from '../definitions/inbound-hooks.ts';
 import { register as schedules } from '../definitions/schedules.ts';
 import { register as secret } from '../definitions/secret.ts';
@@ -23,7 +24,7 @@ type Noun = readonly [name: string, summary: string, register: CommandModule['re
 const NOUNS: readonly Noun[] = [
   ['runs', 'list the newest runs', runs],
   ['agents', 'list the agents', agents],
-  ['workflows', 'list the workflows', workflows],
+  ['workflows', 'list the workflows', registerResource(workflows)],
   ['models', 'list the models', models],
   ['prompts', 'list the prompt templates', prompts],
   ['tools', 'list the tools, or those of an agent', tools],

@@ -3,7 +3,7 @@ import 'postgraphile';
 import { PgCondition, sqlValueWithCodec, TYPES } from 'postgraphile/@dataplan/pg';
 import { type SQL, sql } from 'postgraphile/pg-sql2';
 import type { ExecutionStatus } from '../../../../contracts/runs/step.ts';
-import { impliedByStatuses, metadataContains } from '../../../../db/lists/run-search.ts';
+import { impliedByStatuses, metadataContains } from '../../../../db/queries/run-search.ts';
 import { isJsonObject } from '../../../../json/json.ts';
 
 /** Adds the conditions of a field of a filter, as Grafast calls it. */

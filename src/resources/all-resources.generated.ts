@@ -1,3 +1,4 @@
+// Generated from the rooms of src/resources: npm run generate.
 import { apiKeys } from './administration/api-keys.ts';
 import { approvals } from './administration/approvals.ts';
 import { grants } from './administration/grants.ts';
@@ -23,29 +24,29 @@ import { tools } from './definitions/tools.ts';
 import { workflows } from './definitions/workflows.ts';
 import type { Resource } from './resource.ts';
 
-/** All resources, in the order in which people read about them. */
+/** All resources. */
 export const allResources: readonly Resource[] = [
-  agents,
-  workflows,
-  models,
-  tools,
-  mcpServers,
-  integrations,
-  prompts,
-  skills,
-  resources,
-  schedules,
-  inboundHooks,
-  webhooks,
-  alertRules,
-  users,
-  grants,
   apiKeys,
-  secrets,
+  approvals,
+  grants,
+  hooks,
   limits,
   outputFilters,
-  toolPolicies,
-  approvals,
   retentionPolicies,
-  hooks,
+  secrets,
+  toolPolicies,
+  users,
+  alertRules,
+  inboundHooks,
+  schedules,
+  webhooks,
+  agents,
+  integrations,
+  mcpServers,
+  models,
+  prompts,
+  resources,
+  skills,
+  tools,
+  workflows,
 ];

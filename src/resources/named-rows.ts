@@ -1,6 +1,6 @@
-import { type Queryable, quoteName } from '../connection/pool.ts';
-import { jsonRows } from './json-rows.ts';
-import type { Collection, TaggedRow } from './row-collection.ts';
+import { type Queryable, quoteName } from '../db/connection/pool.ts';
+import { jsonRows } from '../db/queries/json-rows.ts';
+import type { Collection, TaggedRow } from '../db/queries/row-collection.ts';
 
 /** Rows of the tenant that people look up by a name. The id is accepted as well. */
 export type NamedCollection = Pick<Collection, 'table' | 'shown' | 'living'> & {

@@ -1,0 +1,30 @@
+// Generated from the rooms of src/resources: npm run generate.
+import type { CommandEntry } from './command-entry.ts';
+
+/** The commands of `howdah admin` for rows of tables. */
+export const adminResourceCommands: readonly CommandEntry[] = [
+  {
+    name: "hooks",
+    group: "Definitions",
+    summary: "list the hooks: functions that Howdah calls at certain events of a run",
+    args: "[list|show]",
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/administration/hooks.ts')).hooks);
+    },
+  },
+];
+
+/** The commands of `howdah dev` for rows of tables. */
+export const devResourceCommands: readonly CommandEntry[] = [
+  {
+    name: "workflows",
+    group: "Agents",
+    summary: "manage the workflows, in which agents work together",
+    args: "[list|show|create|change|delete]",
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/definitions/workflows.ts')).workflows);
+    },
+  },
+];
