@@ -49,7 +49,7 @@ begin
     select t.name, (
         select string_agg(format(E'\n  if %s
     and not exists (select from howdah.%I as r where %s) then
-    perform howdah_private.refuse_unknown(%L, %L, %L, %s, %L);\n  end if;',
+    perform howdah_private.raise_unknown(%L, %L, %L, %s, %L);\n  end if;',
           (select string_agg(format('new.%I is not null', n.field), ' and ')
             from unnest(k.fields) as n (field)),
           k.referenced, format(k.is_named, 'new'), k.referencing, k.fields[1], k.referenced,
@@ -60,7 +60,7 @@ begin
         from keys as k cross join unnest(k.fields) as n (field) where k.conrelid = t.oid
       ) as columns, (
         select string_agg(format(E'\n  if exists (select from howdah.%I as r where %s) then
-    perform howdah_private.refuse_used(%L, %L, %L);\n  end if;', k.referencing,
+    perform howdah_private.raise_used(%L, %L, %L);\n  end if;', k.referencing,
           k.is_naming, k.referenced, k.referencing, k.conname), '' order by k.conname)
         from keys as k where k.confrelid = t.oid and k.confdeltype = 'r'
       ) as used

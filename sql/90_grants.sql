@@ -174,14 +174,15 @@ grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
 grant execute on function
   howdah_private.author(uuid), howdah_private.may(text, text, boolean),
   howdah_private.permission_rows(), howdah_private.permit(text, text, boolean),
-  howdah_private.permit_agent(uuid, text, text),
-  howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_default(uuid),
-  howdah_private.permit_session(uuid), howdah_private.permit_tool(uuid),
+  howdah_private.check_agent_right(uuid, text, text),
+  howdah_private.check_control_right(text, uuid, uuid, uuid),
+  howdah_private.check_default_right(uuid), howdah_private.check_session_right(uuid),
+  howdah_private.check_tool_right(uuid),
   howdah_private.owns_machine(), howdah_private.sees_agent(uuid), howdah_private.sees_run(uuid)
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah.current_user_role(), howdah_private.hidden_agents(), howdah_private.is_operator(),
-  howdah_private.is_trusted(), howdah_private.may_act_for(uuid)
+  howdah_private.is_trusted(), howdah_private.can_act_for(uuid)
   to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
 grant execute on function
   howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(),
@@ -248,7 +249,7 @@ grant execute on function
   howdah.watches(text), howdah.workflow(text), howdah_private.todo_line(howdah.todos),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
-  howdah_private.refuse_unwatched(text), howdah_private.searched_tag(jsonb, int),
+  howdah_private.raise_unwatched(text), howdah_private.searched_tag(jsonb, int),
   howdah_private.suggest_runnable(text), howdah_private.tags_of(jsonb),
   howdah_private.workflow_by_name(text)
   to howdah_app, howdah_viewer;
@@ -261,7 +262,7 @@ grant execute on function
   howdah_private.is_bound(), howdah_private.is_operator(), howdah_private.is_trusted(),
   howdah_private.is_uuid_v7(uuid), howdah_private.list_names(text[], int),
   howdah_private.nearest_word(text, text[]), howdah_private.permit(text, text, boolean),
-  howdah_private.permit_agent(uuid, text, text), howdah_private.permit_session(uuid),
+  howdah_private.check_agent_right(uuid, text, text), howdah_private.check_session_right(uuid),
   howdah_private.sees_agent(uuid), howdah_private.suggest_runnable(text),
   howdah_private.verified_binding(), howdah_private.workflow_by_name(text)
   to howdah_inserter;
@@ -272,9 +273,9 @@ grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.name_fault(text), howdah_private.line_fault(text),
   howdah_private.invisible_character(text), howdah_private.unreadable_character(text),
-  howdah_private.refuse_large(text, int, int, text, text),
+  howdah_private.raise_large(text, int, int, text, text),
   howdah_private.size_fix(int, text, text), howdah_private.is_deep(jsonb),
-  howdah_private.refuse_deep(text)
+  howdah_private.raise_deep(text)
   to howdah_app;
 grant execute on function
   howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)
@@ -296,14 +297,14 @@ grant execute on function
   howdah_private.special_constraint_sentence(text),
   howdah_private.constraint_sentence(text, jsonb), howdah_private.contains_secret(text),
   howdah_private.is_secret_name(text), howdah_private.key_parameters(),
-  howdah_private.line_assigns_secret(text), howdah_private.may_contain_secret(jsonb),
+  howdah_private.line_assigns_secret(text), howdah_private.can_contain_secret(jsonb),
   howdah_private.prose_contains_secret(text), howdah_private.put_secret(jsonb, text, text),
   howdah_private.put_signing_key(jsonb, text, text, uuid, boolean),
   howdah_private.signing_key_name(uuid, boolean), howdah_private.signing_secrets(uuid, uuid),
   howdah_private.signing_key_number(text, text),
-  howdah_private.refuse_plain_secret(text, text), howdah_private.check_plain_secrets(text, jsonb),
-  howdah_private.refuse_row(regclass, name, name), howdah_private.table_of(regclass),
-  howdah_private.refuse_fault(regclass, text[], jsonb),
+  howdah_private.raise_plain_secret(text, text), howdah_private.check_plain_secrets(text, jsonb),
+  howdah_private.raise_invalid_row(regclass, name, name), howdah_private.table_of(regclass),
+  howdah_private.raise_fault(regclass, text[], jsonb),
   howdah_private.check_secret_in_prose(text, text)
   to howdah_app;
 grant execute on function
@@ -344,9 +345,9 @@ grant execute on function
   howdah_private.model_defaults(), howdah_private.model_entry(howdah.models),
   howdah_private.plain_numbers(jsonb), howdah_private.stored_model_entry(jsonb),
   howdah_private.prune_system(uuid, jsonb), howdah_private.reduced_entry(text, jsonb, text, text),
-  howdah_private.refuse_function(text, text, text, text, text),
+  howdah_private.raise_function(text, text, text, text, text),
   howdah_private.check_function_definition(text, text),
-  howdah_private.check_part_owner(text, text, uuid, text), howdah_private.refuse_system(jsonb[]),
+  howdah_private.check_part_owner(text, text, uuid, text), howdah_private.raise_system(jsonb[]),
   howdah_private.check_system_shape(jsonb, text), howdah_private.remove_unlisted_servers(jsonb),
   howdah_private.remove_unlisted_skills(jsonb), howdah_private.remove_unlisted_tools(jsonb),
   howdah_private.save_system_row(jsonb, text, jsonb, boolean),
@@ -463,7 +464,7 @@ grant execute on function
   howdah_private.combining_marks(), howdah_private.count_matches(text, text),
   howdah_private.filter_placeholder(howdah.output_filters),
   howdah_private.invisible_characters(), howdah_private.latin_lookalikes(text),
-  howdah_private.limit_marks(text), howdah_private.may_outgrow(jsonb, text, text),
+  howdah_private.limit_marks(text), howdah_private.can_outgrow(jsonb, text, text),
   howdah_private.visible_text(text), howdah_private.withheld_value(jsonb, text),
   howdah_private.withhold(jsonb, text, text),
   howdah_private.withhold_text(text, text, text)
@@ -648,7 +649,7 @@ grant execute on function
   to howdah_app, howdah_viewer;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 grant execute on function howdah_private.refused_commit_message() to howdah_app, howdah_viewer;
-grant execute on procedure howdah_private.refuse_transaction_block(text)
+grant execute on procedure howdah_private.check_no_block(text)
   to howdah_app, howdah_viewer;
 
 -- Room queue.
@@ -713,7 +714,7 @@ grant execute on function
   howdah_private.is_client_call(howdah.questions), howdah_private.lock_senders(uuid),
   howdah.apply_todolist(uuid, text, text), howdah_private.parse_todolist(text),
   howdah_private.todo_item(int, text, text), howdah_private.unescape_markdown(text),
-  howdah_private.match_todo_lines(uuid, jsonb), howdah_private.refuse_todo_line(bigint, text),
+  howdah_private.match_todo_lines(uuid, jsonb), howdah_private.raise_todo_line(bigint, text),
   howdah_private.lock_todos(uuid), howdah_private.parse_id(text),
   howdah_private.previous_turn(uuid, boolean),
   howdah_private.runnable_models(text), howdah_private.session_target(text, text),
@@ -731,7 +732,7 @@ grant execute on function
   howdah_private.cron_moments(date, int[], int[], boolean, text),
   howdah_private.cron_times(text, text, timestamptz, timestamptz, int, boolean),
   howdah_private.cron_value(text, text, int, int), howdah_private.parse_cron(text),
-  howdah_private.refuse_cron(text, text, text), howdah_private.check_timezone(text)
+  howdah_private.raise_cron(text, text, text), howdah_private.check_timezone(text)
   to howdah_app;
 grant execute on function
   howdah_private.count_refused_deliveries(jsonb),

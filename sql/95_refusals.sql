@@ -128,7 +128,7 @@ begin
   select case%s
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end ', v_table.lines));

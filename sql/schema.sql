@@ -2622,11 +2622,11 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
   v_sent record;
 begin
-  perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
+  perform howdah_private.check_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.check_message_content(v_execution.tenant_id, add_input.content,
     add_input.input_parts);
   if v_execution.completed_at is not null then
-    perform howdah_private.refuse_ended(v_execution, 'steered');
+    perform howdah_private.raise_ended(v_execution, 'steered');
   end if;
   v_sent := howdah_private.filter_message(
     v_execution, add_input.content, add_input.input_parts);
@@ -2865,7 +2865,7 @@ declare
   v_is_warned boolean := false;
   v_wake_at timestamptz;
 begin
-  call howdah_private.refuse_transaction_block('ask');
+  call howdah_private.check_no_block('ask');
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit;
   loop
@@ -2924,7 +2924,7 @@ begin
       'cancelled', null);
     perform howdah_private.audit_control(v_execution, 'cancel');
   elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
-    perform howdah_private.refuse_ended(v_execution, 'cancelled');
+    perform howdah_private.raise_ended(v_execution, 'cancelled');
   end if;
   return howdah_private.execution_row(v_execution.id);
 end $function$
@@ -3217,7 +3217,7 @@ declare
   v_agent howdah.agents;
 begin
   perform howdah_private.permit('agents', 'edit');
-  perform howdah_private.permit_agent(delete_agent.id, 'edit');
+  perform howdah_private.check_agent_right(delete_agent.id, 'edit');
   update howdah.agents as a set deleted_at = now(), is_active = false, is_default = false
   where a.id = delete_agent.id and a.tenant_id = v_tenant_id and a.deleted_at is null
   returning a.* into v_agent;
@@ -3289,7 +3289,7 @@ declare
   v_workflow howdah.workflows;
 begin
   perform howdah_private.permit('workflows', 'edit');
-  perform howdah_private.permit_agent(delete_workflow.id, 'edit', 'workflow');
+  perform howdah_private.check_agent_right(delete_workflow.id, 'edit', 'workflow');
   update howdah.workflows as w set deleted_at = now(), is_active = false
   where w.id = delete_workflow.id and w.tenant_id = v_tenant_id and w.deleted_at is null
   returning w.* into v_workflow;
@@ -3358,7 +3358,7 @@ declare
   v_account howdah.connected_accounts;
 begin
   select a.* into v_account from howdah.connected_accounts as a
-  where a.id = disconnect_account.id and howdah_private.may_act_for(a.tenant_id)
+  where a.id = disconnect_account.id and howdah_private.can_act_for(a.tenant_id)
     and (a.user_id is null or a.user_id is not distinct from howdah.current_user_id()
       or howdah_private.may('integrations', 'manage'))
   for no key update;
@@ -3779,7 +3779,7 @@ declare
   v_history jsonb;
   v_id uuid;
 begin
-  perform howdah_private.permit_control('session', v_session.id,
+  perform howdah_private.check_control_right('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   -- a concurrent erasure either commits before this lock, and the fork copies nothing erased, or
   -- finds the fork
@@ -4031,7 +4031,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(pause_execution.id);
 begin
   if v_execution.completed_at is not null then
-    perform howdah_private.refuse_ended(v_execution, 'paused');
+    perform howdah_private.raise_ended(v_execution, 'paused');
   end if;
   perform howdah_private.audit_control(v_execution, 'pause');
   perform howdah_private.pause_runs(array[v_execution.id::uuid]);
@@ -4219,7 +4219,7 @@ begin
   select s.* into v_secret from howdah.secrets as s
   where s.tenant_id = howdah.current_tenant() and s.name = remove_secret.name for update;
   if not found then
-    perform howdah_private.refuse_unknown_secret(remove_secret.name);
+    perform howdah_private.raise_unknown_secret(remove_secret.name);
   end if;
   if not coalesce(remove_secret.force, false) then
     perform howdah_private.check_secret_unused(v_secret);
@@ -4477,7 +4477,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_to_continue(resume_execution.id);
 begin
   if v_execution.completed_at is not null then
-    perform howdah_private.refuse_ended(v_execution, 'resumed');
+    perform howdah_private.raise_ended(v_execution, 'resumed');
   end if;
   perform howdah_private.audit_control(v_execution, 'resume');
   perform howdah_private.resume_runs(array[v_execution.id::uuid]);
@@ -4515,7 +4515,7 @@ AS $function$
 declare
   v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
 begin
-  perform howdah_private.permit_retry(v_execution);
+  perform howdah_private.check_retry_right(v_execution);
   perform howdah_private.audit_control(v_execution, 'retry');
   perform howdah_private.retry_runs(array[v_execution.id::uuid]);
   return howdah_private.execution_row(v_execution.id);
@@ -4630,9 +4630,9 @@ begin
       hint = 'See howdah.schedules for the schedules that exist.';
   end if;
   perform howdah_private.permit('executions', 'run');
-  perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
-  perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
-  perform howdah_private.permit_session(v_schedule.session_id)
+  perform howdah_private.check_agent_right(v_schedule.agent_id, 'run');
+  perform howdah_private.check_agent_right(v_schedule.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_session_right(v_schedule.session_id)
     where v_schedule.session_id is not null;
   v_schedule.user_id := howdah_private.author(v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null,
@@ -4709,7 +4709,7 @@ declare
   v_session howdah.sessions := howdah_private.find_session(send_message.session_id);
   v_parts constant jsonb := nullif(send_message.input_parts, 'null');
 begin
-  perform howdah_private.permit_control('session', v_session.id,
+  perform howdah_private.check_control_right('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   perform howdah_private.check_message_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
@@ -4831,12 +4831,12 @@ declare
   v_session howdah.sessions := howdah_private.find_session(switch_agent.session_id);
   v_next record;
 begin
-  perform howdah_private.permit_control('session', v_session.id,
+  perform howdah_private.check_control_right('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   select * into v_next
   from howdah_private.session_target(switch_agent.agent, switch_agent.workflow);
-  perform howdah_private.permit_agent(v_next.agent_id, 'run');
-  perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_agent_right(v_next.agent_id, 'run');
+  perform howdah_private.check_agent_right(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
   set agent_id = v_next.agent_id, workflow_id = v_next.workflow_id, last_activity_at = now()
@@ -4880,7 +4880,7 @@ begin
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(tail.id, v_notified);
     end if;
-    call howdah_private.refuse_transaction_block('tail');
+    call howdah_private.check_no_block('tail');
     commit;
     perform pg_catalog.pg_sleep(0.1);
   end loop;
@@ -5025,10 +5025,10 @@ begin
     return next v_watch;
   end loop;
   if not found then
-    perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
+    perform howdah_private.raise_unwatched(coalesce(v_table::text, unwatch_table.target));
   end if;
 exception when lock_not_available then -- writers of the table hold the row of the watch
-  perform howdah_private.refuse_busy_table(v_table);
+  perform howdah_private.raise_busy_table(v_table);
 end $function$
 ;
 
@@ -5086,7 +5086,7 @@ begin
     select from howdah.webhooks as w
     where w.tenant_id = v_tenant_id and w.id = use_alert_rules.webhook_id
   ) then
-    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks',
+    perform howdah_private.raise_unknown('alert_rules', 'webhook_id', 'webhooks',
       use_alert_rules.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check,
@@ -5301,7 +5301,7 @@ begin
     where w.tenant_id = howdah.current_tenant() and w.table_name = watches.target
     order by w.id;
   if not found then
-    perform howdah_private.refuse_unwatched(watches.target);
+    perform howdah_private.raise_unwatched(watches.target);
   end if;
 end $function$
 ;
@@ -5453,7 +5453,7 @@ CREATE OR REPLACE FUNCTION howdah_private.accepts_version(version_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.permit_version(accepts_version.version_id);
+  perform howdah_private.check_version_right(accepts_version.version_id);
   return true;
 exception when sqlstate 'HWDEN' then
   return false;
@@ -5871,17 +5871,17 @@ declare
 begin
   if jsonb_typeof(v_items) <> 'array' or jsonb_array_length(v_items) = 0
     or v_items @> 'null' then
-    perform howdah_private.refuse_todo(add_todos.session_id, 'title',
+    perform howdah_private.raise_todo(add_todos.session_id, 'title',
       'title is required, or items with a list of titles');
   end if;
   if v_at !~ '^[1-9][0-9]{0,5}$' then
-    perform howdah_private.refuse_todo(add_todos.session_id, 'position',
+    perform howdah_private.raise_todo(add_todos.session_id, 'position',
       'position must be an integer of at least 1');
   end if;
   select count(*), coalesce(max(t.position), 0) into v_count, v_last
   from howdah.todos as t where t.session_id = add_todos.session_id;
   if v_count + jsonb_array_length(v_items) > 200 then
-    perform howdah_private.refuse_todo(
+    perform howdah_private.raise_todo(
       add_todos.session_id, 'items', 'a list can have at most 200 todos'
     );
   end if;
@@ -7227,7 +7227,7 @@ begin
     v_created := array(select f.id from unnest(v_created) as f (id) where f.id <> all (v_existing));
   end if;
   if cardinality(v_created) <> 1 then
-    perform howdah_private.refuse_function(system_name, name, 'definition',
+    perform howdah_private.raise_function(system_name, name, 'definition',
       format('the definition does not create the function %I.%I', system_name, name),
       format('Write: create function %I.%I(…) returns …', system_name, name));
   end if;
@@ -7239,7 +7239,7 @@ begin
 exception
   when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
   when others then
-    perform howdah_private.refuse_function(system_name, name, 'definition',
+    perform howdah_private.raise_function(system_name, name, 'definition',
       sqlerrm || format(' (SQLSTATE %s)', sqlstate),
       'Test the definition in psql; a file holds the same statement.');
 end $function$
@@ -7411,7 +7411,7 @@ begin
   foreach v_filter in array coalesce(filters, '{}') loop
     v_placeholder := howdah_private.filter_placeholder(v_filter);
     v_clean := case
-      when howdah_private.may_outgrow(value, v_filter.pattern, v_placeholder)
+      when howdah_private.can_outgrow(value, v_filter.pattern, v_placeholder)
         then howdah_private.withheld_value(value, v_placeholder)
       else howdah_private.withhold(value, v_filter.pattern, v_placeholder) end;
     continue when v_clean = value;
@@ -8383,8 +8383,8 @@ begin
     end if;
   end if;
   perform howdah_private.permit('executions', 'run');
-  perform howdah_private.permit_agent(v_run.agent_id, 'run');
-  perform howdah_private.permit_agent(v_run.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_agent_right(v_run.agent_id, 'run');
+  perform howdah_private.check_agent_right(v_run.workflow_id, 'run', 'workflow');
   v_run.debounce_key := case when delivery ->> 'debounce_key' ~ '\S'
     then (hook).name || ':' || (delivery ->> 'debounce_key') end;
   insert into howdah.executions (
@@ -9533,14 +9533,14 @@ begin
         coalesce(g.requires_approval, t.requires_approval) as must_ask,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is no longer active'
-          when t.kind = 'mcp' then howdah_private.mcp_refusal(t, v.agent_id,
+          when t.kind = 'mcp' then howdah_private.mcp_call_fault(t, v.agent_id,
             d.tool #>> '{configuration,digest}')
           when g.tool_id is null and not (t.kind = 'builtin' and (
               t.name = 'ask_user' and (a.human_input or a.engine = 'a2a')
               or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was removed from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
-            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason,
+            then howdah_private.handoff_fault(call_rules.execution_id, t.agent_id) end) as reason,
         case when v_has_policies
           then howdah_private.policies_of(v.agent_id, t,
             (d.tool ->> 'effect')::howdah.tool_effect) end as policies
@@ -9738,7 +9738,7 @@ begin
     when 'reorder' then
       perform howdah_private.reorder_todos(v_session_id, call_todo.arguments);
     else
-      perform howdah_private.refuse_todo(v_session_id, 'action',
+      perform howdah_private.raise_todo(v_session_id, 'action',
         format('action %s is unknown; use add, update, complete, reorder or list',
           coalesce(v_action, '(none)')));
   end case;
@@ -9925,6 +9925,155 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.can_act_for(tenant_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(can_act_for.tenant_id = howdah.current_tenant(), false)
+    or howdah_private.is_operator()
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_contain_secret(document jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%sk.%'::text, '%rk-%'::text, '%rk\_%'::text, '%rk.%'::text, '%xai-%'::text, '%xai\_%'::text, '%xai.%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%r8.%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%hf.%'::text, '%npm-%'::text, '%npm\_%'::text, '%npm.%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%hwd.%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%ntn.%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg-%'::text, '%sg\_%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text, '%howdah.sealed%'::text]))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_control(agent_id uuid, user_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_control_right('execution', null, can_control.agent_id,
+    can_control.user_id);
+  return true;
+exception when sqlstate 'HWDEN' or sqlstate 'HWNTF' then
+  return false;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_interrupt(live_execution_id uuid, new_run howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not exists (
+    select from howdah.executions as e
+    where e.id = can_interrupt.live_execution_id and e.user_id is not null
+      and e.user_id is distinct from new_run.user_id
+  ) or (
+    coalesce(not starts_with(new_run.idempotency_key, 'schedule:'), true)
+    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false))
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_match(filters howdah.output_filters[], value text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filter howdah.output_filters;
+  v_is_ascii constant boolean := octet_length(value) = length(value);
+  v_visible text;
+  v_latin text;
+begin
+  if not v_is_ascii then
+    v_visible := howdah_private.visible_text(value);
+    v_latin := howdah_private.latin_lookalikes(v_visible);
+  end if;
+  foreach v_filter in array filters loop
+    if value ~ v_filter.pattern or position(' withheld]' in value) > 0
+      or not v_is_ascii and (v_visible ~ v_filter.pattern or v_latin ~ v_filter.pattern) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_outgrow(value jsonb, pattern text, placeholder text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_max_bytes constant bigint := 8388608;
+  v_placeholder_bytes constant bigint := octet_length(can_outgrow.placeholder);
+  v_length constant bigint := length(can_outgrow.value::text);
+  v_matches bigint;
+begin
+  if (v_length + 1) * v_placeholder_bytes <= v_max_bytes then
+    return false;
+  end if;
+  select sum(greatest(regexp_count(t.text, can_outgrow.pattern),
+      case when octet_length(t.text) > length(t.text)
+        then regexp_count(howdah_private.visible_text(t.text), can_outgrow.pattern) end))
+    into v_matches
+  from (
+    select p.item #>> '{}'
+    from jsonb_path_query(can_outgrow.value,
+      'strict $.** ? (@.type() == "string" || @.type() == "number")') as p (item)
+    union all
+    select p.item #>> '{}'
+    from jsonb_path_query(can_outgrow.value,
+      'strict $.** ? (@.type() == "object").keyvalue().key') as p (item)
+  ) as t (text);
+  return v_matches > 0 and v_length + v_matches * v_placeholder_bytes > v_max_bytes;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_store_tokens(account howdah.connected_accounts, tokens jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.integrations as c
+    cross join lateral jsonb_populate_record(
+      null::howdah.integrations, can_store_tokens.tokens -> 'integration') as o
+    where c.tenant_id = account.tenant_id and c.id = account.integration_id
+      and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
+        is not distinct from
+        (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
+          o.account_scope)
+  ) and case
+    when can_store_tokens.tokens ->> 'flow_id' is not null then exists (
+      select from howdah_private.account_flows as f
+      where f.id = (can_store_tokens.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
+        and f.account_id = account.id and f.taken_at is not null)
+    when can_store_tokens.tokens ->> 'replaces' is not null then account.status = 'connected'
+      and exists (
+        select from howdah_private.sealed_documents as d
+        where d.id = account.id and d.version = (can_store_tokens.tokens ->> 'replaces')::bigint)
+    else account.status <> 'revoked'
+  end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_write_to(run howdah.executions, a howdah.agents)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select a.tenant_id = run.tenant_id and a.deleted_at is null and a.is_active
+    and case when run.user_id is null then not a.is_restricted
+      else howdah_private.user_may_run(run.user_id, a.id) end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.cancel_children(parent_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -10107,7 +10256,7 @@ declare
   v_status text := change_todo.arguments ->> 'status';
 begin
   if v_status not in ('open', 'doing', 'done', 'blocked', 'cancelled') then
-    perform howdah_private.refuse_todo(change_todo.session_id, 'status',
+    perform howdah_private.raise_todo(change_todo.session_id, 'status',
       format('status %s is unknown; use open, doing, done, blocked or cancelled', v_status));
   end if;
   update howdah.todos as t
@@ -10145,7 +10294,7 @@ begin
       hint = 'Use changes such as {"order.number": 1001, "order.items.0.count": 2}, '
         'or give a complete input_data.';
   elsif octet_length(changed_data.changes::text) > 1048576 then
-    perform howdah_private.refuse_large(
+    perform howdah_private.raise_large(
       'changes', octet_length(changed_data.changes::text), 1048576, 'bytes'
     );
   end if;
@@ -10157,7 +10306,7 @@ begin
     if v_change.key = '' or (v_data #> v_change.path is null and (
       changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object'
     ) is not true) then
-      perform howdah_private.refuse_path(v_data, v_change.path, changed_data.variables);
+      perform howdah_private.raise_path(v_data, v_change.path, changed_data.variables);
     end if;
     v_data := jsonb_set(coalesce(v_data, '{}'), v_change.path, v_change.value);
   end loop;
@@ -10271,6 +10420,35 @@ AS $function$
       or e.metadata ->> 'chat_message_id' = chat_turn.message_id)
   order by l.depth, e.turn desc limit 1
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_agent_right(agent_id uuid, action text, what text DEFAULT 'agent'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_permission howdah.grant_permission;
+begin
+  if check_agent_right.agent_id is null or howdah_private.is_trusted() then
+    return;
+  end if;
+  v_permission := howdah_private.agent_permission(check_agent_right.agent_id);
+  if v_permission >= check_agent_right.action::howdah.grant_permission then
+    return;
+  end if;
+  raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
+    message = case when v_permission is null
+      then format('there is no %s %s', check_agent_right.what, check_agent_right.agent_id)
+      else format('%s may not %s %s %s', howdah_private.caller_label(), check_agent_right.action,
+        check_agent_right.what, check_agent_right.agent_id) end,
+    detail = jsonb_build_object(check_agent_right.what || '_id', check_agent_right.agent_id,
+      'action', check_agent_right.action, 'permission', v_permission)::text,
+    hint = case when v_permission is null
+      then format('See howdah.%1$ss for the %1$ss that exist.', check_agent_right.what)
+      else 'An admin can grant the permission with a row in howdah.grants.' end;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_answer(q howdah.questions, answer text, data jsonb, OUT fault jsonb, OUT answer_text text, OUT value jsonb, OUT hits jsonb)
@@ -10443,6 +10621,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_author(what text, id uuid, user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_author(check_author.user_id) then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not send input to %s %s, which runs as another user',
+        howdah_private.caller_label(), check_author.what, check_author.id),
+      detail = jsonb_build_object(check_author.what || '_id', check_author.id,
+        'role', howdah.current_user_role())::text,
+      hint = 'Only the user of the run may. '
+        'To continue as yourself, fork the run with howdah.fork_execution.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_board_entry(root_id uuid, key text, value jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10520,7 +10717,7 @@ declare
     from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
     where p.oid = check_bundled_function.id);
 begin
-  perform howdah_private.refuse_function(system_name, check_bundled_function.name, 'definition',
+  perform howdah_private.raise_function(system_name, check_bundled_function.name, 'definition',
     format('%I.%I cannot belong to an agent system: %s', system_name,
       check_bundled_function.name, v_reason),
     'Functions of agent systems run with the privileges of the caller. '
@@ -10580,6 +10777,87 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_control_right(what text, id uuid, agent_id uuid, user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  perform howdah_private.permit(check_control_right.what || 's', 'run',
+    by_grant => check_control_right.agent_id is not null);
+  perform howdah_private.check_agent_right(check_control_right.agent_id, 'run');
+  if howdah.current_user_role() > 'admin' and check_control_right.user_id is not null
+    and check_control_right.user_id is distinct from howdah.current_user_id() then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not act on %s %s, which belongs to another user',
+        howdah_private.caller_label(), check_control_right.what, check_control_right.id),
+      detail = jsonb_build_object(check_control_right.what || '_id', check_control_right.id,
+        'role', howdah.current_user_role())::text,
+      hint = 'Only its user, an admin or an owner may.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_default_right(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if check_default_right.user_id is distinct from howdah.current_user_id()
+    and check_default_right.user_id is not null
+    and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true)
+      then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not change the agents or the default agent of user %s',
+        howdah_private.caller_label(), check_default_right.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', check_default_right.user_id,
+        'role', howdah.current_user_role())::text,
+      hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_dependent_agents(prompt_id uuid, skill_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agent record;
+begin
+  if howdah_private.is_trusted() then
+    return;
+  end if;
+  select a.name, howdah_private.agent_permission(a.id) as permission into v_agent
+  from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.deleted_at is null and (
+      a.prompt_id = check_dependent_agents.prompt_id
+      or exists (
+        select from howdah.agent_skills as g
+        where g.agent_id = a.id and g.skill_id = check_dependent_agents.skill_id
+      )
+    ) and howdah_private.agent_permission(a.id) is distinct from 'edit'
+  order by howdah_private.agent_permission(a.id) desc nulls last, a.name limit 1;
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s uses it, but %s may not edit that agent',
+        case when v_agent.permission is null then 'an agent'
+        else format('agent %L', v_agent.name) end, howdah_private.caller_label()),
+      detail = jsonb_build_object('prompt_id', check_dependent_agents.prompt_id,
+        'skill_id', check_dependent_agents.skill_id)::text,
+      hint = 'Create a copy with the change, or ask a user who may edit the agent.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_embedding_model(name text, tenant_id uuid, configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10622,7 +10900,7 @@ begin
       hint = format('For the schema, call howdah.engine_schema(%L).', a.engine);
   end if;
   perform howdah_private.check_plain_secrets('engine_configuration', a.engine_configuration);
-  perform howdah_private.refuse_plain_secret('engine_configuration', 'headers.' || h.name)
+  perform howdah_private.raise_plain_secret('engine_configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if v_url ~* '^https?://[^/?#\s]*@' then
@@ -10824,7 +11102,7 @@ begin
 exception
   when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
   when others then
-    perform howdah_private.refuse_function(system_name, name, 'definition',
+    perform howdah_private.raise_function(system_name, name, 'definition',
       sqlerrm || format(' (SQLSTATE %s)', sqlstate),
       'Qualify all names in the body with their schema; the search path is pg_catalog.');
 end $function$
@@ -10843,7 +11121,7 @@ begin
       hint = 'Apply the document as the owner of the database: npx howdah db url.';
   elsif system_name !~ '^[a-z_][a-z0-9_]{0,62}$'
     or system_name ~ '^(pg_.*|information_schema|public|howdah.*|graphile_.*)$' then
-    perform howdah_private.refuse_function(system_name, name, 'name',
+    perform howdah_private.raise_function(system_name, name, 'name',
       format('the schema of its functions is named like the agent system, '
         'and %s is not a valid schema name', to_jsonb(system_name)),
       'Use lower-case letters, digits and _, and a name that nothing else in the database has.');
@@ -10980,6 +11258,27 @@ begin
       hint = 'Write it as https://host/path, or for a server of your own as http://host:port/path, '
         'with no user, password or space in it.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_host_name(host text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_near text := howdah_private.nearest_host(check_host_name.host);
+begin
+  if v_near is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L is not the host of a known vendor', check_host_name.host),
+    detail = jsonb_build_object('field', 'provider', 'provider', check_host_name.host,
+      'suggestion', v_near)::text,
+    hint = format('Did you mean %s? For a server of your own, set provider to openai-compatible '
+      'and base_url to its address.', v_near);
 end $function$
 ;
 
@@ -11236,7 +11535,7 @@ begin
   perform howdah_private.check_plain_secrets('configuration', s.configuration - 'secrets');
   perform howdah_private.check_plain_secrets('configuration',
     jsonb_path_query_array(s.configuration, '$.secrets.*'));
-  perform howdah_private.refuse_plain_secret('configuration', 'headers.' || h.name)
+  perform howdah_private.raise_plain_secret('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if s.configuration ? 'integration' and s.configuration ? 'secret_name' then
@@ -11256,7 +11555,7 @@ begin
   if exists (
     select from howdah.models as m
     where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
-      and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
+      and howdah_private.can_act_for(s.tenant_id) -- a caller may pass an invented row
   ) then
     raise exception using errcode = 'HWINV',
       message = format('the purpose of the sampling model of MCP server %L is not llm', s.name),
@@ -11383,6 +11682,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (
+    select from howdah_private.closed_months as c
+    where c.month = check_month.month and c.dropped_at is null
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('month %s is being dropped', to_char(check_month.month, 'YYYY-MM')),
+      detail = jsonb_build_object('month', check_month.month)::text,
+      hint = 'Finish the drop first: howdah admin retention';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_month_blockers(month date, blockers text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -11423,6 +11741,28 @@ begin
       hint = 'Name a member, by its role if it has one, or add the agent to members.';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE PROCEDURE howdah_private.check_no_block(IN procedure text)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_message text;
+begin
+  begin
+    commit;
+  exception
+    when invalid_transaction_termination then
+      get stacked diagnostics v_message = message_text;
+  end;
+  if v_message = howdah_private.refused_commit_message() then
+    raise exception using errcode = 'invalid_transaction_termination',
+      message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
+        'block', check_no_block.procedure),
+      hint = 'Send the call alone, outside of a transaction. Or start the run by howdah.run, '
+        'commit, and read the answer later. See howdah explain 2D000.';
+  end if;
+end $procedure$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_no_live_runs(ids uuid[])
@@ -11470,6 +11810,72 @@ begin
       hint = 'The input was too large, or a filter rejected it. '
         'Change the row of the watched table.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_override_model(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
+    then howdah_private.changed_model_fault(e.tenant_id,
+      jsonb_build_array(e.overrides -> 'model')) end;
+begin
+  if v_fault is not null and not howdah_private.is_trusted()
+    and coalesce(howdah.current_user_role() > 'admin', true) then
+    raise exception using errcode = 'HWDEN', message = format('execution %s %s', e.id, v_fault),
+      detail = jsonb_build_object('field', 'overrides.model', 'execution_id', e.id)::text,
+      hint = 'Fork the run to use the current settings of the model, or ask an admin to retry it.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_override_right(e howdah.executions, own_models jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_names text[] := array(
+    select m.model ->> 'name'
+    from jsonb_array_elements(check_override_right.own_models) with ordinality as m (model, place)
+    order by m.place
+  );
+  v_params text[] := array(select p.name from howdah_private.sampling_params() as p
+    order by p.name);
+  v_restricted text := (
+    select x.field from (
+      select 1 as place, 'model' as field where e.overrides ->> 'model' <> all (v_names)
+      union all
+      select 2, 'request_params.' || k.key
+      from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
+      where k.key <> all (v_params)
+    ) as x order by x.place, x.field limit 1
+  );
+begin
+  perform howdah_private.check_request_params(
+    'overrides.request_params', e.overrides -> 'request_params'
+  )
+  where v_restricted is null
+    or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
+  if v_restricted is null or howdah_private.is_trusted()
+    or (howdah_private.may('agent_models', 'edit')
+    and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
+    return;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s may not run this agent with overrides.%s',
+      howdah_private.caller_label(), v_restricted),
+    detail = jsonb_build_object(
+      'field', 'overrides.' || v_restricted, 'agent_id', e.agent_id, 'required_permission', 'edit'
+    )::text,
+    hint = 'Permission to edit the agent is required. ' || case when v_restricted = 'model'
+        then format('Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
+      else format('Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $function$
 ;
 
@@ -11639,7 +12045,7 @@ AS $function$
 declare
   v_path text;
 begin
-  if not howdah_private.may_contain_secret(check_plain_secrets.document) then
+  if not howdah_private.can_contain_secret(check_plain_secrets.document) then
     return;
   end if;
   with recursive entries (path, name, value) as (
@@ -11662,7 +12068,7 @@ begin
   )
   limit 1;
   if v_path is not null then
-    perform howdah_private.refuse_plain_secret(check_plain_secrets.field, v_path);
+    perform howdah_private.raise_plain_secret(check_plain_secrets.field, v_path);
   end if;
 end $function$
 ;
@@ -11695,27 +12101,27 @@ begin
     return;
   elsif starts_with(m.provider, 'npm:') then
     if not howdah_private.is_provider_reported(m.provider, 'package') then
-      perform howdah_private.refuse_missing_package(m.provider, substr(m.provider, 5));
+      perform howdah_private.raise_missing_package(m.provider, substr(m.provider, 5));
     elsif m.base_url is null then
-      perform howdah_private.refuse_missing_address(m.provider);
+      perform howdah_private.raise_missing_address(m.provider);
     end if;
     perform howdah_private.check_package(m.provider);
     return;
   elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;
   elsif m.provider in ('openai-compatible', 'vllm') then
-    perform howdah_private.refuse_missing_address(m.provider);
+    perform howdah_private.raise_missing_address(m.provider);
   end if;
   select v.* into v_vendor from howdah_private.model_vendors() as v where v.name = m.provider;
   if not found then
-    perform howdah_private.refuse_unknown_provider(m.provider);
+    perform howdah_private.raise_unknown_provider(m.provider);
   elsif v_vendor.openai_url is null and not v_vendor.is_bundled
     and not howdah_private.is_provider_reported(m.provider, 'package') then
-    perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
+    perform howdah_private.raise_missing_package(m.provider, v_vendor.package);
   elsif v_vendor.is_local then
     perform howdah_private.check_machine('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
-    perform howdah_private.refuse_missing_key(m.provider);
+    perform howdah_private.check_vendor_key(m.provider);
   end if;
 end $function$
 ;
@@ -11776,16 +12182,16 @@ declare
   v_fault text;
 begin
   if v_schema is not null and not is_ask_user then
-    perform howdah_private.refuse_question_setting('question.schema', 'is only for ask_user',
+    perform howdah_private.raise_question_setting('question.schema', 'is only for ask_user',
       'Edited arguments of a call are checked against the tool''s parameters.');
   elsif jsonb_typeof(v_schema) <> 'object' then
-    perform howdah_private.refuse_question_setting('question.schema', 'is not an object',
+    perform howdah_private.raise_question_setting('question.schema', 'is not an object',
       '{"schema": {"type": "boolean"}}');
   end if;
   perform howdah_private.check_schema('configuration.question.schema', coalesce(v_schema, '{}'));
   v_fault := howdah_private.unsupported_schema_keyword(v_schema);
   if v_fault is not null then
-    perform howdah_private.refuse_question_setting('question.schema.' || v_fault,
+    perform howdah_private.raise_question_setting('question.schema.' || v_fault,
       'cannot be checked in an answer',
       'Write the schema without it; a $ref may point into the schema itself: #/$defs/name.');
   end if;
@@ -11800,7 +12206,7 @@ begin
     when v_default #>> '{}' !~ '\S' then 'is empty'
   end;
   if v_fault is not null then
-    perform howdah_private.refuse_question_setting('question.default_answer', v_fault,
+    perform howdah_private.raise_question_setting('question.default_answer', v_fault,
       case when is_ask_user
         then 'Write the answer as a string. For a schema, the string holds JSON: "{\"ok\": true}"'
         else 'Write "approve" or "reject".' end);
@@ -11835,14 +12241,14 @@ declare
   v_escalate_to jsonb := nullif(check_question_people.settings -> 'escalate_to', 'null');
 begin
   if v_role not in ('"owner"', '"admin"', '"member"') then
-    perform howdah_private.refuse_question_setting('question.required_role',
+    perform howdah_private.raise_question_setting('question.required_role',
       case v_role when '"viewer"' then 'is viewer, and viewers never answer'
         else format('is %s, which is not a role', left(v_role::text, 60)) end,
       'The roles that may answer: owner, admin, member');
   end if;
   if jsonb_typeof(v_escalate_to) <> 'string' or v_escalate_to #>> '{}' !~ '\S'
     or v_escalate_to = '"viewer"' then
-    perform howdah_private.refuse_question_setting('question.escalate_to',
+    perform howdah_private.raise_question_setting('question.escalate_to',
       case v_escalate_to when '"viewer"' then 'is viewer, and viewers never answer'
         else 'is not the name of a role or a user' end,
       'A role (owner, admin, member) or a username.');
@@ -11867,20 +12273,20 @@ begin
     return;
   end if;
   if jsonb_typeof(v_settings) <> 'object' then
-    perform howdah_private.refuse_question_setting('question', 'is not an object',
+    perform howdah_private.raise_question_setting('question', 'is not an object',
       '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}');
   end if;
   select k.key into v_key from jsonb_object_keys(v_settings) as k (key)
   where k.key <> all (v_known) limit 1;
   if found then
-    perform howdah_private.refuse_question_setting('question.' || v_key,
+    perform howdah_private.raise_question_setting('question.' || v_key,
       'is not a setting of a question',
       coalesce('Did you mean ' || howdah_private.nearest_word(v_key, v_known) || '?',
         'The settings: ' || array_to_string(v_known, ', ')));
   end if;
   if jsonb_typeof(v_seconds) <> 'number'
     or (v_seconds #>> '{}')::numeric not between 0.001 and 1000000000 then
-    perform howdah_private.refuse_question_setting('question.expires_in_seconds',
+    perform howdah_private.raise_question_setting('question.expires_in_seconds',
       'is not a positive number of seconds',
       'One hour: 3600. At most 1000000000.');
   end if;
@@ -11888,7 +12294,7 @@ begin
   perform howdah_private.check_question_answer(v_settings, is_ask_user);
   foreach v_key in array array['default_answer', 'escalate_to'] loop
     if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
-      perform howdah_private.refuse_question_setting('question.' || v_key,
+      perform howdah_private.raise_question_setting('question.' || v_key,
         'has no effect without a deadline',
         'Set a deadline: "expires_in_seconds": 3600');
     end if;
@@ -11982,7 +12388,7 @@ begin
     and not howdah_private.is_replaced(l, s.id)
   order by l.period desc limit 1;
   if found then
-    perform howdah_private.refuse_usage(
+    perform howdah_private.raise_usage(
       v_over.reached, v_over.subject_id, v_over.used, 1, clock_timestamp());
   end if;
 end $function$
@@ -12067,7 +12473,7 @@ declare
   v_compensation uuid;
 begin
   if e.status = 'completed' then
-    perform howdah_private.refuse_ended(e, 'retried');
+    perform howdah_private.raise_ended(e, 'retried');
   end if;
   perform howdah_private.check_not_erased(e);
   -- Compensations of completed runs below count too: their log no longer describes the effects.
@@ -12105,6 +12511,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_retry_right(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_retry(e);
+  perform howdah_private.check_version_right(
+    coalesce(e.workflow_version_id, howdah_private.version_after(e.id, e.step_count)));
+  perform howdah_private.check_override_model(e);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_run(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -12119,10 +12539,10 @@ declare
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
-    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+    perform howdah_private.raise_invalid_row('howdah.executions', 'metadata_is_an_object', null);
   end if;
   if e.input_trust = 'system' then
-    perform howdah_private.permit_system_trust(e);
+    perform howdah_private.check_system_trust(e);
   end if;
   if strpos(e.metadata::text, 'howdah.sealed.v') > 0 and e.contents_encrypted_at is null then
     raise exception using errcode = 'HWINV',
@@ -12150,9 +12570,9 @@ begin
   ) as f (field, size, most, unit)
   where f.size > f.most;
   if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
+    perform howdah_private.raise_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
-  perform howdah_private.refuse_deep(f.field)
+  perform howdah_private.raise_deep(f.field)
   from (values ('input_data', e.input_data), ('metadata', e.metadata)) as f (field, value)
   where howdah_private.is_deep(f.value);
   -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
@@ -12196,7 +12616,7 @@ begin
       hint = format('Use one line of visible text for %1$s, such as customer-42, or omit %1$s.',
         v_fault.field);
   elsif v_fault.size > 500 then
-    perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
+    perform howdah_private.raise_large(v_fault.field, v_fault.size, 500, 'characters');
   end if;
   select * into v_fault
   from (values
@@ -12289,10 +12709,38 @@ CREATE OR REPLACE FUNCTION howdah_private.check_secret_in_prose(field text, pros
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.refuse_plain_secret(
+  select howdah_private.raise_plain_secret(
     check_secret_in_prose.field, check_secret_in_prose.field)
   where howdah_private.prose_contains_secret(check_secret_in_prose.prose)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_secret_size(tenant_id uuid, field text, name text, min_bytes integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_bytes int;
+begin
+  select octet_length(c.ciphertext) - 16 into v_bytes
+  from howdah.secrets as s
+  join howdah_private.sealed_secrets as c on c.secret_id = s.id
+  where s.tenant_id = check_secret_size.tenant_id and s.name = check_secret_size.name;
+  if v_bytes < check_secret_size.min_bytes then
+    raise exception using errcode = 'HWINV',
+      message = format('the secret %L is too short to sign requests: it has %s bytes, and %s needs '
+        'at least %s', check_secret_size.name, v_bytes, check_secret_size.field,
+        check_secret_size.min_bytes),
+      detail = jsonb_build_object('field', check_secret_size.field,
+        'secret', check_secret_size.name, 'min_bytes', check_secret_size.min_bytes)::text,
+      hint = case when check_secret_size.min_bytes > 16
+        then 'Store whsec_ followed by at least 16 random bytes in Base64: '
+          'openssl rand -base64 32'
+        else 'Store a longer one, such as the output of: openssl rand -base64 32' end;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_secret_unused(secret howdah.secrets)
@@ -12316,18 +12764,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_session_right(session_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_trusted() then
+    perform howdah_private.check_control_right('session', s.id, coalesce(s.agent_id, s.workflow_id),
+      s.user_id)
+    from howdah_private.find_session(check_session_right.session_id) as s;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_signing_secret(tenant_id uuid, name text)
  RETURNS void
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.refuse_short_secret(h.tenant_id, 'secret_name', check_signing_secret.name,
+  select howdah_private.check_secret_size(h.tenant_id, 'secret_name', check_signing_secret.name,
     case h.verification when 'standard_webhooks' then 28 else 16 end)
   from howdah.inbound_hooks as h
   where h.tenant_id = check_signing_secret.tenant_id
     and check_signing_secret.name in (h.secret_name, h.previous_secret_name);
-  select howdah_private.refuse_short_secret(w.tenant_id, 'secret_name', check_signing_secret.name,
+  select howdah_private.check_secret_size(w.tenant_id, 'secret_name', check_signing_secret.name,
     28)
   from howdah.webhooks as w
   where w.tenant_id = check_signing_secret.tenant_id
@@ -12422,7 +12885,7 @@ begin
     ('said', length(check_subscription_size.mark), 200)
   ) as f (field, size, maximum) where f.size > f.maximum;
   if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.maximum, 'characters');
+    perform howdah_private.raise_large(v_large.field, v_large.size, v_large.maximum, 'characters');
   end if;
 end $function$
 ;
@@ -12468,7 +12931,25 @@ begin
       t.field || ' contains a key; files must not contain keys')
     from (values ('name'), ('description')) as t (field)
     where howdah_private.prose_contains_secret(document ->> t.field));
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+  perform howdah_private.raise_system(v_faults) where cardinality(v_faults) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_system_trust(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_trusted()
+    and num_nonnulls(e.parent_execution_id, e.forked_from_execution_id,
+      e.compensates_execution_id) = 0 then
+    raise exception using errcode = 'HWDEN',
+      message = 'input_trust cannot be system: only Howdah itself sends such input',
+      detail = jsonb_build_object('field', 'input_trust')::text,
+      hint = 'Use user, or external for words of somebody else.';
+  end if;
 end $function$
 ;
 
@@ -12550,7 +13031,7 @@ CREATE OR REPLACE FUNCTION howdah_private.check_tenant_code(watched regclass)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_reason text := howdah_private.tenant_code_reason(check_tenant_code.watched);
+  v_reason text := howdah_private.tenant_code_fault(check_tenant_code.watched);
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
@@ -12615,6 +13096,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_tool_right(tool_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  perform howdah_private.check_agent_right(t.agent_id, 'run'),
+    howdah_private.check_agent_right(t.workflow_id, 'run', 'workflow')
+  from howdah.tools as t where t.id = check_tool_right.tool_id and t.tenant_id = v_tenant_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_unusual_run(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -12630,7 +13126,7 @@ begin
     or greatest(octet_length(e.idempotency_key), pg_column_size(e.input_data),
       pg_column_size(e.metadata)) > 500
     or (e.metadata <> '{}' and e.table_trigger_id is null
-      and howdah_private.may_contain_secret(e.metadata)) then
+      and howdah_private.can_contain_secret(e.metadata)) then
     perform howdah_private.check_run(e);
   end if;
 end $function$
@@ -12707,6 +13203,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_vendor_key(provider text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_vendor record;
+begin
+  select v.title, v.key_variables || v.key_pair as variables,
+    v.key_variables[1] || case when v.key_pair <> '{}'
+      then format(', or %s and %s,', v.key_pair[1], v.key_pair[2]) else '' end as words
+  into v_vendor from howdah_private.model_vendors() as v
+  where v.name = check_vendor_key.provider;
+  if check_vendor_key.provider = 'openai' and (
+      not exists (
+        select from howdah_private.provider_reports as r where r.host not like '%/cli')
+      or exists (select from howdah_private.provider_reports as r
+        where r.provider = 'openai' and r.has_address)) then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('there is no API key for %s', v_vendor.title),
+    detail = jsonb_build_object('field', 'provider', 'provider', check_vendor_key.provider,
+      'variables', v_vendor.variables)::text,
+    hint = format('Set %s and start Howdah again, or store the key (howdah admin secret set %s) '
+      'and set secret_name to %2$s.', v_vendor.words, check_vendor_key.provider);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_version(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -12736,6 +13262,31 @@ begin
       detail = jsonb_build_object('agent_id', e.agent_id,
         'agent_version_id', e.agent_version_id)::text,
       hint = 'See howdah.agent_versions for the versions that exist.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_version_right(version_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version record;
+begin
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select * into v_version from howdah_private.outdated_version(check_version_right.version_id);
+  if v_version.fault is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('version %s of %s %L %s', v_version.version, v_version.what, v_version.name,
+        v_version.fault),
+      detail = jsonb_build_object('field', 'version',
+        v_version.what || '_version_id', check_version_right.version_id)::text,
+      hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.',
+        v_version.current);
   end if;
 end $function$
 ;
@@ -12857,7 +13408,7 @@ begin
     order by 1
   ));
   perform howdah_private.check_plain_secrets('overrides', e.overrides);
-  perform howdah_private.permit_overrides(e, v_definition -> 'models');
+  perform howdah_private.check_override_right(e, v_definition -> 'models');
   return nullif(e.overrides || case when e.overrides ? 'model'
     then jsonb_build_object('model', howdah_private.model_of_run(
       e.tenant_id, e.overrides ->> 'model', v_definition -> 'models'
@@ -14148,7 +14699,7 @@ begin
     and not howdah_private.is_replaced(l, c.subject_id)
   order by l.period desc nulls first, l.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_usage(
+    perform howdah_private.raise_usage(
       v_over.reached, v_over.subject_id, v_over.used, v_over.amount,
       (select max(u.at) from jsonb_to_recordset(consume_limits.uses) as u (at timestamptz)));
   end if;
@@ -14319,10 +14870,10 @@ declare
 begin
   v_run := howdah_private.controllable_run(control_fault.id);
   if control_fault.action = 'retry' then
-    perform howdah_private.permit_retry(v_run);
+    perform howdah_private.check_retry_right(v_run);
   elsif v_run.completed_at is not null and (control_fault.action <> 'cancel'
     or v_run.status <> 'cancelled' or v_run.updated_at <> now()) then
-    perform howdah_private.refuse_ended(v_run, case control_fault.action
+    perform howdah_private.raise_ended(v_run, case control_fault.action
       when 'cancel' then 'cancelled' else control_fault.action || 'd' end);
   end if;
   return null;
@@ -14409,7 +14960,7 @@ begin
       detail = jsonb_build_object('execution_id', controllable_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
-  perform howdah_private.permit_control('execution', v_execution.id,
+  perform howdah_private.check_control_right('execution', v_execution.id,
     coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
   return v_execution;
 end $function$
@@ -14440,7 +14991,7 @@ begin
       group by coalesce(e.agent_id, e.workflow_id), e.user_id
       offset 0 -- else the planner asks for each row
     ) as g
-    where howdah_private.may_control(g.agent_id, g.user_id)
+    where howdah_private.can_control(g.agent_id, g.user_id)
     order by 1
   );
 end $function$
@@ -14981,7 +15532,7 @@ begin
     execute v_statement;
   end loop;
 exception when lock_not_available then
-  perform howdah_private.refuse_busy_table(watched);
+  perform howdah_private.raise_busy_table(watched);
 end $function$
 ;
 
@@ -15008,7 +15559,7 @@ begin
     v_found := regexp_match(v_piece,
       '^(?:(\*)|(\d{1,4}|[A-Z]{3})(?:-(\d{1,4}|[A-Z]{3}))?)(?:/(\d{1,4}))?$');
     if v_found is null then
-      perform howdah_private.refuse_cron(case
+      perform howdah_private.raise_cron(case
         when v_piece = '' then format('%s %L has an empty item', part, field)
         when v_piece ~ '^L(W|-\d+)?$|^\d+[LW]$|^[A-Z]{3}L$|[#?]'
           then format('%s %L: L, W, # and ? are not supported', part, v_piece)
@@ -15027,10 +15578,10 @@ begin
       v_to := 7;
     end if;
     if v_step not between 1 and v_range then
-      perform howdah_private.refuse_cron(format('the step of %s %L is not between 1 and %s',
+      perform howdah_private.raise_cron(format('the step of %s %L is not between 1 and %s',
         part, v_piece, v_range), part, v_piece);
     elsif v_from > v_to then
-      perform howdah_private.refuse_cron(format('%s %L runs backwards: write %s-%s,%s-%s',
+      perform howdah_private.raise_cron(format('%s %L runs backwards: write %s-%s,%s-%s',
         part, v_piece, v_from, v_high, v_low, v_to), part, v_piece);
     end if;
     v_values := v_values || array(
@@ -15154,10 +15705,10 @@ declare
     else array_position(v_names, cron_value.value) - 1 + low end;
 begin
   if v_value is null then
-    perform howdah_private.refuse_cron(format('%s %L is not a number%s', part, value,
+    perform howdah_private.raise_cron(format('%s %L is not a number%s', part, value,
       coalesce(' or one of ' || array_to_string(v_names, ', '), '')), part, value);
   elsif v_value not between low and high then
-    perform howdah_private.refuse_cron(
+    perform howdah_private.raise_cron(
       format('%s %s is not between %s and %s', part, v_value, low, high), part, value);
   end if;
   return v_value;
@@ -16098,7 +16649,7 @@ AS $function$
         a.description, array_to_string(a.capabilities, ' '))) as hits
     ) as h
     where a.tenant_id = run.tenant_id and a.id <> run.agent_id
-      and howdah_private.may_write_to(run, a)
+      and howdah_private.can_write_to(run, a)
       and not a.is_restricted
       and (h.hits > 0 or discovered_agents.words = '{}')
     order by h.hits desc, a.name limit 20
@@ -16414,7 +16965,7 @@ begin
     begin
       execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
     exception when lock_not_available then
-      perform howdah_private.refuse_busy_table(v_trigger.watched);
+      perform howdah_private.raise_busy_table(v_trigger.watched);
     end;
     for v_privilege in
       select g."column", g.privilege
@@ -17570,7 +18121,7 @@ begin
   if howdah_private.is_attached(v_partition) then
     return false;
   end if;
-  perform howdah_private.refuse_dropped_month(v_from::date);
+  perform howdah_private.check_month(v_from::date);
   if v_partition is null then
     execute format('create table howdah_private.%I (like %s including all '
         'excluding indexes excluding comments) with (%s)',
@@ -18912,7 +19463,7 @@ begin
     return;
   end if;
   foreach v_filter in array filters loop
-    if howdah_private.may_outgrow(value, v_filter.pattern,
+    if howdah_private.can_outgrow(value, v_filter.pattern,
       howdah_private.filter_placeholder(v_filter)) then
       raise exception using errcode = 'HWINV',
         message = format('%s has too many matches of the filter %s', filter_field.field,
@@ -18976,7 +19527,7 @@ begin
     from howdah_private.filter_text(v_filters, 'subject', m.subject, null) as f;
     select f.value, f.hits into m.content, m.input_hits
     from howdah_private.filter_text(v_filters, 'content', m.content, m.input_hits) as f;
-    perform howdah_private.refuse_large('content', octet_length(m.content), 32768, 'bytes')
+    perform howdah_private.raise_large('content', octet_length(m.content), 32768, 'bytes')
     where octet_length(m.content) > 32768;
   end if;
   return m;
@@ -19263,7 +19814,7 @@ begin
   select c.* into v_integration from howdah.integrations as c
   where c.tenant_id = howdah.current_tenant() and c.name = find_integration.name;
   if not found then
-    perform howdah_private.refuse_unknown_integration(find_integration.name);
+    perform howdah_private.raise_unknown_integration(find_integration.name);
   elsif not v_integration.is_active then
     raise exception using errcode = 'HWCNF',
       message = format('integration %L is not active', find_integration.name),
@@ -19286,12 +19837,12 @@ declare
 begin
   select a.* into v_agent from howdah.agents as a
   where a.tenant_id = run.tenant_id and a.name = find_recipient_agent.name
-    and howdah_private.may_write_to(run, a);
+    and howdah_private.can_write_to(run, a);
   if not found then
     v_names := array(
       select a.name from howdah.agents as a
       where a.tenant_id = run.tenant_id and a.id <> run.agent_id
-        and howdah_private.may_write_to(run, a)
+        and howdah_private.can_write_to(run, a)
         and not a.is_restricted
       order by a.name limit 200
     );
@@ -19318,7 +19869,7 @@ declare
 begin
   select e.* into v_other from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
   where e.id = find_recipient_run.id and e.tenant_id = run.tenant_id
-    and howdah_private.may_write_to(run, a);
+    and howdah_private.can_write_to(run, a);
   if not found or v_other.completed_at is not null then
     raise exception using errcode = case when v_other.id is null then 'HWNTF' else 'HWTRM' end,
       message = case when v_other.id is null
@@ -19409,7 +19960,7 @@ begin
   where t.session_id = find_todo.session_id
     and case when v_id is not null then t.id::text = v_id else t.position::text = v_position end;
   if v_todo_id is null then
-    perform howdah_private.refuse_todo(find_todo.session_id,
+    perform howdah_private.raise_todo(find_todo.session_id,
       case when v_id is not null then 'id' else 'position' end,
       case when v_id is not null then format('there is no todo with the id %s', v_id)
         when v_position is not null then format('there is no todo at position %s', v_position)
@@ -20364,7 +20915,7 @@ declare
     else e.workflow_version_id end;
   v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
-  perform howdah_private.permit_agent(v_agent_id, 'run');
+  perform howdah_private.check_agent_right(v_agent_id, 'run');
   if forked_version.version is not null then
     select x.id into v_id from (
       select v.id from howdah.agent_versions as v
@@ -20385,7 +20936,7 @@ begin
           case when e.workflow_id is null then 'agent_versions' else 'workflow_versions' end);
     end if;
   end if;
-  perform howdah_private.permit_version(v_id);
+  perform howdah_private.check_version_right(v_id);
   return v_id;
 end $function$
 ;
@@ -20586,22 +21137,7 @@ CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
 RETURN (CASE WHEN is_guarded THEN '{"is_guarded": true}'::text ELSE '{}'::text END)::jsonb
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.handoff_record(execution_id uuid, output jsonb)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select jsonb_build_object(
-    'from', howdah_private.version_json(e.agent_version_id),
-    'to', howdah_private.version_json(
-      howdah_private.version_at((handoff_record.output ->> 'agent_id')::uuid, e.root_execution_id)),
-    'reason', handoff_record.output -> 'reason')
-  from howdah.executions as e where e.id = handoff_record.execution_id
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.handoff_refusal(execution_id uuid, agent_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.handoff_fault(execution_id uuid, agent_id uuid)
  RETURNS text
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -20623,10 +21159,25 @@ AS $function$
         howdah_private.max_handoffs())
   end
   from howdah.agents as a
-  join howdah.executions as e on e.id = handoff_refusal.execution_id
+  join howdah.executions as e on e.id = handoff_fault.execution_id
   join howdah.agents as o on o.id = e.agent_id
   join howdah.executions as r on r.id = e.root_execution_id
-  where a.id = handoff_refusal.agent_id
+  where a.id = handoff_fault.agent_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.handoff_record(execution_id uuid, output jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'from', howdah_private.version_json(e.agent_version_id),
+    'to', howdah_private.version_json(
+      howdah_private.version_at((handoff_record.output ->> 'agent_id')::uuid, e.root_execution_id)),
+    'reason', handoff_record.output -> 'reason')
+  from howdah.executions as e where e.id = handoff_record.execution_id
 $function$
 ;
 
@@ -21518,7 +22069,7 @@ begin
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
   from due as d left join runs as r on r.debounce_key = d.debounce_key;
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
-  perform howdah_private.refuse_unreadable_row(
+  perform howdah_private.raise_unreadable_row(
     insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);
 -- the writer of the row may not know that the table begins runs
 when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN'
@@ -21598,7 +22149,7 @@ begin
   loop
     select s.live_execution_id into v_live
     from howdah.sessions as s where s.id = new_run.session_id;
-    exit when v_live is null or not howdah_private.may_interrupt(v_live, new_run);
+    exit when v_live is null or not howdah_private.can_interrupt(v_live, new_run);
     perform howdah_private.terminate_runs(
       howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;
@@ -22981,7 +23532,7 @@ begin
     select w.secret_name into v_name from howdah.webhooks as w
     where w.tenant_id = v_tenant and w.id = keep_signing_key.webhook_id for update;
     if not found then
-      perform howdah_private.refuse_unknown_webhook(keep_signing_key.webhook_id);
+      perform howdah_private.raise_unknown_webhook(keep_signing_key.webhook_id);
     end if;
   end if;
   if v_name is not null then
@@ -23812,13 +24363,13 @@ declare
   v_url text := lock_integration.configuration ->> 'url';
   v_resource text;
 begin
-  if v_name is null or not howdah_private.may_act_for(lock_integration.tenant_id) then
+  if v_name is null or not howdah_private.can_act_for(lock_integration.tenant_id) then
     return;
   end if;
   select c.resource_url into v_resource from howdah.integrations as c
   where c.tenant_id = lock_integration.tenant_id and c.name = v_name for key share;
   if not found then
-    perform howdah_private.refuse_unknown_integration(v_name);
+    perform howdah_private.raise_unknown_integration(v_name);
   end if;
   if howdah_private.origin_of(v_url) <> howdah_private.origin_of(v_resource) then
     raise exception using errcode = 'HWINV',
@@ -24103,7 +24654,7 @@ begin
     perform from howdah.secrets as s
     where s.tenant_id = lock_secrets.tenant_id and s.name = v_name for key share;
     if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
+      perform howdah_private.raise_unknown_secret(v_name);
     end if;
   end loop;
 end $function$
@@ -24429,7 +24980,7 @@ begin
   )) into v_trust
   from howdah.executions as p left join howdah_private.run_heads as h on h.execution_id = p.id
   where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
-  perform howdah_private.permit_control(
+  perform howdah_private.check_control_right(
     'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
   )
   from howdah.executions as e
@@ -24800,152 +25351,31 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.may_act_for(tenant_id uuid)
- RETURNS boolean
- LANGUAGE sql
- STABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(may_act_for.tenant_id = howdah.current_tenant(), false)
-    or howdah_private.is_operator()
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_contain_secret(document jsonb)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%sk.%'::text, '%rk-%'::text, '%rk\_%'::text, '%rk.%'::text, '%xai-%'::text, '%xai\_%'::text, '%xai.%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%r8.%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%hf.%'::text, '%npm-%'::text, '%npm\_%'::text, '%npm.%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%hwd.%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%ntn.%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg-%'::text, '%sg\_%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text, '%howdah.sealed%'::text]))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_control(agent_id uuid, user_id uuid)
- RETURNS boolean
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.permit_control('execution', null, may_control.agent_id,
-    may_control.user_id);
-  return true;
-exception when sqlstate 'HWDEN' or sqlstate 'HWNTF' then
-  return false;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_interrupt(live_execution_id uuid, new_run howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select not exists (
-    select from howdah.executions as e
-    where e.id = may_interrupt.live_execution_id and e.user_id is not null
-      and e.user_id is distinct from new_run.user_id
-  ) or (
-    coalesce(not starts_with(new_run.idempotency_key, 'schedule:'), true)
-    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false))
-  )
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_match(filters howdah.output_filters[], value text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_filter howdah.output_filters;
-  v_is_ascii constant boolean := octet_length(value) = length(value);
-  v_visible text;
-  v_latin text;
-begin
-  if not v_is_ascii then
-    v_visible := howdah_private.visible_text(value);
-    v_latin := howdah_private.latin_lookalikes(v_visible);
-  end if;
-  foreach v_filter in array filters loop
-    if value ~ v_filter.pattern or position(' withheld]' in value) > 0
-      or not v_is_ascii and (v_visible ~ v_filter.pattern or v_latin ~ v_filter.pattern) then
-      return true;
-    end if;
-  end loop;
-  return false;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_outgrow(value jsonb, pattern text, placeholder text)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_max_bytes constant bigint := 8388608;
-  v_placeholder_bytes constant bigint := octet_length(may_outgrow.placeholder);
-  v_length constant bigint := length(may_outgrow.value::text);
-  v_matches bigint;
-begin
-  if (v_length + 1) * v_placeholder_bytes <= v_max_bytes then
-    return false;
-  end if;
-  select sum(greatest(regexp_count(t.text, may_outgrow.pattern),
-      case when octet_length(t.text) > length(t.text)
-        then regexp_count(howdah_private.visible_text(t.text), may_outgrow.pattern) end))
-    into v_matches
-  from (
-    select p.item #>> '{}'
-    from jsonb_path_query(may_outgrow.value,
-      'strict $.** ? (@.type() == "string" || @.type() == "number")') as p (item)
-    union all
-    select p.item #>> '{}'
-    from jsonb_path_query(may_outgrow.value,
-      'strict $.** ? (@.type() == "object").keyvalue().key') as p (item)
-  ) as t (text);
-  return v_matches > 0 and v_length + v_matches * v_placeholder_bytes > v_max_bytes;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_store_tokens(account howdah.connected_accounts, tokens jsonb)
- RETURNS boolean
+CREATE OR REPLACE FUNCTION howdah_private.mcp_call_fault(tool howdah.tools, agent_id uuid, digest text)
+ RETURNS text
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select exists (
-    select from howdah.integrations as c
-    cross join lateral jsonb_populate_record(
-      null::howdah.integrations, may_store_tokens.tokens -> 'integration') as o
-    where c.tenant_id = account.tenant_id and c.id = account.integration_id
-      and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
-        is not distinct from
-        (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
-          o.account_scope)
-  ) and case
-    when may_store_tokens.tokens ->> 'flow_id' is not null then exists (
-      select from howdah_private.account_flows as f
-      where f.id = (may_store_tokens.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
-        and f.account_id = account.id and f.taken_at is not null)
-    when may_store_tokens.tokens ->> 'replaces' is not null then account.status = 'connected'
-      and exists (
-        select from howdah_private.sealed_documents as d
-        where d.id = account.id and d.version = (may_store_tokens.tokens ->> 'replaces')::bigint)
-    else account.status <> 'revoked'
+  select case
+    when not s.is_active then 'its server is no longer active'
+    when m.status = 'gone' then 'its server no longer offers it'
+    when m.status <> 'accepted'
+      then 'its server has changed it, and an admin has to accept the change'
+    when m.accepted_digest <> mcp_call_fault.digest
+      then 'another version of it was accepted after this run began'
+    when not exists (
+        select from howdah.agent_servers as g
+        where g.agent_id = mcp_call_fault.agent_id and g.server_id = s.id
+          and (g.allowed_tools is null or m.name = any (g.allowed_tools)))
+      and not exists (
+        select from howdah.agent_tools as g
+        where g.agent_id = mcp_call_fault.agent_id and g.tool_id = tool.id)
+      then 'it was removed from the agent'
   end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.may_write_to(run howdah.executions, a howdah.agents)
- RETURNS boolean
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select a.tenant_id = run.tenant_id and a.deleted_at is null and a.is_active
-    and case when run.user_id is null then not a.is_restricted
-      else howdah_private.user_may_run(run.user_id, a.id) end
+  from howdah.mcp_servers as s
+  join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
+  where s.id = tool.server_id and m.name = tool.configuration ->> 'tool'
 $function$
 ;
 
@@ -25002,34 +25432,6 @@ AS $function$
     when known.accepted_digest is not null then 'changed'
     else 'new'
   end::howdah.mcp_tool_status
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text)
- RETURNS text
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case
-    when not s.is_active then 'its server is no longer active'
-    when m.status = 'gone' then 'its server no longer offers it'
-    when m.status <> 'accepted'
-      then 'its server has changed it, and an admin has to accept the change'
-    when m.accepted_digest <> mcp_refusal.digest
-      then 'another version of it was accepted after this run began'
-    when not exists (
-        select from howdah.agent_servers as g
-        where g.agent_id = mcp_refusal.agent_id and g.server_id = s.id
-          and (g.allowed_tools is null or m.name = any (g.allowed_tools)))
-      and not exists (
-        select from howdah.agent_tools as g
-        where g.agent_id = mcp_refusal.agent_id and g.tool_id = tool.id)
-      then 'it was removed from the agent'
-  end
-  from howdah.mcp_servers as s
-  join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
-  where s.id = tool.server_id and m.name = tool.configuration ->> 'tool'
 $function$
 ;
 
@@ -26415,7 +26817,7 @@ begin
     where w.tenant_id = next_signing_key.tenant_id and w.id = next_signing_key.webhook_id
     for update;
     if not found then
-      perform howdah_private.refuse_unknown_webhook(next_signing_key.webhook_id);
+      perform howdah_private.raise_unknown_webhook(next_signing_key.webhook_id);
     end if;
   end if;
   if not next_signing_key.rotates and exists (
@@ -26949,7 +27351,7 @@ begin
         case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Omit it to use the current version.';
   end if;
-  perform howdah_private.permit_version(coalesce(e.agent_version_id, e.workflow_version_id));
+  perform howdah_private.check_version_right(coalesce(e.agent_version_id, e.workflow_version_id));
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $function$
 ;
@@ -27138,9 +27540,9 @@ declare
   v_fields text[];
 begin
   if v_cron is null or v_cron = '' then
-    perform howdah_private.refuse_cron('the expression is missing', null, parse_cron.cron);
+    perform howdah_private.raise_cron('the expression is missing', null, parse_cron.cron);
   elsif length(v_cron) > 1000 then
-    perform howdah_private.refuse_cron(
+    perform howdah_private.raise_cron(
       format('the expression has %s characters, at most 1000 are allowed', length(v_cron)),
       null, left(v_cron, 100));
   end if;
@@ -27149,9 +27551,9 @@ begin
     when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
     when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' else v_cron end, '\s+');
   if v_cron ~ '^@' and cardinality(v_fields) = 1 then
-    perform howdah_private.refuse_cron(format('%L is not known', v_cron), null, v_cron);
+    perform howdah_private.raise_cron(format('%L is not known', v_cron), null, v_cron);
   elsif cardinality(v_fields) <> 5 then
-    perform howdah_private.refuse_cron(format('%L has %s field%s, not five', v_cron,
+    perform howdah_private.raise_cron(format('%L has %s field%s, not five', v_cron,
       cardinality(v_fields),
       case when cardinality(v_fields) > 1 then 's' else '' end), null, v_cron);
   end if;
@@ -27213,7 +27615,7 @@ declare
   v_items jsonb := '[]';
 begin
   if content is null or octet_length(content) > 1048576 then
-    perform howdah_private.refuse_todo_line(null, 'a todo list must have 1 byte to 1 MB');
+    perform howdah_private.raise_todo_line(null, 'a todo list must have 1 byte to 1 MB');
   end if;
   for v_row in
     select l.number, rtrim(l.line) as line
@@ -27222,13 +27624,13 @@ begin
   loop
     v_parts := regexp_match(v_row.line, '^\s*[-*] \[([ ~xX!-])\] (.*\S)$');
     if v_parts is null then
-      perform howdah_private.refuse_todo_line(v_row.number, format(
+      perform howdah_private.raise_todo_line(v_row.number, format(
         'this is not a todo: %s', left(regexp_replace(v_row.line, '[[:cntrl:]]', ' ', 'g'), 60)));
     end if;
     v_items := v_items || howdah_private.todo_item(v_row.number::int, v_parts[1], v_parts[2]);
   end loop;
   if jsonb_array_length(v_items) > 200 then
-    perform howdah_private.refuse_todo_line(null, 'a list can have at most 200 todos');
+    perform howdah_private.raise_todo_line(null, 'a list can have at most 200 todos');
   end if;
   return v_items;
 end $function$
@@ -27527,288 +27929,6 @@ begin
           v_scopes, permit.action)
       else format('The action requires the role %s; howdah.permissions lists all permissions.',
         coalesce(v_role, 'owner')) end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_agent(agent_id uuid, action text, what text DEFAULT 'agent'::text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_permission howdah.grant_permission;
-begin
-  if permit_agent.agent_id is null or howdah_private.is_trusted() then
-    return;
-  end if;
-  v_permission := howdah_private.agent_permission(permit_agent.agent_id);
-  if v_permission >= permit_agent.action::howdah.grant_permission then
-    return;
-  end if;
-  raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
-    message = case when v_permission is null
-      then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
-      else format('%s may not %s %s %s', howdah_private.caller_label(), permit_agent.action,
-        permit_agent.what, permit_agent.agent_id) end,
-    detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id,
-      'action', permit_agent.action, 'permission', v_permission)::text,
-    hint = case when v_permission is null
-      then format('See howdah.%1$ss for the %1$ss that exist.', permit_agent.what)
-      else 'An admin can grant the permission with a row in howdah.grants.' end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_author(what text, id uuid, user_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not howdah_private.is_author(permit_author.user_id) then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s may not send input to %s %s, which runs as another user',
-        howdah_private.caller_label(), permit_author.what, permit_author.id),
-      detail = jsonb_build_object(permit_author.what || '_id', permit_author.id,
-        'role', howdah.current_user_role())::text,
-      hint = 'Only the user of the run may. '
-        'To continue as yourself, fork the run with howdah.fork_execution.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if howdah_private.is_trusted() then
-    return;
-  end if;
-  perform howdah_private.permit(permit_control.what || 's', 'run',
-    by_grant => permit_control.agent_id is not null);
-  perform howdah_private.permit_agent(permit_control.agent_id, 'run');
-  if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
-    and permit_control.user_id is distinct from howdah.current_user_id() then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s may not act on %s %s, which belongs to another user',
-        howdah_private.caller_label(), permit_control.what, permit_control.id),
-      detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
-        'role', howdah.current_user_role())::text,
-      hint = 'Only its user, an admin or an owner may.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_default(user_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if permit_default.user_id is distinct from howdah.current_user_id()
-    and permit_default.user_id is not null
-    and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true)
-      then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s may not change the agents or the default agent of user %s',
-        howdah_private.caller_label(), permit_default.user_id),
-      detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id,
-        'role', howdah.current_user_role())::text,
-      hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_dependent_agents(prompt_id uuid, skill_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_agent record;
-begin
-  if howdah_private.is_trusted() then
-    return;
-  end if;
-  select a.name, howdah_private.agent_permission(a.id) as permission into v_agent
-  from howdah.agents as a
-  where a.tenant_id = v_tenant_id and a.deleted_at is null and (
-      a.prompt_id = permit_dependent_agents.prompt_id
-      or exists (
-        select from howdah.agent_skills as g
-        where g.agent_id = a.id and g.skill_id = permit_dependent_agents.skill_id
-      )
-    ) and howdah_private.agent_permission(a.id) is distinct from 'edit'
-  order by howdah_private.agent_permission(a.id) desc nulls last, a.name limit 1;
-  if found then
-    raise exception using errcode = 'HWDEN',
-      message = format('%s uses it, but %s may not edit that agent',
-        case when v_agent.permission is null then 'an agent'
-        else format('agent %L', v_agent.name) end, howdah_private.caller_label()),
-      detail = jsonb_build_object('prompt_id', permit_dependent_agents.prompt_id,
-        'skill_id', permit_dependent_agents.skill_id)::text,
-      hint = 'Create a copy with the change, or ask a user who may edit the agent.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_override_model(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
-    then howdah_private.changed_model_fault(e.tenant_id,
-      jsonb_build_array(e.overrides -> 'model')) end;
-begin
-  if v_fault is not null and not howdah_private.is_trusted()
-    and coalesce(howdah.current_user_role() > 'admin', true) then
-    raise exception using errcode = 'HWDEN', message = format('execution %s %s', e.id, v_fault),
-      detail = jsonb_build_object('field', 'overrides.model', 'execution_id', e.id)::text,
-      hint = 'Fork the run to use the current settings of the model, or ask an admin to retry it.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_overrides(e howdah.executions, own_models jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_names text[] := array(
-    select m.model ->> 'name'
-    from jsonb_array_elements(permit_overrides.own_models) with ordinality as m (model, place)
-    order by m.place
-  );
-  v_params text[] := array(select p.name from howdah_private.sampling_params() as p
-    order by p.name);
-  v_restricted text := (
-    select x.field from (
-      select 1 as place, 'model' as field where e.overrides ->> 'model' <> all (v_names)
-      union all
-      select 2, 'request_params.' || k.key
-      from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
-      where k.key <> all (v_params)
-    ) as x order by x.place, x.field limit 1
-  );
-begin
-  perform howdah_private.check_request_params(
-    'overrides.request_params', e.overrides -> 'request_params'
-  )
-  where v_restricted is null
-    or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
-  if v_restricted is null or howdah_private.is_trusted()
-    or (howdah_private.may('agent_models', 'edit')
-    and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
-    return;
-  end if;
-  raise exception using errcode = 'HWDEN',
-    message = format('%s may not run this agent with overrides.%s',
-      howdah_private.caller_label(), v_restricted),
-    detail = jsonb_build_object(
-      'field', 'overrides.' || v_restricted, 'agent_id', e.agent_id, 'required_permission', 'edit'
-    )::text,
-    hint = 'Permission to edit the agent is required. ' || case when v_restricted = 'model'
-        then format('Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
-      else format('Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_retry(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.check_retry(e);
-  perform howdah_private.permit_version(
-    coalesce(e.workflow_version_id, howdah_private.version_after(e.id, e.step_count)));
-  perform howdah_private.permit_override_model(e);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_session(session_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not howdah_private.is_trusted() then
-    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id),
-      s.user_id)
-    from howdah_private.find_session(permit_session.session_id) as s;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_system_trust(e howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not howdah_private.is_trusted()
-    and num_nonnulls(e.parent_execution_id, e.forked_from_execution_id,
-      e.compensates_execution_id) = 0 then
-    raise exception using errcode = 'HWDEN',
-      message = 'input_trust cannot be system: only Howdah itself sends such input',
-      detail = jsonb_build_object('field', 'input_trust')::text,
-      hint = 'Use user, or external for words of somebody else.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_tool(tool_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-begin
-  perform howdah_private.permit_agent(t.agent_id, 'run'),
-    howdah_private.permit_agent(t.workflow_id, 'run', 'workflow')
-  from howdah.tools as t where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.permit_version(version_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_version record;
-begin
-  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
-    return;
-  end if;
-  select * into v_version from howdah_private.outdated_version(permit_version.version_id);
-  if v_version.fault is not null then
-    raise exception using errcode = 'HWDEN',
-      message = format('version %s of %s %L %s', v_version.version, v_version.what, v_version.name,
-        v_version.fault),
-      detail = jsonb_build_object('field', 'version',
-        v_version.what || '_version_id', permit_version.version_id)::text,
-      hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.',
-        v_version.current);
-  end if;
 end $function$
 ;
 
@@ -28179,8 +28299,8 @@ begin
   where t.id = prepare_answers.table_trigger_id;
   v_keys := v_watch.key_columns;
   if v_watched is not null then
-    v_reason := howdah_private.tenant_code_reason(v_watched);
-    v_is_intact := howdah_private.write_back_refusal(
+    v_reason := howdah_private.tenant_code_fault(v_watched);
+    v_is_intact := howdah_private.write_back_fault(
       v_watched, v_watch, jsonb_object(v_keys, v_keys)) is null;
     v_statement := howdah_private.write_statement(v_watched, v_watch);
   end if;
@@ -28192,7 +28312,7 @@ begin
           'message', coalesce(e.error ->> 'message', 'the run was ' || e.status))
         when n.outcome is not null then null
         when not v_is_intact or not r.row_key ?& v_keys then jsonb_build_object('code', 'HWCNF',
-          'message', howdah_private.write_back_refusal(v_watched, v_watch, r.row_key))
+          'message', howdah_private.write_back_fault(v_watched, v_watch, r.row_key))
         when v_reason is not null then jsonb_build_object('code', 'HWDEN', 'message',
           format('cannot write an answer into %s: %s', v_watched, v_reason)) end as error,
       n.outcome
@@ -28548,11 +28668,11 @@ begin
   run.turn := coalesce(v_session.proposed, v_session.turns) + 1;
   v_has_to_wait := case when v_session.policy = 'interrupt'
     then v_session.proposed is null and v_session.live_execution_id is not null
-      and not howdah_private.may_interrupt(v_session.live_execution_id, run)
+      and not howdah_private.can_interrupt(v_session.live_execution_id, run)
     else num_nonnulls(v_session.live_execution_id, v_session.proposed) > 0 end;
   if v_has_to_wait then
     if v_session.policy = 'reject' then
-      perform howdah_private.refuse_turn(run.session_id, v_session.live_execution_id);
+      perform howdah_private.raise_live_turn(run.session_id, v_session.live_execution_id);
     end if;
     run.status := 'waiting';
     run.waiting_for := 'turn';
@@ -28567,7 +28687,7 @@ CREATE OR REPLACE FUNCTION howdah_private.prose_contains_secret(prose text)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.may_contain_secret(to_jsonb(prose)) and (
+  select howdah_private.can_contain_secret(to_jsonb(prose)) and (
     prose ~ ('(^|[^A-Za-z0-9_-])('
         || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
         || '([A-Za-z0-9]{1,12}[-_]){0,3}'
@@ -28939,6 +29059,324 @@ BEGIN ATOMIC
 END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.raise_busy_table(watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('%s is in use by another transaction', raise_busy_table.watched),
+    detail = jsonb_build_object('table', raise_busy_table.watched::text)::text,
+    hint = 'A watch needs a lock of the table, and waits two seconds for it, so that writers do '
+      'not wait behind it. Call the function again, or end long transactions first '
+      '(pg_stat_activity.xact_start).';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_cron(message text, part text, value text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = 'cron: ' || raise_cron.message,
+    detail = jsonb_build_object(
+      'field', 'cron', 'part', raise_cron.part, 'value', raise_cron.value)::text,
+    hint = 'Write five fields: minute hour day-of-month month day-of-week. ''0 9 * * MON-FRI'' is '
+      'nine o''clock on weekdays, ''*/15 * * * *'' is every quarter of an hour. @hourly, @daily, '
+      '@weekly, @monthly and @yearly work as well.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_deep(field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s is nested more than 100 levels deep', raise_deep.field),
+    detail = jsonb_build_object('field', raise_deep.field, 'most', 100, 'unit', 'levels')::text,
+    hint = 'Write lists and objects with fewer levels.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_ended(e howdah.executions, what text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWTRM',
+    message = format('execution %s has already ended: %s', e.id, e.status),
+    detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
+    hint = case when e.status = 'completed'
+      then format(
+        'Only runs that %s can be %s. Use howdah.fork_execution to continue from this run.',
+        case raise_ended.what
+          when 'retried' then 'failed or were cancelled' else 'have not ended' end,
+        raise_ended.what
+      )
+      else format(
+        'Only runs that have not ended can be %s. Use howdah.retry_execution to run it again.',
+        raise_ended.what
+      ) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_fault(relation regclass, fault text[], "row" jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_field text := fault[2];
+  v_value text := raise_fault."row" ->> v_field;
+  v_table name := (
+    select c.relname from pg_class as c
+    where c.oid = howdah_private.table_of(raise_fault.relation));
+  v_character text;
+begin
+  case fault[1]
+  when 'missing' then
+    perform howdah_private.raise_invalid_row(raise_fault.relation, null, v_field);
+  when 'check' then
+    perform howdah_private.raise_invalid_row(raise_fault.relation, v_field, null);
+  when 'size' then
+    if howdah_private.is_deep(raise_fault."row" -> v_field) then
+      perform howdah_private.raise_deep(v_field);
+    end if;
+    perform howdah_private.raise_large(v_field,
+      case fault[4] when 'characters' then length(v_value) else octet_length(v_value) end,
+      fault[3]::int, fault[4], jsonb_typeof(raise_fault."row" -> v_field));
+  when 'sealed' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s contains an encrypted text of a run', v_field),
+      detail = jsonb_build_object('field', v_field)::text,
+      hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
+  when 'time' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is %s, which is not a time between the years 1 and 9999',
+        v_field, v_value),
+      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
+      hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
+  when 'name' then
+    if howdah_private.name_fault(v_value) <> 'is empty' then
+      v_character := howdah_private.unreadable_character(v_value);
+    end if;
+    raise exception using errcode = 'HWINV',
+      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value))
+        || coalesce(' (' || v_character || ')', ''),
+      detail = jsonb_strip_nulls(jsonb_build_object(
+        'table', v_table, 'field', v_field, 'character', v_character))::text,
+      hint = case when v_character is null
+        then format('Use one line of visible text for %s.', v_field)
+        else format('Remove %s from %s.', v_character, v_field) end;
+  end case;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_function(system_name text, name text, field text, message text, hint text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV', message = raise_function.message,
+    detail = jsonb_build_object('field', raise_function.field,
+      'function', raise_function.system_name || '.' || raise_function.name)::text,
+    hint = raise_function.hint;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_invalid_row(relation regclass, rule name, field name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_relation oid := howdah_private.table_of(raise_invalid_row.relation);
+  v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
+  v_fields jsonb;
+  v_fix text;
+begin
+  if raise_invalid_row.rule is null then
+    v_fields := jsonb_build_array(raise_invalid_row.field);
+    select regexp_replace(col_description(a.attrelid, a.attnum), '^(@[^\n]*\n)+', '') into v_fix
+    from pg_attribute as a where a.attrelid = v_relation and a.attname = raise_invalid_row.field;
+  else
+    select obj_description(c.oid, 'pg_constraint'),
+      (select to_jsonb(array_agg(a.attname order by a.attnum)) from pg_attribute as a
+       where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
+    into v_fix, v_fields
+    from pg_constraint as c where c.conrelid = v_relation and c.conname = raise_invalid_row.rule;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = coalesce(
+      regexp_replace(howdah_private.constraint_sentence(raise_invalid_row.rule, v_fields),
+        ' must be an object$', ' must be a JSON object'),
+      format('%s of %s is missing', raise_invalid_row.field, v_table)),
+    detail = jsonb_build_object(
+      'table', v_table, 'fields', v_fields, 'constraint', raise_invalid_row.rule)::text,
+    hint = coalesce(v_fix, format('Give %s a value.', raise_invalid_row.field)),
+    schema = 'howdah', table = v_table, column = coalesce(raise_invalid_row.field, ''),
+    constraint = coalesce(raise_invalid_row.rule, '');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_known_key(key text, execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('idempotency key %L has already been used for another request',
+      raise_known_key.key),
+    detail = jsonb_build_object(
+      'field', 'idempotency_key', 'execution_id', raise_known_key.execution_id
+    )::text,
+    hint = 'The key belongs to a run of another caller, agent or workflow. '
+      'Use another key, such as a uuid.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_large(field text, size integer, most integer, unit text, type text DEFAULT 'object'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s has %s %s, at most %s are allowed',
+      raise_large.field, raise_large.size, raise_large.unit, raise_large.most),
+    detail = jsonb_build_object(
+      'field', raise_large.field, 'most', raise_large.most, 'unit', raise_large.unit)::text,
+    hint = howdah_private.size_fix(raise_large.most, raise_large.unit, raise_large.type);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_live_turn(session_id uuid, live_execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('session %s has a live run, and its policy is reject',
+      raise_live_turn.session_id),
+    detail = jsonb_build_object('session_id', raise_live_turn.session_id,
+      'execution_id', raise_live_turn.live_execution_id)::text,
+    hint = 'Wait for the end of the run, cancel it, or set the policy of the session to queue.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_missing_address(provider text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L needs a base_url', raise_missing_address.provider),
+    detail = jsonb_build_object('field', 'base_url',
+      'provider', raise_missing_address.provider)::text,
+    hint = 'Set base_url to the address of the server, which usually ends in /v1.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_missing_package(provider text, package text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L needs the package %s, which is not installed%s',
+      raise_missing_package.provider, raise_missing_package.package,
+      case when starts_with(raise_missing_package.provider, 'npm:') then ' or not allowed'
+        else '' end),
+    detail = jsonb_build_object('field', 'provider', 'provider', raise_missing_package.provider,
+      'package', raise_missing_package.package)::text,
+    hint = case when starts_with(raise_missing_package.provider, 'npm:')
+      then format('Run npm install %1$s, add %1$s to HOWDAH_PROVIDER_PACKAGES, '
+        'then start Howdah again.', raise_missing_package.package)
+      else format('Run npm install %s, then start Howdah again.', raise_missing_package.package)
+      end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_path(document jsonb, path text[], variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_depth int := coalesce((
+    select max(d) from generate_series(1, cardinality(path) - 1) as d
+    where raise_path.document #> path[1:d] is not null
+  ), 0);
+  v_in jsonb := raise_path.document #> path[1:v_depth];
+  v_prefix text := array_to_string(path[1:v_depth], '.')
+    || case when v_depth > 0 then '.' else '' end;
+  v_known text[] := case jsonb_typeof(v_in)
+    when 'object' then array(select k.name from jsonb_object_keys(v_in) as k (name) order by k.name)
+    when 'array'
+      then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i)
+    else '{}' end
+    || case when v_depth = 0
+      then array(
+        select k.name from jsonb_object_keys(raise_path.variables) as k (name)
+        where not coalesce(v_in ? k.name, false)
+      )
+      else '{}' end;
+  v_existing text := (
+    select howdah_private.list_names(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
+    from unnest(v_known[1:21]) with ordinality as k (name, place));
+begin
+  raise exception using errcode = 'HWINV',
+    message = case
+      when raise_path.document is null and v_existing is null
+        then 'the run has no input_data to change'
+      else format('input_data has no path %s',
+        left(coalesce(nullif(array_to_string(path, '.'), ''), '""'), 200)) end,
+    detail = jsonb_build_object('field', 'changes', 'path', array_to_string(path, '.'))::text,
+    hint = concat_ws(' ',
+      'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
+      'There are: ' || v_existing || '.', 'A complete input_data can be given instead.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_plain_secret(field text, path text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s contains a key; rows must not contain keys', raise_plain_secret.path),
+    detail = jsonb_build_object(
+      'field', raise_plain_secret.field, 'path', raise_plain_secret.path)::text,
+    hint = 'Store the key as a secret: howdah admin secret set NAME (the value comes from stdin). '
+      'Then write the name of the secret, such as in secret_name of a model.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.raise_question_notices(execution_id uuid, notified uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -28967,6 +29405,251 @@ begin
     v_notified := v_notified || v_question.id;
   end loop;
   return v_notified;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_question_setting(place text, fault text, hint text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('configuration.%s %s', raise_question_setting.place,
+      raise_question_setting.fault),
+    detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.' || place)::text,
+    hint = raise_question_setting.hint;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_system(faults jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_codes text[] := array(select distinct f ->> 'code' from unnest(faults) as f);
+begin
+  raise exception using
+    errcode = case when 'HWDEN' = any (v_codes) then 'HWDEN' when cardinality(v_codes) = 1
+      then v_codes[1] else 'HWINV' end,
+    message = (select string_agg(concat_ws(': ', nullif(f.one ->> 'path', ''), f.one ->> 'message'),
+      E'\n' order by f.place)
+      from unnest(faults) with ordinality as f (one, place)),
+    detail = jsonb_build_object('field', 'document', 'faults', to_jsonb(faults))::text,
+    hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1),
+      'See docs/files.md for the format of agent systems.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_todo(session_id uuid, field text, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_positions text;
+begin
+  select string_agg(t.position::text, ', ' order by t.position) into v_positions
+  from howdah.todos as t where t.session_id = raise_todo.session_id;
+  raise exception using errcode = 'HWINV',
+    message = format('%s; %s', raise_todo.reason,
+      case when v_positions is null then 'the list is empty'
+      else 'the positions in the list are ' || v_positions end),
+    detail = jsonb_build_object('field', raise_todo.field)::text,
+    hint = 'The action "list" returns the todos.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_todo_line(number bigint, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = concat('line ' || raise_todo_line.number || ': ', raise_todo_line.reason),
+    detail = jsonb_build_object('field', 'content', 'line', raise_todo_line.number)::text,
+    hint = 'Write each todo as - [ ] TITLE — NOTE, with [ ] open, [~] doing, [x] done, [!] blocked '
+      'or [-] cancelled.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unknown(relation name, field name, referenced name, id text, rule name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s of %s does not exist: there is no such row in %s',
+      field, raise_unknown.relation, referenced),
+    detail = jsonb_build_object('table', raise_unknown.relation, 'field', field,
+      'id', raise_unknown.id, 'constraint', rule)::text,
+    hint = format('Use the id of a row that you see in howdah.%s.', referenced),
+    schema = 'howdah', table = raise_unknown.relation, column = field, constraint = rule;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unknown_integration(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no integration %L', raise_unknown_integration.name),
+    detail = jsonb_build_object('integration', raise_unknown_integration.name)::text,
+    hint = 'See howdah.integrations for the integrations that exist. An admin adds one with a row '
+      'there: docs/connected-accounts.md.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unknown_provider(provider text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_near text := howdah_private.nearest_word(left(raise_unknown_provider.provider, 60), array(
+    select w.word from howdah_private.model_vendors() as v
+    cross join lateral unnest(v.name || v.aliases) as w (word)) || array['local', 'scripted']);
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('there is no model provider %L', left(raise_unknown_provider.provider, 60)),
+    detail = jsonb_build_object('field', 'provider',
+      'provider', left(raise_unknown_provider.provider, 60), 'suggestion', v_near)::text,
+    hint = coalesce('Did you mean ' || v_near || '? ', '')
+      || 'For another server with the API of OpenAI, set provider to openai-compatible '
+      'and base_url to its address.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unknown_secret(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no secret %L', raise_unknown_secret.name),
+    detail = jsonb_build_object('secret', raise_unknown_secret.name)::text,
+    hint = format('Store the secret: howdah admin secret set %s (the value comes from stdin). '
+      'See howdah.secrets for the secrets that exist.',
+      raise_unknown_secret.name);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unknown_webhook(webhook_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no webhook %s', raise_unknown_webhook.webhook_id),
+    detail = jsonb_build_object('webhook_id', raise_unknown_webhook.webhook_id)::text,
+    hint = 'See howdah.webhooks for the webhooks that exist.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unreadable_row(watch howdah.table_triggers, watched regclass, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('the watch of %s cannot read a row: %s', watched, reason),
+    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
+      'condition', (watch).condition)::text,
+    hint = 'Call howdah.watch_table again with an expression that fits every row; '
+      'howdah.unwatch_table ends the watch.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_unwatched(target text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s is not watched', coalesce(raise_unwatched.target, 'null')),
+    detail = jsonb_build_object('table', raise_unwatched.target)::text,
+    hint = coalesce('The watched tables are: ' || (
+      select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
+      where w.tenant_id = howdah.current_tenant()
+    ), 'No table is watched.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_usage(l howdah.limits, subject_id uuid, used numeric, amount numeric, at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ends_at timestamptz := howdah_private.period_ends(l.period, raise_usage.at);
+  v_resets_at text := howdah_private.timestamp_key(v_ends_at);
+  v_max text := trim_scale(l.max_value)::text;
+begin
+  raise exception using errcode = 'HWQTA',
+    message = format(
+      'the limit of %s is reached: at most %s %s%s, %s are used and %s more requested%s',
+      case when l.is_per_tenant then 'each tenant' when l.scope = 'tenant' then 'the tenant'
+        when l.scope = 'system' then 'this installation'
+        else format('%s %s', replace(l.scope::text, '_', ' '), raise_usage.subject_id) end,
+      v_max,
+      case l.metric when 'storage' then 'bytes of resources' else l.metric::text end,
+      ' per ' || l.period, trim_scale(raise_usage.used), trim_scale(raise_usage.amount),
+      '; it resets at ' || v_resets_at),
+    detail = jsonb_build_object('limit_id', l.id, 'scope', l.scope,
+      'subject_id', case when howdah_private.applies_to_each(l) then raise_usage.subject_id
+        else l.subject_id end,
+      'metric', l.metric, 'period', l.period, 'max_value', l.max_value,
+      'used', raise_usage.used, 'retry_at', v_resets_at,
+      'retry_after_seconds', case when v_ends_at is not null
+        then greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1) end)::text,
+    hint = case
+      when raise_usage.amount > l.max_value and l.max_value > 0
+        then format('That is more than is ever allowed at once: request at most %s.', v_max)
+      else format('%s raise max_value of the limit %s%s.',
+        case when l.metric = 'storage' then 'Delete resources, or'
+          when v_ends_at is null or l.max_value = 0 then 'Ask an admin to'
+          else 'Wait until then, or ask an admin to' end,
+        l.id, case when howdah_private.applies_to_each(l)
+          then ', or write a limit for this subject alone, which takes its place' end) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_used(relation name, referencing name, rule name)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('the row of %s is still used by %s', raise_used.relation, referencing),
+    detail = jsonb_build_object(
+      'table', raise_used.relation, 'used_by', referencing, 'constraint', rule)::text,
+    hint = case when raise_used.relation in ('agents', 'workflows', 'prompts', 'skills')
+      then format('Use howdah.delete_%s(id): it keeps the versions and runs.',
+        rtrim(raise_used.relation, 's'))
+      else format('Change or delete the rows of howdah.%s first.', referencing) end,
+    schema = 'howdah', table = raise_used.relation, constraint = rule;
 end $function$
 ;
 
@@ -29026,7 +29709,7 @@ begin
   perform from howdah.executions as e -- after an encryption that has read the feedback so far
   where e.id = v_run.id and e.completed_at is not null for no key update;
   perform howdah_private.permit('feedback_entries', 'run');
-  perform howdah_private.permit_agent(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
+  perform howdah_private.check_agent_right(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
     case when v_run.agent_id is null then 'workflow' else 'agent' end);
   if rated_run.message_seq is not null and not exists (
     select from howdah.messages as m
@@ -29797,688 +30480,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_busy_table(watched regclass)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWCNF',
-    message = format('%s is in use by another transaction', refuse_busy_table.watched),
-    detail = jsonb_build_object('table', refuse_busy_table.watched::text)::text,
-    hint = 'A watch needs a lock of the table, and waits two seconds for it, so that writers do '
-      'not wait behind it. Call the function again, or end long transactions first '
-      '(pg_stat_activity.xact_start).';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_cron(message text, part text, value text)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = 'cron: ' || refuse_cron.message,
-    detail = jsonb_build_object(
-      'field', 'cron', 'part', refuse_cron.part, 'value', refuse_cron.value)::text,
-    hint = 'Write five fields: minute hour day-of-month month day-of-week. ''0 9 * * MON-FRI'' is '
-      'nine o''clock on weekdays, ''*/15 * * * *'' is every quarter of an hour. @hourly, @daily, '
-      '@weekly, @monthly and @yearly work as well.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_deep(field text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s is nested more than 100 levels deep', refuse_deep.field),
-    detail = jsonb_build_object('field', refuse_deep.field, 'most', 100, 'unit', 'levels')::text,
-    hint = 'Write lists and objects with fewer levels.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_dropped_month(month date)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (
-    select from howdah_private.closed_months as c
-    where c.month = refuse_dropped_month.month and c.dropped_at is null
-  ) then
-    raise exception using errcode = 'HWCNF',
-      message = format('month %s is being dropped', to_char(refuse_dropped_month.month, 'YYYY-MM')),
-      detail = jsonb_build_object('month', refuse_dropped_month.month)::text,
-      hint = 'Finish the drop first: howdah admin retention';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_ended(e howdah.executions, what text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWTRM',
-    message = format('execution %s has already ended: %s', e.id, e.status),
-    detail = jsonb_build_object('execution_id', e.id, 'status', e.status)::text,
-    hint = case when e.status = 'completed'
-      then format(
-        'Only runs that %s can be %s. Use howdah.fork_execution to continue from this run.',
-        case refuse_ended.what
-          when 'retried' then 'failed or were cancelled' else 'have not ended' end,
-        refuse_ended.what
-      )
-      else format(
-        'Only runs that have not ended can be %s. Use howdah.retry_execution to run it again.',
-        refuse_ended.what
-      ) end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_fault(relation regclass, fault text[], "row" jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_field text := fault[2];
-  v_value text := refuse_fault."row" ->> v_field;
-  v_table name := (
-    select c.relname from pg_class as c
-    where c.oid = howdah_private.table_of(refuse_fault.relation));
-  v_character text;
-begin
-  case fault[1]
-  when 'missing' then
-    perform howdah_private.refuse_row(refuse_fault.relation, null, v_field);
-  when 'check' then
-    perform howdah_private.refuse_row(refuse_fault.relation, v_field, null);
-  when 'size' then
-    if howdah_private.is_deep(refuse_fault."row" -> v_field) then
-      perform howdah_private.refuse_deep(v_field);
-    end if;
-    perform howdah_private.refuse_large(v_field,
-      case fault[4] when 'characters' then length(v_value) else octet_length(v_value) end,
-      fault[3]::int, fault[4], jsonb_typeof(refuse_fault."row" -> v_field));
-  when 'sealed' then
-    raise exception using errcode = 'HWINV',
-      message = format('%s contains an encrypted text of a run', v_field),
-      detail = jsonb_build_object('field', v_field)::text,
-      hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
-  when 'time' then
-    raise exception using errcode = 'HWINV',
-      message = format('%s is %s, which is not a time between the years 1 and 9999',
-        v_field, v_value),
-      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
-      hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
-  when 'name' then
-    if howdah_private.name_fault(v_value) <> 'is empty' then
-      v_character := howdah_private.unreadable_character(v_value);
-    end if;
-    raise exception using errcode = 'HWINV',
-      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value))
-        || coalesce(' (' || v_character || ')', ''),
-      detail = jsonb_strip_nulls(jsonb_build_object(
-        'table', v_table, 'field', v_field, 'character', v_character))::text,
-      hint = case when v_character is null
-        then format('Use one line of visible text for %s.', v_field)
-        else format('Remove %s from %s.', v_character, v_field) end;
-  end case;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_function(system_name text, name text, field text, message text, hint text)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV', message = refuse_function.message,
-    detail = jsonb_build_object('field', refuse_function.field,
-      'function', refuse_function.system_name || '.' || refuse_function.name)::text,
-    hint = refuse_function.hint;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_known_key(key text, execution_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWCNF',
-    message = format('idempotency key %L has already been used for another request',
-      refuse_known_key.key),
-    detail = jsonb_build_object(
-      'field', 'idempotency_key', 'execution_id', refuse_known_key.execution_id
-    )::text,
-    hint = 'The key belongs to a run of another caller, agent or workflow. '
-      'Use another key, such as a uuid.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_large(field text, size integer, most integer, unit text, type text DEFAULT 'object'::text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s has %s %s, at most %s are allowed',
-      refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
-    detail = jsonb_build_object(
-      'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
-    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_address(provider text)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('provider %L needs a base_url', refuse_missing_address.provider),
-    detail = jsonb_build_object('field', 'base_url',
-      'provider', refuse_missing_address.provider)::text,
-    hint = 'Set base_url to the address of the server, which usually ends in /v1.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_key(provider text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_vendor record;
-begin
-  select v.title, v.key_variables || v.key_pair as variables,
-    v.key_variables[1] || case when v.key_pair <> '{}'
-      then format(', or %s and %s,', v.key_pair[1], v.key_pair[2]) else '' end as words
-  into v_vendor from howdah_private.model_vendors() as v
-  where v.name = refuse_missing_key.provider;
-  if refuse_missing_key.provider = 'openai' and (
-      not exists (
-        select from howdah_private.provider_reports as r where r.host not like '%/cli')
-      or exists (select from howdah_private.provider_reports as r
-        where r.provider = 'openai' and r.has_address)) then
-    return;
-  end if;
-  raise exception using errcode = 'HWINV',
-    message = format('there is no API key for %s', v_vendor.title),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
-      'variables', v_vendor.variables)::text,
-    hint = format('Set %s and start Howdah again, or store the key (howdah admin secret set %s) '
-      'and set secret_name to %2$s.', v_vendor.words, refuse_missing_key.provider);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_package(provider text, package text)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('provider %L needs the package %s, which is not installed%s',
-      refuse_missing_package.provider, refuse_missing_package.package,
-      case when starts_with(refuse_missing_package.provider, 'npm:') then ' or not allowed'
-        else '' end),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_package.provider,
-      'package', refuse_missing_package.package)::text,
-    hint = case when starts_with(refuse_missing_package.provider, 'npm:')
-      then format('Run npm install %1$s, add %1$s to HOWDAH_PROVIDER_PACKAGES, '
-        'then start Howdah again.', refuse_missing_package.package)
-      else format('Run npm install %s, then start Howdah again.', refuse_missing_package.package)
-      end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_misspelt_host(host text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_near text := howdah_private.nearest_host(refuse_misspelt_host.host);
-begin
-  if v_near is null then
-    return;
-  end if;
-  raise exception using errcode = 'HWINV',
-    message = format('provider %L is not the host of a known vendor', refuse_misspelt_host.host),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_misspelt_host.host,
-      'suggestion', v_near)::text,
-    hint = format('Did you mean %s? For a server of your own, set provider to openai-compatible '
-      'and base_url to its address.', v_near);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_path(document jsonb, path text[], variables jsonb)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_depth int := coalesce((
-    select max(d) from generate_series(1, cardinality(path) - 1) as d
-    where refuse_path.document #> path[1:d] is not null
-  ), 0);
-  v_in jsonb := refuse_path.document #> path[1:v_depth];
-  v_prefix text := array_to_string(path[1:v_depth], '.')
-    || case when v_depth > 0 then '.' else '' end;
-  v_known text[] := case jsonb_typeof(v_in)
-    when 'object' then array(select k.name from jsonb_object_keys(v_in) as k (name) order by k.name)
-    when 'array'
-      then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i)
-    else '{}' end
-    || case when v_depth = 0
-      then array(
-        select k.name from jsonb_object_keys(refuse_path.variables) as k (name)
-        where not coalesce(v_in ? k.name, false)
-      )
-      else '{}' end;
-  v_existing text := (
-    select howdah_private.list_names(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
-    from unnest(v_known[1:21]) with ordinality as k (name, place));
-begin
-  raise exception using errcode = 'HWINV',
-    message = case
-      when refuse_path.document is null and v_existing is null
-        then 'the run has no input_data to change'
-      else format('input_data has no path %s',
-        left(coalesce(nullif(array_to_string(path, '.'), ''), '""'), 200)) end,
-    detail = jsonb_build_object('field', 'changes', 'path', array_to_string(path, '.'))::text,
-    hint = concat_ws(' ',
-      'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
-      'There are: ' || v_existing || '.', 'A complete input_data can be given instead.');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_secret(field text, path text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s contains a key; rows must not contain keys', refuse_plain_secret.path),
-    detail = jsonb_build_object(
-      'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
-    hint = 'Store the key as a secret: howdah admin secret set NAME (the value comes from stdin). '
-      'Then write the name of the secret, such as in secret_name of a model.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_question_setting(place text, fault text, hint text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('configuration.%s %s', refuse_question_setting.place,
-      refuse_question_setting.fault),
-    detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.' || place)::text,
-    hint = refuse_question_setting.hint;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_row(relation regclass, rule name, field name)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_relation oid := howdah_private.table_of(refuse_row.relation);
-  v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
-  v_fields jsonb;
-  v_fix text;
-begin
-  if refuse_row.rule is null then
-    v_fields := jsonb_build_array(refuse_row.field);
-    select regexp_replace(col_description(a.attrelid, a.attnum), '^(@[^\n]*\n)+', '') into v_fix
-    from pg_attribute as a where a.attrelid = v_relation and a.attname = refuse_row.field;
-  else
-    select obj_description(c.oid, 'pg_constraint'),
-      (select to_jsonb(array_agg(a.attname order by a.attnum)) from pg_attribute as a
-       where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
-    into v_fix, v_fields
-    from pg_constraint as c where c.conrelid = v_relation and c.conname = refuse_row.rule;
-  end if;
-  raise exception using errcode = 'HWINV',
-    message = coalesce(
-      regexp_replace(howdah_private.constraint_sentence(refuse_row.rule, v_fields),
-        ' must be an object$', ' must be a JSON object'),
-      format('%s of %s is missing', refuse_row.field, v_table)),
-    detail = jsonb_build_object(
-      'table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
-    hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
-    schema = 'howdah', table = v_table, column = coalesce(refuse_row.field, ''),
-    constraint = coalesce(refuse_row.rule, '');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_short_secret(tenant_id uuid, field text, name text, min_bytes integer)
- RETURNS void
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_bytes int;
-begin
-  select octet_length(c.ciphertext) - 16 into v_bytes
-  from howdah.secrets as s
-  join howdah_private.sealed_secrets as c on c.secret_id = s.id
-  where s.tenant_id = refuse_short_secret.tenant_id and s.name = refuse_short_secret.name;
-  if v_bytes < refuse_short_secret.min_bytes then
-    raise exception using errcode = 'HWINV',
-      message = format('the secret %L is too short to sign requests: it has %s bytes, and %s needs '
-        'at least %s', refuse_short_secret.name, v_bytes, refuse_short_secret.field,
-        refuse_short_secret.min_bytes),
-      detail = jsonb_build_object('field', refuse_short_secret.field,
-        'secret', refuse_short_secret.name, 'min_bytes', refuse_short_secret.min_bytes)::text,
-      hint = case when refuse_short_secret.min_bytes > 16
-        then 'Store whsec_ followed by at least 16 random bytes in Base64: '
-          'openssl rand -base64 32'
-        else 'Store a longer one, such as the output of: openssl rand -base64 32' end;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_system(faults jsonb[])
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_codes text[] := array(select distinct f ->> 'code' from unnest(faults) as f);
-begin
-  raise exception using
-    errcode = case when 'HWDEN' = any (v_codes) then 'HWDEN' when cardinality(v_codes) = 1
-      then v_codes[1] else 'HWINV' end,
-    message = (select string_agg(concat_ws(': ', nullif(f.one ->> 'path', ''), f.one ->> 'message'),
-      E'\n' order by f.place)
-      from unnest(faults) with ordinality as f (one, place)),
-    detail = jsonb_build_object('field', 'document', 'faults', to_jsonb(faults))::text,
-    hint = coalesce((select f ->> 'hint' from unnest(faults) as f where f ? 'hint' limit 1),
-      'See docs/files.md for the format of agent systems.');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_todo(session_id uuid, field text, reason text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_positions text;
-begin
-  select string_agg(t.position::text, ', ' order by t.position) into v_positions
-  from howdah.todos as t where t.session_id = refuse_todo.session_id;
-  raise exception using errcode = 'HWINV',
-    message = format('%s; %s', refuse_todo.reason,
-      case when v_positions is null then 'the list is empty'
-      else 'the positions in the list are ' || v_positions end),
-    detail = jsonb_build_object('field', refuse_todo.field)::text,
-    hint = 'The action "list" returns the todos.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_todo_line(number bigint, reason text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = concat('line ' || refuse_todo_line.number || ': ', refuse_todo_line.reason),
-    detail = jsonb_build_object('field', 'content', 'line', refuse_todo_line.number)::text,
-    hint = 'Write each todo as - [ ] TITLE — NOTE, with [ ] open, [~] doing, [x] done, [!] blocked '
-      'or [-] cancelled.';
-end $function$
-;
-
-CREATE OR REPLACE PROCEDURE howdah_private.refuse_transaction_block(IN procedure text)
- LANGUAGE plpgsql
-AS $procedure$
-declare
-  v_message text;
-begin
-  begin
-    commit;
-  exception
-    when invalid_transaction_termination then
-      get stacked diagnostics v_message = message_text;
-  end;
-  if v_message = howdah_private.refused_commit_message() then
-    raise exception using errcode = 'invalid_transaction_termination',
-      message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
-        'block', refuse_transaction_block.procedure),
-      hint = 'Send the call alone, outside of a transaction. Or start the run by howdah.run, '
-        'commit, and read the answer later. See howdah explain 2D000.';
-  end if;
-end $procedure$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_turn(session_id uuid, live_execution_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWCNF',
-    message = format('session %s has a live run, and its policy is reject', refuse_turn.session_id),
-    detail = jsonb_build_object('session_id', refuse_turn.session_id,
-      'execution_id', refuse_turn.live_execution_id)::text,
-    hint = 'Wait for the end of the run, cancel it, or set the policy of the session to queue.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown(relation name, field name, referenced name, id text, rule name)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWNTF',
-    message = format('%s of %s does not exist: there is no such row in %s',
-      field, refuse_unknown.relation, referenced),
-    detail = jsonb_build_object('table', refuse_unknown.relation, 'field', field,
-      'id', refuse_unknown.id, 'constraint', rule)::text,
-    hint = format('Use the id of a row that you see in howdah.%s.', referenced),
-    schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_integration(name text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWNTF',
-    message = format('there is no integration %L', refuse_unknown_integration.name),
-    detail = jsonb_build_object('integration', refuse_unknown_integration.name)::text,
-    hint = 'See howdah.integrations for the integrations that exist. An admin adds one with a row '
-      'there: docs/connected-accounts.md.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_provider(provider text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_near text := howdah_private.nearest_word(left(refuse_unknown_provider.provider, 60), array(
-    select w.word from howdah_private.model_vendors() as v
-    cross join lateral unnest(v.name || v.aliases) as w (word)) || array['local', 'scripted']);
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('there is no model provider %L', left(refuse_unknown_provider.provider, 60)),
-    detail = jsonb_build_object('field', 'provider',
-      'provider', left(refuse_unknown_provider.provider, 60), 'suggestion', v_near)::text,
-    hint = coalesce('Did you mean ' || v_near || '? ', '')
-      || 'For another server with the API of OpenAI, set provider to openai-compatible '
-      'and base_url to its address.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_secret(name text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWNTF',
-    message = format('there is no secret %L', refuse_unknown_secret.name),
-    detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
-    hint = format('Store the secret: howdah admin secret set %s (the value comes from stdin). '
-      'See howdah.secrets for the secrets that exist.',
-      refuse_unknown_secret.name);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_webhook(webhook_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWNTF',
-    message = format('there is no webhook %s', refuse_unknown_webhook.webhook_id),
-    detail = jsonb_build_object('webhook_id', refuse_unknown_webhook.webhook_id)::text,
-    hint = 'See howdah.webhooks for the webhooks that exist.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unreadable_row(watch howdah.table_triggers, watched regclass, reason text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('the watch of %s cannot read a row: %s', watched, reason),
-    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
-      'condition', (watch).condition)::text,
-    hint = 'Call howdah.watch_table again with an expression that fits every row; '
-      'howdah.unwatch_table ends the watch.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unwatched(target text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWNTF',
-    message = format('%s is not watched', coalesce(refuse_unwatched.target, 'null')),
-    detail = jsonb_build_object('table', refuse_unwatched.target)::text,
-    hint = coalesce('The watched tables are: ' || (
-      select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
-      where w.tenant_id = howdah.current_tenant()
-    ), 'No table is watched.');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_usage(l howdah.limits, subject_id uuid, used numeric, amount numeric, at timestamp with time zone)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_ends_at timestamptz := howdah_private.period_ends(l.period, refuse_usage.at);
-  v_resets_at text := howdah_private.timestamp_key(v_ends_at);
-  v_max text := trim_scale(l.max_value)::text;
-begin
-  raise exception using errcode = 'HWQTA',
-    message = format(
-      'the limit of %s is reached: at most %s %s%s, %s are used and %s more requested%s',
-      case when l.is_per_tenant then 'each tenant' when l.scope = 'tenant' then 'the tenant'
-        when l.scope = 'system' then 'this installation'
-        else format('%s %s', replace(l.scope::text, '_', ' '), refuse_usage.subject_id) end,
-      v_max,
-      case l.metric when 'storage' then 'bytes of resources' else l.metric::text end,
-      ' per ' || l.period, trim_scale(refuse_usage.used), trim_scale(refuse_usage.amount),
-      '; it resets at ' || v_resets_at),
-    detail = jsonb_build_object('limit_id', l.id, 'scope', l.scope,
-      'subject_id', case when howdah_private.applies_to_each(l) then refuse_usage.subject_id
-        else l.subject_id end,
-      'metric', l.metric, 'period', l.period, 'max_value', l.max_value,
-      'used', refuse_usage.used, 'retry_at', v_resets_at,
-      'retry_after_seconds', case when v_ends_at is not null
-        then greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1) end)::text,
-    hint = case
-      when refuse_usage.amount > l.max_value and l.max_value > 0
-        then format('That is more than is ever allowed at once: request at most %s.', v_max)
-      else format('%s raise max_value of the limit %s%s.',
-        case when l.metric = 'storage' then 'Delete resources, or'
-          when v_ends_at is null or l.max_value = 0 then 'Ask an admin to'
-          else 'Wait until then, or ask an admin to' end,
-        l.id, case when howdah_private.applies_to_each(l)
-          then ', or write a limit for this subject alone, which takes its place' end) end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_used(relation name, referencing name, rule name)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWCNF',
-    message = format('the row of %s is still used by %s', refuse_used.relation, referencing),
-    detail = jsonb_build_object(
-      'table', refuse_used.relation, 'used_by', referencing, 'constraint', rule)::text,
-    hint = case when refuse_used.relation in ('agents', 'workflows', 'prompts', 'skills')
-      then format('Use howdah.delete_%s(id): it keeps the versions and runs.',
-        rtrim(refuse_used.relation, 's'))
-      else format('Change or delete the rows of howdah.%s first.', referencing) end,
-    schema = 'howdah', table = refuse_used.relation, constraint = rule;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refused_calls(calls jsonb, path text[])
  RETURNS TABLE(name text, reason text)
  LANGUAGE sql
@@ -31061,14 +31062,14 @@ declare
 begin
   if jsonb_typeof(v_order) is distinct from 'array'
     or jsonb_array_length(v_order) not between 1 and 1000 then
-    perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
+    perform howdah_private.raise_todo(reorder_todos.session_id, 'order',
       'order must be a list of positions or ids in the new order');
   end if;
   for v_item in select i.item from jsonb_array_elements_text(v_order) as i (item) loop
     v_id := howdah_private.find_todo(reorder_todos.session_id,
       jsonb_build_object(case when v_item ~ '^[0-9]{1,9}$' then 'position' else 'id' end, v_item));
     if v_id = any (v_ids) then
-      perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
+      perform howdah_private.raise_todo(reorder_todos.session_id, 'order',
         format('order names the todo %s twice', v_item));
     end if;
     v_ids := v_ids || v_id;
@@ -31631,14 +31632,14 @@ declare
   v_first uuid;
   v_run howdah.executions;
 begin
-  if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
+  if not howdah_private.can_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN',
       message = format('tenant %s is not the tenant of the caller',
         reserve_idempotency_key.tenant_id);
   end if;
   perform howdah_private.permit('executions', 'run');
   if length(reserve_idempotency_key.key) > 500 then
-    perform howdah_private.refuse_large(
+    perform howdah_private.raise_large(
       'idempotency_key', length(reserve_idempotency_key.key), 500, 'characters'
     );
   end if;
@@ -31669,7 +31670,7 @@ begin
     v_run.user_id is distinct from howdah.current_user_id()
     or v_run.user_id is null and v_run.created_by <> howdah_private.actor() -- no user to compare
   ) then
-    perform howdah_private.refuse_known_key(reserve_idempotency_key.key, v_first);
+    perform howdah_private.raise_known_key(reserve_idempotency_key.key, v_first);
   end if;
   return v_first;
 end $function$
@@ -31695,7 +31696,7 @@ begin
         e.agent_id, e.workflow_id
       )
   ) then
-    perform howdah_private.refuse_known_key(reserve_run_key.key, v_first);
+    perform howdah_private.raise_known_key(reserve_run_key.key, v_first);
   end if;
   return v_first;
 end $function$
@@ -31816,7 +31817,7 @@ begin
       hint = format('Only the owner of a table may watch it: grant %s to %I, '
         'or connect as a superuser.', v_class.relowner::regrole, current_user);
   end if;
-  v_reason := howdah_private.tenant_code_reason(v_class.oid);
+  v_reason := howdah_private.tenant_code_fault(v_class.oid);
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
@@ -33366,7 +33367,7 @@ begin
     where s.id = any (runs_to_interrupt.sessions) and exists (
       select from howdah.executions as e
       where e.id = any (runs_to_interrupt.ids) and e.session_id = s.id
-        and howdah_private.may_interrupt(s.live_execution_id, e)
+        and howdah_private.can_interrupt(s.live_execution_id, e)
     ) and s.live_execution_id is not null
   );
 end $function$
@@ -35856,7 +35857,7 @@ begin
   where c.id = (store_tokens.tokens #>> '{integration,id}')::uuid for share;
   select a.* into v_account from howdah.connected_accounts as a
   where a.id = (store_tokens.document ->> 'id')::uuid for no key update;
-  if not howdah_private.may_store_tokens(v_account, store_tokens.tokens) then
+  if not howdah_private.can_store_tokens(v_account, store_tokens.tokens) then
     return 'ended';
   elsif not howdah_private.put_document('tokens', store_tokens.document) then
     return 'outdated';
@@ -37412,7 +37413,7 @@ begin
     select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
     v_has_to_wait := v_session.live_execution_id is not null;
     if v_has_to_wait and v_session.policy = 'reject' then
-      perform howdah_private.refuse_turn(v_session.id, v_session.live_execution_id);
+      perform howdah_private.raise_live_turn(v_session.id, v_session.live_execution_id);
     end if;
     update howdah.sessions as s
     set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
@@ -37520,7 +37521,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tenant_code_reason(watched regclass)
+CREATE OR REPLACE FUNCTION howdah_private.tenant_code_fault(watched regclass)
  RETURNS text
  LANGUAGE sql
  STABLE
@@ -37528,7 +37529,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tenant_code_reason(watched regclass)
  SET jit TO 'off'
 AS $function$
   with recursive tables (oid) as (
-    select tenant_code_reason.watched::oid
+    select tenant_code_fault.watched::oid
     union
     select i.inhrelid from tables as t join pg_inherits as i on i.inhparent = t.oid
   ),
@@ -37810,9 +37811,11 @@ begin
         then 'workflow'
       else 'agent'
     end;
-    perform howdah_private.permit_agent((to_jsonb(old) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    perform howdah_private.check_agent_right(
+      (to_jsonb(old) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
     where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    perform howdah_private.check_agent_right(
+      (to_jsonb(new) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
     where tg_op <> 'DELETE' and not v_is_new;
   end loop;
   return case tg_op when 'DELETE' then old else new end;
@@ -37829,10 +37832,10 @@ declare
 begin
   v_row := case tg_op when 'DELETE' then old else new end;
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_session(s.id) from howdah.sessions as s
+    perform howdah_private.check_session_right(s.id) from howdah.sessions as s
     where s.id = v_row.session_id;
     if tg_table_name = 'resources' then
-      perform howdah_private.permit_control(
+      perform howdah_private.check_control_right(
         'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id)
       from howdah.executions as e where e.id = v_row.execution_id;
     end if;
@@ -37848,9 +37851,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__permit_session()
 AS $function$
 begin
   if current_user <> 'howdah_engine' and tg_table_name <> 'sessions' then
-    perform howdah_private.permit_session(new.session_id);
+    perform howdah_private.check_session_right(new.session_id);
   elsif current_user <> 'howdah_engine' then
-    perform howdah_private.permit_control(
+    perform howdah_private.check_control_right(
       'session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
   end if;
   return new;
@@ -38082,11 +38085,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('agent_models', 'agent_id', 'agents', new.agent_id::text, 'agent_models_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('agent_models', 'agent_id', 'agents', new.agent_id::text, 'agent_models_tenant_id_agent_id_fkey');
   end if;
   if new.model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
-    perform howdah_private.refuse_unknown('agent_models', 'model_id', 'models', new.model_id::text, 'agent_models_tenant_id_model_id_fkey');
+    perform howdah_private.raise_unknown('agent_models', 'model_id', 'models', new.model_id::text, 'agent_models_tenant_id_model_id_fkey');
   end if;
   return null;
 end $function$
@@ -38109,7 +38112,7 @@ begin
     when not (jsonb_typeof(request_params) = 'object'::text) then array['check', 'request_params_are_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38170,11 +38173,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('agent_servers', 'agent_id', 'agents', new.agent_id::text, 'agent_servers_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('agent_servers', 'agent_id', 'agents', new.agent_id::text, 'agent_servers_tenant_id_agent_id_fkey');
   end if;
   if new.server_id is not null
     and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
-    perform howdah_private.refuse_unknown('agent_servers', 'server_id', 'mcp_servers', new.server_id::text, 'agent_servers_tenant_id_server_id_fkey');
+    perform howdah_private.raise_unknown('agent_servers', 'server_id', 'mcp_servers', new.server_id::text, 'agent_servers_tenant_id_server_id_fkey');
   end if;
   return null;
 end $function$
@@ -38195,7 +38198,7 @@ begin
     when n.server_id is null then array['missing', 'server_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38232,11 +38235,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('agent_skills', 'agent_id', 'agents', new.agent_id::text, 'agent_skills_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('agent_skills', 'agent_id', 'agents', new.agent_id::text, 'agent_skills_tenant_id_agent_id_fkey');
   end if;
   if new.skill_id is not null
     and not exists (select from howdah.skills as r where r.tenant_id = new.tenant_id and r.id = new.skill_id) then
-    perform howdah_private.refuse_unknown('agent_skills', 'skill_id', 'skills', new.skill_id::text, 'agent_skills_tenant_id_skill_id_fkey');
+    perform howdah_private.raise_unknown('agent_skills', 'skill_id', 'skills', new.skill_id::text, 'agent_skills_tenant_id_skill_id_fkey');
   end if;
   return null;
 end $function$
@@ -38256,7 +38259,7 @@ begin
     when not ("position" >= 1) then array['check', 'position_counts_from_one']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38280,7 +38283,7 @@ begin
     when not (jsonb_typeof(resolved) = 'object'::text) then array['check', 'resolved_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38295,7 +38298,7 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
   if exists (select from howdah.agent_system_versions as r where r.tenant_id = old.tenant_id and r.agent_system_id = old.id) then
-    perform howdah_private.refuse_used('agent_systems', 'agent_system_versions', 'agent_system_versions_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_used('agent_systems', 'agent_system_versions', 'agent_system_versions_tenant_id_agent_system_id_fkey');
   end if;
     return null;
   end if;
@@ -38309,7 +38312,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__check_source()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_secret(
+  perform howdah_private.raise_plain_secret(
     'source', format('line %s of source', f.fault ->> 'line'))
   from unnest(howdah_private.source_faults(new.source)) as f (fault);
   return new;
@@ -38334,7 +38337,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38386,11 +38389,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('agent_tools', 'agent_id', 'agents', new.agent_id::text, 'agent_tools_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('agent_tools', 'agent_id', 'agents', new.agent_id::text, 'agent_tools_tenant_id_agent_id_fkey');
   end if;
   if new.tool_id is not null
     and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
-    perform howdah_private.refuse_unknown('agent_tools', 'tool_id', 'tools', new.tool_id::text, 'agent_tools_tenant_id_tool_id_fkey');
+    perform howdah_private.raise_unknown('agent_tools', 'tool_id', 'tools', new.tool_id::text, 'agent_tools_tenant_id_tool_id_fkey');
   end if;
   return null;
 end $function$
@@ -38416,7 +38419,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__permit_sub_agent()
 AS $function$
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_tool(new.tool_id);
+    perform howdah_private.check_tool_right(new.tool_id);
   end if;
   return new;
 end $function$
@@ -38438,7 +38441,7 @@ begin
     when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38530,27 +38533,27 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
   if exists (select from howdah.agent_versions as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
-    perform howdah_private.refuse_used('agents', 'agent_versions', 'agent_versions_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_used('agents', 'agent_versions', 'agent_versions_tenant_id_agent_id_fkey');
   end if;
   if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
-    perform howdah_private.refuse_used('agents', 'tools', 'tools_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_used('agents', 'tools', 'tools_tenant_id_agent_id_fkey');
   end if;
   if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
-    perform howdah_private.refuse_used('agents', 'workflow_agents', 'workflow_agents_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_used('agents', 'workflow_agents', 'workflow_agents_tenant_id_agent_id_fkey');
   end if;
     return null;
   end if;
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('agents', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'agents_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('agents', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'agents_tenant_id_agent_system_id_fkey');
   end if;
   if new.prompt_id is not null
     and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
-    perform howdah_private.refuse_unknown('agents', 'prompt_id', 'prompts', new.prompt_id::text, 'agents_tenant_id_prompt_id_fkey');
+    perform howdah_private.raise_unknown('agents', 'prompt_id', 'prompts', new.prompt_id::text, 'agents_tenant_id_prompt_id_fkey');
   end if;
   if new.user_id is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('agents', 'user_id', 'users', new.user_id::text, 'agents_tenant_id_user_id_fkey');
+    perform howdah_private.raise_unknown('agents', 'user_id', 'users', new.user_id::text, 'agents_tenant_id_user_id_fkey');
   end if;
   return null;
 end $function$
@@ -38599,8 +38602,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__permit_default()
 AS $function$
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_default(new.user_id);
-    perform howdah_private.permit_default(old.user_id) where tg_op = 'UPDATE';
+    perform howdah_private.check_default_right(new.user_id);
+    perform howdah_private.check_default_right(old.user_id) where tg_op = 'UPDATE';
   end if;
   return new;
 end $function$
@@ -38645,7 +38648,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38761,7 +38764,7 @@ AS $function$
 begin
   if new.webhook_id is not null
     and not exists (select from howdah.webhooks as r where r.tenant_id = new.tenant_id and r.id = new.webhook_id) then
-    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks', new.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
+    perform howdah_private.raise_unknown('alert_rules', 'webhook_id', 'webhooks', new.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
   end if;
   return null;
 end $function$
@@ -38819,7 +38822,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38834,7 +38837,7 @@ AS $function$
 begin
   if new.user_id is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('api_keys', 'user_id', 'users', new.user_id::text, 'api_keys_tenant_id_user_id_fkey');
+    perform howdah_private.raise_unknown('api_keys', 'user_id', 'users', new.user_id::text, 'api_keys_tenant_id_user_id_fkey');
   end if;
   return null;
 end $function$
@@ -38863,7 +38866,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38878,11 +38881,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('approvals', 'agent_id', 'agents', new.agent_id::text, 'approvals_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('approvals', 'agent_id', 'agents', new.agent_id::text, 'approvals_tenant_id_agent_id_fkey');
   end if;
   if new.session_id is not null
     and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
-    perform howdah_private.refuse_unknown('approvals', 'session_id', 'sessions', new.session_id::text, 'approvals_tenant_id_session_id_fkey');
+    perform howdah_private.raise_unknown('approvals', 'session_id', 'sessions', new.session_id::text, 'approvals_tenant_id_session_id_fkey');
   end if;
   return null;
 end $function$
@@ -38903,7 +38906,7 @@ begin
     when not (((scope = 'run'::howdah.approval_scope) = (execution_id IS NOT NULL)) AND ((scope = 'session'::howdah.approval_scope) = (session_id IS NOT NULL)) AND ((scope = 'agent'::howdah.approval_scope) = (agent_id IS NOT NULL))) then array['check', 'an_approval_names_what_it_is_for']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38954,7 +38957,7 @@ begin
     when not (version >= 1) then array['check', 'version_counts_from_one']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38993,7 +38996,7 @@ begin
     when n.integration_id is null then array['missing', 'integration_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39288,10 +39291,10 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__permit_agents()
 AS $function$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
-    perform howdah_private.permit_agent(n.agent_id, 'run'),
-      howdah_private.permit_agent(n.workflow_id, 'run', 'workflow')
+    perform howdah_private.check_agent_right(n.agent_id, 'run'),
+      howdah_private.check_agent_right(n.workflow_id, 'run', 'workflow')
     from (select distinct agent_id, workflow_id from new_rows) as n;
-    perform howdah_private.permit_session(n.session_id)
+    perform howdah_private.check_session_right(n.session_id)
     from (select distinct session_id from new_rows where session_id is not null) as n;
   end if;
   return null;
@@ -39323,7 +39326,7 @@ begin
     new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
     if new.run_at not between '0001-01-02' and '9999-12-30' then
-      perform howdah_private.refuse_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
+      perform howdah_private.raise_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
     end if;
     if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
       select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
@@ -39434,7 +39437,7 @@ begin
     when not ((status = 'waiting'::howdah.execution_status) = (waiting_for IS NOT NULL)) then array['check', 'waiting_runs_say_for_what']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39503,7 +39506,7 @@ begin
     when not ((score >= (0)::double precision) AND (score <= (1)::double precision)) then array['check', 'score_is_between_0_and_1']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39518,15 +39521,15 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('grants', 'agent_id', 'agents', new.agent_id::text, 'grants_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('grants', 'agent_id', 'agents', new.agent_id::text, 'grants_tenant_id_agent_id_fkey');
   end if;
   if new.user_id is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('grants', 'user_id', 'users', new.user_id::text, 'grants_tenant_id_user_id_fkey');
+    perform howdah_private.raise_unknown('grants', 'user_id', 'users', new.user_id::text, 'grants_tenant_id_user_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('grants', 'workflow_id', 'workflows', new.workflow_id::text, 'grants_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('grants', 'workflow_id', 'workflows', new.workflow_id::text, 'grants_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -39546,7 +39549,7 @@ begin
     when not (num_nonnulls(user_id, role) = 1) then array['check', 'a_grant_is_to_a_user_or_to_a_role']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39602,11 +39605,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('hooks', 'agent_id', 'agents', new.agent_id::text, 'hooks_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('hooks', 'agent_id', 'agents', new.agent_id::text, 'hooks_tenant_id_agent_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -39642,7 +39645,7 @@ begin
     when not ((timeout_ms >= 1) AND (timeout_ms <= 60000)) then array['check', 'timeout_is_up_to_a_minute']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39665,7 +39668,7 @@ begin
     when not (requests >= 1) then array['check', 'requests_are_counted_from_one']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39696,15 +39699,15 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
   end if;
   if new.user_id is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
+    perform howdah_private.raise_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -39719,7 +39722,7 @@ AS $function$
 begin
   perform howdah_private.lock_secrets(new.tenant_id,
     array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name']);
-  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name,
+  perform howdah_private.check_secret_size(new.tenant_id, f.field, f.name,
     case new.verification when 'standard_webhooks' then 28 else 16 end)
   from (values ('secret_name', new.secret_name),
     ('previous_secret_name', new.previous_secret_name)) as f (field, name);
@@ -39783,7 +39786,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39909,7 +39912,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40013,27 +40016,27 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('limits', 'agent_id', 'agents', new.agent_id::text, 'limits_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('limits', 'agent_id', 'agents', new.agent_id::text, 'limits_tenant_id_agent_id_fkey');
   end if;
   if new.api_key_id is not null
     and not exists (select from howdah.api_keys as r where r.tenant_id = new.tenant_id and r.id = new.api_key_id) then
-    perform howdah_private.refuse_unknown('limits', 'api_key_id', 'api_keys', new.api_key_id::text, 'limits_tenant_id_api_key_id_fkey');
+    perform howdah_private.raise_unknown('limits', 'api_key_id', 'api_keys', new.api_key_id::text, 'limits_tenant_id_api_key_id_fkey');
   end if;
   if new.model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
-    perform howdah_private.refuse_unknown('limits', 'model_id', 'models', new.model_id::text, 'limits_tenant_id_model_id_fkey');
+    perform howdah_private.raise_unknown('limits', 'model_id', 'models', new.model_id::text, 'limits_tenant_id_model_id_fkey');
   end if;
   if new.session_id is not null
     and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
-    perform howdah_private.refuse_unknown('limits', 'session_id', 'sessions', new.session_id::text, 'limits_tenant_id_session_id_fkey');
+    perform howdah_private.raise_unknown('limits', 'session_id', 'sessions', new.session_id::text, 'limits_tenant_id_session_id_fkey');
   end if;
   if new.tool_id is not null
     and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
-    perform howdah_private.refuse_unknown('limits', 'tool_id', 'tools', new.tool_id::text, 'limits_tenant_id_tool_id_fkey');
+    perform howdah_private.raise_unknown('limits', 'tool_id', 'tools', new.tool_id::text, 'limits_tenant_id_tool_id_fkey');
   end if;
   if new.user_id is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('limits', 'user_id', 'users', new.user_id::text, 'limits_tenant_id_user_id_fkey');
+    perform howdah_private.raise_unknown('limits', 'user_id', 'users', new.user_id::text, 'limits_tenant_id_user_id_fkey');
   end if;
   return null;
 end $function$
@@ -40124,7 +40127,7 @@ begin
     when n.key is distinct from old.key and howdah_private.line_fault(n.key) is not null and n.scope = 'key' then array['name', 'key']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40283,9 +40286,9 @@ begin
   if new.to_execution_id is not null then
     v_run := howdah_private.mail_recipient(new);
     if new.from_execution_id is null then
-      perform howdah_private.permit_control(
+      perform howdah_private.check_control_right(
         'execution', v_run.id, coalesce(v_run.agent_id, v_run.workflow_id), v_run.user_id);
-      perform howdah_private.permit_author('execution', v_run.id, v_run.user_id);
+      perform howdah_private.check_author('execution', v_run.id, v_run.user_id);
     end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
@@ -40376,7 +40379,7 @@ begin
     when not ((received_at IS NULL) = (received_by_execution_id IS NULL)) then array['check', 'received_messages_have_a_receiver']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40405,11 +40408,11 @@ AS $function$
 begin
   if new.prompt_id is not null
     and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
-    perform howdah_private.refuse_unknown('mcp_prompts', 'prompt_id', 'prompts', new.prompt_id::text, 'mcp_prompts_tenant_id_prompt_id_fkey');
+    perform howdah_private.raise_unknown('mcp_prompts', 'prompt_id', 'prompts', new.prompt_id::text, 'mcp_prompts_tenant_id_prompt_id_fkey');
   end if;
   if new.server_id is not null
     and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
-    perform howdah_private.refuse_unknown('mcp_prompts', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_prompts_tenant_id_server_id_fkey');
+    perform howdah_private.raise_unknown('mcp_prompts', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_prompts_tenant_id_server_id_fkey');
   end if;
   return null;
 end $function$
@@ -40438,7 +40441,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40484,11 +40487,11 @@ AS $function$
 begin
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('mcp_servers', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'mcp_servers_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('mcp_servers', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'mcp_servers_tenant_id_agent_system_id_fkey');
   end if;
   if new.sampling_model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.sampling_model_id) then
-    perform howdah_private.refuse_unknown('mcp_servers', 'sampling_model_id', 'models', new.sampling_model_id::text, 'mcp_servers_tenant_id_sampling_model_id_fkey');
+    perform howdah_private.raise_unknown('mcp_servers', 'sampling_model_id', 'models', new.sampling_model_id::text, 'mcp_servers_tenant_id_sampling_model_id_fkey');
   end if;
   return null;
 end $function$
@@ -40588,7 +40591,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40603,7 +40606,7 @@ AS $function$
 begin
   if new.server_id is not null
     and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
-    perform howdah_private.refuse_unknown('mcp_tools', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_tools_tenant_id_server_id_fkey');
+    perform howdah_private.raise_unknown('mcp_tools', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_tools_tenant_id_server_id_fkey');
   end if;
   return null;
 end $function$
@@ -40645,7 +40648,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40682,7 +40685,7 @@ begin
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40719,7 +40722,7 @@ begin
     perform howdah_private.check_machine('provider', v_url);
   end if;
   new.base_url := v_url;
-  perform howdah_private.refuse_misspelt_host(new.provider)
+  perform howdah_private.check_host_name(new.provider)
   from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
   return new;
@@ -40735,13 +40738,13 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
   if exists (select from howdah.agent_models as r where r.tenant_id = old.tenant_id and r.model_id = old.id) then
-    perform howdah_private.refuse_used('models', 'agent_models', 'agent_models_tenant_id_model_id_fkey');
+    perform howdah_private.raise_used('models', 'agent_models', 'agent_models_tenant_id_model_id_fkey');
   end if;
     return null;
   end if;
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('models', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'models_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('models', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'models_tenant_id_agent_system_id_fkey');
   end if;
   return null;
 end $function$
@@ -40889,7 +40892,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40999,7 +41002,7 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('output_filters', 'agent_id', 'agents', new.agent_id::text, 'output_filters_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('output_filters', 'agent_id', 'agents', new.agent_id::text, 'output_filters_tenant_id_agent_id_fkey');
   end if;
   return null;
 end $function$
@@ -41026,7 +41029,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41050,7 +41053,7 @@ begin
     when not (jsonb_typeof(definition) = 'object'::text) then array['check', 'definition_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41067,7 +41070,7 @@ declare
 begin
   perform howdah_private.check_plain_secrets('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
-    perform howdah_private.refuse_plain_secret('variables', 'variables.' || v.name || '.default')
+    perform howdah_private.raise_plain_secret('variables', 'variables.' || v.name || '.default')
     from jsonb_each(new.variables) as v (name, variable)
     where howdah_private.is_secret_name(v.name) and v.variable ? 'default';
     perform howdah_private.check_variables(new.variables);
@@ -41098,16 +41101,16 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
   if exists (select from howdah.agents as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
-    perform howdah_private.refuse_used('prompts', 'agents', 'agents_tenant_id_prompt_id_fkey');
+    perform howdah_private.raise_used('prompts', 'agents', 'agents_tenant_id_prompt_id_fkey');
   end if;
   if exists (select from howdah.prompt_versions as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
-    perform howdah_private.refuse_used('prompts', 'prompt_versions', 'prompt_versions_tenant_id_prompt_id_fkey');
+    perform howdah_private.raise_used('prompts', 'prompt_versions', 'prompt_versions_tenant_id_prompt_id_fkey');
   end if;
     return null;
   end if;
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('prompts', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'prompts_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('prompts', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'prompts_tenant_id_agent_system_id_fkey');
   end if;
   return null;
 end $function$
@@ -41133,7 +41136,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__permit_users()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.permit_dependent_agents(new.id, null);
+  perform howdah_private.check_dependent_agents(new.id, null);
   if new.deleted_at is not null and old.deleted_at is null then
     perform howdah_private.check_version_unused('prompt', new.name, new.id, null);
   end if;
@@ -41167,7 +41170,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41239,7 +41242,7 @@ begin
     when n.expires_at not between '0001-01-02' and '9999-12-30' and n.expires_at is distinct from old.expires_at then array['time', 'expires_at']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41425,7 +41428,7 @@ begin
     when not ((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)) then array['check', 'uri_is_an_address_of_its_own']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41494,7 +41497,7 @@ begin
     when not ((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)) then array['check', 'sessions_are_kept_for_up_to_a_day']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41544,19 +41547,19 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('schedules', 'agent_id', 'agents', new.agent_id::text, 'schedules_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('schedules', 'agent_id', 'agents', new.agent_id::text, 'schedules_tenant_id_agent_id_fkey');
   end if;
   if new.session_id is not null
     and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
-    perform howdah_private.refuse_unknown('schedules', 'session_id', 'sessions', new.session_id::text, 'schedules_tenant_id_session_id_fkey');
+    perform howdah_private.raise_unknown('schedules', 'session_id', 'sessions', new.session_id::text, 'schedules_tenant_id_session_id_fkey');
   end if;
   if new.user_id is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('schedules', 'user_id', 'users', new.user_id::text, 'schedules_tenant_id_user_id_fkey');
+    perform howdah_private.raise_unknown('schedules', 'user_id', 'users', new.user_id::text, 'schedules_tenant_id_user_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -41580,7 +41583,7 @@ begin
   from howdah_private.cron_times(
     new.cron, new.timezone, clock_timestamp(), 'infinity', 1) as t (at);
   if new.next_at is null then
-    perform howdah_private.refuse_cron(
+    perform howdah_private.raise_cron(
       format('%L names a day that never occurs', new.cron), 'day-of-month', new.cron);
   end if;
   return new;
@@ -41622,7 +41625,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41637,11 +41640,11 @@ AS $function$
 begin
   if new.created_by is not null
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.created_by) then
-    perform howdah_private.refuse_unknown('secrets', 'created_by', 'users', new.created_by::text, 'secrets_tenant_id_created_by_fkey');
+    perform howdah_private.raise_unknown('secrets', 'created_by', 'users', new.created_by::text, 'secrets_tenant_id_created_by_fkey');
   end if;
   if new.webhook_id is not null
     and not exists (select from howdah.webhooks as r where r.tenant_id = new.tenant_id and r.id = new.webhook_id) then
-    perform howdah_private.refuse_unknown('secrets', 'webhook_id', 'webhooks', new.webhook_id::text, 'secrets_webhook_id_fkey');
+    perform howdah_private.raise_unknown('secrets', 'webhook_id', 'webhooks', new.webhook_id::text, 'secrets_webhook_id_fkey');
   end if;
   return null;
 end $function$
@@ -41663,7 +41666,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41755,7 +41758,7 @@ begin
     when not (jsonb_typeof(state) = 'object'::text) then array['check', 'state_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41831,7 +41834,7 @@ begin
     when not (jsonb_typeof(value) = 'number'::text) then array['check', 'value_is_a_number']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41871,7 +41874,7 @@ begin
     when not (jsonb_typeof(definition) = 'object'::text) then array['check', 'definition_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41886,16 +41889,16 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
   if exists (select from howdah.agent_skills as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
-    perform howdah_private.refuse_used('skills', 'agent_skills', 'agent_skills_tenant_id_skill_id_fkey');
+    perform howdah_private.raise_used('skills', 'agent_skills', 'agent_skills_tenant_id_skill_id_fkey');
   end if;
   if exists (select from howdah.skill_versions as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
-    perform howdah_private.refuse_used('skills', 'skill_versions', 'skill_versions_tenant_id_skill_id_fkey');
+    perform howdah_private.raise_used('skills', 'skill_versions', 'skill_versions_tenant_id_skill_id_fkey');
   end if;
     return null;
   end if;
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('skills', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'skills_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('skills', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'skills_tenant_id_agent_system_id_fkey');
   end if;
   return null;
 end $function$
@@ -41921,7 +41924,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_skills__permit_users()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.permit_dependent_agents(null, new.id);
+  perform howdah_private.check_dependent_agents(null, new.id);
   if new.deleted_at is not null and old.deleted_at is null then
     perform howdah_private.check_version_unused('skill', new.name, null, new.id);
   end if;
@@ -41954,7 +41957,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41986,7 +41989,7 @@ begin
     when n.to_status is null then array['missing', 'to_status']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42030,11 +42033,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('table_triggers', 'agent_id', 'agents', new.agent_id::text, 'table_triggers_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('table_triggers', 'agent_id', 'agents', new.agent_id::text, 'table_triggers_tenant_id_agent_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('table_triggers', 'workflow_id', 'workflows', new.workflow_id::text, 'table_triggers_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('table_triggers', 'workflow_id', 'workflows', new.workflow_id::text, 'table_triggers_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -42070,7 +42073,7 @@ begin
     when not ((into_column IS NULL) OR (cardinality(key_columns) > 0)) then array['check', 'rows_are_found_by_a_key']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42108,7 +42111,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42207,7 +42210,7 @@ begin
     when not ((char_length(title) <= 500) AND (title ~ '\S'::text)) then array['check', 'title_has_1_to_500_characters']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42235,11 +42238,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('tool_policies', 'agent_id', 'agents', new.agent_id::text, 'tool_policies_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('tool_policies', 'agent_id', 'agents', new.agent_id::text, 'tool_policies_tenant_id_agent_id_fkey');
   end if;
   if new.tool_id is not null
     and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
-    perform howdah_private.refuse_unknown('tool_policies', 'tool_id', 'tools', new.tool_id::text, 'tool_policies_tenant_id_tool_id_fkey');
+    perform howdah_private.raise_unknown('tool_policies', 'tool_id', 'tools', new.tool_id::text, 'tool_policies_tenant_id_tool_id_fkey');
   end if;
   return null;
 end $function$
@@ -42259,7 +42262,7 @@ begin
     when not (min_trust <> 'external'::howdah.trust) then array['check', 'min_trust_is_above_external']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42300,23 +42303,23 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('tools', 'agent_id', 'agents', new.agent_id::text, 'tools_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('tools', 'agent_id', 'agents', new.agent_id::text, 'tools_tenant_id_agent_id_fkey');
   end if;
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('tools', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'tools_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('tools', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'tools_tenant_id_agent_system_id_fkey');
   end if;
   if new.compensation_tool_id is not null
     and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.compensation_tool_id) then
-    perform howdah_private.refuse_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
+    perform howdah_private.raise_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
   end if;
   if new.server_id is not null
     and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
-    perform howdah_private.refuse_unknown('tools', 'server_id', 'mcp_servers', new.server_id::text, 'tools_tenant_id_server_id_fkey');
+    perform howdah_private.raise_unknown('tools', 'server_id', 'mcp_servers', new.server_id::text, 'tools_tenant_id_server_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -42399,7 +42402,7 @@ begin
     when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['check', 'workflow_tools_name_their_workflow']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42512,7 +42515,7 @@ begin
     when n.tenant_id is null then array['missing', 'tenant_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42532,7 +42535,7 @@ begin
     when n.tenant_id is null then array['missing', 'tenant_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42581,7 +42584,7 @@ begin
     when n.username is distinct from old.username and howdah_private.name_fault(n.username) is not null then array['name', 'username']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42609,27 +42612,27 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('version_labels', 'agent_id', 'agents', new.agent_id::text, 'version_labels_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('version_labels', 'agent_id', 'agents', new.agent_id::text, 'version_labels_tenant_id_agent_id_fkey');
   end if;
   if new.agent_id is not null and new.version is not null
     and not exists (select from howdah.agent_versions as r where r.tenant_id = new.tenant_id and r.agent_id = new.agent_id and r.version = new.version) then
-    perform howdah_private.refuse_unknown('version_labels', 'agent_id', 'agent_versions', new.agent_id::text, 'version_labels_tenant_id_agent_id_version_fkey');
+    perform howdah_private.raise_unknown('version_labels', 'agent_id', 'agent_versions', new.agent_id::text, 'version_labels_tenant_id_agent_id_version_fkey');
   end if;
   if new.prompt_id is not null
     and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
-    perform howdah_private.refuse_unknown('version_labels', 'prompt_id', 'prompts', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_fkey');
+    perform howdah_private.raise_unknown('version_labels', 'prompt_id', 'prompts', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_fkey');
   end if;
   if new.prompt_id is not null and new.version is not null
     and not exists (select from howdah.prompt_versions as r where r.tenant_id = new.tenant_id and r.prompt_id = new.prompt_id and r.version = new.version) then
-    perform howdah_private.refuse_unknown('version_labels', 'prompt_id', 'prompt_versions', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_version_fkey');
+    perform howdah_private.raise_unknown('version_labels', 'prompt_id', 'prompt_versions', new.prompt_id::text, 'version_labels_tenant_id_prompt_id_version_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflows', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('version_labels', 'workflow_id', 'workflows', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_fkey');
   end if;
   if new.workflow_id is not null and new.version is not null
     and not exists (select from howdah.workflow_versions as r where r.tenant_id = new.tenant_id and r.workflow_id = new.workflow_id and r.version = new.version) then
-    perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflow_versions', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_version_fkey');
+    perform howdah_private.raise_unknown('version_labels', 'workflow_id', 'workflow_versions', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_version_fkey');
   end if;
   return null;
 end $function$
@@ -42652,7 +42655,7 @@ begin
     when not (num_nonnulls(agent_id, workflow_id, prompt_id) = 1) then array['check', 'a_label_is_of_one_thing']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42675,7 +42678,7 @@ begin
     when not (jsonb_typeof(row_key) = 'object'::text) then array['check', 'row_key_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42699,7 +42702,7 @@ begin
     when not ((status = 'pending'::howdah.delivery_status) = (next_attempt_at IS NOT NULL)) then array['check', 'pending_deliveries_have_a_next_time']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42714,7 +42717,7 @@ AS $function$
 begin
   perform howdah_private.lock_secrets(
     new.tenant_id, array[new.secret_name, new.previous_secret_name]);
-  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name, 28)
+  perform howdah_private.check_secret_size(new.tenant_id, f.field, f.name, 28)
   from (values ('secret_name', new.secret_name),
     ('previous_secret_name', new.previous_secret_name)) as f (field, name);
   if new.is_active then
@@ -42737,11 +42740,11 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('webhooks', 'agent_id', 'agents', new.agent_id::text, 'webhooks_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('webhooks', 'agent_id', 'agents', new.agent_id::text, 'webhooks_tenant_id_agent_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('webhooks', 'workflow_id', 'workflows', new.workflow_id::text, 'webhooks_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('webhooks', 'workflow_id', 'workflows', new.workflow_id::text, 'webhooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -42784,7 +42787,7 @@ begin
     when not ((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)) then array['check', 'url_is_http']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42812,15 +42815,15 @@ AS $function$
 begin
   if new.agent_id is not null
     and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('workflow_agents', 'agent_id', 'agents', new.agent_id::text, 'workflow_agents_tenant_id_agent_id_fkey');
+    perform howdah_private.raise_unknown('workflow_agents', 'agent_id', 'agents', new.agent_id::text, 'workflow_agents_tenant_id_agent_id_fkey');
   end if;
   if new.member_workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.member_workflow_id) then
-    perform howdah_private.refuse_unknown('workflow_agents', 'member_workflow_id', 'workflows', new.member_workflow_id::text, 'workflow_agents_tenant_id_member_workflow_id_fkey');
+    perform howdah_private.raise_unknown('workflow_agents', 'member_workflow_id', 'workflows', new.member_workflow_id::text, 'workflow_agents_tenant_id_member_workflow_id_fkey');
   end if;
   if new.workflow_id is not null
     and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('workflow_agents', 'workflow_id', 'workflows', new.workflow_id::text, 'workflow_agents_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_unknown('workflow_agents', 'workflow_id', 'workflows', new.workflow_id::text, 'workflow_agents_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -42923,7 +42926,7 @@ begin
     when not (sequence_order >= 1) then array['check', 'sequence_order_counts_from_one']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42963,7 +42966,7 @@ begin
     when not (jsonb_typeof(definition) = 'object'::text) then array['check', 'definition_is_an_object']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42999,19 +43002,19 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
   if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
-    perform howdah_private.refuse_used('workflows', 'tools', 'tools_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_used('workflows', 'tools', 'tools_tenant_id_workflow_id_fkey');
   end if;
   if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.member_workflow_id = old.id) then
-    perform howdah_private.refuse_used('workflows', 'workflow_agents', 'workflow_agents_tenant_id_member_workflow_id_fkey');
+    perform howdah_private.raise_used('workflows', 'workflow_agents', 'workflow_agents_tenant_id_member_workflow_id_fkey');
   end if;
   if exists (select from howdah.workflow_versions as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
-    perform howdah_private.refuse_used('workflows', 'workflow_versions', 'workflow_versions_tenant_id_workflow_id_fkey');
+    perform howdah_private.raise_used('workflows', 'workflow_versions', 'workflow_versions_tenant_id_workflow_id_fkey');
   end if;
     return null;
   end if;
   if new.agent_system_id is not null
     and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('workflows', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'workflows_tenant_id_agent_system_id_fkey');
+    perform howdah_private.raise_unknown('workflows', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'workflows_tenant_id_agent_system_id_fkey');
   end if;
   return null;
 end $function$
@@ -43054,7 +43057,7 @@ begin
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -43096,10 +43099,10 @@ declare
     then v_struck[2] else substring(todo_item.content from ' — (.*)$') end), '');
 begin
   if v_title !~ '\S' or char_length(v_title) > 500 then
-    perform howdah_private.refuse_todo_line(todo_item.number,
+    perform howdah_private.raise_todo_line(todo_item.number,
       'the title of a todo must have 1 to 500 characters');
   elsif char_length(v_note) > 4000 then
-    perform howdah_private.refuse_todo_line(todo_item.number,
+    perform howdah_private.raise_todo_line(todo_item.number,
       'the note of a todo must have at most 4000 characters');
   end if;
   return jsonb_build_object('line', format('- [%s] %s', v_mark, todo_item.content),
@@ -43137,7 +43140,7 @@ begin
   end if;
   if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.max_length
     or (todo_text.field <> 'note' and v_text !~ '\S') then
-    perform howdah_private.refuse_todo(todo_text.session_id, todo_text.field,
+    perform howdah_private.raise_todo(todo_text.session_id, todo_text.field,
       format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.max_length));
   end if;
   return nullif(btrim(v_text, E' \t\r\n'), '');
@@ -44408,7 +44411,7 @@ declare
 begin
   case jsonb_typeof(value)
     when 'string', 'number' then
-      return howdah_private.may_match(filters, value #>> '{}');
+      return howdah_private.can_match(filters, value #>> '{}');
     when 'array' then
       for v_part in select a.item from jsonb_array_elements(value) as a (item) loop
         if howdah_private.value_may_match(filters, v_part) then
@@ -44417,7 +44420,7 @@ begin
       end loop;
     when 'object' then
       for v_key, v_part in select m.key, m.value from jsonb_each(value) as m loop
-        if howdah_private.may_match(filters, v_key)
+        if howdah_private.can_match(filters, v_key)
           or howdah_private.value_may_match(filters, v_part) then
           return true;
         end if;
@@ -44984,7 +44987,7 @@ begin
     howdah_private.watch_query(watched_keys.watched, v_keys), watched_keys.rows) as k
   join unnest(watched_keys.rows) with ordinality as r (image, place) on r.place = k.place;
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
-  perform howdah_private.refuse_unreadable_row(
+  perform howdah_private.raise_unreadable_row(
     watched_keys.watch, watched_keys.watched, sqlerrm);
 end $function$
 ;
@@ -45862,7 +45865,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.write_back_refusal(watched regclass, watch howdah.table_triggers, row_key jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.write_back_fault(watched regclass, watch howdah.table_triggers, row_key jsonb)
  RETURNS text
  LANGUAGE sql
  STABLE
@@ -45873,18 +45876,18 @@ AS $function$
       or not row_key ?& (watch).key_columns or exists (
       select from unnest((watch).key_columns) as c (name) where not exists (
         select from pg_catalog.pg_attribute as a
-        where a.attrelid = write_back_refusal.watched and a.attname = c.name
+        where a.attrelid = write_back_fault.watched and a.attname = c.name
           and not a.attisdropped))
       then format('the primary key of %s is no longer (%s), which identified the row',
-        write_back_refusal.watched, (select string_agg(quote_ident(c.name), ', ')
-          from jsonb_object_keys(write_back_refusal.row_key) as c (name)))
+        write_back_fault.watched, (select string_agg(quote_ident(c.name), ', ')
+          from jsonb_object_keys(write_back_fault.row_key) as c (name)))
     when not exists (
       select from pg_catalog.pg_attribute as a
-      where a.attrelid = write_back_refusal.watched and a.attname = (watch).into_column
+      where a.attrelid = write_back_fault.watched and a.attname = (watch).into_column
         and a.attnum > 0 and not a.attisdropped)
-      then format('%s no longer has the column %s', write_back_refusal.watched, (watch).into_column)
+      then format('%s no longer has the column %s', write_back_fault.watched, (watch).into_column)
   end
-  from (select howdah_private.primary_key_of(write_back_refusal.watched) as name) as k
+  from (select howdah_private.primary_key_of(write_back_fault.watched) as name) as k
 $function$
 ;
 
@@ -46131,7 +46134,7 @@ begin
   ) then
     v_faults := v_faults || howdah_private.source_faults(source);
   end if;
-  perform howdah_private.refuse_system(
+  perform howdah_private.raise_system(
     array(select f from unnest(v_faults) with ordinality as x (f, place)
     order by f ->> 'path' collate "C", x.place)) where cardinality(v_faults) > 0;
 end $function$
@@ -50729,6 +50732,28 @@ grant execute on function howdah_private.caller_label() to howdah_engine;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
+grant execute on function howdah_private.can_act_for(uuid) to howdah_app;
+
+grant execute on function howdah_private.can_act_for(uuid) to howdah_authenticator;
+
+grant execute on function howdah_private.can_act_for(uuid) to howdah_engine;
+
+grant execute on function howdah_private.can_act_for(uuid) to howdah_viewer;
+
+grant execute on function howdah_private.can_act_for(uuid) to howdah_worker;
+
+grant execute on function howdah_private.can_contain_secret(jsonb) to howdah_app;
+
+grant execute on function howdah_private.can_contain_secret(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.can_match(howdah.output_filters[],text) to howdah_engine;
+
+grant execute on function howdah_private.can_outgrow(jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.can_outgrow(jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.can_write_to(howdah.executions,howdah.agents) to howdah_engine;
+
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_app;
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_engine;
@@ -50787,13 +50812,29 @@ grant execute on function howdah_private.chat_turn(text,text) to howdah_app;
 
 grant execute on function howdah_private.chat_turn(text,text) to howdah_engine;
 
+grant execute on function howdah_private.check_agent_right(uuid,text,text) to howdah_app;
+
+grant execute on function howdah_private.check_agent_right(uuid,text,text) to howdah_inserter;
+
+grant execute on function howdah_private.check_agent_right(uuid,text,text) to howdah_viewer;
+
 grant execute on function howdah_private.check_answers_are_newest(uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.check_author(text,uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.check_board_entry(uuid,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_builtin_settings(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_bundled_function(text,text,oid) to howdah_engine;
+
+grant execute on function howdah_private.check_control_right(text,uuid,uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.check_control_right(text,uuid,uuid,uuid) to howdah_viewer;
+
+grant execute on function howdah_private.check_default_right(uuid) to howdah_app;
+
+grant execute on function howdah_private.check_default_right(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.check_embedding_model(text,uuid,jsonb) to howdah_app;
 
@@ -50831,6 +50872,8 @@ grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_host_name(text) to howdah_engine;
+
 grant execute on function howdah_private.check_http_tool(jsonb,jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.check_input(howdah.executions) to howdah_engine;
@@ -50857,9 +50900,15 @@ grant execute on function howdah_private.check_member_question(jsonb) to howdah_
 
 grant execute on function howdah_private.check_member_question(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_month(date) to howdah_engine;
+
 grant execute on function howdah_private.check_month_blockers(date,text[]) to howdah_engine;
 
 grant execute on function howdah_private.check_named_members(uuid) to howdah_app;
+
+grant execute on function howdah_private.check_no_block(text) to howdah_app;
+
+grant execute on function howdah_private.check_no_block(text) to howdah_viewer;
 
 grant execute on function howdah_private.check_not_erased(howdah.executions) to howdah_engine;
 
@@ -50919,6 +50968,12 @@ grant execute on function howdah_private.check_secret_in_prose(text,text) to how
 
 grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_engine;
 
+grant execute on function howdah_private.check_session_right(uuid) to howdah_app;
+
+grant execute on function howdah_private.check_session_right(uuid) to howdah_inserter;
+
+grant execute on function howdah_private.check_session_right(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.check_sql_tool(pg_proc,name) to howdah_engine;
 
 grant execute on function howdah_private.check_sub_run_settings(jsonb) to howdah_app;
@@ -50926,6 +50981,8 @@ grant execute on function howdah_private.check_sub_run_settings(jsonb) to howdah
 grant execute on function howdah_private.check_subscription_size(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.check_system_shape(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.check_system_trust(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.check_target(uuid,uuid,uuid) to howdah_app;
 
@@ -50940,6 +50997,10 @@ grant execute on function howdah_private.check_timezone(text) to howdah_app;
 grant execute on function howdah_private.check_timezone(text) to howdah_engine;
 
 grant execute on function howdah_private.check_tool_file(howdah.executions,text,integer) to howdah_engine;
+
+grant execute on function howdah_private.check_tool_right(uuid) to howdah_app;
+
+grant execute on function howdah_private.check_tool_right(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.check_value_names(text,text,jsonb,jsonb) to howdah_app;
 
@@ -51925,28 +51986,6 @@ grant execute on function howdah_private.may(text,text,boolean) to howdah_app;
 
 grant execute on function howdah_private.may(text,text,boolean) to howdah_viewer;
 
-grant execute on function howdah_private.may_act_for(uuid) to howdah_app;
-
-grant execute on function howdah_private.may_act_for(uuid) to howdah_authenticator;
-
-grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
-
-grant execute on function howdah_private.may_act_for(uuid) to howdah_viewer;
-
-grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
-
-grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_app;
-
-grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.may_match(howdah.output_filters[],text) to howdah_engine;
-
-grant execute on function howdah_private.may_outgrow(jsonb,text,text) to howdah_app;
-
-grant execute on function howdah_private.may_outgrow(jsonb,text,text) to howdah_engine;
-
-grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
-
 grant execute on function howdah_private.mcp_caller() to howdah_engine;
 
 grant execute on function howdah_private.mcp_effect(jsonb,boolean) to howdah_engine;
@@ -52163,34 +52202,6 @@ grant execute on function howdah_private.permit(text,text,boolean) to howdah_ins
 
 grant execute on function howdah_private.permit(text,text,boolean) to howdah_viewer;
 
-grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_app;
-
-grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_inserter;
-
-grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_viewer;
-
-grant execute on function howdah_private.permit_author(text,uuid,uuid) to howdah_engine;
-
-grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_app;
-
-grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_viewer;
-
-grant execute on function howdah_private.permit_default(uuid) to howdah_app;
-
-grant execute on function howdah_private.permit_default(uuid) to howdah_viewer;
-
-grant execute on function howdah_private.permit_session(uuid) to howdah_app;
-
-grant execute on function howdah_private.permit_session(uuid) to howdah_inserter;
-
-grant execute on function howdah_private.permit_session(uuid) to howdah_viewer;
-
-grant execute on function howdah_private.permit_system_trust(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
-
-grant execute on function howdah_private.permit_tool(uuid) to howdah_viewer;
-
 grant execute on function howdah_private.person_columns() to howdah_engine;
 
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_app;
@@ -52273,11 +52284,87 @@ grant execute on function howdah_private.queue_table() to howdah_engine;
 
 grant execute on function howdah_private.queue_task(text) to howdah_engine;
 
+grant execute on function howdah_private.raise_busy_table(regclass) to howdah_engine;
+
+grant execute on function howdah_private.raise_cron(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.raise_cron(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_deep(text) to howdah_app;
+
+grant execute on function howdah_private.raise_deep(text) to howdah_engine;
+
+grant execute on function howdah_private.raise_ended(howdah.executions,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_fault(regclass,text[],jsonb) to howdah_app;
+
+grant execute on function howdah_private.raise_fault(regclass,text[],jsonb) to howdah_engine;
+
+grant execute on function howdah_private.raise_function(text,text,text,text,text) to howdah_app;
+
+grant execute on function howdah_private.raise_function(text,text,text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_invalid_row(regclass,name,name) to howdah_app;
+
+grant execute on function howdah_private.raise_invalid_row(regclass,name,name) to howdah_engine;
+
+grant execute on function howdah_private.raise_known_key(text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.raise_large(text,integer,integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.raise_large(text,integer,integer,text,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_live_turn(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.raise_missing_address(text) to howdah_engine;
+
+grant execute on function howdah_private.raise_missing_package(text,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_path(jsonb,text[],jsonb) to howdah_engine;
+
+grant execute on function howdah_private.raise_plain_secret(text,text) to howdah_app;
+
+grant execute on function howdah_private.raise_plain_secret(text,text) to howdah_engine;
+
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_app;
 
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_viewer;
+
+grant execute on function howdah_private.raise_question_setting(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_system(jsonb[]) to howdah_app;
+
+grant execute on function howdah_private.raise_system(jsonb[]) to howdah_engine;
+
+grant execute on function howdah_private.raise_todo(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_todo_line(bigint,text) to howdah_app;
+
+grant execute on function howdah_private.raise_todo_line(bigint,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_unknown(name,name,name,text,name) to howdah_engine;
+
+grant execute on function howdah_private.raise_unknown_integration(text) to howdah_engine;
+
+grant execute on function howdah_private.raise_unknown_provider(text) to howdah_engine;
+
+grant execute on function howdah_private.raise_unknown_secret(text) to howdah_engine;
+
+grant execute on function howdah_private.raise_unknown_webhook(uuid) to howdah_engine;
+
+grant execute on function howdah_private.raise_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
+
+grant execute on function howdah_private.raise_unwatched(text) to howdah_app;
+
+grant execute on function howdah_private.raise_unwatched(text) to howdah_engine;
+
+grant execute on function howdah_private.raise_unwatched(text) to howdah_viewer;
+
+grant execute on function howdah_private.raise_usage(howdah.limits,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.raise_used(name,name,name) to howdah_engine;
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
@@ -52328,90 +52415,6 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_viewer;
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_busy_table(regclass) to howdah_engine;
-
-grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_deep(text) to howdah_app;
-
-grant execute on function howdah_private.refuse_deep(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_dropped_month(date) to howdah_engine;
-
-grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_fault(regclass,text[],jsonb) to howdah_app;
-
-grant execute on function howdah_private.refuse_fault(regclass,text[],jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_known_key(text,uuid) to howdah_engine;
-
-grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_missing_address(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_missing_package(text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_misspelt_host(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_path(jsonb,text[],jsonb) to howdah_engine;
-
-grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_question_setting(text,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_app;
-
-grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_engine;
-
-grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_app;
-
-grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine;
-
-grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_todo_line(bigint,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_todo_line(bigint,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_transaction_block(text) to howdah_app;
-
-grant execute on function howdah_private.refuse_transaction_block(text) to howdah_viewer;
-
-grant execute on function howdah_private.refuse_turn(uuid,uuid) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unknown_integration(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unknown_provider(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unknown_webhook(uuid) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_app;
-
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_viewer;
-
-grant execute on function howdah_private.refuse_usage(howdah.limits,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
-
-grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
 
@@ -52977,7 +52980,7 @@ grant execute on function howdah_private.take_suspect(uuid) to howdah_worker;
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
 
-grant execute on function howdah_private.tenant_code_reason(regclass) to howdah_engine;
+grant execute on function howdah_private.tenant_code_fault(regclass) to howdah_engine;
 
 grant execute on function howdah_private.tenant_trigger_writes() to howdah_worker;
 
@@ -53525,7 +53528,7 @@ grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
 
-grant execute on function howdah_private.write_back_refusal(regclass,howdah.table_triggers,jsonb) to howdah_engine;
+grant execute on function howdah_private.write_back_fault(regclass,howdah.table_triggers,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.write_bound(text,jsonb,text) to howdah_engine;
 
@@ -56733,9 +56736,9 @@ comment on routine howdah.workflow_schema(howdah.workflow_type) is 'Returns the 
 
 comment on routine howdah_private.await_worker(uuid,timestamp with time zone,boolean) is 'Warns, and later throws, when no live worker takes the run that the caller waits for.';
 
-comment on routine howdah_private.raise_question_notices(uuid,uuid[]) is 'Raises notices for open questions of a run and its descendants. Returns their ids.';
+comment on routine howdah_private.check_no_block(text) is 'Refuses a procedure that commits in a transaction block.';
 
-comment on routine howdah_private.refuse_transaction_block(text) is 'Refuses a procedure that commits in a transaction block.';
+comment on routine howdah_private.raise_question_notices(uuid,uuid[]) is 'Raises notices for open questions of a run and its descendants. Returns their ids.';
 
 comment on routine howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) is 'Formats a step of the log as one line of text.';
 

@@ -1,7 +1,7 @@
 -- Checks permissions: for an action in general (`may`, `permit`) and for one agent
--- (`permit_agent`). Where a grant can allow the action (by_agent), `may` and `permit` accept any
--- grant, and permit_agent decides for the agent in question. With by_grant false, grants do not
--- count.
+-- (`check_agent_right`). Where a grant can allow the action (by_agent), `may` and `permit` accept
+-- any grant, and check_agent_right decides for the agent in question. With by_grant false, grants
+-- do not count.
 create or replace function howdah_private.may(object text, action text,
   by_grant boolean default true)
   returns boolean
@@ -150,7 +150,7 @@ end $$;
 
 -- Raises an error unless the caller has a permission on an agent. Runs before indexes or keys are
 -- checked, which would reveal whether an agent of another tenant exists.
-create or replace function howdah_private.permit_agent(agent_id uuid, action text,
+create or replace function howdah_private.check_agent_right(agent_id uuid, action text,
   what text default 'agent') returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -158,29 +158,29 @@ as $$
 declare
   v_permission howdah.grant_permission;
 begin
-  if permit_agent.agent_id is null or howdah_private.is_trusted() then
+  if check_agent_right.agent_id is null or howdah_private.is_trusted() then
     return;
   end if;
-  v_permission := howdah_private.agent_permission(permit_agent.agent_id);
-  if v_permission >= permit_agent.action::howdah.grant_permission then
+  v_permission := howdah_private.agent_permission(check_agent_right.agent_id);
+  if v_permission >= check_agent_right.action::howdah.grant_permission then
     return;
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
     message = case when v_permission is null
-      then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
-      else format('%s may not %s %s %s', howdah_private.caller_label(), permit_agent.action,
-        permit_agent.what, permit_agent.agent_id) end,
-    detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id,
-      'action', permit_agent.action, 'permission', v_permission)::text,
+      then format('there is no %s %s', check_agent_right.what, check_agent_right.agent_id)
+      else format('%s may not %s %s %s', howdah_private.caller_label(), check_agent_right.action,
+        check_agent_right.what, check_agent_right.agent_id) end,
+    detail = jsonb_build_object(check_agent_right.what || '_id', check_agent_right.agent_id,
+      'action', check_agent_right.action, 'permission', v_permission)::text,
     hint = case when v_permission is null
-      then format('See howdah.%1$ss for the %1$ss that exist.', permit_agent.what)
+      then format('See howdah.%1$ss for the %1$ss that exist.', check_agent_right.what)
       else 'An admin can grant the permission with a row in howdah.grants.' end;
 end $$;
 
 -- Raises an error unless the caller may control a run or write in a session. Allowed are its user,
 -- admins and owners, and a caller that acts for the whole tenant. If it has no user, every caller
 -- who may run its agent is allowed.
-create or replace function howdah_private.permit_control(what text, id uuid, agent_id uuid,
+create or replace function howdah_private.check_control_right(what text, id uuid, agent_id uuid,
   user_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -189,15 +189,15 @@ begin
   if howdah_private.is_trusted() then
     return;
   end if;
-  perform howdah_private.permit(permit_control.what || 's', 'run',
-    by_grant => permit_control.agent_id is not null);
-  perform howdah_private.permit_agent(permit_control.agent_id, 'run');
-  if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
-    and permit_control.user_id is distinct from howdah.current_user_id() then
+  perform howdah_private.permit(check_control_right.what || 's', 'run',
+    by_grant => check_control_right.agent_id is not null);
+  perform howdah_private.check_agent_right(check_control_right.agent_id, 'run');
+  if howdah.current_user_role() > 'admin' and check_control_right.user_id is not null
+    and check_control_right.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
       message = format('%s may not act on %s %s, which belongs to another user',
-        howdah_private.caller_label(), permit_control.what, permit_control.id),
-      detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
+        howdah_private.caller_label(), check_control_right.what, check_control_right.id),
+      detail = jsonb_build_object(check_control_right.what || '_id', check_control_right.id,
         'role', howdah.current_user_role())::text,
       hint = 'Only its user, an admin or an owner may.';
   end if;
@@ -215,17 +215,17 @@ $$;
 
 -- Refuses input to a run of another user. Admins and owners may control such a run, but not write
 -- into it.
-create or replace function howdah_private.permit_author(what text, id uuid, user_id uuid)
+create or replace function howdah_private.check_author(what text, id uuid, user_id uuid)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not howdah_private.is_author(permit_author.user_id) then
+  if not howdah_private.is_author(check_author.user_id) then
     raise exception using errcode = 'HWDEN',
       message = format('%s may not send input to %s %s, which runs as another user',
-        howdah_private.caller_label(), permit_author.what, permit_author.id),
-      detail = jsonb_build_object(permit_author.what || '_id', permit_author.id,
+        howdah_private.caller_label(), check_author.what, check_author.id),
+      detail = jsonb_build_object(check_author.what || '_id', check_author.id,
         'role', howdah.current_user_role())::text,
       hint = 'Only the user of the run may. '
         'To continue as yourself, fork the run with howdah.fork_execution.';
@@ -234,33 +234,33 @@ end $$;
 
 -- Raises an error unless the caller may write in a session. A session that the caller cannot see is
 -- reported as missing.
-create or replace function howdah_private.permit_session(session_id uuid) returns void
+create or replace function howdah_private.check_session_right(session_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_trusted() then
-    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id),
+    perform howdah_private.check_control_right('session', s.id, coalesce(s.agent_id, s.workflow_id),
       s.user_id)
-    from howdah_private.find_session(permit_session.session_id) as s;
+    from howdah_private.find_session(check_session_right.session_id) as s;
   end if;
 end $$;
 
 -- Refuses to change which agents belong to another user, or which one is that user's default.
 -- Admins and owners may change both. Agents without a user are open to everybody.
-create or replace function howdah_private.permit_default(user_id uuid) returns void
+create or replace function howdah_private.check_default_right(user_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if permit_default.user_id is distinct from howdah.current_user_id()
-    and permit_default.user_id is not null
+  if check_default_right.user_id is distinct from howdah.current_user_id()
+    and check_default_right.user_id is not null
     and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true)
       then
     raise exception using errcode = 'HWDEN',
       message = format('%s may not change the agents or the default agent of user %s',
-        howdah_private.caller_label(), permit_default.user_id),
-      detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id,
+        howdah_private.caller_label(), check_default_right.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', check_default_right.user_id,
         'role', howdah.current_user_role())::text,
       hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
   end if;
@@ -268,16 +268,16 @@ end $$;
 
 -- Raises an error unless the caller may give a tool to an agent. For a tool that is an agent or a
 -- workflow, the caller must be able to run it.
-create or replace function howdah_private.permit_tool(tool_id uuid) returns void
+create or replace function howdah_private.check_tool_right(tool_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
-  perform howdah_private.permit_agent(t.agent_id, 'run'),
-    howdah_private.permit_agent(t.workflow_id, 'run', 'workflow')
-  from howdah.tools as t where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id;
+  perform howdah_private.check_agent_right(t.agent_id, 'run'),
+    howdah_private.check_agent_right(t.workflow_id, 'run', 'workflow')
+  from howdah.tools as t where t.id = check_tool_right.tool_id and t.tenant_id = v_tenant_id;
 end $$;
 
 -- Returns whether the session can see rows about an agent, for functions that bypass row-level

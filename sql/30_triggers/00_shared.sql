@@ -171,7 +171,7 @@ as $$
   end, size_fix.most, size_fix.unit)
 $$;
 
-create or replace function howdah_private.refuse_large(
+create or replace function howdah_private.raise_large(
   field text, size int, most int, unit text, type text default 'object'
 ) returns void
   language plpgsql stable
@@ -180,10 +180,10 @@ as $$
 begin
   raise exception using errcode = 'HWINV',
     message = format('%s has %s %s, at most %s are allowed',
-      refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
+      raise_large.field, raise_large.size, raise_large.unit, raise_large.most),
     detail = jsonb_build_object(
-      'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
-    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
+      'field', raise_large.field, 'most', raise_large.most, 'unit', raise_large.unit)::text,
+    hint = howdah_private.size_fix(raise_large.most, raise_large.unit, raise_large.type);
 end $$;
 
 -- Returns whether a document has more than 100 levels of lists and objects. Code that walks a
@@ -194,14 +194,14 @@ create or replace function howdah_private.is_deep(value jsonb) returns boolean
   return pg_column_size(value) > 500 and jsonb_path_exists(value, 'strict $.**{101}');
 
 -- Refuses a document that has too many levels.
-create or replace function howdah_private.refuse_deep(field text) returns void
+create or replace function howdah_private.raise_deep(field text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('%s is nested more than 100 levels deep', refuse_deep.field),
-    detail = jsonb_build_object('field', refuse_deep.field, 'most', 100, 'unit', 'levels')::text,
+    message = format('%s is nested more than 100 levels deep', raise_deep.field),
+    detail = jsonb_build_object('field', raise_deep.field, 'most', 100, 'unit', 'levels')::text,
     hint = 'Write lists and objects with fewer levels.';
 end $$;
 

@@ -12,7 +12,7 @@ create or replace function howdah_private.tg_agent_systems__check_source() retur
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_secret(
+  perform howdah_private.raise_plain_secret(
     'source', format('line %s of source', f.fault ->> 'line'))
   from unnest(howdah_private.source_faults(new.source)) as f (fault);
   return new;

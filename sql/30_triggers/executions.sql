@@ -141,7 +141,7 @@ begin
     new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
     if new.run_at not between '0001-01-02' and '9999-12-30' then
-      perform howdah_private.refuse_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
+      perform howdah_private.raise_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
     end if;
     if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
       select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
@@ -211,7 +211,7 @@ begin
     or greatest(octet_length(e.idempotency_key), pg_column_size(e.input_data),
       pg_column_size(e.metadata)) > 500
     or (e.metadata <> '{}' and e.table_trigger_id is null
-      and howdah_private.may_contain_secret(e.metadata)) then
+      and howdah_private.can_contain_secret(e.metadata)) then
     perform howdah_private.check_run(e);
   end if;
 end $$;
@@ -392,7 +392,7 @@ end $$;
 
 -- Refuses an input that claims to be from Howdah itself, except from owners of the database and
 -- workers. Forks and child runs have the trust of the run that they come from.
-create or replace function howdah_private.permit_system_trust(e howdah.executions) returns void
+create or replace function howdah_private.check_system_trust(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -456,10 +456,10 @@ declare
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
-    perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+    perform howdah_private.raise_invalid_row('howdah.executions', 'metadata_is_an_object', null);
   end if;
   if e.input_trust = 'system' then
-    perform howdah_private.permit_system_trust(e);
+    perform howdah_private.check_system_trust(e);
   end if;
   if strpos(e.metadata::text, 'howdah.sealed.v') > 0 and e.contents_encrypted_at is null then
     raise exception using errcode = 'HWINV',
@@ -487,9 +487,9 @@ begin
   ) as f (field, size, most, unit)
   where f.size > f.most;
   if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
+    perform howdah_private.raise_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
-  perform howdah_private.refuse_deep(f.field)
+  perform howdah_private.raise_deep(f.field)
   from (values ('input_data', e.input_data), ('metadata', e.metadata)) as f (field, value)
   where howdah_private.is_deep(f.value);
   -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows

@@ -80,7 +80,7 @@ as $$
 begin
   perform howdah_private.lock_secrets(new.tenant_id,
     array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name']);
-  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name,
+  perform howdah_private.check_secret_size(new.tenant_id, f.field, f.name,
     case new.verification when 'standard_webhooks' then 28 else 16 end)
   from (values ('secret_name', new.secret_name),
     ('previous_secret_name', new.previous_secret_name)) as f (field, name);

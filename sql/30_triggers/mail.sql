@@ -35,9 +35,9 @@ begin
   if new.to_execution_id is not null then
     v_run := howdah_private.mail_recipient(new);
     if new.from_execution_id is null then
-      perform howdah_private.permit_control(
+      perform howdah_private.check_control_right(
         'execution', v_run.id, coalesce(v_run.agent_id, v_run.workflow_id), v_run.user_id);
-      perform howdah_private.permit_author('execution', v_run.id, v_run.user_id);
+      perform howdah_private.check_author('execution', v_run.id, v_run.user_id);
     end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;

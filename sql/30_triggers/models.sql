@@ -76,7 +76,7 @@ begin
     perform howdah_private.check_machine('provider', v_url);
   end if;
   new.base_url := v_url;
-  perform howdah_private.refuse_misspelt_host(new.provider)
+  perform howdah_private.check_host_name(new.provider)
   from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
   return new;

@@ -62,9 +62,11 @@ begin
         then 'workflow'
       else 'agent'
     end;
-    perform howdah_private.permit_agent((to_jsonb(old) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    perform howdah_private.check_agent_right(
+      (to_jsonb(old) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
     where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
+    perform howdah_private.check_agent_right(
+      (to_jsonb(new) ->> tg_argv[i])::uuid, tg_argv[0], v_kind)
     where tg_op <> 'DELETE' and not v_is_new;
   end loop;
   return case tg_op when 'DELETE' then old else new end;
@@ -109,9 +111,9 @@ create or replace function howdah_private.tg__permit_session() returns trigger
 as $$
 begin
   if current_user <> 'howdah_engine' and tg_table_name <> 'sessions' then
-    perform howdah_private.permit_session(new.session_id);
+    perform howdah_private.check_session_right(new.session_id);
   elsif current_user <> 'howdah_engine' then
-    perform howdah_private.permit_control(
+    perform howdah_private.check_control_right(
       'session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
   end if;
   return new;
@@ -136,10 +138,10 @@ declare
 begin
   v_row := case tg_op when 'DELETE' then old else new end;
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_session(s.id) from howdah.sessions as s
+    perform howdah_private.check_session_right(s.id) from howdah.sessions as s
     where s.id = v_row.session_id;
     if tg_table_name = 'resources' then
-      perform howdah_private.permit_control(
+      perform howdah_private.check_control_right(
         'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id)
       from howdah.executions as e where e.id = v_row.execution_id;
     end if;
@@ -162,10 +164,10 @@ create or replace function howdah_private.tg_executions__permit_agents() returns
 as $$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
-    perform howdah_private.permit_agent(n.agent_id, 'run'),
-      howdah_private.permit_agent(n.workflow_id, 'run', 'workflow')
+    perform howdah_private.check_agent_right(n.agent_id, 'run'),
+      howdah_private.check_agent_right(n.workflow_id, 'run', 'workflow')
     from (select distinct agent_id, workflow_id from new_rows) as n;
-    perform howdah_private.permit_session(n.session_id)
+    perform howdah_private.check_session_right(n.session_id)
     from (select distinct session_id from new_rows where session_id is not null) as n;
   end if;
   return null;
@@ -187,15 +189,15 @@ create or replace function howdah_private.is_harmless_configuration(configuratio
   return howdah_private.settings_of_admins(configuration) = '{}';
 
 -- Refuses to change the agents and the default agent of another user, because runs without an agent
--- use the default agent of their user; see permit_default.
+-- use the default agent of their user; see check_default_right.
 create or replace function howdah_private.tg_agents__permit_default() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_default(new.user_id);
-    perform howdah_private.permit_default(old.user_id) where tg_op = 'UPDATE';
+    perform howdah_private.check_default_right(new.user_id);
+    perform howdah_private.check_default_right(old.user_id) where tg_op = 'UPDATE';
   end if;
   return new;
 end $$;
@@ -245,7 +247,7 @@ create or replace function howdah_private.tg_agent_tools__permit_sub_agent() ret
 as $$
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_tool(new.tool_id);
+    perform howdah_private.check_tool_right(new.tool_id);
   end if;
   return new;
 end $$;

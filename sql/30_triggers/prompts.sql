@@ -12,7 +12,7 @@ declare
 begin
   perform howdah_private.check_plain_secrets('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
-    perform howdah_private.refuse_plain_secret('variables', 'variables.' || v.name || '.default')
+    perform howdah_private.raise_plain_secret('variables', 'variables.' || v.name || '.default')
     from jsonb_each(new.variables) as v (name, variable)
     where howdah_private.is_secret_name(v.name) and v.variable ? 'default';
     perform howdah_private.check_variables(new.variables);
@@ -39,7 +39,7 @@ create or replace function howdah_private.tg_prompts__permit_users() returns tri
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.permit_dependent_agents(new.id, null);
+  perform howdah_private.check_dependent_agents(new.id, null);
   if new.deleted_at is not null and old.deleted_at is null then
     perform howdah_private.check_version_unused('prompt', new.name, new.id, null);
   end if;

@@ -51,7 +51,7 @@ begin
   from howdah_private.cron_times(
     new.cron, new.timezone, clock_timestamp(), 'infinity', 1) as t (at);
   if new.next_at is null then
-    perform howdah_private.refuse_cron(
+    perform howdah_private.raise_cron(
       format('%L names a day that never occurs', new.cron), 'day-of-month', new.cron);
   end if;
   return new;

@@ -39,11 +39,11 @@ begin
   run.turn := coalesce(v_session.proposed, v_session.turns) + 1;
   v_has_to_wait := case when v_session.policy = 'interrupt'
     then v_session.proposed is null and v_session.live_execution_id is not null
-      and not howdah_private.may_interrupt(v_session.live_execution_id, run)
+      and not howdah_private.can_interrupt(v_session.live_execution_id, run)
     else num_nonnulls(v_session.live_execution_id, v_session.proposed) > 0 end;
   if v_has_to_wait then
     if v_session.policy = 'reject' then
-      perform howdah_private.refuse_turn(run.session_id, v_session.live_execution_id);
+      perform howdah_private.raise_live_turn(run.session_id, v_session.live_execution_id);
     end if;
     run.status := 'waiting';
     run.waiting_for := 'turn';
@@ -52,16 +52,17 @@ begin
 end $$;
 
 -- Refuses a message to a session that has a live run and the policy reject.
-create or replace function howdah_private.refuse_turn(session_id uuid, live_execution_id uuid)
+create or replace function howdah_private.raise_live_turn(session_id uuid, live_execution_id uuid)
   returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWCNF',
-    message = format('session %s has a live run, and its policy is reject', refuse_turn.session_id),
-    detail = jsonb_build_object('session_id', refuse_turn.session_id,
-      'execution_id', refuse_turn.live_execution_id)::text,
+    message = format('session %s has a live run, and its policy is reject',
+      raise_live_turn.session_id),
+    detail = jsonb_build_object('session_id', raise_live_turn.session_id,
+      'execution_id', raise_live_turn.live_execution_id)::text,
     hint = 'Wait for the end of the run, cancel it, or set the policy of the session to queue.';
 end $$;
 
@@ -99,7 +100,7 @@ begin
     select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
     v_has_to_wait := v_session.live_execution_id is not null;
     if v_has_to_wait and v_session.policy = 'reject' then
-      perform howdah_private.refuse_turn(v_session.id, v_session.live_execution_id);
+      perform howdah_private.raise_live_turn(v_session.id, v_session.live_execution_id);
     end if;
     update howdah.sessions as s
     set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
@@ -173,7 +174,7 @@ end $$;
 -- Returns whether a new run may end the live run of its session. A sender ends runs of that sender
 -- or of nobody. Admins, owners and the operator also end runs of others; any other message waits.
 -- A worker inserts the run of a schedule, so only the user of the schedule counts there.
-create or replace function howdah_private.may_interrupt(
+create or replace function howdah_private.can_interrupt(
   live_execution_id uuid, new_run howdah.executions
 ) returns boolean
   language sql volatile security definer
@@ -181,7 +182,7 @@ create or replace function howdah_private.may_interrupt(
 as $$
   select not exists (
     select from howdah.executions as e
-    where e.id = may_interrupt.live_execution_id and e.user_id is not null
+    where e.id = can_interrupt.live_execution_id and e.user_id is not null
       and e.user_id is distinct from new_run.user_id
   ) or (
     coalesce(not starts_with(new_run.idempotency_key, 'schedule:'), true)
@@ -201,7 +202,7 @@ begin
     where s.id = any (runs_to_interrupt.sessions) and exists (
       select from howdah.executions as e
       where e.id = any (runs_to_interrupt.ids) and e.session_id = s.id
-        and howdah_private.may_interrupt(s.live_execution_id, e)
+        and howdah_private.can_interrupt(s.live_execution_id, e)
     ) and s.live_execution_id is not null
   );
 end $$;
@@ -251,7 +252,7 @@ begin
   loop
     select s.live_execution_id into v_live
     from howdah.sessions as s where s.id = new_run.session_id;
-    exit when v_live is null or not howdah_private.may_interrupt(v_live, new_run);
+    exit when v_live is null or not howdah_private.can_interrupt(v_live, new_run);
     perform howdah_private.terminate_runs(
       howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;

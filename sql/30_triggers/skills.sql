@@ -7,7 +7,7 @@ create or replace function howdah_private.tg_skills__permit_users() returns trig
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.permit_dependent_agents(null, new.id);
+  perform howdah_private.check_dependent_agents(null, new.id);
   if new.deleted_at is not null and old.deleted_at is null then
     perform howdah_private.check_version_unused('skill', new.name, null, new.id);
   end if;

@@ -38,7 +38,7 @@ as $$
 begin
   perform howdah_private.lock_secrets(
     new.tenant_id, array[new.secret_name, new.previous_secret_name]);
-  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name, 28)
+  perform howdah_private.check_secret_size(new.tenant_id, f.field, f.name, 28)
   from (values ('secret_name', new.secret_name),
     ('previous_secret_name', new.previous_secret_name)) as f (field, name);
   if new.is_active then

@@ -29,7 +29,7 @@ const MADE_BY_MIGRATIONS = [
 const PROCEDURES_THAT_COMMIT = [
   'howdah.ask(text,text,text)',
   'howdah.tail(uuid,text)',
-  'howdah_private.refuse_transaction_block(text)',
+  'howdah_private.check_no_block(text)',
 ];
 
 /** Functions that run as the owner, because only the owner of a table may add partitions to it. */
@@ -604,6 +604,7 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
+        'can_act_for',
         'current_scopes',
         'current_tenant',
         'current_user_id',
@@ -613,7 +614,6 @@ describe('conventions', () => {
         'is_operator',
         'is_trusted',
         'may',
-        'may_act_for',
         'own_grants',
         'verified_binding',
       ]);
@@ -1001,6 +1001,32 @@ describe('conventions', () => {
            where c.relnamespace in ${OURS} and not t.tgisinternal
              and t.tgname !~ '^_[0-9]{3}_[a-z]+(_[a-z]+)*$'
              and t.tgname <> '000_check_references' -- before those of foreign keys`,
+        ),
+      ).toEqual([]);
+    });
+
+    test('of checks have one of the forms check_x, x_fault and raise_x, and booleans can_x', async () => {
+      const KEPT = [
+        'howdah.reject', // people reject a call
+        'howdah_private.last_finish_reason', // the finish_reason of a model
+        'howdah_private.may', // processes of 0.1.0 call it
+        'howdah_private.permit', // processes of 0.1.0 call it
+      ];
+      const OTHERS =
+        '^(refuse|reject|deny|forbid|permit|allow|may)(_|$)|_(refusal|rejection|reason)s?$';
+      expect(
+        await names(
+          `select p.oid::regproc::text as name from pg_proc as p
+           where p.pronamespace in ${OURS} and p.prorettype <> 'trigger'::regtype and p.proname ~ $1
+           order by 1`,
+          [OTHERS],
+        ),
+      ).toEqual(KEPT);
+      expect(
+        await names(
+          `select p.oid::regproc::text as name from pg_proc as p
+           where p.pronamespace in ${OURS} and p.proname ~ '_faults?$'
+             and p.proname !~ '^raise_' and p.prorettype in ('void'::regtype, 'boolean'::regtype)`,
         ),
       ).toEqual([]);
     });

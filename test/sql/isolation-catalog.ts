@@ -100,8 +100,8 @@ export async function callables(pool: pg.Pool): Promise<Callable[]> {
 
 /** Arguments of functions that accept only certain words. */
 const FIXED_WORDS: Record<string, string> = {
-  'howdah_private.permit_agent': 'run',
-  'howdah_private.permit_control': 'execution',
+  'howdah_private.check_agent_right': 'run',
+  'howdah_private.check_control_right': 'execution',
 };
 
 /**

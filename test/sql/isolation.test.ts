@@ -43,7 +43,7 @@ const REVIEWED: Record<string, string> = {
   await_worker: 'runs and settings of current_tenant()',
   bind_chat: 'sessions and runs of current_tenant() and of who asks',
   check_named_members: 'workflows of current_tenant(), looked for with the id',
-  disconnect_account: 'may_act_for(), and the own account or permit()',
+  disconnect_account: 'can_act_for(), and the own account or permit()',
   drop_own_secret: 'secrets of current_tenant(), then permit()',
   uncounted_usage: 'runs of current_tenant() that no grant hides, or of all for an owner',
   unsaved_model_test_cost: 'prices of the catalogue, the same for all tenants',
@@ -60,7 +60,8 @@ const REVIEWED: Record<string, string> = {
   own_watched_table: 'watches of current_tenant(), looked for with the id',
   register_follower: 'runs of current_tenant(), looked for with the id',
   fork_execution: 'lock_for_control()',
-  lower_trust_to_source: 'runs of current_tenant(), looked for with the id, then permit_control()',
+  lower_trust_to_source:
+    'runs of current_tenant(), looked for with the id, then check_control_right()',
   hidden_agents: 'agents of current_tenant()',
   is_any_worker_alive: 'tells of the installation, which has no tenant',
   store_request_answer: 'keys of current_tenant() and of who asks, for sessions of the API alone',
@@ -71,11 +72,11 @@ const REVIEWED: Record<string, string> = {
   pause_execution: 'lock_for_control()',
   pause_executions: 'controllable_runs()',
   permit: 'the role of the session',
-  permit_agent: 'agent_permission()',
-  permit_control: 'says what it was given',
-  permit_default: 'says what it was given',
-  permit_session: 'find_session()',
-  permit_tool: 'tools of current_tenant(), then permit_agent()',
+  check_agent_right: 'agent_permission()',
+  check_control_right: 'says what it was given',
+  check_default_right: 'says what it was given',
+  check_session_right: 'find_session()',
+  check_tool_right: 'tools of current_tenant(), then check_agent_right()',
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   missing_secrets: 'tools and secrets of current_tenant()',
@@ -108,7 +109,7 @@ const REVIEWED: Record<string, string> = {
   retry_execution: 'lock_for_control()',
   retry_executions: 'controllable_runs()',
   revoke_api_key: 'current_tenant(), looked for with the id',
-  run_schedule: 'current_tenant(), looked for with the id, then permit_session()',
+  run_schedule: 'current_tenant(), looked for with the id, then check_session_right()',
   sealed_in_place: 'runs of current_tenant(), and only texts that the caller has',
   sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   sees_run: 'runs of current_tenant(), except those of hidden_agents()',
@@ -174,10 +175,10 @@ const TABLES_WITH_IDS =
  * another tenant first.
  */
 const KEYS_OF_PARTS: Record<string, string> = {
-  agent_models_pkey: 'agent_id: permit_agent()',
-  agent_servers_pkey: 'agent_id: permit_agent(); server_id would not be enough',
-  agent_skills_pkey: 'agent_id: permit_agent(); skill_id would not be enough',
-  agent_tools_pkey: 'agent_id: permit_agent(); tool_id would not be enough',
+  agent_models_pkey: 'agent_id: check_agent_right()',
+  agent_servers_pkey: 'agent_id: check_agent_right(); server_id would not be enough',
+  agent_skills_pkey: 'agent_id: check_agent_right(); skill_id would not be enough',
+  agent_tools_pkey: 'agent_id: check_agent_right(); tool_id would not be enough',
   settings_of_the_system_key:
     'rows of the scope system, which no tenant writes: refused before a key is looked for',
 };

@@ -2,7 +2,7 @@
 
 -- Raises the error for a fault, {kind, column or check, maximum, unit}, that 95_refusals.sql found
 -- in a row.
-create or replace function howdah_private.refuse_fault(
+create or replace function howdah_private.raise_fault(
   relation regclass, fault text[], "row" jsonb
 ) returns void
   language plpgsql stable
@@ -10,24 +10,24 @@ create or replace function howdah_private.refuse_fault(
 as $$
 declare
   v_field text := fault[2];
-  v_value text := refuse_fault."row" ->> v_field;
+  v_value text := raise_fault."row" ->> v_field;
   v_table name := (
     select c.relname from pg_class as c
-    where c.oid = howdah_private.table_of(refuse_fault.relation));
+    where c.oid = howdah_private.table_of(raise_fault.relation));
   v_character text;
 begin
   case fault[1]
   when 'missing' then
-    perform howdah_private.refuse_row(refuse_fault.relation, null, v_field);
+    perform howdah_private.raise_invalid_row(raise_fault.relation, null, v_field);
   when 'check' then
-    perform howdah_private.refuse_row(refuse_fault.relation, v_field, null);
+    perform howdah_private.raise_invalid_row(raise_fault.relation, v_field, null);
   when 'size' then
-    if howdah_private.is_deep(refuse_fault."row" -> v_field) then
-      perform howdah_private.refuse_deep(v_field);
+    if howdah_private.is_deep(raise_fault."row" -> v_field) then
+      perform howdah_private.raise_deep(v_field);
     end if;
-    perform howdah_private.refuse_large(v_field,
+    perform howdah_private.raise_large(v_field,
       case fault[4] when 'characters' then length(v_value) else octet_length(v_value) end,
-      fault[3]::int, fault[4], jsonb_typeof(refuse_fault."row" -> v_field));
+      fault[3]::int, fault[4], jsonb_typeof(raise_fault."row" -> v_field));
   when 'sealed' then
     raise exception using errcode = 'HWINV',
       message = format('%s contains an encrypted text of a run', v_field),
@@ -67,38 +67,39 @@ $$;
 
 -- Raises the error for a violated check, or for a required column without a value. The hint is the
 -- comment of the check or column. The error names the constraint, as an error of Postgres does.
-create or replace function howdah_private.refuse_row(relation regclass, rule name, field name)
-  returns void
+create or replace function howdah_private.raise_invalid_row(
+  relation regclass, rule name, field name
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_relation oid := howdah_private.table_of(refuse_row.relation);
+  v_relation oid := howdah_private.table_of(raise_invalid_row.relation);
   v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
   v_fields jsonb;
   v_fix text;
 begin
-  if refuse_row.rule is null then
-    v_fields := jsonb_build_array(refuse_row.field);
+  if raise_invalid_row.rule is null then
+    v_fields := jsonb_build_array(raise_invalid_row.field);
     select regexp_replace(col_description(a.attrelid, a.attnum), '^(@[^\n]*\n)+', '') into v_fix
-    from pg_attribute as a where a.attrelid = v_relation and a.attname = refuse_row.field;
+    from pg_attribute as a where a.attrelid = v_relation and a.attname = raise_invalid_row.field;
   else
     select obj_description(c.oid, 'pg_constraint'),
       (select to_jsonb(array_agg(a.attname order by a.attnum)) from pg_attribute as a
        where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
     into v_fix, v_fields
-    from pg_constraint as c where c.conrelid = v_relation and c.conname = refuse_row.rule;
+    from pg_constraint as c where c.conrelid = v_relation and c.conname = raise_invalid_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
     message = coalesce(
-      regexp_replace(howdah_private.constraint_sentence(refuse_row.rule, v_fields),
+      regexp_replace(howdah_private.constraint_sentence(raise_invalid_row.rule, v_fields),
         ' must be an object$', ' must be a JSON object'),
-      format('%s of %s is missing', refuse_row.field, v_table)),
+      format('%s of %s is missing', raise_invalid_row.field, v_table)),
     detail = jsonb_build_object(
-      'table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
-    hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
-    schema = 'howdah', table = v_table, column = coalesce(refuse_row.field, ''),
-    constraint = coalesce(refuse_row.rule, '');
+      'table', v_table, 'fields', v_fields, 'constraint', raise_invalid_row.rule)::text,
+    hint = coalesce(v_fix, format('Give %s a value.', raise_invalid_row.field)),
+    schema = 'howdah', table = v_table, column = coalesce(raise_invalid_row.field, ''),
+    constraint = coalesce(raise_invalid_row.rule, '');
 end $$;
 
 -- Returns the sentence of a check whose name cannot be turned into a clear one, and null for other
@@ -186,7 +187,7 @@ as $$
 $$;
 
 -- Raises the error of the triggers of 66_references.sql for an id without a row in the tenant.
-create or replace function howdah_private.refuse_unknown(
+create or replace function howdah_private.raise_unknown(
   relation name, field name, referenced name, id text, rule name
 ) returns void
   language plpgsql stable
@@ -195,27 +196,27 @@ as $$
 begin
   raise exception using errcode = 'HWNTF',
     message = format('%s of %s does not exist: there is no such row in %s',
-      field, refuse_unknown.relation, referenced),
-    detail = jsonb_build_object('table', refuse_unknown.relation, 'field', field,
-      'id', refuse_unknown.id, 'constraint', rule)::text,
+      field, raise_unknown.relation, referenced),
+    detail = jsonb_build_object('table', raise_unknown.relation, 'field', field,
+      'id', raise_unknown.id, 'constraint', rule)::text,
     hint = format('Use the id of a row that you see in howdah.%s.', referenced),
-    schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
+    schema = 'howdah', table = raise_unknown.relation, column = field, constraint = rule;
 end $$;
 
 -- Raises the error of these triggers for a row that other rows refer to.
-create or replace function howdah_private.refuse_used(relation name, referencing name, rule name)
+create or replace function howdah_private.raise_used(relation name, referencing name, rule name)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWCNF',
-    message = format('the row of %s is still used by %s', refuse_used.relation, referencing),
+    message = format('the row of %s is still used by %s', raise_used.relation, referencing),
     detail = jsonb_build_object(
-      'table', refuse_used.relation, 'used_by', referencing, 'constraint', rule)::text,
-    hint = case when refuse_used.relation in ('agents', 'workflows', 'prompts', 'skills')
+      'table', raise_used.relation, 'used_by', referencing, 'constraint', rule)::text,
+    hint = case when raise_used.relation in ('agents', 'workflows', 'prompts', 'skills')
       then format('Use howdah.delete_%s(id): it keeps the versions and runs.',
-        rtrim(refuse_used.relation, 's'))
+        rtrim(raise_used.relation, 's'))
       else format('Change or delete the rows of howdah.%s first.', referencing) end,
-    schema = 'howdah', table = refuse_used.relation, constraint = rule;
+    schema = 'howdah', table = raise_used.relation, constraint = rule;
 end $$;

@@ -5,7 +5,7 @@
 -- such a fragment needs no search, which would cost more than the rest of an insert with metadata.
 -- Uses words instead of a regular expression: 2 µs instead of 20. A new session would also compile
 -- the regular expressions, which takes 11 ms.
-create or replace function howdah_private.may_contain_secret(document jsonb) returns boolean
+create or replace function howdah_private.can_contain_secret(document jsonb) returns boolean
   language sql immutable
   return lower(document::text) like any (array[
     '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%',
@@ -73,7 +73,7 @@ create or replace function howdah_private.prose_contains_secret(prose text) retu
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.may_contain_secret(to_jsonb(prose)) and (
+  select howdah_private.can_contain_secret(to_jsonb(prose)) and (
     prose ~ ('(^|[^A-Za-z0-9_-])('
         || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
         || '([A-Za-z0-9]{1,12}[-_]){0,3}'
@@ -104,15 +104,15 @@ as $$
     '[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
 $$;
 
-create or replace function howdah_private.refuse_plain_secret(field text, path text) returns void
+create or replace function howdah_private.raise_plain_secret(field text, path text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('%s contains a key; rows must not contain keys', refuse_plain_secret.path),
+    message = format('%s contains a key; rows must not contain keys', raise_plain_secret.path),
     detail = jsonb_build_object(
-      'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
+      'field', raise_plain_secret.field, 'path', raise_plain_secret.path)::text,
     hint = 'Store the key as a secret: howdah admin secret set NAME (the value comes from stdin). '
       'Then write the name of the secret, such as in secret_name of a model.';
 end $$;
@@ -122,7 +122,7 @@ create or replace function howdah_private.check_secret_in_prose(field text, pros
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.refuse_plain_secret(
+  select howdah_private.raise_plain_secret(
     check_secret_in_prose.field, check_secret_in_prose.field)
   where howdah_private.prose_contains_secret(check_secret_in_prose.prose)
 $$;
@@ -136,7 +136,7 @@ as $$
 declare
   v_path text;
 begin
-  if not howdah_private.may_contain_secret(check_plain_secrets.document) then
+  if not howdah_private.can_contain_secret(check_plain_secrets.document) then
     return;
   end if;
   with recursive entries (path, name, value) as (
@@ -159,6 +159,6 @@ begin
   )
   limit 1;
   if v_path is not null then
-    perform howdah_private.refuse_plain_secret(check_plain_secrets.field, v_path);
+    perform howdah_private.raise_plain_secret(check_plain_secrets.field, v_path);
   end if;
 end $$;

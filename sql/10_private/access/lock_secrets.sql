@@ -1,15 +1,15 @@
 -- Raises the error for a name that no secret of the tenant has.
-create or replace function howdah_private.refuse_unknown_secret(name text) returns void
+create or replace function howdah_private.raise_unknown_secret(name text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no secret %L', refuse_unknown_secret.name),
-    detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
+    message = format('there is no secret %L', raise_unknown_secret.name),
+    detail = jsonb_build_object('secret', raise_unknown_secret.name)::text,
     hint = format('Store the secret: howdah admin secret set %s (the value comes from stdin). '
       'See howdah.secrets for the secrets that exist.',
-      refuse_unknown_secret.name);
+      raise_unknown_secret.name);
 end $$;
 
 -- Locks the secrets that a row names, in the order of their names, so that none can be deleted
@@ -29,14 +29,14 @@ begin
     perform from howdah.secrets as s
     where s.tenant_id = lock_secrets.tenant_id and s.name = v_name for key share;
     if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
+      perform howdah_private.raise_unknown_secret(v_name);
     end if;
   end loop;
 end $$;
 
 -- Refuses a secret that signs requests and is too short to resist guessing: 16 bytes, or `whsec_`
 -- and 16 bytes in Base64. A sealed value is as long as its text, plus a tag of 16 bytes.
-create or replace function howdah_private.refuse_short_secret(
+create or replace function howdah_private.check_secret_size(
   tenant_id uuid, field text, name text, min_bytes int
 ) returns void
   language plpgsql stable security definer
@@ -48,15 +48,15 @@ begin
   select octet_length(c.ciphertext) - 16 into v_bytes
   from howdah.secrets as s
   join howdah_private.sealed_secrets as c on c.secret_id = s.id
-  where s.tenant_id = refuse_short_secret.tenant_id and s.name = refuse_short_secret.name;
-  if v_bytes < refuse_short_secret.min_bytes then
+  where s.tenant_id = check_secret_size.tenant_id and s.name = check_secret_size.name;
+  if v_bytes < check_secret_size.min_bytes then
     raise exception using errcode = 'HWINV',
       message = format('the secret %L is too short to sign requests: it has %s bytes, and %s needs '
-        'at least %s', refuse_short_secret.name, v_bytes, refuse_short_secret.field,
-        refuse_short_secret.min_bytes),
-      detail = jsonb_build_object('field', refuse_short_secret.field,
-        'secret', refuse_short_secret.name, 'min_bytes', refuse_short_secret.min_bytes)::text,
-      hint = case when refuse_short_secret.min_bytes > 16
+        'at least %s', check_secret_size.name, v_bytes, check_secret_size.field,
+        check_secret_size.min_bytes),
+      detail = jsonb_build_object('field', check_secret_size.field,
+        'secret', check_secret_size.name, 'min_bytes', check_secret_size.min_bytes)::text,
+      hint = case when check_secret_size.min_bytes > 16
         then 'Store whsec_ followed by at least 16 random bytes in Base64: '
           'openssl rand -base64 32'
         else 'Store a longer one, such as the output of: openssl rand -base64 32' end;
@@ -69,12 +69,12 @@ create or replace function howdah_private.check_signing_secret(tenant_id uuid, n
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.refuse_short_secret(h.tenant_id, 'secret_name', check_signing_secret.name,
+  select howdah_private.check_secret_size(h.tenant_id, 'secret_name', check_signing_secret.name,
     case h.verification when 'standard_webhooks' then 28 else 16 end)
   from howdah.inbound_hooks as h
   where h.tenant_id = check_signing_secret.tenant_id
     and check_signing_secret.name in (h.secret_name, h.previous_secret_name);
-  select howdah_private.refuse_short_secret(w.tenant_id, 'secret_name', check_signing_secret.name,
+  select howdah_private.check_secret_size(w.tenant_id, 'secret_name', check_signing_secret.name,
     28)
   from howdah.webhooks as w
   where w.tenant_id = check_signing_secret.tenant_id

@@ -63,14 +63,14 @@ as $$
 $$;
 
 -- Raises the error for a webhook that does not exist.
-create or replace function howdah_private.refuse_unknown_webhook(webhook_id uuid) returns void
+create or replace function howdah_private.raise_unknown_webhook(webhook_id uuid) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no webhook %s', refuse_unknown_webhook.webhook_id),
-    detail = jsonb_build_object('webhook_id', refuse_unknown_webhook.webhook_id)::text,
+    message = format('there is no webhook %s', raise_unknown_webhook.webhook_id),
+    detail = jsonb_build_object('webhook_id', raise_unknown_webhook.webhook_id)::text,
     hint = 'See howdah.webhooks for the webhooks that exist.';
 end $$;
 
@@ -90,7 +90,7 @@ begin
     where w.tenant_id = next_signing_key.tenant_id and w.id = next_signing_key.webhook_id
     for update;
     if not found then
-      perform howdah_private.refuse_unknown_webhook(next_signing_key.webhook_id);
+      perform howdah_private.raise_unknown_webhook(next_signing_key.webhook_id);
     end if;
   end if;
   if not next_signing_key.rotates and exists (
@@ -187,7 +187,7 @@ begin
     select w.secret_name into v_name from howdah.webhooks as w
     where w.tenant_id = v_tenant and w.id = keep_signing_key.webhook_id for update;
     if not found then
-      perform howdah_private.refuse_unknown_webhook(keep_signing_key.webhook_id);
+      perform howdah_private.raise_unknown_webhook(keep_signing_key.webhook_id);
     end if;
   end if;
   if v_name is not null then

@@ -135,7 +135,7 @@ begin
   where c.id = (store_tokens.tokens #>> '{integration,id}')::uuid for share;
   select a.* into v_account from howdah.connected_accounts as a
   where a.id = (store_tokens.document ->> 'id')::uuid for no key update;
-  if not howdah_private.may_store_tokens(v_account, store_tokens.tokens) then
+  if not howdah_private.can_store_tokens(v_account, store_tokens.tokens) then
     return 'ended';
   elsif not howdah_private.put_document('tokens', store_tokens.document) then
     return 'outdated';
@@ -165,7 +165,7 @@ end $$;
 -- Returns whether new tokens may be stored: the integration is unchanged since they were requested,
 -- and the account still expects them. The caller has locked the integration and the account, so no
 -- concurrent transaction changes them.
-create or replace function howdah_private.may_store_tokens(
+create or replace function howdah_private.can_store_tokens(
   account howdah.connected_accounts, tokens jsonb
 ) returns boolean
   language sql stable security definer
@@ -174,21 +174,21 @@ as $$
   select exists (
     select from howdah.integrations as c
     cross join lateral jsonb_populate_record(
-      null::howdah.integrations, may_store_tokens.tokens -> 'integration') as o
+      null::howdah.integrations, can_store_tokens.tokens -> 'integration') as o
     where c.tenant_id = account.tenant_id and c.id = account.integration_id
       and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
         is not distinct from
         (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
           o.account_scope)
   ) and case
-    when may_store_tokens.tokens ->> 'flow_id' is not null then exists (
+    when can_store_tokens.tokens ->> 'flow_id' is not null then exists (
       select from howdah_private.account_flows as f
-      where f.id = (may_store_tokens.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
+      where f.id = (can_store_tokens.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
         and f.account_id = account.id and f.taken_at is not null)
-    when may_store_tokens.tokens ->> 'replaces' is not null then account.status = 'connected'
+    when can_store_tokens.tokens ->> 'replaces' is not null then account.status = 'connected'
       and exists (
         select from howdah_private.sealed_documents as d
-        where d.id = account.id and d.version = (may_store_tokens.tokens ->> 'replaces')::bigint)
+        where d.id = account.id and d.version = (can_store_tokens.tokens ->> 'replaces')::bigint)
     else account.status <> 'revoked'
   end
 $$;

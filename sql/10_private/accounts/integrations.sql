@@ -2,14 +2,14 @@
 -- token of the account of the tenant or of the user of the run.
 
 -- Raises the error for a name that no integration of the tenant has.
-create or replace function howdah_private.refuse_unknown_integration(name text) returns void
+create or replace function howdah_private.raise_unknown_integration(name text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no integration %L', refuse_unknown_integration.name),
-    detail = jsonb_build_object('integration', refuse_unknown_integration.name)::text,
+    message = format('there is no integration %L', raise_unknown_integration.name),
+    detail = jsonb_build_object('integration', raise_unknown_integration.name)::text,
     hint = 'See howdah.integrations for the integrations that exist. An admin adds one with a row '
       'there: docs/connected-accounts.md.';
 end $$;
@@ -40,13 +40,13 @@ declare
   v_url text := lock_integration.configuration ->> 'url';
   v_resource text;
 begin
-  if v_name is null or not howdah_private.may_act_for(lock_integration.tenant_id) then
+  if v_name is null or not howdah_private.can_act_for(lock_integration.tenant_id) then
     return;
   end if;
   select c.resource_url into v_resource from howdah.integrations as c
   where c.tenant_id = lock_integration.tenant_id and c.name = v_name for key share;
   if not found then
-    perform howdah_private.refuse_unknown_integration(v_name);
+    perform howdah_private.raise_unknown_integration(v_name);
   end if;
   if howdah_private.origin_of(v_url) <> howdah_private.origin_of(v_resource) then
     raise exception using errcode = 'HWINV',
@@ -106,7 +106,7 @@ begin
   select c.* into v_integration from howdah.integrations as c
   where c.tenant_id = howdah.current_tenant() and c.name = find_integration.name;
   if not found then
-    perform howdah_private.refuse_unknown_integration(find_integration.name);
+    perform howdah_private.raise_unknown_integration(find_integration.name);
   elsif not v_integration.is_active then
     raise exception using errcode = 'HWCNF',
       message = format('integration %L is not active', find_integration.name),

@@ -208,5 +208,5 @@ begin
       t.field || ' contains a key; files must not contain keys')
     from (values ('name'), ('description')) as t (field)
     where howdah_private.prose_contains_secret(document ->> t.field));
-  perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+  perform howdah_private.raise_system(v_faults) where cardinality(v_faults) > 0;
 end $$;

@@ -48,16 +48,16 @@ as $$
     'comment', obj_description(function_entry.id, 'pg_proc')), '{}')
 $$;
 
-create or replace function howdah_private.refuse_function(system_name text, name text, field text,
+create or replace function howdah_private.raise_function(system_name text, name text, field text,
   message text, hint text) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception using errcode = 'HWINV', message = refuse_function.message,
-    detail = jsonb_build_object('field', refuse_function.field,
-      'function', refuse_function.system_name || '.' || refuse_function.name)::text,
-    hint = refuse_function.hint;
+  raise exception using errcode = 'HWINV', message = raise_function.message,
+    detail = jsonb_build_object('field', raise_function.field,
+      'function', raise_function.system_name || '.' || raise_function.name)::text,
+    hint = raise_function.hint;
 end $$;
 
 -- Refuses a function unless the caller is an owner, the name of the system can name a schema, and
@@ -74,7 +74,7 @@ begin
       hint = 'Apply the document as the owner of the database: npx howdah db url.';
   elsif system_name !~ '^[a-z_][a-z0-9_]{0,62}$'
     or system_name ~ '^(pg_.*|information_schema|public|howdah.*|graphile_.*)$' then
-    perform howdah_private.refuse_function(system_name, name, 'name',
+    perform howdah_private.raise_function(system_name, name, 'name',
       format('the schema of its functions is named like the agent system, '
         'and %s is not a valid schema name', to_jsonb(system_name)),
       'Use lower-case letters, digits and _, and a name that nothing else in the database has.');
@@ -131,7 +131,7 @@ begin
     v_created := array(select f.id from unnest(v_created) as f (id) where f.id <> all (v_existing));
   end if;
   if cardinality(v_created) <> 1 then
-    perform howdah_private.refuse_function(system_name, name, 'definition',
+    perform howdah_private.raise_function(system_name, name, 'definition',
       format('the definition does not create the function %I.%I', system_name, name),
       format('Write: create function %I.%I(…) returns …', system_name, name));
   end if;
@@ -143,7 +143,7 @@ begin
 exception
   when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
   when others then
-    perform howdah_private.refuse_function(system_name, name, 'definition',
+    perform howdah_private.raise_function(system_name, name, 'definition',
       sqlerrm || format(' (SQLSTATE %s)', sqlstate),
       'Test the definition in psql; a file holds the same statement.');
 end $$;
@@ -163,7 +163,7 @@ declare
     from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
     where p.oid = check_bundled_function.id);
 begin
-  perform howdah_private.refuse_function(system_name, check_bundled_function.name, 'definition',
+  perform howdah_private.raise_function(system_name, check_bundled_function.name, 'definition',
     format('%I.%I cannot belong to an agent system: %s', system_name,
       check_bundled_function.name, v_reason),
     'Functions of agent systems run with the privileges of the caller. '
@@ -190,7 +190,7 @@ begin
 exception
   when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
   when others then
-    perform howdah_private.refuse_function(system_name, name, 'definition',
+    perform howdah_private.raise_function(system_name, name, 'definition',
       sqlerrm || format(' (SQLSTATE %s)', sqlstate),
       'Qualify all names in the body with their schema; the search path is pg_catalog.');
 end $$;

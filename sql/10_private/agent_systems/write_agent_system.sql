@@ -338,12 +338,12 @@ begin
   ) then
     v_faults := v_faults || howdah_private.source_faults(source);
   end if;
-  perform howdah_private.refuse_system(
+  perform howdah_private.raise_system(
     array(select f from unnest(v_faults) with ordinality as x (f, place)
     order by f ->> 'path' collate "C", x.place)) where cardinality(v_faults) > 0;
 end $$;
 
-create or replace function howdah_private.refuse_system(faults jsonb[]) returns void
+create or replace function howdah_private.raise_system(faults jsonb[]) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$

@@ -57,7 +57,7 @@ end $$;
 
 -- Refuses an edit of a prompt or a skill unless the caller may edit every agent that uses it. An
 -- agent that is hidden from the caller is not named.
-create or replace function howdah_private.permit_dependent_agents(prompt_id uuid, skill_id uuid)
+create or replace function howdah_private.check_dependent_agents(prompt_id uuid, skill_id uuid)
   returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -72,10 +72,10 @@ begin
   select a.name, howdah_private.agent_permission(a.id) as permission into v_agent
   from howdah.agents as a
   where a.tenant_id = v_tenant_id and a.deleted_at is null and (
-      a.prompt_id = permit_dependent_agents.prompt_id
+      a.prompt_id = check_dependent_agents.prompt_id
       or exists (
         select from howdah.agent_skills as g
-        where g.agent_id = a.id and g.skill_id = permit_dependent_agents.skill_id
+        where g.agent_id = a.id and g.skill_id = check_dependent_agents.skill_id
       )
     ) and howdah_private.agent_permission(a.id) is distinct from 'edit'
   order by howdah_private.agent_permission(a.id) desc nulls last, a.name limit 1;
@@ -84,8 +84,8 @@ begin
       message = format('%s uses it, but %s may not edit that agent',
         case when v_agent.permission is null then 'an agent'
         else format('agent %L', v_agent.name) end, howdah_private.caller_label()),
-      detail = jsonb_build_object('prompt_id', permit_dependent_agents.prompt_id,
-        'skill_id', permit_dependent_agents.skill_id)::text,
+      detail = jsonb_build_object('prompt_id', check_dependent_agents.prompt_id,
+        'skill_id', check_dependent_agents.skill_id)::text,
       hint = 'Create a copy with the change, or ask a user who may edit the agent.';
   end if;
 end $$;

@@ -106,6 +106,6 @@ begin
         case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Omit it to use the current version.';
   end if;
-  perform howdah_private.permit_version(coalesce(e.agent_version_id, e.workflow_version_id));
+  perform howdah_private.check_version_right(coalesce(e.agent_version_id, e.workflow_version_id));
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $$;

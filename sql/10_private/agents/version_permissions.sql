@@ -3,7 +3,7 @@
 -- version differs if it has another engine, tools with other settings, a model with another URL or
 -- secret than its row has now, or other request_params of those that only admins set. The current
 -- version is not checked: it is what the rows say.
-create or replace function howdah_private.permit_version(version_id uuid) returns void
+create or replace function howdah_private.check_version_right(version_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -13,13 +13,13 @@ begin
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
     return;
   end if;
-  select * into v_version from howdah_private.outdated_version(permit_version.version_id);
+  select * into v_version from howdah_private.outdated_version(check_version_right.version_id);
   if v_version.fault is not null then
     raise exception using errcode = 'HWDEN',
       message = format('version %s of %s %L %s', v_version.version, v_version.what, v_version.name,
         v_version.fault),
       detail = jsonb_build_object('field', 'version',
-        v_version.what || '_version_id', permit_version.version_id)::text,
+        v_version.what || '_version_id', check_version_right.version_id)::text,
       hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.',
         v_version.current);
   end if;

@@ -27,13 +27,13 @@ begin
 end $$;
 
 -- Reports whether the caller may control the runs of an agent and a user.
-create or replace function howdah_private.may_control(agent_id uuid, user_id uuid) returns boolean
+create or replace function howdah_private.can_control(agent_id uuid, user_id uuid) returns boolean
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.permit_control('execution', null, may_control.agent_id,
-    may_control.user_id);
+  perform howdah_private.check_control_right('execution', null, can_control.agent_id,
+    can_control.user_id);
   return true;
 exception when sqlstate 'HWDEN' or sqlstate 'HWNTF' then
   return false;
@@ -62,7 +62,7 @@ begin
       group by coalesce(e.agent_id, e.workflow_id), e.user_id
       offset 0 -- else the planner asks for each row
     ) as g
-    where howdah_private.may_control(g.agent_id, g.user_id)
+    where howdah_private.can_control(g.agent_id, g.user_id)
     order by 1
   );
 end $$;
@@ -142,10 +142,10 @@ declare
 begin
   v_run := howdah_private.controllable_run(control_fault.id);
   if control_fault.action = 'retry' then
-    perform howdah_private.permit_retry(v_run);
+    perform howdah_private.check_retry_right(v_run);
   elsif v_run.completed_at is not null and (control_fault.action <> 'cancel'
     or v_run.status <> 'cancelled' or v_run.updated_at <> now()) then
-    perform howdah_private.refuse_ended(v_run, case control_fault.action
+    perform howdah_private.raise_ended(v_run, case control_fault.action
       when 'cancel' then 'cancelled' else control_fault.action || 'd' end);
   end if;
   return null;

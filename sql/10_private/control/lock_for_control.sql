@@ -20,7 +20,7 @@ begin
       detail = jsonb_build_object('execution_id', controllable_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
-  perform howdah_private.permit_control('execution', v_execution.id,
+  perform howdah_private.check_control_right('execution', v_execution.id,
     coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
   return v_execution;
 end $$;
@@ -84,7 +84,7 @@ begin
 end $$;
 
 -- Refuses a control of a run that has already ended.
-create or replace function howdah_private.refuse_ended(e howdah.executions, what text) returns void
+create or replace function howdah_private.raise_ended(e howdah.executions, what text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -95,12 +95,12 @@ begin
     hint = case when e.status = 'completed'
       then format(
         'Only runs that %s can be %s. Use howdah.fork_execution to continue from this run.',
-        case refuse_ended.what
+        case raise_ended.what
           when 'retried' then 'failed or were cancelled' else 'have not ended' end,
-        refuse_ended.what
+        raise_ended.what
       )
       else format(
         'Only runs that have not ended can be %s. Use howdah.retry_execution to run it again.',
-        refuse_ended.what
+        raise_ended.what
       ) end;
 end $$;

@@ -12,14 +12,14 @@ declare
   v_first uuid;
   v_run howdah.executions;
 begin
-  if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
+  if not howdah_private.can_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN',
       message = format('tenant %s is not the tenant of the caller',
         reserve_idempotency_key.tenant_id);
   end if;
   perform howdah_private.permit('executions', 'run');
   if length(reserve_idempotency_key.key) > 500 then
-    perform howdah_private.refuse_large(
+    perform howdah_private.raise_large(
       'idempotency_key', length(reserve_idempotency_key.key), 500, 'characters'
     );
   end if;
@@ -50,7 +50,7 @@ begin
     v_run.user_id is distinct from howdah.current_user_id()
     or v_run.user_id is null and v_run.created_by <> howdah_private.actor() -- no user to compare
   ) then
-    perform howdah_private.refuse_known_key(reserve_idempotency_key.key, v_first);
+    perform howdah_private.raise_known_key(reserve_idempotency_key.key, v_first);
   end if;
   return v_first;
 end $$;
@@ -117,22 +117,22 @@ begin
         e.agent_id, e.workflow_id
       )
   ) then
-    perform howdah_private.refuse_known_key(reserve_run_key.key, v_first);
+    perform howdah_private.raise_known_key(reserve_run_key.key, v_first);
   end if;
   return v_first;
 end $$;
 
 -- Refuses an idempotency key that belongs to a run of another caller, agent or workflow.
-create or replace function howdah_private.refuse_known_key(key text, execution_id uuid) returns void
+create or replace function howdah_private.raise_known_key(key text, execution_id uuid) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWCNF',
     message = format('idempotency key %L has already been used for another request',
-      refuse_known_key.key),
+      raise_known_key.key),
     detail = jsonb_build_object(
-      'field', 'idempotency_key', 'execution_id', refuse_known_key.execution_id
+      'field', 'idempotency_key', 'execution_id', raise_known_key.execution_id
     )::text,
     hint = 'The key belongs to a run of another caller, agent or workflow. '
       'Use another key, such as a uuid.';

@@ -34,7 +34,7 @@ declare
   v_compensation uuid;
 begin
   if e.status = 'completed' then
-    perform howdah_private.refuse_ended(e, 'retried');
+    perform howdah_private.raise_ended(e, 'retried');
   end if;
   perform howdah_private.check_not_erased(e);
   -- Compensations of completed runs below count too: their log no longer describes the effects.
@@ -73,30 +73,30 @@ end $$;
 
 -- Refuses a retry that check_retry refuses, or of a run whose version or model admins have changed
 -- since.
-create or replace function howdah_private.permit_retry(e howdah.executions) returns void
+create or replace function howdah_private.check_retry_right(e howdah.executions) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.check_retry(e);
-  perform howdah_private.permit_version(
+  perform howdah_private.check_version_right(
     coalesce(e.workflow_version_id, howdah_private.version_after(e.id, e.step_count)));
-  perform howdah_private.permit_override_model(e);
+  perform howdah_private.check_override_model(e);
 end $$;
 
--- Reports whether permit_version accepts a version.
+-- Reports whether check_version_right accepts a version.
 create or replace function howdah_private.accepts_version(version_id uuid) returns boolean
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.permit_version(accepts_version.version_id);
+  perform howdah_private.check_version_right(accepts_version.version_id);
   return true;
 exception when sqlstate 'HWDEN' then
   return false;
 end $$;
 
--- Returns those of the runs that permit_retry certainly accepts: runs without runs below them,
+-- Returns those of the runs that check_retry_right certainly accepts: runs without runs below them,
 -- without compensation, handoff and overridden model. Asks once for each version.
 create or replace function howdah_private.plainly_retryable(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
@@ -125,9 +125,9 @@ begin
   );
 end $$;
 
--- Retries runs that the caller has locked (lock_to_continue) and checked (permit_retry). A limit
--- that ended a run is raised: to the usage so far plus the limit that the run began with. Runs of
--- one session take its turn in the order of their turns.
+-- Retries runs that the caller has locked (lock_to_continue) and checked (check_retry_right). A
+-- limit that ended a run is raised: to the usage so far plus the limit that the run began with.
+-- Runs of one session take its turn in the order of their turns.
 create or replace function howdah_private.retry_runs(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

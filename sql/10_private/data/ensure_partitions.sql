@@ -54,7 +54,7 @@ begin
   if howdah_private.is_attached(v_partition) then
     return false;
   end if;
-  perform howdah_private.refuse_dropped_month(v_from::date);
+  perform howdah_private.check_month(v_from::date);
   if v_partition is null then
     execute format('create table howdah_private.%I (like %s including all '
         'excluding indexes excluding comments) with (%s)',
@@ -73,18 +73,18 @@ begin
 end $$;
 
 -- Refuses a month that is being dropped: its partitions are detached on purpose.
-create or replace function howdah_private.refuse_dropped_month(month date) returns void
+create or replace function howdah_private.check_month(month date) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (
     select from howdah_private.closed_months as c
-    where c.month = refuse_dropped_month.month and c.dropped_at is null
+    where c.month = check_month.month and c.dropped_at is null
   ) then
     raise exception using errcode = 'HWCNF',
-      message = format('month %s is being dropped', to_char(refuse_dropped_month.month, 'YYYY-MM')),
-      detail = jsonb_build_object('month', refuse_dropped_month.month)::text,
+      message = format('month %s is being dropped', to_char(check_month.month, 'YYYY-MM')),
+      detail = jsonb_build_object('month', check_month.month)::text,
       hint = 'Finish the drop first: howdah admin retention';
   end if;
 end $$;

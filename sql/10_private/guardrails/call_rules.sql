@@ -48,14 +48,14 @@ begin
         coalesce(g.requires_approval, t.requires_approval) as must_ask,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
           when not t.is_active then 'it is no longer active'
-          when t.kind = 'mcp' then howdah_private.mcp_refusal(t, v.agent_id,
+          when t.kind = 'mcp' then howdah_private.mcp_call_fault(t, v.agent_id,
             d.tool #>> '{configuration,digest}')
           when g.tool_id is null and not (t.kind = 'builtin' and (
               t.name = 'ask_user' and (a.human_input or a.engine = 'a2a')
               or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was removed from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
-            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason,
+            then howdah_private.handoff_fault(call_rules.execution_id, t.agent_id) end) as reason,
         case when v_has_policies
           then howdah_private.policies_of(v.agent_id, t,
             (d.tool ->> 'effect')::howdah.tool_effect) end as policies

@@ -51,7 +51,7 @@ $$;
 
 -- Reports whether a filter may match a text, in one of the forms that withhold_text matches. Makes
 -- these forms once for all filters; the usual text of a bulk insert needs no more than this.
-create or replace function howdah_private.may_match(filters howdah.output_filters[], value text)
+create or replace function howdah_private.can_match(filters howdah.output_filters[], value text)
   returns boolean
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -88,7 +88,7 @@ declare
 begin
   case jsonb_typeof(value)
     when 'string', 'number' then
-      return howdah_private.may_match(filters, value #>> '{}');
+      return howdah_private.can_match(filters, value #>> '{}');
     when 'array' then
       for v_part in select a.item from jsonb_array_elements(value) as a (item) loop
         if howdah_private.value_may_match(filters, v_part) then
@@ -97,7 +97,7 @@ begin
       end loop;
     when 'object' then
       for v_key, v_part in select m.key, m.value from jsonb_each(value) as m loop
-        if howdah_private.may_match(filters, v_key)
+        if howdah_private.can_match(filters, v_key)
           or howdah_private.value_may_match(filters, v_part) then
           return true;
         end if;
@@ -141,7 +141,7 @@ begin
     return;
   end if;
   foreach v_filter in array filters loop
-    if howdah_private.may_outgrow(value, v_filter.pattern,
+    if howdah_private.can_outgrow(value, v_filter.pattern,
       howdah_private.filter_placeholder(v_filter)) then
       raise exception using errcode = 'HWINV',
         message = format('%s has too many matches of the filter %s', filter_field.field,
@@ -422,7 +422,7 @@ begin
     from howdah_private.filter_text(v_filters, 'subject', m.subject, null) as f;
     select f.value, f.hits into m.content, m.input_hits
     from howdah_private.filter_text(v_filters, 'content', m.content, m.input_hits) as f;
-    perform howdah_private.refuse_large('content', octet_length(m.content), 32768, 'bytes')
+    perform howdah_private.raise_large('content', octet_length(m.content), 32768, 'bytes')
     where octet_length(m.content) > 32768;
   end if;
   return m;

@@ -39,7 +39,7 @@ begin
   foreach v_filter in array coalesce(filters, '{}') loop
     v_placeholder := howdah_private.filter_placeholder(v_filter);
     v_clean := case
-      when howdah_private.may_outgrow(value, v_filter.pattern, v_placeholder)
+      when howdah_private.can_outgrow(value, v_filter.pattern, v_placeholder)
         then howdah_private.withheld_value(value, v_placeholder)
       else howdah_private.withhold(value, v_filter.pattern, v_placeholder) end;
     continue when v_clean = value;
@@ -64,7 +64,7 @@ return '[' || (filter_placeholder.filter).name || ' withheld]';
 -- Returns whether a value may have more than 8 MB once each match of a pattern is replaced by a
 -- placeholder. A text has at most one match for each character, and one at its end, so the matches
 -- of a small value are not counted.
-create or replace function howdah_private.may_outgrow(
+create or replace function howdah_private.can_outgrow(
   value jsonb, pattern text, placeholder text
 ) returns boolean
   language plpgsql immutable
@@ -72,24 +72,24 @@ create or replace function howdah_private.may_outgrow(
 as $$
 declare
   v_max_bytes constant bigint := 8388608;
-  v_placeholder_bytes constant bigint := octet_length(may_outgrow.placeholder);
-  v_length constant bigint := length(may_outgrow.value::text);
+  v_placeholder_bytes constant bigint := octet_length(can_outgrow.placeholder);
+  v_length constant bigint := length(can_outgrow.value::text);
   v_matches bigint;
 begin
   if (v_length + 1) * v_placeholder_bytes <= v_max_bytes then
     return false;
   end if;
-  select sum(greatest(regexp_count(t.text, may_outgrow.pattern),
+  select sum(greatest(regexp_count(t.text, can_outgrow.pattern),
       case when octet_length(t.text) > length(t.text)
-        then regexp_count(howdah_private.visible_text(t.text), may_outgrow.pattern) end))
+        then regexp_count(howdah_private.visible_text(t.text), can_outgrow.pattern) end))
     into v_matches
   from (
     select p.item #>> '{}'
-    from jsonb_path_query(may_outgrow.value,
+    from jsonb_path_query(can_outgrow.value,
       'strict $.** ? (@.type() == "string" || @.type() == "number")') as p (item)
     union all
     select p.item #>> '{}'
-    from jsonb_path_query(may_outgrow.value,
+    from jsonb_path_query(can_outgrow.value,
       'strict $.** ? (@.type() == "object").keyvalue().key') as p (item)
   ) as t (text);
   return v_matches > 0 and v_length + v_matches * v_placeholder_bytes > v_max_bytes;

@@ -64,7 +64,7 @@ begin
     and not howdah_private.is_replaced(l, s.id)
   order by l.period desc limit 1;
   if found then
-    perform howdah_private.refuse_usage(
+    perform howdah_private.raise_usage(
       v_over.reached, v_over.subject_id, v_over.used, 1, clock_timestamp());
   end if;
 end $$;

@@ -65,7 +65,7 @@ begin
     and not howdah_private.is_replaced(l, c.subject_id)
   order by l.period desc nulls first, l.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_usage(
+    perform howdah_private.raise_usage(
       v_over.reached, v_over.subject_id, v_over.used, v_over.amount,
       (select max(u.at) from jsonb_to_recordset(consume_limits.uses) as u (at timestamptz)));
   end if;
@@ -74,14 +74,14 @@ end $$;
 -- Refuses a use (HWQTA) and says when the limit resets: when the period of the use ends. A
 -- transaction that stays open beyond the end of a period uses the earlier period, and may be tried
 -- again at once.
-create or replace function howdah_private.refuse_usage(
+create or replace function howdah_private.raise_usage(
   l howdah.limits, subject_id uuid, used numeric, amount numeric, at timestamptz
 ) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ends_at timestamptz := howdah_private.period_ends(l.period, refuse_usage.at);
+  v_ends_at timestamptz := howdah_private.period_ends(l.period, raise_usage.at);
   v_resets_at text := howdah_private.timestamp_key(v_ends_at);
   v_max text := trim_scale(l.max_value)::text;
 begin
@@ -90,20 +90,20 @@ begin
       'the limit of %s is reached: at most %s %s%s, %s are used and %s more requested%s',
       case when l.is_per_tenant then 'each tenant' when l.scope = 'tenant' then 'the tenant'
         when l.scope = 'system' then 'this installation'
-        else format('%s %s', replace(l.scope::text, '_', ' '), refuse_usage.subject_id) end,
+        else format('%s %s', replace(l.scope::text, '_', ' '), raise_usage.subject_id) end,
       v_max,
       case l.metric when 'storage' then 'bytes of resources' else l.metric::text end,
-      ' per ' || l.period, trim_scale(refuse_usage.used), trim_scale(refuse_usage.amount),
+      ' per ' || l.period, trim_scale(raise_usage.used), trim_scale(raise_usage.amount),
       '; it resets at ' || v_resets_at),
     detail = jsonb_build_object('limit_id', l.id, 'scope', l.scope,
-      'subject_id', case when howdah_private.applies_to_each(l) then refuse_usage.subject_id
+      'subject_id', case when howdah_private.applies_to_each(l) then raise_usage.subject_id
         else l.subject_id end,
       'metric', l.metric, 'period', l.period, 'max_value', l.max_value,
-      'used', refuse_usage.used, 'retry_at', v_resets_at,
+      'used', raise_usage.used, 'retry_at', v_resets_at,
       'retry_after_seconds', case when v_ends_at is not null
         then greatest(ceil(extract(epoch from v_ends_at - clock_timestamp())), 1) end)::text,
     hint = case
-      when refuse_usage.amount > l.max_value and l.max_value > 0
+      when raise_usage.amount > l.max_value and l.max_value > 0
         then format('That is more than is ever allowed at once: request at most %s.', v_max)
       else format('%s raise max_value of the limit %s%s.',
         case when l.metric = 'storage' then 'Delete resources, or'

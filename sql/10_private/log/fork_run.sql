@@ -12,7 +12,7 @@ declare
     else e.workflow_version_id end;
   v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
-  perform howdah_private.permit_agent(v_agent_id, 'run');
+  perform howdah_private.check_agent_right(v_agent_id, 'run');
   if forked_version.version is not null then
     select x.id into v_id from (
       select v.id from howdah.agent_versions as v
@@ -33,7 +33,7 @@ begin
           case when e.workflow_id is null then 'agent_versions' else 'workflow_versions' end);
     end if;
   end if;
-  perform howdah_private.permit_version(v_id);
+  perform howdah_private.check_version_right(v_id);
   return v_id;
 end $$;
 
@@ -196,7 +196,7 @@ begin
       hint = 'Use changes such as {"order.number": 1001, "order.items.0.count": 2}, '
         'or give a complete input_data.';
   elsif octet_length(changed_data.changes::text) > 1048576 then
-    perform howdah_private.refuse_large(
+    perform howdah_private.raise_large(
       'changes', octet_length(changed_data.changes::text), 1048576, 'bytes'
     );
   end if;
@@ -208,7 +208,7 @@ begin
     if v_change.key = '' or (v_data #> v_change.path is null and (
       changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object'
     ) is not true) then
-      perform howdah_private.refuse_path(v_data, v_change.path, changed_data.variables);
+      perform howdah_private.raise_path(v_data, v_change.path, changed_data.variables);
     end if;
     v_data := jsonb_set(coalesce(v_data, '{}'), v_change.path, v_change.value);
   end loop;
@@ -217,7 +217,7 @@ end $$;
 
 -- Refuses a path that a document does not have. The hint lists what exists where the path breaks
 -- off.
-create or replace function howdah_private.refuse_path(document jsonb, path text[], variables jsonb)
+create or replace function howdah_private.raise_path(document jsonb, path text[], variables jsonb)
   returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -225,9 +225,9 @@ as $$
 declare
   v_depth int := coalesce((
     select max(d) from generate_series(1, cardinality(path) - 1) as d
-    where refuse_path.document #> path[1:d] is not null
+    where raise_path.document #> path[1:d] is not null
   ), 0);
-  v_in jsonb := refuse_path.document #> path[1:v_depth];
+  v_in jsonb := raise_path.document #> path[1:v_depth];
   v_prefix text := array_to_string(path[1:v_depth], '.')
     || case when v_depth > 0 then '.' else '' end;
   v_known text[] := case jsonb_typeof(v_in)
@@ -237,7 +237,7 @@ declare
     else '{}' end
     || case when v_depth = 0
       then array(
-        select k.name from jsonb_object_keys(refuse_path.variables) as k (name)
+        select k.name from jsonb_object_keys(raise_path.variables) as k (name)
         where not coalesce(v_in ? k.name, false)
       )
       else '{}' end;
@@ -247,7 +247,7 @@ declare
 begin
   raise exception using errcode = 'HWINV',
     message = case
-      when refuse_path.document is null and v_existing is null
+      when raise_path.document is null and v_existing is null
         then 'the run has no input_data to change'
       else format('input_data has no path %s',
         left(coalesce(nullif(array_to_string(path, '.'), ''), '""'), 200)) end,

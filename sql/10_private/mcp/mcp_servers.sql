@@ -20,7 +20,7 @@ begin
   perform howdah_private.check_plain_secrets('configuration', s.configuration - 'secrets');
   perform howdah_private.check_plain_secrets('configuration',
     jsonb_path_query_array(s.configuration, '$.secrets.*'));
-  perform howdah_private.refuse_plain_secret('configuration', 'headers.' || h.name)
+  perform howdah_private.raise_plain_secret('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if s.configuration ? 'integration' and s.configuration ? 'secret_name' then
@@ -40,7 +40,7 @@ begin
   if exists (
     select from howdah.models as m
     where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
-      and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
+      and howdah_private.can_act_for(s.tenant_id) -- a caller may pass an invented row
   ) then
     raise exception using errcode = 'HWINV',
       message = format('the purpose of the sampling model of MCP server %L is not llm', s.name),
@@ -407,8 +407,9 @@ $$;
 
 -- Returns why a run may not call a tool now, or null if it may. `digest` is what the version of the
 -- run pinned.
-create or replace function howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text)
-  returns text
+create or replace function howdah_private.mcp_call_fault(
+  tool howdah.tools, agent_id uuid, digest text
+) returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -417,15 +418,15 @@ as $$
     when m.status = 'gone' then 'its server no longer offers it'
     when m.status <> 'accepted'
       then 'its server has changed it, and an admin has to accept the change'
-    when m.accepted_digest <> mcp_refusal.digest
+    when m.accepted_digest <> mcp_call_fault.digest
       then 'another version of it was accepted after this run began'
     when not exists (
         select from howdah.agent_servers as g
-        where g.agent_id = mcp_refusal.agent_id and g.server_id = s.id
+        where g.agent_id = mcp_call_fault.agent_id and g.server_id = s.id
           and (g.allowed_tools is null or m.name = any (g.allowed_tools)))
       and not exists (
         select from howdah.agent_tools as g
-        where g.agent_id = mcp_refusal.agent_id and g.tool_id = tool.id)
+        where g.agent_id = mcp_call_fault.agent_id and g.tool_id = tool.id)
       then 'it was removed from the agent'
   end
   from howdah.mcp_servers as s

@@ -93,7 +93,7 @@ begin
     ('said', length(check_subscription_size.mark), 200)
   ) as f (field, size, maximum) where f.size > f.maximum;
   if found then
-    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.maximum, 'characters');
+    perform howdah_private.raise_large(v_large.field, v_large.size, v_large.maximum, 'characters');
   end if;
 end $$;
 

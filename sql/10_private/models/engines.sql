@@ -45,7 +45,7 @@ begin
       hint = format('For the schema, call howdah.engine_schema(%L).', a.engine);
   end if;
   perform howdah_private.check_plain_secrets('engine_configuration', a.engine_configuration);
-  perform howdah_private.refuse_plain_secret('engine_configuration', 'headers.' || h.name)
+  perform howdah_private.raise_plain_secret('engine_configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if v_url ~* '^https?://[^/?#\s]*@' then

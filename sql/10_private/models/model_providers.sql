@@ -114,39 +114,39 @@ as $$
 $$;
 
 -- Refuses a server or a package without an address.
-create or replace function howdah_private.refuse_missing_address(provider text) returns void
+create or replace function howdah_private.raise_missing_address(provider text) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('provider %L needs a base_url', refuse_missing_address.provider),
+    message = format('provider %L needs a base_url', raise_missing_address.provider),
     detail = jsonb_build_object('field', 'base_url',
-      'provider', refuse_missing_address.provider)::text,
+      'provider', raise_missing_address.provider)::text,
     hint = 'Set base_url to the address of the server, which usually ends in /v1.';
 end $$;
 
 -- Refuses a provider that nobody knows.
-create or replace function howdah_private.refuse_unknown_provider(provider text) returns void
+create or replace function howdah_private.raise_unknown_provider(provider text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_near text := howdah_private.nearest_word(left(refuse_unknown_provider.provider, 60), array(
+  v_near text := howdah_private.nearest_word(left(raise_unknown_provider.provider, 60), array(
     select w.word from howdah_private.model_vendors() as v
     cross join lateral unnest(v.name || v.aliases) as w (word)) || array['local', 'scripted']);
 begin
   raise exception using errcode = 'HWINV',
-    message = format('there is no model provider %L', left(refuse_unknown_provider.provider, 60)),
+    message = format('there is no model provider %L', left(raise_unknown_provider.provider, 60)),
     detail = jsonb_build_object('field', 'provider',
-      'provider', left(refuse_unknown_provider.provider, 60), 'suggestion', v_near)::text,
+      'provider', left(raise_unknown_provider.provider, 60), 'suggestion', v_near)::text,
     hint = coalesce('Did you mean ' || v_near || '? ', '')
       || 'For another server with the API of OpenAI, set provider to openai-compatible '
       'and base_url to its address.';
 end $$;
 
 -- Refuses a provider whose package no host has.
-create or replace function howdah_private.refuse_missing_package(provider text, package text)
+create or replace function howdah_private.raise_missing_package(provider text, package text)
   returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -154,22 +154,22 @@ as $$
 begin
   raise exception using errcode = 'HWINV',
     message = format('provider %L needs the package %s, which is not installed%s',
-      refuse_missing_package.provider, refuse_missing_package.package,
-      case when starts_with(refuse_missing_package.provider, 'npm:') then ' or not allowed'
+      raise_missing_package.provider, raise_missing_package.package,
+      case when starts_with(raise_missing_package.provider, 'npm:') then ' or not allowed'
         else '' end),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_package.provider,
-      'package', refuse_missing_package.package)::text,
-    hint = case when starts_with(refuse_missing_package.provider, 'npm:')
+    detail = jsonb_build_object('field', 'provider', 'provider', raise_missing_package.provider,
+      'package', raise_missing_package.package)::text,
+    hint = case when starts_with(raise_missing_package.provider, 'npm:')
       then format('Run npm install %1$s, add %1$s to HOWDAH_PROVIDER_PACKAGES, '
-        'then start Howdah again.', refuse_missing_package.package)
-      else format('Run npm install %s, then start Howdah again.', refuse_missing_package.package)
+        'then start Howdah again.', raise_missing_package.package)
+      else format('Run npm install %s, then start Howdah again.', raise_missing_package.package)
       end;
 end $$;
 
 -- Refuses a provider for which no process has a key. Models of `openai` may take another address
 -- from the environment of the worker, and are accepted while no worker or API has reported its
 -- keys.
-create or replace function howdah_private.refuse_missing_key(provider text) returns void
+create or replace function howdah_private.check_vendor_key(provider text) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -180,8 +180,8 @@ begin
     v.key_variables[1] || case when v.key_pair <> '{}'
       then format(', or %s and %s,', v.key_pair[1], v.key_pair[2]) else '' end as words
   into v_vendor from howdah_private.model_vendors() as v
-  where v.name = refuse_missing_key.provider;
-  if refuse_missing_key.provider = 'openai' and (
+  where v.name = check_vendor_key.provider;
+  if check_vendor_key.provider = 'openai' and (
       not exists (
         select from howdah_private.provider_reports as r where r.host not like '%/cli')
       or exists (select from howdah_private.provider_reports as r
@@ -190,10 +190,10 @@ begin
   end if;
   raise exception using errcode = 'HWINV',
     message = format('there is no API key for %s', v_vendor.title),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
+    detail = jsonb_build_object('field', 'provider', 'provider', check_vendor_key.provider,
       'variables', v_vendor.variables)::text,
     hint = format('Set %s and start Howdah again, or store the key (howdah admin secret set %s) '
-      'and set secret_name to %2$s.', v_vendor.words, refuse_missing_key.provider);
+      'and set secret_name to %2$s.', v_vendor.words, check_vendor_key.provider);
 end $$;
 
 -- Refuses a purpose for which the provider has no models.
@@ -222,19 +222,19 @@ end $$;
 
 -- Refuses a host that resembles the host of a vendor: a misspelt name would send conversations and
 -- keys to somebody else.
-create or replace function howdah_private.refuse_misspelt_host(host text) returns void
+create or replace function howdah_private.check_host_name(host text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_near text := howdah_private.nearest_host(refuse_misspelt_host.host);
+  v_near text := howdah_private.nearest_host(check_host_name.host);
 begin
   if v_near is null then
     return;
   end if;
   raise exception using errcode = 'HWINV',
-    message = format('provider %L is not the host of a known vendor', refuse_misspelt_host.host),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_misspelt_host.host,
+    message = format('provider %L is not the host of a known vendor', check_host_name.host),
+    detail = jsonb_build_object('field', 'provider', 'provider', check_host_name.host,
       'suggestion', v_near)::text,
     hint = format('Did you mean %s? For a server of your own, set provider to openai-compatible '
       'and base_url to its address.', v_near);
@@ -281,27 +281,27 @@ begin
     return;
   elsif starts_with(m.provider, 'npm:') then
     if not howdah_private.is_provider_reported(m.provider, 'package') then
-      perform howdah_private.refuse_missing_package(m.provider, substr(m.provider, 5));
+      perform howdah_private.raise_missing_package(m.provider, substr(m.provider, 5));
     elsif m.base_url is null then
-      perform howdah_private.refuse_missing_address(m.provider);
+      perform howdah_private.raise_missing_address(m.provider);
     end if;
     perform howdah_private.check_package(m.provider);
     return;
   elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;
   elsif m.provider in ('openai-compatible', 'vllm') then
-    perform howdah_private.refuse_missing_address(m.provider);
+    perform howdah_private.raise_missing_address(m.provider);
   end if;
   select v.* into v_vendor from howdah_private.model_vendors() as v where v.name = m.provider;
   if not found then
-    perform howdah_private.refuse_unknown_provider(m.provider);
+    perform howdah_private.raise_unknown_provider(m.provider);
   elsif v_vendor.openai_url is null and not v_vendor.is_bundled
     and not howdah_private.is_provider_reported(m.provider, 'package') then
-    perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
+    perform howdah_private.raise_missing_package(m.provider, v_vendor.package);
   elsif v_vendor.is_local then
     perform howdah_private.check_machine('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
-    perform howdah_private.refuse_missing_key(m.provider);
+    perform howdah_private.check_vendor_key(m.provider);
   end if;
 end $$;
 

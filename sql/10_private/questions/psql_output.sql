@@ -68,7 +68,7 @@ end $$;
 -- Refuses a procedure that commits in a transaction block, with a message that says so. Postgres
 -- alone says "invalid transaction termination". The commit below always fails: in a block because
 -- of the block, elsewhere because of its exception handler, with another message.
-create or replace procedure howdah_private.refuse_transaction_block(procedure text)
+create or replace procedure howdah_private.check_no_block(procedure text)
   language plpgsql
 as $$
 declare
@@ -83,10 +83,10 @@ begin
   if v_message = howdah_private.refused_commit_message() then
     raise exception using errcode = 'invalid_transaction_termination',
       message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
-        'block', refuse_transaction_block.procedure),
+        'block', check_no_block.procedure),
       hint = 'Send the call alone, outside of a transaction. Or start the run by howdah.run, '
         'commit, and read the answer later. See howdah explain 2D000.';
   end if;
 end $$;
-comment on procedure howdah_private.refuse_transaction_block(text) is
+comment on procedure howdah_private.check_no_block(text) is
   'Refuses a procedure that commits in a transaction block.';

@@ -2,17 +2,17 @@
 -- that no run fails because of them.
 
 -- Raises the error for one setting, with its path.
-create or replace function howdah_private.refuse_question_setting(place text, fault text, hint text)
+create or replace function howdah_private.raise_question_setting(place text, fault text, hint text)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('configuration.%s %s', refuse_question_setting.place,
-      refuse_question_setting.fault),
+    message = format('configuration.%s %s', raise_question_setting.place,
+      raise_question_setting.fault),
     detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.' || place)::text,
-    hint = refuse_question_setting.hint;
+    hint = raise_question_setting.hint;
 end $$;
 
 -- Checks all settings of a question. Only ask_user takes a schema; questions about other tools are
@@ -34,20 +34,20 @@ begin
     return;
   end if;
   if jsonb_typeof(v_settings) <> 'object' then
-    perform howdah_private.refuse_question_setting('question', 'is not an object',
+    perform howdah_private.raise_question_setting('question', 'is not an object',
       '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}');
   end if;
   select k.key into v_key from jsonb_object_keys(v_settings) as k (key)
   where k.key <> all (v_known) limit 1;
   if found then
-    perform howdah_private.refuse_question_setting('question.' || v_key,
+    perform howdah_private.raise_question_setting('question.' || v_key,
       'is not a setting of a question',
       coalesce('Did you mean ' || howdah_private.nearest_word(v_key, v_known) || '?',
         'The settings: ' || array_to_string(v_known, ', ')));
   end if;
   if jsonb_typeof(v_seconds) <> 'number'
     or (v_seconds #>> '{}')::numeric not between 0.001 and 1000000000 then
-    perform howdah_private.refuse_question_setting('question.expires_in_seconds',
+    perform howdah_private.raise_question_setting('question.expires_in_seconds',
       'is not a positive number of seconds',
       'One hour: 3600. At most 1000000000.');
   end if;
@@ -55,7 +55,7 @@ begin
   perform howdah_private.check_question_answer(v_settings, is_ask_user);
   foreach v_key in array array['default_answer', 'escalate_to'] loop
     if v_seconds is null and coalesce(v_settings -> v_key, 'null') <> 'null' then
-      perform howdah_private.refuse_question_setting('question.' || v_key,
+      perform howdah_private.raise_question_setting('question.' || v_key,
         'has no effect without a deadline',
         'Set a deadline: "expires_in_seconds": 3600');
     end if;
@@ -72,14 +72,14 @@ declare
   v_escalate_to jsonb := nullif(check_question_people.settings -> 'escalate_to', 'null');
 begin
   if v_role not in ('"owner"', '"admin"', '"member"') then
-    perform howdah_private.refuse_question_setting('question.required_role',
+    perform howdah_private.raise_question_setting('question.required_role',
       case v_role when '"viewer"' then 'is viewer, and viewers never answer'
         else format('is %s, which is not a role', left(v_role::text, 60)) end,
       'The roles that may answer: owner, admin, member');
   end if;
   if jsonb_typeof(v_escalate_to) <> 'string' or v_escalate_to #>> '{}' !~ '\S'
     or v_escalate_to = '"viewer"' then
-    perform howdah_private.refuse_question_setting('question.escalate_to',
+    perform howdah_private.raise_question_setting('question.escalate_to',
       case v_escalate_to when '"viewer"' then 'is viewer, and viewers never answer'
         else 'is not the name of a role or a user' end,
       'A role (owner, admin, member) or a username.');
@@ -99,16 +99,16 @@ declare
   v_fault text;
 begin
   if v_schema is not null and not is_ask_user then
-    perform howdah_private.refuse_question_setting('question.schema', 'is only for ask_user',
+    perform howdah_private.raise_question_setting('question.schema', 'is only for ask_user',
       'Edited arguments of a call are checked against the tool''s parameters.');
   elsif jsonb_typeof(v_schema) <> 'object' then
-    perform howdah_private.refuse_question_setting('question.schema', 'is not an object',
+    perform howdah_private.raise_question_setting('question.schema', 'is not an object',
       '{"schema": {"type": "boolean"}}');
   end if;
   perform howdah_private.check_schema('configuration.question.schema', coalesce(v_schema, '{}'));
   v_fault := howdah_private.unsupported_schema_keyword(v_schema);
   if v_fault is not null then
-    perform howdah_private.refuse_question_setting('question.schema.' || v_fault,
+    perform howdah_private.raise_question_setting('question.schema.' || v_fault,
       'cannot be checked in an answer',
       'Write the schema without it; a $ref may point into the schema itself: #/$defs/name.');
   end if;
@@ -123,7 +123,7 @@ begin
     when v_default #>> '{}' !~ '\S' then 'is empty'
   end;
   if v_fault is not null then
-    perform howdah_private.refuse_question_setting('question.default_answer', v_fault,
+    perform howdah_private.raise_question_setting('question.default_answer', v_fault,
       case when is_ask_user
         then 'Write the answer as a string. For a schema, the string holds JSON: "{\"ok\": true}"'
         else 'Write "approve" or "reject".' end);

@@ -9,7 +9,7 @@
 --
 -- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
 -- affect runs that have begun. A retry is refused if an admin has since changed the model's
--- endpoint, and a fork looks up the model again (permit_override_model, original_overrides). The
+-- endpoint, and a fork looks up the model again (check_override_model, original_overrides). The
 -- engine writes the overrides of child runs from configurations; they are not checked here.
 
 -- Returns the budget of a run after a check against `maximum`, the limit of its agent or workflow.
@@ -181,7 +181,7 @@ begin
 end $$;
 
 -- Refuses overrides that only a user with the permission to edit the agent may give.
-create or replace function howdah_private.permit_overrides(
+create or replace function howdah_private.check_override_right(
   e howdah.executions, own_models jsonb
 ) returns void
   language plpgsql stable security definer
@@ -190,7 +190,7 @@ as $$
 declare
   v_names text[] := array(
     select m.model ->> 'name'
-    from jsonb_array_elements(permit_overrides.own_models) with ordinality as m (model, place)
+    from jsonb_array_elements(check_override_right.own_models) with ordinality as m (model, place)
     order by m.place
   );
   v_params text[] := array(select p.name from howdah_private.sampling_params() as p
@@ -249,7 +249,7 @@ begin
     order by 1
   ));
   perform howdah_private.check_plain_secrets('overrides', e.overrides);
-  perform howdah_private.permit_overrides(e, v_definition -> 'models');
+  perform howdah_private.check_override_right(e, v_definition -> 'models');
   return nullif(e.overrides || case when e.overrides ? 'model'
     then jsonb_build_object('model', howdah_private.model_of_run(
       e.tenant_id, e.overrides ->> 'model', v_definition -> 'models'
@@ -274,7 +274,7 @@ $$;
 
 -- Refuses the retry of a run whose overriding model an admin has since removed or moved to another
 -- endpoint or secret. An admin may retry such a run.
-create or replace function howdah_private.permit_override_model(e howdah.executions) returns void
+create or replace function howdah_private.check_override_model(e howdah.executions) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -142,7 +142,7 @@ begin
   )) into v_trust
   from howdah.executions as p left join howdah_private.run_heads as h on h.execution_id = p.id
   where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
-  perform howdah_private.permit_control(
+  perform howdah_private.check_control_right(
     'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
   )
   from howdah.executions as e

@@ -24,7 +24,7 @@ declare
   v_items jsonb := '[]';
 begin
   if content is null or octet_length(content) > 1048576 then
-    perform howdah_private.refuse_todo_line(null, 'a todo list must have 1 byte to 1 MB');
+    perform howdah_private.raise_todo_line(null, 'a todo list must have 1 byte to 1 MB');
   end if;
   for v_row in
     select l.number, rtrim(l.line) as line
@@ -33,13 +33,13 @@ begin
   loop
     v_parts := regexp_match(v_row.line, '^\s*[-*] \[([ ~xX!-])\] (.*\S)$');
     if v_parts is null then
-      perform howdah_private.refuse_todo_line(v_row.number, format(
+      perform howdah_private.raise_todo_line(v_row.number, format(
         'this is not a todo: %s', left(regexp_replace(v_row.line, '[[:cntrl:]]', ' ', 'g'), 60)));
     end if;
     v_items := v_items || howdah_private.todo_item(v_row.number::int, v_parts[1], v_parts[2]);
   end loop;
   if jsonb_array_length(v_items) > 200 then
-    perform howdah_private.refuse_todo_line(null, 'a list can have at most 200 todos');
+    perform howdah_private.raise_todo_line(null, 'a list can have at most 200 todos');
   end if;
   return v_items;
 end $$;
@@ -60,10 +60,10 @@ declare
     then v_struck[2] else substring(todo_item.content from ' — (.*)$') end), '');
 begin
   if v_title !~ '\S' or char_length(v_title) > 500 then
-    perform howdah_private.refuse_todo_line(todo_item.number,
+    perform howdah_private.raise_todo_line(todo_item.number,
       'the title of a todo must have 1 to 500 characters');
   elsif char_length(v_note) > 4000 then
-    perform howdah_private.refuse_todo_line(todo_item.number,
+    perform howdah_private.raise_todo_line(todo_item.number,
       'the note of a todo must have at most 4000 characters');
   end if;
   return jsonb_build_object('line', format('- [%s] %s', v_mark, todo_item.content),
@@ -126,14 +126,14 @@ as $$
 $$;
 
 -- Refuses an edited list with the number of the line.
-create or replace function howdah_private.refuse_todo_line(number bigint, reason text) returns void
+create or replace function howdah_private.raise_todo_line(number bigint, reason text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = concat('line ' || refuse_todo_line.number || ': ', refuse_todo_line.reason),
-    detail = jsonb_build_object('field', 'content', 'line', refuse_todo_line.number)::text,
+    message = concat('line ' || raise_todo_line.number || ': ', raise_todo_line.reason),
+    detail = jsonb_build_object('field', 'content', 'line', raise_todo_line.number)::text,
     hint = 'Write each todo as - [ ] TITLE — NOTE, with [ ] open, [~] doing, [x] done, [!] blocked '
       'or [-] cancelled.';
 end $$;

@@ -23,7 +23,7 @@ $$;
 
 -- Refuses arguments with a message that a model can act on. The message ends with the positions in
 -- the list.
-create or replace function howdah_private.refuse_todo(session_id uuid, field text, reason text)
+create or replace function howdah_private.raise_todo(session_id uuid, field text, reason text)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -32,12 +32,12 @@ declare
   v_positions text;
 begin
   select string_agg(t.position::text, ', ' order by t.position) into v_positions
-  from howdah.todos as t where t.session_id = refuse_todo.session_id;
+  from howdah.todos as t where t.session_id = raise_todo.session_id;
   raise exception using errcode = 'HWINV',
-    message = format('%s; %s', refuse_todo.reason,
+    message = format('%s; %s', raise_todo.reason,
       case when v_positions is null then 'the list is empty'
       else 'the positions in the list are ' || v_positions end),
-    detail = jsonb_build_object('field', refuse_todo.field)::text,
+    detail = jsonb_build_object('field', raise_todo.field)::text,
     hint = 'The action "list" returns the todos.';
 end $$;
 
@@ -95,7 +95,7 @@ begin
   where t.session_id = find_todo.session_id
     and case when v_id is not null then t.id::text = v_id else t.position::text = v_position end;
   if v_todo_id is null then
-    perform howdah_private.refuse_todo(find_todo.session_id,
+    perform howdah_private.raise_todo(find_todo.session_id,
       case when v_id is not null then 'id' else 'position' end,
       case when v_id is not null then format('there is no todo with the id %s', v_id)
         when v_position is not null then format('there is no todo at position %s', v_position)
@@ -120,7 +120,7 @@ begin
   end if;
   if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.max_length
     or (todo_text.field <> 'note' and v_text !~ '\S') then
-    perform howdah_private.refuse_todo(todo_text.session_id, todo_text.field,
+    perform howdah_private.raise_todo(todo_text.session_id, todo_text.field,
       format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.max_length));
   end if;
   return nullif(btrim(v_text, E' \t\r\n'), '');
@@ -142,17 +142,17 @@ declare
 begin
   if jsonb_typeof(v_items) <> 'array' or jsonb_array_length(v_items) = 0
     or v_items @> 'null' then
-    perform howdah_private.refuse_todo(add_todos.session_id, 'title',
+    perform howdah_private.raise_todo(add_todos.session_id, 'title',
       'title is required, or items with a list of titles');
   end if;
   if v_at !~ '^[1-9][0-9]{0,5}$' then
-    perform howdah_private.refuse_todo(add_todos.session_id, 'position',
+    perform howdah_private.raise_todo(add_todos.session_id, 'position',
       'position must be an integer of at least 1');
   end if;
   select count(*), coalesce(max(t.position), 0) into v_count, v_last
   from howdah.todos as t where t.session_id = add_todos.session_id;
   if v_count + jsonb_array_length(v_items) > 200 then
-    perform howdah_private.refuse_todo(
+    perform howdah_private.raise_todo(
       add_todos.session_id, 'items', 'a list can have at most 200 todos'
     );
   end if;
@@ -176,7 +176,7 @@ declare
   v_status text := change_todo.arguments ->> 'status';
 begin
   if v_status not in ('open', 'doing', 'done', 'blocked', 'cancelled') then
-    perform howdah_private.refuse_todo(change_todo.session_id, 'status',
+    perform howdah_private.raise_todo(change_todo.session_id, 'status',
       format('status %s is unknown; use open, doing, done, blocked or cancelled', v_status));
   end if;
   update howdah.todos as t
@@ -210,14 +210,14 @@ declare
 begin
   if jsonb_typeof(v_order) is distinct from 'array'
     or jsonb_array_length(v_order) not between 1 and 1000 then
-    perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
+    perform howdah_private.raise_todo(reorder_todos.session_id, 'order',
       'order must be a list of positions or ids in the new order');
   end if;
   for v_item in select i.item from jsonb_array_elements_text(v_order) as i (item) loop
     v_id := howdah_private.find_todo(reorder_todos.session_id,
       jsonb_build_object(case when v_item ~ '^[0-9]{1,9}$' then 'position' else 'id' end, v_item));
     if v_id = any (v_ids) then
-      perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
+      perform howdah_private.raise_todo(reorder_todos.session_id, 'order',
         format('order names the todo %s twice', v_item));
     end if;
     v_ids := v_ids || v_id;
@@ -256,7 +256,7 @@ begin
     when 'reorder' then
       perform howdah_private.reorder_todos(v_session_id, call_todo.arguments);
     else
-      perform howdah_private.refuse_todo(v_session_id, 'action',
+      perform howdah_private.raise_todo(v_session_id, 'action',
         format('action %s is unknown; use add, update, complete, reorder or list',
           coalesce(v_action, '(none)')));
   end case;

@@ -1,16 +1,16 @@
 -- Cron expressions, parsed into sorted arrays of values. A refusal names the wrong field and the
 -- reason.
 
-create or replace function howdah_private.refuse_cron(message text, part text, value text)
+create or replace function howdah_private.raise_cron(message text, part text, value text)
   returns void
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = 'cron: ' || refuse_cron.message,
+    message = 'cron: ' || raise_cron.message,
     detail = jsonb_build_object(
-      'field', 'cron', 'part', refuse_cron.part, 'value', refuse_cron.value)::text,
+      'field', 'cron', 'part', raise_cron.part, 'value', raise_cron.value)::text,
     hint = 'Write five fields: minute hour day-of-month month day-of-week. ''0 9 * * MON-FRI'' is '
       'nine o''clock on weekdays, ''*/15 * * * *'' is every quarter of an hour. @hourly, @daily, '
       '@weekly, @monthly and @yearly work as well.';
@@ -30,10 +30,10 @@ declare
     else array_position(v_names, cron_value.value) - 1 + low end;
 begin
   if v_value is null then
-    perform howdah_private.refuse_cron(format('%s %L is not a number%s', part, value,
+    perform howdah_private.raise_cron(format('%s %L is not a number%s', part, value,
       coalesce(' or one of ' || array_to_string(v_names, ', '), '')), part, value);
   elsif v_value not between low and high then
-    perform howdah_private.refuse_cron(
+    perform howdah_private.raise_cron(
       format('%s %s is not between %s and %s', part, v_value, low, high), part, value);
   end if;
   return v_value;
@@ -62,7 +62,7 @@ begin
     v_found := regexp_match(v_piece,
       '^(?:(\*)|(\d{1,4}|[A-Z]{3})(?:-(\d{1,4}|[A-Z]{3}))?)(?:/(\d{1,4}))?$');
     if v_found is null then
-      perform howdah_private.refuse_cron(case
+      perform howdah_private.raise_cron(case
         when v_piece = '' then format('%s %L has an empty item', part, field)
         when v_piece ~ '^L(W|-\d+)?$|^\d+[LW]$|^[A-Z]{3}L$|[#?]'
           then format('%s %L: L, W, # and ? are not supported', part, v_piece)
@@ -81,10 +81,10 @@ begin
       v_to := 7;
     end if;
     if v_step not between 1 and v_range then
-      perform howdah_private.refuse_cron(format('the step of %s %L is not between 1 and %s',
+      perform howdah_private.raise_cron(format('the step of %s %L is not between 1 and %s',
         part, v_piece, v_range), part, v_piece);
     elsif v_from > v_to then
-      perform howdah_private.refuse_cron(format('%s %L runs backwards: write %s-%s,%s-%s',
+      perform howdah_private.raise_cron(format('%s %L runs backwards: write %s-%s,%s-%s',
         part, v_piece, v_from, v_high, v_low, v_to), part, v_piece);
     end if;
     v_values := v_values || array(
@@ -111,9 +111,9 @@ declare
   v_fields text[];
 begin
   if v_cron is null or v_cron = '' then
-    perform howdah_private.refuse_cron('the expression is missing', null, parse_cron.cron);
+    perform howdah_private.raise_cron('the expression is missing', null, parse_cron.cron);
   elsif length(v_cron) > 1000 then
-    perform howdah_private.refuse_cron(
+    perform howdah_private.raise_cron(
       format('the expression has %s characters, at most 1000 are allowed', length(v_cron)),
       null, left(v_cron, 100));
   end if;
@@ -122,9 +122,9 @@ begin
     when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *'
     when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' else v_cron end, '\s+');
   if v_cron ~ '^@' and cardinality(v_fields) = 1 then
-    perform howdah_private.refuse_cron(format('%L is not known', v_cron), null, v_cron);
+    perform howdah_private.raise_cron(format('%L is not known', v_cron), null, v_cron);
   elsif cardinality(v_fields) <> 5 then
-    perform howdah_private.refuse_cron(format('%L has %s field%s, not five', v_cron,
+    perform howdah_private.raise_cron(format('%L has %s field%s, not five', v_cron,
       cardinality(v_fields),
       case when cardinality(v_fields) > 1 then 's' else '' end), null, v_cron);
   end if;

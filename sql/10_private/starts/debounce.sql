@@ -56,7 +56,7 @@ begin
       hint = format('Use one line of visible text for %1$s, such as customer-42, or omit %1$s.',
         v_fault.field);
   elsif v_fault.size > 500 then
-    perform howdah_private.refuse_large(v_fault.field, v_fault.size, 500, 'characters');
+    perform howdah_private.raise_large(v_fault.field, v_fault.size, 500, 'characters');
   end if;
   select * into v_fault
   from (values

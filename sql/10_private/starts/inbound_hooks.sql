@@ -148,8 +148,8 @@ begin
     end if;
   end if;
   perform howdah_private.permit('executions', 'run');
-  perform howdah_private.permit_agent(v_run.agent_id, 'run');
-  perform howdah_private.permit_agent(v_run.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_agent_right(v_run.agent_id, 'run');
+  perform howdah_private.check_agent_right(v_run.workflow_id, 'run', 'workflow');
   v_run.debounce_key := case when delivery ->> 'debounce_key' ~ '\S'
     then (hook).name || ':' || (delivery ->> 'debounce_key') end;
   insert into howdah.executions (

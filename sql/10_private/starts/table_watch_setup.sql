@@ -116,7 +116,7 @@ begin
       hint = format('Only the owner of a table may watch it: grant %s to %I, '
         'or connect as a superuser.', v_class.relowner::regrole, current_user);
   end if;
-  v_reason := howdah_private.tenant_code_reason(v_class.oid);
+  v_reason := howdah_private.tenant_code_fault(v_class.oid);
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
@@ -364,18 +364,18 @@ begin
     execute v_statement;
   end loop;
 exception when lock_not_available then
-  perform howdah_private.refuse_busy_table(watched);
+  perform howdah_private.raise_busy_table(watched);
 end $$;
 
 -- Refuses to change a watch while other transactions use its table.
-create or replace function howdah_private.refuse_busy_table(watched regclass) returns void
+create or replace function howdah_private.raise_busy_table(watched regclass) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWCNF',
-    message = format('%s is in use by another transaction', refuse_busy_table.watched),
-    detail = jsonb_build_object('table', refuse_busy_table.watched::text)::text,
+    message = format('%s is in use by another transaction', raise_busy_table.watched),
+    detail = jsonb_build_object('table', raise_busy_table.watched::text)::text,
     hint = 'A watch needs a lock of the table, and waits two seconds for it, so that writers do '
       'not wait behind it. Call the function again, or end long transactions first '
       '(pg_stat_activity.xact_start).';
@@ -403,7 +403,7 @@ begin
     begin
       execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
     exception when lock_not_available then
-      perform howdah_private.refuse_busy_table(v_trigger.watched);
+      perform howdah_private.raise_busy_table(v_trigger.watched);
     end;
     for v_privilege in
       select g."column", g.privilege

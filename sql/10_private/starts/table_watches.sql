@@ -224,13 +224,13 @@ begin
     howdah_private.watch_query(watched_keys.watched, v_keys), watched_keys.rows) as k
   join unnest(watched_keys.rows) with ordinality as r (image, place) on r.place = k.place;
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
-  perform howdah_private.refuse_unreadable_row(
+  perform howdah_private.raise_unreadable_row(
     watched_keys.watch, watched_keys.watched, sqlerrm);
 end $$;
 
 -- Refuses a statement whose rows a watch cannot read: the table, or an object in an expression, has
 -- changed since.
-create or replace function howdah_private.refuse_unreadable_row(
+create or replace function howdah_private.raise_unreadable_row(
   watch howdah.table_triggers, watched regclass, reason text
 ) returns void
   language plpgsql stable
@@ -327,7 +327,7 @@ begin
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
   from due as d left join runs as r on r.debounce_key = d.debounce_key;
 exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
-  perform howdah_private.refuse_unreadable_row(
+  perform howdah_private.raise_unreadable_row(
     insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);
 -- the writer of the row may not know that the table begins runs
 when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN'
@@ -440,12 +440,12 @@ $$;
 -- and descendants; of the triggers, rules, policies, checks, defaults and indexes on them; and of
 -- the functions, types and operators behind those. A trigger that is added later is found when an
 -- answer is written (check_tenant_code).
-create or replace function howdah_private.tenant_code_reason(watched regclass) returns text
+create or replace function howdah_private.tenant_code_fault(watched regclass) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp set jit = off
 as $$
   with recursive tables (oid) as (
-    select tenant_code_reason.watched::oid
+    select tenant_code_fault.watched::oid
     union
     select i.inhrelid from tables as t join pg_inherits as i on i.inhparent = t.oid
   ),
@@ -488,7 +488,7 @@ create or replace function howdah_private.check_tenant_code(watched regclass) re
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_reason text := howdah_private.tenant_code_reason(check_tenant_code.watched);
+  v_reason text := howdah_private.tenant_code_fault(check_tenant_code.watched);
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
@@ -510,7 +510,7 @@ $$;
 
 -- Returns the reason why an answer can no longer be written into the table, or null. The row must
 -- be found by its whole key, or other rows would be written, and the column must exist.
-create or replace function howdah_private.write_back_refusal(
+create or replace function howdah_private.write_back_fault(
   watched regclass, watch howdah.table_triggers, row_key jsonb
 ) returns text
   language sql stable
@@ -521,18 +521,18 @@ as $$
       or not row_key ?& (watch).key_columns or exists (
       select from unnest((watch).key_columns) as c (name) where not exists (
         select from pg_catalog.pg_attribute as a
-        where a.attrelid = write_back_refusal.watched and a.attname = c.name
+        where a.attrelid = write_back_fault.watched and a.attname = c.name
           and not a.attisdropped))
       then format('the primary key of %s is no longer (%s), which identified the row',
-        write_back_refusal.watched, (select string_agg(quote_ident(c.name), ', ')
-          from jsonb_object_keys(write_back_refusal.row_key) as c (name)))
+        write_back_fault.watched, (select string_agg(quote_ident(c.name), ', ')
+          from jsonb_object_keys(write_back_fault.row_key) as c (name)))
     when not exists (
       select from pg_catalog.pg_attribute as a
-      where a.attrelid = write_back_refusal.watched and a.attname = (watch).into_column
+      where a.attrelid = write_back_fault.watched and a.attname = (watch).into_column
         and a.attnum > 0 and not a.attisdropped)
-      then format('%s no longer has the column %s', write_back_refusal.watched, (watch).into_column)
+      then format('%s no longer has the column %s', write_back_fault.watched, (watch).into_column)
   end
-  from (select howdah_private.primary_key_of(write_back_refusal.watched) as name) as k
+  from (select howdah_private.primary_key_of(write_back_fault.watched) as name) as k
 $$;
 
 -- Returns the type below the domains of a type, without its length: a cast to varchar(20) truncates

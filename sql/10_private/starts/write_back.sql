@@ -216,8 +216,8 @@ begin
   where t.id = prepare_answers.table_trigger_id;
   v_keys := v_watch.key_columns;
   if v_watched is not null then
-    v_reason := howdah_private.tenant_code_reason(v_watched);
-    v_is_intact := howdah_private.write_back_refusal(
+    v_reason := howdah_private.tenant_code_fault(v_watched);
+    v_is_intact := howdah_private.write_back_fault(
       v_watched, v_watch, jsonb_object(v_keys, v_keys)) is null;
     v_statement := howdah_private.write_statement(v_watched, v_watch);
   end if;
@@ -229,7 +229,7 @@ begin
           'message', coalesce(e.error ->> 'message', 'the run was ' || e.status))
         when n.outcome is not null then null
         when not v_is_intact or not r.row_key ?& v_keys then jsonb_build_object('code', 'HWCNF',
-          'message', howdah_private.write_back_refusal(v_watched, v_watch, r.row_key))
+          'message', howdah_private.write_back_fault(v_watched, v_watch, r.row_key))
         when v_reason is not null then jsonb_build_object('code', 'HWDEN', 'message',
           format('cannot write an answer into %s: %s', v_watched, v_reason)) end as error,
       n.outcome

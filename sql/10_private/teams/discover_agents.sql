@@ -37,7 +37,7 @@ as $$
         a.description, array_to_string(a.capabilities, ' '))) as hits
     ) as h
     where a.tenant_id = run.tenant_id and a.id <> run.agent_id
-      and howdah_private.may_write_to(run, a)
+      and howdah_private.can_write_to(run, a)
       and not a.is_restricted
       and (h.hits > 0 or discovered_agents.words = '{}')
     order by h.hits desc, a.name limit 20

@@ -110,7 +110,7 @@ create or replace function howdah_private.max_handoffs() returns int
 -- agent of a run may read the whole run, so a restricted agent hands nothing over, and a run
 -- without a user cannot go to a restricted agent. Checked before each round of tool calls, like the
 -- other call rules.
-create or replace function howdah_private.handoff_refusal(execution_id uuid, agent_id uuid)
+create or replace function howdah_private.handoff_fault(execution_id uuid, agent_id uuid)
   returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -131,10 +131,10 @@ as $$
         howdah_private.max_handoffs())
   end
   from howdah.agents as a
-  join howdah.executions as e on e.id = handoff_refusal.execution_id
+  join howdah.executions as e on e.id = handoff_fault.execution_id
   join howdah.agents as o on o.id = e.agent_id
   join howdah.executions as r on r.id = e.root_execution_id
-  where a.id = handoff_refusal.agent_id
+  where a.id = handoff_fault.agent_id
 $$;
 
 -- Returns the agent that a run began with.

@@ -55,7 +55,7 @@ end $$;
 -- Reports whether a run may write to an agent: the agent must be active, and the user of the run
 -- must be allowed to run it. A run without a user reaches only agents that are open to the whole
 -- tenant.
-create or replace function howdah_private.may_write_to(run howdah.executions, a howdah.agents)
+create or replace function howdah_private.can_write_to(run howdah.executions, a howdah.agents)
   returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -105,12 +105,12 @@ declare
 begin
   select a.* into v_agent from howdah.agents as a
   where a.tenant_id = run.tenant_id and a.name = find_recipient_agent.name
-    and howdah_private.may_write_to(run, a);
+    and howdah_private.can_write_to(run, a);
   if not found then
     v_names := array(
       select a.name from howdah.agents as a
       where a.tenant_id = run.tenant_id and a.id <> run.agent_id
-        and howdah_private.may_write_to(run, a)
+        and howdah_private.can_write_to(run, a)
         and not a.is_restricted
       order by a.name limit 200
     );
@@ -136,7 +136,7 @@ declare
 begin
   select e.* into v_other from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
   where e.id = find_recipient_run.id and e.tenant_id = run.tenant_id
-    and howdah_private.may_write_to(run, a);
+    and howdah_private.can_write_to(run, a);
   if not found or v_other.completed_at is not null then
     raise exception using errcode = case when v_other.id is null then 'HWNTF' else 'HWTRM' end,
       message = case when v_other.id is null

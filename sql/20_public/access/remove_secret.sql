@@ -13,7 +13,7 @@ begin
   select s.* into v_secret from howdah.secrets as s
   where s.tenant_id = howdah.current_tenant() and s.name = remove_secret.name for update;
   if not found then
-    perform howdah_private.refuse_unknown_secret(remove_secret.name);
+    perform howdah_private.raise_unknown_secret(remove_secret.name);
   end if;
   if not coalesce(remove_secret.force, false) then
     perform howdah_private.check_secret_unused(v_secret);

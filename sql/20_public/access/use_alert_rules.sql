@@ -17,7 +17,7 @@ begin
     select from howdah.webhooks as w
     where w.tenant_id = v_tenant_id and w.id = use_alert_rules.webhook_id
   ) then
-    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks',
+    perform howdah_private.raise_unknown('alert_rules', 'webhook_id', 'webhooks',
       use_alert_rules.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check,

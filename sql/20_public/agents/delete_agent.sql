@@ -10,7 +10,7 @@ declare
   v_agent howdah.agents;
 begin
   perform howdah_private.permit('agents', 'edit');
-  perform howdah_private.permit_agent(delete_agent.id, 'edit');
+  perform howdah_private.check_agent_right(delete_agent.id, 'edit');
   update howdah.agents as a set deleted_at = now(), is_active = false, is_default = false
   where a.id = delete_agent.id and a.tenant_id = v_tenant_id and a.deleted_at is null
   returning a.* into v_agent;

@@ -13,7 +13,7 @@ declare
   v_is_warned boolean := false;
   v_wake_at timestamptz;
 begin
-  call howdah_private.refuse_transaction_block('ask');
+  call howdah_private.check_no_block('ask');
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit;
   loop

@@ -21,7 +21,7 @@ begin
       'cancelled', null);
     perform howdah_private.audit_control(v_execution, 'cancel');
   elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
-    perform howdah_private.refuse_ended(v_execution, 'cancelled');
+    perform howdah_private.raise_ended(v_execution, 'cancelled');
   end if;
   return howdah_private.execution_row(v_execution.id);
 end $$;

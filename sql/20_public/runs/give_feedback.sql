@@ -71,7 +71,7 @@ begin
   perform from howdah.executions as e -- after an encryption that has read the feedback so far
   where e.id = v_run.id and e.completed_at is not null for no key update;
   perform howdah_private.permit('feedback_entries', 'run');
-  perform howdah_private.permit_agent(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
+  perform howdah_private.check_agent_right(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
     case when v_run.agent_id is null then 'workflow' else 'agent' end);
   if rated_run.message_seq is not null and not exists (
     select from howdah.messages as m

@@ -9,7 +9,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(pause_execution.id);
 begin
   if v_execution.completed_at is not null then
-    perform howdah_private.refuse_ended(v_execution, 'paused');
+    perform howdah_private.raise_ended(v_execution, 'paused');
   end if;
   perform howdah_private.audit_control(v_execution, 'pause');
   perform howdah_private.pause_runs(array[v_execution.id::uuid]);

@@ -8,7 +8,7 @@ declare
   v_execution howdah.executions := howdah_private.lock_to_continue(resume_execution.id);
 begin
   if v_execution.completed_at is not null then
-    perform howdah_private.refuse_ended(v_execution, 'resumed');
+    perform howdah_private.raise_ended(v_execution, 'resumed');
   end if;
   perform howdah_private.audit_control(v_execution, 'resume');
   perform howdah_private.resume_runs(array[v_execution.id::uuid]);

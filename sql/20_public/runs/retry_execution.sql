@@ -9,7 +9,7 @@ as $$
 declare
   v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
 begin
-  perform howdah_private.permit_retry(v_execution);
+  perform howdah_private.check_retry_right(v_execution);
   perform howdah_private.audit_control(v_execution, 'retry');
   perform howdah_private.retry_runs(array[v_execution.id::uuid]);
   return howdah_private.execution_row(v_execution.id);

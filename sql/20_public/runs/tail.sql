@@ -36,7 +36,7 @@ begin
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(tail.id, v_notified);
     end if;
-    call howdah_private.refuse_transaction_block('tail');
+    call howdah_private.check_no_block('tail');
     commit;
     perform pg_catalog.pg_sleep(0.1);
   end loop;

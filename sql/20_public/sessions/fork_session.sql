@@ -16,7 +16,7 @@ declare
   v_history jsonb;
   v_id uuid;
 begin
-  perform howdah_private.permit_control('session', v_session.id,
+  perform howdah_private.check_control_right('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   -- a concurrent erasure either commits before this lock, and the fork copies nothing erased, or
   -- finds the fork

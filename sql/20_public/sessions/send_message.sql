@@ -12,7 +12,7 @@ declare
   v_session howdah.sessions := howdah_private.find_session(send_message.session_id);
   v_parts constant jsonb := nullif(send_message.input_parts, 'null');
 begin
-  perform howdah_private.permit_control('session', v_session.id,
+  perform howdah_private.check_control_right('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   perform howdah_private.check_message_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
@@ -50,11 +50,11 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
   v_sent record;
 begin
-  perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
+  perform howdah_private.check_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.check_message_content(v_execution.tenant_id, add_input.content,
     add_input.input_parts);
   if v_execution.completed_at is not null then
-    perform howdah_private.refuse_ended(v_execution, 'steered');
+    perform howdah_private.raise_ended(v_execution, 'steered');
   end if;
   v_sent := howdah_private.filter_message(
     v_execution, add_input.content, add_input.input_parts);

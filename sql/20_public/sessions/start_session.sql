@@ -33,12 +33,12 @@ declare
   v_session howdah.sessions := howdah_private.find_session(switch_agent.session_id);
   v_next record;
 begin
-  perform howdah_private.permit_control('session', v_session.id,
+  perform howdah_private.check_control_right('session', v_session.id,
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   select * into v_next
   from howdah_private.session_target(switch_agent.agent, switch_agent.workflow);
-  perform howdah_private.permit_agent(v_next.agent_id, 'run');
-  perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_agent_right(v_next.agent_id, 'run');
+  perform howdah_private.check_agent_right(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
   update howdah.sessions as s
   set agent_id = v_next.agent_id, workflow_id = v_next.workflow_id, last_activity_at = now()

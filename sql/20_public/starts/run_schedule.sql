@@ -21,9 +21,9 @@ begin
       hint = 'See howdah.schedules for the schedules that exist.';
   end if;
   perform howdah_private.permit('executions', 'run');
-  perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
-  perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
-  perform howdah_private.permit_session(v_schedule.session_id)
+  perform howdah_private.check_agent_right(v_schedule.agent_id, 'run');
+  perform howdah_private.check_agent_right(v_schedule.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_session_right(v_schedule.session_id)
     where v_schedule.session_id is not null;
   v_schedule.user_id := howdah_private.author(v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null,

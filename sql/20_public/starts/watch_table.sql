@@ -106,24 +106,24 @@ begin
     return next v_watch;
   end loop;
   if not found then
-    perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
+    perform howdah_private.raise_unwatched(coalesce(v_table::text, unwatch_table.target));
   end if;
 exception when lock_not_available then -- writers of the table hold the row of the watch
-  perform howdah_private.refuse_busy_table(v_table);
+  perform howdah_private.raise_busy_table(v_table);
 end $$;
 comment on function howdah.unwatch_table(text) is
   E'@behavior -*\nEnds the watches of a table. Runs that they started continue, but their answers '
   'are not written. Only owners of the database may call this function.';
 
 -- Raises the error for a table that no watch of this tenant is on.
-create or replace function howdah_private.refuse_unwatched(target text) returns void
+create or replace function howdah_private.raise_unwatched(target text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('%s is not watched', coalesce(refuse_unwatched.target, 'null')),
-    detail = jsonb_build_object('table', refuse_unwatched.target)::text,
+    message = format('%s is not watched', coalesce(raise_unwatched.target, 'null')),
+    detail = jsonb_build_object('table', raise_unwatched.target)::text,
     hint = coalesce('The watched tables are: ' || (
       select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
       where w.tenant_id = howdah.current_tenant()
@@ -141,7 +141,7 @@ begin
     where w.tenant_id = howdah.current_tenant() and w.table_name = watches.target
     order by w.id;
   if not found then
-    perform howdah_private.refuse_unwatched(watches.target);
+    perform howdah_private.raise_unwatched(watches.target);
   end if;
 end $$;
 comment on function howdah.watches(text) is

@@ -78,7 +78,7 @@ declare
   v_account howdah.connected_accounts;
 begin
   select a.* into v_account from howdah.connected_accounts as a
-  where a.id = disconnect_account.id and howdah_private.may_act_for(a.tenant_id)
+  where a.id = disconnect_account.id and howdah_private.can_act_for(a.tenant_id)
     and (a.user_id is null or a.user_id is not distinct from howdah.current_user_id()
       or howdah_private.may('integrations', 'manage'))
   for no key update;

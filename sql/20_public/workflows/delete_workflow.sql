@@ -10,7 +10,7 @@ declare
   v_workflow howdah.workflows;
 begin
   perform howdah_private.permit('workflows', 'edit');
-  perform howdah_private.permit_agent(delete_workflow.id, 'edit', 'workflow');
+  perform howdah_private.check_agent_right(delete_workflow.id, 'edit', 'workflow');
   update howdah.workflows as w set deleted_at = now(), is_active = false
   where w.id = delete_workflow.id and w.tenant_id = v_tenant_id and w.deleted_at is null
   returning w.* into v_workflow;

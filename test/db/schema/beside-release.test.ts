@@ -22,6 +22,9 @@ const WRITE_BACK =
 
 const DUE_WORK = 'workers of 0.1.0 call functions by the same names, which read due_work now';
 
+const RENAMED =
+  'no process calls it: only functions, triggers and policies, which are replaced together with it';
+
 /** Incompatible changes that do no harm: the message of the check, and the reason. */
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
   "howdah.mcp_tools: refused_tools_have_a_fault CHECK (((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL))) may refuse what is written":
@@ -56,6 +59,32 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'no process of 0.1.0 calls it: subscribe_mcp_to took its place before',
   'howdah_private.unsubscribe_mcp(session text, execution_id uuid) can no longer be called, or gives other columns than void':
     'no process of 0.1.0 calls it: unsubscribe_mcp_from took its place before',
+  'howdah_private.refuse_row(relation regclass, rule name, field name) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.refuse_plain_secret(field text, path text) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.refuse_function(system_name text, name text, field text, message text, hint text) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.refuse_system(faults jsonb[]) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.refuse_cron(message text, part text, value text) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.refuse_large(field text, size integer, most integer, unit text, type text) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.permit_agent(agent_id uuid, action text, what text) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.permit_session(session_id uuid) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.permit_default(user_id uuid) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.permit_tool(tool_id uuid) can no longer be called, or gives other columns than void':
+    RENAMED,
+  'howdah_private.may_act_for(tenant_id uuid) can no longer be called, or gives other columns than boolean':
+    RENAMED,
+  'howdah_private.may_contain_secret(document jsonb) can no longer be called, or gives other columns than boolean':
+    RENAMED,
 };
 
 /** Tables that no process reads: only functions and views do, which are replaced with them. */

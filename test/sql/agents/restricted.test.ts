@@ -108,7 +108,7 @@ test('a log that others read does not mention restricted agents', async () => {
 test('a restricted agent hands its runs to no agent, and takes handoffs for its users only', async () => {
   const refusal = async (agent_id: string, to: string, user_id: string | null) => {
     const run = await makeRun(db.pool, { tenant_id, agent_id, user_id });
-    return (await one(db.pool, 'select howdah_private.handoff_refusal($1, $2) as why', [run, to]))
+    return (await one(db.pool, 'select howdah_private.handoff_fault($1, $2) as why', [run, to]))
       .why;
   };
   expect(await refusal(desk, secret, null)).toBe(

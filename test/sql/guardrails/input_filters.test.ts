@@ -593,7 +593,7 @@ describe('the cost', () => {
     await filter();
     await rolledBack(db.pool, async (client) => {
       await bulk(client);
-      expect(await callsOf(client, 'may_match')).toBe(10_000);
+      expect(await callsOf(client, 'can_match')).toBe(10_000);
       expect(await callsOf(client, 'withhold_text')).toBe(0);
     });
   });
@@ -654,12 +654,12 @@ test('the forms of a text are those that filters match', async () => {
   await filter();
   const rows = await all(
     db.pool,
-    `select t.text, howdah_private.may_match(array[f], t.text) as may_match,
+    `select t.text, howdah_private.can_match(array[f], t.text) as can_match,
        howdah_private.withhold_text(t.text, f.pattern, '[card withheld]') <> t.text as matches
      from unnest($1::text[]) as t (text), howdah.output_filters as f`,
     [texts],
   );
-  expect(rows.filter(({ matches, may_match }) => matches && !may_match)).toEqual([]);
+  expect(rows.filter(({ matches, can_match }) => matches && !can_match)).toEqual([]);
   expect(rows.filter(({ matches }) => matches).length).toBe(4);
 });
 

@@ -12,7 +12,7 @@ const db = testDatabase();
 const KNOWN: Record<string, string> = {
   'howdah_private.call_files(uuid,text[])': 'reads a record that a function returns',
   'howdah_private.call_read_resource(uuid,jsonb)': 'reads a record that a function returns',
-  'howdah_private.refuse_transaction_block(text)': 'tries a commit to see whether one is possible',
+  'howdah_private.check_no_block(text)': 'tries a commit to see whether one is possible',
   'howdah_private.refused_commit_message()': 'tries a commit to get the message of PostgreSQL',
   'howdah_private.tg__permit_attachment()': 'serves tables with other columns, by their name',
   'howdah_private.tg__permit_session()': 'serves tables with other columns, by their name',
