@@ -33,8 +33,8 @@ const check = process.argv.includes('--check');
 const server = await startInFolder();
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
-/** True if files above were made with earlier labels or comments, so all must be made again. */
-let hasNewCatalog = false;
+/** True if files were made with earlier lists, labels or comments, so all must be made again. */
+let isStale = false;
 // Written before the database is created, because the next two files are part of the database.
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
@@ -43,8 +43,9 @@ write('sql/10_private/models/model_vendors.sql', modelVendorsFunction());
 write('sql/10_private/models/model_catalog_document.sql', catalogFunction());
 write('src/providers/catalog/usual-models.generated.ts', usualModelsFile());
 const resources = await readResources(ROOT);
-write('src/resources/all-resources.generated.ts', resourceList(resources));
-write('src/cli/resource-commands.generated.ts', resourceCommands(resources, await ownCommands()));
+if (write('src/resources/all-resources.generated.ts', resourceList(resources))) isStale = true;
+const commands = resourceCommands(resources, await ownCommands());
+if (write('src/cli/resource-commands.generated.ts', commands)) isStale = true;
 write('src/client/operations.generated.ts', clientOperations(await buildRestDocument()));
 write('src/cli/help/command-metadata.generated.ts', await renderCommandMetadata());
 write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));
@@ -53,8 +54,8 @@ try {
   const url = withDatabase(server.url, name);
   await migrateUp(url, migrateQueue);
   const tables = resources.map(({ resource }) => resource.table).toSorted();
-  hasNewCatalog = write('src/contracts/enum-labels.generated.ts', await enumLabels(url));
-  if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) hasNewCatalog = true;
+  if (write('src/contracts/enum-labels.generated.ts', await enumLabels(url))) isStale = true;
+  if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) isStale = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
   write('sql/schema.sql', await dumpSchema(url));
   write('sql/messages.txt', await sqlMessages(url));
@@ -71,7 +72,7 @@ try {
   await server.stop();
 }
 process.exitCode = stale > 0 ? 1 : 0;
-if (hasNewCatalog && !check) {
+if (isStale && !check) {
   const again = spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' });
   process.exitCode = again.status ?? 1;
 }
