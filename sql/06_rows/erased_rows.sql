@@ -20,7 +20,7 @@ as %L$f$, (
 end $$;
 
 -- Creates the function that deletes the rows of each table of contents whose anchor is the user.
--- What a user has defined stays.
+-- Definitions by the user stay.
 do $$
 begin
   execute format($f$

@@ -46,7 +46,7 @@ export type Resource = {
   /** Aliases that answers show beside our names. They are fields of `row`. */
   shownAliases?: readonly string[];
   filters: { query: Fields; conditions(query: Body): Condition[] };
-  /** What callers with the right may do besides reading; by default all three. */
+  /** The ways in which callers with the right may write rows; by default all three. */
   writes: readonly Write[];
   command?: ResourceCommand;
   /** Returns the values of the columns for the fields that were sent. */

@@ -25,7 +25,7 @@ export function withoutPatterns(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(withoutPatterns);
   if (!isJsonObject(schema)) return schema;
   const hasPatterns = schema.patternProperties !== undefined;
-  const isKept = ([key, value]: [string, Json]) => {
+  const isAllowed = ([key, value]: [string, Json]) => {
     if (key === 'pattern' || key === 'patternProperties') return false;
     if (value === null && !DATA_KEYWORDS.has(key)) return false;
     return !(hasPatterns && /^(additional|unevaluated)Properties$/.test(key));
@@ -35,7 +35,7 @@ export function withoutPatterns(schema: Json): Json {
     const isMap = MAP_KEYWORDS.has(key) && isJsonObject(value);
     return [key, isMap ? byName(value) : withoutPatterns(value)];
   };
-  return Object.fromEntries(Object.entries(schema).filter(isKept).map(sanitize));
+  return Object.fromEntries(Object.entries(schema).filter(isAllowed).map(sanitize));
 }
 
 function byName(schemas: JsonObject): JsonObject {
