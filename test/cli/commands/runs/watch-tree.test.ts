@@ -30,14 +30,18 @@ afterAll(async () => {
 const start = async () =>
   (await one(db.pool, `select (howdah.run($1, 'Where is my parcel?')).id`, [agentNames.boss])).id;
 
-/** Watches a run to its end, and answers its question meanwhile. */
-async function watch(url: string, line: string[]) {
+/** Watches a run to its end, and answers its question once it is printed as `printed`. */
+async function watch(url: string, line: string[], printed = '') {
   const cli = startCli(url, 'watch', ...line);
   const open = await vi.waitFor(
     () => one(db.pool, `select id from howdah.questions where status = 'open'`),
     { timeout: 120_000, interval: 10 },
   );
-  await until(() => `${cli.stdout()}${cli.stderr()}`.includes(open.id));
+  // a step with the id of its question can be printed before the question
+  await until(() => {
+    const output = `${cli.stdout()}${cli.stderr()}`;
+    return output.includes(open.id) && output.includes(printed);
+  });
   await db.pool.query(`select howdah.answer_question($1, 'The blue one.')`, [open.id]);
   return { ...(await cli.end()), cli };
 }
@@ -76,7 +80,8 @@ describe.each(['database', 'server'])('over a %s', (over) => {
 
   test('prints each event with its path for programs', async () => {
     const id = await start();
-    const { status, stdout } = await watch(url(), line(id, '--json'));
+    const question = over === 'server' ? [] : ['"type":"question"'];
+    const { status, stdout } = await watch(url(), line(id, '--json'), ...question);
     expect(status).toBe(0);
     const events = stdout
       .trim()
