@@ -22,8 +22,9 @@ as $$
   found as (
     select r.execution_id
     from watches as w
-    join howdah.watched_rows as r on r.tenant_id = w.tenant_id and r.table_trigger_id = w.id
-      and md5(r.row_key::text) = md5(find_watched_rows.row_key::text)
+    join howdah.watched_rows as r
+      on md5(r.table_trigger_id::text || r.row_key::text)
+        = md5(w.id::text || find_watched_rows.row_key::text)
     where w.is_whole
     union all
     select r.execution_id

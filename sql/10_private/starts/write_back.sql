@@ -145,7 +145,9 @@ end $$;
 
 -- Returns those of these runs whose row has a later run. Compares created_at, because a debounced
 -- run keeps its id when it gets a newer input. Updates of one row wait for each other, and
--- created_at is the time of the insert, so the runs have the order of the updates.
+-- created_at is the time of the insert, so the runs have the order of the updates. Compares the
+-- expression of watched_rows_row_key_idx and nothing else, so the planner takes this index also
+-- while the table has no statistics.
 create or replace function howdah_private.superseded_among(ids uuid[]) returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -156,8 +158,9 @@ begin
     select r.execution_id from howdah.watched_rows as r
     where r.execution_id = any (superseded_among.ids) and exists (
       select from howdah.watched_rows as w
-      where w.tenant_id = r.tenant_id and w.table_trigger_id = r.table_trigger_id
-        and md5(w.row_key::text) = md5(r.row_key::text) and w.created_at > r.created_at
+      where md5(w.table_trigger_id::text || w.row_key::text)
+          = md5(r.table_trigger_id::text || r.row_key::text)
+        and w.created_at > r.created_at
     )
   );
 end $$;
