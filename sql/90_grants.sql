@@ -274,7 +274,7 @@ grant execute on function
   howdah_private.name_fault(text), howdah_private.line_fault(text),
   howdah_private.invisible_character(text), howdah_private.unreadable_character(text),
   howdah_private.raise_large(text, int, int, text, text),
-  howdah_private.size_fix(int, text, text), howdah_private.is_deep(jsonb),
+  howdah_private.size_hint(int, text, text), howdah_private.is_deep(jsonb),
   howdah_private.raise_deep(text)
   to howdah_app;
 grant execute on function
@@ -363,7 +363,7 @@ grant execute on function
   howdah_private.tool_defaults(text), howdah_private.tool_entry(howdah.tools),
   howdah_private.tool_named(text),
   howdah_private.update_tool(howdah.tools, jsonb, uuid, uuid),
-  howdah_private.was_deleted(text, text),
+  howdah_private.is_deleted_part(text, text),
   howdah_private.without_deleted_references(jsonb), howdah_private.without_preset(jsonb),
   howdah_private.without_reference(jsonb, text[], text),
   howdah_private.write_part(text, text, text, jsonb, text), howdah_private.write_parts(jsonb, text),
@@ -467,7 +467,7 @@ grant execute on function
   howdah_private.limit_marks(text), howdah_private.can_outgrow(jsonb, text, text),
   howdah_private.visible_text(text), howdah_private.withheld_value(jsonb, text),
   howdah_private.withhold(jsonb, text, text),
-  howdah_private.withhold_text(text, text, text)
+  howdah_private.redact_text(text, text, text)
   to howdah_app;
 grant execute on function howdah_private.history_json(jsonb), howdah_private.is_encrypted(text)
   to howdah_app, howdah_viewer;
@@ -798,10 +798,10 @@ grant execute on function
   to howdah_reader;
 grant execute on function
   howdah_private.call_with_deferred(text, jsonb, text),
-  howdah_private.call_with_diff(text, jsonb, text, jsonb), howdah_private.is_among_lockers(xid),
+  howdah_private.call_with_diff(text, jsonb, text, jsonb), howdah_private.holds_lock(xid),
   howdah_private.is_own_subtransaction(xid), howdah_private.rows_before(jsonb, int, text[], jsonb),
-  howdah_private.rows_gone(jsonb), howdah_private.run_as_tool_role(text, jsonb, text),
-  howdah_private.table_change_counts(), howdah_private.tables_changed(jsonb, bigint),
+  howdah_private.removed_rows(jsonb), howdah_private.run_as_tool_role(text, jsonb, text),
+  howdah_private.table_change_counts(), howdah_private.changed_tables(jsonb, bigint),
   howdah_private.touched_rows(jsonb, text, int, int, bigint)
   to howdah_tool;
 grant execute on function

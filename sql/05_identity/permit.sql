@@ -24,7 +24,8 @@ begin
   where p.object = may.object and p.action = may.action;
   return coalesce(howdah.current_user_role() <= coalesce(v_role, 'owner'), false)
     or (v_by_agent and may.by_grant and exists (
-      select from howdah_private.own_grants() as g where g.permission::text in (may.action, 'edit')
+      select from howdah_private.caller_grants() as g
+      where g.permission::text in (may.action, 'edit')
     ));
 end $$;
 
@@ -105,7 +106,7 @@ as $$
 $$;
 
 -- Returns the grants of the current user, by name or by role.
-create or replace function howdah_private.own_grants() returns setof howdah.grants
+create or replace function howdah_private.caller_grants() returns setof howdah.grants
   language plpgsql stable parallel safe security definer rows 10
   set search_path = pg_catalog, pg_temp
 as $$
@@ -141,7 +142,7 @@ begin
   elsif v_role <= 'admin' then
     return 'edit';
   elsif v_is_restricted then
-    return (select max(g.permission) from howdah_private.own_grants() as g
+    return (select max(g.permission) from howdah_private.caller_grants() as g
       where coalesce(g.agent_id, g.workflow_id) = agent_permission.agent_id);
   end if;
   return case v_role when 'member' then 'edit' when 'viewer'
@@ -311,7 +312,8 @@ begin
       select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
     ) as a
     where a.tenant_id = howdah.current_tenant() and not exists (
-      select from howdah_private.own_grants() as g where coalesce(g.agent_id, g.workflow_id) = a.id
+      select from howdah_private.caller_grants() as g
+      where coalesce(g.agent_id, g.workflow_id) = a.id
     )
   ), '{}');
 end $$;

@@ -155,20 +155,20 @@ as $$
 $$;
 
 -- Returns the hint for a value that is too large, by its type: a name, a text, a list, a document.
-create or replace function howdah_private.size_fix(most int, unit text, type text) returns text
+create or replace function howdah_private.size_hint(most int, unit text, type text) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
   select format(case
-    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
-    when size_fix.type = 'string' then
+    when size_hint.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_hint.type = 'string' then
       'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
       'reads it in parts with a tool.'
-    when size_fix.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
+    when size_hint.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
     else
       'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
       'refer to them by id.'
-  end, size_fix.most, size_fix.unit)
+  end, size_hint.most, size_hint.unit)
 $$;
 
 create or replace function howdah_private.raise_large(
@@ -183,7 +183,7 @@ begin
       raise_large.field, raise_large.size, raise_large.unit, raise_large.most),
     detail = jsonb_build_object(
       'field', raise_large.field, 'most', raise_large.most, 'unit', raise_large.unit)::text,
-    hint = howdah_private.size_fix(raise_large.most, raise_large.unit, raise_large.type);
+    hint = howdah_private.size_hint(raise_large.most, raise_large.unit, raise_large.type);
 end $$;
 
 -- Returns whether a document has more than 100 levels of lists and objects. Code that walks a

@@ -63,8 +63,9 @@ create constraint trigger _900_write_version after insert or update on howdah.ag
 -- tenant.
 --
 -- The advisory lock serialises transactions that set a default: without it neither would see the
--- other. Whoever has the lock waits for no agent, since a transaction that has this agent may wait
--- for the lock. If another default has appeared, the rollback of the inner block releases the lock.
+-- other. The holder of the lock waits for no agent, since a transaction that has this agent may
+-- wait for the lock. If another default has appeared, the rollback of the inner block releases the
+-- lock.
 create or replace function howdah_private.tg_agents__unset_default() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

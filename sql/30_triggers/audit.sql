@@ -166,7 +166,7 @@ begin
   return null;
 end $$;
 
--- Records a session that somebody begins for themselves, under the same setting.
+-- Records a session that a user begins for themselves, under the same setting.
 create or replace function howdah_private.tg_sessions__audit_own() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set timezone = 'UTC'

@@ -1,4 +1,4 @@
--- Starts executions, whoever inserts the row, and follows their changes of status.
+-- Starts executions that any client inserts, and follows their changes of status.
 --
 -- There is one trigger for each event and level, with its steps in order, because a trigger with a
 -- condition of its own costs every statement: Postgres parses the stored condition anew for each
@@ -226,7 +226,7 @@ create or replace function howdah_private.version_to_pin(
 as $$
 declare
   v_version_id uuid := case
-    when e.agent_version_id is not null then howdah_private.own_version(e)
+    when e.agent_version_id is not null then howdah_private.checked_version(e)
     else coalesce(defaults.version_id, howdah_private.refresh_agent_version(e.agent_id)) end;
 begin
   if coalesce(defaults.prompt_id, e.agent_version_id) is not null
@@ -256,7 +256,7 @@ begin
   end if;
   if e.input_parts is not null then
     perform howdah_private.check_parts(e.tenant_id, e.input_parts)
-    where not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts);
+    where not howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_parts);
     e.input_parts := nullif(e.input_parts, '[]');
   end if;
   if e.history is not null then
@@ -356,7 +356,7 @@ begin
   e := howdah_private.filter_run(e);
   if e.forked_from_execution_id is null then
     e.workflow_version_id := case
-      when e.workflow_version_id is not null then howdah_private.own_version(e)
+      when e.workflow_version_id is not null then howdah_private.checked_version(e)
       when v_workflow.version_is_stale
         then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
@@ -437,7 +437,7 @@ begin
       hint = 'Set input to the text for the agent. Structured data goes into input_data.';
   end if;
   perform howdah_private.check_input_size('input', octet_length(e.input), v_most)
-  where not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input));
+  where not howdah_private.is_encrypted_copy(e.contents_encrypted_at, to_jsonb(e.input));
 end $$;
 
 -- Refuses what 95_refusals.sql refuses in other tables. Called for rows that may be too large, may
@@ -450,7 +450,8 @@ create or replace function howdah_private.check_run(e howdah.executions) returns
 as $$
 declare
   v_large record;
-  v_most int := case when howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then null
+  v_most int := case
+    when howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_data) then null
     when e.input_data is not null and coalesce(e.parent_execution_id,
       e.forked_from_execution_id, e.compensates_execution_id) is null
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
@@ -691,7 +692,7 @@ begin
     on conflict on constraint run_tags_pkey do nothing; -- a debounced run had its tags before
   end if;
   if v_in_sessions is not null then
-    v_not_queued := howdah_private.take_turns(v_in_sessions);
+    v_not_queued := howdah_private.assign_turns(v_in_sessions);
     v_due := array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_not_queued));
     v_queued := (select count(*) from new_rows as n
       where n.status = 'queued' and n.debounced_at is null and n.id <> all (v_not_queued));
@@ -734,7 +735,7 @@ begin
     having count(*) > 0;
   end if;
   -- The lock comes before the look for limits (block_usage), and counters come behind the runs and
-  -- sessions that are locked above. Counted are the runs that somebody begins: neither children nor
+  -- sessions that are locked above. Counted are the runs that a caller begins: neither children nor
   -- compensations, nor runs that have ended already, nor debounced runs whose first row is counted.
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from unnest(v_tenants) as t (id);
@@ -814,8 +815,8 @@ create or replace trigger _200_check_move before update of status on howdah.exec
 create or replace trigger _210_record_usage before update of status on howdah.executions
   for each row when ((old.completed_at is null) <> (new.completed_at is null))
   execute function howdah_private.tg_executions__record_usage();
--- Refuses a result that somebody writes by hand into a run that has not ended: the engine would
--- replace it, and who waits for the run would not see it. A row that is ended as a whole is kept.
+-- Refuses a result that is written by hand into a run that has not ended: the engine would replace
+-- it, and clients that wait for the run would not see it. A row that is ended as a whole is kept.
 create or replace function howdah_private.tg_executions__refuse_result() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

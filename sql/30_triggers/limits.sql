@@ -47,7 +47,7 @@ begin
   return new;
 end $$;
 
--- Refuses a change of an imposed limit. With its subject a limit is deleted, whoever wrote it.
+-- Refuses a change of an imposed limit. An imposed limit is still deleted with its subject.
 create or replace function howdah_private.tg_limits__refuse_imposed() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -43,8 +43,8 @@ create or replace trigger _300_refuse_unfit
   for each row execute function howdah_private.tg_login_tenants__refuse_unfit();
 
 -- Gives the login of a viewer the role howdah_viewer in place of howdah_app, and a login that only
--- inserts howdah_inserter. Whoever may delete rows of a table may lock the table, and so stop every
--- tenant. A login that stops being such a login gets howdah_app again.
+-- inserts howdah_inserter. A login that may delete rows of a table may lock the table, and so stop
+-- every tenant. A login that stops being such a login gets howdah_app again.
 create or replace function howdah_private.tg_login_tenants__set_role() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -147,7 +147,7 @@ begin
 end $$;
 
 -- Expands the alias of a model, and gives a model without prices those of the catalogue. A changed
--- price was written by somebody: the catalogue does not replace it. Raises a notice for a name that
+-- price was written by a person: the catalogue does not replace it. Raises a notice for a name that
 -- is nearly that of a known model.
 create or replace function howdah_private.tg_models__use_catalog() returns trigger
   language plpgsql volatile

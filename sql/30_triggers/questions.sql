@@ -3,7 +3,7 @@ create or replace trigger _100_stamp before update on howdah.questions
   for each row when (current_user <> 'howdah_eraser')
   execute function howdah_private.tg__stamp_clock();
 
--- Refuses an answer or an end that somebody writes by hand: the run would not learn of it, and
+-- Refuses an answer or an end that is written by hand: the run would not learn of it, and
 -- would wait for ever.
 create or replace function howdah_private.tg_questions__refuse_by_hand() returns trigger
   language plpgsql volatile

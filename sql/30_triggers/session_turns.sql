@@ -4,7 +4,7 @@
 --
 -- A row trigger cannot know which sessions the rest of the statement names. If each row locked its
 -- session, two inserts that name sessions in opposite order would wait for each other. So a row
--- only proposes its turn and locks nothing. take_turns decides when all rows are there: it locks
+-- only proposes its turn and locks nothing. assign_turns decides when all rows are there: it locks
 -- the live runs to interrupt and the sessions of the statement, each in the common order. Then it
 -- corrects the rows whose session has changed meanwhile. What `returning` gives of such a row is
 -- the proposal.
@@ -69,12 +69,12 @@ end $$;
 -- Gives the turns of their sessions to new runs, in the order of the turns they proposed. Returns
 -- those of the runs that are not queued: they wait, or a later run of the statement has interrupted
 -- them.
-create or replace function howdah_private.take_turns(ids uuid[]) returns uuid[]
+create or replace function howdah_private.assign_turns(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_locked uuid[] := howdah_private.lock_runs_to_interrupt(take_turns.ids);
+  v_locked uuid[] := howdah_private.lock_runs_to_interrupt(assign_turns.ids);
   v_run howdah.executions;
   v_session howdah.sessions;
   v_interrupts boolean;
@@ -82,10 +82,10 @@ declare
   v_no_wake_up uuid[]; -- runs that proposed to wait
   v_promoted uuid[] := '{}';
 begin
-  perform howdah_private.lock_turns(take_turns.ids, v_locked);
-  v_no_wake_up := howdah_private.propose_no_wait(take_turns.ids, v_locked);
+  perform howdah_private.lock_turns(assign_turns.ids, v_locked);
+  v_no_wake_up := howdah_private.undo_proposed_waits(assign_turns.ids, v_locked);
   for v_run in
-    select e.* from howdah.executions as e where e.id = any (take_turns.ids)
+    select e.* from howdah.executions as e where e.id = any (assign_turns.ids)
     order by e.session_id, e.turn, e.id
   loop
     if v_session.id is distinct from v_run.session_id then
@@ -121,16 +121,16 @@ begin
     select e.id::uuid from howdah.executions as e
     where e.id = any (v_promoted) and e.status = 'queued' order by e.id));
   perform howdah_private.announce_watched(array(
-    select distinct e.session_id from howdah.executions as e where e.id = any (take_turns.ids)));
+    select distinct e.session_id from howdah.executions as e where e.id = any (assign_turns.ids)));
   return array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (take_turns.ids) and e.status <> 'queued');
+    where e.id = any (assign_turns.ids) and e.status <> 'queued');
 end $$;
 
 -- Lets new runs of interrupted sessions propose to be queued instead of to wait. The policy may
 -- have changed to interrupt since a row was proposed. The end of the live run would pass the turn
 -- to a row that waits, and the row would interrupt itself. Returns the runs that proposed to wait.
-create or replace function howdah_private.propose_no_wait(ids uuid[], interrupted uuid[])
+create or replace function howdah_private.undo_proposed_waits(ids uuid[], interrupted uuid[])
   returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -138,12 +138,12 @@ as $$
 declare
   v_changed uuid[] := '{}';
 begin
-  if cardinality(propose_no_wait.interrupted) > 0 then
+  if cardinality(undo_proposed_waits.interrupted) > 0 then
     with changed as (
       update howdah.executions as e set status = 'queued', waiting_for = null
-      where e.id = any (propose_no_wait.ids) and e.status = 'waiting' and e.session_id in (
+      where e.id = any (undo_proposed_waits.ids) and e.status = 'waiting' and e.session_id in (
         select s.id from howdah.sessions as s
-        where s.live_execution_id = any (propose_no_wait.interrupted))
+        where s.live_execution_id = any (undo_proposed_waits.interrupted))
       returning e.id::uuid
     )
     select coalesce(array_agg(c.id), '{}') into v_changed from changed as c;
@@ -322,7 +322,7 @@ end $$;
 -- is chosen, so a run that is just being cancelled is passed over. Who ends several runs has locked
 -- the next ones (lock_sessions_of). A run that only waited for its turn, also while paused, holds
 -- none and does not come here. That keeps the order of locks: live run, session, next run.
-create or replace function howdah_private.pass_turn(run howdah.executions) returns void
+create or replace function howdah_private.start_next_turn(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

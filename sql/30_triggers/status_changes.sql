@@ -20,7 +20,7 @@ begin
     values (new.id, new.parent_execution_id, not v_had_turn);
     perform set_config('howdah.has_child_ends', 'true', true);
   elsif v_has_ended and new.session_id is not null and v_had_turn then
-    perform howdah_private.pass_turn(new);
+    perform howdah_private.start_next_turn(new);
   end if;
   if v_has_failed and new.live_children > 0 then
     perform howdah_private.cancel_children(new.id);
@@ -69,8 +69,8 @@ end $$;
 -- row only notes its end, and the parents are told when the statement is over. A transition table
 -- would serve without notes, but would copy every run of every commit, and is not allowed for an
 -- update of named columns. The setting says that there are notes, since every commit asks, and a
--- query would take three times as long. It is undone together with the notes, and whoever sets it
--- without notes changes nothing.
+-- query would take three times as long. A rollback undoes the setting together with the notes. A
+-- caller that sets it without notes changes nothing.
 create or replace function howdah_private.tg_executions__report_child_ends() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

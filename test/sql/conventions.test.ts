@@ -97,7 +97,7 @@ const DYNAMIC_SQL: Record<string, string> = {
     'is there for SQL that is not ours, and has no more rights than that',
   'howdah_private.rows_of_query(text,text,text[],integer,integer,double precision)':
     'is there for queries that are not ours, and can do nothing but read what they may',
-  'howdah_private.rows_gone(jsonb)': 'as touched_rows',
+  'howdah_private.removed_rows(jsonb)': 'as touched_rows',
   'howdah_private.plan_watch(text)':
     'plans expressions that are not ours, and has no more rights than that',
   'howdah_private.freeze_month_statement(date)':
@@ -614,7 +614,7 @@ describe('conventions', () => {
         'is_operator',
         'is_trusted',
         'may',
-        'own_grants',
+        'caller_grants',
         'verified_binding',
       ]);
     });

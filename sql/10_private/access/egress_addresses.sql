@@ -99,8 +99,8 @@ begin
 end $$;
 
 -- Refuses a package of npm as the provider of a model, from a request to a server without a login,
--- whatever the request shows: whoever reaches the port can create a key. The operator has listed
--- the package (HOWDAH_PROVIDER_PACKAGES), but whoever names it chooses that workers load its code.
+-- whatever the request shows: every client that reaches the port can create a key. The operator
+-- has listed the package (HOWDAH_PROVIDER_PACKAGES), but the request makes workers load its code.
 -- Only the API sets howdah.without_login.
 create or replace function howdah_private.check_package(provider text) returns void
   language plpgsql stable

@@ -2,7 +2,7 @@
 -- generates one, and nobody has seen that key. Processes with the master key generate and seal
 -- keys, as they do with all secrets, so no statement contains a key. A key is shown only in the
 -- moment in which it is generated. A key that nobody has seen cannot be in use by a receiver, so
--- whoever asks for it gets a new one in its place.
+-- a caller that asks for it gets a new one in its place.
 --
 -- Each key has a name of its own, since workers cache values for a moment: webhook-ID,
 -- webhook-ID-2, webhook-ID-3, or callbacks, callbacks-2. A key that no longer signs is deleted.
@@ -75,7 +75,7 @@ begin
 end $$;
 
 -- Returns the name under which the next key is stored. Locks the webhook, so that two callers
--- do not get two keys. Refuses to replace a key that somebody has seen, unless the key is rotated.
+-- do not get two keys. Refuses to replace a key that was shown before, unless the key is rotated.
 create or replace function howdah_private.next_signing_key(
   tenant_id uuid, webhook_id uuid, rotates boolean
 ) returns text

@@ -1,7 +1,7 @@
 -- Links by which a person connects an account, and the authorization that a link begins:
 --
 --   link      in the answer of connect_account, or in the question of a run. It shows a page that
---             names the account. Whoever opens it can give an account, and see none.
+--             names the account. Every person who opens it can give an account, and see none.
 --   flow      begun by that page, for one browser and ten minutes: state, PKCE verifier, issuer
 --   callback  takes the flow, exchanges the code and stores the tokens, if the flow is still there
 
@@ -123,7 +123,7 @@ begin
 end $$;
 
 -- Records that an attempt to connect failed. A connected account stays connected, and so does the
--- state of an account whose authorization (flow_id) was ended by somebody else. A null flow_id
+-- state of an account whose authorization (flow_id) was ended by another caller. A null flow_id
 -- stands for an authorization that has not begun.
 create or replace function howdah_private.fail_account(account_id uuid, error text, flow_id uuid)
   returns void

@@ -60,7 +60,7 @@ as $$
 $$;
 
 -- Returns the account that a run uses: that of the tenant, or that of the user of the run. The
--- database knows whose run it is, so a worker cannot ask for the account of somebody else. `fault`
+-- database knows whose run it is, so a worker cannot ask for the account of another user. `fault`
 -- says why there is none.
 create or replace function howdah_private.account_for_run(execution_id uuid, integration text)
   returns jsonb
@@ -248,7 +248,7 @@ begin
       and q.schema ->> 'x-connected-account' = v_account.id::text
     order by q.id for no key update
   loop
-    perform howdah_private.settle_question(v_question.id, 'answered', 'accept', null, v_by);
+    perform howdah_private.close_question(v_question.id, 'answered', 'accept', null, v_by);
     v_count := v_count + 1;
   end loop;
   return v_count;

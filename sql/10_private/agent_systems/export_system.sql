@@ -60,7 +60,7 @@ begin
     loop
       v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
         'message', format(
-          case when howdah_private.was_deleted(v_use.kind, v_use.name)
+          case when howdah_private.is_deleted_part(v_use.kind, v_use.name)
             or v_use.name = any (v_lost_tools)
             then '%s %s was deleted and is left out'
             else 'there is no %s %s; the reference is left out' end,
@@ -76,7 +76,7 @@ begin
 end $$;
 
 -- Returns whether an object of this name was deleted softly. Other kinds of objects leave no trace.
-create or replace function howdah_private.was_deleted(kind text, name text) returns boolean
+create or replace function howdah_private.is_deleted_part(kind text, name text) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -90,10 +90,10 @@ as $$
       union all
       select 'skill', s.name, s.tenant_id, s.deleted_at from howdah.skills as s
     ) as d
-    where d.tenant_id = howdah.current_tenant() and d.name = was_deleted.name
+    where d.tenant_id = howdah.current_tenant() and d.name = is_deleted_part.name
       and d.deleted_at is not null
-      and (d.kind = was_deleted.kind
-        or (was_deleted.kind = 'member' and d.kind in ('agent', 'workflow')))
+      and (d.kind = is_deleted_part.kind
+        or (is_deleted_part.kind = 'member' and d.kind in ('agent', 'workflow')))
   )
 $$;
 

@@ -86,7 +86,7 @@ begin
 end $$;
 
 -- Returns the version that a new run names. It must belong to the agent or workflow of the run.
-create or replace function howdah_private.own_version(e howdah.executions) returns uuid
+create or replace function howdah_private.checked_version(e howdah.executions) returns uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -45,7 +45,7 @@ create or replace function howdah_private.needs_turn(e howdah.executions) return
     and (e.completed_at is not null or coalesce(e.paused_from = 'turn', false));
 
 -- Locks a run for resume or retry, and before it the session in which the run needs a turn. The end
--- of the live run locks the session and then the next run (pass_turn). It may have
+-- of the live run locks the session and then the next run (start_next_turn). It may have
 -- seen this run wait for its turn before the run was paused or ended. The row of the caller comes
 -- first, since a retry writes the name of the caller into the log (lock_caller).
 --

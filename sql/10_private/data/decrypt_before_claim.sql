@@ -141,13 +141,17 @@ as $$
 $$;
 
 -- Returns whether a value of a new run is a copy of an encrypted one.
-create or replace function howdah_private.is_copy(contents_encrypted_at timestamptz, value jsonb)
+create or replace function howdah_private.is_encrypted_copy(
+  contents_encrypted_at timestamptz,
+  value jsonb
+)
   returns boolean
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return contents_encrypted_at is not null and howdah_private.is_encrypted_json(is_copy.value);
+  return contents_encrypted_at is not null
+    and howdah_private.is_encrypted_json(is_encrypted_copy.value);
 end $$;
 
 -- Marks a new run whose input or history has copies of encrypted contents, and enqueues it. Returns
@@ -176,7 +180,7 @@ begin
 end $$;
 
 -- Enqueues a new run whose input or history has copies of encrypted contents, and returns its data
--- key, or null if it has none: then a value of this form is a text that somebody typed. Refuses
+-- key, or null if it has none: then a value of this form is a text that a person typed. Refuses
 -- such a text beside copies, since it might be decrypted with them.
 create or replace function howdah_private.enqueue_copied_input(
   id uuid, tenant_id uuid, input text, input_data jsonb, input_parts jsonb, history jsonb

@@ -1,6 +1,6 @@
 -- Deletion of files. The bytes of a small file are in its row, and go with it. A large file is in a
 -- folder of the workers. A trigger of resources adds its path to due_work when the row is
--- deleted, whoever deletes it. Workers delete the file after the commit
+-- deleted, in any way. Workers delete the file after the commit
 -- (src/db/files/delete-stored-files.ts), and try again until it is deleted.
 
 -- Deletes resources. Returns their number and the paths of their files outside of the database.

@@ -36,9 +36,9 @@ $$;
 -- Makes one partition as a separate table and attaches it afterwards. Returns whether the partition
 -- was missing. `create table … partition of` would lock the whole parent: it waits for every
 -- reader, and everybody else waits behind it. While a table is attached, others read and write. The
--- new table is empty, so no rows are checked against its bounds. A table that somebody has detached
--- is attached again with its rows. Owned by howdah_owner, since only the owner of the parent may
--- add partitions.
+-- new table is empty, so no rows are checked against its bounds. A table that an operator has
+-- detached is attached again with its rows. Owned by howdah_owner, since only the owner of the
+-- parent may add partitions.
 create or replace function howdah_private.ensure_partition(partitioned regclass, moment timestamptz)
   returns boolean
   language plpgsql volatile security definer

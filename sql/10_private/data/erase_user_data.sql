@@ -79,13 +79,13 @@ begin
   end if;
 end $$;
 
--- Locks the rows that the erasure of a user changes and that other transactions use
--- (data_of_user), and the row of the user. Returns the runs of the user. These must have ended;
--- with cancel_live, live ones are cancelled first. A fork of such a session waits for the session.
--- An insert of a run or session of the user waits for the row of the user, as does an answer of
--- the user (lock_caller). The debounce keys of the runs come first: an insert with such a key locks
--- the key before the run. The connected accounts of the user come before all runs: whoever stores
--- tokens locks the account, and then the runs that wait for it.
+-- Locks the rows that the erasure of a user changes and that other transactions use (data_of_user),
+-- and the row of the user. Returns the runs of the user. These must have ended; with cancel_live,
+-- live ones are cancelled first. A fork of such a session waits for the session. An insert of a run
+-- or session of the user waits for the row of the user, as does an answer of the user
+-- (lock_caller). The debounce keys of the runs come first: an insert with such a key locks the key
+-- before the run. The connected accounts of the user come before all runs: a transaction that
+-- stores tokens locks the account, and then the runs that wait for it.
 --
 -- A retry locks the session before its run, and an insert of a run may lock the user before the
 -- session. So this function waits for nothing while it has locks, except for the cancellation. If

@@ -71,7 +71,7 @@ create or replace function howdah_private.retain_history(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_done int := howdah_private.retain_runs(
+  v_done int := howdah_private.apply_run_retention(
     retain_history.tenant_id, retain_history.until, retain_history.batch,
     retain_history.is_delete);
 begin
@@ -96,7 +96,7 @@ end $$;
 
 -- Deletes or erases one batch of the runs of a tenant that ended before a time. Skips runs that
 -- another transaction holds: the next pass finds them again.
-create or replace function howdah_private.retain_runs(
+create or replace function howdah_private.apply_run_retention(
   tenant_id uuid, until timestamptz, batch int, is_delete boolean
 ) returns int
   language plpgsql volatile security definer
@@ -106,20 +106,21 @@ declare
   v_roots uuid[] := '{}';
   v_runs uuid[];
 begin
-  if retain_runs.is_delete then
+  if apply_run_retention.is_delete then
     v_roots := array(
       select e.id::uuid from howdah.executions as e
-      where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
+      where e.tenant_id = apply_run_retention.tenant_id
+        and e.completed_at < apply_run_retention.until
         and e.parent_execution_id is null and e.contents_erased_at is not null
-      order by e.completed_at limit retain_runs.batch
+      order by e.completed_at limit apply_run_retention.batch
       for update skip locked
     );
   end if;
   v_roots := v_roots || array(
     select e.id::uuid from howdah.executions as e
-    where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
+    where e.tenant_id = apply_run_retention.tenant_id and e.completed_at < apply_run_retention.until
       and e.parent_execution_id is null and e.contents_erased_at is null
-    order by e.completed_at limit retain_runs.batch - cardinality(v_roots)
+    order by e.completed_at limit apply_run_retention.batch - cardinality(v_roots)
     for update skip locked
   );
   if v_roots = '{}' then
@@ -129,7 +130,7 @@ begin
     select c.id::uuid from howdah.executions as c
     where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
   );
-  if retain_runs.is_delete then
+  if apply_run_retention.is_delete then
     perform howdah_private.delete_runs(v_runs);
   else
     perform howdah_private.erase_runs(v_runs);

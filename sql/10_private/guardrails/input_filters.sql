@@ -12,7 +12,7 @@
 --   replies   what an inbound hook makes of a body for the reply: filter_reply
 --
 -- Matches are counted in input_hits of the run or message: [{filter, action, matches}]. A text
--- that was withheld earlier stays as it is (withhold_text), so forks and repeated histories match
+-- that was withheld earlier stays as it is (redact_text), so forks and repeated histories match
 -- nothing again. Copies of encrypted contents are not filtered (decrypt_before_claim.sql).
 
 -- Returns the filters for what people send to an agent, or to a workflow if the agent is null. Null
@@ -49,7 +49,7 @@ as $$
   ) as h
 $$;
 
--- Reports whether a filter may match a text, in one of the forms that withhold_text matches. Makes
+-- Reports whether a filter may match a text, in one of the forms that redact_text matches. Makes
 -- these forms once for all filters; the usual text of a bulk insert needs no more than this.
 create or replace function howdah_private.can_match(filters howdah.output_filters[], value text)
   returns boolean
@@ -314,12 +314,12 @@ begin
   if v_filters is null then
     return e;
   end if;
-  if not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input)) then
+  if not howdah_private.is_encrypted_copy(e.contents_encrypted_at, to_jsonb(e.input)) then
     select f.value, f.hits into e.input, e.input_hits
     from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
   end if;
   if e.input_data is not null
-    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then
+    and not howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_data) then
     select f.value, f.hits into e.input_data, e.input_hits
     from howdah_private.filter_field(v_filters, 'input_data', e.input_data, e.input_hits) as f;
   end if;
@@ -343,7 +343,7 @@ begin
     return e;
   end if;
   if e.input_parts is not null
-    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts) then
+    and not howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_parts) then
     select f.parts, f.hits into e.input_parts, e.input_hits
     from howdah_private.filter_parts(v_filters, 'input_parts', e.input_parts, e.input_hits) as f;
     perform howdah_private.check_parts(e.tenant_id, e.input_parts);

@@ -153,7 +153,7 @@ create or replace function howdah_private.withhold(value jsonb, pattern text, pl
 as $$
 begin
   if jsonb_typeof(withhold.value) = 'string' then
-    return to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern,
+    return to_jsonb(howdah_private.redact_text(withhold.value #>> '{}', withhold.pattern,
       withhold.placeholder));
   end if;
   return case jsonb_typeof(withhold.value)
@@ -165,7 +165,7 @@ begin
       from jsonb_array_elements(withhold.value) with ordinality as i (item, place))
     when 'object' then (
       select coalesce(json_object_agg(
-        howdah_private.withhold_text(m.key, withhold.pattern, withhold.placeholder),
+        howdah_private.redact_text(m.key, withhold.pattern, withhold.placeholder),
         howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder))::jsonb, '{}')
       from jsonb_each(withhold.value) as m)
     else withhold.value end;
@@ -174,7 +174,7 @@ end $$;
 -- Matches the pattern three times: in the text as it is; in the text as a reader sees it, without
 -- invisible characters and in compatible forms (NFKC); and with lookalike letters replaced by Latin
 -- ones. A text with a hidden match is returned in the form in which the match was found.
-create or replace function howdah_private.withhold_text(value text, pattern text, placeholder text)
+create or replace function howdah_private.redact_text(value text, pattern text, placeholder text)
   returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -182,22 +182,22 @@ as $$
 declare
   -- private-use character in place of the placeholder, which no pattern matches
   v_mark constant text := U&'\+10FFFD';
-  v_text text := replace(withhold_text.value, withhold_text.placeholder, v_mark);
-  v_is_found boolean := v_text ~ withhold_text.pattern;
+  v_text text := replace(redact_text.value, redact_text.placeholder, v_mark);
+  v_is_found boolean := v_text ~ redact_text.pattern;
   v_visible text;
 begin
-  v_text := regexp_replace(v_text, withhold_text.pattern, v_mark, 'g');
+  v_text := regexp_replace(v_text, redact_text.pattern, v_mark, 'g');
   if octet_length(v_text) > length(v_text) then
     v_visible := howdah_private.visible_text(v_text);
     for i in 1 .. 2 loop
-      if v_visible ~ withhold_text.pattern then
+      if v_visible ~ redact_text.pattern then
         v_is_found := true;
-        v_text := regexp_replace(v_visible, withhold_text.pattern, v_mark, 'g');
+        v_text := regexp_replace(v_visible, redact_text.pattern, v_mark, 'g');
         v_visible := v_text;
       end if;
       v_visible := howdah_private.latin_lookalikes(v_visible);
     end loop;
   end if;
-  return case when v_is_found then replace(v_text, v_mark, withhold_text.placeholder)
-    else withhold_text.value end;
+  return case when v_is_found then replace(v_text, v_mark, redact_text.placeholder)
+    else redact_text.value end;
 end $$;

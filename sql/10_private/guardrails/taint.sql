@@ -97,8 +97,7 @@ as $$
   ) as p (part)
 $$;
 
--- Returns the level of a file. An uploaded file may contain anything, whoever uploads it, and is
--- external.
+-- Returns the level of a file. An uploaded file may contain anything, so it is external.
 create or replace function howdah_private.resource_trust(tenant_id uuid, id uuid)
   returns howdah.trust
   language sql stable security definer

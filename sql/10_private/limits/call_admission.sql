@@ -122,7 +122,7 @@ declare
   v_full uuid;
 begin
   outcome := 'stale';
-  -- the lock lasts until the call is written: whoever takes the run away afterwards ends the call
+  -- the lock lasts until the call is written: a later change of the worker ends the call
   select e.tenant_id, e.priority, e.run_at into v_run from howdah.executions as e
   where e.id = begin_call.id and e.owner_worker = begin_call.worker
     and e.fence = begin_call.fence and e.status = 'running'

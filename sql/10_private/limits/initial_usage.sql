@@ -2,10 +2,10 @@
 --
 -- The transaction that makes a limit of runs or storage blocks those who insert runs or store files
 -- (usage_lock_key), counts what exists, and writes the counters. Later inserts find the limit. A
--- limit of one tenant does not block commits of steps, since a hot path must not wait for somebody
--- who edits a limit. A limit of the system does, until its transaction ends. Tokens and cost of
--- concurrent commits are counted again once no transaction is left that did not see the limit
--- (recount_limit).
+-- limit of one tenant does not block commits of steps, since a hot path must not wait for the
+-- transaction that edits a limit. A limit of the system does, until its transaction ends. Tokens
+-- and cost of concurrent commits are counted again once no transaction is left that did not see the
+-- limit (recount_limit).
 
 -- The rollup of usage (usage_rollup.sql) has what counts for limits of a day, a month or no period:
 -- runs and calls by the day, deleted runs included. Periods follow the calendar in UTC, so a period
@@ -89,7 +89,7 @@ as $$
 $$;
 
 -- Returns one row for each run that began since a time. The ids of runs tell their time; a day is
--- subtracted for clocks that differ and for ids that somebody chose.
+-- subtracted for clocks that differ and for ids that clients chose.
 create or replace function howdah_private.use_of_runs(l howdah.limits, since timestamptz)
   returns table (subject_id uuid, used numeric)
   language sql stable security definer

@@ -37,7 +37,7 @@ begin
   for no key update;
 end $$;
 
--- Takes a lock if it is free. Returns false if somebody else holds it.
+-- Takes a lock if it is free. Returns false if another transaction holds it.
 create or replace function howdah_private.try_lock_limit(id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -10,7 +10,7 @@
 --               are queued; whether they may run is decided when they are claimed.
 
 -- Parks each run at the limit it reached, for a subject where the limit counts by subjects.
--- Returns the parked runs. Runs that somebody holds are skipped.
+-- Returns the parked runs. Runs that another transaction has locked are skipped.
 create or replace function howdah_private.park_runs(ids uuid[], limits uuid[], subjects uuid[])
   returns uuid[]
   language plpgsql volatile security definer
@@ -142,7 +142,7 @@ $$;
 -- Returns how many runs may be admitted at a limit, for which subjects (null: for all), and when
 -- to check again although nothing changes: when a period or a minute ends, or in a second, when
 -- the runs that are admitted now have begun their calls. A deleted limit admits all.
-create or replace function howdah_private.admission_room(
+create or replace function howdah_private.free_slots(
   l howdah.limits, out room int, out subjects uuid[], out check_at timestamptz
 )
   language plpgsql volatile security definer
@@ -182,7 +182,7 @@ create or replace function howdah_private.is_reached(l howdah.limits, subject_id
 as $$
   select case
     when l.scope = 'key' then exists (
-      select from howdah_private.rooms_of_keys(l, array[is_reached.subject_id]) as r
+      select from howdah_private.free_slots_of_keys(l, array[is_reached.subject_id]) as r
       where r.room <= 0
     )
     when l.metric = 'running_runs' then exists (
@@ -215,9 +215,9 @@ begin
 end $$;
 
 -- Admits up to 200 of the runs that are parked at a limit, and adds a job for those that are left.
--- A run whose row somebody holds is skipped and tried again, since nobody may be waited for under
--- the lock of a limit. At a limit of calls the next batch comes a second later, when the admitted
--- runs have begun their calls.
+-- A run that another transaction has locked is skipped and tried again, since the holder of the
+-- lock of a limit waits for no other transaction. At a limit of calls the next batch comes a second
+-- later, when the admitted runs have begun their calls.
 create or replace function howdah_private.admit_at_limit(
   limit_id uuid, tenant_id uuid, subject_id uuid default null
 ) returns int
@@ -234,7 +234,7 @@ begin
   if v_limit.scope = 'key' then
     return howdah_private.admit_by_key(v_limit, admit_at_limit.subject_id);
   end if;
-  select r.* into v_room from howdah_private.admission_room(v_limit) as r;
+  select r.* into v_room from howdah_private.free_slots(v_limit) as r;
   select d.* into v_done from howdah_private.admit_runs(
     howdah_private.next_parked_runs(
       admit_at_limit.limit_id, v_room.subjects, v_limit.id is null, 2 * v_batch),
@@ -277,7 +277,7 @@ begin
   ), v_batch) as d;
   for v_key in
     select r.subject_id as id, least(r.room, v_batch) as room
-    from howdah_private.rooms_of_keys(l, case when admit_by_key.subject_id is not null
+    from howdah_private.free_slots_of_keys(l, case when admit_by_key.subject_id is not null
       then array[admit_by_key.subject_id]
       else array(select s.id from howdah_private.parked_subjects(l.id) as s (id)) end) as r
     where r.room > 0
@@ -332,7 +332,7 @@ begin
 end $$;
 
 -- Queues the first of these runs that still wait, as many as there is room for. Returns how many
--- were admitted, how many somebody holds, and how many were looked at.
+-- were admitted, how many another transaction has locked, and how many were looked at.
 create or replace function howdah_private.admit_runs(
   ids uuid[], room int, out admitted int, out held int, out seen int
 )

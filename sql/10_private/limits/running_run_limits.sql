@@ -98,7 +98,7 @@ $$;
 
 -- Returns how many more runs of each subject a limit of keys allows now. A limit that does not hold
 -- for a subject allows all: the key has a limit of its own by now, or the limit has another key.
-create or replace function howdah_private.rooms_of_keys(l howdah.limits, subjects uuid[])
+create or replace function howdah_private.free_slots_of_keys(l howdah.limits, subjects uuid[])
   returns table (subject_id uuid, room int)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -114,7 +114,7 @@ as $$
     when coalesce(howdah_private.key_subject(l.key) <> s.id, howdah_private.is_replaced(l, s.id))
       then 2147483647
     else l.max_value::int - coalesce(r.runs, 0) end
-  from unnest(rooms_of_keys.subjects) as s (id)
+  from unnest(free_slots_of_keys.subjects) as s (id)
   left join running as r on r.subject_id = s.id
   order by s.id
 $$;

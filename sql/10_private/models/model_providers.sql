@@ -126,7 +126,7 @@ begin
     hint = 'Set base_url to the address of the server, which usually ends in /v1.';
 end $$;
 
--- Refuses a provider that nobody knows.
+-- Refuses an unknown provider.
 create or replace function howdah_private.raise_unknown_provider(provider text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -221,7 +221,7 @@ begin
 end $$;
 
 -- Refuses a host that resembles the host of a vendor: a misspelt name would send conversations and
--- keys to somebody else.
+-- keys to an unknown server.
 create or replace function howdah_private.check_host_name(host text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

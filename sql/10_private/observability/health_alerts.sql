@@ -3,9 +3,9 @@
 -- runs have ended. The thresholds are in howdah_private.alert_limits.
 
 -- Returns the moment that many seconds ago, at most about thirty years.
-create or replace function howdah_private.long_ago(seconds numeric) returns timestamptz
+create or replace function howdah_private.oldest_time(seconds numeric) returns timestamptz
   language sql stable
-  return statement_timestamp() - make_interval(secs => least(long_ago.seconds, 1e9)::float8);
+  return statement_timestamp() - make_interval(secs => least(oldest_time.seconds, 1e9)::float8);
 
 -- Returns alerts about runs and about the workers that should run them.
 create or replace function howdah_private.queue_alerts()
@@ -28,7 +28,7 @@ as $$
     group by e.owner_worker
   ),
   limits as (
-    select l.name, howdah_private.long_ago(l.threshold) as before
+    select l.name, howdah_private.oldest_time(l.threshold) as before
     from howdah_private.alert_limits as l
   )
   select l.name, d.tenant_id, t.slug, d.due_at,
@@ -81,7 +81,7 @@ create or replace function howdah_private.connection_alerts()
   set search_path = pg_catalog, pg_temp
 as $$
   with limits as (
-    select l.name, l.threshold, howdah_private.long_ago(l.threshold) as before
+    select l.name, l.threshold, howdah_private.oldest_time(l.threshold) as before
     from howdah_private.alert_limits as l
   )
   select l.name, d.tenant_id, coalesce('webhook ' || d.webhook_id, 'callbacks'),
@@ -156,7 +156,7 @@ as $$
         filter (where d.last_error is not null))[1], 'none'))
   from howdah_private.alert_limits as l
   join howdah_private.due_work as d on d.kind = 'delete_file'
-    and d.created_at < howdah_private.long_ago(l.threshold)
+    and d.created_at < howdah_private.oldest_time(l.threshold)
   where l.name = 'files_not_deleted'
   group by l.name
   union all
@@ -171,7 +171,7 @@ as $$
   join howdah.audit_log as a on a.tenant_id = h.tenant_id and a.seq = k.seq + 1
   left join howdah.tenants as t on t.id = h.tenant_id
   where l.name = 'audit_checkpoint_stale' and k.seq < h.seq
-    and a.created_at < howdah_private.long_ago(l.threshold)
+    and a.created_at < howdah_private.oldest_time(l.threshold)
 $$;
 
 -- Returns alerts about the server. Runs without the privileges of the engine. Postgres shows the
@@ -229,7 +229,7 @@ as $$
     select format('prepared transaction %s', p.gid), p.prepared, format('in %s', p.database)
     from pg_prepared_xacts as p
   ) as x (subject, began_at, detail)
-  where l.name = 'transaction_long' and x.began_at < howdah_private.long_ago(l.threshold)
+  where l.name = 'transaction_long' and x.began_at < howdah_private.oldest_time(l.threshold)
 $$;
 
 -- Returns all alerts except violated invariants, whose check reads whole logs and is a rule of its

@@ -3,7 +3,7 @@
 -- Each run has its own log under its own lock, and runs of a tree commit at the same time. So
 -- neither time nor id is a safe cursor over the tree: a step with a smaller one may become visible
 -- later. A common counter would be safe, but every commit would wait for it. Instead, the readers
--- fix the order: whoever follows a tree appends the steps that are visible and have no entry yet to
+-- fix the order: a reader of a tree appends the steps that are visible and have no entry yet to
 -- howdah_private.tree_entries. The log of the top run keeps its numbers. An entry (top_seq,
 -- position) comes after the step `top_seq` of the top run. All readers get this one order, however
 -- often they reconnect.
@@ -11,7 +11,7 @@
 -- Invariants, under the lock of the row in tree_orders:
 --   1. position grows by one with each entry, and top_seq never falls with it.
 --   2. tree_orders.top_seq never falls, and no later entry has a smaller top_seq. Readers get steps
---      of the top run only up to it. So nothing is inserted before what somebody has read.
+--      of the top run only up to it. So nothing is inserted before what a reader has read.
 --   3. Entries of a run have the order of its log.
 -- The order follows the clock of the database, and a child run begins after the commit of the step
 -- that starts it. So a child run comes after its start and before the step with its result.

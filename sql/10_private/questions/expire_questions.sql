@@ -71,7 +71,7 @@ begin
     return;
   end if;
   if q.default_answer is not null then
-    perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
+    perform howdah_private.close_question(q.id, 'expired', q.default_answer,
       case when q.kind = 'question'
         then howdah_private.answer_value(q.default_answer, q.schema) end, 'default');
     return;

@@ -225,7 +225,7 @@ end $$;
 -- Closes a question and passes the answer to its run, if the run is unfinished. The caller holds
 -- the locks of the lineage and the question. If an effect turns out to be done and its run has
 -- failed or was cancelled, the effect is compensated like the others.
-create or replace function howdah_private.settle_question(
+create or replace function howdah_private.close_question(
   id uuid, status howdah.question_status, answer text, data jsonb, actor text
 ) returns howdah.questions
   language plpgsql volatile security definer
@@ -235,10 +235,10 @@ declare
   v_question howdah.questions;
 begin
   update howdah.questions as q
-  set status = settle_question.status, answer = settle_question.answer,
-    answer_data = settle_question.data,
-    answered_by = settle_question.actor, answered_at = clock_timestamp(), updated_at = now()
-  where q.id = settle_question.id
+  set status = close_question.status, answer = close_question.answer,
+    answer_data = close_question.data,
+    answered_by = close_question.actor, answered_at = clock_timestamp(), updated_at = now()
+  where q.id = close_question.id
   returning q.* into v_question;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
   select e.id, e.tenant_id, 'answer', v_question.kind::text, v_question.call_id, jsonb_build_object(

@@ -208,7 +208,7 @@ begin
 end $$;
 
 -- Claims those of the runs that are due, not locked, and within their limits. The runs are locked
--- before their limits are checked. A run that somebody else has locked is neither counted nor
+-- before their limits are checked. A run that another transaction has locked is neither counted nor
 -- claimed, also when it becomes free during the call. A suspect is claimed only by a worker that
 -- was isolated for it, and such a worker claims nothing else.
 create or replace function howdah_private.claim_due_runs(worker uuid, ids uuid[]) returns uuid[]

@@ -9,8 +9,8 @@
 -- claims only what is due.
 --
 -- Offered are the runs of a transaction that makes few runs due. Many of them are a backlog, which
--- workers share by claim_backlog. The worker is chosen at random: whoever inserts does not know
--- which of them has room. Workers with a scope get no offers, as they get no wake-ups.
+-- workers share by claim_backlog. The worker is chosen at random: the inserting transaction does
+-- not know which of them has room. Workers with a scope get no offers, as they get no wake-ups.
 create or replace function howdah_private.offer_runs(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -212,7 +212,7 @@ begin
   into v_results, v_written, v_tokens, v_costs from advanced_heads as a;
   v_nestloop := set_config('enable_nestloop', 'on', true);
   if commit_steps.moves is not null then
-    v_results := howdah_private.move_runs(
+    v_results := howdah_private.change_statuses(
       v_results, v_moving, commit_steps.ids, commit_steps.moves);
   end if;
   if exists (
@@ -224,7 +224,7 @@ begin
     perform howdah_private.after_commit(commit_steps.worker, commit_steps.effects);
   end if;
   if coalesce(cardinality(v_results), 0) < cardinality(commit_steps.ids) then
-    v_results := v_results || howdah_private.unwritten_commits(
+    v_results := v_results || howdah_private.unchanged_results(
       v_results, commit_steps.worker, commit_steps.ids, commit_steps.fences,
       commit_steps.log_ends, commit_steps.step_counts);
   end if;
@@ -303,7 +303,7 @@ end $$;
 -- deletes the heads of runs that leave their worker (fold_run_head.sql). The end of a run starts
 -- the next run of its session. So the sessions of several runs are locked after the heads, in one
 -- order. Returns the results, with those of the runs that were changed.
-create or replace function howdah_private.move_runs(
+create or replace function howdah_private.change_statuses(
   results howdah_private.commit_result[], moving uuid[], ids uuid[], moves jsonb
 ) returns howdah_private.commit_result[]
   language plpgsql volatile security definer
@@ -313,15 +313,17 @@ declare
   v_moved howdah_private.commit_result[];
 begin
   perform howdah_private.lock_sessions_of(array_agg(i.id))
-  from unnest(move_runs.ids) with ordinality as i (id, run)
-  where move_runs.moves -> (i.run::int - 1) ->> 'status' in ('completed', 'failed')
+  from unnest(change_statuses.ids) with ordinality as i (id, run)
+  where change_statuses.moves -> (i.run::int - 1) ->> 'status' in ('completed', 'failed')
   having count(*) > 1;
   with wanted as materialized (
     select c.execution_id, m.move, (m.move ->> 'status')::howdah.execution_status as status,
       (m.move ->> 'waiting_for')::howdah.waiting_reason as waits_for
-    from unnest(move_runs.results) as c
-    join unnest(move_runs.ids) with ordinality as i (id, run) on i.id = c.execution_id
-    cross join lateral (values (nullif(move_runs.moves -> (i.run::int - 1), 'null'))) as m (move)
+    from unnest(change_statuses.results) as c
+    join unnest(change_statuses.ids) with ordinality as i (id, run) on i.id = c.execution_id
+    cross join lateral (
+      values (nullif(change_statuses.moves -> (i.run::int - 1), 'null'))
+    ) as m (move)
     where m.move is not null
   ),
   moved as (
@@ -352,22 +354,24 @@ begin
         else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
       completed_at = case when w.status in ('completed', 'failed') then clock_timestamp() end
     from wanted as w
-    where e.id = w.execution_id and e.id = any (move_runs.moving)
-      and e.id between move_runs.moving[1] and move_runs.moving[cardinality(move_runs.moving)]
+    where e.id = w.execution_id and e.id = any (change_statuses.moving)
+      and e.id between change_statuses.moving[1]
+        and change_statuses.moving[cardinality(change_statuses.moving)]
     returning row(e.id, e.tenant_id, 'committed', e.status, e.step_count,
       howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e), e.has_inbox,
       e.is_pause_requested)::howdah_private.commit_result as result
   )
   select array_agg(m.result) into v_moved from moved as m;
   return array(
-    select r from unnest(move_runs.results) as r where r.execution_id <> all (move_runs.moving)
+    select r from unnest(change_statuses.results) as r
+    where r.execution_id <> all (change_statuses.moving)
   ) || v_moved;
 end $$;
 
 -- Answers for the runs of which nothing was written. A run is read by a volatile function, which
 -- takes a new snapshot: an earlier attempt at the same commit may have been in progress. A move
 -- without steps was not made if this worker still owns the run, although the log has the length.
-create or replace function howdah_private.unwritten_commits(
+create or replace function howdah_private.unchanged_results(
   results howdah_private.commit_result[], worker uuid, ids uuid[], fences int[], log_ends int[],
   step_counts int[]
 ) returns howdah_private.commit_result[]
@@ -377,16 +381,16 @@ as $$
 begin
   return array(
     select row(i.id, (n.run).tenant_id,
-      case when (n.run).has_inbox and (n.run).owner_worker = unwritten_commits.worker
+      case when (n.run).has_inbox and (n.run).owner_worker = unchanged_results.worker
           and (n.run).step_count = i.log_end then 'inbox'
-        when i.step_count = 0 and (n.run).owner_worker = unwritten_commits.worker then 'stale'
+        when i.step_count = 0 and (n.run).owner_worker = unchanged_results.worker then 'stale'
         when (n.run).step_count = i.log_end + i.step_count then 'committed' else 'stale' end,
       (n.run).status, (n.run).step_count, (n.run).exhausted, (n.run).active_ms_left,
       (n.run).has_inbox, (n.run).is_pause_requested)::howdah_private.commit_result
-    from unnest(unwritten_commits.ids, unwritten_commits.fences, unwritten_commits.log_ends,
-        unwritten_commits.step_counts) as i (id, fence, log_end, step_count)
+    from unnest(unchanged_results.ids, unchanged_results.fences, unchanged_results.log_ends,
+        unchanged_results.step_counts) as i (id, fence, log_end, step_count)
     cross join lateral (select howdah_private.execution_at_fence(i.id, i.fence) as run) as n
     where not exists (
-      select from unnest(unwritten_commits.results) as r where r.execution_id = i.id)
+      select from unnest(unchanged_results.results) as r where r.execution_id = i.id)
   );
 end $$;

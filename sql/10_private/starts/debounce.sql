@@ -10,7 +10,7 @@
 --   window    The start of the run moves to the end of the window of the newest insert.
 --
 -- The caller is part of the key: an insert must not replace a run that acts as another user. For
--- watched tables the watch is the caller. The new run then acts for whoever wrote the newest row,
+-- watched tables the watch is the caller. The new run then acts for the author of the newest row,
 -- with the input of that row.
 
 -- Returns the caller of a new run. Names of API keys are not unique, so a key counts by its id.

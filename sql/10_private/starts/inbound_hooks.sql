@@ -8,7 +8,7 @@
 --   identity  The run acts as the user of the hook, with the rights that this user has now. The API
 --             knows the user from a hook that is up to half a second old. If the hook has another
 --             user by now, the delivery fails and may be sent again.
---   trust     Whoever has the secret signs the request, but others write its text. So the input is
+--   trust     The sender with the secret signs the request; others write its text. So the input is
 --             external.
 --   refused   Requests that are not verified are counted, one row for each hook, reason and hour.
 --             The API adds them up and writes them once a second (count_refused_deliveries).
@@ -55,7 +55,7 @@ $$;
 -- Inserts the row of a delivery, or locks the row that it has from an earlier request. A request
 -- with the id of one delivery and the signature of another one is a repeat of the older one. The
 -- loop covers a row that retention deletes in between.
-create or replace function howdah_private.enter_delivery(
+create or replace function howdah_private.insert_delivery(
   hook howdah.inbound_hooks, delivery jsonb
 ) returns howdah.inbound_deliveries
   language plpgsql volatile security definer
@@ -230,7 +230,7 @@ begin
       message = format('the user of inbound hook %s has changed', v_hook.name),
       detail = jsonb_build_object('inbound_hook_id', v_hook.id)::text;
   end if;
-  v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
+  v_row := howdah_private.insert_delivery(v_hook, receive_delivery.delivery);
   if v_row.requests > 1 and v_row.status <> 'failed' then
     return howdah_private.delivery_result(v_row, true);
   end if;

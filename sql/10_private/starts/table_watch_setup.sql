@@ -382,8 +382,8 @@ begin
 end $$;
 
 -- Drops the triggers of a watch, and revokes the privileges that were granted for them and that no
--- other watch needs. The other watches are read when the triggers are gone: whoever makes a watch
--- of this table meanwhile is waited for.
+-- other watch needs. The other watches are read when the triggers are gone: the drop waits for a
+-- transaction that makes a watch of this table meanwhile.
 create or replace function howdah_private.drop_watch(watch_id uuid) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'

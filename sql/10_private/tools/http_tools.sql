@@ -137,7 +137,7 @@ begin
 end $$;
 
 -- Leaves out the secrets of an HTTP tool that do not exist yet. The tools of a pack wait for their
--- secrets: a call fails until its secret is stored. Whoever applies a pack gets a warning
+-- secrets: a call fails until its secret is stored. The apply of a pack warns
 -- (missing_secrets), and sets howdah.missing_secrets for the transaction.
 create or replace function howdah_private.without_missing_secrets(configuration jsonb)
   returns jsonb

@@ -43,12 +43,12 @@ end $$;
 
 -- Reports whether one of the lockers of a multixact is such a transaction. A multixact takes the
 -- place of a single transaction when several hold a row.
-create or replace function howdah_private.is_among_lockers(multixact xid) returns boolean
+create or replace function howdah_private.holds_lock(multixact xid) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
-    select from pg_get_multixact_members(is_among_lockers.multixact) as m
+    select from pg_get_multixact_members(holds_lock.multixact) as m
     where m.mode in ('nokeyupd', 'upd') and howdah_private.is_own_subtransaction(m.xid)
   )
 $$;
@@ -75,7 +75,7 @@ end $$;
 -- policies may hide some of its rows. `left_out` is the reason why its rows are not searched: the
 -- caller may not read all columns, or the table is too large to scan, since no index records the
 -- writer of a row.
-create or replace function howdah_private.tables_changed(counted jsonb, most_bytes bigint)
+create or replace function howdah_private.changed_tables(counted jsonb, most_bytes bigint)
   returns setof jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -105,7 +105,7 @@ as $$
     'left_out', case
       when not (has_schema_privilege(n.oid, 'usage') and has_table_privilege(r.oid, 'select'))
         then 'rights'
-      when c.bytes > tables_changed.most_bytes then 'size' end)
+      when c.bytes > changed_tables.most_bytes then 'size' end)
   from changed as c
   join pg_class as r on r.oid = c.relation
   join pg_namespace as n on n.oid = r.relnamespace
@@ -135,7 +135,7 @@ begin
     case when v_is_partitioned then 't.tableoid = any ($2) and' end, touched_rows.mark,
     case when touched_rows.mark = 'xmax' and mxid_age('1'::xid) > touched_rows.lists then
       'or (mxid_age(t.xmax) between 1 and mxid_age(''1''::xid) - $1 '
-        'and howdah_private.is_among_lockers(t.xmax))' end)
+        'and howdah_private.holds_lock(t.xmax))' end)
     using touched_rows.lists,
       array(select p.value::oid from jsonb_array_elements_text(tbl -> 'parts') as p)
   loop
@@ -163,14 +163,14 @@ begin
       case when t.tbl ->> 'left_out' is null then howdah_private.touched_rows(
         t.tbl, 'xmax', rows_before.lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint)
       end))), '[]')
-    from howdah_private.tables_changed(rows_before.counted,
+    from howdah_private.changed_tables(rows_before.counted,
       (bounds ->> 'scanned')::bigint) as t (tbl)
   );
 end $$;
 
 -- Returns the marked rows that no longer exist: a row that was only locked is marked as well, but
 -- still exists.
-create or replace function howdah_private.rows_gone(tbl jsonb) returns jsonb
+create or replace function howdah_private.removed_rows(tbl jsonb) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -229,7 +229,7 @@ begin
       v_table := v_table || jsonb_build_object(
         'left_out', case when (v_after ->> 'is_cut')::boolean
           or (v_table #>> '{before,is_cut}')::boolean then 'rows' end,
-        'before', howdah_private.rows_gone(v_table),
+        'before', howdah_private.removed_rows(v_table),
         'after', jsonb_path_query_array(v_after, '$.rows[*].row'));
     else
       v_table := v_table - 'before';

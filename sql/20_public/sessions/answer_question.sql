@@ -23,7 +23,7 @@ begin
       v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
     jsonb_build_object('answer', v_answer.answer_text, 'data', v_answer.value));
-  return howdah_private.settle_question(
+  return howdah_private.close_question(
     v_question.id, 'answered', v_answer.answer_text, v_answer.value, howdah_private.actor());
 end $$;
 comment on function howdah.answer_question(uuid, text, jsonb) is

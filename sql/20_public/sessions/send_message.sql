@@ -1,7 +1,7 @@
 -- Sends a message of a person to a session. The message begins a run of the session's agent, as the
--- sender. While a run is live, the policy of the session decides what the message does (take_turns
--- and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
--- reaches the live run, unless that run belongs to another user.
+-- sender. While a run is live, the policy of the session decides what the message does
+-- (assign_turns and interrupt_session for queue, reject and interrupt). Only steer needs no new
+-- run: the message reaches the live run, unless that run belongs to another user.
 create or replace function howdah.send_message(session_id uuid, content text,
   input_parts jsonb default null)
   returns howdah.sessions

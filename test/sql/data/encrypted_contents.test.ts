@@ -837,7 +837,7 @@ describe('at the same time as an encryption', () => {
     await other.query('begin');
     const { runs } = await one(
       other,
-      `select howdah_private.retain_runs($1, now() + interval '1 hour', 10000, true) as runs`,
+      `select howdah_private.apply_run_retention($1, now() + interval '1 hour', 10000, true) as runs`,
       [tenant_id],
     );
     void runs;

@@ -73,7 +73,7 @@ test('a pattern is found at every place around runs of marks', async () => {
   const rows = await all(
     db.pool,
     `select t.text from unnest($1::text[]) as t (text)
-     where howdah_private.withhold_text(t.text, 'AKIA[0-9]{4}', '[key withheld]') not like '%[key withheld]%'`,
+     where howdah_private.redact_text(t.text, 'AKIA[0-9]{4}', '[key withheld]') not like '%[key withheld]%'`,
     [texts],
   );
   expect(rows).toEqual([]);

@@ -594,7 +594,7 @@ describe('the cost', () => {
     await rolledBack(db.pool, async (client) => {
       await bulk(client);
       expect(await callsOf(client, 'can_match')).toBe(10_000);
-      expect(await callsOf(client, 'withhold_text')).toBe(0);
+      expect(await callsOf(client, 'redact_text')).toBe(0);
     });
   });
 
@@ -655,7 +655,7 @@ test('the forms of a text are those that filters match', async () => {
   const rows = await all(
     db.pool,
     `select t.text, howdah_private.can_match(array[f], t.text) as can_match,
-       howdah_private.withhold_text(t.text, f.pattern, '[card withheld]') <> t.text as matches
+       howdah_private.redact_text(t.text, f.pattern, '[card withheld]') <> t.text as matches
      from unnest($1::text[]) as t (text), howdah.output_filters as f`,
     [texts],
   );
