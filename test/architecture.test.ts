@@ -53,6 +53,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'queries',
     'feed',
     'access',
+    'followers',
     'lists',
     'files',
     'runs',

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../db/connection/pool.ts';
+import { hasEnded } from '../../db/followers/run-source.ts';
 import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
 import {
   cancelConversationRun,
@@ -9,7 +10,6 @@ import {
   conversationState,
 } from '../conversation-protocols/conversation-state.ts';
 import { followRun } from '../events/follow-run.ts';
-import { hasEnded } from '../feed/feed-subscriber.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { type SendParams, sendParams, taskParams } from './a2a-schema.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';

@@ -81,7 +81,7 @@ export function createStreamSources({
       steps: (id, after) => whileVisible(hub.steps(id, after), id, 'execution'),
       tree(id, after, prepare) {
         // a row that is read ahead begins its lookups, so it needs its turn before
-        const inTime = inTurns(turns, identity, hub.trees.rows(id, after));
+        const inTime = inTurns(turns, identity, hub.treeRows(id, after));
         // rows that are read ahead are only returned while the caller may see them
         const rows = readAhead(inTime, ROWS_AHEAD, prepare);
         return whileVisible(rows, id, 'execution');
@@ -123,7 +123,7 @@ function runLookups(pool: Pool, decryptRows: DecryptRunRows) {
 function treeSources(pool: Pool, hub: FeedHub) {
   return {
     placeOf: createBatchLoader((ids: string[]) => readRunPlaces(pool, ids)),
-    treeLive: (id) => hub.trees.live(id),
+    treeLive: (id) => hub.treeLive(id),
     treeCursors: (id, at) => treeCursors(pool, id, at),
     lastPosition: (id) => lastPosition(pool, id),
     positionOfQuestion: (id, seq) => positionOfQuestion(pool, id, seq),

@@ -1,40 +1,29 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import {
-  createFeed,
-  type Feed,
+  Feed,
   type FeedOptions,
   type FeedRunState,
   type MessageCursor,
   type SessionRow,
 } from '../../db/feed/feed.ts';
 import type { UnansweredQuestion } from '../../db/feed/feed-payloads.ts';
-import type { FeedRow } from '../../db/feed/tree-rows.ts';
+import type { FeedRow, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
+import { Follower } from '../../db/followers/follower.ts';
+import { hasEnded, runSource } from '../../db/followers/run-source.ts';
+import { sessionSource } from '../../db/followers/session-source.ts';
+import { type OrderedTree, treeSource } from '../../db/followers/tree-source.ts';
+import { type LiveItem, Watches } from '../../db/followers/watches.ts';
 import { AnswersSoFar } from './answers-so-far.ts';
-import { CoalescedReads } from './coalesced-reads.ts';
-import {
-  followStates,
-  followSteps,
-  followTokens,
-  type Subscriber,
-  type SubscriberEvents,
-} from './feed-subscriber.ts';
-import { type BehindCursor, ReadOrder } from './read-order.ts';
-import { SessionFeed } from './session-feed.ts';
+import { followLive, followStates } from './live-queues.ts';
 import { ToolNotes } from './tool-notes.ts';
-import { TreeFeed } from './tree-feed.ts';
 
 /**
- * The interval at which every followed run is read, all runs in one call, because announcements may
- * be lost.
+ * The interval at which everything that is followed is read, because announcements may be lost.
  */
 const POLL_MS = 1_000;
 /** Registrations expire after two minutes; they are renewed after this many polls. */
 const POLLS_PER_RENEWAL = 30;
-/** Bounds of one query: pairs of run and cursor, and steps of each. */
-const PAIRS_PER_QUERY = 250;
-const STEPS_PER_PAIR = 200;
 
-type AnySubscriber = Subscriber<FeedRow> | Subscriber<FeedRunState> | Subscriber<TokenPiece>;
 export type FeedHubOptions = Pick<FeedOptions, 'url' | 'decryptRows'> & {
   onError(error: unknown): void;
 };
@@ -47,62 +36,60 @@ export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
 }
 
 /**
- * The live feed of one process. Many subscribers share one connection. An announcement, a new
- * subscriber, the slow poll or a reconnect only says which runs to read. Rows are read from the
- * cursor of each subscriber, in one read for all runs that were requested meanwhile. So nothing is
- * lost, and a run never has two reads under way.
+ * The live feed of one process. Many subscribers share one connection, and each kind of rows has one
+ * follower (`Follower`).
  *
  * Subscribing checks no rights: the caller has checked them.
  */
 export class FeedHub {
-  readonly #options: FeedHubOptions;
-  readonly #runs = new Map<string, Set<AnySubscriber>>();
-  readonly #unregistered = new Set<string>();
-  readonly #order = new ReadOrder();
-  readonly #reads: CoalescedReads;
-  readonly #sessions: SessionFeed;
-  /** The feed of runs with all runs below them. */
-  readonly trees: TreeFeed;
-  readonly #answers = new AnswersSoFar();
-  readonly #unansweredListeners = new Set<(unanswered: UnansweredQuestion) => void>();
   readonly notes = new ToolNotes();
-  #feed: Feed | undefined;
+  readonly #feed: Feed;
+  readonly #watches: Watches;
+  readonly #answers = new AnswersSoFar();
+  readonly #runs: Follower<number, FeedRow, FeedRunState>;
+  readonly #sessions: Follower<MessageCursor, SessionRow, unknown>;
+  readonly #trees: Follower<TreePosition, TreeRow, OrderedTree>;
+  readonly #unansweredListeners = new Set<(unanswered: UnansweredQuestion) => void>();
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
 
-  constructor(options: FeedHubOptions) {
-    this.#options = options;
-    const shared = { feed: () => this.#feed, onError: options.onError };
-    const isFollowed = (id: string) => this.#runs.has(id) || this.#sessions.wants(id);
-    this.#reads = new CoalescedReads({ ...shared, read: (feed, ids) => this.#read(feed, ids) });
-    this.#sessions = new SessionFeed(shared);
-    this.trees = new TreeFeed({ ...shared, answers: this.#answers, isFollowed });
-  }
-
-  async open(): Promise<void> {
-    this.#feed = await createFeed({
-      url: this.#options.url,
-      decryptRows: this.#options.decryptRows,
+  constructor({ onError, ...connection }: FeedHubOptions) {
+    const feed = new Feed({
+      ...connection,
       onAnnounced: (id) => {
-        this.#requestReads([id]);
-        this.#sessions.handleAnnouncement(id);
-        this.trees.handleAnnouncement(id);
+        for (const owner of this.#watches.ownersOf(id)) owner.request();
       },
-      onTokens: (piece) => {
-        const { execution_id: id } = piece;
-        if (this.#runs.has(id) || this.trees.wants(id)) this.#answers.add(piece);
-        for (const subscriber of this.#subscribersOf(id)) subscriber.offerPiece(piece);
-        this.trees.offer(id, { of: 'piece', piece });
-      },
+      onTokens: (piece) => this.#offer(piece.execution_id, { of: 'piece', piece }),
+      onNote: (note) => this.#offer(note.execution_id, { of: 'note', note }),
       onUnanswered: (unanswered) => {
         for (const listener of this.#unansweredListeners) listener(unanswered);
       },
-      onNote: (note) => {
-        this.notes.add(note);
-        this.trees.offer(note.execution_id, { of: 'note', note });
-      },
       onReconnected: () => this.#requestAll({ register: true }),
     });
+    const watches = new Watches({
+      watch: (ids) => feed.watch(ids),
+      onReleased: (ids) => {
+        for (const id of ids) this.#answers.drop(id);
+        feed.unwatch(ids).catch(onError);
+      },
+    });
+    const settle = (run: string, seq: number) => this.#answers.settle(run, seq);
+    this.#feed = feed;
+    this.#watches = watches;
+    const options = {
+      watches,
+      isTemporary(failure: unknown) {
+        onError(failure); // the reconnect or the poll reads again
+        return true;
+      },
+    };
+    this.#runs = new Follower(runSource(feed, settle), options);
+    this.#sessions = new Follower(sessionSource(feed), options);
+    this.#trees = new Follower(treeSource(feed, settle), options);
+  }
+
+  async open(): Promise<void> {
+    await this.#feed.open();
     this.#poll = setInterval(() => {
       this.#polls += 1;
       this.#requestAll({ register: this.#polls % POLLS_PER_RENEWAL === 0 });
@@ -114,7 +101,7 @@ export class FeedHub {
    * `return()` unsubscribes.
    */
   steps(executionId: string, after: number): AsyncIterableIterator<FeedRow, undefined> {
-    return this.#join(executionId, (events) => followSteps(after, events)).events;
+    return this.#runs.follow(executionId, after);
   }
 
   /**
@@ -122,7 +109,7 @@ export class FeedHub {
    * when the run has ended. `return()` unsubscribes.
    */
   states(executionId: string): AsyncIterableIterator<FeedRunState, undefined> {
-    return this.#join(executionId, followStates).events;
+    return followStates(this.#runs, executionId);
   }
 
   /**
@@ -131,10 +118,12 @@ export class FeedHub {
    * unsubscribes.
    */
   tokens(executionId: string): AsyncIterableIterator<TokenPiece, undefined> {
-    const subscriber = this.#join(executionId, followTokens);
     const answer = this.#answers.of(executionId);
-    if (answer) subscriber.offerPiece(answer);
-    return subscriber.events;
+    return followLive(this.#runs, executionId, {
+      pick: (item) => (item.of === 'piece' ? item.piece : undefined),
+      isOver: hasEnded,
+      first: answer ? [answer] : [],
+    });
   }
 
   /**
@@ -143,6 +132,25 @@ export class FeedHub {
    */
   messages(sessionId: string, after: MessageCursor): AsyncIterableIterator<SessionRow, undefined> {
     return this.#sessions.follow(sessionId, after);
+  }
+
+  /** Subscribes to the rows of a tree after a position. Ends when the top run has ended. */
+  treeRows(topId: string, after: TreePosition): AsyncIterableIterator<TreeRow, undefined> {
+    return this.#trees.follow(topId, after);
+  }
+
+  /**
+   * Subscribes to pieces of answers and reports of tools, of the top run and of the live runs below
+   * it. A slow subscriber loses some. Ends when the top run has ended.
+   */
+  treeLive(topId: string): AsyncIterableIterator<LiveItem, undefined> {
+    const runs = new Set([topId, ...this.#trees.idsOf(topId)]);
+    const pieces = [...runs].flatMap((run) => this.#answers.of(run) ?? []);
+    return followLive(this.#trees, topId, {
+      pick: (item) => item,
+      isOver: ({ has_ended, isComplete }) => has_ended && isComplete,
+      first: pieces.map((piece): LiveItem => ({ of: 'piece', piece })),
+    });
   }
 
   /**
@@ -159,130 +167,33 @@ export class FeedHub {
    * everything that is new.
    */
   get isListening(): boolean {
-    return this.#feed?.isListening ?? false;
+    return this.#feed.isListening;
   }
 
   /** The number of open subscriptions. */
   get subscriptions(): number {
-    const ofRuns = [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);
-    return ofRuns + this.#sessions.subscriptions + this.trees.subscriptions;
+    return this.#followers.reduce((sum, { subscriptions }) => sum + subscriptions, 0);
   }
 
   /** Ends all subscriptions, then the connection. */
   async close(): Promise<void> {
     clearInterval(this.#poll);
-    const feed = this.#feed;
-    this.#feed = undefined;
-    for (const subscriber of [...this.#runs.values()].flatMap((all) => [...all])) {
-      subscriber.close();
-    }
-    await Promise.all([this.#reads.settle(), this.#sessions.close(), this.trees.close()]);
-    await feed?.close();
+    await Promise.all(this.#followers.map((follower) => follower.close()));
+    await this.#feed.close();
   }
 
-  #join<T extends AnySubscriber>(id: string, make: (events: SubscriberEvents) => T): T {
-    const subscriber = make({
-      onRoom: () => this.#requestReads([id]),
-      onClose: () => this.#leave(id, subscriber),
-    });
-    const subscribers = this.#runs.get(id) ?? new Set();
-    if (subscribers.size === 0) this.#unregistered.add(id);
-    this.#runs.set(id, subscribers.add(subscriber));
-    this.#requestReads([id]);
-    return subscriber;
+  get #followers() {
+    return [this.#runs, this.#sessions, this.#trees];
   }
 
-  #leave(id: string, subscriber: AnySubscriber): void {
-    const subscribers = this.#runs.get(id);
-    if (!subscribers?.delete(subscriber) || subscribers.size > 0) return;
-    this.#runs.delete(id);
-    this.#unregistered.delete(id);
-    if (this.trees.wants(id)) return;
-    this.#answers.drop(id);
-    if (this.#sessions.wants(id)) return;
-    this.#feed?.unwatch([id]).catch(this.#options.onError);
+  #offer(run: string, item: LiveItem): void {
+    if (item.of === 'note') this.notes.add(item.note);
+    else if (this.#watches.has(run)) this.#answers.add(item.piece);
+    for (const owner of this.#watches.ownersOf(run)) owner.offer(item);
   }
 
   #requestAll({ register }: { register: boolean }): void {
-    if (register) {
-      for (const id of this.#runs.keys()) this.#unregistered.add(id);
-    }
-    this.#requestReads(this.#runs.keys());
-    this.#sessions.requestAll({ register });
-    this.trees.requestAll({ register });
-  }
-
-  #requestReads(ids: Iterable<string>): void {
-    this.#reads.request([...ids].filter((id) => this.#runs.has(id)));
-  }
-
-  async #read(feed: Feed, ids: readonly string[]): Promise<void> {
-    await this.#register(feed);
-    this.#requestReads(await this.#readRuns(feed, ids));
-  }
-
-  /**
-   * Registers before anything is read, so that whatever is committed after the read is announced.
-   */
-  async #register(feed: Feed): Promise<void> {
-    const ids = [...this.#unregistered];
-    this.#unregistered.clear();
-    if (ids.length === 0) return;
-    await feed.watch(ids).catch((error: unknown) => {
-      for (const id of ids) this.#unregistered.add(id);
-      throw error;
-    });
-  }
-
-  /**
-   * Reads the states of the runs, then the steps that subscribers lack. Returns the runs of which a
-   * subscriber lacks more steps.
-   */
-  async #readRuns(feed: Feed, ids: readonly string[]): Promise<string[]> {
-    const states = new Map((await feed.states(ids)).map((state) => [state.execution_id, state]));
-    const behind: BehindCursor[] = [];
-    for (const id of ids) {
-      const state = states.get(id);
-      if (state) this.#answers.settle(id, state.step_count);
-      const cursors = new Set<number>();
-      for (const subscriber of this.#subscribersOf(id)) {
-        subscriber.offerState(state);
-        const after = subscriber.wantsAfter();
-        if (state && after !== undefined && after < state.step_count) cursors.add(after);
-      }
-      for (const cursor of cursors) {
-        const steps = Math.min(STEPS_PER_PAIR, (state?.step_count ?? 0) - cursor);
-        behind.push({ id, cursor, steps });
-      }
-    }
-    const { due, later } = this.#order.divide(behind);
-    const served: string[] = [];
-    while (due.length > 0) {
-      served.push(...(await this.#deliver(feed, due.splice(0, PAIRS_PER_QUERY))));
-    }
-    // only runs that got rows: another read now would bring the others nothing new
-    const more = served.filter((id) => {
-      const count = states.get(id)?.step_count ?? 0;
-      return this.#subscribersOf(id).some((one) => (one.wantsAfter() ?? count) < count);
-    });
-    return [...later, ...more];
-  }
-
-  /** Delivers the steps after cursors of runs. Returns the runs of which a subscriber got rows. */
-  async #deliver(feed: Feed, pairs: readonly BehindCursor[]): Promise<string[]> {
-    const cursors = pairs.map(({ id, cursor }) => [id, cursor] as const);
-    const rows = await feed.stepsAfter(cursors, STEPS_PER_PAIR);
-    const byRun = Map.groupBy(rows, (row) => row.execution_id);
-    const served: string[] = [];
-    for (const [id, steps] of byRun) {
-      steps.sort((a, b) => a.seq - b.seq);
-      const taken = this.#subscribersOf(id).map((subscriber) => subscriber.offerRows(steps));
-      if (taken.includes(true)) served.push(id);
-    }
-    return served;
-  }
-
-  #subscribersOf(id: string): AnySubscriber[] {
-    return [...(this.#runs.get(id) ?? [])];
+    if (register) this.#watches.forgetRegistrations();
+    for (const follower of this.#followers) follower.requestAll();
   }
 }

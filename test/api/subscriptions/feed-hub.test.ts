@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFeedHub, type FeedHub } from '../../../src/api/feed/feed-hub.ts';
-import { followSteps } from '../../../src/api/feed/feed-subscriber.ts';
 import { createBackpressure } from '../../../src/api/graphql/subscriptions/backpressure.ts';
 import type { FeedRow } from '../../../src/db/feed/tree-rows.ts';
 import { all, makeRun } from '../../sql/support.ts';
@@ -39,20 +38,6 @@ test('a slow and a fast subscriber both receive every row', async () => {
   expect(await take(slow, 3_000)).toEqual(count(1, 2_001));
   expect(await take(quick, 3_000)).toEqual([2_001]);
   await until(() => hub.subscriptions === 0);
-});
-
-test('rows are buffered up to a bound, and requested again at half of it', async () => {
-  let roomCalls = 0;
-  const subscriber = followSteps(0, { onRoom: () => roomCalls++, onClose() {} });
-  const rows = count(1, 2_000).map((seq) => ({ execution_id: '', seq, step: {} }));
-  expect(subscriber.offerRows(rows)).toBe(true);
-  expect(subscriber.wantsAfter()).toBeUndefined();
-  expect(subscriber.offerRows(rows)).toBe(false);
-  expect(await take(subscriber.events, 250)).toEqual(count(1, 250));
-  expect(roomCalls).toBe(1);
-  expect(subscriber.wantsAfter()).toBe(500);
-  subscriber.offerRows(rows);
-  expect(await take(subscriber.events, 500)).toEqual(count(251, 750));
 });
 
 test('leaving ends a waiting subscriber, and closing the hub ends all subscribers', async () => {

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFeedHub } from '../../../src/api/feed/feed-hub.ts';
-import { followRows } from '../../../src/api/feed/row-subscriber.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import {
   all,
@@ -283,19 +282,6 @@ describe('sessionMessages', () => {
     await hub.close();
     expect(await last).toMatchObject({ done: true });
     expect(hub.subscriptions).toBe(0);
-  });
-
-  test('messages are buffered up to a bound, and requested again at half of it', async () => {
-    let requests = 0;
-    const subscriber = followRows(0, {
-      cursorOf: (seq: number) => seq,
-      onRoom: () => requests++,
-      onClose() {},
-    });
-    subscriber.push(count(1, 2_000));
-    expect([subscriber.cursor, subscriber.hasRoom]).toEqual([500, false]);
-    for (let taken = 0; taken < 250; taken += 1) await subscriber.events.next();
-    expect([requests, subscriber.hasRoom]).toEqual([1, true]);
   });
 
   test('ends when the session is deleted', async () => {

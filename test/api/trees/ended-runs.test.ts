@@ -4,8 +4,8 @@ import {
   type TreeItem,
   type TreeStreamSources,
 } from '../../../src/api/events/tree-reader.ts';
-import type { LiveItem } from '../../../src/api/feed/tree-feed.ts';
 import type { TreeRow } from '../../../src/db/feed/tree-rows.ts';
+import type { LiveItem } from '../../../src/db/followers/watches.ts';
 
 /** Rows and pieces of a tree, in order of arrival. */
 type Arrival = { row: TreeRow } | { piece: { execution_id: string; seq: number; text: string } };
