@@ -20,8 +20,7 @@ import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
-import type { LogSource } from './log-events.ts';
-import { createLogFeed } from './log-feed.ts';
+import { createLogFeed, type FollowLog } from './log/log-events.ts';
 import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
@@ -36,7 +35,7 @@ const ROWS_AHEAD = 200;
  */
 export type StreamSources = (
   identity: Identity,
-) => RunStreamSources & TreeStreamSources & SessionStreamSources & Pick<LogSource, 'followLog'>;
+) => RunStreamSources & TreeStreamSources & SessionStreamSources & { followLog: FollowLog };
 
 export type StreamSourcesOptions = {
   hub: FeedHub;
@@ -94,9 +93,10 @@ export function createStreamSources({
         return children.filter((_child, index) => shown[index]);
       },
       turnFrom: (id, turn) => turnFrom({ id, turn }),
-      followLog(filter) {
-        const lines = log.follow({ watching: { tenantId, userId, role }, filter });
-        return filter.id === undefined ? lines : whileVisible(lines, filter.id, 'execution');
+      followLog(start) {
+        const { id } = start.filter;
+        const events = log.follow({ tenantId, userId, role }, start);
+        return id === undefined ? events : whileVisible(events, id, 'execution');
       },
     };
   };

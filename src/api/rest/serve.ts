@@ -5,7 +5,7 @@ import type { ListFeed } from '../../db/lists/list-feed.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { answerFailure, type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
-import { logEvents } from '../events/log-events.ts';
+import { logEvents } from '../events/log/log-events.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
 import {
@@ -207,8 +207,7 @@ function createRouteContext(
     runEvents: (id, after, options) => (signal) => runEvents(source, id, after, signal, options),
     sessionEvents: (id, after, options) => (signal) =>
       sessionEvents(source, id, after, signal, options),
-    logEvents: (start) => (signal) =>
-      logEvents({ transaction, followLog: source.followLog }, start, signal),
+    logEvents: (start) => (signal) => logEvents(source.followLog, start, signal),
     listEvents: (opened, readOwn) => (signal) =>
       listEvents(lists, identity, opened, {
         signal,

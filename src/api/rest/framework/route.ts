@@ -4,7 +4,7 @@ import type { EndedModelTest, TestedModel } from '../../../contracts/agents/mode
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { OpenedList } from '../../../db/lists/follow-list.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
-import type { LogStart } from '../../events/log-events.ts';
+import type { LogStart } from '../../events/log/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
 import type { ReadOwnPart } from '../../lists/list-events.ts';

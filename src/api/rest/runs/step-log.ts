@@ -4,7 +4,7 @@ import { endOf, type LogFilter, type LogPlace } from '../../../db/feed/step-log.
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { flag, id, page, pageOf, time } from '../../../resources/fields.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
-import { lineSchema, pageOfLines } from '../../events/log-lines.ts';
+import { lineSchema, pageOfLines } from '../../events/log/log-lines.ts';
 import { findExecution, statusSchema } from '../../events/run-rows.ts';
 import { logCursor } from '../framework/cursors.ts';
 import { pageAnswer, placeIn } from '../framework/pagination.ts';

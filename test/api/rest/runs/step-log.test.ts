@@ -1,9 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type LogSource, logEvents } from '../../../../src/api/events/log-events.ts';
-import type { LogLine } from '../../../../src/api/events/log-lines.ts';
+import { createLogFeed } from '../../../../src/api/events/log/log-events.ts';
+import { transactionOfTenant } from '../../../../src/api/events/stream-sources.ts';
+import { createRequestQueue } from '../../../../src/api/http/request-queue.ts';
+import { defaultServerLimits } from '../../../../src/api/http/server-limits.ts';
+import { createConnections } from '../../../../src/api/limits/connections.ts';
+import { openRequests } from '../../../../src/api/pools.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { connect } from '../../../../src/client/connect.ts';
+import { MOST_BUFFERED } from '../../../../src/db/followers/subscriber.ts';
 import type { Worker } from '../../../../workers/start-worker.ts';
 import { runCli } from '../../../cli/run-cli.ts';
 import { makeAgent } from '../../../runtime/arrange.ts';
@@ -117,40 +122,42 @@ test('many streams of a log need no more transactions than one', async () => {
   }
 });
 
-test('a stream that falls behind the shared reader reads on its own without gaps', async () => {
-  const batch = (seqs: number[]) => ({
-    now: new Date(),
-    hasEnded: false,
-    lines: seqs.map((seq) => lineOf(seq)),
+test('a stream that falls behind continues from its own place, and holds up no other', async () => {
+  const pool = openRequests({ url: db.url }, 2);
+  const { id: tenantId } = await one(db.pool, 'select howdah.current_tenant() as id');
+  const log = createLogFeed({
+    transaction: transactionOfTenant({
+      connections: createConnections(pool),
+      requestQueue: createRequestQueue(defaultServerLimits),
+    }),
+    sees: async () => true,
+    decryptRows: async (rows) => [...rows],
   });
-  const lineOf = (seq: number) =>
-    ({ execution_id: 'x', seq, finished_at: new Date().toISOString() }) as LogLine;
-  const written = [lineOf(1)];
-  let joined = 0;
-  const source = {
-    transaction: async () => ({ now: new Date(), has_ended: false, lines: written.splice(0) }),
-    async *followLog() {
-      joined += 1;
-      if (joined === 1) {
-        yield batch([1, 2]);
-        written.push(lineOf(3), lineOf(4)); // the stream is lost after these lines were written
-        return undefined;
+  try {
+    const viewer = { tenantId, userId: undefined, role: 'owner' } as const;
+    const begin = await one(db.pool, `select now() - interval '1 second' as at`);
+    const all = log.follow(viewer, { filter: {}, since: new Date(0) });
+    const slow = log.follow(viewer, { filter: {}, since: new Date(0) });
+    const quick = log.follow(viewer, { filter: { agent }, since: begin.at });
+    const known = (await one(db.pool, 'select count(*)::int as steps from howdah.steps')).steps;
+    expect(known).toBeGreaterThan(MOST_BUFFERED);
+    const id = await ranOf();
+    const take = async (events: typeof all) => {
+      const keys: string[] = [];
+      for await (const { data } of events) {
+        keys.push(keyOf(data as { execution_id: string; seq: number }));
+        if (data.execution_id === id && data.seq === 2) break;
       }
-      yield batch([4, 5]);
-      return undefined;
-    },
-  } as unknown as LogSource;
-  const leaving = new AbortController();
-  const seqs: unknown[] = [];
-  for await (const { data } of logEvents(
-    source,
-    { filter: {}, since: new Date(0) },
-    leaving.signal,
-  )) {
-    seqs.push((data as { seq: number }).seq);
-    if (seqs.length === 5) leaving.abort();
+      return keys;
+    };
+    expect(await take(quick)).toContain(`${id} 2`);
+    for (const keys of [await take(all), await take(slow)]) {
+      expect(keys).toHaveLength(known + 2);
+      expect(new Set(keys).size).toBe(known + 2);
+    }
+  } finally {
+    await pool.end();
   }
-  expect(seqs).toEqual([1, 2, 3, 4, 5]);
 });
 
 test('the stream of one run ends with the run', async () => {
