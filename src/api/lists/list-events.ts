@@ -13,7 +13,7 @@ import {
 } from '../../db/lists/list-changes.ts';
 import { parseListCursor } from '../../db/lists/list-cursor.ts';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
-import type { ListEvent } from '../../db/lists/list-subscriber.ts';
+import type { ListEvent } from '../../db/lists/list-view.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { onAbort } from '../http/on-abort.ts';

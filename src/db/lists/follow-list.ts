@@ -2,8 +2,9 @@ import type { Watching } from '../access/subjects.ts';
 import type { Queryable } from '../connection/pool.ts';
 import { type Condition, listRows } from '../queries/row-collection.ts';
 import { currentCursor, type FollowedCollection } from './list-changes.ts';
-import { type ListFeed, shownRowOf } from './list-feed.ts';
-import type { ListEvent, ListFollower } from './list-subscriber.ts';
+import type { ListFeed } from './list-feed.ts';
+import { shownRowOf } from './list-rows.ts';
+import type { ListEvent, ListFollower } from './list-view.ts';
 
 /** A list to follow: its rows, and the number of rows to begin with. */
 export type ListStart = {

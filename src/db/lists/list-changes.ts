@@ -49,7 +49,7 @@ export type ChangesRead = {
  */
 const FIRST_XID = '3';
 /** Most changes of one read. */
-const MOST_PER_READ = 500;
+export const MOST_PER_READ = 500;
 /** Ids of transactions have 32 bits in rows, so the position of older cursors is ambiguous. */
 const OLDEST_CURSOR = 1n << 30n;
 

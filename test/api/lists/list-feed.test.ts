@@ -10,7 +10,7 @@ import type { Pool } from '../../../src/db/connection/pool.ts';
 import { currentCursor } from '../../../src/db/lists/list-changes.ts';
 import { formatListCursor, parseListCursor } from '../../../src/db/lists/list-cursor.ts';
 import { createListFeed, type ListFeed } from '../../../src/db/lists/list-feed.ts';
-import type { ListEvent } from '../../../src/db/lists/list-subscriber.ts';
+import type { ListEvent } from '../../../src/db/lists/list-view.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { until } from '../harness.ts';

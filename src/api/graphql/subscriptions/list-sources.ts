@@ -5,7 +5,7 @@ import type { Queryable } from '../../../db/connection/pool.ts';
 import { followListFeed } from '../../../db/lists/follow-list.ts';
 import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
 import type { ListFeed } from '../../../db/lists/list-feed.ts';
-import type { ListEvent } from '../../../db/lists/list-subscriber.ts';
+import type { ListEvent } from '../../../db/lists/list-view.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import { openList } from '../../lists/list-events.ts';
