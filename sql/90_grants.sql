@@ -454,6 +454,8 @@ grant execute on function
   howdah_private.take_encryptions(int, int), howdah_private.write_run_contents(text, jsonb),
   howdah_private.delete_old_receivers(),
   howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
+  howdah_private.fail_due(howdah_private.due_kind, uuid, text, boolean),
+  howdah_private.is_batch_job_paused(text), howdah_private.record_batch(text, int, text),
   howdah_private.record_file_deletions(uuid[], uuid[], text[]),
   howdah_private.retain_tenant(uuid, int), howdah_private.tenants_with_retention()
   to howdah_worker;

@@ -1953,6 +1953,17 @@ create table howdah_private.background_tasks (
 );
 alter table howdah_private.background_tasks enable row level security, force row level security;
 
+create table howdah_private.batch_progress (
+  name text not null,
+  done bigint default 0 not null,
+  done_at timestamp with time zone,
+  failed_at timestamp with time zone,
+  paused_at timestamp with time zone,
+  last_error text,
+  constraint batch_progress_pkey PRIMARY KEY (name)
+);
+alter table howdah_private.batch_progress enable row level security, force row level security;
+
 create unlogged table howdah_private.child_ends (
   transaction xid8 default pg_current_xact_id() not null,
   execution_id uuid not null,
@@ -4021,6 +4032,15 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.pause_batch_job(name text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.set_batch_job_pause(pause_batch_job.name, now())
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -4465,6 +4485,15 @@ begin
   order by m.place;
   return howdah_private.workflow_row(restore_workflow_version.workflow_id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.resume_batch_job(name text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.set_batch_job_pause(resume_batch_job.name, null)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
@@ -8163,6 +8192,67 @@ begin
   end if;
   return rtrim(v_url || '/' || regexp_replace(v_path, '/?chat/completions$', ''), '/');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.batch_job_list()
+ RETURNS TABLE(name text, description text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values
+    ('apply_retention', 'Erases and deletes what retention policies no longer keep, each night.'),
+    ('count_usage', 'Counts runs that have ended in the rollup of usage.'),
+    ('delete_file', 'Deletes files in the folder of the workers whose resources are deleted.'),
+    ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
+    ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
+    ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
+    ('write_answer', 'Writes answers of runs into the rows of watched tables.')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.batch_job_metrics()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select f.name, jsonb_build_object('job', j.name) || f.labels, f.value
+  from howdah_private.batch_job_list() as j
+  left join howdah_private.batch_job_rows() as r on r.name = j.name
+  left join howdah_private.batch_progress as b on b.name = j.name
+  cross join lateral (values
+    ('howdah_batch_rows', '{"state": "waiting"}'::jsonb, coalesce(r.waiting, 0)::float8),
+    ('howdah_batch_rows', '{"state": "later"}', coalesce(r.later, 0)),
+    ('howdah_batch_rows', '{"state": "failing"}', coalesce(r.failing, 0)),
+    ('howdah_batch_rows', '{"state": "done"}', coalesce(b.done, 0)),
+    ('howdah_batch_oldest_age_seconds', '{}',
+      greatest(0, coalesce(extract(epoch from now() - r.oldest_due_at), 0))),
+    ('howdah_batch_paused', '{}', (b.paused_at is not null)::int)
+  ) as f (name, labels, value)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.batch_job_rows()
+ RETURNS TABLE(name text, waiting bigint, later bigint, failing bigint, oldest_due_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with due as (
+    select d.kind::text as name, d.due_at, d.last_error is not null as has_failed
+    from howdah_private.due_work as d
+    union all
+    select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
+    union all
+    select 'count_usage', null, false from howdah_private.usage_events
+  )
+  select d.name, count(*) filter (where coalesce(d.due_at <= now(), true)),
+    count(*) filter (where d.due_at > now()), count(*) filter (where d.has_failed),
+    min(d.due_at) filter (where d.due_at <= now())
+  from due as d
+  group by d.name
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.before_commit(worker uuid, commits jsonb)
@@ -13797,8 +13887,7 @@ begin
     select from howdah.resources as r where r.storage_path = d.payload ->> 'storage_path');
   return query
   update howdah_private.due_work as d
-  set attempts = d.attempts + 1,
-    due_at = now() + least(interval '1 minute' * 2 ^ least(d.attempts, 20), interval '1 day')
+  set attempts = d.attempts + 1, due_at = now() + howdah_private.retry_delay(d.attempts)
   where d.kind = 'delete_file' and d.id = any (v_ids)
   returning d.id, d.payload ->> 'storage_path';
 end $function$
@@ -15366,6 +15455,7 @@ declare
 begin
   v_events := array(
     select u from howdah_private.usage_events as u
+    where not (select howdah_private.is_batch_job_paused('count_usage'))
     order by u.execution_id, u.moves limit count_usage.batch for update skip locked
   );
   perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
@@ -17195,6 +17285,7 @@ AS $function$
     order by d.due_at limit 1
   ) as f
   where f.due_at <= clock_timestamp()
+    and not (select howdah_private.is_batch_job_paused('write_answer'))
   order by f.due_at limit 1000
 $function$
 ;
@@ -18364,6 +18455,7 @@ declare
   );
   v_roots uuid[];
   v_sessions uuid[];
+  v_ids uuid[];
 begin
   v_roots := array(
     select e.id::uuid from howdah.executions as e where e.id = any (v_due)
@@ -18391,10 +18483,16 @@ begin
     r.needed_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
-  perform howdah_private.erase_due_runs(array(
+  v_ids := array(
     select d.id from howdah_private.due_work as d
     where d.kind = 'erase_run' and d.id = any (v_due) and d.due_at <= now()
-  ));
+  );
+  perform howdah_private.erase_due_runs(v_ids);
+  -- in this transaction, since only one worker erases at a time
+  perform howdah_private.record_batch('erase_run',
+    cardinality(v_ids) - count(*)::int, min(d.last_error))
+  from howdah_private.due_work as d
+  where d.kind = 'erase_run' and d.id = any (v_ids);
   return cardinality(v_due);
 end $function$
 ;
@@ -18421,8 +18519,7 @@ exception when others then
       if howdah_private.is_transient_error(sqlstate) then
         raise;
       end if;
-      raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
-      perform howdah_private.postpone_due('erase_run', array[v_id], '1 hour');
+      perform howdah_private.fail_due('erase_run', v_id, sqlerrm);
     end;
   end loop;
 end $function$
@@ -19228,6 +19325,21 @@ begin
     where a.id = fail_account.account_id and a.status <> 'connected';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fail_due(kind howdah_private.due_kind, id uuid, error text, is_transient boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.due_work as d
+  set attempts = d.attempts + case when fail_due.is_transient then 0 else 1 end,
+    due_at = now() + case when fail_due.is_transient then interval '1 second'
+      else howdah_private.retry_delay(d.attempts) end,
+    last_error = left(fail_due.error, 200)
+  where d.kind = fail_due.kind and d.id = fail_due.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fail_refresh(account_id uuid, version bigint, error text, is_final boolean)
@@ -21241,7 +21353,9 @@ begin
         and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
     )
     or exists (
-      select from howdah_private.due_answers as d where d.due_at <= clock_timestamp()
+      select from howdah_private.due_answers as d
+      where d.due_at <= clock_timestamp()
+        and not (select howdah_private.is_batch_job_paused('write_answer'))
     );
 end $function$
 ;
@@ -22260,6 +22374,18 @@ begin
   where b.name = 'usage' for share;
   return not found or coalesce(v_reached >= is_backfilled.id, false);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_batch_job_paused(job text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.batch_progress as b
+    where b.name = is_batch_job_paused.job and b.paused_at is not null)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_bound()
@@ -25719,6 +25845,7 @@ begin
   where c.n >= case when c.is_month then 4 * merge_usage.at_least
     when c.day < (now() at time zone 'UTC')::date - 1 then least(20, merge_usage.at_least)
     else merge_usage.at_least end
+    and not (select howdah_private.is_batch_job_paused('merge_usage'))
   order by c.n desc limit 1;
   if not found then
     return false;
@@ -25903,6 +26030,7 @@ begin
   select 'howdah_workers', '{}', count(*)::float8
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
   return query select f.name, f.labels, f.value from howdah_private.server_metrics() as f;
+  return query select f.name, f.labels, f.value from howdah_private.batch_job_metrics() as f;
   return query
   select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity),
     count(a.name)::float8
@@ -29959,6 +30087,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.record_batch(job text, done integer, error text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.batch_progress as b (name, done, done_at, failed_at, last_error)
+  select record_batch.job, record_batch.done,
+    case when record_batch.done > 0 then clock_timestamp() end,
+    case when record_batch.error is not null then clock_timestamp() end,
+    left(record_batch.error, 200)
+  where record_batch.done > 0 or record_batch.error is not null
+  on conflict (name) do update set done = b.done + excluded.done,
+    done_at = coalesce(excluded.done_at, b.done_at),
+    failed_at = coalesce(excluded.failed_at, b.failed_at),
+    last_error = coalesce(excluded.last_error, b.last_error)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.record_file_deletions(deleted uuid[], failed uuid[], errors text[])
  RETURNS void
  LANGUAGE sql
@@ -32257,6 +32404,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.retry_delay(attempts integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select least(interval '1 minute' * 2 ^ least(retry_delay.attempts, 6), interval '1 hour')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.retry_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -34523,6 +34680,33 @@ begin
   where not exists (
     select from howdah.agent_tools as x
     where x.agent_id = set_agent_tools.agent_id and x.tool_id = t.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_batch_job_pause(job text, paused_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_jobs text[] := array(select j.name from howdah_private.batch_job_list() as j order by 1);
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN',
+      message = 'only an owner may pause and resume batch jobs',
+      hint = 'Connect as the owner of the database: npx howdah db url.';
+  elsif set_batch_job_pause.job is null or set_batch_job_pause.job <> all (v_jobs) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no batch job %s',
+        coalesce(quote_literal(set_batch_job_pause.job), 'null')),
+      detail = jsonb_build_object('name', set_batch_job_pause.job)::text,
+      hint = format('The batch jobs are %s.', array_to_string(v_jobs, ', '));
+  end if;
+  insert into howdah_private.batch_progress as b (name, paused_at)
+  values (set_batch_job_pause.job, set_batch_job_pause.paused_at)
+  on conflict (name) do update set paused_at = case
+    when excluded.paused_at is not null then coalesce(b.paused_at, excluded.paused_at) end;
 end $function$
 ;
 
@@ -37170,6 +37354,7 @@ CREATE OR REPLACE FUNCTION howdah_private.take_due(kind howdah_private.due_kind,
 AS $function$
   select d.* from howdah_private.due_work as d
   where d.kind = take_due.kind and d.due_at <= now()
+    and (d.priority = 0 or not (select howdah_private.is_batch_job_paused(take_due.kind::text)))
   order by d.priority, d.due_at limit take_due.batch
   for update skip locked
 $function$
@@ -46591,6 +46776,24 @@ create view howdah.approval_times with (security_invoker=true) as
      LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
   WHERE (q.kind = 'approval'::howdah.question_kind);
 
+create view howdah.batch_jobs with (security_invoker=true) as
+ SELECT j.name,
+    j.description,
+    (b.paused_at IS NOT NULL) AS is_paused,
+    COALESCE(r.waiting, (0)::bigint) AS waiting,
+    COALESCE(r.later, (0)::bigint) AS later,
+    COALESCE(r.failing, (0)::bigint) AS failing,
+    r.oldest_due_at,
+    COALESCE(b.done, (0)::bigint) AS done,
+    b.done_at,
+    b.failed_at,
+    b.last_error,
+    b.paused_at
+   FROM ((howdah_private.batch_job_list() j(name, description)
+     LEFT JOIN howdah_private.batch_job_rows() r(name, waiting, later, failing, oldest_due_at) ON ((r.name = j.name)))
+     LEFT JOIN howdah_private.batch_progress b ON ((b.name = j.name)))
+  ORDER BY j.name;
+
 create view howdah.daily_usage with (security_invoker=true) as
  WITH usage AS (
          SELECT r.tenant_id,
@@ -49078,6 +49281,10 @@ create policy engine on howdah_private.background_tasks to howdah_engine using (
 
 create policy operator on howdah_private.background_tasks to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.batch_progress to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.batch_progress to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.child_ends to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.child_ends to howdah_owner using (true) with check (true);
@@ -50244,6 +50451,8 @@ grant execute on function howdah.models_warnings(howdah.models) to howdah_app;
 
 grant execute on function howdah.models_warnings(howdah.models) to howdah_engine;
 
+grant execute on function howdah.pause_batch_job(text) to howdah_engine;
+
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
 
 grant execute on function howdah.pause_executions(uuid[]) to howdah_app;
@@ -50293,6 +50502,8 @@ grant execute on function howdah.restore_skill_version(uuid,integer) to howdah_e
 grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_app;
 
 grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_engine;
+
+grant execute on function howdah.resume_batch_job(text) to howdah_engine;
 
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
@@ -50623,6 +50834,8 @@ grant execute on function howdah_private.base_type(oid) to howdah_viewer;
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
+
+grant execute on function howdah_private.batch_job_list() to howdah_engine;
 
 grant execute on function howdah_private.begin_call(uuid,uuid,integer,uuid,text,uuid,text,boolean) to howdah_worker;
 
@@ -51378,6 +51591,8 @@ grant execute on function howdah_private.exported_system(text) to howdah_app;
 
 grant execute on function howdah_private.exported_system(text) to howdah_engine;
 
+grant execute on function howdah_private.fail_due(howdah_private.due_kind,uuid,text,boolean) to howdah_worker;
+
 grant execute on function howdah_private.fail_refresh(uuid,bigint,text,boolean) to howdah_worker;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
@@ -51609,6 +51824,8 @@ grant execute on function howdah_private.is_at_other_address(howdah.models) to h
 grant execute on function howdah_private.is_attached(regclass) to howdah_engine;
 
 grant execute on function howdah_private.is_author(uuid) to howdah_engine;
+
+grant execute on function howdah_private.is_batch_job_paused(text) to howdah_worker;
 
 grant execute on function howdah_private.is_bound() to howdah_app;
 
@@ -52380,6 +52597,8 @@ grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_w
 
 grant execute on function howdah_private.receive_delivery(uuid,jsonb) to howdah_authenticator;
 
+grant execute on function howdah_private.record_batch(text,integer,text) to howdah_worker;
+
 grant execute on function howdah_private.record_file_deletions(uuid[],uuid[],text[]) to howdah_worker;
 
 grant execute on function howdah_private.record_hook_results(uuid,jsonb) to howdah_worker;
@@ -52523,6 +52742,8 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_eng
 grant execute on function howdah_private.restrict_shared_resources() to howdah_engine;
 
 grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.retry_delay(integer) to howdah_engine;
 
 grant execute on function howdah_private.return_answers(uuid,uuid[],uuid[],text[],boolean) to howdah_worker;
 
@@ -53938,6 +54159,8 @@ grant delete, insert, select, update on table howdah_private.backfills to howdah
 
 grant delete, insert, select, update on table howdah_private.background_tasks to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.batch_progress to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.child_ends to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.closed_months to howdah_engine;
@@ -54035,6 +54258,8 @@ grant select on view howdah.approval_times to howdah_app;
 grant delete, insert, select, update on view howdah.approval_times to howdah_engine;
 
 grant select on view howdah.approval_times to howdah_viewer;
+
+grant delete, insert, select, update on view howdah.batch_jobs to howdah_engine;
 
 grant select on view howdah.daily_usage to howdah_app;
 
@@ -54502,6 +54727,30 @@ comment on column howdah.audit_log.seq is 'Position in the log of the tenant, co
 comment on column howdah.audit_log.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.audit_log.user_id is 'The user who performed the action, if any.';
+
+comment on column howdah.batch_jobs.description is 'What the job does.';
+
+comment on column howdah.batch_jobs.done is 'Rows that workers have done.';
+
+comment on column howdah.batch_jobs.done_at is 'End of the last batch.';
+
+comment on column howdah.batch_jobs.failed_at is 'Time of last_error.';
+
+comment on column howdah.batch_jobs.failing is 'Rows whose last attempt failed, among waiting and later.';
+
+comment on column howdah.batch_jobs.is_paused is 'Whether workers take no batch of it.';
+
+comment on column howdah.batch_jobs.last_error is 'Reason why a row or a batch last failed.';
+
+comment on column howdah.batch_jobs.later is 'Rows that are due later, such as those that are tried again.';
+
+comment on column howdah.batch_jobs.name is 'The job.';
+
+comment on column howdah.batch_jobs.oldest_due_at is 'Time since which the oldest waiting row is due.';
+
+comment on column howdah.batch_jobs.paused_at is 'Start of the pause.';
+
+comment on column howdah.batch_jobs.waiting is 'Rows that are due. 0 for merge_usage and apply_retention, which find their rows themselves.';
 
 comment on column howdah.board_entries.created_at is 'Time of creation.';
 
@@ -56370,6 +56619,18 @@ comment on column howdah_private.backfills.reached is 'The id of the last row th
 
 comment on column howdah_private.background_tasks.reached_at is 'Time up to which the work is done. Null for work that does not follow time.';
 
+comment on column howdah_private.batch_progress.done is 'Number of rows that workers have done. A worker records it after the transaction of a batch, so it lacks the last batch of a worker that died.';
+
+comment on column howdah_private.batch_progress.done_at is 'End of the last batch.';
+
+comment on column howdah_private.batch_progress.failed_at is 'Time of last_error.';
+
+comment on column howdah_private.batch_progress.last_error is 'Reason why a row or a batch last failed.';
+
+comment on column howdah_private.batch_progress.name is 'The job, as in howdah_private.batch_job_list().';
+
+comment on column howdah_private.batch_progress.paused_at is 'Start of the pause. While it is set, workers take no batch. Null if the job is not paused.';
+
 comment on column howdah_private.closed_months.archive is 'Location of the archive. Null if there is none.';
 
 comment on column howdah_private.closed_months.cleared_to is 'Id up to which related rows of other tables are deleted.';
@@ -56626,6 +56887,8 @@ Returns the id of the model of the current tenant that fits a purpose best: chat
 
 comment on routine howdah.models_warnings(howdah.models) is 'Reasons why calls of a stored model may fail, such as speech without an adapter.';
 
+comment on routine howdah.pause_batch_job(text) is 'Pauses a job of howdah.batch_jobs: workers take no more batches of it, except contents that a live run waits for. For owners.';
+
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.pause_executions(uuid[]) is 'Pauses many runs and their children, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that pause_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
@@ -56655,6 +56918,8 @@ comment on routine howdah.restore_prompt_version(uuid,integer) is 'Restores a pr
 comment on routine howdah.restore_skill_version(uuid,integer) is 'Restores a skill from a version. The restored state is a new version of the skill and of the agents that use it. The skill keeps its current name.';
 
 comment on routine howdah.restore_workflow_version(uuid,integer) is 'Restores the columns and members of a workflow from a version. The restored state is a new version. The workflow keeps its current name. Raises HWCNF with the names of members that no longer exist.';
+
+comment on routine howdah.resume_batch_job(text) is 'Resumes a job of howdah.batch_jobs that was paused. For owners.';
 
 comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, any other is queued. Raises HWTRM if the run has already ended.';
 
@@ -56892,6 +57157,8 @@ comment on table howdah_private.backfills is 'What `migrate up` still has to fil
 
 comment on table howdah_private.background_tasks is 'Periodic work that only one session does at a time. The session holds the lock of the row.';
 
+comment on table howdah_private.batch_progress is 'Progress of batch jobs, a row for each job that has done something or was paused. howdah.batch_jobs reads it.';
+
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
 comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. The rollup has their usage.';
@@ -56979,6 +57246,8 @@ comment on view howdah.agent_performance is 'Performance of each version of each
 comment on view howdah.alerts is 'Conditions that need an operator now, each with its runbook. Empty when all is well. howdah_private.alert_limits holds the thresholds. For operators.';
 
 comment on view howdah.approval_times is 'How long each approval of a tool call took, and who gave it. Open approvals count until now.';
+
+comment on view howdah.batch_jobs is 'What workers do in batches, besides runs: what is left, what is done, and what fails. howdah.pause_batch_job pauses a job. For operators.';
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including deleted runs. Runs that compensate effects are left out.';
 

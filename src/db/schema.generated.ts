@@ -344,6 +344,21 @@ export interface AuditLog {
   user_id: string | null;
 }
 
+export interface BatchJobs {
+  description: string | null;
+  done: Int8 | null;
+  done_at: Timestamp | null;
+  failed_at: Timestamp | null;
+  failing: Int8 | null;
+  is_paused: boolean | null;
+  last_error: string | null;
+  later: Int8 | null;
+  name: string | null;
+  oldest_due_at: Timestamp | null;
+  paused_at: Timestamp | null;
+  waiting: Int8 | null;
+}
+
 export interface BoardEntries {
   created_at: Generated<Timestamp>;
   id: Generated<string>;
@@ -1466,6 +1481,7 @@ export interface DB {
   approval_times: ApprovalTimes;
   approvals: Approvals;
   audit_log: AuditLog;
+  batch_jobs: BatchJobs;
   board_entries: BoardEntries;
   connected_accounts: ConnectedAccounts;
   daily_usage: DailyUsage;

@@ -24,6 +24,13 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
   ],
   howdah_questions_open: ['Open questions to people.', 'kind'],
   howdah_webhook_deliveries: ['Webhook deliveries that are pending, or failed for good.', 'status'],
+  howdah_batch_rows: [
+    'Rows of batch jobs: due (waiting), due later, failing (among these), and done since the installation.',
+    'job',
+    'state',
+  ],
+  howdah_batch_oldest_age_seconds: ['Time for which the oldest row of a job is due.', 'job'],
+  howdah_batch_paused: ['1 if the batch job is paused.', 'job'],
   howdah_workers: ['Workers that sent a heartbeat within 10 seconds.'],
   howdah_agents: ['Agents that are not deleted, active or inactive.', 'state'],
   howdah_alerts: [

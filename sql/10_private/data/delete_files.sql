@@ -19,8 +19,8 @@ as $$
 $$;
 
 -- Claims a batch of files that are due, for a worker that deletes them after this transaction. The
--- next attempt is due a minute later, then two, four and so on, up to a day. Forgets files that
--- another resource still uses: they are added again when the last such resource is deleted.
+-- next attempt is due after a delay that grows. Forgets files that another resource still uses:
+-- they are added again when the last such resource is deleted.
 create or replace function howdah_private.claim_file_deletions(batch int default 100)
   returns table (id uuid, storage_path text)
   language plpgsql volatile security definer
@@ -35,8 +35,7 @@ begin
     select from howdah.resources as r where r.storage_path = d.payload ->> 'storage_path');
   return query
   update howdah_private.due_work as d
-  set attempts = d.attempts + 1,
-    due_at = now() + least(interval '1 minute' * 2 ^ least(d.attempts, 20), interval '1 day')
+  set attempts = d.attempts + 1, due_at = now() + howdah_private.retry_delay(d.attempts)
   where d.kind = 'delete_file' and d.id = any (v_ids)
   returning d.id, d.payload ->> 'storage_path';
 end $$;

@@ -85,6 +85,7 @@ declare
   );
   v_roots uuid[];
   v_sessions uuid[];
+  v_ids uuid[];
 begin
   v_roots := array(
     select e.id::uuid from howdah.executions as e where e.id = any (v_due)
@@ -112,15 +113,21 @@ begin
     r.needed_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
-  perform howdah_private.erase_due_runs(array(
+  v_ids := array(
     select d.id from howdah_private.due_work as d
     where d.kind = 'erase_run' and d.id = any (v_due) and d.due_at <= now()
-  ));
+  );
+  perform howdah_private.erase_due_runs(v_ids);
+  -- in this transaction, since only one worker erases at a time
+  perform howdah_private.record_batch('erase_run',
+    cardinality(v_ids) - count(*)::int, min(d.last_error))
+  from howdah_private.due_work as d
+  where d.kind = 'erase_run' and d.id = any (v_ids);
   return cardinality(v_due);
 end $$;
 
 -- Erases runs that the caller has locked with their sessions: all at once, or one by one when an
--- error occurs, so that only the run with the error stays. That run is tried again in an hour. A
+-- error occurs, so that only the run with the error stays. That run is tried again later. A
 -- statement that is cancelled or a deadlock stops all; the caller tries again.
 create or replace function howdah_private.erase_due_runs(roots uuid[]) returns void
   language plpgsql volatile security definer
@@ -142,8 +149,7 @@ exception when others then
       if howdah_private.is_transient_error(sqlstate) then
         raise;
       end if;
-      raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
-      perform howdah_private.postpone_due('erase_run', array[v_id], '1 hour');
+      perform howdah_private.fail_due('erase_run', v_id, sqlerrm);
     end;
   end loop;
 end $$;

@@ -76,6 +76,7 @@ declare
 begin
   v_events := array(
     select u from howdah_private.usage_events as u
+    where not (select howdah_private.is_batch_job_paused('count_usage'))
     order by u.execution_id, u.moves limit count_usage.batch for update skip locked
   );
   perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
@@ -297,6 +298,7 @@ begin
   where c.n >= case when c.is_month then 4 * merge_usage.at_least
     when c.day < (now() at time zone 'UTC')::date - 1 then least(20, merge_usage.at_least)
     else merge_usage.at_least end
+    and not (select howdah_private.is_batch_job_paused('merge_usage'))
   order by c.n desc limit 1;
   if not found then
     return false;

@@ -52,6 +52,7 @@ begin
   select 'howdah_workers', '{}', count(*)::float8
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
   return query select f.name, f.labels, f.value from howdah_private.server_metrics() as f;
+  return query select f.name, f.labels, f.value from howdah_private.batch_job_metrics() as f;
   return query
   select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity),
     count(a.name)::float8
@@ -60,6 +61,27 @@ begin
   where l.is_active and l.name <> 'promises_broken'
   group by l.name, l.severity;
 end $$;
+
+-- Returns metrics of what workers do in batches.
+create or replace function howdah_private.batch_job_metrics()
+  returns table (name text, labels jsonb, value float8)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select f.name, jsonb_build_object('job', j.name) || f.labels, f.value
+  from howdah_private.batch_job_list() as j
+  left join howdah_private.batch_job_rows() as r on r.name = j.name
+  left join howdah_private.batch_progress as b on b.name = j.name
+  cross join lateral (values
+    ('howdah_batch_rows', '{"state": "waiting"}'::jsonb, coalesce(r.waiting, 0)::float8),
+    ('howdah_batch_rows', '{"state": "later"}', coalesce(r.later, 0)),
+    ('howdah_batch_rows', '{"state": "failing"}', coalesce(r.failing, 0)),
+    ('howdah_batch_rows', '{"state": "done"}', coalesce(b.done, 0)),
+    ('howdah_batch_oldest_age_seconds', '{}',
+      greatest(0, coalesce(extract(epoch from now() - r.oldest_due_at), 0))),
+    ('howdah_batch_paused', '{}', (b.paused_at is not null)::int)
+  ) as f (name, labels, value)
+$$;
 
 -- Returns metrics from the statistics of the server.
 create or replace function howdah_private.server_metrics()

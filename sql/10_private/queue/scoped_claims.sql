@@ -120,6 +120,8 @@ begin
         and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
     )
     or exists (
-      select from howdah_private.due_answers as d where d.due_at <= clock_timestamp()
+      select from howdah_private.due_answers as d
+      where d.due_at <= clock_timestamp()
+        and not (select howdah_private.is_batch_job_paused('write_answer'))
     );
 end $$;

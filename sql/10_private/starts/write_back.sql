@@ -54,8 +54,8 @@ begin
   return false;
 end $$;
 
--- Returns the watches that have due answers, at most 1,000, those of the oldest answers first.
--- Skips from watch to watch in the index, since each may have many due answers.
+-- Returns the watches that have due answers, at most 1,000, those of the oldest answers first, or
+-- none in a pause. Skips from watch to watch in the index, since each may have many due answers.
 create or replace function howdah_private.due_watches()
   returns table (tenant_id uuid, table_trigger_id uuid)
   language sql stable security definer
@@ -79,6 +79,7 @@ as $$
     order by d.due_at limit 1
   ) as f
   where f.due_at <= clock_timestamp()
+    and not (select howdah_private.is_batch_job_paused('write_answer'))
   order by f.due_at limit 1000
 $$;
 

@@ -215,6 +215,7 @@ describe('a view of one run', () => {
     'agent_performance',
     'alerts',
     'approval_times',
+    'batch_jobs',
     'daily_usage',
     'failures',
     'limit_usage',

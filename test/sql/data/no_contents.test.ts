@@ -436,9 +436,13 @@ test('an error in one run does not block the others, and its erasure is retried'
   await erase();
   await db.pool.query('drop function public.fail cascade');
   expect([await inputOf(broken.id), await inputOf(whole.id)]).toEqual([SAID, '[erased]']);
-  const due = `select due_at > now() + interval '59 minutes' as is_late
+  const due = `select due_at > now() + interval '50 seconds' as is_late, last_error
     from howdah_private.due_work where kind = 'erase_run' and id = $1`;
-  expect(await one(db.pool, due, [broken.id])).toEqual({ is_late: true });
+  const last_error = 'this run is broken';
+  expect(await one(db.pool, due, [broken.id])).toEqual({ is_late: true, last_error });
+  const job = `select done > 0 as has_done, failing::int, last_error
+    from howdah.batch_jobs where name = 'erase_run'`;
+  expect(await one(db.pool, job)).toEqual({ has_done: true, failing: 1, last_error });
   await db.pool.query(`update howdah_private.due_work set due_at = now() where kind = 'erase_run'`);
   await erase();
   expect(await inputOf(broken.id)).toBe('[erased]');
