@@ -15,7 +15,7 @@ import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
 import { createContentCipher } from '../src/secrets/contents.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
 import { customTools } from '../src/tools/custom/custom-tools.ts';
-import { AnswerWriter } from './answer-writer.ts';
+import { BatchRunners } from './batch-jobs/batch-runners.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
 import { DueWorkPoller } from './due-work-poller.ts';
 import { ALONE, Isolator, REPEATED_FACTOR } from './isolation/isolator.ts';
@@ -82,7 +82,7 @@ class RunningWorker implements Worker {
   readonly #queue: LastingRunner;
   readonly #heartbeat: Heartbeat;
   readonly #chores: Chores;
-  readonly #answers: AnswerWriter;
+  readonly #batches: BatchRunners;
   readonly #isolator: Isolator;
   /** Wake-ups wait for it: a worker claims no runs before the database counts it as alive. */
   readonly #registered = Promise.withResolvers<void>();
@@ -99,10 +99,10 @@ class RunningWorker implements Worker {
       onError: (err) => log.warn({ err }, 'due runs could not be looked for; retrying in a second'),
     });
     this.#runtime = new Runtime(this.#runtimeOptions());
-    this.#answers = this.#createAnswerWriter();
     this.#queue = this.#createQueue();
     this.#heartbeat = this.#createHeartbeat();
     this.#chores = this.#createChores();
+    this.#batches = this.#createBatchRunners();
     this.#isolator = this.#createIsolator();
   }
 
@@ -116,7 +116,7 @@ class RunningWorker implements Worker {
     await this.#chores.start();
     this.#registered.resolve();
     this.#poller.start(this.#runtime.claimDueRuns);
-    this.#answers.start();
+    this.#batches.start();
     this.#isolator.start();
   }
 
@@ -135,7 +135,7 @@ class RunningWorker implements Worker {
   untilIdle(signal: AbortSignal): Promise<void> {
     return untilIdle(
       () => hasDueWork(this.#pools.pool, this.#runtime.worker),
-      () => this.#runtime.isIdle && this.#answers.isIdle && this.#isolator.isIdle,
+      () => this.#runtime.isIdle && this.#batches.isIdle('write_answer') && this.#isolator.isIdle,
       signal,
     );
   }
@@ -145,7 +145,7 @@ class RunningWorker implements Worker {
       () => this.#drain(graceMs),
       () => this.#dependencies.mcp.close(),
       () => this.#chores.stop(),
-      () => this.#answers.stop(),
+      () => this.#batches.stop(),
       () => this.#heartbeat.stop(),
       () => settleAll([this.#pools.end(), this.#notifier.close()]),
     ]);
@@ -248,16 +248,20 @@ class RunningWorker implements Worker {
             log.warn({ err, execution_id: id }, 'a cancellation waits for its commit'),
           ),
       onDueRuns: () => this.#poller.nudge(),
-      onDueAnswers: () => this.#answers.nudge(),
+      onDueAnswers: () => this.#batches.nudge('write_answer'),
       onOffer: (ids) => void (scope ? undefined : runtime.takeOffer(ids)),
       onWorker: (id) => runtime.setWorkerId(id),
     });
   }
 
-  #createAnswerWriter(): AnswerWriter {
+  #createBatchRunners(): BatchRunners {
+    const { log } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
     const { decryptFor } = this.#dependencies.runs;
-    return new AnswerWriter({ pool, sqlToolPool, decryptFor, log: this.#options.log });
+    return new BatchRunners({
+      ...{ pool, sqlToolPool, decryptFor, log },
+      isRegistered: () => this.#heartbeat.worker !== undefined,
+    });
   }
 
   #createChores(): Chores {

@@ -7,7 +7,8 @@ import { decryptableFor } from '../../../src/db/connection/decrypt-run-rows.ts';
 import { claimAnswers, dueWatches } from '../../../src/db/worker/due-answers.ts';
 import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
 import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
-import { AnswerWriter } from '../../../workers/answer-writer.ts';
+import { BatchRunner } from '../../../workers/batch-jobs/batch-runner.ts';
+import { answersJob } from '../../../workers/batch-jobs/write-answers.ts';
 import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
@@ -1025,9 +1026,9 @@ describe('watch_table', () => {
         isDone: () => unknown,
       ) => {
         await db.pool.query('update howdah_private.due_answers set due_at = now()');
-        const writer = new AnswerWriter({
-          ...{ pool: db.pool, sqlToolPool: db.pool, decryptFor, log: log as unknown as Logger },
-        });
+        const options = { pool: db.pool, log: log as unknown as Logger };
+        const job = answersJob({ ...options, sqlToolPool: db.pool, decryptFor });
+        const writer = new BatchRunner(job, options);
         writer.start();
         await vi.waitFor(isDone, 60_000);
         await writer.stop();

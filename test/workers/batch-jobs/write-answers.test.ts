@@ -1,9 +1,10 @@
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { claimAnswers, type DueWatch, returnAnswers } from '../../src/db/worker/due-answers.ts';
-import { writeAnswers } from '../../src/db/worker/write-answers.ts';
-import { AnswerWriter } from '../../workers/answer-writer.ts';
+import { claimAnswers, type DueWatch, returnAnswers } from '../../../src/db/worker/due-answers.ts';
+import { writeAnswers } from '../../../src/db/worker/write-answers.ts';
+import { BatchRunner } from '../../../workers/batch-jobs/batch-runner.ts';
+import { answersJob } from '../../../workers/batch-jobs/write-answers.ts';
 import {
   all,
   finish,
@@ -13,13 +14,13 @@ import {
   one,
   testClient,
   unique,
-} from '../sql/support.ts';
-import { testDatabase } from '../support/database.ts';
+} from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
 
 const db = testDatabase();
 let worker: string;
 let agent: string;
-const writers: AnswerWriter[] = [];
+const writers: BatchRunner[] = [];
 
 beforeAll(async () => {
   worker = await makeWorker(db.pool);
@@ -68,11 +69,10 @@ const statesOf = ({ table_trigger_id }: DueWatch) =>
     [table_trigger_id],
   );
 
-function startWriter(sqlToolPool: pg.Pool = db.pool): AnswerWriter {
-  const writer = new AnswerWriter({
-    ...{ pool: db.pool, sqlToolPool, log: pino({ level: 'silent' }) },
-    decryptFor: async (_id, value) => value,
-  });
+function startWriter(sqlToolPool: pg.Pool = db.pool): BatchRunner {
+  const options = { pool: db.pool, log: pino({ level: 'silent' }) };
+  const job = answersJob({ ...options, sqlToolPool, decryptFor: async (_id, value) => value });
+  const writer = new BatchRunner(job, options);
   writers.push(writer);
   writer.start();
   return writer;

@@ -1,0 +1,40 @@
+import type { BatchJobName } from '../../src/db/worker/batch-progress.ts';
+import type { BatchJob } from './batch-job.ts';
+import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
+import { type AnswerOptions, answersJob } from './write-answers.ts';
+
+export type BatchRunnersOptions = BatchRunnerOptions & AnswerOptions;
+
+/** Runs all batch jobs of a worker. */
+export class BatchRunners {
+  readonly #runners: ReadonlyMap<BatchJobName, BatchRunner>;
+
+  constructor(options: BatchRunnersOptions) {
+    this.#runners = new Map(
+      jobsOf(options).map((job) => [job.name, new BatchRunner(job, options)]),
+    );
+  }
+
+  start(): void {
+    for (const runner of this.#runners.values()) runner.start();
+  }
+
+  /** Looks for due rows of a job, since there may be some. */
+  nudge(job: BatchJobName): void {
+    this.#runners.get(job)?.nudge();
+  }
+
+  /** Returns whether no batch of the job is under way. */
+  isIdle(job: BatchJobName): boolean {
+    return this.#runners.get(job)?.isIdle ?? true;
+  }
+
+  /** Ends each turn after the row or batch under way. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+  }
+}
+
+function jobsOf(options: BatchRunnersOptions): BatchJob[] {
+  return [answersJob(options)];
+}
