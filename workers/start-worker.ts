@@ -2,7 +2,6 @@ import type { TaskList } from 'graphile-worker';
 import { runAll, settleAll } from '../src/concurrency/run-all.ts';
 import { throttle } from '../src/concurrency/throttle.ts';
 import type { CustomTool } from '../src/contracts/agents/tool.ts';
-import { secretRowsOn } from '../src/db/access/secrets.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
@@ -12,7 +11,6 @@ import { syncCustomTools } from '../src/db/worker/sync-environment.ts';
 import { sleep } from '../src/runtime/environment/runtime-dependencies.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
-import { createContentCipher } from '../src/secrets/contents.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
 import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { BatchRunners } from './batch-jobs/batch-runners.ts';
@@ -255,21 +253,19 @@ class RunningWorker implements Worker {
   }
 
   #createBatchRunners(): BatchRunners {
-    const { log } = this.#options;
+    const { masterKeys, log } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
     const { decryptFor } = this.#dependencies.runs;
     return new BatchRunners({
-      ...{ pool, sqlToolPool, decryptFor, log },
+      ...{ pool, sqlToolPool, decryptFor, masterKeys, log },
       isRegistered: () => this.#heartbeat.worker !== undefined,
     });
   }
 
   #createChores(): Chores {
-    const { resourceFolder, log, metrics, masterKeys } = this.#options;
-    const { pool } = this.#pools;
+    const { resourceFolder, log, metrics } = this.#options;
     return new Chores({
-      ...{ pool, resourceFolder, log },
-      cipher: masterKeys && createContentCipher(secretRowsOn(pool), masterKeys),
+      ...{ pool: this.#pools.pool, resourceFolder, log },
       worker: () => this.#heartbeat.worker,
       reconcile: () => this.#runtime.reconcile(),
       onRecovered: (reason, count) => metrics?.countRecovery(reason, count),

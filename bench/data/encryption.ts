@@ -3,7 +3,8 @@ import type pg from 'pg';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
-import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
+import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
+import { encryptionJob } from '../../workers/batch-jobs/encrypt-runs.ts';
 import type { Bench } from '../bench.ts';
 import { figure, median, ratios } from '../figures.ts';
 import { type BenchApi, startApiProcess } from '../processes/api.ts';
@@ -94,13 +95,8 @@ async function isAnyLive(pool: pg.Pool, ids: readonly string[]): Promise<boolean
 async function encryptAll({ pool }: BenchDatabase, key: Buffer): Promise<void> {
   await pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const masterKeys = createMasterKeys({ keys: [key], file: undefined });
-  await applyContentEncryption(
-    pool,
-    createContentCipher(secretRowsOn(pool), masterKeys),
-    (error) => {
-      throw error;
-    },
-  );
+  const job = encryptionJob(pool, createContentCipher(secretRowsOn(pool), masterKeys));
+  for (const { error } of (await doTurn(job)).failures) throw error;
   const { rows } = await pool.query(
     'select 1 from howdah.executions where contents_encrypted_at is null limit 1',
   );

@@ -5,10 +5,10 @@ import { createContentCipher } from '../../src/secrets/contents.ts';
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { noMasterKeys } from '../../src/secrets/master-keys.ts';
 import type { Worker } from '../../workers/start-worker.ts';
-import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import { insertRun, makeAgent, waitForEnd } from '../runtime/arrange.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
+import { encryptRuns } from '../support/work/encrypt-runs.ts';
 import { startTestWorker, TEST_MASTER_KEYS } from '../support/worker.ts';
 import { type Answer, ask, follow, openSocket, startTestApi, until } from './harness.ts';
 import { connect as connectMcp } from './mcp/mcp-client.ts';
@@ -51,7 +51,7 @@ async function encryptAll(): Promise<void> {
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
   await until(async () => {
     await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
-    await applyContentEncryption(db.pool, cipher, (error) => {
+    await encryptRuns(db.pool, cipher, (error) => {
       throw error;
     });
     const { rows } = await db.pool.query(

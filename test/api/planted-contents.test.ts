@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api/server.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
-import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import { runCli } from '../cli/run-cli.ts';
 import {
   all,
@@ -17,6 +16,7 @@ import {
   refusal,
 } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
+import { encryptRuns } from '../support/work/encrypt-runs.ts';
 import { TEST_MASTER_KEYS } from '../support/worker.ts';
 import { ask, startTestApi } from './harness.ts';
 import { call } from './rest/call.ts';
@@ -68,7 +68,7 @@ async function encrypt(): Promise<unknown[]> {
   );
   const errors: unknown[] = [];
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await applyContentEncryption(db.pool, cipher, (error) => errors.push(error));
+  await encryptRuns(db.pool, cipher, (error) => errors.push(error));
   return errors;
 }
 

@@ -10,7 +10,6 @@ import {
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
-import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import {
   all,
   answer,
@@ -23,6 +22,7 @@ import {
   one,
 } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
+import { encryptRuns } from '../support/work/encrypt-runs.ts';
 
 // The checks of encrypted contents accept correct contents and find wrong ones.
 
@@ -33,7 +33,7 @@ const START_OF_TIME = new Date(0);
 async function encryptDueContents() {
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const cipher = createContentCipher(secretRowsOn(db.pool), CHAOS_MASTER_KEYS);
-  await applyContentEncryption(db.pool, cipher, (error) => {
+  await encryptRuns(db.pool, cipher, (error) => {
     throw error;
   });
 }

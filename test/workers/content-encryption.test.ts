@@ -14,7 +14,6 @@ import { createContentCipher, createContentDecryptor } from '../../src/secrets/c
 import { createMasterKeys, type MasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey, rotateMasterKey } from '../../src/secrets/rotation.ts';
 import type { Worker } from '../../workers/start-worker.ts';
-import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import {
   callTools,
   childrenOf,
@@ -26,6 +25,7 @@ import {
 } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
+import { encryptRuns } from '../support/work/encrypt-runs.ts';
 import { startTestWorker, TEST_MASTER_KEYS } from '../support/worker.ts';
 
 const db = testDatabase();
@@ -66,7 +66,7 @@ async function encryptDue(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<un
   );
   const cipher = createContentCipher(secretRowsOn(db.pool), masterKeys);
   faults.length = 0;
-  await applyContentEncryption(db.pool, cipher, (error) => faults.push(error));
+  await encryptRuns(db.pool, cipher, (error) => faults.push(error));
   if (faults.length > 0) return [...faults];
   // the worker may be processing a tree
   const nothingDue = `select 1 where not exists (select from howdah_private.due_work where kind = 'encrypt_run')`;

@@ -1,9 +1,17 @@
+import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import type { BatchJobName } from '../../src/db/worker/batch-progress.ts';
+import { createContentCipher } from '../../src/secrets/contents.ts';
+import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
+import { encryptionJob } from './encrypt-runs.ts';
 import { type AnswerOptions, answersJob } from './write-answers.ts';
 
-export type BatchRunnersOptions = BatchRunnerOptions & AnswerOptions;
+export type BatchRunnersOptions = BatchRunnerOptions &
+  AnswerOptions & {
+    /** The keys of data keys of contents. A worker without keys encrypts nothing. */
+    masterKeys?: MasterKeys | undefined;
+  };
 
 /** Runs all batch jobs of a worker. */
 export class BatchRunners {
@@ -36,5 +44,11 @@ export class BatchRunners {
 }
 
 function jobsOf(options: BatchRunnersOptions): BatchJob[] {
-  return [answersJob(options)];
+  const { pool, masterKeys } = options;
+  return [
+    answersJob(options),
+    ...(masterKeys
+      ? [encryptionJob(pool, createContentCipher(secretRowsOn(pool), masterKeys))]
+      : []),
+  ];
 }

@@ -6,8 +6,6 @@ import { countUsage, mergeUsage } from '../../src/db/worker/count-usage.ts';
 import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/worker/timers.ts';
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';
-import type { ContentCipher } from '../../src/secrets/contents.ts';
-import { applyContentEncryption } from './content-encryption.ts';
 import { repeat } from './repeat.ts';
 
 const REAP_MS = 500;
@@ -21,8 +19,6 @@ export type ChoreOptions = {
   worker(): string | undefined;
   /** The folder of the files of resources. A worker without a folder deletes no files. */
   resourceFolder?: string | undefined;
-  /** The keys that contents of runs are encrypted with. A worker without keys encrypts nothing. */
-  cipher?: ContentCipher | undefined;
   log: Logger;
   /** Releases runs that this worker owns in the database and does not hold. */
   reconcile(): Promise<number>;
@@ -50,7 +46,6 @@ export class Chores {
     this.#repeat(TICK_MS, () =>
       this.#attempt('contents could not be erased; retrying in a second', () => eraseEnded(pool)),
     );
-    this.#repeat(TICK_MS, () => this.#encrypt());
     this.#repeat(TICK_MS, () =>
       this.#attempt('usage could not be counted; retrying in a second', () => countUsage(pool)),
     );
@@ -102,19 +97,6 @@ export class Chores {
     );
     await this.#attempt('alert rules could not be enqueued; retrying in a second', () =>
       enqueueAlerts(pool),
-    );
-  }
-
-  #encrypt(): Promise<void> {
-    const { pool, cipher, log } = this.#options;
-    if (!cipher) return Promise.resolve();
-    return this.#attempt('contents could not be encrypted; retrying in a second', () =>
-      applyContentEncryption(pool, cipher, (error, execution_id) =>
-        log.warn(
-          { execution_id, reason: (error as Error).message },
-          'the contents of a run could not be encrypted or decrypted; retrying later',
-        ),
-      ),
     );
   }
 

@@ -63,18 +63,6 @@ export async function takeEncryptions(
   return rows;
 }
 
-/** Postpones a tree that could not be encrypted or decrypted. */
-export async function postponeEncryption(
-  pool: Pool,
-  executionId: string,
-  seconds: number,
-): Promise<void> {
-  await pool.query('select howdah_private.postpone_encryption($1, make_interval(secs => $2))', [
-    executionId,
-    seconds,
-  ]);
-}
-
 /** Deletes the data keys of a tenant that encrypt nothing any more, except its current one. */
 export async function dropUnusedDataKeys(pool: Pool, tenantId: string): Promise<void> {
   await pool.query('select howdah_private.drop_unused_data_keys($1)', [tenantId]);

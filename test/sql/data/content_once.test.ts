@@ -11,8 +11,8 @@ import type { Json } from '../../../src/json/json.ts';
 import { parseJson } from '../../../src/json/parse-json.ts';
 import { storableJson } from '../../../src/json/storable-json.ts';
 import { createContentCipher } from '../../../src/secrets/contents.ts';
-import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
+import { encryptRuns } from '../../support/work/encrypt-runs.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
   all,
@@ -248,6 +248,6 @@ async function applyPolicy(): Promise<void> {
   );
   const errors: unknown[] = [];
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await applyContentEncryption(db.pool, cipher, (error) => errors.push(error));
+  await encryptRuns(db.pool, cipher, (error) => errors.push(error));
   expect(errors).toEqual([]);
 }

@@ -1,8 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../../src/secrets/contents.ts';
-import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
+import { encryptRuns } from '../../support/work/encrypt-runs.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
   all,
@@ -58,7 +58,7 @@ async function encrypt() {
        select id from howdah_private.due_work for update skip locked)`);
   const errors: unknown[] = [];
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await applyContentEncryption(db.pool, cipher, (error) => errors.push(error));
+  await encryptRuns(db.pool, cipher, (error) => errors.push(error));
   expect(errors).toEqual([]);
 }
 
@@ -712,7 +712,7 @@ test('a lost connection delays a decryption by a second, and other errors by a m
     const error = Object.assign(new Error('lost'), { code });
     const failing = { ...cipher, open: () => Promise.reject(error) };
     const errors: unknown[] = [];
-    await applyContentEncryption(db.pool, failing, (one) => errors.push(one));
+    await encryptRuns(db.pool, failing, (one) => errors.push(one));
     expect(errors).toEqual([error]);
     const { delay } = await one(
       db.pool,

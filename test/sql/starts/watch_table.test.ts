@@ -9,8 +9,8 @@ import type { RuntimeDependencies } from '../../../src/runtime/environment/runti
 import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
 import { BatchRunner } from '../../../workers/batch-jobs/batch-runner.ts';
 import { answersJob } from '../../../workers/batch-jobs/write-answers.ts';
-import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
+import { encryptRuns } from '../../support/work/encrypt-runs.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import { writeAnswerBack } from '../../support/write-back.ts';
 import {
@@ -1008,13 +1008,9 @@ describe('watch_table', () => {
       const rows = secretRowsOn(db.pool);
       await db.pool.query('insert into howdah.retention_policies (encrypt_contents) values (true)');
       await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
-      await applyContentEncryption(
-        db.pool,
-        createContentCipher(rows, TEST_MASTER_KEYS),
-        (error) => {
-          throw error;
-        },
-      );
+      await encryptRuns(db.pool, createContentCipher(rows, TEST_MASTER_KEYS), (error) => {
+        throw error;
+      });
       const { output } = await one(db.pool, 'select output from howdah.executions where id = $1', [
         id,
       ]);

@@ -3,7 +3,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { Batch, BatchJob, Lane } from '../../../workers/batch-jobs/batch-job.ts';
 import { doTurn } from '../../../workers/batch-jobs/batch-job.ts';
 import { BatchRunner } from '../../../workers/batch-jobs/batch-runner.ts';
-import { all } from '../../sql/support.ts';
+import { createDueBatches } from '../../../workers/batch-jobs/due-batches.ts';
+import { all, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 
 const db = testDatabase();
@@ -112,4 +113,38 @@ test('each lane has one turn at a time, and a slow lane of a tenant delays only 
   for (const end of ends.values()) end();
   await until(() => expect(runner.isIdle).toBe(true));
   expect(await progress()).toMatchObject([{ done: 4 }]);
+});
+
+test('rows of a transaction that fails are done one by one', async () => {
+  const { rows } = await db.pool.query(
+    `insert into howdah_private.due_work (kind, due_at, payload)
+     select 'delete_file', now() - make_interval(secs => 9 - n), jsonb_build_object('n', n)
+     from generate_series(1, 3) as n returning id`,
+  );
+  const taken: number[] = [];
+  const batch = createDueBatches<{ id: string; payload: { n: number } }>(db.pool, 'delete_file', {
+    atMost: 10,
+    take: async (client, most) =>
+      all(client, `select id, payload from howdah_private.take_due('delete_file', $1)`, [most]),
+    idOf: ({ id }) => id,
+    async work(client, due) {
+      taken.push(due.length);
+      if (due.some(({ payload }) => payload.n === 2)) throw new Error('the second is broken');
+      await client.query(`select howdah_private.finish_due('delete_file', $1)`, [
+        due.map(({ id }) => id),
+      ]);
+      return due.length;
+    },
+  });
+  const job: BatchJob = { name: 'delete_file', everyMs: 1, maxBatches: 9, batch };
+  expect(await doTurn(job)).toEqual({
+    done: 2,
+    failures: [
+      { id: rows[1].id, error: expect.objectContaining({ message: 'the second is broken' }) },
+    ],
+  });
+  expect(taken).toEqual([3, 1, 1, 1, 0]);
+  expect(
+    await one(db.pool, 'select id, attempts, last_error from howdah_private.due_work'),
+  ).toEqual({ id: rows[1].id, attempts: 1, last_error: 'the second is broken' });
 });

@@ -6,10 +6,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { secretRowsOn } from '../../../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../../../src/secrets/contents.ts';
 import type { Worker } from '../../../../workers/start-worker.ts';
-import { applyContentEncryption } from '../../../../workers/upkeep/content-encryption.ts';
 import { callTools, makeAgent, runToEnd } from '../../../runtime/arrange.ts';
 import { one } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
+import { encryptRuns } from '../../../support/work/encrypt-runs.ts';
 import { startTestWorker, TEST_MASTER_KEYS } from '../../../support/worker.ts';
 import { type CliResult, runCli } from '../../run-cli.ts';
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
   await db.pool.query('insert into howdah.retention_policies (encrypt_contents) values (true)');
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await applyContentEncryption(db.pool, cipher, (error) => {
+  await encryptRuns(db.pool, cipher, (error) => {
     throw error;
   });
   await eventually(

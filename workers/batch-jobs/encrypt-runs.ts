@@ -2,8 +2,7 @@ import { setImmediate as nextTick } from 'node:timers/promises';
 import { HowdahError } from '../../src/contracts/errors.ts';
 import { runsOf } from '../../src/db/connection/decrypt-results.ts';
 import { decryptableRuns } from '../../src/db/connection/decrypt-run-rows.ts';
-import { inTransaction, type Pool, type PoolClient } from '../../src/db/connection/pool.ts';
-import { faultOf, isConnectionLoss } from '../../src/db/connection/sqlstate.ts';
+import type { Pool, PoolClient } from '../../src/db/connection/pool.ts';
 import {
   type ChangedContents,
   CONTENT_TABLES,
@@ -13,7 +12,6 @@ import {
   enqueueEncryptions,
   finishEncryptions,
   lockContentKey,
-  postponeEncryption,
   type RunContents,
   readRunContents,
   takeEncryptions,
@@ -27,62 +25,39 @@ import {
   placeName,
 } from '../../src/secrets/contents.ts';
 import { encryptedTextsIn } from '../../src/secrets/encrypted-values.ts';
+import type { BatchJob } from './batch-job.ts';
+import { createDueBatches } from './due-batches.ts';
 
 /** The most trees, and the most runs in them, in a transaction. */
 const MOST = { trees: 50, runs: 200 };
 /** The most steps or messages in memory at once. */
 const PAGE_SIZE = 500;
-/** The most transactions in a call, so that other chores have their turn. */
-const MOST_TRANSACTIONS = 200;
-/** The delay after which a tree that could not be changed is tried again, in seconds. */
-const RETRY_SECONDS = 60;
-/** The delay after a lost connection or a deadlock, in seconds: the tree is not the cause. */
-const SHORT_RETRY_SECONDS = 1;
 
 /**
- * Encrypts the contents of ended runs, and decrypts those of retried and forked runs, as the
- * policies of tenants say. Each transaction changes runs of a few trees. When one fails, its trees
- * are changed one by one, and the tree that fails is tried again in a minute, or in a second after
- * a lost connection or a deadlock. At the end, earlier data keys that encrypt nothing any more are
- * deleted.
+ * Creates the job that encrypts the contents of ended runs, and decrypts those of retried and
+ * forked runs, as the policies of tenants say. Each transaction changes runs of a few trees. At the
+ * end of a turn, earlier data keys that encrypt nothing any more are deleted.
  */
-export async function applyContentEncryption(
-  pool: Pool,
-  cipher: ContentCipher,
-  onError: (error: unknown, executionId: string) => void,
-): Promise<void> {
-  if ((await enqueueEncryptions(pool)) === 0) return;
+export function encryptionJob(pool: Pool, cipher: ContentCipher): BatchJob {
   const tenants = new Set<string>();
-  let alone = 0;
-  for (let count = 0; count < MOST_TRANSACTIONS; count += 1) {
-    const most = alone > 0 ? { ...MOST, trees: 1 } : MOST;
-    alone -= 1;
-    let tasks: EncryptionTask[] = [];
-    try {
-      await inTransaction(pool, async (client) => {
-        tasks = await takeEncryptions(client, most);
+  return {
+    ...{ name: 'encrypt_run', everyMs: 1_000, maxBatches: 200 },
+    begin: async () => (await enqueueEncryptions(pool)) > 0,
+    batch: createDueBatches<EncryptionTask>(pool, 'encrypt_run', {
+      atMost: MOST.trees,
+      take: (client, trees) => takeEncryptions(client, { ...MOST, trees }),
+      idOf: (task) => task.root_execution_id,
+      async work(client, tasks) {
+        for (const { tenant_id } of tasks) tenants.add(tenant_id);
         await changeTrees(client, tasks, cipher);
-      });
-    } catch (error) {
-      const [task] = tasks;
-      if (!task) throw error;
-      if (tasks.length > 1) {
-        alone = tasks.length;
-      } else {
-        onError(error, task.root_execution_id);
-        await postponeEncryption(pool, task.root_execution_id, delayAfter(error));
-      }
-    }
-    if (tasks.length === 0) break;
-    for (const { tenant_id } of tasks) tenants.add(tenant_id);
-  }
-  for (const tenant of tenants) await dropUnusedDataKeys(pool, tenant);
-}
-
-/** Returns the delay after which a tree is tried again, in seconds. A retried run waits for it. */
-function delayAfter(error: unknown): number {
-  const isInnocent = isConnectionLoss(error) || /^40/.test(faultOf(error).code);
-  return isInnocent ? SHORT_RETRY_SECONDS : RETRY_SECONDS;
+        return tasks.filter((task) => task.is_last).length;
+      },
+    }),
+    async end() {
+      for (const tenant of tenants) await dropUnusedDataKeys(pool, tenant);
+      tenants.clear();
+    },
+  };
 }
 
 /** Changes the contents of runs in trees, tenant by tenant. */
