@@ -253,19 +253,19 @@ class RunningWorker implements Worker {
   }
 
   #createBatchRunners(): BatchRunners {
-    const { masterKeys, log } = this.#options;
+    const { resourceFolder, masterKeys, log } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
     const { decryptFor } = this.#dependencies.runs;
     return new BatchRunners({
-      ...{ pool, sqlToolPool, decryptFor, masterKeys, log },
+      ...{ pool, sqlToolPool, decryptFor, resourceFolder, masterKeys, log },
       isRegistered: () => this.#heartbeat.worker !== undefined,
     });
   }
 
   #createChores(): Chores {
-    const { resourceFolder, log, metrics } = this.#options;
+    const { log, metrics } = this.#options;
     return new Chores({
-      ...{ pool: this.#pools.pool, resourceFolder, log },
+      ...{ pool: this.#pools.pool, log },
       worker: () => this.#heartbeat.worker,
       reconcile: () => this.#runtime.reconcile(),
       onRecovered: (reason, count) => metrics?.countRecovery(reason, count),

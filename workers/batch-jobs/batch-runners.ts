@@ -5,10 +5,13 @@ import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
 import { encryptionJob } from './encrypt-runs.ts';
+import { erasureJob, fileJob, usageJob, usageMergeJob } from './statement-jobs.ts';
 import { type AnswerOptions, answersJob } from './write-answers.ts';
 
 export type BatchRunnersOptions = BatchRunnerOptions &
   AnswerOptions & {
+    /** The folder of the files of resources. A worker without a folder deletes no files. */
+    resourceFolder?: string | undefined;
     /** The keys of data keys of contents. A worker without keys encrypts nothing. */
     masterKeys?: MasterKeys | undefined;
   };
@@ -44,11 +47,15 @@ export class BatchRunners {
 }
 
 function jobsOf(options: BatchRunnersOptions): BatchJob[] {
-  const { pool, masterKeys } = options;
+  const { pool, masterKeys, resourceFolder } = options;
   return [
     answersJob(options),
+    erasureJob(pool),
+    usageJob(pool),
+    usageMergeJob(pool),
     ...(masterKeys
       ? [encryptionJob(pool, createContentCipher(secretRowsOn(pool), masterKeys))]
       : []),
+    ...(resourceFolder === undefined ? [] : [fileJob(pool, resourceFolder)]),
   ];
 }

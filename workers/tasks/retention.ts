@@ -4,6 +4,7 @@ import type { Pool } from '../../src/db/connection/pool.ts';
 import { faultOf } from '../../src/db/connection/sqlstate.ts';
 import { applyRetention } from '../../src/db/retention/apply-retention.ts';
 import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-months.ts';
+import { isPaused, recordBatch } from '../../src/db/worker/batch-progress.ts';
 
 /**
  * Creates the task of retention. Drops the months that nobody keeps any more, then erases and
@@ -15,6 +16,10 @@ import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-month
  */
 export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Task {
   return async () => {
+    if (await isPaused(pool, 'apply_retention')) {
+      log.info('retention is not applied: the batch job apply_retention is paused');
+      return;
+    }
     const errors: unknown[] = [];
     await dropOldMonths(months, log).catch((err) => {
       if (faultOf(err).code === 'HWDEN') {
@@ -35,7 +40,10 @@ export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Ta
       log.error({ tenant, err: error }, 'the retention of a tenant failed');
       errors.push(error);
     }
-    if (errors.length > 0) throw new AggregateError(errors, messageOf(errors));
+    if (errors.length === 0) return;
+    const error = new AggregateError(errors, messageOf(errors));
+    await recordBatch(pool, 'apply_retention', 0, error).catch(() => {}); // the job reports it
+    throw error;
   };
 }
 

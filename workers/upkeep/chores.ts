@@ -1,8 +1,5 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
-import { deleteStoredFiles } from '../../src/db/files/delete-stored-files.ts';
-import { eraseEnded } from '../../src/db/retention/apply-retention.ts';
-import { countUsage, mergeUsage } from '../../src/db/worker/count-usage.ts';
 import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/worker/timers.ts';
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';
@@ -10,15 +7,12 @@ import { repeat } from './repeat.ts';
 
 const REAP_MS = 500;
 const TICK_MS = 1_000;
-const FILES_MS = 5_000;
 const HEAL_MS = 15_000;
 
 export type ChoreOptions = {
   pool: Pool;
   /** Returns the id of this worker, or undefined while the worker is not registered. */
   worker(): string | undefined;
-  /** The folder of the files of resources. A worker without a folder deletes no files. */
-  resourceFolder?: string | undefined;
   log: Logger;
   /** Releases runs that this worker owns in the database and does not hold. */
   reconcile(): Promise<number>;
@@ -39,22 +33,11 @@ export class Chores {
 
   /** Removes dead workers, and repeats all chores from then on. */
   async start(): Promise<void> {
-    const { pool } = this.#options;
     await this.#reap();
     this.#repeat(REAP_MS, () => this.#reap());
     this.#repeat(TICK_MS, () => this.#tick());
-    this.#repeat(TICK_MS, () =>
-      this.#attempt('contents could not be erased; retrying in a second', () => eraseEnded(pool)),
-    );
-    this.#repeat(TICK_MS, () =>
-      this.#attempt('usage could not be counted; retrying in a second', () => countUsage(pool)),
-    );
-    this.#repeat(HEAL_MS, () =>
-      this.#attempt('usage could not be merged; retrying in 15 seconds', () => mergeUsage(pool)),
-    );
     this.#repeat(HEAL_MS, () => this.#heal());
     this.#repeat(HEAL_MS, () => this.#reconcile());
-    this.#repeat(FILES_MS, () => this.#deleteFiles());
   }
 
   /** Stops all chores and waits for those under way. */
@@ -116,16 +99,6 @@ export class Chores {
     return this.#attempt('owned runs could not be checked; retrying in 15 seconds', async () => {
       const released = await reconcile();
       if (released > 0) log.warn({ released }, 'runs that this worker did not hold were released');
-    });
-  }
-
-  async #deleteFiles(): Promise<void> {
-    const { pool, resourceFolder, log } = this.#options;
-    if (resourceFolder === undefined) return;
-    const failure = 'files of erased rows could not be deleted; retrying later';
-    await this.#attempt(failure, async () => {
-      const { errors } = await deleteStoredFiles(pool, resourceFolder);
-      if (errors.length > 0) log.warn({ reason: errors[0] }, failure);
     });
   }
 }

@@ -1,6 +1,6 @@
 import { lstat, opendir, realpath, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import type { Pool } from '../connection/pool.ts';
+import { callPrivate, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 
 /** The number of files that are deleted, and the reasons why others are not. */
@@ -8,11 +8,11 @@ export type FileDeletions = { deleted: number; errors: string[] };
 
 type Claim = { id: string; storage_path: string };
 
-/** Maximum number of batches in one call, so that a worker that stops does not wait for long. */
-const BATCHES = 20;
+/** Maximum number of files in one call. */
+export const MAX_FILES = 100;
 
 /**
- * Deletes the files of resources that are deleted. A file that cannot be deleted stays in
+ * Deletes files of resources that are deleted. A file that cannot be deleted stays in
  * `howdah_private.due_work` and is tried again later. So is a file whose worker ends before
  * it records the outcome. Does nothing where the folder does not exist or is empty, such as a
  * share that is not mounted.
@@ -21,28 +21,21 @@ export async function deleteStoredFiles(pool: Pool, folder: string): Promise<Fil
   const outcome: FileDeletions = { deleted: 0, errors: [] };
   const root = await realpath(folder).catch(() => undefined);
   if (root === undefined || (await isEmpty(root))) return outcome;
-  for (let batch = 0; batch < BATCHES; batch += 1) {
-    const { rows } = await pool.query<Claim>('select * from howdah_private.claim_file_deletions()');
-    if (rows.length === 0) break;
-    const deleted: string[] = [];
-    const failed: string[] = [];
-    const errors: string[] = [];
-    for (const { id, storage_path } of rows) {
-      const error = await deleteFile(root, storage_path);
-      if (error === undefined) deleted.push(id);
-      else {
-        failed.push(id);
-        errors.push(error);
-      }
+  const files = 'select * from howdah_private.claim_file_deletions($1)';
+  const { rows } = await pool.query<Claim>(files, [MAX_FILES]);
+  const deleted: string[] = [];
+  const failed: string[] = [];
+  for (const { id, storage_path } of rows) {
+    const error = await deleteFile(root, storage_path);
+    if (error === undefined) deleted.push(id);
+    else {
+      failed.push(id);
+      outcome.errors.push(error);
     }
-    await pool.query('select howdah_private.record_file_deletions($1, $2, $3)', [
-      deleted,
-      failed,
-      errors,
-    ]);
-    outcome.deleted += deleted.length;
-    outcome.errors.push(...errors);
   }
+  if (rows.length > 0)
+    await callPrivate(pool, 'record_file_deletions', deleted, failed, outcome.errors);
+  outcome.deleted = deleted.length;
   return outcome;
 }
 

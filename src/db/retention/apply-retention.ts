@@ -1,5 +1,7 @@
-import type { Pool, Queryable } from '../connection/pool.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { callPrivate, type Pool, type Queryable } from '../connection/pool.ts';
 import { isConnectionLoss } from '../connection/sqlstate.ts';
+import { isPaused, repeatBatches } from '../worker/batch-progress.ts';
 
 /** The number of root runs, sessions and messages, and the tenants whose retention failed. */
 export type RetentionOutcome = { removed: number; failures: { tenant: string; error: unknown }[] };
@@ -10,13 +12,14 @@ export type RunStatements = (work: (client: Queryable) => Promise<void>) => Prom
 /**
  * Erases and deletes what retention policies no longer keep. Each transaction handles one batch of
  * one tenant. An error of a tenant stops only the retention of that tenant. With `run`, a dry run
- * handles a tenant in a transaction that it rolls back.
+ * handles a tenant in a transaction that it rolls back. Throws `HWCNF` while the job is paused.
  */
 export async function applyRetention(
   pool: Pool,
   run: RunStatements = (work) => work(pool),
 ): Promise<RetentionOutcome> {
   const outcome: RetentionOutcome = { removed: 0, failures: [] };
+  if (await isPaused(pool, 'apply_retention')) throw pausedError();
   const { rows } = await pool.query<{ tenant: string }>(
     'select t.id as tenant from howdah_private.tenants_with_retention() as t (id)',
   );
@@ -37,6 +40,13 @@ export async function applyRetention(
   return outcome;
 }
 
+function pausedError(): HowdahError {
+  return new HowdahError('HWCNF', 'the batch job apply_retention is paused', {
+    hint: "Resume it: select howdah.resume_batch_job('apply_retention')",
+    detail: { name: 'apply_retention' },
+  });
+}
+
 async function retainTenant(
   client: Queryable,
   tenant: string,
@@ -44,27 +54,7 @@ async function retainTenant(
 ): Promise<void> {
   await client.query('select howdah_private.enqueue_missed_encryptions($1)', [tenant]);
   await client.query('select howdah_private.drop_unused_data_keys($1)', [tenant]);
-  for (;;) {
-    const { rows } = await client.query('select howdah_private.retain_tenant($1) as done', [
-      tenant,
-    ]);
-    if (rows[0].done === 0) return;
-    outcome.removed += rows[0].done;
-  }
-}
-
-const ERASED_AT_ONCE = 100;
-const PARTS_AT_ONCE = 10;
-
-/**
- * Erases data that tenants do not keep beyond the end of a run, a limited number of batches per
- * call. Only one worker at a time does this. Calls of other workers return at once.
- */
-export async function eraseEnded(pool: Pool): Promise<void> {
-  for (let part = 0; part < PARTS_AT_ONCE; part += 1) {
-    const { rows } = await pool.query('select howdah_private.erase_ended($1) as done', [
-      ERASED_AT_ONCE,
-    ]);
-    if (rows[0].done < ERASED_AT_ONCE) return;
-  }
+  outcome.removed += await repeatBatches(client, 'apply_retention', () =>
+    callPrivate<number>(client, 'retain_tenant', tenant),
+  );
 }

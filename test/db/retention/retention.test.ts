@@ -67,6 +67,12 @@ async function failing<T>(tenant: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+const progress = () =>
+  one(
+    db.pool,
+    `select done::int, last_error from howdah.batch_jobs where name = 'apply_retention'`,
+  );
+
 afterEach(async () => {
   await db.pool.query('delete from howdah.retention_policies');
 });
@@ -103,7 +109,26 @@ describe('an error of one tenant', () => {
     ).rejects.toThrow('this tenant is broken');
     expect(lines.filter(({ level }) => level >= 50)).toMatchObject([{ tenant: broken.tenant }]);
     expect(await isThere(whole.run)).toBe(false);
+    expect(await progress()).toMatchObject({
+      last_error: expect.stringContaining('this tenant is broken'),
+    });
   });
+});
+
+test('a pause of the job stops the nightly job, and the command with an error', async () => {
+  const { run } = await makeTenantWithOldRun();
+  const lines: { msg?: string }[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const nightly = retentionTask(db.pool, { url: db.url }, log);
+  await db.pool.query(`select howdah.pause_batch_job('apply_retention')`);
+  await nightly({}, {} as Parameters<typeof nightly>[1]);
+  expect(lines).toMatchObject([{ msg: expect.stringContaining('is paused') }]);
+  await expect(applyRetention(db.pool)).rejects.toMatchObject({ code: 'HWCNF' });
+  await db.pool.query(`select howdah.resume_batch_job('apply_retention')`);
+  expect(await isThere(run)).toBe(true);
+  const { done } = await progress();
+  expect(await applyRetention(db.pool)).toEqual({ removed: 1, failures: [] });
+  expect(await progress()).toMatchObject({ done: done + 1 });
 });
 
 test('each tenant commits before the next one begins', async () => {
