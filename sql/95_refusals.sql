@@ -14,9 +14,9 @@
 -- left them, so that a more specific error comes first, and the checks still decide. A value that
 -- a row had before stays until it is replaced, except that checks apply to it as ever.
 --
--- Runs write steps, messages, questions, versions and the audit log, where each step would pay for
--- it; the functions that write there check. New runs are checked as they are prepared
--- (tg_executions__prepare), so the trigger of executions is for updates by hand.
+-- Where runs write steps, questions, versions and the audit log, each step would pay for it: the
+-- functions that write there check (`checks` by hand in table_rules). New runs are checked as they
+-- are prepared (tg_executions__prepare), so the trigger of executions is for updates by hand.
 do $$
 declare
   v_path text := current_setting('search_path');
@@ -30,7 +30,9 @@ begin
         a.atttypid::regtype::text as type, a.attgenerated <> '' as is_generated,
         a.attnotnull and not a.atthasdef as is_required,
         has_column_privilege('howdah_app', c.oid, a.attnum, 'insert, update') as is_written,
-        c.relname in ('steps', 'messages', 'questions', 'agent_versions', 'audit_log') as is_log
+        exists (
+          select from howdah_private.table_rules() as r
+          where r.object = c.relname and 'checks' = any (r.by_hand)) as is_checked_by_hand
       from pg_class as c join pg_attribute as a on a.attrelid = c.oid
       where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p')
         and c.relowner = current_user::regrole and a.attnum > 0 and not a.attisdropped
@@ -76,14 +78,14 @@ begin
       union all
       select k.relation, 4, 'missing', k.name, array[k.number], null,
         format('n.%I is null', k.name)
-      from columns as k where k.is_required and not k.is_log
+      from columns as k where k.is_required and not k.is_checked_by_hand
       union all
       -- generated columns have no value yet in a before trigger
       select c.conrelid, 5, 'check', c.conname, c.conkey, null,
         format('not %s', pg_get_expr(c.conbin, c.conrelid))
       from pg_constraint as c
       where c.contype = 'c'
-        and c.conrelid in (select k.relation from columns as k where not k.is_log)
+        and c.conrelid in (select k.relation from columns as k where not k.is_checked_by_hand)
         and not exists (
           select from columns as k
           where k.relation = c.conrelid and k.number = any (c.conkey) and k.is_generated)

@@ -1681,8 +1681,8 @@ create table howdah.watched_rows (
 alter table howdah.watched_rows enable row level security, force row level security;
 CREATE INDEX watched_rows_failed_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'failed'::howdah.write_back_status);
 CREATE INDEX watched_rows_gone_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'gone'::howdah.write_back_status);
+CREATE INDEX watched_rows_row_key_idx ON howdah.watched_rows USING btree (md5(((table_trigger_id)::text || (row_key)::text)), created_at);
 CREATE INDEX watched_rows_superseded_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'superseded'::howdah.write_back_status);
-CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text), created_at);
 CREATE INDEX watched_rows_tenant_id_idx ON howdah.watched_rows USING btree (tenant_id, execution_id);
 CREATE INDEX watched_rows_updated_at_idx ON howdah.watched_rows USING btree (tenant_id, updated_at) WHERE (updated_at IS NOT NULL);
 CREATE INDEX watched_rows_waiting_idx ON howdah.watched_rows USING btree (tenant_id, execution_id) WHERE (write_back = 'waiting'::howdah.write_back_status);
@@ -2743,7 +2743,7 @@ begin
       v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
     jsonb_build_object('answer', v_answer.answer_text, 'data', v_answer.value));
-  return howdah_private.settle_question(
+  return howdah_private.close_question(
     v_question.id, 'answered', v_answer.answer_text, v_answer.value, howdah_private.actor());
 end $function$
 ;
@@ -6003,39 +6003,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.admission_room(l howdah.limits, OUT room integer, OUT subjects uuid[], OUT check_at timestamp with time zone)
- RETURNS record
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_waiting uuid[];
-begin
-  room := 2147483647;
-  if l.metric = 'running_runs' then
-    room := (
-      select r.room from howdah_private.remaining_runs(array[l.tenant_id]) as r
-      where (r.run_limit).id = l.id
-    );
-  elsif howdah_private.is_call_limit(l) then
-    select r.room, r.free_at into room, check_at from howdah_private.remaining_calls(l) as r;
-    if room > 0 then
-      check_at := clock_timestamp() + interval '1 second';
-    end if;
-  elsif l.id is not null then
-    v_waiting := array(select s.id from howdah_private.parked_subjects(l.id) as s (id));
-    subjects := array(
-      select s.id from unnest(v_waiting) as s (id)
-      where not howdah_private.is_used_up(l, s.id, clock_timestamp())
-    );
-    if cardinality(subjects) < cardinality(v_waiting) then
-      check_at := howdah_private.period_ends(l.period, clock_timestamp());
-    end if;
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.admit_after_run(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -6085,7 +6052,7 @@ begin
   if v_limit.scope = 'key' then
     return howdah_private.admit_by_key(v_limit, admit_at_limit.subject_id);
   end if;
-  select r.* into v_room from howdah_private.admission_room(v_limit) as r;
+  select r.* into v_room from howdah_private.free_slots(v_limit) as r;
   select d.* into v_done from howdah_private.admit_runs(
     howdah_private.next_parked_runs(
       admit_at_limit.limit_id, v_room.subjects, v_limit.id is null, 2 * v_batch),
@@ -6127,7 +6094,7 @@ begin
   ), v_batch) as d;
   for v_key in
     select r.subject_id as id, least(r.room, v_batch) as room
-    from howdah_private.rooms_of_keys(l, case when admit_by_key.subject_id is not null
+    from howdah_private.free_slots_of_keys(l, case when admit_by_key.subject_id is not null
       then array[admit_by_key.subject_id]
       else array(select s.id from howdah_private.parked_subjects(l.id) as s (id)) end) as r
     where r.room > 0
@@ -6521,7 +6488,7 @@ begin
   elsif v_role <= 'admin' then
     return 'edit';
   elsif v_is_restricted then
-    return (select max(g.permission) from howdah_private.own_grants() as g
+    return (select max(g.permission) from howdah_private.caller_grants() as g
       where coalesce(g.agent_id, g.workflow_id) = agent_permission.agent_id);
   end if;
   return case v_role when 'member' then 'edit' when 'viewer'
@@ -6899,7 +6866,7 @@ begin
       and q.schema ->> 'x-connected-account' = v_account.id::text
     order by q.id for no key update
   loop
-    perform howdah_private.settle_question(v_question.id, 'answered', 'accept', null, v_by);
+    perform howdah_private.close_question(v_question.id, 'answered', 'accept', null, v_by);
     v_count := v_count + 1;
   end loop;
   return v_count;
@@ -7485,6 +7452,49 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.apply_run_retention(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_roots uuid[] := '{}';
+  v_runs uuid[];
+begin
+  if apply_run_retention.is_delete then
+    v_roots := array(
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = apply_run_retention.tenant_id
+        and e.completed_at < apply_run_retention.until
+        and e.parent_execution_id is null and e.contents_erased_at is not null
+      order by e.completed_at limit apply_run_retention.batch
+      for update skip locked
+    );
+  end if;
+  v_roots := v_roots || array(
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = apply_run_retention.tenant_id and e.completed_at < apply_run_retention.until
+      and e.parent_execution_id is null and e.contents_erased_at is null
+    order by e.completed_at limit apply_run_retention.batch - cardinality(v_roots)
+    for update skip locked
+  );
+  if v_roots = '{}' then
+    return 0;
+  end if;
+  v_runs := v_roots || array(
+    select c.id::uuid from howdah.executions as c
+    where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
+  );
+  if apply_run_retention.is_delete then
+    perform howdah_private.delete_runs(v_runs);
+  else
+    perform howdah_private.erase_runs(v_runs);
+  end if;
+  return cardinality(v_roots);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.apply_skill(system_name text, name text, entry jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -7755,6 +7765,68 @@ AS $function$
   join howdah.executions as r on r.id = run.root_execution_id
   on conflict (id) do nothing
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.assign_turns(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_locked uuid[] := howdah_private.lock_runs_to_interrupt(assign_turns.ids);
+  v_run howdah.executions;
+  v_session howdah.sessions;
+  v_interrupts boolean;
+  v_has_to_wait boolean;
+  v_no_wake_up uuid[]; -- runs that proposed to wait
+  v_promoted uuid[] := '{}';
+begin
+  perform howdah_private.lock_turns(assign_turns.ids, v_locked);
+  v_no_wake_up := howdah_private.undo_proposed_waits(assign_turns.ids, v_locked);
+  for v_run in
+    select e.* from howdah.executions as e where e.id = any (assign_turns.ids)
+    order by e.session_id, e.turn, e.id
+  loop
+    if v_session.id is distinct from v_run.session_id then
+      select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
+      -- a run that became live after the locks were taken is waited for
+      v_interrupts := v_session.policy = 'interrupt'
+        and coalesce(v_session.live_execution_id = any (v_locked), true);
+    end if;
+    if v_interrupts then
+      perform howdah_private.interrupt_session(v_run);
+    end if;
+    select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
+    v_has_to_wait := v_session.live_execution_id is not null;
+    if v_has_to_wait and v_session.policy = 'reject' then
+      perform howdah_private.raise_live_turn(v_session.id, v_session.live_execution_id);
+    end if;
+    update howdah.sessions as s
+    set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
+      last_activity_at = now()
+    where s.id = v_session.id;
+    if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
+      update howdah.executions as e
+      set turn = v_session.turns + 1,
+        status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
+        waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
+      where e.id = v_run.id;
+    end if;
+    if not v_has_to_wait and (v_run.status = 'waiting' or v_run.id = any (v_no_wake_up)) then
+      v_promoted := v_promoted || v_run.id::uuid;
+    end if;
+  end loop;
+  perform howdah_private.enqueue_advance(array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_promoted) and e.status = 'queued' order by e.id));
+  perform howdah_private.announce_watched(array(
+    select distinct e.session_id from howdah.executions as e where e.id = any (assign_turns.ids)));
+  return array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (assign_turns.ids) and e.status <> 'queued');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.assign_usage_to_sessions(ids uuid[])
@@ -8324,7 +8396,7 @@ declare
   v_full uuid;
 begin
   outcome := 'stale';
-  -- the lock lasts until the call is written: whoever takes the run away afterwards ends the call
+  -- the lock lasts until the call is written: a later change of the worker ends the call
   select e.tenant_id, e.priority, e.run_at into v_run from howdah.executions as e
   where e.id = begin_call.id and e.owner_worker = begin_call.worker
     and e.fence = begin_call.fence and e.status = 'running'
@@ -9941,7 +10013,7 @@ begin
       v_table := v_table || jsonb_build_object(
         'left_out', case when (v_after ->> 'is_cut')::boolean
           or (v_table #>> '{before,is_cut}')::boolean then 'rows' end,
-        'before', howdah_private.rows_gone(v_table),
+        'before', howdah_private.removed_rows(v_table),
         'after', jsonb_path_query_array(v_after, '$.rows[*].row'));
     else
       v_table := v_table - 'before';
@@ -9979,6 +10051,19 @@ begin
   returning r.* into v_file;
   return jsonb_build_object('id', v_file.id, 'name', v_file.name, 'type', v_file.type,
     'bytes', v_file.size);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.caller_grants()
+ RETURNS SETOF howdah.grants
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query select g.* from howdah.grants as g
+  where g.tenant_id = howdah.current_tenant()
+    and (g.user_id = howdah.current_user_id() or g.role >= howdah.current_user_role());
 end $function$
 ;
 
@@ -10336,6 +10421,72 @@ CREATE OR REPLACE FUNCTION howdah_private.change_of(kind text, name text, before
 RETURN jsonb_build_object('kind', kind, 'name', name, 'before', before, 'after', after, 'action', CASE WHEN (before IS NULL) THEN 'create'::text WHEN (after IS NULL) THEN 'delete'::text WHEN (before <> after) THEN 'change'::text ELSE 'unchanged'::text END)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.change_statuses(results howdah_private.commit_result[], moving uuid[], ids uuid[], moves jsonb)
+ RETURNS howdah_private.commit_result[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_moved howdah_private.commit_result[];
+begin
+  perform howdah_private.lock_sessions_of(array_agg(i.id))
+  from unnest(change_statuses.ids) with ordinality as i (id, run)
+  where change_statuses.moves -> (i.run::int - 1) ->> 'status' in ('completed', 'failed')
+  having count(*) > 1;
+  with wanted as materialized (
+    select c.execution_id, m.move, (m.move ->> 'status')::howdah.execution_status as status,
+      (m.move ->> 'waiting_for')::howdah.waiting_reason as waits_for
+    from unnest(change_statuses.results) as c
+    join unnest(change_statuses.ids) with ordinality as i (id, run) on i.id = c.execution_id
+    cross join lateral (
+      values (nullif(change_statuses.moves -> (i.run::int - 1), 'null'))
+    ) as m (move)
+    where m.move is not null
+  ),
+  moved as (
+    update howdah.executions as e
+    set crashes_without_progress = 0, at_risk = false, updated_at = now(),
+      status = howdah_private.next_status(w.status, w.waits_for, e),
+      stop_reason = (w.move ->> 'stop_reason')::howdah.stop_reason,
+      finish_reason = case when w.status in ('completed', 'failed') then coalesce(
+        (w.move ->> 'finish_reason')::howdah.finish_reason,
+        howdah_private.last_finish_reason(e.id)) end,
+      output = w.move ->> 'output',
+      output_data = nullif(w.move -> 'output_data', 'null'),
+      error = nullif(w.move -> 'error', 'null'),
+      metrics = e.metrics || coalesce(w.move -> 'metrics', '{}'),
+      waiting_for = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'waiting' then w.waits_for end,
+      paused_from = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'paused' then w.waits_for end,
+      is_pause_requested = e.is_pause_requested
+        and howdah_private.next_status(w.status, w.waits_for, e) = 'running',
+      wake_at = clock_timestamp() + (w.move ->> 'delay_ms')::bigint * interval '1 millisecond',
+      owner_worker = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'running' then e.owner_worker end,
+      active_since = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'running' then e.active_since end,
+      active_ms = case howdah_private.next_status(w.status, w.waits_for, e)
+        when 'running' then e.active_ms
+        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
+      completed_at = case when w.status in ('completed', 'failed') then clock_timestamp() end
+    from wanted as w
+    where e.id = w.execution_id and e.id = any (change_statuses.moving)
+      and e.id between change_statuses.moving[1]
+        and change_statuses.moving[cardinality(change_statuses.moving)]
+    returning row(e.id, e.tenant_id, 'committed', e.status, e.step_count,
+      howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e), e.has_inbox,
+      e.is_pause_requested)::howdah_private.commit_result as result
+  )
+  select array_agg(m.result) into v_moved from moved as m;
+  return array(
+    select r from unnest(change_statuses.results) as r
+    where r.execution_id <> all (change_statuses.moving)
+  ) || v_moved;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.change_todo(session_id uuid, arguments jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10441,6 +10592,45 @@ begin
   end if;
   return 'has request_params that admins have changed since';
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.changed_tables(counted jsonb, most_bytes bigint)
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with counts as (
+    select c.key::oid as part, coalesce(pg_partition_root(c.key::oid)::oid, c.key::oid) as relation,
+      (c.value ->> 0)::bigint - coalesce((counted #>> array[c.key, '0'])::bigint, 0) as inserted,
+      (c.value ->> 1)::bigint - coalesce((counted #>> array[c.key, '1'])::bigint, 0) as updated,
+      (c.value ->> 2)::bigint - coalesce((counted #>> array[c.key, '2'])::bigint, 0) as deleted
+    from jsonb_each(howdah_private.table_change_counts()) as c
+  ),
+  changed as (
+    select c.relation, array_agg(c.part) as parts, sum(c.inserted) as inserted,
+      sum(c.updated) as updated,
+      sum(c.deleted) as deleted, sum(coalesce(pg_relation_size(c.part), 0)) as bytes
+    from counts as c where c.inserted + c.updated + c.deleted > 0 group by c.relation
+  )
+  select jsonb_build_object(
+    'relation', r.oid, 'schema', n.nspname, 'name', r.relname, 'parts', to_jsonb(c.parts),
+    'inserted', c.inserted, 'updated', c.updated,
+    'deleted', c.deleted, 'has_policies', row_security_active(r.oid), 'key', coalesce((
+      select to_jsonb(array_agg(a.attname order by k.place))
+      from pg_index as i
+      cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
+      join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where i.indrelid = r.oid and i.indisprimary), '[]'),
+    'left_out', case
+      when not (has_schema_privilege(n.oid, 'usage') and has_table_privilege(r.oid, 'select'))
+        then 'rights'
+      when c.bytes > changed_tables.most_bytes then 'size' end)
+  from changed as c
+  join pg_class as r on r.oid = c.relation
+  join pg_namespace as n on n.oid = r.relnamespace
+  order by n.nspname, r.relname
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.channel(name text)
@@ -11428,7 +11618,7 @@ begin
       hint = 'Set input to the text for the agent. Structured data goes into input_data.';
   end if;
   perform howdah_private.check_input_size('input', octet_length(e.input), v_most)
-  where not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input));
+  where not howdah_private.is_encrypted_copy(e.contents_encrypted_at, to_jsonb(e.input));
 end $function$
 ;
 
@@ -12623,7 +12813,8 @@ CREATE OR REPLACE FUNCTION howdah_private.check_run(e howdah.executions)
 AS $function$
 declare
   v_large record;
-  v_most int := case when howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then null
+  v_most int := case
+    when howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_data) then null
     when e.input_data is not null and coalesce(e.parent_execution_id,
       e.forked_from_execution_id, e.compensates_execution_id) is null
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
@@ -13550,6 +13741,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.checked_version(e howdah.executions)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.agent_id = e.agent_id and v.tenant_id = e.tenant_id
+    union all
+    select from howdah.workflow_versions as v
+    where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id
+      and v.tenant_id = e.tenant_id
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no version %s of the agent or workflow',
+        coalesce(e.agent_version_id, e.workflow_version_id)),
+      detail = jsonb_build_object('field',
+        case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
+      hint = 'Omit it to use the current version.';
+  end if;
+  perform howdah_private.check_version_right(coalesce(e.agent_version_id, e.workflow_version_id));
+  return coalesce(e.agent_version_id, e.workflow_version_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.choice_fault(q howdah.questions, choice text, data jsonb)
  RETURNS text
  LANGUAGE sql
@@ -14063,6 +14281,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.close_question(id uuid, status howdah.question_status, answer text, data jsonb, actor text)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_question howdah.questions;
+begin
+  update howdah.questions as q
+  set status = close_question.status, answer = close_question.answer,
+    answer_data = close_question.data,
+    answered_by = close_question.actor, answered_at = clock_timestamp(), updated_at = now()
+  where q.id = close_question.id
+  returning q.* into v_question;
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
+  select e.id, e.tenant_id, 'answer', v_question.kind::text, v_question.call_id, jsonb_build_object(
+    'question_id', v_question.id, 'kind', v_question.kind, 'answer', v_question.answer,
+    'data', v_question.answer_data, 'by', v_question.answered_by, 'status', v_question.status)
+  from howdah.executions as e where e.id = v_question.execution_id and e.completed_at is null;
+  if found then
+    perform howdah_private.wake_runs(array[v_question.execution_id]);
+  elsif v_question.kind = 'effect' and v_question.answer = 'done' then
+    perform howdah_private.compensate(e) from howdah.executions as e
+    where e.id = v_question.execution_id and e.status in ('failed', 'cancelled');
+  end if;
+  return v_question;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.column_classes()
  RETURNS TABLE(object text, name text, class text)
  LANGUAGE sql
@@ -14261,7 +14509,7 @@ begin
   into v_results, v_written, v_tokens, v_costs from advanced_heads as a;
   v_nestloop := set_config('enable_nestloop', 'on', true);
   if commit_steps.moves is not null then
-    v_results := howdah_private.move_runs(
+    v_results := howdah_private.change_statuses(
       v_results, v_moving, commit_steps.ids, commit_steps.moves);
   end if;
   if exists (
@@ -14273,7 +14521,7 @@ begin
     perform howdah_private.after_commit(commit_steps.worker, commit_steps.effects);
   end if;
   if coalesce(cardinality(v_results), 0) < cardinality(commit_steps.ids) then
-    v_results := v_results || howdah_private.unwritten_commits(
+    v_results := v_results || howdah_private.unchanged_results(
       v_results, commit_steps.worker, commit_steps.ids, commit_steps.fences,
       commit_steps.log_ends, commit_steps.step_counts);
   end if;
@@ -14646,7 +14894,7 @@ CREATE OR REPLACE FUNCTION howdah_private.connection_alerts()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with limits as (
-    select l.name, l.threshold, howdah_private.long_ago(l.threshold) as before
+    select l.name, l.threshold, howdah_private.oldest_time(l.threshold) as before
     from howdah_private.alert_limits as l
   )
   select l.name, d.tenant_id, coalesce('webhook ' || d.webhook_id, 'callbacks'),
@@ -18271,42 +18519,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.enter_delivery(hook howdah.inbound_hooks, delivery jsonb)
- RETURNS howdah.inbound_deliveries
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_signature bytea := decode(delivery ->> 'signature', 'hex');
-  v_row howdah.inbound_deliveries;
-begin
-  loop
-    insert into howdah.inbound_deliveries (
-      tenant_id, inbound_hook_id, status, bytes, delivery_id, signature_sha256
-    ) values (
-      (hook).tenant_id, (hook).id, 'failed', (delivery ->> 'bytes')::int,
-      delivery ->> 'delivery_id', v_signature
-    )
-    on conflict do nothing
-    returning inbound_deliveries.* into v_row;
-    exit when found;
-    update howdah.inbound_deliveries as d
-    set requests = least(d.requests::bigint + 1, 2147483647)::int,
-      last_received_at = clock_timestamp()
-    where d.tenant_id = (hook).tenant_id and d.id = (
-      select k.id from howdah.inbound_deliveries as k
-      where k.tenant_id = (hook).tenant_id and k.inbound_hook_id = (hook).id
-        and (k.delivery_id = delivery ->> 'delivery_id' or k.signature_sha256 = v_signature)
-      order by k.id limit 1
-    )
-    returning d.* into v_row;
-    exit when found;
-  end loop;
-  return v_row;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.entry_members(entry jsonb)
  RETURNS TABLE(what text, name text, question jsonb, role text, configuration jsonb, place integer)
  LANGUAGE sql
@@ -18923,7 +19135,7 @@ begin
     return;
   end if;
   if q.default_answer is not null then
-    perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
+    perform howdah_private.close_question(q.id, 'expired', q.default_answer,
       case when q.kind = 'question'
         then howdah_private.answer_value(q.default_answer, q.schema) end, 'default');
     return;
@@ -19733,12 +19945,12 @@ begin
   if v_filters is null then
     return e;
   end if;
-  if not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input)) then
+  if not howdah_private.is_encrypted_copy(e.contents_encrypted_at, to_jsonb(e.input)) then
     select f.value, f.hits into e.input, e.input_hits
     from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
   end if;
   if e.input_data is not null
-    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then
+    and not howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_data) then
     select f.value, f.hits into e.input_data, e.input_hits
     from howdah_private.filter_field(v_filters, 'input_data', e.input_data, e.input_hits) as f;
   end if;
@@ -19763,7 +19975,7 @@ begin
     return e;
   end if;
   if e.input_parts is not null
-    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts) then
+    and not howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_parts) then
     select f.parts, f.hits into e.input_parts, e.input_hits
     from howdah_private.filter_parts(v_filters, 'input_parts', e.input_parts, e.input_hits) as f;
     perform howdah_private.check_parts(e.tenant_id, e.input_parts);
@@ -20480,8 +20692,9 @@ AS $function$
   found as (
     select r.execution_id
     from watches as w
-    join howdah.watched_rows as r on r.tenant_id = w.tenant_id and r.table_trigger_id = w.id
-      and md5(r.row_key::text) = md5(find_watched_rows.row_key::text)
+    join howdah.watched_rows as r
+      on md5(r.table_trigger_id::text || r.row_key::text)
+        = md5(w.id::text || find_watched_rows.row_key::text)
     where w.is_whole
     union all
     select r.execution_id
@@ -21069,6 +21282,62 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.free_slots(l howdah.limits, OUT room integer, OUT subjects uuid[], OUT check_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_waiting uuid[];
+begin
+  room := 2147483647;
+  if l.metric = 'running_runs' then
+    room := (
+      select r.room from howdah_private.remaining_runs(array[l.tenant_id]) as r
+      where (r.run_limit).id = l.id
+    );
+  elsif howdah_private.is_call_limit(l) then
+    select r.room, r.free_at into room, check_at from howdah_private.remaining_calls(l) as r;
+    if room > 0 then
+      check_at := clock_timestamp() + interval '1 second';
+    end if;
+  elsif l.id is not null then
+    v_waiting := array(select s.id from howdah_private.parked_subjects(l.id) as s (id));
+    subjects := array(
+      select s.id from unnest(v_waiting) as s (id)
+      where not howdah_private.is_used_up(l, s.id, clock_timestamp())
+    );
+    if cardinality(subjects) < cardinality(v_waiting) then
+      check_at := howdah_private.period_ends(l.period, clock_timestamp());
+    end if;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.free_slots_of_keys(l howdah.limits, subjects uuid[])
+ RETURNS TABLE(subject_id uuid, room integer)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with running as materialized (
+    select howdah_private.key_subject(e.concurrency_key) as subject_id, count(*)::int as runs
+    from howdah.executions as e
+    where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
+      and e.concurrency_key is not null
+    group by 1
+  )
+  select s.id, case
+    when coalesce(howdah_private.key_subject(l.key) <> s.id, howdah_private.is_replaced(l, s.id))
+      then 2147483647
+    else l.max_value::int - coalesce(r.runs, 0) end
+  from unnest(free_slots_of_keys.subjects) as s (id)
+  left join running as r on r.subject_id = s.id
+  order by s.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
  RETURNS void
  LANGUAGE plpgsql
@@ -21467,7 +21736,8 @@ begin
       select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
     ) as a
     where a.tenant_id = howdah.current_tenant() and not exists (
-      select from howdah_private.own_grants() as g where coalesce(g.agent_id, g.workflow_id) = a.id
+      select from howdah_private.caller_grants() as g
+      where coalesce(g.agent_id, g.workflow_id) = a.id
     )
   ), '{}');
 end $function$
@@ -21730,6 +22000,19 @@ AS $function$
   select bool_or(t.typtype = 'b' and (t.typcategory = 'S'
     or t.oid in ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype)))
   from types as t
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.holds_lock(multixact xid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from pg_get_multixact_members(holds_lock.multixact) as m
+    where m.mode in ('nokeyupd', 'upd') and howdah_private.is_own_subtransaction(m.xid)
+  )
 $function$
 ;
 
@@ -22083,6 +22366,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.insert_delivery(hook howdah.inbound_hooks, delivery jsonb)
+ RETURNS howdah.inbound_deliveries
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_signature bytea := decode(delivery ->> 'signature', 'hex');
+  v_row howdah.inbound_deliveries;
+begin
+  loop
+    insert into howdah.inbound_deliveries (
+      tenant_id, inbound_hook_id, status, bytes, delivery_id, signature_sha256
+    ) values (
+      (hook).tenant_id, (hook).id, 'failed', (delivery ->> 'bytes')::int,
+      delivery ->> 'delivery_id', v_signature
+    )
+    on conflict do nothing
+    returning inbound_deliveries.* into v_row;
+    exit when found;
+    update howdah.inbound_deliveries as d
+    set requests = least(d.requests::bigint + 1, 2147483647)::int,
+      last_received_at = clock_timestamp()
+    where d.tenant_id = (hook).tenant_id and d.id = (
+      select k.id from howdah.inbound_deliveries as k
+      where k.tenant_id = (hook).tenant_id and k.inbound_hook_id = (hook).id
+        and (k.delivery_id = delivery ->> 'delivery_id' or k.signature_sha256 = v_signature)
+      order by k.id limit 1
+    )
+    returning d.* into v_row;
+    exit when found;
+  end loop;
+  return v_row;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_or_record_watched_runs(watch howdah.table_triggers, path uuid[], rows text[], old_rows text[], watched regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -22300,19 +22619,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_among_lockers(multixact xid)
- RETURNS boolean
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from pg_get_multixact_members(is_among_lockers.multixact) as m
-    where m.mode in ('nokeyupd', 'upd') and howdah_private.is_own_subtransaction(m.xid)
-  )
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
  RETURNS boolean
  LANGUAGE sql
@@ -22443,17 +22749,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_copy(contents_encrypted_at timestamp with time zone, value jsonb)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return contents_encrypted_at is not null and howdah_private.is_encrypted_json(is_copy.value);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.is_deep(value jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -22461,11 +22756,47 @@ CREATE OR REPLACE FUNCTION howdah_private.is_deep(value jsonb)
 RETURN ((pg_column_size(value) > 500) AND jsonb_path_exists(value, 'strict $.**{101}'::jsonpath))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_deleted_part(kind text, name text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from (
+      select 'agent' as kind, a.name, a.tenant_id, a.deleted_at from howdah.agents as a
+      union all
+      select 'workflow', w.name, w.tenant_id, w.deleted_at from howdah.workflows as w
+      union all
+      select 'prompt', p.name, p.tenant_id, p.deleted_at from howdah.prompts as p
+      union all
+      select 'skill', s.name, s.tenant_id, s.deleted_at from howdah.skills as s
+    ) as d
+    where d.tenant_id = howdah.current_tenant() and d.name = is_deleted_part.name
+      and d.deleted_at is not null
+      and (d.kind = is_deleted_part.kind
+        or (is_deleted_part.kind = 'member' and d.kind in ('agent', 'workflow')))
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_encrypted(value text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN (value ~ (('^howdah\.sealed\.(v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}'::text || '|v2\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.[a-z_]{1,40}~[0-9A-Za-z-]{1,40}~[a-z0-9_:]{1,80})\.'::text) || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$'::text))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_encrypted_copy(contents_encrypted_at timestamp with time zone, value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return contents_encrypted_at is not null
+    and howdah_private.is_encrypted_json(is_encrypted_copy.value);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_encrypted_json(value jsonb)
@@ -22661,7 +22992,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_reached(l howdah.limits, subject_id
 AS $function$
   select case
     when l.scope = 'key' then exists (
-      select from howdah_private.rooms_of_keys(l, array[is_reached.subject_id]) as r
+      select from howdah_private.free_slots_of_keys(l, array[is_reached.subject_id]) as r
       where r.room <= 0
     )
     when l.metric = 'running_runs' then exists (
@@ -25067,13 +25398,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.long_ago(seconds numeric)
- RETURNS timestamp with time zone
- LANGUAGE sql
- STABLE
-RETURN (statement_timestamp() - make_interval(secs => (LEAST(seconds, '1000000000'::numeric))::double precision))
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.lost_runs(worker uuid, ids uuid[], fences integer[])
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -25472,7 +25796,8 @@ begin
   where p.object = may.object and p.action = may.action;
   return coalesce(howdah.current_user_role() <= coalesce(v_role, 'owner'), false)
     or (v_by_agent and may.by_grant and exists (
-      select from howdah_private.own_grants() as g where g.permission::text in (may.action, 'edit')
+      select from howdah_private.caller_grants() as g
+      where g.permission::text in (may.action, 'edit')
     ));
 end $function$
 ;
@@ -26705,68 +27030,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.move_runs(results howdah_private.commit_result[], moving uuid[], ids uuid[], moves jsonb)
- RETURNS howdah_private.commit_result[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_moved howdah_private.commit_result[];
-begin
-  perform howdah_private.lock_sessions_of(array_agg(i.id))
-  from unnest(move_runs.ids) with ordinality as i (id, run)
-  where move_runs.moves -> (i.run::int - 1) ->> 'status' in ('completed', 'failed')
-  having count(*) > 1;
-  with wanted as materialized (
-    select c.execution_id, m.move, (m.move ->> 'status')::howdah.execution_status as status,
-      (m.move ->> 'waiting_for')::howdah.waiting_reason as waits_for
-    from unnest(move_runs.results) as c
-    join unnest(move_runs.ids) with ordinality as i (id, run) on i.id = c.execution_id
-    cross join lateral (values (nullif(move_runs.moves -> (i.run::int - 1), 'null'))) as m (move)
-    where m.move is not null
-  ),
-  moved as (
-    update howdah.executions as e
-    set crashes_without_progress = 0, at_risk = false, updated_at = now(),
-      status = howdah_private.next_status(w.status, w.waits_for, e),
-      stop_reason = (w.move ->> 'stop_reason')::howdah.stop_reason,
-      finish_reason = case when w.status in ('completed', 'failed') then coalesce(
-        (w.move ->> 'finish_reason')::howdah.finish_reason,
-        howdah_private.last_finish_reason(e.id)) end,
-      output = w.move ->> 'output',
-      output_data = nullif(w.move -> 'output_data', 'null'),
-      error = nullif(w.move -> 'error', 'null'),
-      metrics = e.metrics || coalesce(w.move -> 'metrics', '{}'),
-      waiting_for = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'waiting' then w.waits_for end,
-      paused_from = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'paused' then w.waits_for end,
-      is_pause_requested = e.is_pause_requested
-        and howdah_private.next_status(w.status, w.waits_for, e) = 'running',
-      wake_at = clock_timestamp() + (w.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'running' then e.owner_worker end,
-      active_since = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'running' then e.active_since end,
-      active_ms = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'running' then e.active_ms
-        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
-      completed_at = case when w.status in ('completed', 'failed') then clock_timestamp() end
-    from wanted as w
-    where e.id = w.execution_id and e.id = any (move_runs.moving)
-      and e.id between move_runs.moving[1] and move_runs.moving[cardinality(move_runs.moving)]
-    returning row(e.id, e.tenant_id, 'committed', e.status, e.step_count,
-      howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e), e.has_inbox,
-      e.is_pause_requested)::howdah_private.commit_result as result
-  )
-  select array_agg(m.result) into v_moved from moved as m;
-  return array(
-    select r from unnest(move_runs.results) as r where r.execution_id <> all (move_runs.moving)
-  ) || v_moved;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.moving_runs(ids uuid[], moves jsonb)
  RETURNS uuid[]
  LANGUAGE sql
@@ -27206,6 +27469,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.oldest_time(seconds numeric)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+RETURN (statement_timestamp() - make_interval(secs => (LEAST(seconds, '1000000000'::numeric))::double precision))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.order_trees(ids uuid[], at_most integer)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
@@ -27434,19 +27704,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.own_grants()
- RETURNS SETOF howdah.grants
- LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return query select g.* from howdah.grants as g
-  where g.tenant_id = howdah.current_tenant()
-    and (g.user_id = howdah.current_user_id() or g.role >= howdah.current_user_role());
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.own_model_name(agent_id uuid, purpose howdah.model_purpose)
  RETURNS text
  LANGUAGE sql
@@ -27455,33 +27712,6 @@ CREATE OR REPLACE FUNCTION howdah_private.own_model_name(agent_id uuid, purpose 
 AS $function$
   select format('agent-%s-%s', own_model_name.agent_id, own_model_name.purpose)
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.own_version(e howdah.executions)
- RETURNS uuid
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not exists (
-    select from howdah.agent_versions as v
-    where v.id = e.agent_version_id and v.agent_id = e.agent_id and v.tenant_id = e.tenant_id
-    union all
-    select from howdah.workflow_versions as v
-    where v.id = e.workflow_version_id and v.workflow_id = e.workflow_id
-      and v.tenant_id = e.tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no version %s of the agent or workflow',
-        coalesce(e.agent_version_id, e.workflow_version_id)),
-      detail = jsonb_build_object('field',
-        case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
-      hint = 'Omit it to use the current version.';
-  end if;
-  perform howdah_private.check_version_right(coalesce(e.agent_version_id, e.workflow_version_id));
-  return coalesce(e.agent_version_id, e.workflow_version_id);
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.own_watched_table(watch_id uuid)
@@ -27895,31 +28125,6 @@ AS $function$
     else p.part end order by p.place))
   from jsonb_array_elements(parts_with_texts.parts) with ordinality as p (part, place)
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.pass_turn(run howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_next uuid;
-begin
-  perform from howdah.sessions as s where s.id = run.session_id for no key update;
-  select e.id into v_next from howdah.executions as e
-  where e.tenant_id = run.tenant_id and e.session_id = run.session_id
-    and e.status = 'waiting' and e.waiting_for = 'turn'
-  order by e.turn limit 1
-  for no key update;
-  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
-  where s.id = run.session_id and s.live_execution_id = run.id;
-  if found and v_next is not null then
-    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
-    where e.id = v_next;
-    perform howdah_private.enqueue_advance(array[v_next]);
-  end if;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.pause_runs(ids uuid[])
@@ -28482,7 +28687,7 @@ begin
   end if;
   if e.input_parts is not null then
     perform howdah_private.check_parts(e.tenant_id, e.input_parts)
-    where not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts);
+    where not howdah_private.is_encrypted_copy(e.contents_encrypted_at, e.input_parts);
     e.input_parts := nullif(e.input_parts, '[]');
   end if;
   if e.history is not null then
@@ -28551,7 +28756,7 @@ begin
   e := howdah_private.filter_run(e);
   if e.forked_from_execution_id is null then
     e.workflow_version_id := case
-      when e.workflow_version_id is not null then howdah_private.own_version(e)
+      when e.workflow_version_id is not null then howdah_private.checked_version(e)
       when v_workflow.version_is_stale
         then howdah_private.refresh_workflow_version(v_workflow.id)
       else v_workflow.current_version_id end;
@@ -28742,30 +28947,6 @@ AS $function$
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.propose_no_wait(ids uuid[], interrupted uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_changed uuid[] := '{}';
-begin
-  if cardinality(propose_no_wait.interrupted) > 0 then
-    with changed as (
-      update howdah.executions as e set status = 'queued', waiting_for = null
-      where e.id = any (propose_no_wait.ids) and e.status = 'waiting' and e.session_id in (
-        select s.id from howdah.sessions as s
-        where s.live_execution_id = any (propose_no_wait.interrupted))
-      returning e.id::uuid
-    )
-    select coalesce(array_agg(c.id), '{}') into v_changed from changed as c;
-  end if;
-  return v_changed;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.propose_turn(run howdah.executions)
@@ -29120,7 +29301,7 @@ AS $function$
     group by e.owner_worker
   ),
   limits as (
-    select l.name, howdah_private.long_ago(l.threshold) as before
+    select l.name, howdah_private.oldest_time(l.threshold) as before
     from howdah_private.alert_limits as l
   )
   select l.name, d.tenant_id, t.slug, d.due_at,
@@ -29391,7 +29572,7 @@ begin
       raise_large.field, raise_large.size, raise_large.unit, raise_large.most),
     detail = jsonb_build_object(
       'field', raise_large.field, 'most', raise_large.most, 'unit', raise_large.unit)::text,
-    hint = howdah_private.size_fix(raise_large.most, raise_large.unit, raise_large.type);
+    hint = howdah_private.size_hint(raise_large.most, raise_large.unit, raise_large.type);
 end $function$
 ;
 
@@ -30058,7 +30239,7 @@ begin
       message = format('the user of inbound hook %s has changed', v_hook.name),
       detail = jsonb_build_object('inbound_hook_id', v_hook.id)::text;
   end if;
-  v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
+  v_row := howdah_private.insert_delivery(v_hook, receive_delivery.delivery);
   if v_row.requests > 1 and v_row.status <> 'failed' then
     return howdah_private.delivery_result(v_row, true);
   end if;
@@ -30460,6 +30641,36 @@ AS $function$
     from jsonb_each(redact_document.document) as f
   ) end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.redact_text(value text, pattern text, placeholder text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  -- private-use character in place of the placeholder, which no pattern matches
+  v_mark constant text := U&'\+10FFFD';
+  v_text text := replace(redact_text.value, redact_text.placeholder, v_mark);
+  v_is_found boolean := v_text ~ redact_text.pattern;
+  v_visible text;
+begin
+  v_text := regexp_replace(v_text, redact_text.pattern, v_mark, 'g');
+  if octet_length(v_text) > length(v_text) then
+    v_visible := howdah_private.visible_text(v_text);
+    for i in 1 .. 2 loop
+      if v_visible ~ redact_text.pattern then
+        v_is_found := true;
+        v_text := regexp_replace(v_visible, redact_text.pattern, v_mark, 'g');
+        v_visible := v_text;
+      end if;
+      v_visible := howdah_private.latin_lookalikes(v_visible);
+    end loop;
+  end if;
+  return case when v_is_found then replace(v_text, v_mark, redact_text.placeholder)
+    else redact_text.value end;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.redacted_definition(definition jsonb)
@@ -31029,6 +31240,30 @@ AS $function$
     and not exists (
       select from granted_tools as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.removed_rows(tbl jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_rows constant jsonb := tbl #> '{before,rows}';
+  v_there jsonb;
+begin
+  execute format(
+    'select coalesce(json_object_agg(t.tableoid || '' '' || t.ctid, true)::jsonb, ''{}'') '
+    'from %I.%I as t where t.ctid = any ($1)',
+    tbl ->> 'schema', tbl ->> 'name')
+    into v_there using array(select (r.value ->> 'place')::tid
+      from jsonb_array_elements(v_rows) as r);
+  return (
+    select coalesce(to_jsonb(array_agg(
+      r.value -> 'row')), '[]') from jsonb_array_elements(v_rows) as r
+    where not v_there ? ((r.value ->> 'part') || ' ' || (r.value ->> 'place'))
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.rename_author(tenant_id uuid, name text, new_name text)
@@ -32244,7 +32479,7 @@ CREATE OR REPLACE FUNCTION howdah_private.retain_history(tenant_id uuid, until t
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_done int := howdah_private.retain_runs(
+  v_done int := howdah_private.apply_run_retention(
     retain_history.tenant_id, retain_history.until, retain_history.batch,
     retain_history.is_delete);
 begin
@@ -32276,48 +32511,6 @@ begin
   );
   get diagnostics v_count = row_count;
   return v_count;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.retain_runs(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_roots uuid[] := '{}';
-  v_runs uuid[];
-begin
-  if retain_runs.is_delete then
-    v_roots := array(
-      select e.id::uuid from howdah.executions as e
-      where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
-        and e.parent_execution_id is null and e.contents_erased_at is not null
-      order by e.completed_at limit retain_runs.batch
-      for update skip locked
-    );
-  end if;
-  v_roots := v_roots || array(
-    select e.id::uuid from howdah.executions as e
-    where e.tenant_id = retain_runs.tenant_id and e.completed_at < retain_runs.until
-      and e.parent_execution_id is null and e.contents_erased_at is null
-    order by e.completed_at limit retain_runs.batch - cardinality(v_roots)
-    for update skip locked
-  );
-  if v_roots = '{}' then
-    return 0;
-  end if;
-  v_runs := v_roots || array(
-    select c.id::uuid from howdah.executions as c
-    where c.root_execution_id = any (v_roots) and c.parent_execution_id is not null
-  );
-  if retain_runs.is_delete then
-    perform howdah_private.delete_runs(v_runs);
-  else
-    perform howdah_private.erase_runs(v_runs);
-  end if;
-  return cardinality(v_roots);
 end $function$
 ;
 
@@ -32619,29 +32812,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.rooms_of_keys(l howdah.limits, subjects uuid[])
- RETURNS TABLE(subject_id uuid, room integer)
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with running as materialized (
-    select howdah_private.key_subject(e.concurrency_key) as subject_id, count(*)::int as runs
-    from howdah.executions as e
-    where e.status = 'running' and e.waiting_for is null and e.tenant_id = l.tenant_id
-      and e.concurrency_key is not null
-    group by 1
-  )
-  select s.id, case
-    when coalesce(howdah_private.key_subject(l.key) <> s.id, howdah_private.is_replaced(l, s.id))
-      then 2147483647
-    else l.max_value::int - coalesce(r.runs, 0) end
-  from unnest(rooms_of_keys.subjects) as s (id)
-  left join running as r on r.subject_id = s.id
-  order by s.id
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.row_key_columns(watched regclass, into_column text, on_event text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -32741,32 +32911,8 @@ begin
       case when t.tbl ->> 'left_out' is null then howdah_private.touched_rows(
         t.tbl, 'xmax', rows_before.lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint)
       end))), '[]')
-    from howdah_private.tables_changed(rows_before.counted,
+    from howdah_private.changed_tables(rows_before.counted,
       (bounds ->> 'scanned')::bigint) as t (tbl)
-  );
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rows_gone(tbl jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_rows constant jsonb := tbl #> '{before,rows}';
-  v_there jsonb;
-begin
-  execute format(
-    'select coalesce(json_object_agg(t.tableoid || '' '' || t.ctid, true)::jsonb, ''{}'') '
-    'from %I.%I as t where t.ctid = any ($1)',
-    tbl ->> 'schema', tbl ->> 'name')
-    into v_there using array(select (r.value ->> 'place')::tid
-      from jsonb_array_elements(v_rows) as r);
-  return (
-    select coalesce(to_jsonb(array_agg(
-      r.value -> 'row')), '[]') from jsonb_array_elements(v_rows) as r
-    where not v_there ? ((r.value ->> 'part') || ' ' || (r.value ->> 'place'))
   );
 end $function$
 ;
@@ -34162,7 +34308,7 @@ AS $function$
     select format('prepared transaction %s', p.gid), p.prepared, format('in %s', p.database)
     from pg_prepared_xacts as p
   ) as x (subject, began_at, detail)
-  where l.name = 'transaction_long' and x.began_at < howdah_private.long_ago(l.threshold)
+  where l.name = 'transaction_long' and x.began_at < howdah_private.oldest_time(l.threshold)
 $function$
 ;
 
@@ -34938,36 +35084,6 @@ CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb
 RETURN (configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text])
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.settle_question(id uuid, status howdah.question_status, answer text, data jsonb, actor text)
- RETURNS howdah.questions
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_question howdah.questions;
-begin
-  update howdah.questions as q
-  set status = settle_question.status, answer = settle_question.answer,
-    answer_data = settle_question.data,
-    answered_by = settle_question.actor, answered_at = clock_timestamp(), updated_at = now()
-  where q.id = settle_question.id
-  returning q.* into v_question;
-  insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
-  select e.id, e.tenant_id, 'answer', v_question.kind::text, v_question.call_id, jsonb_build_object(
-    'question_id', v_question.id, 'kind', v_question.kind, 'answer', v_question.answer,
-    'data', v_question.answer_data, 'by', v_question.answered_by, 'status', v_question.status)
-  from howdah.executions as e where e.id = v_question.execution_id and e.completed_at is null;
-  if found then
-    perform howdah_private.wake_runs(array[v_question.execution_id]);
-  elsif v_question.kind = 'effect' and v_question.answer = 'done' then
-    perform howdah_private.compensate(e) from howdah.executions as e
-    where e.id = v_question.execution_id and e.status in ('failed', 'cancelled');
-  end if;
-  return v_question;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
  RETURNS jsonb[]
  LANGUAGE plpgsql
@@ -35273,22 +35389,22 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
+CREATE OR REPLACE FUNCTION howdah_private.size_hint(most integer, unit text, type text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select format(case
-    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
-    when size_fix.type = 'string' then
+    when size_hint.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_hint.type = 'string' then
       'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
       'reads it in parts with a tool.'
-    when size_fix.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
+    when size_hint.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
     else
       'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
       'refer to them by id.'
-  end, size_fix.most, size_fix.unit)
+  end, size_hint.most, size_hint.unit)
 $function$
 ;
 
@@ -35552,6 +35668,31 @@ begin
   end if;
   return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query,
     'found', v_found);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.start_next_turn(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_next uuid;
+begin
+  perform from howdah.sessions as s where s.id = run.session_id for no key update;
+  select e.id into v_next from howdah.executions as e
+  where e.tenant_id = run.tenant_id and e.session_id = run.session_id
+    and e.status = 'waiting' and e.waiting_for = 'turn'
+  order by e.turn limit 1
+  for no key update;
+  update howdah.sessions as s set live_execution_id = v_next, last_activity_at = now()
+  where s.id = run.session_id and s.live_execution_id = run.id;
+  if found and v_next is not null then
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    where e.id = v_next;
+    perform howdah_private.enqueue_advance(array[v_next]);
+  end if;
 end $function$
 ;
 
@@ -36333,8 +36474,9 @@ begin
     select r.execution_id from howdah.watched_rows as r
     where r.execution_id = any (superseded_among.ids) and exists (
       select from howdah.watched_rows as w
-      where w.tenant_id = r.tenant_id and w.table_trigger_id = r.table_trigger_id
-        and md5(w.row_key::text) = md5(r.row_key::text) and w.created_at > r.created_at
+      where md5(w.table_trigger_id::text || w.row_key::text)
+          = md5(r.table_trigger_id::text || r.row_key::text)
+        and w.created_at > r.created_at
     )
   );
 end $function$
@@ -37181,12 +37323,12 @@ AS $function$
     ('account_flows', 'queue', 'none', null, null, '', ''),
     ('account_links', 'queue', 'none', null, null, '', ''),
     ('agent_system_versions', 'log', 'none', 'admin', null, '', ''),
-    ('agent_versions', 'log', 'none', null, null, 'eraser', ''),
+    ('agent_versions', 'log', 'none', null, null, 'eraser', 'checks'),
     ('alert_limits', 'definition', 'none', null, null, '', ''),
     ('audit_checkpoints', 'log', 'none', null, null, '', ''),
     ('audit_heads', 'queue', 'none', null, null, '', ''),
     ('audit_inbox', 'queue', 'none', null, null, '', 'names'),
-    ('audit_log', 'log', 'none', 'admin', null, '', 'names'),
+    ('audit_log', 'log', 'none', 'admin', null, '', 'names checks'),
     ('board_entries', 'content', 'run', null, null, '', 'sight export erasure'),
     ('connected_accounts', 'content', 'user', null, 'connected_account', '', 'sight erasure'),
     ('data_keys', 'queue', 'none', null, null, '', ''),
@@ -37208,7 +37350,8 @@ AS $function$
     ('needed_code', 'queue', 'none', null, null, '', ''),
     ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
     ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
-    ('questions', 'content', 'run', null, null, 'eraser', 'sight stamp export names erasure'),
+    ('questions', 'content', 'run', null, null, 'eraser',
+      'sight stamp export names erasure checks'),
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
@@ -37220,7 +37363,7 @@ AS $function$
     ('sealed_secrets', 'queue', 'none', null, null, '', ''),
     ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
     ('status_transitions', 'log', 'none', null, null, '', ''),
-    ('steps', 'log', 'run', null, null, 'eraser', 'export erasure'),
+    ('steps', 'log', 'run', null, null, 'eraser', 'export erasure checks'),
     ('suspects', 'queue', 'run', null, null, '', 'erasure'),
     ('table_triggers', 'definition', 'none', null, null, '', ''),
     ('tenants', 'definition', 'none', null, null, '', 'sight'),
@@ -37235,45 +37378,6 @@ AS $function$
     ('webhook_deliveries', 'queue', 'run', 'admin', null, 'eraser', ''),
     ('workflow_versions', 'log', 'none', null, null, 'eraser', '')
   ) as e (object, kind, anchor, reading, exported, policies, by_hand)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tables_changed(counted jsonb, most_bytes bigint)
- RETURNS SETOF jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with counts as (
-    select c.key::oid as part, coalesce(pg_partition_root(c.key::oid)::oid, c.key::oid) as relation,
-      (c.value ->> 0)::bigint - coalesce((counted #>> array[c.key, '0'])::bigint, 0) as inserted,
-      (c.value ->> 1)::bigint - coalesce((counted #>> array[c.key, '1'])::bigint, 0) as updated,
-      (c.value ->> 2)::bigint - coalesce((counted #>> array[c.key, '2'])::bigint, 0) as deleted
-    from jsonb_each(howdah_private.table_change_counts()) as c
-  ),
-  changed as (
-    select c.relation, array_agg(c.part) as parts, sum(c.inserted) as inserted,
-      sum(c.updated) as updated,
-      sum(c.deleted) as deleted, sum(coalesce(pg_relation_size(c.part), 0)) as bytes
-    from counts as c where c.inserted + c.updated + c.deleted > 0 group by c.relation
-  )
-  select jsonb_build_object(
-    'relation', r.oid, 'schema', n.nspname, 'name', r.relname, 'parts', to_jsonb(c.parts),
-    'inserted', c.inserted, 'updated', c.updated,
-    'deleted', c.deleted, 'has_policies', row_security_active(r.oid), 'key', coalesce((
-      select to_jsonb(array_agg(a.attname order by k.place))
-      from pg_index as i
-      cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
-      join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-      where i.indrelid = r.oid and i.indisprimary), '[]'),
-    'left_out', case
-      when not (has_schema_privilege(n.oid, 'usage') and has_table_privilege(r.oid, 'select'))
-        then 'rights'
-      when c.bytes > tables_changed.most_bytes then 'size' end)
-  from changed as c
-  join pg_class as r on r.oid = c.relation
-  join pg_namespace as n on n.oid = r.relnamespace
-  order by n.nspname, r.relname
 $function$
 ;
 
@@ -37561,68 +37665,6 @@ begin
     order by d.times > 1, d.turn, d.suspected_at, d.execution_id limit 1
   )
   returning s.execution_id, s.times > 1;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.take_turns(ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_locked uuid[] := howdah_private.lock_runs_to_interrupt(take_turns.ids);
-  v_run howdah.executions;
-  v_session howdah.sessions;
-  v_interrupts boolean;
-  v_has_to_wait boolean;
-  v_no_wake_up uuid[]; -- runs that proposed to wait
-  v_promoted uuid[] := '{}';
-begin
-  perform howdah_private.lock_turns(take_turns.ids, v_locked);
-  v_no_wake_up := howdah_private.propose_no_wait(take_turns.ids, v_locked);
-  for v_run in
-    select e.* from howdah.executions as e where e.id = any (take_turns.ids)
-    order by e.session_id, e.turn, e.id
-  loop
-    if v_session.id is distinct from v_run.session_id then
-      select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
-      -- a run that became live after the locks were taken is waited for
-      v_interrupts := v_session.policy = 'interrupt'
-        and coalesce(v_session.live_execution_id = any (v_locked), true);
-    end if;
-    if v_interrupts then
-      perform howdah_private.interrupt_session(v_run);
-    end if;
-    select s.* into v_session from howdah.sessions as s where s.id = v_run.session_id;
-    v_has_to_wait := v_session.live_execution_id is not null;
-    if v_has_to_wait and v_session.policy = 'reject' then
-      perform howdah_private.raise_live_turn(v_session.id, v_session.live_execution_id);
-    end if;
-    update howdah.sessions as s
-    set turns = s.turns + 1, live_execution_id = coalesce(s.live_execution_id, v_run.id),
-      last_activity_at = now()
-    where s.id = v_session.id;
-    if v_session.turns + 1 <> v_run.turn or v_has_to_wait <> (v_run.status = 'waiting') then
-      update howdah.executions as e
-      set turn = v_session.turns + 1,
-        status = case when v_has_to_wait then 'waiting' else 'queued' end::howdah.execution_status,
-        waiting_for = case when v_has_to_wait then 'turn' end::howdah.waiting_reason
-      where e.id = v_run.id;
-    end if;
-    if not v_has_to_wait and (v_run.status = 'waiting' or v_run.id = any (v_no_wake_up)) then
-      v_promoted := v_promoted || v_run.id::uuid;
-    end if;
-  end loop;
-  perform howdah_private.enqueue_advance(array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (v_promoted) and e.status = 'queued' order by e.id));
-  perform howdah_private.announce_watched(array(
-    select distinct e.session_id from howdah.executions as e where e.id = any (take_turns.ids)));
-  return array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (take_turns.ids) and e.status <> 'queued');
 end $function$
 ;
 
@@ -39279,7 +39321,7 @@ begin
     on conflict on constraint run_tags_pkey do nothing; -- a debounced run had its tags before
   end if;
   if v_in_sessions is not null then
-    v_not_queued := howdah_private.take_turns(v_in_sessions);
+    v_not_queued := howdah_private.assign_turns(v_in_sessions);
     v_due := array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_not_queued));
     v_queued := (select count(*) from new_rows as n
       where n.status = 'queued' and n.debounced_at is null and n.id <> all (v_not_queued));
@@ -39322,7 +39364,7 @@ begin
     having count(*) > 0;
   end if;
   -- The lock comes before the look for limits (block_usage), and counters come behind the runs and
-  -- sessions that are locked above. Counted are the runs that somebody begins: neither children nor
+  -- sessions that are locked above. Counted are the runs that a caller begins: neither children nor
   -- compensations, nor runs that have ended already, nor debounced runs whose first row is counted.
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from unnest(v_tenants) as t (id);
@@ -39415,7 +39457,7 @@ begin
     values (new.id, new.parent_execution_id, not v_had_turn);
     perform set_config('howdah.has_child_ends', 'true', true);
   elsif v_has_ended and new.session_id is not null and v_had_turn then
-    perform howdah_private.pass_turn(new);
+    perform howdah_private.start_next_turn(new);
   end if;
   if v_has_failed and new.live_children > 0 then
     perform howdah_private.cancel_children(new.id);
@@ -43570,7 +43612,7 @@ begin
     case when v_is_partitioned then 't.tableoid = any ($2) and' end, touched_rows.mark,
     case when touched_rows.mark = 'xmax' and mxid_age('1'::xid) > touched_rows.lists then
       'or (mxid_age(t.xmax) between 1 and mxid_age(''1''::xid) - $1 '
-        'and howdah_private.is_among_lockers(t.xmax))' end)
+        'and howdah_private.holds_lock(t.xmax))' end)
     using touched_rows.lists,
       array(select p.value::oid from jsonb_array_elements_text(tbl -> 'parts') as p)
   loop
@@ -43817,6 +43859,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.unchanged_results(results howdah_private.commit_result[], worker uuid, ids uuid[], fences integer[], log_ends integer[], step_counts integer[])
+ RETURNS howdah_private.commit_result[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array(
+    select row(i.id, (n.run).tenant_id,
+      case when (n.run).has_inbox and (n.run).owner_worker = unchanged_results.worker
+          and (n.run).step_count = i.log_end then 'inbox'
+        when i.step_count = 0 and (n.run).owner_worker = unchanged_results.worker then 'stale'
+        when (n.run).step_count = i.log_end + i.step_count then 'committed' else 'stale' end,
+      (n.run).status, (n.run).step_count, (n.run).exhausted, (n.run).active_ms_left,
+      (n.run).has_inbox, (n.run).is_pause_requested)::howdah_private.commit_result
+    from unnest(unchanged_results.ids, unchanged_results.fences, unchanged_results.log_ends,
+        unchanged_results.step_counts) as i (id, fence, log_end, step_count)
+    cross join lateral (select howdah_private.execution_at_fence(i.id, i.fence) as run) as n
+    where not exists (
+      select from unnest(unchanged_results.results) as r where r.execution_id = i.id)
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.uncounted_events(tenant_id uuid)
  RETURNS SETOF howdah_private.usage_events
  LANGUAGE plpgsql
@@ -43866,6 +43932,30 @@ begin
     return query select u.* from howdah_private.uncounted_events(v_tenant_id) as u
     where coalesce(u.agent_id, u.workflow_id) <> all (v_hidden);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.undo_proposed_waits(ids uuid[], interrupted uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_changed uuid[] := '{}';
+begin
+  if cardinality(undo_proposed_waits.interrupted) > 0 then
+    with changed as (
+      update howdah.executions as e set status = 'queued', waiting_for = null
+      where e.id = any (undo_proposed_waits.ids) and e.status = 'waiting' and e.session_id in (
+        select s.id from howdah.sessions as s
+        where s.live_execution_id = any (undo_proposed_waits.interrupted))
+      returning e.id::uuid
+    )
+    select coalesce(array_agg(c.id), '{}') into v_changed from changed as c;
+  end if;
+  return v_changed;
 end $function$
 ;
 
@@ -44190,30 +44280,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.unwritten_commits(results howdah_private.commit_result[], worker uuid, ids uuid[], fences integer[], log_ends integer[], step_counts integer[])
- RETURNS howdah_private.commit_result[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return array(
-    select row(i.id, (n.run).tenant_id,
-      case when (n.run).has_inbox and (n.run).owner_worker = unwritten_commits.worker
-          and (n.run).step_count = i.log_end then 'inbox'
-        when i.step_count = 0 and (n.run).owner_worker = unwritten_commits.worker then 'stale'
-        when (n.run).step_count = i.log_end + i.step_count then 'committed' else 'stale' end,
-      (n.run).status, (n.run).step_count, (n.run).exhausted, (n.run).active_ms_left,
-      (n.run).has_inbox, (n.run).is_pause_requested)::howdah_private.commit_result
-    from unnest(unwritten_commits.ids, unwritten_commits.fences, unwritten_commits.log_ends,
-        unwritten_commits.step_counts) as i (id, fence, log_end, step_count)
-    cross join lateral (select howdah_private.execution_at_fence(i.id, i.fence) as run) as n
-    where not exists (
-      select from unnest(unwritten_commits.results) as r where r.execution_id = i.id)
-  );
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.update_tool(tool howdah.tools, entry jsonb, agent_id uuid, workflow_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -44271,7 +44337,7 @@ AS $function$
         filter (where d.last_error is not null))[1], 'none'))
   from howdah_private.alert_limits as l
   join howdah_private.due_work as d on d.kind = 'delete_file'
-    and d.created_at < howdah_private.long_ago(l.threshold)
+    and d.created_at < howdah_private.oldest_time(l.threshold)
   where l.name = 'files_not_deleted'
   group by l.name
   union all
@@ -44286,7 +44352,7 @@ AS $function$
   join howdah.audit_log as a on a.tenant_id = h.tenant_id and a.seq = k.seq + 1
   left join howdah.tenants as t on t.id = h.tenant_id
   where l.name = 'audit_checkpoint_stale' and k.seq < h.seq
-    and a.created_at < howdah_private.long_ago(l.threshold)
+    and a.created_at < howdah_private.oldest_time(l.threshold)
 $function$
 ;
 
@@ -44823,7 +44889,7 @@ CREATE OR REPLACE FUNCTION howdah_private.version_to_pin(e howdah.executions, de
 AS $function$
 declare
   v_version_id uuid := case
-    when e.agent_version_id is not null then howdah_private.own_version(e)
+    when e.agent_version_id is not null then howdah_private.checked_version(e)
     else coalesce(defaults.version_id, howdah_private.refresh_agent_version(e.agent_id)) end;
 begin
   if coalesce(defaults.prompt_id, e.agent_version_id) is not null
@@ -45017,30 +45083,6 @@ begin
       hint = 'Name a member, by its role if it has one, or add the agent to the members.';
   end if;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.was_deleted(kind text, name text)
- RETURNS boolean
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from (
-      select 'agent' as kind, a.name, a.tenant_id, a.deleted_at from howdah.agents as a
-      union all
-      select 'workflow', w.name, w.tenant_id, w.deleted_at from howdah.workflows as w
-      union all
-      select 'prompt', p.name, p.tenant_id, p.deleted_at from howdah.prompts as p
-      union all
-      select 'skill', s.name, s.tenant_id, s.deleted_at from howdah.skills as s
-    ) as d
-    where d.tenant_id = howdah.current_tenant() and d.name = was_deleted.name
-      and d.deleted_at is not null
-      and (d.kind = was_deleted.kind
-        or (was_deleted.kind = 'member' and d.kind in ('agent', 'workflow')))
-  )
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.was_never_claimed(e howdah.executions)
@@ -45648,7 +45690,7 @@ CREATE OR REPLACE FUNCTION howdah_private.withhold(value jsonb, pattern text, pl
 AS $function$
 begin
   if jsonb_typeof(withhold.value) = 'string' then
-    return to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern,
+    return to_jsonb(howdah_private.redact_text(withhold.value #>> '{}', withhold.pattern,
       withhold.placeholder));
   end if;
   return case jsonb_typeof(withhold.value)
@@ -45660,40 +45702,10 @@ begin
       from jsonb_array_elements(withhold.value) with ordinality as i (item, place))
     when 'object' then (
       select coalesce(json_object_agg(
-        howdah_private.withhold_text(m.key, withhold.pattern, withhold.placeholder),
+        howdah_private.redact_text(m.key, withhold.pattern, withhold.placeholder),
         howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder))::jsonb, '{}')
       from jsonb_each(withhold.value) as m)
     else withhold.value end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.withhold_text(value text, pattern text, placeholder text)
- RETURNS text
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  -- private-use character in place of the placeholder, which no pattern matches
-  v_mark constant text := U&'\+10FFFD';
-  v_text text := replace(withhold_text.value, withhold_text.placeholder, v_mark);
-  v_is_found boolean := v_text ~ withhold_text.pattern;
-  v_visible text;
-begin
-  v_text := regexp_replace(v_text, withhold_text.pattern, v_mark, 'g');
-  if octet_length(v_text) > length(v_text) then
-    v_visible := howdah_private.visible_text(v_text);
-    for i in 1 .. 2 loop
-      if v_visible ~ withhold_text.pattern then
-        v_is_found := true;
-        v_text := regexp_replace(v_visible, withhold_text.pattern, v_mark, 'g');
-        v_visible := v_text;
-      end if;
-      v_visible := howdah_private.latin_lookalikes(v_visible);
-    end loop;
-  end if;
-  return case when v_is_found then replace(v_text, v_mark, withhold_text.placeholder)
-    else withhold_text.value end;
 end $function$
 ;
 
@@ -45772,7 +45784,7 @@ begin
     loop
       v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
         'message', format(
-          case when howdah_private.was_deleted(v_use.kind, v_use.name)
+          case when howdah_private.is_deleted_part(v_use.kind, v_use.name)
             or v_use.name = any (v_lost_tools)
             then '%s %s was deleted and is left out'
             else 'there is no %s %s; the reference is left out' end,
@@ -51005,6 +51017,10 @@ grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.changed_data(jsonb,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.changed_tables(jsonb,bigint) to howdah_engine;
+
+grant execute on function howdah_private.changed_tables(jsonb,bigint) to howdah_tool;
+
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
 
 grant execute on function howdah_private.channel(text) to howdah_worker;
@@ -51775,6 +51791,10 @@ grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.holds_answers(oid) to howdah_engine;
 
+grant execute on function howdah_private.holds_lock(xid) to howdah_engine;
+
+grant execute on function howdah_private.holds_lock(xid) to howdah_tool;
+
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
 grant execute on function howdah_private.host_of(text) to howdah_app;
@@ -51811,10 +51831,6 @@ grant execute on function howdah_private.invisible_characters() to howdah_engine
 
 grant execute on function howdah_private.is_address_open(text) to howdah_app;
 
-grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
-
-grant execute on function howdah_private.is_among_lockers(xid) to howdah_tool;
-
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
 grant execute on function howdah_private.is_at_other_address(howdah.models) to howdah_app;
@@ -51847,17 +51863,21 @@ grant execute on function howdah_private.is_client_call(howdah.questions) to how
 
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_engine;
 
-grant execute on function howdah_private.is_copy(timestamp with time zone,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.is_deep(jsonb) to howdah_app;
 
 grant execute on function howdah_private.is_deep(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.is_deleted_part(text,text) to howdah_app;
+
+grant execute on function howdah_private.is_deleted_part(text,text) to howdah_engine;
 
 grant execute on function howdah_private.is_encrypted(text) to howdah_app;
 
 grant execute on function howdah_private.is_encrypted(text) to howdah_engine;
 
 grant execute on function howdah_private.is_encrypted(text) to howdah_viewer;
+
+grant execute on function howdah_private.is_encrypted_copy(timestamp with time zone,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
 
@@ -52159,8 +52179,6 @@ grant execute on function howdah_private.log_differences(uuid,uuid,integer,boole
 
 grant execute on function howdah_private.login_faults() to howdah_engine;
 
-grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
-
 grant execute on function howdah_private.lost_runs(uuid,uuid[],integer[]) to howdah_worker;
 
 grant execute on function howdah_private.lower_trust_to_source(uuid,uuid) to howdah_app;
@@ -52346,6 +52364,8 @@ grant execute on function howdah_private.notice_previous_prices(howdah.models,te
 grant execute on function howdah_private.offered_tools(text,text,integer) to howdah_app;
 
 grant execute on function howdah_private.old_months() to howdah_owner;
+
+grant execute on function howdah_private.oldest_time(numeric) to howdah_engine;
 
 grant execute on function howdah_private.order_trees(uuid[],integer) to howdah_authenticator;
 
@@ -52619,6 +52639,10 @@ grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah
 
 grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_viewer;
 
+grant execute on function howdah_private.redact_text(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.redact_text(text,text,text) to howdah_engine;
+
 grant execute on function howdah_private.redacted_definition(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_definition(jsonb) to howdah_engine;
@@ -52670,6 +52694,10 @@ grant execute on function howdah_private.remove_unlisted_skills(jsonb) to howdah
 grant execute on function howdah_private.remove_unlisted_tools(jsonb) to howdah_app;
 
 grant execute on function howdah_private.remove_unlisted_tools(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.removed_rows(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.removed_rows(jsonb) to howdah_tool;
 
 grant execute on function howdah_private.rename_author(uuid,text,text) to howdah_engine;
 
@@ -52772,10 +52800,6 @@ grant execute on function howdah_private.row_parsing_query(regclass) to howdah_e
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_tool;
-
-grant execute on function howdah_private.rows_gone(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.rows_gone(jsonb) to howdah_tool;
 
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_engine;
 
@@ -53009,9 +53033,9 @@ grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_ap
 
 grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_engine;
 
-grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
+grant execute on function howdah_private.size_hint(integer,text,text) to howdah_app;
 
-grant execute on function howdah_private.size_fix(integer,text,text) to howdah_engine;
+grant execute on function howdah_private.size_hint(integer,text,text) to howdah_engine;
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
@@ -53176,10 +53200,6 @@ grant execute on function howdah_private.table_outside_schemas(json,text[]) to h
 grant execute on function howdah_private.table_outside_schemas(json,text[]) to howdah_reader;
 
 grant execute on function howdah_private.table_rules() to howdah_engine;
-
-grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
-
-grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
 
 grant execute on function howdah_private.tables_with_audited_contents() to howdah_engine;
 
@@ -53649,10 +53669,6 @@ grant execute on function howdah_private.warn_missing_grants(regprocedure) to ho
 
 grant execute on function howdah_private.warn_unknown_member(text,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
-
-grant execute on function howdah_private.was_deleted(text,text) to howdah_engine;
-
 grant execute on function howdah_private.was_never_claimed(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.was_never_claimed(howdah.executions) to howdah_eraser;
@@ -53700,10 +53716,6 @@ grant execute on function howdah_private.withheld_value(jsonb,text) to howdah_en
 grant execute on function howdah_private.withhold(jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.withhold(jsonb,text,text) to howdah_engine;
-
-grant execute on function howdah_private.withhold_text(text,text,text) to howdah_app;
-
-grant execute on function howdah_private.withhold_text(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.without_catalog(howdah.models,howdah.models) to howdah_app;
 

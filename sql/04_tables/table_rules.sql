@@ -20,6 +20,8 @@
 --   by_hand   what is not computed, and where it is written instead:
 --             sight: the condition under which a tenant sees a row (40_policies)
 --             stamp: the trigger that sets updated_at (30_triggers)
+--             checks: whether values are missing or violate a check, by the functions that write
+--             rows for runs, where a trigger would cost each step (95_refusals)
 --             audit: what the audit log has of it (30_triggers/audit.sql)
 --             export: what export_user_data returns of it (export_user_data.sql)
 --             names: how a user who is erased is renamed in it (erase_user_data.sql)
@@ -92,12 +94,12 @@ as $$
     ('account_flows', 'queue', 'none', null, null, '', ''),
     ('account_links', 'queue', 'none', null, null, '', ''),
     ('agent_system_versions', 'log', 'none', 'admin', null, '', ''),
-    ('agent_versions', 'log', 'none', null, null, 'eraser', ''),
+    ('agent_versions', 'log', 'none', null, null, 'eraser', 'checks'),
     ('alert_limits', 'definition', 'none', null, null, '', ''),
     ('audit_checkpoints', 'log', 'none', null, null, '', ''),
     ('audit_heads', 'queue', 'none', null, null, '', ''),
     ('audit_inbox', 'queue', 'none', null, null, '', 'names'),
-    ('audit_log', 'log', 'none', 'admin', null, '', 'names'),
+    ('audit_log', 'log', 'none', 'admin', null, '', 'names checks'),
     ('board_entries', 'content', 'run', null, null, '', 'sight export erasure'),
     ('connected_accounts', 'content', 'user', null, 'connected_account', '', 'sight erasure'),
     ('data_keys', 'queue', 'none', null, null, '', ''),
@@ -119,7 +121,8 @@ as $$
     ('needed_code', 'queue', 'none', null, null, '', ''),
     ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
     ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
-    ('questions', 'content', 'run', null, null, 'eraser', 'sight stamp export names erasure'),
+    ('questions', 'content', 'run', null, null, 'eraser',
+      'sight stamp export names erasure checks'),
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
@@ -131,7 +134,7 @@ as $$
     ('sealed_secrets', 'queue', 'none', null, null, '', ''),
     ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
     ('status_transitions', 'log', 'none', null, null, '', ''),
-    ('steps', 'log', 'run', null, null, 'eraser', 'export erasure'),
+    ('steps', 'log', 'run', null, null, 'eraser', 'export erasure checks'),
     ('suspects', 'queue', 'run', null, null, '', 'erasure'),
     ('table_triggers', 'definition', 'none', null, null, '', ''),
     ('tenants', 'definition', 'none', null, null, '', 'sight'),

@@ -61,7 +61,7 @@ describe('the rules of tables', () => {
       anchors: ['none', 'run', 'session', 'user'],
       writing: ['edit', 'manage', 'run'],
       policies: ['eraser', 'inserter', 'tenant'],
-      by_hand: ['audit', 'erasure', 'export', 'names', 'sight', 'stamp'],
+      by_hand: ['audit', 'checks', 'erasure', 'export', 'names', 'sight', 'stamp'],
       classes: ['bytes', 'content', 'none', 'person', 'secret'],
     });
   });
