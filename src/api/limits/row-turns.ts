@@ -1,7 +1,7 @@
 /** Most rows that the streams of one user hand out in one turn of the event loop. */
-const ROWS_PER_USER = 16;
+const ROWS_PER_USER = 64;
 /** Most rows that the streams of one tenant hand out in one turn of the event loop. */
-const ROWS_PER_TENANT = 64;
+const ROWS_PER_TENANT = 256;
 
 /** The rows of one tenant: those of this turn by user, and the streams that wait, by user. */
 type TenantRows = { count: number; ofUser: Map<string, number>; waiting: Map<string, Wake[]> };

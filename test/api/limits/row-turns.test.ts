@@ -25,40 +25,40 @@ const nextTurn = () => new Promise(setImmediate);
 const countsOf = (taken: Partial<Record<string, string[]>>) =>
   Object.fromEntries(Object.entries(taken).map(([user, rows]) => [user, rows?.length]));
 
-test('the streams of one user share sixteen rows in a turn of the loop, in their order', async () => {
+test('the streams of one user share 64 rows in a turn of the loop, in their order', async () => {
   const turns = new RowTurns();
   const { open, taken, end } = streamsOf(turns);
-  for (let stream = 0; stream < 50; stream += 1) open('t', 'flood', 4);
+  for (let stream = 0; stream < 100; stream += 1) open('t', 'flood', 2);
   await undefined;
-  expect(countsOf(taken())).toEqual({ flood: 16 });
+  expect(countsOf(taken())).toEqual({ flood: 64 });
   await nextTurn();
-  expect(countsOf(taken())).toEqual({ flood: 16 });
+  expect(countsOf(taken())).toEqual({ flood: 64 });
   await end();
-  expect(countsOf(taken())).toEqual({ flood: 200 - 32 });
+  expect(countsOf(taken())).toEqual({ flood: 200 - 128 });
   expect(turns.waiting).toBe(0);
 });
 
 test('another user of the tenant hands out rows in the same turn', async () => {
   const { open, taken, end } = streamsOf(new RowTurns());
-  for (let stream = 0; stream < 50; stream += 1) open('t', 'flood', 4);
+  for (let stream = 0; stream < 100; stream += 1) open('t', 'flood', 2);
   open('t', 'other', 1);
   await undefined;
-  expect(countsOf(taken())).toEqual({ flood: 16, other: 1 });
+  expect(countsOf(taken())).toEqual({ flood: 64, other: 1 });
   await end();
 });
 
-test('many users of one tenant share 64 rows in turn, and another tenant has its own', async () => {
+test('many users of one tenant share 256 rows in turn, and another tenant has its own', async () => {
   const { open, taken, end } = streamsOf(new RowTurns());
-  for (let user = 0; user < 20; user += 1) open('t', `u${user}`, 10);
+  for (let user = 0; user < 60; user += 1) open('t', `u${user}`, 10);
   open('other', 'v', 5);
   for (let turn = 0; turn < 20; turn += 1) await undefined;
   const first = taken();
   expect(first.v).toHaveLength(5);
-  expect(Object.values(first).flat()).toHaveLength(64 + 5);
+  expect(Object.values(first).flat()).toHaveLength(256 + 5);
   await nextTurn();
   // the users that had none come first
   const second = countsOf(taken());
-  expect(Object.values(second).reduce((sum = 0, count = 0) => sum + count, 0)).toBe(64);
+  expect(Object.values(second).reduce((sum = 0, count = 0) => sum + count, 0)).toBe(256);
   await end();
 });
 
