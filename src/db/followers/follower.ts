@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../access/subjects.ts';
+import { RESTS_PER_READ } from '../feed/follow-log.ts';
 import { planRead } from './read-order.ts';
 import type { ReadPage, ReadRequest, Source, View } from './source.ts';
 import { Subscriber } from './subscriber.ts';
@@ -28,9 +29,6 @@ export type Observer<State> = {
   /** Called when the follower is closed. */
   close(): void;
 };
-
-/** A read of a source that is polled is followed by a pause of this many times its duration. */
-const RESTS_PER_READ = 4;
 
 /** A key that somebody follows. */
 type Followed<Cursor, Row, State> = Owner & {

@@ -3,9 +3,7 @@ import type { ReadPage, ReadRequest, Source } from '../followers/source.ts';
 import { type ChangesRead, MOST_PER_READ } from './list-changes.ts';
 import type { ListCursor } from './list-cursor.ts';
 import { type FollowedFilter, type ListPlace, type ListRow, shownRowOf } from './list-rows.ts';
-
-/** The time between two searches for rows that are gone or hidden, which no change announces. */
-const SWEEP_MS = 10_000;
+import { checksOf } from './list-sweep.ts';
 
 export type ListReads = {
   /** Reads changes after a cursor, and shows the rows that match one of these filters. */
@@ -47,7 +45,7 @@ export function listSource(
           const place = read.isComplete && shared ? shared : { cursor: read.cursor, isForeign };
           for (const [nth, request] of group.entries()) {
             const rows = [...changesOf(read, nth, isForeign), endOf(read, place, isForeign)];
-            if (read.isComplete) rows.push(...(await checksOf(request.state, place, reads)));
+            if (read.isComplete) rows.push(...(await checksOf(request.state, place, reads.runsOf)));
             pages.set(request, { rows, next: read.isComplete ? 'wait' : 'more' });
           }
         } catch (failure) {
@@ -79,18 +77,4 @@ function changesOf({ changes, now }: ChangesRead, filter: number, isForeign: boo
 function endOf({ cursor, isComplete, now }: ChangesRead, place: ListPlace, isForeign: boolean) {
   const synced = isForeign ? cursor : place.cursor;
   return { of: 'end', place, synced, isComplete, now } satisfies ListRow;
-}
-
-/** Returns the rows that the clients have, if it is time to look for those gone or hidden. */
-async function checksOf(
-  filter: FollowedFilter,
-  place: ListPlace,
-  { runsOf }: ListReads,
-): Promise<ListRow[]> {
-  const now = Date.now();
-  if (now - filter.sweptAt <= SWEEP_MS) return [];
-  filter.sweptAt = now;
-  const ids = [...new Set([...filter.views].flatMap(({ shownIds }) => shownIds))];
-  const runs = await runsOf(ids);
-  return ids.map((id) => ({ of: 'check', place, id, run: runs.get(id) }));
 }

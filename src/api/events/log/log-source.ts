@@ -1,14 +1,11 @@
 import type { Queryable } from '../../../db/connection/pool.ts';
-import { endOf, type LogFilter } from '../../../db/feed/step-log.ts';
+import type { LogFilter } from '../../../db/feed/step-log.ts';
 import { equalBounds } from '../../../db/followers/read-order.ts';
-import type { ReadPage, ReadRequest, Source } from '../../../db/followers/source.ts';
-import { queriesWithin } from '../../../db/queries/queries.ts';
+import type { ReadPage, Source } from '../../../db/followers/source.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { advance, joinCommon, type LogCursor, spanAfter, withTaken } from './log-cursor.ts';
-import { endsOf, factsOf, type LogLine, matches, readLogLines } from './log-lines.ts';
-
-/** Most lines of one read. */
-const MOST_PER_READ = 1_000;
+import { advance, joinCommon, type LogCursor, withTaken } from './log-cursor.ts';
+import { type LogLine, matches } from './log-lines.ts';
+import { type GroupRead, groupsOf, MOST_PER_READ, type Request, readGroups } from './log-reads.ts';
 
 /** A line, or the end of a read. */
 export type LogRow = { cursor: LogCursor } & (
@@ -26,11 +23,6 @@ export type LogReads = {
     runOf: (line: LogLine) => string,
   ): Promise<readonly LogLine[]>;
 };
-
-type Request = ReadRequest<LogCursor, LogFilter>;
-/** Requests that share a read. `filter` is wider than theirs if they are at the common cursor. */
-type Group = { filter: LogFilter; statuses: string; after: LogCursor; requests: Request[] };
-type GroupRead = Group & { lines: readonly LogLine[]; facts: Awaited<ReturnType<typeof factsOf>> };
 
 /**
  * The steps of runs of one tenant as lines. The keys are filters. Who has all lines continues from
@@ -64,38 +56,6 @@ export function logSource(reads: LogReads): Source<LogCursor, LogRow, LogFilter>
     placeOf: (cursor) => cursor,
     runsOf: (row) => (row.of === 'line' ? [row.line.execution_id] : []),
   };
-}
-
-/** Divides requests into reads, those from the common cursors first. */
-function groupsOf(requests: readonly Request[], common: ReadonlyMap<string, LogCursor>): Group[] {
-  const shared = new Map<string, Group>();
-  const own: Group[] = [];
-  for (const request of requests) {
-    const { state: filter, after } = request;
-    const statuses = String(filter.status?.toSorted());
-    if (common.get(statuses) !== after) {
-      own.push({ filter, statuses, after: withTaken(after), requests: [request] });
-      continue;
-    }
-    const { status } = filter;
-    const group = shared.get(statuses) ?? { filter: { status }, statuses, after, requests: [] };
-    group.requests.push(request);
-    shared.set(statuses, group);
-  }
-  return [...shared.values(), ...own];
-}
-
-/** Reads whether runs have ended before their steps, so that no end is reported too early. */
-async function readGroups(db: Queryable, groups: readonly Group[], requests: readonly Request[]) {
-  const ends = await endsOf(db, [...new Set(requests.flatMap(({ state: { id } }) => id ?? []))]);
-  const now = (await endOf(queriesWithin(db), undefined)).now.getTime();
-  const found: GroupRead[] = [];
-  for (const group of groups) {
-    const lines = await readLogLines(db, group.filter, spanAfter(group.after, MOST_PER_READ));
-    const runs = new Set(lines.map((line) => line.execution_id));
-    found.push({ ...group, lines, facts: await factsOf(db, [...runs]) });
-  }
-  return { now, ends, found };
 }
 
 function pageOf(
