@@ -1,16 +1,54 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import scalar from '@scalar/fastify-api-reference';
 import { build, type Metafile } from 'esbuild';
 import { fastify } from 'fastify';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Writes the files of the pages that need scripts into a folder. Returns GraphiQL's metafile. */
-export async function buildPages(folder: string): Promise<Metafile> {
+/** Writes the files of the pages that need scripts into a folder. Returns the metafiles. */
+export async function buildPages(folder: string): Promise<Metafile[]> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'scalar.js'), await readScalar());
-  return buildGraphiql(folder);
+  return [await buildGraphiql(folder), await buildConsole(join(folder, 'console'))];
+}
+
+/**
+ * Builds the console. The names of its files contain their digests, so browsers keep them for ever;
+ * `entry.json` names the files that the page loads. Returns the metafile.
+ */
+export async function buildConsole(outdir: string, { write = true } = {}): Promise<Metafile> {
+  if (write) rmSync(outdir, { recursive: true, force: true });
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { main: 'src/console/main.tsx' },
+    outdir,
+    write,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    metafile: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2023',
+    jsx: 'automatic',
+    entryNames: '[name]-[hash]',
+    chunkNames: 'part-[hash]',
+    legalComments: 'none', // THIRD_PARTY_NOTICES.txt has the licences
+    define: { 'process.env.NODE_ENV': '"production"' },
+    tsconfig: 'src/console/tsconfig.json',
+  });
+  if (write) writeFileSync(join(outdir, 'entry.json'), JSON.stringify(entryOf(metafile)));
+  return metafile;
+}
+
+/** Returns the names of the script and the style sheet that the page of the console loads. */
+function entryOf({ outputs }: Metafile): { script: string; style: string } {
+  const [script, output] =
+    Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === 'src/console/main.tsx') ??
+    [];
+  if (!script || !output?.cssBundle) throw new Error('the console has no script or no style sheet');
+  return { script: basename(script), style: basename(output.cssBundle) };
 }
 
 /** Builds the script and the style sheet of `/graphiql`. Returns the metafile. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildGraphiql } from './build-pages.ts';
+import { buildConsole, buildGraphiql } from './build-pages.ts';
 import { analyzeBundle } from './bundle-dependencies.ts';
 import { compareText, packagesIn } from './notices.ts';
 
@@ -80,7 +80,11 @@ function parentsOf(path: string): string[] {
 
 /** Lists the packages whose code is part of the npm package. */
 export async function bundledPackages(): Promise<Dependency[]> {
-  return packagesIn([await analyzeBundle(), await buildGraphiql('dist/pages', { write: false })]);
+  return packagesIn([
+    await analyzeBundle(),
+    await buildGraphiql('dist/pages', { write: false }),
+    await buildConsole('dist/pages/console', { write: false }),
+  ]);
 }
 
 /** Returns the text of docs/licences.md, which `npm run generate` writes. */

@@ -10,5 +10,5 @@ import { pruneDeclarations } from './prune-declarations.ts';
 const [folder = 'dist'] = process.argv.slice(2);
 const dist = resolve(folder);
 pruneDeclarations(dist);
-const bundles = [await bundleDependencies(dist), await buildPages(join(dist, 'pages'))];
+const bundles = [await bundleDependencies(dist), ...(await buildPages(join(dist, 'pages')))];
 writeFileSync(join(dist, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packagesIn(bundles)));

@@ -19,8 +19,11 @@ const LAYERS = [
   ['src/engines'],
   ['src/runtime'],
   ['src/resources', 'src/systems', 'src/mcp-server', 'src/client'],
-  ['workers', 'src/api', 'src/cli'],
+  ['workers', 'src/api', 'src/cli', 'src/console'],
 ] as const;
+
+/** What the console may import: it runs in a browser, and asks the server for everything else. */
+const OF_CONSOLE = /^src\/(console|json|text|contracts)\//;
 
 /**
  * Subfolders of the large folders, the lowest first; `.` is the folder itself. A subfolder imports
@@ -104,6 +107,19 @@ const ROOMS: Record<string, readonly string[]> = {
     'inbound',
     'mcp',
     'ws',
+    'console',
+    '.',
+  ],
+  'src/console': [
+    'messages',
+    'server',
+    'parts',
+    'runs',
+    'timeline',
+    'run',
+    'inbox',
+    'home',
+    'shell',
     '.',
   ],
 };
@@ -158,7 +174,7 @@ const HOMES: Record<string, RegExp> = {
   'graphile-config': /^src\/api\//, // PostGraphile needs it as a direct dependency
   'graphile-worker': /^workers\//,
   graphql: /^src\/api\//,
-  'graphql-ws': /^src\/api\//,
+  'graphql-ws': /^src\/(api|console)\//,
   helmet: /^src\/api\//,
   htmlparser2: /^src\/tools\//,
   'ipaddr.js': /^src\/tools\//,
@@ -194,7 +210,7 @@ function sources(...folders: readonly string[]): string[] {
 }
 
 const files: SourceFile[] = sources('src', 'workers')
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.generated.ts'))
+  .filter((path) => /\.tsx?$/.test(path) && !path.endsWith('.generated.ts'))
   .map((path) => {
     const text = readFileSync(join(ROOT, path), 'utf8');
     const found = text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g);
@@ -225,7 +241,7 @@ test('imports point downward, and siblings never import each other', () => {
     .filter(({ path }) => !ANYWHERE.has(path))
     .flatMap((file) =>
       ownImports(file)
-        .filter((target) => target.endsWith('.ts') && !isAllowed(file.path, target))
+        .filter((target) => /\.tsx?$/.test(target) && !isAllowed(file.path, target))
         .map((target) => `${file.path} → ${target}`),
     );
   expect(wrong).toEqual([]);
@@ -237,6 +253,17 @@ function isAllowed(from: string, to: string): boolean {
   }
   return ANYWHERE.has(to) || folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from);
 }
+
+test('the console imports no code of the server', () => {
+  const wrong = files
+    .filter(({ path }) => path.startsWith('src/console/'))
+    .flatMap((file) =>
+      ownImports(file)
+        .filter((target) => /\.tsx?$/.test(target) && !OF_CONSOLE.test(target))
+        .map((target) => `${file.path} → ${target}`),
+    );
+  expect(wrong).toEqual([]);
+});
 
 test('subfolders import in one direction', () => {
   const wrong = files.flatMap(({ path, text }) => {

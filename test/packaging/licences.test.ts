@@ -19,6 +19,7 @@ const ALLOWED = [
   'ISC',
   'MIT',
   'Python-2.0',
+  'Unlicense', // wouter: in the public domain
 ];
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

@@ -19,6 +19,7 @@ import { sql, startInFolder, withDatabase } from '../server.ts';
 import { clientOperations } from './client-operations.ts';
 import { columnComments } from './column-comments.ts';
 import { renderCommandMetadata } from './command-metadata.ts';
+import { consoleOperations, readOperations } from './console-operations.ts';
 import { enumLabels } from './enum-labels.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
 import { readResources, resourceCommands, resourceList } from './resource-lists.ts';
@@ -62,6 +63,8 @@ try {
   const { printApiSchema } = await import('./print-schema.ts');
   const sdl = await printApiSchema(url);
   write('src/api/schema.graphql', sdl);
+  const operations = consoleOperations(sdl, readOperations(join(ROOT, 'src/console')));
+  write('src/console/server/operations.generated.ts', operations);
   const { description } = await import('../../../src/api/openapi-routes.ts');
   const { referencePages } = await import('../reference/reference-pages.ts');
   const sources = { databaseUrl: url, sdl, openApi: description };

@@ -1,0 +1,153 @@
+import { Anchor, Group, Paper, Stack, Text, Title } from '@mantine/core';
+import { useEffect } from 'react';
+import { Link } from 'wouter';
+import { isJsonObject } from '../../json/json.ts';
+import { formatCost, formatCount, sum } from '../messages/format.ts';
+import { messages } from '../messages/messages.ts';
+import { Moment } from '../parts/moment.tsx';
+import { nameOfRun } from '../runs/run-name.ts';
+import { RunsTable } from '../runs/runs-table.tsx';
+import { useOpenQuestions } from '../server/open-questions.tsx';
+import type { Overview as Answer, RunRow } from '../server/operations.generated.ts';
+import { StartForm } from './start-form.tsx';
+
+const text = messages.home;
+/** The figures are read again at most this often, and only after a run has changed. */
+const PAUSE_MS = 10_000;
+const MOST_RUNS = 8;
+const MOST_LINES = 5;
+
+type OverviewProps = { data: Answer; runs: readonly RunRow[]; reload(): void };
+
+/** What needs attention: failures, questions, cost and the queue, and the newest runs. */
+export function Overview({ data, runs, reload }: OverviewProps) {
+  const state = runs.map(({ id, status }) => `${id} ${status}`).join();
+  // Fewer dependencies on purpose: a change of a run changes the figures
+  useEffect(() => {
+    const timer = setTimeout(reload, PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [state, reload]);
+  return (
+    <Stack gap="md">
+      <div className="cards">
+        <Failed data={data} />
+        <Waiting />
+        <Cost data={data} />
+        <Oldest data={data} />
+      </div>
+      <Paper withBorder radius="md" p="md">
+        <StartForm defaultInput="" />
+      </Paper>
+      <div>
+        <Group justify="space-between" mb="xs">
+          <Title order={2} size="h5">
+            {text.newest}
+          </Title>
+          <Anchor component={Link} href="/runs" size="sm">
+            {text.all}
+          </Anchor>
+        </Group>
+        <Paper withBorder radius="md" className="table-frame">
+          <RunsTable rows={runs.slice(0, MOST_RUNS)} />
+        </Paper>
+      </div>
+    </Stack>
+  );
+}
+
+function Card({ title, children }: { title: string; children: React.ReactNode }) {
+  return (
+    <Paper withBorder radius="md" p="md" component="section" aria-label={title}>
+      <Title order={2} size="h6" mb="xs">
+        {title}
+      </Title>
+      {children}
+    </Paper>
+  );
+}
+
+function Failed({ data }: { data: Answer }) {
+  const runs = data.failed?.nodes.filter((one) => one !== null) ?? [];
+  return (
+    <Card title={text.failed}>
+      {runs.length === 0 && <Text size="sm">{text.noFailed}</Text>}
+      <ul className="plain-list">
+        {runs.map((run) => (
+          <li key={run.id}>
+            <Anchor component={Link} href={`/runs/${run.id}`} size="sm">
+              {nameOfRun(run)}
+            </Anchor>{' '}
+            <Text size="xs" c="dimmed" component="span" className="user-text">
+              {isJsonObject(run.error) ? String(run.error.code ?? '') : (run.stopReason ?? '')}{' '}
+              {run.completedAt && <Moment at={run.completedAt} isPlain />}
+            </Text>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+function Waiting() {
+  const { questions } = useOpenQuestions();
+  return (
+    <Card title={text.inbox}>
+      {questions.length === 0 && <Text size="sm">{text.noInbox}</Text>}
+      <ul className="plain-list">
+        {questions.slice(0, MOST_LINES).map((question) => (
+          <li key={question.id}>
+            <Anchor
+              component={Link}
+              href={`/inbox/${question.id}`}
+              size="sm"
+              truncate
+              display="block"
+            >
+              {question.prompt}
+            </Anchor>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+function Cost({ data }: { data: Answer }) {
+  const rows = data.usageByDays?.nodes.filter((one) => one !== null) ?? [];
+  const limits = data.limitUsages?.nodes.filter((one) => one !== null) ?? [];
+  return (
+    <Card title={text.costToday}>
+      <div className="big-figure">{formatCost(sum(rows.map(({ cost }) => cost)))}</div>
+      <Text size="sm">{text.runsToday(formatCount(sum(rows.map(({ runs }) => runs))))}</Text>
+      {limits.length === 0 && (
+        <Text size="xs" c="dimmed">
+          {text.noLimit}
+        </Text>
+      )}
+      {limits.map(({ scope, period, used, maxValue }, index) => (
+        <Text key={index} size="xs" c="dimmed">
+          {scope}: {text.limit(formatCost(used ?? 0), formatCost(maxValue ?? 0), period ?? '')}
+        </Text>
+      ))}
+    </Card>
+  );
+}
+
+function Oldest({ data }: { data: Answer }) {
+  const [run] = data.queued?.nodes ?? [];
+  return (
+    <Card title={text.oldest}>
+      {!run && <Text size="sm">{text.noQueued}</Text>}
+      {run && (
+        <>
+          <div className="big-figure">
+            <Moment at={run.runAt} isPlain />
+          </div>
+          <Anchor component={Link} href={`/runs/${run.id}`} size="sm">
+            {nameOfRun(run)}
+          </Anchor>
+        </>
+      )}
+    </Card>
+  );
+}

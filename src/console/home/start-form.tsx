@@ -1,0 +1,57 @@
+import { Button, Group, Select, TextInput } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { useKnownNames } from '../runs/use-runs.ts';
+import type { Failure } from '../server/failure.ts';
+import { ask } from '../server/graphql.ts';
+import { startRun } from '../server/operations.generated.ts';
+import { toFailure } from '../server/use-answer.ts';
+
+const text = messages.home;
+
+/** A form that starts a run of an agent. */
+export function StartForm({ defaultInput }: { defaultInput: string }) {
+  const names = [...(useKnownNames()?.agents.keys() ?? [])];
+  const [chosen, setChosen] = useState<string | null>(null);
+  const [input, setInput] = useState(defaultInput);
+  const [failure, setFailure] = useState<Failure>();
+  const [isBusy, setBusy] = useState(false);
+  const agent = chosen ?? names.find((name) => name === 'development') ?? names[0] ?? null;
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (agent === null || input.trim() === '') return;
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      await ask(startRun, { agent, input });
+    } catch (error) {
+      setFailure(toFailure(error));
+    }
+    setBusy(false);
+  };
+  return (
+    <form onSubmit={submit}>
+      {failure && <FailureAlert failure={failure} />}
+      <Group align="flex-end" gap="xs">
+        <Select
+          label={text.agent}
+          data={names}
+          value={agent}
+          onChange={setChosen}
+          searchable
+          w={180}
+        />
+        <TextInput
+          label={text.input}
+          value={input}
+          onChange={(event) => setInput(event.currentTarget.value)}
+          flex="1 1 14rem"
+        />
+        <Button type="submit" loading={isBusy} disabled={agent === null}>
+          {text.start}
+        </Button>
+      </Group>
+    </form>
+  );
+}

@@ -1,0 +1,121 @@
+import { Alert, Anchor, Group, Loader, Paper, Stack, Text, Title } from '@mantine/core';
+import { useEffect, useRef } from 'react';
+import { Link } from 'wouter';
+import { isJsonObject } from '../../json/json.ts';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
+import { askerOf, useOpenQuestions } from '../server/open-questions.tsx';
+import { oneQuestion } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { AnswerForm } from './answer-form.tsx';
+import { ApprovalForm } from './approval-form.tsx';
+import { Changes } from './changes.tsx';
+import { EffectForm } from './effect-form.tsx';
+import type { QuestionDetail } from './question-detail.ts';
+
+const text = messages.inbox;
+
+/** Loads one question, and again when it leaves the open ones, for example by another person. */
+export function QuestionPanel({ id }: { id: string }) {
+  const { data, failure, reload } = useAnswer(oneQuestion, { id });
+  const { questions } = useOpenQuestions();
+  const isOpen = questions.some((one) => one.id === id);
+  const wasOpen = useRef(isOpen);
+  useEffect(() => {
+    if (wasOpen.current && !isOpen) reload();
+    wasOpen.current = isOpen;
+  }, [isOpen, reload]);
+  const question = data?.question;
+  return (
+    <Paper withBorder radius="md" p="md" component="section" aria-live="polite">
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
+      {!failure && !data && <Loader size="sm" aria-label={messages.common.loading} />}
+      {!failure && data && !question && <Text size="sm">{text.notFound}</Text>}
+      {question && <Question question={question} reload={reload} />}
+    </Paper>
+  );
+}
+
+function Question({ question, reload }: { question: QuestionDetail; reload(): void }) {
+  return (
+    <Stack gap="md">
+      <div>
+        <Text size="xs" c="dimmed">
+          {text.kinds[question.kind]} · {askerOf(question)}
+        </Text>
+        <Title order={2} size="h4" className="user-text">
+          {question.prompt}
+        </Title>
+      </div>
+      {question.trust === 'external' && (
+        <Alert color="orange" variant="outline" p="xs" className="failure">
+          <Text size="sm">{text.external}</Text>
+        </Alert>
+      )}
+      <Facts question={question} />
+      <Reason question={question} />
+      {question.kind !== 'question' && isJsonObject(question.toolCall) && (
+        <div>
+          <Title order={3} size="h6" mb={4}>
+            {text.call}: {String(question.toolCall.name ?? '')}
+          </Title>
+          {!isEmptyValue(question.toolCall.arguments) && (
+            <ValueView value={question.toolCall.arguments ?? null} label={text.call} />
+          )}
+        </div>
+      )}
+      {isJsonObject(question.preview) && <Changes preview={question.preview} />}
+      <Outcome question={question} reload={reload} />
+    </Stack>
+  );
+}
+
+function Facts({ question }: { question: QuestionDetail }) {
+  return (
+    <Group gap="lg" className="facts">
+      <Text size="sm" component="div">
+        {text.asked} <Moment at={question.createdAt} />
+      </Text>
+      {question.expiresAt && (
+        <Text size="sm" component="div">
+          {text.deadline} <Moment at={question.expiresAt} />
+          {question.defaultAnswer && `, ${text.otherwise(question.defaultAnswer)}`}
+        </Text>
+      )}
+      {question.requiredRole && (
+        <Text size="sm">
+          {text.role} {question.requiredRole}
+        </Text>
+      )}
+      <Anchor component={Link} href={`/runs/${question.executionId}`} size="sm">
+        {text.run}
+      </Anchor>
+    </Group>
+  );
+}
+
+/** Says why a policy asks a person. */
+function Reason({ question: { reason } }: { question: QuestionDetail }) {
+  if (!isJsonObject(reason) || typeof reason.policy !== 'string') return null;
+  return (
+    <Text size="sm" className="user-text">
+      {text.policy(reason.policy, String(reason.trust ?? ''))}
+    </Text>
+  );
+}
+
+/** The form of an open question, or what became of it. */
+function Outcome({ question, reload }: { question: QuestionDetail; reload(): void }) {
+  if (question.status === 'answered') {
+    return (
+      <Text size="sm" className="user-text">
+        {text.answered(question.answer ?? messages.common.none, question.answeredBy ?? '')}
+      </Text>
+    );
+  }
+  if (question.status !== 'open') return <Text size="sm">{text[question.status]}</Text>;
+  const Form = { approval: ApprovalForm, effect: EffectForm, question: AnswerForm }[question.kind];
+  return <Form question={question} answered={reload} />;
+}

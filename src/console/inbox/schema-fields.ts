@@ -1,0 +1,93 @@
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJson, parseNumber } from '../../json/parse-json.ts';
+
+/** A field of a form, made from a property of a JSON Schema. */
+export type SchemaField = {
+  name: string;
+  label: string;
+  description: string | undefined;
+  isRequired: boolean;
+  kind: 'text' | 'number' | 'boolean' | 'choice' | 'json';
+  /** The values to choose from. */
+  choices: readonly Json[];
+  initial: string;
+};
+
+/** What is wrong with what a person wrote into a field. */
+export type FieldFault = 'required' | 'notNumber' | 'notJson';
+
+/**
+ * Returns the fields of a schema. Undefined if the answer is no object with named fields: it is
+ * then written as JSON.
+ */
+export function fieldsOf(schema: Json): SchemaField[] | undefined {
+  if (!isJsonObject(schema) || !isJsonObject(schema.properties ?? null)) return undefined;
+  const required = Array.isArray(schema.required) ? schema.required : [];
+  return Object.entries(schema.properties as JsonObject).map(([name, property]) => {
+    const { title, description, enum: values, default: initial } = asObject(property);
+    const choices = Array.isArray(values) ? values : [];
+    return {
+      name,
+      label: typeof title === 'string' ? title : name,
+      description: typeof description === 'string' ? description : undefined,
+      isRequired: required.includes(name),
+      kind: choices.length > 0 ? 'choice' : kindOf(asObject(property)),
+      choices,
+      initial: initial === undefined || initial === null ? '' : writeValue(initial),
+    };
+  });
+}
+
+function asObject(value: Json): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function kindOf({ type }: JsonObject): SchemaField['kind'] {
+  if (type === 'string') return 'text';
+  if (type === 'number' || type === 'integer') return 'number';
+  return type === 'boolean' ? 'boolean' : 'json';
+}
+
+/** Writes a value as a field shows it. */
+export function writeValue(value: Json): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+/** Reads the fields of a form. Fields that are empty and not required are left out. */
+export function readFields(
+  fields: readonly SchemaField[],
+  written: Readonly<Record<string, string>>,
+): { value: JsonObject; faults: Record<string, FieldFault> } {
+  const value: JsonObject = {};
+  const faults: Record<string, FieldFault> = {};
+  for (const field of fields) {
+    const text = written[field.name] ?? '';
+    if (text === '') {
+      if (field.isRequired) faults[field.name] = 'required';
+      continue;
+    }
+    const read = readValue(field, text);
+    if (read.fault === undefined) value[field.name] = read.value;
+    else faults[field.name] = read.fault;
+  }
+  return { value, faults };
+}
+
+type Read = { value: Json; fault?: undefined } | { fault: FieldFault };
+
+function readValue(field: SchemaField, text: string): Read {
+  if (field.kind === 'text') return { value: text };
+  if (field.kind === 'choice') {
+    return { value: field.choices.find((one) => writeValue(one) === text) ?? text };
+  }
+  if (field.kind === 'boolean') return { value: text === 'true' };
+  if (field.kind === 'number') {
+    const value = parseNumber(text);
+    return value === undefined ? { fault: 'notNumber' } : { value };
+  }
+  try {
+    return { value: parseJson(text) };
+  } catch {
+    return { fault: 'notJson' };
+  }
+}

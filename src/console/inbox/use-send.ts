@@ -1,0 +1,27 @@
+import { useState } from 'react';
+import type { Failure } from '../server/failure.ts';
+import { ask } from '../server/graphql.ts';
+import type { Operation } from '../server/operation.ts';
+import { toFailure } from '../server/use-answer.ts';
+
+/** Sends an answer once at a time, and keeps why the last one was rejected. */
+export function useSend(answered: () => void) {
+  const [failure, setFailure] = useState<Failure>();
+  const [isBusy, setBusy] = useState(false);
+  const send = async <Result, Variables>(
+    operation: Operation<Result, Variables>,
+    variables: Variables,
+  ) => {
+    if (isBusy) return;
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      await ask(operation, variables);
+      answered();
+    } catch (error) {
+      setFailure(toFailure(error));
+    }
+    setBusy(false);
+  };
+  return { send, failure, isBusy };
+}

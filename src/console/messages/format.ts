@@ -1,0 +1,73 @@
+// Numbers and times as people read them, in the language of the browser.
+
+const counts = new Intl.NumberFormat();
+const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
+
+/** Writes a count, such as 1,234. */
+export function formatCount(value: number | string): string {
+  return counts.format(Number(value));
+}
+
+/** Writes a large count with few digits, such as 12.3K. */
+export function formatCompact(value: number | string): string {
+  const number = Number(value);
+  return number < 10_000 ? counts.format(number) : compact.format(number);
+}
+
+/** Writes a cost in the currency of the prices, with the digits that matter. */
+export function formatCost(value: number | string): string {
+  const number = Number(value);
+  if (number === 0) return '0';
+  return counts.format(Number(number.toPrecision(number < 1 ? 2 : 4)));
+}
+
+/** Adds costs. The sum is for people, so the digits of a double suffice. */
+export function sum(values: readonly (number | string | null)[]): number {
+  return values.reduce<number>((total, value) => total + Number(value ?? 0), 0);
+}
+
+/** Writes a duration in the largest units that matter, such as 1.2 s or 3 min 5 s. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  const seconds = Math.round(ms / 1_000);
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor((seconds % 86_400) / 3_600), 'h'],
+    [Math.floor((seconds % 3_600) / 60), 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([value]) => value > 0);
+  const shown = parts.slice(first, first + 2).filter(([value]) => value > 0);
+  return shown.map(([value, unit]) => `${value} ${unit}`).join(' ');
+}
+
+/** Writes a time in the time zone of the browser. */
+export function formatTime(at: string): string {
+  return dateTime.format(new Date(at));
+}
+
+/** Writes a time in UTC, as SQL shows it. */
+export function formatUtc(at: string): string {
+  return `${new Date(at).toISOString().replace('T', ' ').slice(0, 19)} UTC`;
+}
+
+/** Writes how long ago a time was, or how far ahead it is. */
+export function formatAgo(at: string, now: number): string {
+  const seconds = (new Date(at).getTime() - now) / 1_000;
+  const size = Math.abs(seconds);
+  if (size < 45) return relative.format(Math.round(seconds), 'second');
+  if (size < 2_700) return relative.format(Math.round(seconds / 60), 'minute');
+  if (size < 79_200) return relative.format(Math.round(seconds / 3_600), 'hour');
+  return relative.format(Math.round(seconds / 86_400), 'day');
+}
+
+/** Writes a size in bytes. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 1_000_000
+    ? `${Math.round(bytes / 1_000)} kB`
+    : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

@@ -1,0 +1,112 @@
+import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { useState } from 'react';
+import { useLocation } from 'wouter';
+import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { isEmptyValue, valueText } from '../parts/value-view.tsx';
+import type { Failure } from '../server/failure.ts';
+import { ask } from '../server/graphql.ts';
+import { forkRun } from '../server/operations.generated.ts';
+import { toFailure } from '../server/use-answer.ts';
+import type { RunHead } from './run-head.ts';
+
+const text = messages.fork;
+
+type ForkDialogProps = { run: RunHead; seq: number; isOpen: boolean; close(): void };
+
+/** The dialog of a fork: from the beginning with another input, or after a step. */
+export function ForkDialog({ run, seq, isOpen, close }: ForkDialogProps) {
+  const isWorkflow = run.workflow !== null;
+  return (
+    <Modal opened={isOpen} onClose={close} title={text.title} size="lg">
+      <Stack gap="sm">
+        <Text size="sm">{text.explain(seq)}</Text>
+        <ForkForm run={run} seq={seq} canAdd={seq === 0 || !isWorkflow} close={close} />
+      </Stack>
+    </Modal>
+  );
+}
+
+function ForkForm({
+  run,
+  seq,
+  canAdd,
+  close,
+}: Omit<ForkDialogProps, 'isOpen'> & { canAdd: boolean }) {
+  const [, navigate] = useLocation();
+  const [input, setInput] = useState(seq === 0 ? run.input : '');
+  const [data, setData] = useState(isEmptyValue(run.inputData) ? '' : valueText(run.inputData));
+  const [failure, setFailure] = useState<Failure>();
+  const [isBusy, setBusy] = useState(false);
+  const parsed = parseData(data);
+  const submit = async () => {
+    setBusy(true);
+    try {
+      const { forkExecution } = await ask(forkRun, variablesOf(run, seq, input, parsed));
+      close();
+      navigate(`/runs/${forkExecution?.result?.id ?? ''}`);
+    } catch (error) {
+      setFailure(toFailure(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      {canAdd && (
+        <Textarea
+          label={seq === 0 ? text.input : text.added}
+          value={input}
+          onChange={(event) => setInput(event.currentTarget.value)}
+          autosize
+          minRows={3}
+          maxRows={14}
+          data-autofocus
+        />
+      )}
+      {seq === 0 && data !== '' && (
+        <Textarea
+          label={text.data}
+          value={data}
+          onChange={(event) => setData(event.currentTarget.value)}
+          error={parsed === undefined ? text.invalid : undefined}
+          autosize
+          minRows={3}
+          maxRows={14}
+          ff="monospace"
+        />
+      )}
+      {failure && <FailureAlert failure={failure} />}
+      <Group justify="flex-end">
+        <Button variant="default" onClick={close}>
+          {messages.common.cancel}
+        </Button>
+        <Button onClick={() => void submit()} loading={isBusy} disabled={parsed === undefined}>
+          {text.submit}
+        </Button>
+      </Group>
+    </>
+  );
+}
+
+/** Reads the data of a form. Returns undefined if it is not JSON, and null if there is none. */
+function parseData(text: string): Json | undefined {
+  if (text.trim() === '') return null;
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only what the person changed is sent, so that the rest is copied exactly. */
+function variablesOf(run: RunHead, seq: number, input: string, data: Json | undefined) {
+  const isChanged = seq === 0 ? input !== run.input : input.trim() !== '';
+  const hasData = seq === 0 && data !== null && data !== undefined;
+  return {
+    ...{ id: run.id, seq },
+    ...(isChanged && { input }),
+    ...(hasData && { inputData: data }),
+  };
+}

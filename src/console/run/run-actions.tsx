@@ -1,0 +1,78 @@
+import { Button, Group, Modal, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useState } from 'react';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import type { Failure } from '../server/failure.ts';
+import { ask } from '../server/graphql.ts';
+import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
+import { toFailure } from '../server/use-answer.ts';
+import { hasEnded, type RunHead } from './run-head.ts';
+
+const text = messages.run;
+const operations = { cancel: cancelRun, pause: pauseRun, resume: resumeRun, retry: retryRun };
+type Action = keyof typeof operations;
+
+/** Returns the actions that the status of a run allows. The root of a tree is what is retried. */
+function actionsFor(run: RunHead): Action[] {
+  const isAgain = run.status === 'failed' || run.status === 'cancelled';
+  return [
+    ...(run.status === 'paused' ? (['resume'] as const) : []),
+    ...(!hasEnded(run) && run.status !== 'paused' && !run.isPauseRequested
+      ? (['pause'] as const)
+      : []),
+    ...(isAgain && run.parentExecutionId === null ? (['retry'] as const) : []),
+    ...(hasEnded(run) ? [] : (['cancel'] as const)),
+  ];
+}
+
+type RunActionsProps = { run: RunHead; reload(): void; fork(): void };
+
+/** The buttons that steer a run. Cancelling asks once more. */
+export function RunActions({ run, reload, fork }: RunActionsProps) {
+  const [isAsking, question] = useDisclosure(false);
+  const [busy, setBusy] = useState<Action>();
+  const [failure, setFailure] = useState<Failure>();
+  const act = async (action: Action) => {
+    setBusy(action);
+    setFailure(undefined);
+    question.close();
+    try {
+      await ask(operations[action] as typeof cancelRun, { id: run.id });
+    } catch (error) {
+      setFailure(toFailure(error));
+    }
+    setBusy(undefined);
+    reload();
+  };
+  return (
+    <>
+      {failure && <FailureAlert failure={failure} />}
+      {actionsFor(run).map((action) => (
+        <Button
+          key={action}
+          size="xs"
+          variant="default"
+          loading={busy === action}
+          onClick={action === 'cancel' ? question.open : () => void act(action)}
+        >
+          {text.actions[action]}
+        </Button>
+      ))}
+      <Button size="xs" variant="default" onClick={fork}>
+        {text.actions.fork}
+      </Button>
+      <Modal opened={isAsking} onClose={question.close} title={text.actions.cancel}>
+        <Text size="sm">{text.confirmCancel}</Text>
+        <Group justify="flex-end" mt="md">
+          <Button variant="default" onClick={question.close}>
+            {text.keepRun}
+          </Button>
+          <Button color="red" onClick={() => void act('cancel')}>
+            {text.cancelRun}
+          </Button>
+        </Group>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,141 @@
+import { Alert, Anchor, Button, Group, Loader, Paper, Tabs, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useState } from 'react';
+import { Link, useLocation, useSearch } from 'wouter';
+import { messages } from '../messages/messages.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { PageTitle } from '../parts/page-title.tsx';
+import { nameOfRun } from '../runs/run-name.ts';
+import { type RunPage as Answer, runPage } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { activeMs } from '../timeline/tree-rows.ts';
+import { useRunTree } from '../timeline/use-run-tree.ts';
+import { ContentTab } from './content-tab.tsx';
+import { copyRun } from './copy-run.ts';
+import { ForkDialog } from './fork-dialog.tsx';
+import { JsonTab } from './json-tab.tsx';
+import { MessagesTab } from './messages-tab.tsx';
+import { RunActions } from './run-actions.tsx';
+import { RunFacts } from './run-facts.tsx';
+import { hasEnded, type RunHead } from './run-head.ts';
+import { Timeline } from './timeline.tsx';
+
+const text = messages.run;
+
+/** The page of a run, at a URL that one can send: `/runs/ID`, and `/runs/ID/SEQ` for a step. */
+export function RunPage({ id, seq }: { id: string; seq: string | undefined }) {
+  const { data, failure, reload } = useAnswer(runPage, { id });
+  const run = data?.execution;
+  if (run)
+    return <LoadedRun run={run} explanation={data.explainExecution} seq={seq} reload={reload} />;
+  return (
+    <>
+      <PageTitle title={messages.places.runs} table="howdah.executions" />
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
+      {!failure && data && <Text>{text.notFound}</Text>}
+      {!failure && !data && <Loader size="sm" aria-label={messages.common.loading} />}
+      <Anchor component={Link} href="/runs" size="sm">
+        {text.allRuns}
+      </Anchor>
+    </>
+  );
+}
+
+type LoadedRunProps = {
+  run: RunHead;
+  explanation: Answer['explainExecution'];
+  seq: string | undefined;
+  reload(): void;
+};
+
+function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
+  const isAtWork = !hasEnded(run);
+  const tree = useRunTree({ id: run.id, root: run.rootExecutionId, isAtWork }, reload);
+  const [isForking, forkDialog] = useDisclosure(false);
+  const [forkSeq, setForkSeq] = useState(0);
+  const fork = (at: number) => {
+    setForkSeq(at);
+    forkDialog.open();
+  };
+  return (
+    <>
+      <PageTitle title={nameOfRun(run)} table="howdah.steps">
+        <RunActions run={run} reload={reload} fork={() => fork(0)} />
+        <CopyAs forms={copyRun(run.id)} />
+      </PageTitle>
+      <RunFacts
+        run={run}
+        explanation={explanation}
+        active={activeMs(tree.steps.get(run.id) ?? [])}
+      />
+      <OpenQuestions run={run} />
+      {tree.failure && <FailureAlert failure={tree.failure} onRetry={reload} />}
+      <RunTabs run={run}>
+        <Timeline run={run} tree={tree} seq={seq} fork={fork} />
+      </RunTabs>
+      <ForkDialog
+        key={`${forkSeq} ${isForking}`}
+        run={run}
+        seq={forkSeq}
+        isOpen={isForking}
+        close={forkDialog.close}
+      />
+    </>
+  );
+}
+
+/** Says that the run, or a run below it, waits for a person, and leads there. */
+function OpenQuestions({ run }: { run: RunHead }) {
+  const open = run.treeQuestions.nodes.filter((one) => one !== null);
+  const [first] = open;
+  if (!first) return null;
+  return (
+    <Alert color="yellow" variant="outline" mb="sm" p="xs" className="failure">
+      <Group justify="space-between">
+        <Text size="sm" className="user-text" lineClamp={2}>
+          {text.waitsForYou(open.length)}: {first.prompt}
+        </Text>
+        <Button component={Link} href={`/inbox/${first.id}`} size="compact-sm" variant="default">
+          {text.open}
+        </Button>
+      </Group>
+    </Alert>
+  );
+}
+
+const TABS = ['timeline', 'messages', 'content', 'json'] as const;
+
+function RunTabs({ run, children }: { run: RunHead; children: React.ReactNode }) {
+  const [path, navigate] = useLocation();
+  const search = new URLSearchParams(useSearch());
+  const tab = TABS.find((one) => one === search.get('tab')) ?? 'timeline';
+  const show = (next: string | null) => {
+    if (next === null || next === 'timeline') search.delete('tab');
+    else search.set('tab', next);
+    navigate(search.size > 0 ? `${path}?${search}` : path, { replace: true });
+  };
+  return (
+    <Tabs value={tab} onChange={show} keepMounted={false}>
+      <Tabs.List mb="sm">
+        {TABS.map((one) => (
+          <Tabs.Tab key={one} value={one}>
+            {text.tabs[one]}
+          </Tabs.Tab>
+        ))}
+      </Tabs.List>
+      <Tabs.Panel value="timeline">{children}</Tabs.Panel>
+      <Tabs.Panel value="messages">
+        <MessagesTab run={run} />
+      </Tabs.Panel>
+      <Tabs.Panel value="content">
+        <Paper withBorder radius="md" p="md">
+          <ContentTab run={run} />
+        </Paper>
+      </Tabs.Panel>
+      <Tabs.Panel value="json">
+        <JsonTab id={run.id} />
+      </Tabs.Panel>
+    </Tabs>
+  );
+}

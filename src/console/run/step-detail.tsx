@@ -1,0 +1,149 @@
+import { ActionIcon, Button, Code, Group, Paper, Stack, Text, Title } from '@mantine/core';
+import { X } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { formatCompact, formatCost, formatDuration } from '../messages/format.ts';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
+import { type StepPage, stepPage } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { StepIcon } from '../timeline/step-icon.tsx';
+import { MessageView } from './message-view.tsx';
+import { useStepMessages } from './use-step-messages.ts';
+
+const text = messages.step;
+type Step = NonNullable<StepPage['step']>;
+
+type StepDetailProps = { runId: string; seq: number; closePath: string; fork(): void };
+
+/** Everything about one step. */
+export function StepDetail({ runId, seq, closePath, fork }: StepDetailProps) {
+  const { data, failure, isLoading, reload } = useAnswer(stepPage, { id: runId, seq });
+  const step = data?.step;
+  return (
+    <Paper withBorder radius="md" p="md" component="section" aria-label={text.title(seq)}>
+      <Group justify="space-between" wrap="nowrap" mb="xs" align="flex-start">
+        <Title order={2} size="h5">
+          {text.title(seq)}
+          {step && `: ${step.kind} ${step.name ?? ''}`}
+        </Title>
+        <Link href={closePath} asChild>
+          <ActionIcon component="a" variant="subtle" color="gray" aria-label={text.close}>
+            <X size={16} aria-hidden />
+          </ActionIcon>
+        </Link>
+      </Group>
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
+      {!failure && !isLoading && !step && <Text size="sm">{text.notFound}</Text>}
+      {step && <StepContent runId={runId} step={step} fork={fork} />}
+    </Paper>
+  );
+}
+
+function StepContent({ runId, step, fork }: { runId: string; step: Step; fork(): void }) {
+  const said = useStepMessages(runId, step.seq);
+  const hasContent =
+    said.length > 0 || [step.input, step.output, step.error].some((one) => !isEmptyValue(one));
+  return (
+    <Stack gap="sm">
+      <StepFacts step={step} />
+      <Group gap="xs">
+        <Button size="compact-sm" variant="default" onClick={fork}>
+          {messages.run.actions.forkHere}
+        </Button>
+      </Group>
+      {isJsonObject(step.error) && (
+        <Part title={text.error} value={step.error}>
+          <ErrorText error={step.error} />
+        </Part>
+      )}
+      {said.map((message) => (
+        <MessageView key={message.seq} message={message} />
+      ))}
+      <Part title={text.input} value={step.input} />
+      {said.every(({ role }) => role !== 'tool') && (
+        <Part title={text.output} value={step.output} />
+      )}
+      <Part title={text.annotations} value={step.annotations} />
+      {!hasContent && (
+        <Text size="sm" c="dimmed">
+          {text.empty}
+        </Text>
+      )}
+      <StepOrigin step={step} />
+    </Stack>
+  );
+}
+
+function StepFacts({ step }: { step: Step }) {
+  const ms = Date.parse(step.finishedAt) - Date.parse(step.startedAt);
+  return (
+    <Group gap="md" className="facts">
+      <StepIcon kind={step.kind} isFailed={step.error !== null} />
+      <Text size="sm" component="span">
+        <Moment at={step.startedAt} />
+      </Text>
+      <Text size="sm">{formatDuration(ms)}</Text>
+      {step.tokensIn + step.tokensOut > 0 && (
+        <Text size="sm">
+          {messages.run.facts.tokens}: {formatCompact(step.tokensIn)} /{' '}
+          {formatCompact(step.tokensOut)}
+        </Text>
+      )}
+      {Number(step.cost) > 0 && (
+        <Text size="sm">
+          {messages.run.facts.cost}: {formatCost(step.cost)}
+        </Text>
+      )}
+    </Group>
+  );
+}
+
+/** The message of an error, and the command that explains its code. */
+export function ErrorText({ error }: { error: JsonObject }) {
+  const { code, message } = error;
+  return (
+    <>
+      <Text size="sm" className="user-text">
+        {typeof message === 'string' ? message : ''}
+      </Text>
+      {typeof code === 'string' && (
+        <Text size="sm" mb={6}>
+          {text.whatToDo}: <Code>{text.explain(code)}</Code>
+        </Text>
+      )}
+    </>
+  );
+}
+
+function StepOrigin({ step }: { step: Step }) {
+  const facts = [
+    [text.effect, step.effect],
+    [text.key, step.idempotencyKey],
+    [text.worker, step.worker],
+  ].filter(([, value]) => value !== null);
+  return facts.map(([name, value]) => (
+    <Text key={name} size="xs" c="dimmed" className="user-text">
+      {name}: {value}
+    </Text>
+  ));
+}
+
+type PartProps = { title: string; value: Json | undefined; children?: ReactNode };
+
+/** A value with its title; nothing if it is empty. */
+export function Part({ title, value, children }: PartProps) {
+  if (isEmptyValue(value)) return null;
+  return (
+    <div>
+      <Title order={3} size="h6" mb={4}>
+        {title}
+      </Title>
+      {children}
+      <ValueView value={value ?? null} label={title} />
+    </div>
+  );
+}

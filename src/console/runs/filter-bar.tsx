@@ -1,0 +1,136 @@
+import { Button, Checkbox, Group, MultiSelect, Select, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { messages } from '../messages/messages.ts';
+import type { ExecutionStatus } from '../server/operations.generated.ts';
+import { type KnownNames, type RunFilter, readMetadata } from './run-filter.ts';
+
+const text = messages.runs;
+
+type FilterBarProps = {
+  filter: RunFilter;
+  names: KnownNames | undefined;
+  change(next: Partial<RunFilter>): void;
+};
+
+/** The filter of the list of runs. Each change is a new URL. */
+export function FilterBar({ filter, names, change }: FilterBarProps) {
+  return (
+    <Group gap="xs" mb="sm" align="flex-start" className="filter-bar" role="search">
+      <StatusFilter filter={filter} change={change} />
+      <NameFilter filter={filter} names={names} change={change} />
+      <Select
+        aria-label={text.filters.since}
+        data={Object.entries(text.since).map(([value, label]) => ({ value, label }))}
+        value={filter.since ?? ''}
+        onChange={(value) => change({ since: value || undefined })}
+        allowDeselect={false}
+        size="xs"
+        w={150}
+      />
+      <MetadataFilter key={filter.metadata ?? ''} filter={filter} change={change} />
+      <Checkbox
+        label={text.filters.children}
+        checked={filter.withChildren}
+        onChange={(event) => change({ withChildren: event.currentTarget.checked })}
+        size="xs"
+        className="children-filter"
+      />
+      {filter.session && (
+        <Button size="xs" variant="default" onClick={() => change({ session: undefined })}>
+          {text.filters.session} {filter.session.slice(-6)} ×
+        </Button>
+      )}
+    </Group>
+  );
+}
+
+type PartProps = Pick<FilterBarProps, 'filter' | 'change'>;
+
+function StatusFilter({ filter, change }: PartProps) {
+  const isSet = filter.statuses.length > 0;
+  return (
+    <Group gap={4} wrap="nowrap" align="flex-start">
+      {isSet && (
+        <Button
+          size="xs"
+          variant={filter.isNegated ? 'filled' : 'default'}
+          aria-pressed={filter.isNegated}
+          onClick={() => change({ isNegated: !filter.isNegated })}
+        >
+          {text.not}
+        </Button>
+      )}
+      <MultiSelect
+        aria-label={text.filters.status}
+        placeholder={isSet ? undefined : text.anyStatus}
+        data={enumLabels.execution_status.map((value) => ({
+          value,
+          label: messages.status[value],
+        }))}
+        value={[...filter.statuses]}
+        onChange={(values) => change({ statuses: values as ExecutionStatus[] })}
+        size="xs"
+        miw={150}
+        maw={320}
+      />
+    </Group>
+  );
+}
+
+function NameFilter({ filter, names, change }: FilterBarProps) {
+  const value = filter.agent
+    ? `agent ${filter.agent}`
+    : filter.workflow && `workflow ${filter.workflow}`;
+  const known = [
+    ...[...(names?.agents.keys() ?? [])].map((name) => ({ value: `agent ${name}`, label: name })),
+    ...[...(names?.workflows.keys() ?? [])].map((name) => ({
+      value: `workflow ${name}`,
+      label: name,
+    })),
+  ];
+  const isKnown = !value || known.some((one) => one.value === value);
+  const data = isKnown
+    ? known
+    : [...known, { value, label: filter.agent ?? filter.workflow ?? '' }];
+  return (
+    <Select
+      aria-label={text.filters.agent}
+      placeholder={text.filters.agent}
+      data={data}
+      value={value ?? null}
+      onChange={(next) => {
+        const [, kind, name] = /^(agent|workflow) (.*)$/s.exec(next ?? '') ?? [];
+        change({
+          agent: kind === 'agent' ? name : undefined,
+          workflow: kind === 'workflow' ? name : undefined,
+        });
+      }}
+      searchable
+      clearable
+      size="xs"
+      w={190}
+    />
+  );
+}
+
+function MetadataFilter({ filter, change }: PartProps) {
+  const [written, setWritten] = useState(filter.metadata ?? '');
+  const isInvalid = written.trim() !== '' && readMetadata(written) === undefined;
+  const apply = () => {
+    if (!isInvalid) change({ metadata: written.trim() || undefined });
+  };
+  return (
+    <TextInput
+      aria-label={text.filters.metadata}
+      placeholder={text.metadataPlaceholder}
+      value={written}
+      onChange={(event) => setWritten(event.currentTarget.value)}
+      onBlur={apply}
+      onKeyDown={(event) => event.key === 'Enter' && apply()}
+      error={isInvalid ? text.metadataInvalid : undefined}
+      size="xs"
+      w={190}
+    />
+  );
+}

@@ -1,0 +1,100 @@
+import { Button, Group, Loader, Paper, Text } from '@mantine/core';
+import { Pause, Play } from 'lucide-react';
+import { useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { messages } from '../messages/messages.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { PageTitle } from '../parts/page-title.tsx';
+import { copyRuns } from './copy-runs.ts';
+import { FilterBar } from './filter-bar.tsx';
+import { conditionsOf, type RunFilter, readFilter, writeFilter } from './run-filter.ts';
+import { RunsTable } from './runs-table.tsx';
+import { type RunList, useKnownNames, useRuns } from './use-runs.ts';
+
+const text = messages.runs;
+const AFTER = 'after';
+
+/** The list of runs. The URL holds the filter and the page. */
+export function RunsPage() {
+  const [, navigate] = useLocation();
+  const search = new URLSearchParams(useSearch());
+  const [isLive, setLive] = useState(true);
+  const filter = readFilter(search);
+  const names = useKnownNames();
+  const after = search.get(AFTER) ?? undefined;
+  const list = useRuns(filter, names, { after, isLive });
+  const show = (next: RunFilter, cursor?: string) => {
+    const query = new URLSearchParams(writeFilter(next));
+    if (cursor !== undefined) query.set(AFTER, cursor);
+    navigate(query.size > 0 ? `/runs?${query}` : '/runs');
+  };
+  const known = names ?? { agents: new Map(), workflows: new Map() };
+  return (
+    <>
+      <PageTitle title={text.title} table="howdah.executions">
+        {after === undefined && <LiveButton isLive={isLive} toggle={() => setLive(!isLive)} />}
+        <CopyAs forms={copyRuns(filter, known, Date.now())} />
+      </PageTitle>
+      <FilterBar filter={filter} names={names} change={(next) => show({ ...filter, ...next })} />
+      {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
+      {list.liveFailure && <FailureAlert failure={list.liveFailure} onRetry={list.reload} />}
+      <Rows list={list} filter={filter} clear={() => show(NO_FILTER)} />
+      <Group mt="sm" gap="xs">
+        {after !== undefined && (
+          <Button variant="default" size="xs" onClick={() => show(filter)}>
+            {text.newer}
+          </Button>
+        )}
+        {list.next !== undefined && (
+          <Button variant="default" size="xs" onClick={() => show(filter, list.next)}>
+            {text.older}
+          </Button>
+        )}
+      </Group>
+    </>
+  );
+}
+
+const NO_FILTER = readFilter(new URLSearchParams());
+
+function LiveButton({ isLive, toggle }: { isLive: boolean; toggle(): void }) {
+  const Icon = isLive ? Pause : Play;
+  return (
+    <Button
+      variant="default"
+      size="xs"
+      leftSection={<Icon size={14} aria-hidden />}
+      onClick={toggle}
+    >
+      {isLive ? text.pause : text.resume}
+    </Button>
+  );
+}
+
+type RowsProps = { list: RunList; filter: RunFilter; clear(): void };
+
+function Rows({ list, filter, clear }: RowsProps) {
+  if (list.isLoading && list.rows.length === 0) {
+    return <Loader size="sm" aria-label={messages.common.loading} />;
+  }
+  if (list.failure && list.rows.length === 0) return null;
+  if (list.rows.length > 0) {
+    return (
+      <Paper withBorder radius="md" className="table-frame">
+        <RunsTable rows={list.rows} />
+      </Paper>
+    );
+  }
+  const conditions = conditionsOf(filter).map((name) => text.filters[name]);
+  return (
+    <Paper withBorder radius="md" p="xl" ta="center">
+      <Text>{conditions.length > 0 ? text.emptyBy(conditions.join(', ')) : text.emptyAll}</Text>
+      {conditions.length > 0 && (
+        <Button mt="sm" variant="default" size="xs" onClick={clear}>
+          {text.clear}
+        </Button>
+      )}
+    </Paper>
+  );
+}

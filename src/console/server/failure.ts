@@ -1,0 +1,53 @@
+import { isJsonObject, type Json } from '../../json/json.ts';
+
+/** Codes of failures that do not come from the API. */
+export const UNREACHABLE = 'EUNREACHABLE';
+export const LOGIN_NEEDED = 'ELOGIN';
+
+/** A request that failed: a sentence for people, a code, and perhaps what to do. */
+export class Failure extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+  /** The name of a limit of the API that the request exceeded, as in `detail.limit`. */
+  readonly limit: string | undefined;
+
+  constructor(message: string, code: string, hint?: string, limit?: string) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+    this.limit = limit;
+  }
+}
+
+/** Reads an error of GraphQL. */
+export function failureOfError(error: Json): Failure {
+  const { message, extensions } = isJsonObject(error) ? error : { message: error };
+  const { code, hint, detail } = isJsonObject(extensions ?? null)
+    ? (extensions as { code?: Json; hint?: Json; detail?: Json })
+    : {};
+  const limit = isJsonObject(detail ?? null) ? (detail as { limit?: Json }).limit : undefined;
+  return new Failure(
+    sentence(textOf(message) ?? 'The server answered without a reason'),
+    textOf(code) ?? 'EINTERNAL',
+    textOf(hint),
+    textOf(limit),
+  );
+}
+
+/** Reads a problem of RFC 9457, which the API sends before a request reaches GraphQL. */
+export function failureOfProblem(body: Json, status: number): Failure {
+  const { detail, code, hint } = isJsonObject(body) ? body : {};
+  const message = textOf(detail) ?? `The server answered with the status ${status}`;
+  const kind = status === 401 ? LOGIN_NEEDED : (textOf(code) ?? 'EINTERNAL');
+  return new Failure(sentence(message), kind, textOf(hint));
+}
+
+function textOf(value: Json | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Writes a message of the database as a sentence. */
+function sentence(message: string): string {
+  const begun = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}`;
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}

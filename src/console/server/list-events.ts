@@ -1,0 +1,49 @@
+/** An event of a live list. The rows that the list begins with come before `synced`. */
+export type ListEvent<Row> =
+  | { kind: 'changed'; row: Row }
+  | { kind: 'removed'; id: string }
+  | { kind: 'synced' };
+
+/** A list that is followed: its rows, the newest first, and what is not complete yet. */
+export type FollowedList<Row> = {
+  rows: readonly Row[];
+  /** The rows of a start that has not sent `synced` yet. They then replace the others. */
+  starting: readonly Row[] | undefined;
+  /** False until the first start is complete: until then the rows are only a part. */
+  isComplete: boolean;
+};
+
+/** Returns the list at a start: it shows its old rows until the new ones are complete. */
+export function startList<Row>(last: FollowedList<Row> | undefined): FollowedList<Row> {
+  return { rows: last?.rows ?? [], starting: [], isComplete: last?.isComplete ?? false };
+}
+
+/**
+ * Returns the list after an event. Ids are uuids of version 7, so their order is the order of
+ * creation. At most `most` rows are kept.
+ */
+export function applyListEvent<Row extends { id: string }>(
+  list: FollowedList<Row>,
+  event: ListEvent<Row>,
+  most: number,
+): FollowedList<Row> {
+  if (event.kind === 'synced') {
+    if (list.starting === undefined) return list;
+    return { rows: list.starting, starting: undefined, isComplete: true };
+  }
+  const change = (rows: readonly Row[]) =>
+    event.kind === 'removed'
+      ? rows.filter(({ id }) => id !== event.id)
+      : place(rows, event.row).slice(0, most);
+  return {
+    ...list,
+    rows: change(list.rows),
+    starting: list.starting === undefined ? undefined : change(list.starting),
+  };
+}
+
+function place<Row extends { id: string }>(rows: readonly Row[], row: Row): Row[] {
+  const others = rows.filter(({ id }) => id !== row.id);
+  const at = others.findIndex(({ id }) => id < row.id);
+  return at < 0 ? [...others, row] : [...others.slice(0, at), row, ...others.slice(at)];
+}

@@ -1,0 +1,68 @@
+import { createContext, type ReactNode, useContext, useState } from 'react';
+import { messages } from '../messages/messages.ts';
+import type { Failure } from './failure.ts';
+import { applyListEvent, type FollowedList, startList } from './list-events.ts';
+import { openQuestions, type QuestionLine, questionsFeed } from './operations.generated.ts';
+import { useAnswer } from './use-answer.ts';
+import { useLive } from './use-live.ts';
+
+/** The number of questions that are followed. More are counted as this many. */
+const MOST = 100;
+
+type OpenQuestions = {
+  questions: readonly QuestionLine[];
+  isLoading: boolean;
+  failure: Failure | undefined;
+};
+
+const Context = createContext<OpenQuestions>({
+  questions: [],
+  isLoading: true,
+  failure: undefined,
+});
+
+/** Follows the open questions for the whole console: for the inbox and for the count in titles. */
+export function OpenQuestionsProvider({ children }: { children: ReactNode }) {
+  const { data, failure, isLoading } = useAnswer(openQuestions, { first: MOST });
+  const [list, setList] = useState<FollowedList<QuestionLine>>();
+  useLive(
+    questionsFeed,
+    { first: MOST },
+    {
+      onStart: () => setList(startList),
+      onEvent({ questionsFeed: event }) {
+        if (!event) return;
+        setList((last = startList<QuestionLine>(undefined)) => {
+          if (event.kind === 'synced') return applyListEvent(last, { kind: 'synced' }, MOST);
+          if (event.question === null || event.kind === 'removed') {
+            return applyListEvent(last, { kind: 'removed', id: event.id ?? '' }, MOST);
+          }
+          return applyListEvent(last, { kind: 'changed', row: event.question }, MOST);
+        });
+      },
+    },
+  );
+  const loaded = data?.questions?.nodes.filter((one) => one !== null) ?? [];
+  const isFollowed = list?.isComplete ?? false;
+  const questions = list?.isComplete ? list.rows : loaded;
+  return (
+    <Context.Provider value={{ questions, isLoading: isLoading && !isFollowed, failure }}>
+      {children}
+    </Context.Provider>
+  );
+}
+
+/** Returns the open questions, the newest first. */
+export function useOpenQuestions(): OpenQuestions {
+  return useContext(Context);
+}
+
+/** Returns the number of open questions. */
+export function useOpenCount(): number {
+  return useContext(Context).questions.length;
+}
+
+/** Returns the name of what asks: an agent or a workflow. */
+export function askerOf({ execution }: Pick<QuestionLine, 'execution'>): string {
+  return execution?.agent?.name ?? execution?.workflow?.name ?? messages.common.none;
+}

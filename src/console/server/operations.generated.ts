@@ -1,0 +1,520 @@
+// Generated from the .graphql files of src/console and the GraphQL schema: npm run generate.
+
+import type { Json } from '../../json/json.ts';
+import type { Operation } from './operation.ts';
+
+export type AgentFilter = {
+  agentModelsExist?: boolean | null;
+  agentServersExist?: boolean | null;
+  agentSkillsExist?: boolean | null;
+  agentSystemExists?: boolean | null;
+  agentSystemId?: UUIDFilter | null;
+  agentToolsExist?: boolean | null;
+  agentVersionsExist?: boolean | null;
+  approvalsExist?: boolean | null;
+  currentVersionExists?: boolean | null;
+  currentVersionId?: UUIDFilter | null;
+  executionsExist?: boolean | null;
+  grantsExist?: boolean | null;
+  hooksExist?: boolean | null;
+  id?: UUIDFilter | null;
+  inboundHooksExist?: boolean | null;
+  limitsExist?: boolean | null;
+  mailExist?: boolean | null;
+  mailSentExist?: boolean | null;
+  name?: StringFilter | null;
+  outputFiltersExist?: boolean | null;
+  promptExists?: boolean | null;
+  promptId?: UUIDFilter | null;
+  schedulesExist?: boolean | null;
+  sessionsExist?: boolean | null;
+  tableTriggersExist?: boolean | null;
+  toolPoliciesExist?: boolean | null;
+  toolsExist?: boolean | null;
+  userExists?: boolean | null;
+  userId?: UUIDFilter | null;
+  versionLabelsExist?: boolean | null;
+  webhooksExist?: boolean | null;
+  workflowAgentsExist?: boolean | null;
+};
+
+export type AgentVersionFilter = {
+  agentId?: UUIDFilter | null;
+  agentsByCurrentVersionIdExist?: boolean | null;
+  id?: UUIDFilter | null;
+  version?: IntFilter | null;
+  versionLabelsByAgentIdAndVersionExist?: boolean | null;
+};
+
+export type ApprovalScope = 'agent' | 'run' | 'session';
+
+export type DatetimeFilter = {
+  distinctFrom?: string | null;
+  equalTo?: string | null;
+  greaterThan?: string | null;
+  greaterThanOrEqualTo?: string | null;
+  in?: (string)[] | null;
+  isNull?: boolean | null;
+  lessThan?: string | null;
+  lessThanOrEqualTo?: string | null;
+  notDistinctFrom?: string | null;
+  notEqualTo?: string | null;
+  notIn?: (string)[] | null;
+};
+
+export type ExecutionFilter = {
+  agent?: AgentFilter | null;
+  agentExists?: boolean | null;
+  agentId?: UUIDFilter | null;
+  agentVersion?: AgentVersionFilter | null;
+  agentVersionExists?: boolean | null;
+  and?: (ExecutionFilter)[] | null;
+  boardEntriesExist?: boolean | null;
+  boardEntriesWrittenExist?: boolean | null;
+  compensatesExecutionId?: UUIDFilter | null;
+  completedAt?: DatetimeFilter | null;
+  concurrencyKey?: StringFilter | null;
+  feedbackEntriesExist?: boolean | null;
+  id?: UUIDFilter | null;
+  mailAddressedExist?: boolean | null;
+  mailReceivedExist?: boolean | null;
+  mailSentExist?: boolean | null;
+  messagesExist?: boolean | null;
+  metadata?: JSONFilter | null;
+  not?: ExecutionFilter | null;
+  or?: (ExecutionFilter)[] | null;
+  parentExecutionId?: UUIDFilter | null;
+  planTasksExist?: boolean | null;
+  questionsExist?: boolean | null;
+  rootExecutionId?: UUIDFilter | null;
+  session?: SessionFilter | null;
+  sessionExists?: boolean | null;
+  sessionId?: UUIDFilter | null;
+  status?: ExecutionStatusFilter | null;
+  stepsExist?: boolean | null;
+  timelineExist?: boolean | null;
+  treeExist?: boolean | null;
+  treeQuestionsExist?: boolean | null;
+  turn?: IntFilter | null;
+  user?: UserFilter | null;
+  userExists?: boolean | null;
+  userId?: UUIDFilter | null;
+  waitingFor?: WaitingReasonFilter | null;
+  watchedRow?: WatchedRowFilter | null;
+  watchedRowExists?: boolean | null;
+  workflow?: WorkflowFilter | null;
+  workflowExists?: boolean | null;
+  workflowId?: UUIDFilter | null;
+  workflowVersion?: WorkflowVersionFilter | null;
+  workflowVersionExists?: boolean | null;
+};
+
+export type ExecutionStatus = 'cancelled' | 'completed' | 'failed' | 'paused' | 'queued' | 'running' | 'waiting';
+
+export type ExecutionStatusFilter = {
+  distinctFrom?: ExecutionStatus | null;
+  equalTo?: ExecutionStatus | null;
+  greaterThan?: ExecutionStatus | null;
+  greaterThanOrEqualTo?: ExecutionStatus | null;
+  in?: (ExecutionStatus)[] | null;
+  isNull?: boolean | null;
+  lessThan?: ExecutionStatus | null;
+  lessThanOrEqualTo?: ExecutionStatus | null;
+  notDistinctFrom?: ExecutionStatus | null;
+  notEqualTo?: ExecutionStatus | null;
+  notIn?: (ExecutionStatus)[] | null;
+};
+
+export type ExecutionsFeedFilter = {
+  agent?: string | null;
+  agentId?: string | null;
+  isRoot?: boolean | null;
+  metadata?: Json | null;
+  parentExecutionId?: string | null;
+  sessionId?: string | null;
+  status?: (ExecutionStatus)[] | null;
+  tag?: string | null;
+  userId?: string | null;
+  workflowId?: string | null;
+};
+
+export type FinishReason = 'content_filter' | 'length' | 'refusal' | 'stop' | 'tool_calls';
+
+export type IntFilter = {
+  distinctFrom?: number | null;
+  equalTo?: number | null;
+  greaterThan?: number | null;
+  greaterThanOrEqualTo?: number | null;
+  in?: (number)[] | null;
+  isNull?: boolean | null;
+  lessThan?: number | null;
+  lessThanOrEqualTo?: number | null;
+  notDistinctFrom?: number | null;
+  notEqualTo?: number | null;
+  notIn?: (number)[] | null;
+};
+
+export type JSONFilter = {
+  contains?: Json | null;
+  equalTo?: Json | null;
+};
+
+export type LimitPeriod = 'day' | 'hour' | 'minute' | 'month';
+
+export type LimitScope = 'agent' | 'api_key' | 'key' | 'model' | 'session' | 'system' | 'tenant' | 'tool' | 'user';
+
+export type ListEventKind = 'changed' | 'removed' | 'synced';
+
+export type MessageRole = 'assistant' | 'system' | 'tool' | 'user';
+
+export type QuestionKind = 'approval' | 'effect' | 'question';
+
+export type QuestionStatus = 'answered' | 'cancelled' | 'expired' | 'open';
+
+export type SessionFilter = {
+  agentExists?: boolean | null;
+  agentId?: UUIDFilter | null;
+  approvalsExist?: boolean | null;
+  chatKey?: StringFilter | null;
+  executionsExist?: boolean | null;
+  forkedFromSessionExists?: boolean | null;
+  forkedFromSessionId?: UUIDFilter | null;
+  id?: UUIDFilter | null;
+  limitsExist?: boolean | null;
+  questionsExist?: boolean | null;
+  resourcesExist?: boolean | null;
+  schedulesExist?: boolean | null;
+  sessionsByForkedFromSessionIdExist?: boolean | null;
+  todosExist?: boolean | null;
+  userExists?: boolean | null;
+  userId?: UUIDFilter | null;
+  workflowExists?: boolean | null;
+  workflowId?: UUIDFilter | null;
+};
+
+export type StepKind = 'answer' | 'child' | 'child_started' | 'error' | 'fork' | 'guard' | 'handoff' | 'input' | 'model' | 'output' | 'question' | 'retry' | 'timer' | 'tool' | 'tool_started';
+
+export type StopReason = 'cancelled' | 'error' | 'expired' | 'final_answer' | 'loop_guard' | 'max_cost' | 'max_steps' | 'max_time' | 'max_tokens' | 'poison';
+
+export type StringFilter = {
+  distinctFrom?: string | null;
+  distinctFromInsensitive?: string | null;
+  endsWith?: string | null;
+  endsWithInsensitive?: string | null;
+  equalTo?: string | null;
+  equalToInsensitive?: string | null;
+  greaterThan?: string | null;
+  greaterThanInsensitive?: string | null;
+  greaterThanOrEqualTo?: string | null;
+  greaterThanOrEqualToInsensitive?: string | null;
+  in?: (string)[] | null;
+  inInsensitive?: (string)[] | null;
+  includes?: string | null;
+  includesInsensitive?: string | null;
+  isNull?: boolean | null;
+  lessThan?: string | null;
+  lessThanInsensitive?: string | null;
+  lessThanOrEqualTo?: string | null;
+  lessThanOrEqualToInsensitive?: string | null;
+  like?: string | null;
+  likeInsensitive?: string | null;
+  notDistinctFrom?: string | null;
+  notDistinctFromInsensitive?: string | null;
+  notEndsWith?: string | null;
+  notEndsWithInsensitive?: string | null;
+  notEqualTo?: string | null;
+  notEqualToInsensitive?: string | null;
+  notIn?: (string)[] | null;
+  notInInsensitive?: (string)[] | null;
+  notIncludes?: string | null;
+  notIncludesInsensitive?: string | null;
+  notLike?: string | null;
+  notLikeInsensitive?: string | null;
+  notStartsWith?: string | null;
+  notStartsWithInsensitive?: string | null;
+  startsWith?: string | null;
+  startsWithInsensitive?: string | null;
+};
+
+export type ToolEffect = 'idempotent' | 'once' | 'pure';
+
+export type Trust = 'external' | 'internal' | 'system' | 'user';
+
+export type UUIDFilter = {
+  distinctFrom?: string | null;
+  equalTo?: string | null;
+  greaterThan?: string | null;
+  greaterThanOrEqualTo?: string | null;
+  in?: (string)[] | null;
+  isNull?: boolean | null;
+  lessThan?: string | null;
+  lessThanOrEqualTo?: string | null;
+  notDistinctFrom?: string | null;
+  notEqualTo?: string | null;
+  notIn?: (string)[] | null;
+};
+
+export type UserFilter = {
+  agentsExist?: boolean | null;
+  apiKeysExist?: boolean | null;
+  connectedAccountsExist?: boolean | null;
+  executionsExist?: boolean | null;
+  grantsExist?: boolean | null;
+  id?: UUIDFilter | null;
+  inboundHooksExist?: boolean | null;
+  limitsExist?: boolean | null;
+  schedulesExist?: boolean | null;
+  secretsByCreatedByExist?: boolean | null;
+  sessionsExist?: boolean | null;
+  username?: StringFilter | null;
+};
+
+export type UserRole = 'admin' | 'member' | 'owner' | 'viewer';
+
+export type WaitingReason = 'child' | 'question' | 'quota' | 'timer' | 'turn';
+
+export type WaitingReasonFilter = {
+  distinctFrom?: WaitingReason | null;
+  equalTo?: WaitingReason | null;
+  greaterThan?: WaitingReason | null;
+  greaterThanOrEqualTo?: WaitingReason | null;
+  in?: (WaitingReason)[] | null;
+  isNull?: boolean | null;
+  lessThan?: WaitingReason | null;
+  lessThanOrEqualTo?: WaitingReason | null;
+  notDistinctFrom?: WaitingReason | null;
+  notEqualTo?: WaitingReason | null;
+  notIn?: (WaitingReason)[] | null;
+};
+
+export type WatchedRowFilter = {
+  executionId?: UUIDFilter | null;
+  tableTriggerId?: UUIDFilter | null;
+  updatedAt?: DatetimeFilter | null;
+};
+
+export type WorkflowFilter = {
+  agentSystemExists?: boolean | null;
+  agentSystemId?: UUIDFilter | null;
+  currentVersionExists?: boolean | null;
+  currentVersionId?: UUIDFilter | null;
+  executionsExist?: boolean | null;
+  grantsExist?: boolean | null;
+  hooksExist?: boolean | null;
+  id?: UUIDFilter | null;
+  inboundHooksExist?: boolean | null;
+  name?: StringFilter | null;
+  schedulesExist?: boolean | null;
+  sessionsExist?: boolean | null;
+  tableTriggersExist?: boolean | null;
+  toolsExist?: boolean | null;
+  versionLabelsExist?: boolean | null;
+  webhooksExist?: boolean | null;
+  workflowAgentsByMemberWorkflowIdExist?: boolean | null;
+  workflowAgentsExist?: boolean | null;
+  workflowVersionsExist?: boolean | null;
+};
+
+export type WorkflowVersionFilter = {
+  id?: UUIDFilter | null;
+  version?: IntFilter | null;
+  versionLabelsByWorkflowIdAndVersionExist?: boolean | null;
+  workflowId?: UUIDFilter | null;
+  workflowsByCurrentVersionIdExist?: boolean | null;
+};
+
+export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; trust: Trust; createdAt: string; expiresAt: string | null; executionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null } | null };
+
+export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; reason: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
+
+export type RunHead = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; finishReason: FinishReason | null; createdAt: string; runAt: string; startedAt: string | null; completedAt: string | null; queueSeconds: number | null; isPauseRequested: boolean; input: string; inputData: Json | null; output: string | null; outputData: Json | null; error: Json | null; metadata: Json; trust: Trust; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; modelCount: number; messageCount: number; createdBy: string; rootExecutionId: string; parentExecutionId: string | null; forkedFromExecutionId: string | null; forkedFromSeq: number | null; sessionId: string | null; turn: number | null; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; workflowVersion: { version: number } | null; user: { username: string } | null; treeQuestions: { nodes: ({ id: string; kind: QuestionKind; prompt: string } | null)[] } };
+
+export type TreeRun = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; parentExecutionId: string | null; createdAt: string; runAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; cost: string; agent: { name: string } | null; workflow: { name: string } | null };
+
+export type TimelineStep = { executionId: string | null; seq: number | null; kind: StepKind | null; name: string | null; ms: string | null; startedAt: string | null; tokensIn: number | null; tokensOut: number | null; cost: string | null; error: string | null; said: string | null };
+
+export type RunMessage = { seq: number; stepSeq: number | null; role: MessageRole; content: string | null; parts: Json | null; toolCalls: Json | null; toolCallId: string | null; trust: Trust; tokensIn: number; tokensOut: number; createdAt: string };
+
+export type RunRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; metadata: Json; parentExecutionId: string | null; input?: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null };
+
+export type Overview = { any: { nodes: ({ id: string } | null)[] } | null; failed: { nodes: ({ id: string; completedAt: string | null; error: Json | null; stopReason: StopReason | null; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; queued: { nodes: ({ id: string; createdAt: string; runAt: string; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; usageByDays: { nodes: ({ runs: string | null; cost: string | null; calls: string | null; outcome: string | null } | null)[] } | null; limitUsages: { nodes: ({ scope: LimitScope | null; period: LimitPeriod | null; used: string | null; maxValue: string | null } | null)[] } | null };
+export type OverviewVariables = { today: string };
+export const overview: Operation<Overview, OverviewVariables> = {
+  name: 'Overview',
+  text: "query Overview($today:Date!){any:executions(first:1 orderBy:[ID_DESC]){nodes{id}}failed:executions(filter:{status:{equalTo:failed}}orderBy:[ID_DESC]first:5){nodes{id completedAt error stopReason agent{name}workflow{name}}}queued:executions(filter:{status:{equalTo:queued}}orderBy:[ID_ASC]first:1){nodes{id createdAt runAt agent{name}workflow{name}}}usageByDays(filter:{day:{equalTo:$today}}first:1000){nodes{runs cost calls outcome}}limitUsages(first:20 filter:{metric:{equalTo:cost}}){nodes{scope period used maxValue}}}",
+};
+
+export type StartRun = { run: { result: { id: string } | null } | null };
+export type StartRunVariables = { agent: string; input: string };
+export const startRun: Operation<StartRun, StartRunVariables> = {
+  name: 'StartRun',
+  text: "mutation StartRun($agent:String!$input:String!){run(input:{agent:$agent input:$input}){result{id}}}",
+};
+
+export type OpenQuestions = { questions: { nodes: (QuestionLine | null)[] } | null };
+export type OpenQuestionsVariables = { first: number };
+export const openQuestions: Operation<OpenQuestions, OpenQuestionsVariables> = {
+  name: 'OpenQuestions',
+  text: "query OpenQuestions($first:Int!){questions(filter:{status:{equalTo:open}}orderBy:[ID_DESC]first:$first){nodes{...QuestionLine}}}fragment QuestionLine on Question{id kind prompt trust createdAt expiresAt executionId execution{agent{name}workflow{name}}}",
+};
+
+export type OneQuestion = { question: QuestionDetail | null };
+export type OneQuestionVariables = { id: string };
+export const oneQuestion: Operation<OneQuestion, OneQuestionVariables> = {
+  name: 'OneQuestion',
+  text: "query OneQuestion($id:UUID!){question(id:$id){...QuestionDetail}}fragment QuestionDetail on Question{id kind status prompt schema options toolCall preview reason trust createdAt expiresAt defaultAnswer requiredRole answer answeredAt answeredBy executionId rootExecutionId execution{agent{name}workflow{name}input}}",
+};
+
+export type QuestionsFeed = { questionsFeed: { kind: ListEventKind; id: string | null; question: QuestionLine | null } | null };
+export type QuestionsFeedVariables = { first: number };
+export const questionsFeed: Operation<QuestionsFeed, QuestionsFeedVariables> = {
+  name: 'QuestionsFeed',
+  text: "subscription QuestionsFeed($first:Int!){questionsFeed(filter:{status:open}first:$first){kind id question{...QuestionLine}}}fragment QuestionLine on Question{id kind prompt trust createdAt expiresAt executionId execution{agent{name}workflow{name}}}",
+};
+
+export type AnswerOne = { answerQuestion: { result: { id: string; status: QuestionStatus; answer: string | null; answeredBy: string | null } | null } | null };
+export type AnswerOneVariables = { id: string; answer?: string | null; data?: Json | null };
+export const answerOne: Operation<AnswerOne, AnswerOneVariables> = {
+  name: 'AnswerOne',
+  text: "mutation AnswerOne($id:UUID!$answer:String$data:JSON){answerQuestion(input:{id:$id answer:$answer data:$data}){result{id status answer answeredBy}}}",
+};
+
+export type ApproveOne = { approve: { result: { id: string; status: QuestionStatus; answer: string | null; answeredBy: string | null } | null } | null };
+export type ApproveOneVariables = { id: string; arguments?: Json | null; remember?: ApprovalScope | null };
+export const approveOne: Operation<ApproveOne, ApproveOneVariables> = {
+  name: 'ApproveOne',
+  text: "mutation ApproveOne($id:UUID!$arguments:JSON$remember:ApprovalScope){approve(input:{questionId:$id arguments:$arguments remember:$remember}){result{id status answer answeredBy}}}",
+};
+
+export type RejectOne = { reject: { result: { id: string; status: QuestionStatus; answer: string | null; answeredBy: string | null } | null } | null };
+export type RejectOneVariables = { id: string; reason?: string | null };
+export const rejectOne: Operation<RejectOne, RejectOneVariables> = {
+  name: 'RejectOne',
+  text: "mutation RejectOne($id:UUID!$reason:String){reject(input:{questionId:$id reason:$reason}){result{id status answer answeredBy}}}",
+};
+
+export type RunPage = { execution: RunHead | null; explainExecution: Json | null };
+export type RunPageVariables = { id: string };
+export const runPage: Operation<RunPage, RunPageVariables> = {
+  name: 'RunPage',
+  text: "query RunPage($id:UUID!){execution(id:$id){...RunHead}explainExecution(id:$id)}fragment RunHead on Execution{id status waitingFor stopReason finishReason createdAt runAt startedAt completedAt queueSeconds isPauseRequested input inputData output outputData error metadata trust tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount modelCount messageCount createdBy rootExecutionId parentExecutionId forkedFromExecutionId forkedFromSeq sessionId turn agent{name}agentVersion{version}workflow{name}workflowVersion{version}user{username}treeQuestions(filter:{status:{equalTo:open}}first:20){nodes{id kind prompt}}}",
+};
+
+export type RunTree = { executions: { nodes: (TreeRun | null)[]; pageInfo: { hasNextPage: boolean } } | null };
+export type RunTreeVariables = { root: string; first: number };
+export const runTree: Operation<RunTree, RunTreeVariables> = {
+  name: 'RunTree',
+  text: "query RunTree($root:UUID!$first:Int!){executions(filter:{rootExecutionId:{equalTo:$root}}orderBy:[ID_ASC]first:$first){nodes{...TreeRun}pageInfo{hasNextPage}}}fragment TreeRun on Execution{id status waitingFor parentExecutionId createdAt runAt startedAt completedAt tokensIn tokensOut cost agent{name}workflow{name}}",
+};
+
+export type RunSteps = { executions: { nodes: ({ id: string; timeline: { nodes: (TimelineStep | null)[] } } | null)[] } | null };
+export type RunStepsVariables = { ids: (string)[]; first: number };
+export const runSteps: Operation<RunSteps, RunStepsVariables> = {
+  name: 'RunSteps',
+  text: "query RunSteps($ids:[UUID!]!$first:Int!){executions(filter:{id:{in:$ids}}orderBy:[ID_ASC]first:100){nodes{id timeline(orderBy:[SEQ_ASC]first:$first){nodes{...TimelineStep}}}}}fragment TimelineStep on ExecutionTimeline{executionId seq kind name ms startedAt tokensIn tokensOut cost error said}",
+};
+
+export type StepsAfter = { executionTimelines: { nodes: (TimelineStep | null)[] } | null };
+export type StepsAfterVariables = { id: string; after: number; first: number };
+export const stepsAfter: Operation<StepsAfter, StepsAfterVariables> = {
+  name: 'StepsAfter',
+  text: "query StepsAfter($id:UUID!$after:Int!$first:Int!){executionTimelines(filter:{executionId:{equalTo:$id}seq:{greaterThan:$after}}orderBy:[SEQ_ASC]first:$first){nodes{...TimelineStep}}}fragment TimelineStep on ExecutionTimeline{executionId seq kind name ms startedAt tokensIn tokensOut cost error said}",
+};
+
+export type RunEvents = { executionEvents: { event: string; executionId: string | null } | null };
+export type RunEventsVariables = { id: string };
+export const runEvents: Operation<RunEvents, RunEventsVariables> = {
+  name: 'RunEvents',
+  text: "subscription RunEvents($id:UUID!){executionEvents(executionId:$id tree:true){event executionId}}",
+};
+
+export type RunTokens = { executionTokens: { seq: number; attempt: number; text: string } | null };
+export type RunTokensVariables = { id: string };
+export const runTokens: Operation<RunTokens, RunTokensVariables> = {
+  name: 'RunTokens',
+  text: "subscription RunTokens($id:UUID!){executionTokens(executionId:$id){seq attempt text}}",
+};
+
+export type StepPage = { step: { seq: number; kind: StepKind; name: string | null; effect: ToolEffect | null; callId: string | null; input: Json | null; output: Json | null; error: Json | null; annotations: Json | null; tokensIn: number; tokensOut: number; cost: string; startedAt: string; finishedAt: string; idempotencyKey: string | null; worker: string | null } | null };
+export type StepPageVariables = { id: string; seq: number };
+export const stepPage: Operation<StepPage, StepPageVariables> = {
+  name: 'StepPage',
+  text: "query StepPage($id:UUID!$seq:Int!){step(executionId:$id seq:$seq){seq kind name effect callId input output error annotations tokensIn tokensOut cost startedAt finishedAt idempotencyKey worker}}",
+};
+
+export type Messages = { messages: { nodes: (RunMessage | null)[] } | null };
+export type MessagesVariables = { id: string; after: number; first: number };
+export const messages: Operation<Messages, MessagesVariables> = {
+  name: 'Messages',
+  text: "query Messages($id:UUID!$after:Int!$first:Int!){messages(filter:{executionId:{equalTo:$id}seq:{greaterThan:$after}}orderBy:[SEQ_ASC]first:$first){nodes{...RunMessage}}}fragment RunMessage on Message{seq stepSeq role content parts toolCalls toolCallId trust tokensIn tokensOut createdAt}",
+};
+
+export type RunAsJson = { exportRun: Json | null };
+export type RunAsJsonVariables = { id: string };
+export const runAsJson: Operation<RunAsJson, RunAsJsonVariables> = {
+  name: 'RunAsJson',
+  text: "query RunAsJson($id:UUID!){exportRun(id:$id)}",
+};
+
+export type CancelRun = { cancelExecution: { result: { id: string; status: ExecutionStatus } | null } | null };
+export type CancelRunVariables = { id: string };
+export const cancelRun: Operation<CancelRun, CancelRunVariables> = {
+  name: 'CancelRun',
+  text: "mutation CancelRun($id:UUID!){cancelExecution(input:{id:$id}){result{id status}}}",
+};
+
+export type PauseRun = { pauseExecution: { result: { id: string; status: ExecutionStatus } | null } | null };
+export type PauseRunVariables = { id: string };
+export const pauseRun: Operation<PauseRun, PauseRunVariables> = {
+  name: 'PauseRun',
+  text: "mutation PauseRun($id:UUID!){pauseExecution(input:{id:$id}){result{id status}}}",
+};
+
+export type ResumeRun = { resumeExecution: { result: { id: string; status: ExecutionStatus } | null } | null };
+export type ResumeRunVariables = { id: string };
+export const resumeRun: Operation<ResumeRun, ResumeRunVariables> = {
+  name: 'ResumeRun',
+  text: "mutation ResumeRun($id:UUID!){resumeExecution(input:{id:$id}){result{id status}}}",
+};
+
+export type RetryRun = { retryExecution: { result: { id: string; status: ExecutionStatus } | null } | null };
+export type RetryRunVariables = { id: string };
+export const retryRun: Operation<RetryRun, RetryRunVariables> = {
+  name: 'RetryRun',
+  text: "mutation RetryRun($id:UUID!){retryExecution(input:{id:$id}){result{id status}}}",
+};
+
+export type ForkRun = { forkExecution: { result: { id: string } | null } | null };
+export type ForkRunVariables = { id: string; seq: number; input?: string | null; inputData?: Json | null };
+export const forkRun: Operation<ForkRun, ForkRunVariables> = {
+  name: 'ForkRun',
+  text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData}){result{id}}}",
+};
+
+export type Runs = { executions: { nodes: (RunRow | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
+export type RunsVariables = { filter?: ExecutionFilter | null; first: number; after?: string | null; withInput: boolean };
+export const runs: Operation<Runs, RunsVariables> = {
+  name: 'Runs',
+  text: "query Runs($filter:ExecutionFilter$first:Int!$after:Cursor$withInput:Boolean!){executions(filter:$filter orderBy:[ID_DESC]first:$first after:$after){nodes{...RunRow}pageInfo{hasNextPage endCursor}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
+};
+
+export type RunsFeed = { executionsFeed: { kind: ListEventKind; id: string | null; execution: RunRow | null } | null };
+export type RunsFeedVariables = { filter?: ExecutionsFeedFilter | null; first: number; withInput: boolean };
+export const runsFeed: Operation<RunsFeed, RunsFeedVariables> = {
+  name: 'RunsFeed',
+  text: "subscription RunsFeed($filter:ExecutionsFeedFilter$first:Int!$withInput:Boolean!){executionsFeed(filter:$filter first:$first){kind id execution{...RunRow}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
+};
+
+export type AgentNames = { agents: { nodes: ({ id: string; name: string } | null)[] } | null; workflows: { nodes: ({ id: string; name: string } | null)[] } | null };
+export type AgentNamesVariables = {  };
+export const agentNames: Operation<AgentNames, AgentNamesVariables> = {
+  name: 'AgentNames',
+  text: "query AgentNames{agents(first:200 orderBy:[NAME_ASC]){nodes{id name}}workflows(first:200 orderBy:[NAME_ASC]){nodes{id name}}}",
+};
+
+export type LoginCheck = { __typename: string };
+export type LoginCheckVariables = {  };
+export const loginCheck: Operation<LoginCheck, LoginCheckVariables> = {
+  name: 'LoginCheck',
+  text: "query LoginCheck{__typename}",
+};

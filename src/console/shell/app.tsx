@@ -1,0 +1,58 @@
+import { Button, Center, Loader, MantineProvider, Stack } from '@mantine/core';
+import { Router } from 'wouter';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { basePath } from '../server/base-path.ts';
+import { LOGIN_NEEDED } from '../server/failure.ts';
+import { OpenQuestionsProvider } from '../server/open-questions.tsx';
+import { loginCheck } from '../server/operations.generated.ts';
+import { useSessionKey } from '../server/session-key.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { LoginPage } from './login-page.tsx';
+import { Shell } from './shell.tsx';
+import { theme } from './theme.ts';
+
+/** The console: a login where the server requires one, then the places. */
+export function App({ nonce }: { nonce: string | undefined }) {
+  return (
+    <MantineProvider
+      theme={theme}
+      defaultColorScheme="auto"
+      getStyleNonce={nonce === undefined ? undefined : () => nonce}
+    >
+      <Router base={basePath}>
+        <Entrance />
+      </Router>
+    </MantineProvider>
+  );
+}
+
+/** Asks the server once whether this tab may use it. A new login begins everything anew. */
+function Entrance() {
+  const key = useSessionKey();
+  return <Guarded key={key ?? ''} />;
+}
+
+function Guarded() {
+  const { data, failure, reload } = useAnswer(loginCheck, {});
+  if (failure?.code === LOGIN_NEEDED) return <LoginPage />;
+  if (data) {
+    return (
+      <OpenQuestionsProvider>
+        <Shell />
+      </OpenQuestionsProvider>
+    );
+  }
+  return (
+    <Center mih="100vh" p="md" component="main">
+      {failure ? (
+        <Stack>
+          <FailureAlert failure={failure} />
+          <Button onClick={reload}>{messages.login.retry}</Button>
+        </Stack>
+      ) : (
+        <Loader aria-label={messages.common.loading} />
+      )}
+    </Center>
+  );
+}

@@ -1,0 +1,66 @@
+import { Button, Code, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
+import { useDocumentTitle } from '@mantine/hooks';
+import { type FormEvent, useState } from 'react';
+import { messages } from '../messages/messages.ts';
+import { type Failure, LOGIN_NEEDED } from '../server/failure.ts';
+import { ask } from '../server/graphql.ts';
+import { loginCheck } from '../server/operations.generated.ts';
+import { setSessionKey } from '../server/session-key.ts';
+import { toFailure } from '../server/use-answer.ts';
+
+const text = messages.login;
+
+/** The page of a server that requires a login. The key is checked before it is kept. */
+export function LoginPage() {
+  useDocumentTitle(`${text.title} · Howdah`);
+  const [key, setKey] = useState('');
+  const [fault, setFault] = useState<string>();
+  const [isBusy, setBusy] = useState(false);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    const given = key.trim().replace(/^bearer +/i, '');
+    if (given === '' || /\s/.test(given)) return setFault(text.missing);
+    setBusy(true);
+    setFault(undefined);
+    try {
+      await ask(loginCheck, {}, given);
+      setSessionKey(given);
+    } catch (error) {
+      setFault(sentenceOf(toFailure(error)));
+    }
+    setBusy(false);
+  };
+  return (
+    <main className="login">
+      <Paper withBorder p="xl" radius="md" component="form" onSubmit={submit} maw={440} w="100%">
+        <Stack gap="md">
+          <Title order={1} size="h3">
+            {text.title}
+          </Title>
+          <Text size="sm">{text.intro}</Text>
+          <PasswordInput
+            label={text.label}
+            value={key}
+            onChange={(event) => setKey(event.currentTarget.value)}
+            error={fault}
+            autoComplete="off"
+            spellCheck={false}
+            data-autofocus
+            autoFocus
+          />
+          <Button type="submit" loading={isBusy}>
+            {text.submit}
+          </Button>
+          <Text size="sm" c="dimmed">
+            {text.howTo}
+          </Text>
+          <Code block>npx howdah admin key create NAME --tenant default</Code>
+        </Stack>
+      </Paper>
+    </main>
+  );
+}
+
+function sentenceOf(failure: Failure): string {
+  return failure.code === LOGIN_NEEDED ? text.refused : failure.message;
+}

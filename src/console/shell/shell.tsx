@@ -1,0 +1,126 @@
+import { AppShell, Burger, Button, Center, Group, Kbd, Loader, Text, Title } from '@mantine/core';
+import { useDisclosure, useHotkeys } from '@mantine/hooks';
+import { Search } from 'lucide-react';
+import { lazy, Suspense } from 'react';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { messages } from '../messages/messages.ts';
+import { CommandPalette } from './command-palette.tsx';
+import { LiveState, LostBanner } from './live-state.tsx';
+import { Places } from './places.tsx';
+import { Preferences } from './preferences.tsx';
+
+const HomePage = lazy(async () => ({ default: (await import('../home/home-page.tsx')).HomePage }));
+const RunsPage = lazy(async () => ({ default: (await import('../runs/runs-page.tsx')).RunsPage }));
+const RunPage = lazy(async () => ({ default: (await import('../run/run-page.tsx')).RunPage }));
+const InboxPage = lazy(async () => ({
+  default: (await import('../inbox/inbox-page.tsx')).InboxPage,
+}));
+
+/** The frame of all places: the header, the menu and the place of the URL. */
+export function Shell() {
+  const [isMenuOpen, menu] = useDisclosure(false);
+  const [isPaletteOpen, palette] = useDisclosure(false);
+  useHotkeys([['mod+K', palette.open]]);
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
+      padding={{ base: 'sm', sm: 'lg' }}
+      transitionDuration={0}
+    >
+      <Header isMenuOpen={isMenuOpen} toggleMenu={menu.toggle} openPalette={palette.open} />
+      <AppShell.Navbar p="xs" aria-label={messages.shell.menu}>
+        <Places onChoose={menu.close} />
+      </AppShell.Navbar>
+      <AppShell.Main id="content">
+        <LostBanner />
+        <Suspense fallback={<Waiting />}>
+          <Place />
+        </Suspense>
+      </AppShell.Main>
+      <CommandPalette isOpen={isPaletteOpen} close={palette.close} />
+    </AppShell>
+  );
+}
+
+type HeaderProps = { isMenuOpen: boolean; toggleMenu(): void; openPalette(): void };
+
+function Header({ isMenuOpen, toggleMenu, openPalette }: HeaderProps) {
+  return (
+    <AppShell.Header>
+      <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+        <Group gap="sm" wrap="nowrap">
+          <Burger
+            opened={isMenuOpen}
+            onClick={toggleMenu}
+            hiddenFrom="sm"
+            size="sm"
+            aria-label={messages.shell.menu}
+          />
+          <Link href="/" className="wordmark">
+            Howdah
+          </Link>
+          <LiveState />
+        </Group>
+        <Group gap="xs" wrap="nowrap">
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<Search size={14} aria-hidden />}
+            rightSection={<Kbd size="xs">⌘K</Kbd>}
+            onClick={openPalette}
+            visibleFrom="sm"
+          >
+            {messages.shell.search}
+          </Button>
+          <Preferences openPalette={openPalette} />
+        </Group>
+      </Group>
+    </AppShell.Header>
+  );
+}
+
+function Place() {
+  return (
+    <Switch>
+      <Route path="/" component={HomePage} />
+      <Route path="/login">
+        <Redirect to="/" replace />
+      </Route>
+      <Route path="/runs" component={RunsPage} />
+      <Route path="/runs/:id/steps/:seq">
+        {({ id, seq }) => <Redirect to={`/runs/${id}/${seq}`} replace />}
+      </Route>
+      <Route path="/runs/:id/:seq?">
+        {({ id, seq }) => <RunPage key={id} id={id} seq={seq} />}
+      </Route>
+      <Route path="/inbox/:id?">{({ id }) => <InboxPage id={id} />}</Route>
+      <Route>
+        <UnknownPlace />
+      </Route>
+    </Switch>
+  );
+}
+
+function Waiting() {
+  return (
+    <Center p="xl">
+      <Loader size="sm" aria-label={messages.common.loading} />
+    </Center>
+  );
+}
+
+function UnknownPlace() {
+  const [path] = useLocation();
+  return (
+    <>
+      <Title order={1} size="h3" mb="xs">
+        {messages.common.notFoundTitle}
+      </Title>
+      <Text ff="monospace" size="sm">
+        {path}
+      </Text>
+      <Text size="sm">{messages.common.notFound}</Text>
+    </>
+  );
+}

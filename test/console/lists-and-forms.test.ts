@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest';
+import { columnChanges } from '../../src/console/inbox/row-changes.ts';
+import { fieldsOf, readFields } from '../../src/console/inbox/schema-fields.ts';
+import { quoteGraphql, quoteShell, quoteSql } from '../../src/console/parts/quote.ts';
+import {
+  firstIdSince,
+  readFilter,
+  toFeedFilter,
+  toQueryFilter,
+  writeFilter,
+} from '../../src/console/runs/run-filter.ts';
+import { applyListEvent, startList } from '../../src/console/server/list-events.ts';
+import type { TimelineStep, TreeRun } from '../../src/console/server/operations.generated.ts';
+import { activeMs, treeRows } from '../../src/console/timeline/tree-rows.ts';
+
+const NAMES = { agents: new Map([['support', 'id-1']]), workflows: new Map<string, string>() };
+
+test('a filter survives its URL, and unknown values are left out', () => {
+  const query =
+    'status=%21failed&agent=support&since=24h&metadata=%7B%22order%22%3A1%7D&children=1';
+  expect(writeFilter(readFilter(new URLSearchParams(query)))).toBe(query);
+  const odd = readFilter(new URLSearchParams('status=lost,failed&since=soon'));
+  expect(odd).toMatchObject({ statuses: ['failed'], since: undefined });
+});
+
+test('the query and the live list have the same conditions', () => {
+  const filter = readFilter(new URLSearchParams('status=!failed&agent=support'));
+  const { status, agentId, parentExecutionId } = toQueryFilter(filter, NAMES, 0);
+  const feed = toFeedFilter(filter, NAMES);
+  expect(status?.in).toEqual(feed?.status);
+  expect(status?.in).not.toContain('failed');
+  expect([agentId?.equalTo, feed?.agentId]).toEqual(['id-1', 'id-1']);
+  expect([parentExecutionId, feed?.isRoot]).toEqual([{ isNull: true }, true]);
+  const unknown = readFilter(new URLSearchParams('agent=nobody'));
+  expect(toFeedFilter(unknown, NAMES)).toBeUndefined();
+  expect(toQueryFilter(unknown, NAMES, 0).agent).toEqual({ name: { equalTo: 'nobody' } });
+});
+
+test('a span is a bound of the ids, which begin with their time', () => {
+  const now = Date.parse('2026-11-26T12:00:00Z');
+  const id = firstIdSince('1h', now);
+  const ms = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+  expect(ms).toBe(now - 3_600_000);
+});
+
+test('a live list keeps its order and its length, and a new start replaces it', () => {
+  const rows = ['3', '1'].map((id) => ({ id, n: 0 }));
+  const placed = applyListEvent(
+    { rows, starting: undefined, isComplete: true },
+    { kind: 'changed', row: { id: '2', n: 1 } },
+    2,
+  );
+  expect(placed.rows.map(({ id }) => id)).toEqual(['3', '2']);
+  const list = startList({ rows, starting: undefined, isComplete: true });
+  const started = applyListEvent(list, { kind: 'changed', row: { id: '5', n: 0 } }, 9);
+  expect(started.rows.map(({ id }) => id)).toEqual(['5', '3', '1']);
+  expect(applyListEvent(started, { kind: 'synced' }, 9).rows.map(({ id }) => id)).toEqual(['5']);
+});
+
+test('words of people are quoted for each language', () => {
+  const words = `it's "a" \\ $HOME`;
+  expect(quoteSql(words)).toBe(`e'it''s "a" \\\\ $HOME'`);
+  expect(quoteShell(words)).toBe(`'it'\\''s "a" \\ $HOME'`);
+  expect(quoteGraphql({ status: { in: ['failed'] }, id: 'x' })).toBe(
+    '{ status: { in: [failed] }, id: "x" }',
+  );
+});
+
+const at = (ms: number) => new Date(ms).toISOString();
+const run = (id: string, parent: string | null, created: number): TreeRun => ({
+  ...{
+    id,
+    parentExecutionId: parent,
+    createdAt: at(created),
+    runAt: at(created),
+    waitingFor: null,
+  },
+  ...{ status: 'completed', startedAt: at(created), completedAt: at(created + 100) },
+  ...{ tokensIn: '1', tokensOut: '2', cost: '0.5', agent: { name: id }, workflow: null },
+});
+const step = (seq: number, kind: TimelineStep['kind'], from: number, ms = 5): TimelineStep => ({
+  ...{ executionId: 'a', seq, kind, name: 'n', ms: String(ms), startedAt: at(from) },
+  ...{ tokensIn: 0, tokensOut: 0, cost: '0', error: null, said: null },
+});
+
+test('the lines of a tree are in the order of time, and a call has one line', () => {
+  const steps = new Map([
+    [
+      'a',
+      [
+        step(1, 'model', 10),
+        step(2, 'tool_started', 15),
+        step(3, 'tool', 15),
+        step(4, 'output', 90),
+      ],
+    ],
+  ]);
+  const rows = treeRows([run('a', null, 0), run('b', 'a', 30)], steps, 'a');
+  expect(rows.map(({ kind, name, depth }) => [kind, name, depth])).toEqual([
+    ['run', 'a', 0],
+    ['model', 'n', 1],
+    ['tool', 'n', 1],
+    ['run', 'b', 1],
+    ['output', 'n', 1],
+  ]);
+});
+
+test('time at work counts overlapping steps once', () => {
+  expect(activeMs([step(1, 'tool', 0, 10), step(2, 'tool', 5, 10), step(3, 'model', 50, 5)])).toBe(
+    20,
+  );
+});
+
+test('a form has the fields of its schema, and names what is missing or wrong', () => {
+  const fields = fieldsOf({
+    type: 'object',
+    required: ['size', 'name'],
+    properties: {
+      size: { type: 'integer' },
+      name: { type: 'string', title: 'Your name' },
+      colour: { enum: ['red', 'blue'] },
+    },
+  });
+  expect(fields?.map(({ label, kind }) => [label, kind])).toEqual([
+    ['size', 'number'],
+    ['Your name', 'text'],
+    ['colour', 'choice'],
+  ]);
+  expect(readFields(fields ?? [], { size: 'big' }).faults).toEqual({
+    size: 'notNumber',
+    name: 'required',
+  });
+  const { value } = readFields(fields ?? [], { size: '4', name: 'Ada', colour: 'red' });
+  expect(value).toEqual({ size: 4, name: 'Ada', colour: 'red' });
+});
+
+test('a changed row shows what changes first', () => {
+  const changes = columnChanges({ before: { a: 1, b: 2 }, after: { a: 1, b: 3 } });
+  expect(changes.map(({ column, isSame }) => [column, isSame])).toEqual([
+    ['b', false],
+    ['a', true],
+  ]);
+});
