@@ -8,6 +8,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { Readiness } from '../telemetry/readiness.ts';
+import { consoleRoutes } from './console/console-routes.ts';
 import { answerClientError } from './errors/client-errors.ts';
 import { otherWay } from './errors/other-ways.ts';
 import { PROBLEM_TYPE, problem } from './errors/problem.ts';
@@ -40,7 +41,7 @@ export type AppOptions = Omit<HttpServerOptions, 'onError'> & {
  * and MCP to their endpoints before Fastify sees them.
  */
 export function createApp(options: AppOptions): { app: FastifyInstance; streams: Streams } {
-  const { log, graphql, readiness, rest } = options;
+  const { log, readiness, rest } = options;
   const onError = (err: unknown) => log.error({ err }, 'a request failed');
   const app = fastify({
     serverFactory: (handler) => createHttpServer({ ...options, onError }, handler),
@@ -51,7 +52,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
     if (request.is404) return answerNotFound(app, request, reply); // before its body is read
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
-  if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
+  consoleRoutes(app);
   healthRoutes(app, readiness);
   schemaRoutes(app);
   descriptionRoutes(app, options);

@@ -121,10 +121,7 @@ describe.each(Object.keys(mounts))('in %s', (name) => {
   });
 
   test('GraphiQL loads its files and its endpoint from below the mount', async () => {
-    const start = await mount.fetch(`${mount.url}/`, { redirect: 'manual' });
-    expect(start.status).toBe(302);
-    const place = new URL(start.headers.get('location') ?? '', mount.url);
-    expect(place.href).toBe(`${mount.url}/graphiql`);
+    const place = new URL(`${mount.url}/graphiql`);
     const page = await (await mount.fetch(place)).text();
     const files = [...page.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, path = '']) => path);
     expect(files).toHaveLength(2);
@@ -134,6 +131,21 @@ describe.each(Object.keys(mounts))('in %s', (name) => {
     const script = files.find((file) => file.endsWith('.js')) ?? '';
     const code = await (await mount.fetch(new URL(script, place))).text();
     expect(code).toMatch(/new URL\([`"']graphql[`"'],\s*location\.href\)/);
+  });
+
+  test('the console loads its files from below the mount, also without a slash', async () => {
+    const root = new URL(`${mount.url}/`).pathname;
+    const routed = { 'Next.js': ['/runs'], Fastify: ['/', '/runs'] }[name]; // as the examples route
+    const pages = routed ?? ['', '/', '/runs', '/runs/one/2'];
+    for (const path of pages) {
+      const page = await (await mount.fetch(`${mount.url}${path}`)).text();
+      const files = [...page.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, file = '']) => file);
+      expect(files).toHaveLength(2);
+      for (const file of files) {
+        expect(file.startsWith(`${root}console/`), file).toBe(true);
+        expect((await mount.fetch(new URL(file, mount.url))).status, file).toBe(200);
+      }
+    }
   });
 
   test('a body beyond the limit is refused, and a large one within it is taken', async () => {

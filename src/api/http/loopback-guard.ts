@@ -13,13 +13,15 @@ type GuardedRequest = Pick<IncomingMessage, 'headers' | 'httpVersion'> & {
 };
 
 /**
- * The sender of a request to the server in which this one is mounted. Both fields are undefined
- * where they are not known, as in a Fetch handler.
+ * The sender of a request to the server in which this one is mounted. A field is undefined where it
+ * is not known, as the address is in a Fetch handler.
  */
 export type MountedClient = {
   remoteAddress: string | undefined;
   /** The version of HTTP in which the client sent the request. */
   clientHttpVersion?: string | undefined;
+  /** The path of the mount, without a slash at the end. */
+  mountPrefix?: string | undefined;
 };
 
 const ONLY_LOCAL =

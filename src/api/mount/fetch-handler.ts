@@ -18,7 +18,7 @@ export async function answerFetch(
   { method, url, headers, body, signal }: Request,
   { path, prefix, headers: own }: MountedRequest,
 ): Promise<Response> {
-  const response = await forwardRequest(open({ remoteAddress: undefined }), {
+  const response = await forwardRequest(open({ remoteAddress: undefined, mountPrefix: prefix }), {
     ...{ method, path, signal },
     headers: { host: new URL(url).host, ...Object.fromEntries(headers), ...own },
     body: body ? Readable.fromWeb(body as NodeReadableStream) : undefined,

@@ -22,7 +22,8 @@ export async function answerNode(
   if (hasBody && request.readableDidRead) return refuseReadBody(response);
   const signal = leftSignal(response);
   const { remoteAddress } = request.socket;
-  const connection = open({ remoteAddress, clientHttpVersion: request.httpVersion });
+  const sender = { remoteAddress, clientHttpVersion: request.httpVersion, mountPrefix: prefix };
+  const connection = open(sender);
   const answer = await forwardRequest(connection, {
     ...{ method: request.method ?? 'GET', path, signal },
     headers: { ...request.headers, host: hostLine(request), ...headers },
