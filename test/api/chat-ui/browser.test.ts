@@ -1,23 +1,14 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { servePage } from '../../../examples/chat/serve.ts';
+import { CHROMIUM, launchChromium } from '../../console/chromium.ts';
 import { type OpenAiFixture, openOpenAiFixture } from '../openai/support.ts';
 import { makeCautiousAgent } from './support.ts';
 
 // Opens the page of examples/chat, which uses the real useChat, in a browser.
 
-const PROGRAM = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path && existsSync(path));
-if (!PROGRAM)
-  console.warn('no Chromium found, set CHROMIUM_PATH: the pages of useChat are skipped');
-
-describe.skipIf(!PROGRAM)('a page with useChat', () => {
+describe.skipIf(!CHROMIUM)('a page with useChat', () => {
   let fixture: OpenAiFixture;
   let page: Page;
   let browser: Browser;
@@ -26,10 +17,7 @@ describe.skipIf(!PROGRAM)('a page with useChat', () => {
   beforeAll(async () => {
     fixture = await openOpenAiFixture();
     site = await servePage({ howdah: fixture.api.url });
-    browser = await chromium.launch({
-      executablePath: PROGRAM ?? '',
-      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
-    });
+    browser = await launchChromium();
     page = await (await browser.newContext({ viewport: { width: 800, height: 700 } })).newPage();
     page.on('console', (one) => one.type() === 'error' && problems.push(one.text()));
     page.on('pageerror', (error) => problems.push(error.message));
