@@ -15,6 +15,7 @@ export function bannerOf(
     'Howdah is ready.',
     ...(apiUrl
       ? [
+          `  Console   ${apiUrl}/`,
           `  GraphQL   ${apiUrl}/graphql${config.graphqlIntrospection ? `   (GraphiQL: ${apiUrl}/graphiql)` : ''}`,
           `  REST      ${apiUrl}/docs`,
           `  MCP       ${apiUrl}/mcp`,
