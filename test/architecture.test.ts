@@ -19,6 +19,7 @@ const LAYERS = [
   ['src/engines'],
   ['src/runtime'],
   ['src/resources', 'src/systems', 'src/mcp-server', 'src/client'],
+  ['src/operations'],
   ['workers', 'src/api', 'src/cli', 'src/console'],
 ] as const;
 
@@ -195,7 +196,7 @@ const HOMES: Record<string, RegExp> = {
   ws: /^src\/api\//,
   yaml: /^src\/systems\//,
   // parses external input; contracts, client, json and runtime import only types
-  zod: /^(src\/(api|cli|db|json|providers|resources|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
+  zod: /^(src\/(api|cli|db|json|operations|providers|resources|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };
@@ -407,13 +408,13 @@ test('values of JSON are asked whether they have members, since an ExactNumber i
   expect(asking.filter((path) => !path.startsWith('src/json/')).sort()).toEqual([
     'src/api/graphql/subscriptions/handler-limits.ts', // an iterator
     'src/api/limits/run-requests.ts', // a reason of ours
-    'src/api/rest/framework/check-shape.ts', // behind a question for an ExactNumber
     'src/cli/output/exit-codes.ts', // an error
     'src/cli/output/formats.ts', // writes any value as JSON
     'src/cli/output/output.ts', // writes any value as JSON
     'src/concurrency/offload.ts', // the size of a result
     'src/db/connection/decrypt-results.ts', // writes any value as JSON
     'src/db/embedded/embedded.ts', // an address
+    'src/operations/check-shape.ts', // behind a question for an ExactNumber
     'src/providers/local/sql-templates/select.ts', // a year of ours
     'src/providers/local/sql-templates/sentences.ts', // a year of ours
     'src/runtime/environment/cel-program.ts', // behind a question for an ExactNumber

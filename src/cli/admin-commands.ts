@@ -118,13 +118,15 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'policies',
     group: 'Definitions',
-    summary: 'list or set the policies for tool calls of runs that have read untrusted data',
+    summary: 'manage the policies for tool calls of runs that have read untrusted data',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/definitions/policies.ts'),
   },
   {
     name: 'alerts',
     group: 'Operations',
-    summary: 'list alert rules and their findings',
+    summary: 'manage alert rules, and list their findings',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/operations/alerts.ts'),
   },
   {

@@ -4,6 +4,16 @@ import type { CommandEntry } from './command-entry.ts';
 /** The commands of `howdah admin` for rows of tables. */
 export const adminResourceCommands: readonly CommandEntry[] = [
   {
+    name: "approvals",
+    group: "Definitions",
+    summary: "manage the approvals",
+    args: "[list|show|delete]",
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/administration/approvals.ts')).approvals);
+    },
+  },
+  {
     name: "hooks",
     group: "Definitions",
     summary: "list the hooks: functions that Howdah calls at certain events of a run",
@@ -11,6 +21,16 @@ export const adminResourceCommands: readonly CommandEntry[] = [
     load: async () => {
       const { resourceCommand } = await import('./nouns/resource-verbs.ts');
       return resourceCommand((await import('../resources/administration/hooks.ts')).hooks);
+    },
+  },
+  {
+    name: "retention-policies",
+    group: "Definitions",
+    summary: "manage the retention policies",
+    args: "[list|show|create|change|delete]",
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/administration/retention-policies.ts')).retentionPolicies);
     },
   },
 ];

@@ -43,19 +43,35 @@ export function createCall(ask: HttpClient): CallOperation {
   return async (id, ...[input]) => {
     const { params = {}, query = {}, body, headers = {} } = (input ?? {}) as AnyInput;
     const [method, path, type] = operationOf(id);
-    const search = new URLSearchParams(
-      Object.entries(query)
-        .filter(([, value]) => value !== undefined)
-        .map(([name, value]): [string, string] => [name, String(value)]),
-    ).toString();
-    const filledPath = path.replaceAll(/\{(\w+)\}/g, (_, name) =>
-      encodeURIComponent(params[name] ?? ''),
-    );
-    const target = search === '' ? filledPath : `${filledPath}?${search}`;
-    const response = await ask(method, target, body, {
+    const response = await ask(method, targetOf(path, params, query), body, {
       ...(type !== undefined && { 'content-type': type }),
       ...headers,
     });
     return (await bodyOf(response)) as Operations[typeof id]['gives'];
   };
+}
+
+/**
+ * Returns the path of a request with its parameters and its query. Values that are undefined are
+ * left out.
+ */
+export function targetOf(
+  path: string,
+  params: Readonly<Record<string, unknown>>,
+  query: Readonly<Record<string, unknown>>,
+): string {
+  const search = new URLSearchParams(textsOf(query)).toString();
+  const filledPath = path.replaceAll(/\{(\w+)\}/g, (_, name) =>
+    encodeURIComponent(String(params[name] ?? '')),
+  );
+  return search === '' ? filledPath : `${filledPath}?${search}`;
+}
+
+/** Returns the parameters of a query as they are sent, without those that are undefined. */
+export function textsOf(query: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(query)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]): [string, string] => [name, String(value)]),
+  );
 }

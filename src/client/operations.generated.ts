@@ -52,6 +52,8 @@ export type AgentSystem = { id: string; name: string; description: string; orche
 
 export type KnownModel = { vendor: string; name: string; title: string | null; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; aliases: (string)[]; context_tokens: number | null; max_output_tokens: number | null; input_modalities: (string)[] | null; output_modalities: (string)[] | null; capabilities: { [name: string]: unknown }; input_price: number | null; cached_input_price: number | null; cache_write_price: number | null; output_price: number | null; unit_price: number | null; price_unit: string | null; as_of: string; source: string; facts_source: string };
 
+export type TodoList = { content: string; version: string };
+
 export type Workflow = { id: string; name: string; description: string; type: "chain" | "parallel" | "router" | "orchestrator" | "evaluator_optimizer" | "voting" | "map" | "graph"; instruction: string; configuration: { [name: string]: unknown }; is_active: boolean; max_steps: number | null; max_tokens: number | null; max_cost: number | null; max_seconds: number | null; is_restricted: boolean; agent_system_id: string | null; current_version_id: string | null; created_at: string; updated_at: string; workflow_id: string; active: boolean; version: number | null; members: ({ [name: string]: unknown })[] };
 
 export type ModelTest = { ok: boolean; purpose: string; provider: string; model: string; seconds: number; answer?: string; tool_call?: boolean; vector_length?: number; audio_bytes?: number; image_bytes?: number; width?: number; height?: number; media_type?: string; ranking?: ({ document: string; score: number })[]; text?: string; usage?: { [name: string]: unknown }; units?: { [name: string]: unknown }; cost?: number; warnings?: (string)[]; error?: { code: string; message: string; hint: string } };
@@ -70,7 +72,7 @@ export type SigningKey = { signing_key: string; secret_name: string; previous_se
 
 export type WebhookDelivery = { id: string; webhook_id: string | null; execution_id: string | null; alert_rule_id: string | null; event: string; url: string; status: "pending" | "delivered" | "failed"; attempts: number; next_attempt_at: string | null; last_attempt_at: string | null; last_status: number | null; last_error: string | null; delivered_at: string | null; payload: { [name: string]: unknown }; created_at: string };
 
-export type InboundHook = { id: string; name: string; description: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name: string | null; secret_header: string | null; agent_id: string | null; workflow_id: string | null; condition: string | null; mapping: { [name: string]: string }; session_key: string | null; debounce_key: string | null; debounce_ms: number | null; reply: { [name: string]: string } | null; is_active: boolean; user_id: string | null; created_at: string; updated_at: string; path: string };
+export type InboundHook = { id: string; name: string; description: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name: string | null; secret_header: string | null; agent_id: string | null; workflow_id: string | null; condition: string | null; mapping: { [name: string]: string }; session_key: string | null; debounce_key: string | null; debounce_ms: number | null; reply: { [name: string]: string } | null; is_active: boolean; user_id: string | null; created_at: string; updated_at: string; path: string; runs: string | null };
 
 export type InboundHookTest = { result: "accepted" | "ignored" | "failed"; reason?: string; field?: string; message?: string; values?: { [name: string]: unknown } };
 
@@ -84,9 +86,9 @@ export type Setting = { key: string; value: number | null; source: "tenant" | "s
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
-export type ApiKey = { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean };
+export type ApiKey = { id: string; name: string; prefix: string; tenant_id: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean; tenant: string; user: string | null; state: "good" | "revoked" | "expired" | "inactive" };
 
-export type Secret = { id: string; name: string; fingerprint: string; last_four: string | null; version: number; created_by: string | null; rotated_at: string | null; created_at: string; updated_at: string };
+export type Secret = { id: string; name: string; fingerprint: string; last_four: string | null; version: number; created_by: string | null; rotated_at: string | null; created_at: string; updated_at: string; models: (string)[] };
 
 export type AuditEntry = { seq: number; id: string; created_at: string; actor: string; user_id: string | null; api_key_id: string | null; login: string; client: string; action: string; object: string; object_id: string; changed: (string)[] | null; detail: { [name: string]: unknown } | null; before_digest: string | null; after_digest: string | null; hash: string };
 
@@ -102,7 +104,7 @@ export type OutputFilter = { id: string; name: string; agent_id: string | null; 
 
 export type RetentionPolicy = { id: string; keep_contents_days: number | null; keep_sessions_minutes: number; keep_runs_days: number | null; encrypt_contents: boolean; is_by_month: boolean; created_at: string; updated_at: string };
 
-export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string };
+export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string; agent: string | null; tool: string | null };
 
 export type AlertRule = { id: string; name: string; description: string; query: string | null; engine_check: string | null; interval_seconds: number; webhook_id: string | null; is_active: boolean; state: "unknown" | "clear" | "firing" | "failed"; found_rows: number | null; sample: ({ [name: string]: unknown })[] | null; last_error: string | null; last_at: string | null; changed_at: string | null; created_at: string; updated_at: string };
 
@@ -113,6 +115,8 @@ export type Model = { id: string; name: string; provider: string; model: string;
 export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
+
+export type ResourceType = { name: string; path: string; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
 
 export type Operations = {
   /** Get the default agent. */
@@ -133,6 +137,8 @@ export type Operations = {
   setDefaultAgent: { takes: { params: { id: string } }; gives: Agent };
   /** List the versions of an agent, newest first. */
   listAgentVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Get a version of an agent. */
+  getAgentVersion: { takes: { params: { id: string; version: string } }; gives: Version };
   /** Compare two versions of an agent. */
   compareAgentVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
   /** Restore an agent to a version. */
@@ -231,14 +237,34 @@ export type Operations = {
   listAgentSystems: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: ({ id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string })[]; next: string | null } };
   /** Check files of agent systems without applying them. */
   checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
+  /** Apply files of agent systems, all or none. */
+  applyAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[]; dry_run?: boolean; prune?: boolean } }; gives: { systems: ({ id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] })[] } };
+  /** Export an agent system, or what belongs to none, as a document. */
+  exportAgentSystems: { takes: { query?: { name?: string; unowned?: "true" | "false" } }; gives: { document: { [name: string]: unknown }; left_out: ({ path: string; message: string })[] } };
   /** Get a resolved agent system. */
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
   /** Export an agent system as a file. */
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
   /** List the known models of vendors, with their prices and aliases. */
   listModelCatalog: { takes: { query?: { limit?: number; cursor?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; text?: string } }; gives: { data: (KnownModel)[]; next: string | null } };
+  /** Show the number of live runs of each status, and the runs that have lived longest. */
+  listLiveExecutions: { takes: { query?: { limit?: number } }; gives: { queue: ({ status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; runs: number; oldest_due_seconds: number })[]; runs: ({ id: string; agent: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; steps: number; tokens: number; cost: number; seconds: number })[] } };
+  /** Export a run with everything that a replay needs. */
+  exportExecution: { takes: { params: { id: string }; query?: { redact?: "true" | "false"; pretty?: "true" | "false" } }; gives: string };
+  /** Get the todo list of a session as Markdown, with the version for an edit. */
+  getTodoList: { takes: { params: { sid: string } }; gives: TodoList };
+  /** Apply an edited todo list. */
+  editTodoList: { takes: { params: { sid: string }; body: TodoList }; gives: TodoList };
+  /** Create the standard alert rules whose names do not exist yet. */
+  useAlertRules: { takes: { body?: { webhook_id?: string } }; gives: null };
+  /** Use a set of tool policies. */
+  useToolPolicies: { takes: { body: { preset: "strict" | "none" } }; gives: null };
+  /** Show what the output filters do to a text. */
+  previewOutputFilters: { takes: { body: { text: string; place?: "output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input"; agent?: string } }; gives: { value: unknown; hits: ({ filter: string; action: "flag" | "redact" | "block"; matches?: number })[] } };
   /** List the versions of a workflow, newest first. */
   listWorkflowVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Get a version of a workflow. */
+  getWorkflowVersion: { takes: { params: { id: string; version: string } }; gives: Version };
   /** Compare two versions of a workflow. */
   compareWorkflowVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
   /** Restore a workflow to a version. */
@@ -253,6 +279,8 @@ export type Operations = {
   testModel: { takes: { body: { llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; request_params?: { [name: string]: unknown } | null; capabilities?: { [name: string]: unknown } | null } }; gives: ModelTest };
   /** List the versions of a prompt, newest first. */
   listPromptVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Get a version of a prompt. */
+  getPromptVersion: { takes: { params: { id: string; version: string } }; gives: Version };
   /** Compare two versions of a prompt. */
   comparePromptVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
   /** Restore a prompt to a version. */
@@ -263,6 +291,8 @@ export type Operations = {
   deletePromptLabel: { takes: { params: { id: string; label: string } }; gives: null };
   /** List the versions of a skill, newest first. */
   listSkillVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Get a version of a skill. */
+  getSkillVersion: { takes: { params: { id: string; version: string } }; gives: Version };
   /** Compare two versions of a skill. */
   compareSkillVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
   /** Restore a skill to a version. */
@@ -318,7 +348,7 @@ export type Operations = {
   /** Get an inbound hook. */
   getInboundHook: { takes: { params: { id: string } }; gives: InboundHook };
   /** Replace an inbound hook; fields that are left out take their defaults. */
-  replaceInboundHook: { takes: { params: { id: string }; body: { name: string; description?: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean; agent?: string; workflow?: string; id?: unknown; user_id?: unknown; created_at?: unknown; updated_at?: unknown; path?: unknown } }; gives: InboundHook };
+  replaceInboundHook: { takes: { params: { id: string }; body: { name: string; description?: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean; agent?: string; workflow?: string; id?: unknown; user_id?: unknown; created_at?: unknown; updated_at?: unknown; path?: unknown; runs?: unknown } }; gives: InboundHook };
   /** Change fields of an inbound hook. */
   changeInboundHook: { takes: { params: { id: string }; body: { name?: string; description?: string; verification?: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name?: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean; agent?: string; workflow?: string } }; gives: InboundHook };
   /** Delete an inbound hook. */
@@ -372,11 +402,11 @@ export type Operations = {
   /** List API keys, newest first. */
   listApiKeys: { takes: { query?: { limit?: number; cursor?: string; name?: string; prefix?: string; user_id?: string } }; gives: { data: (ApiKey)[]; next: string | null } };
   /** Create an API key. */
-  createApiKey: { takes: { body: { name: string; role?: "owner" | "admin" | "member" | "viewer"; scopes?: ("read" | "run" | "edit" | "manage")[]; expires_at?: string; user_id?: string } }; gives: { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean; key?: string } };
+  createApiKey: { takes: { body: { name: string; role?: "owner" | "admin" | "member" | "viewer"; scopes?: ("read" | "run" | "edit" | "manage")[]; expires_at?: string; expires_in?: number; user_id?: string } }; gives: { id: string; name: string; prefix: string; tenant_id: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean; tenant: string; user: string | null; state: "good" | "revoked" | "expired" | "inactive"; key?: string } };
   /** Get an API key. */
   getAPIKey: { takes: { params: { id: string } }; gives: ApiKey };
   /** Replace an API key; fields that are left out take their defaults. */
-  replaceAPIKey: { takes: { params: { id: string }; body: { name: string; id?: unknown; prefix?: unknown; user_id?: unknown; role?: unknown; scopes?: unknown; expires_at?: unknown; last_used_at?: unknown; revoked_at?: unknown; created_by?: unknown; created_at?: unknown; made_without_login?: unknown } }; gives: ApiKey };
+  replaceAPIKey: { takes: { params: { id: string }; body: { name: string; id?: unknown; prefix?: unknown; tenant_id?: unknown; user_id?: unknown; role?: unknown; scopes?: unknown; expires_at?: unknown; last_used_at?: unknown; revoked_at?: unknown; created_by?: unknown; created_at?: unknown; made_without_login?: unknown; tenant?: unknown; user?: unknown; state?: unknown } }; gives: ApiKey };
   /** Change fields of an API key. */
   changeAPIKey: { takes: { params: { id: string }; body: { name?: string } }; gives: ApiKey };
   /** Revoke an API key for good, within a second. */
@@ -458,7 +488,7 @@ export type Operations = {
   /** Get a tool policy. */
   getToolPolicy: { takes: { params: { id: string } }; gives: ToolPolicy };
   /** Replace a tool policy; fields that are left out take their defaults. */
-  replaceToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; agent?: string; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: ToolPolicy };
+  replaceToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; agent?: string; id?: unknown; created_at?: unknown; updated_at?: unknown; tool?: unknown } }; gives: ToolPolicy };
   /** Change fields of a tool policy. */
   changeToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision?: "allow" | "ask" | "deny"; agent?: string } }; gives: ToolPolicy };
   /** Delete a tool policy. */
@@ -559,6 +589,8 @@ export type Operations = {
   changeWorkflow: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; active?: boolean } }; gives: Workflow };
   /** Delete a workflow. */
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
+  /** Describe the rows of each resource: their fields, lists and forms. */
+  listResourceTypes: { takes: {  }; gives: { data: (ResourceType)[] } };
 };
 
 /** The method and path of each. */
@@ -572,6 +604,7 @@ export const operations = {
   deleteAgent: ['DELETE', '/api/agents/{id}'],
   setDefaultAgent: ['POST', '/api/agents/{id}/set-default'],
   listAgentVersions: ['GET', '/api/agents/{id}/versions'],
+  getAgentVersion: ['GET', '/api/agents/{id}/versions/{version}'],
   compareAgentVersions: ['GET', '/api/agents/{id}/versions/{version}/compare/{other}'],
   restoreAgentVersion: ['POST', '/api/agents/{id}/versions/{version}/restore'],
   labelAgentVersion: ['PUT', '/api/agents/{id}/labels/{label}'],
@@ -621,10 +654,20 @@ export const operations = {
   applyAgentSystem: ['POST', '/agent-systems', 'application/yaml'],
   listAgentSystems: ['GET', '/agent-systems'],
   checkAgentSystems: ['POST', '/agent-systems/check'],
+  applyAgentSystems: ['POST', '/agent-systems/apply'],
+  exportAgentSystems: ['GET', '/agent-systems/export'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
   listModelCatalog: ['GET', '/api/models/catalog'],
+  listLiveExecutions: ['GET', '/api/executions/live'],
+  exportExecution: ['GET', '/api/executions/{id}/export'],
+  getTodoList: ['GET', '/sessions/{sid}/todolist'],
+  editTodoList: ['PUT', '/sessions/{sid}/todolist'],
+  useAlertRules: ['POST', '/api/alert-rules/use'],
+  useToolPolicies: ['POST', '/api/tool-policies/use'],
+  previewOutputFilters: ['POST', '/api/output-filters/preview'],
   listWorkflowVersions: ['GET', '/api/workflows/{id}/versions'],
+  getWorkflowVersion: ['GET', '/api/workflows/{id}/versions/{version}'],
   compareWorkflowVersions: ['GET', '/api/workflows/{id}/versions/{version}/compare/{other}'],
   restoreWorkflowVersion: ['POST', '/api/workflows/{id}/versions/{version}/restore'],
   labelWorkflowVersion: ['PUT', '/api/workflows/{id}/labels/{label}'],
@@ -632,11 +675,13 @@ export const operations = {
   getWorkflowPerformance: ['GET', '/api/workflows/{id}/performance'],
   testModel: ['POST', '/api/models/test'],
   listPromptVersions: ['GET', '/api/prompts/{id}/versions'],
+  getPromptVersion: ['GET', '/api/prompts/{id}/versions/{version}'],
   comparePromptVersions: ['GET', '/api/prompts/{id}/versions/{version}/compare/{other}'],
   restorePromptVersion: ['POST', '/api/prompts/{id}/versions/{version}/restore'],
   labelPromptVersion: ['PUT', '/api/prompts/{id}/labels/{label}'],
   deletePromptLabel: ['DELETE', '/api/prompts/{id}/labels/{label}'],
   listSkillVersions: ['GET', '/api/skills/{id}/versions'],
+  getSkillVersion: ['GET', '/api/skills/{id}/versions/{version}'],
   compareSkillVersions: ['GET', '/api/skills/{id}/versions/{version}/compare/{other}'],
   restoreSkillVersion: ['POST', '/api/skills/{id}/versions/{version}/restore'],
   listToolRegistry: ['GET', '/tools'],
@@ -785,4 +830,5 @@ export const operations = {
   replaceWorkflow: ['PUT', '/api/workflows/{id}'],
   changeWorkflow: ['PATCH', '/api/workflows/{id}'],
   deleteWorkflow: ['DELETE', '/api/workflows/{id}'],
+  listResourceTypes: ['GET', '/api/resource-types'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Json } from '../../json/json.ts';
+import { checkShape } from '../../operations/check-shape.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import { mostBytesFor } from '../login/rights.ts';
-import { checkShape } from '../rest/framework/check-shape.ts';
 import { type RpcId, rpcRequest } from './a2a-schema.ts';
 import { LEGACY_METHODS } from './legacy.ts';
 import { A2aRefusal } from './rpc-errors.ts';

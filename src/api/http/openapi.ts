@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import type { AnswerDescription } from '../../operations/operation.ts';
 import { releaseVersion } from '../../package-root.ts';
-import type { AnswerDescription, Route } from '../rest/framework/route.ts';
+import type { Route } from '../rest/framework/route.ts';
 
 /** The error format of each endpoint that has no format of its own. */
 export const PROBLEM = z

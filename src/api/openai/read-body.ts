@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { checkShape } from '../../operations/check-shape.ts';
+import { sentenceOf, zodMessage } from '../../operations/zod-messages.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
-import { sentenceOf, zodMessage } from '../errors/zod-messages.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
-import { checkShape } from '../rest/framework/check-shape.ts';
 import { invalidParameter } from './openai-errors.ts';
 
 /**

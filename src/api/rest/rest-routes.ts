@@ -1,3 +1,10 @@
+import { previewOutputFilters } from '../../operations/administration/output-filters.ts';
+import { useToolPolicies } from '../../operations/administration/tool-policies.ts';
+import { useAlertRules } from '../../operations/automation/alert-rules.ts';
+import { listModelCatalog } from '../../operations/definitions/model-catalog.ts';
+import { listLiveRuns } from '../../operations/runs/live-runs.ts';
+import { exportRun } from '../../operations/runs/run-export.ts';
+import { editTodoList, readTodoList } from '../../operations/runs/todolists.ts';
 import { allResources } from '../../resources/all-resources.generated.ts';
 import { administrationRoutes } from './administration/administration-routes.ts';
 import { queryRoutes } from './ask-manager.ts';
@@ -9,7 +16,7 @@ import { definitionRoutes } from './definitions/definition-routes.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
 import { resourceRoutes } from './framework/resource-routes.ts';
 import type { Route } from './framework/route.ts';
-import { modelCatalog } from './model-catalog.ts';
+import { resourceTypesRoute } from './resource-types.ts';
 import { executeRoutes } from './runs/execute.ts';
 import { executionRoutes } from './runs/executions.ts';
 import { feedbackRoutes } from './runs/feedback.ts';
@@ -18,6 +25,18 @@ import { sessionMessageRoutes } from './runs/session-messages.ts';
 import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
 import { watchedRowRoutes } from './watched-row-routes.ts';
+
+/** Operations that commands share, besides those of the files above. */
+const sharedOperations: readonly Route[] = [
+  listModelCatalog,
+  listLiveRuns,
+  exportRun,
+  readTodoList,
+  editTodoList,
+  useAlertRules,
+  useToolPolicies,
+  previewOutputFilters,
+];
 
 /** Operations in files of their own. */
 const ownRoutes: readonly Route[] = [
@@ -31,7 +50,7 @@ const ownRoutes: readonly Route[] = [
   ...sessionRoutes,
   ...sessionMessageRoutes,
   ...agentSystemRoutes,
-  modelCatalog,
+  ...sharedOperations,
   ...definitionRoutes,
   ...webhookRoutes,
   ...inboundHookRoutes,
@@ -40,10 +59,13 @@ const ownRoutes: readonly Route[] = [
   ...administrationRoutes,
 ];
 
-/** All operations of the REST API. A resource without operations of its own needs no file here. */
-export const restRoutes: readonly Route[] = [
+/** All operations on rows. A resource without operations of its own needs no file here. */
+const routes: readonly Route[] = [
   ...ownRoutes,
   ...allResources
     .filter(({ path }) => !ownRoutes.some((route) => route.path === path))
     .flatMap(resourceRoutes),
 ];
+
+/** All operations of the REST API. */
+export const restRoutes: readonly Route[] = [...routes, resourceTypesRoute(routes)];

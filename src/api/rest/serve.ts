@@ -227,7 +227,7 @@ async function untilEnded(hub: FeedHub, id: string, signal: AbortSignal): Promis
 }
 
 function send(reply: FastifyReply, answer: RouteResponse, known = '') {
-  const { status = 200, body, text, headers, tag, isTagOfAll = true } = answer;
+  const { status = 200, body, type, text, headers, tag, isTagOfAll = true } = answer;
   reply.headers({ 'cache-control': 'no-store', ...headers });
   if (tag !== undefined) {
     reply.header('etag', `"${tag}"`).header('cache-control', 'no-cache');
@@ -235,6 +235,7 @@ function send(reply: FastifyReply, answer: RouteResponse, known = '') {
   }
   if (text) return reply.code(status).type(text.type).send(text.content);
   if (body === undefined) return reply.code(status).send();
+  if (type !== undefined) return reply.code(status).type(type).send(body);
   return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 

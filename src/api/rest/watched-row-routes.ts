@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { answerPage } from '../../operations/pagination.ts';
 import { anyCase, id, page, pageOf } from '../../resources/fields.ts';
 import { statusSchema } from '../events/run-rows.ts';
 import { openList } from '../lists/list-events.ts';
@@ -12,7 +13,6 @@ import {
 } from '../lists/watched-rows.ts';
 import { listCursor } from './framework/cursors.ts';
 import { listEventsText, listStart } from './framework/list-stream.ts';
-import { answerPage } from './framework/pagination.ts';
 import { type Route, route } from './framework/route.ts';
 
 const filters = {

@@ -20,6 +20,7 @@ import type { LogCommandOptions } from '../print/log-format.ts';
 import type { PrintedRun } from '../print/print-run.ts';
 import type { ListedQuestion } from '../print/question.ts';
 import type { PrintedRows } from '../print/rows.ts';
+import type { CallOperation } from './call-operation.ts';
 import type { ChatBackend, ChatOptions } from './chat-backend.ts';
 
 /**
@@ -32,6 +33,8 @@ export type Backend = {
   readonly questions: QuestionBackend;
   readonly log: LogBackend;
   readonly definitions: DefinitionBackend;
+  /** Does an operation that REST has too, in a transaction of the login, or over REST. */
+  readonly call: CallOperation;
   /** Returns the settings of the tenant or of the system. */
   settings(scope: SettingScope): SettingsBackend;
   /** Opens the conversations. The caller closes them. */
@@ -212,6 +215,8 @@ export type DefinitionBackend = {
   list(resource: CommandResource): Promise<PrintedRows>;
   /** Lists the tools of an agent as its models see them. */
   listToolsOf(agent: string): Promise<PrintedRows>;
+  /** Returns the row of a name or id, if there is one. */
+  lookUp(resource: CommandResource, name: string): Promise<(Row & { id: string }) | undefined>;
   /** Returns the row of a name or id. */
   find(resource: CommandResource, name: string): Promise<Row & { id: string }>;
   /** Creates a row of these fields. An agent and a workflow may be given by their names. */

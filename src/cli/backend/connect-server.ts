@@ -34,6 +34,15 @@ export async function connectCommand(
   return connectTo(server);
 }
 
+/** Throws `EUSAGE` if the command uses a server. `option` needs a database. */
+export async function refuseApi(io: CliIo, command: Command, option: string): Promise<void> {
+  if ((await serverOf(io, command)) === undefined) return;
+  throw new HowdahError('EUSAGE', `${option} needs a database, not an API`, {
+    hint: 'Name the database with --database-url.',
+    detail: { field: option },
+  });
+}
+
 /** Returns whether the command has the option `--api`. Any other command needs a database. */
 function isForServers(command: Command): boolean {
   return command.options.some(({ long }) => long === '--api');

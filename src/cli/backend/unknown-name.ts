@@ -19,3 +19,13 @@ export function unknownName(
     detail: { [table]: name },
   });
 }
+
+/**
+ * Returns a function that throws an error again, with this hint if something was not found. The
+ * hints of a database name tables, and those of a server name paths.
+ */
+export const hintIfNotFound = (hint: string) => (error: unknown) => {
+  const { code, message, detail = {} } = error as HowdahError;
+  if (code !== 'HWNTF') throw error;
+  throw new HowdahError(code, message, { hint, detail, cause: error });
+};

@@ -3,11 +3,10 @@ import { basename, dirname, join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
-import { inTenant } from '../../db/connection/pool.ts';
-import { applySystems, type SystemFile } from '../../systems/apply.ts';
+import { applyFiles } from '../../operations/definitions/agent-systems.ts';
+import type { SystemFile } from '../../systems/apply.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import type { CliDatabase } from '../backend/with-database.ts';
-import { tenantOf } from '../input/resolve-tenant.ts';
+import type { CallOperation } from '../backend/call-operation.ts';
 import { readPackFolder } from './read-pack.ts';
 
 /**
@@ -81,12 +80,16 @@ export function refuseWatchedStdin(paths: readonly string[]): void {
   });
 }
 
-/** Applies all files in one transaction, as the tenant of this slug or the tenant of the login. */
-export async function applyFiles(
-  { db, pool }: CliDatabase,
+/** Applies all files in one transaction. */
+export async function applySystemFiles(
+  call: CallOperation,
   files: readonly SystemFile[],
-  { tenant, ...options }: ApplyOptions & { tenant?: string },
+  { dryRun = false, prune = false }: Pick<ApplyOptions, 'dryRun' | 'prune'>,
 ): Promise<Plan[]> {
-  const { id } = await tenantOf(db, tenant);
-  return inTenant(pool, id, (client) => applySystems(client, files, options));
+  const sent = files.map(({ name, text, parts }) => ({
+    ...{ name, text },
+    ...(parts && { parts: [...parts] }),
+  }));
+  const { systems } = await call(applyFiles, { body: { files: sent, dry_run: dryRun, prune } });
+  return systems;
 }

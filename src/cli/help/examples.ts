@@ -33,6 +33,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   restore: ['howdah admin restore monday.dump --into postgres://me@localhost/empty --paused'],
   apply: [
     'howdah apply system.yaml --dry-run',
+    'howdah apply system.yaml --api https://howdah.example.com',
     'howdah apply system.yaml',
     'howdah apply system.yaml --prune',
   ],
@@ -130,8 +131,6 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   reject: ['howdah reject ID --reason "Ask the customer first"'],
   audit: ['howdah admin audit', 'howdah admin audit --object agents --since 7d'],
-  alerts: ['howdah admin alerts --now', 'howdah admin alerts --use --webhook ID'],
-  policies: ['howdah admin policies', 'howdah admin policies --use strict'],
   filters: [
     'howdah admin filters list',
     "howdah admin filters add iban '[A-Z]{2}[0-9]{20}'",

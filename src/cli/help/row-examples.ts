@@ -1,5 +1,34 @@
 /** Examples of the commands for rows of tables, by command. */
 export const rowExamples = {
+  alerts: [
+    'howdah admin alerts',
+    'howdah admin alerts --use --webhook ID',
+    'howdah admin alerts --now',
+    'howdah admin alerts show stuck_runs',
+    'howdah admin alerts create backlog --query "select * from orders where due < now()"',
+    'howdah admin alerts change backlog --interval-seconds 3600',
+    'howdah admin alerts delete backlog',
+  ],
+  approvals: [
+    'howdah admin approvals list',
+    'howdah admin approvals show ID',
+    'howdah admin approvals delete ID',
+  ],
+  policies: [
+    'howdah admin policies',
+    'howdah admin policies --use strict',
+    'howdah admin policies show ID',
+    'howdah admin policies create --kind mcp --decision ask',
+    'howdah admin policies change ID --decision deny',
+    'howdah admin policies delete ID',
+  ],
+  'retention-policies': [
+    'howdah admin retention-policies list',
+    'howdah admin retention-policies show ID',
+    'howdah admin retention-policies create --keep-contents-days 30 --keep-runs-days 400',
+    'howdah admin retention-policies change ID --keep-runs-days 800',
+    'howdah admin retention-policies delete ID',
+  ],
   agents: [
     'howdah agents',
     'howdah agents show support',

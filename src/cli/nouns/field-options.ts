@@ -28,10 +28,8 @@ export function withChangeOptions(command: Command, resource: CommandResource): 
 
 /** Adds the argument for the name, and an option for each other field of a new row. */
 export function withCreationOptions(command: Command, resource: CommandResource): Command {
-  command.argument(
-    `<${nameColumnOf(resource)}>`,
-    `${nameColumnOf(resource)} of the ${resource.one}`,
-  );
+  const name = nameColumnOf(resource);
+  if (name !== 'id') command.argument(`<${name}>`, `${name} of the ${resource.one}`);
   for (const field of fieldsOfNewRow(resource)) {
     command.addOption(
       optionOf(field).makeOptionMandatory(!field.schema.safeParse(undefined).success),
@@ -66,7 +64,7 @@ export async function readNewRow(
   options: Options,
 ): Promise<Record<string, unknown>> {
   const values = await readFields(io, fieldsOfNewRow(resource), options);
-  return { [nameColumnOf(resource)]: name, ...values };
+  return name === undefined ? values : { [nameColumnOf(resource)]: name, ...values };
 }
 
 async function readFields(io: CliIo, fields: readonly Field[], options: Options) {

@@ -1,6 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
-import type { Json } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 
 /** A failure as it is reported to a person or a script. */
@@ -142,8 +142,15 @@ function address(error: Shape): string | undefined {
   return host.includes(':') ? `[${host}]:${error.port}` : `${host}:${error.port}`;
 }
 
-/** Parses the DETAIL of an error, because our SQL functions put JSON text into it. */
+/**
+ * Parses the DETAIL of an error, because our SQL functions put JSON text into it. Leaves out what a
+ * problem of a server has besides.
+ */
 function readDetail(detail: unknown): Json | undefined {
+  if (isJsonObject(detail as Json) && (detail as JsonObject).type === 'about:blank') {
+    const { type: _, title: _title, status: _status, ...own } = detail as JsonObject;
+    return Object.keys(own).length === 0 ? undefined : own;
+  }
   if (typeof detail !== 'string') return detail as Json | undefined;
   try {
     return parseJson(detail) as Json;

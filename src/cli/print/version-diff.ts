@@ -1,5 +1,5 @@
-import type { VersionChange } from '../../db/queries/versions.ts';
 import type { Json } from '../../json/json.ts';
+import type { VersionChange } from '../../operations/definitions/versions.ts';
 import { unifiedDiff } from '../../text/unified-diff.ts';
 import { plainText } from '../output/terminal-text.ts';
 

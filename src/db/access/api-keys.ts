@@ -1,4 +1,4 @@
-import { inTenant, type Pool } from '../connection/pool.ts';
+import type { Pool } from '../connection/pool.ts';
 import type { UserRole } from './subjects.ts';
 
 /** The API key of a prefix, regardless of whether the key may be used now. */
@@ -68,93 +68,4 @@ export async function noteUse(pool: Pool, ids: readonly string[]): Promise<void>
      update howdah.api_keys as k set last_used_at = now() from used where k.id = used.id`,
     [ids],
   );
-}
-
-/** The properties of a new key. An undefined property has the default of create_api_key. */
-export type NewApiKey = Readonly<{
-  tenantId: string;
-  userId: string | undefined;
-  name: string;
-  role: UserRole | undefined;
-  scopes: readonly string[] | undefined;
-  /** The time until the key expires, in seconds. */
-  expiresIn: number | undefined;
-}>;
-
-/** A key that was just created. `key` is a secret: show it once, to the person who requested it. */
-export type MadeApiKey = Readonly<{
-  id: string;
-  key: string;
-  name: string;
-  prefix: string;
-  user_id: string | null;
-  role: UserRole;
-  scopes: string[] | null;
-  expires_at: Date | null;
-}>;
-
-/** Creates a key of a tenant, as its owner. Throws the errors of create_api_key. */
-export function createApiKey(pool: Pool, wanted: NewApiKey): Promise<MadeApiKey> {
-  const { tenantId, userId, name, role = 'member', scopes, expiresIn } = wanted;
-  return inTenant(pool, tenantId, async (client) => {
-    const { rows } = await client.query<MadeApiKey>(
-      `select * from howdah.create_api_key($1, $2, $3, now() + $4::float8 * interval '1 second', $5)`,
-      [name, role, scopes, expiresIn, userId],
-    );
-    return rows[0] as MadeApiKey;
-  });
-}
-
-/** A key as lists show it. */
-export type ListedApiKey = Readonly<{
-  id: string;
-  tenant: string;
-  user: string | null;
-  name: string;
-  prefix: string;
-  role: UserRole;
-  scopes: string[] | null;
-  state: ApiKeyRow['state'];
-  expires_at: Date | null;
-  last_used_at: Date | null;
-  revoked_at: Date | null;
-  created_by: string;
-  created_at: Date;
-  /** True if a server that requires a login refuses the key. */
-  made_without_login: boolean;
-}>;
-
-/** Lists the keys of one tenant, or of all tenants, the newest first. */
-export async function listApiKeys(
-  pool: Pool,
-  tenantId: string | undefined,
-  limit: number,
-): Promise<ListedApiKey[]> {
-  const { rows } = await pool.query<ListedApiKey>(
-    `select k.id, t.slug as tenant, u.username as user, k.name, k.prefix, k.role, k.scopes,
-       ${KEY_STATE} as state,
-       k.expires_at, k.last_used_at, k.revoked_at, k.created_by, k.created_at,
-       k.made_without_login
-     from howdah.api_keys as k
-     join howdah.tenants as t on t.id = k.tenant_id
-     left join howdah.users as u on u.tenant_id = k.tenant_id and u.id = k.user_id
-     where $1::uuid is null or k.tenant_id = $1
-     order by k.id desc limit $2`,
-    [tenantId, limit],
-  );
-  return rows;
-}
-
-/** Revokes a key by its id or its prefix. Returns undefined if there is no such key. */
-export async function revokeApiKey(
-  pool: Pool,
-  key: Readonly<{ id: string } | { prefix: string }>,
-): Promise<{ id: string; name: string; prefix: string; revoked_at: Date } | undefined> {
-  const [column, value] = 'id' in key ? ['id', key.id] : ['prefix', key.prefix];
-  const { rows } = await pool.query(
-    `select r.id, r.name, r.prefix, r.revoked_at from howdah.api_keys as k
-     cross join lateral howdah.revoke_api_key(k.id) as r where k.${column} = $1`,
-    [value],
-  );
-  return rows[0];
 }

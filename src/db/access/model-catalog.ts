@@ -1,5 +1,5 @@
 import type { Queryable } from '../connection/pool.ts';
-import { type JsonPage, jsonPage, jsonRows } from '../queries/json-rows.ts';
+import { type JsonPage, jsonPage } from '../queries/json-rows.ts';
 
 /** A known model of a vendor. Prices are in USD, per million tokens or per `price_unit`. */
 export type CatalogModel = {
@@ -36,14 +36,6 @@ export type CatalogPlace = {
   after: Pick<CatalogModel, 'vendor' | 'purpose' | 'name'> | undefined;
   limit: number;
 };
-
-/** Lists the known models, by vendor, purpose and name. */
-export async function listCatalog(
-  client: Queryable,
-  filter: CatalogFilter,
-): Promise<CatalogModel[]> {
-  return jsonRows(client, CATALOG, [...valuesOf(filter), null, null, null, null]);
-}
 
 /** Lists a page of the known models. */
 export async function catalogPage(

@@ -59,21 +59,6 @@ export function putSecretOn(pool: Pool, tenantId: string): PutSecret {
     });
 }
 
-/**
- * Removes a secret. Throws `HWNTF`. Throws `HWCNF` while a model names the secret, unless `force`
- * is set.
- */
-export async function removeSecret(
-  pool: Pool,
-  tenantId: string,
-  name: string,
-  force: boolean,
-): Promise<void> {
-  await inTenant(pool, tenantId, (client) =>
-    client.query('select howdah.remove_secret($1, $2)', [name, force]),
-  );
-}
-
 /** Lists the secrets of a tenant, with the models that name them. */
 export function listSecrets(db: Queries, tenantId: string) {
   return db

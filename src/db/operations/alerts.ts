@@ -80,29 +80,6 @@ function whyNot({ message, cause }: RunError, query: string): string {
   return way ? `${message}. ${way}` : message;
 }
 
-/** A rule with its last result. */
-export type AlertRule = {
-  name: string;
-  state: string;
-  found_rows: number | null;
-  since: Date | null;
-  interval_seconds: number;
-  is_active: boolean;
-  last_error: string | null;
-};
-
-/**
- * Returns the rules of the tenant that the connection acts for, those that need attention first.
- */
-export async function listAlerts(client: Queryable): Promise<AlertRule[]> {
-  const { rows } = await client.query(
-    `select r.name, r.state, r.found_rows, r.changed_at as since, r.interval_seconds, r.is_active, r.last_error
-     from howdah.alert_rules as r where r.tenant_id = howdah.current_tenant()
-     order by r.is_active desc, array_position('{firing, failed, unknown, clear}', r.state::text), r.name`,
-  );
-  return rows;
-}
-
 /** Creates the usual rules whose names do not exist yet. */
 export async function useAlerts(client: Queryable, webhookId?: string): Promise<void> {
   await client.query('select from howdah.use_alert_rules($1)', [webhookId ?? null]);

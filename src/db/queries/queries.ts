@@ -37,23 +37,6 @@ export async function exportRun(
 }
 
 /**
- * Reads the definition of an agent in a version, by default the current version. Throws `HWNTF`.
- */
-export async function findDefinition(
-  db: Queries,
-  agent: string,
-  version: number | undefined,
-): Promise<unknown> {
-  const { rows } = await sql<{ definition: unknown }>`
-    select v.definition from howdah.agents as a
-    join howdah.agent_versions as v on v.agent_id = a.id
-    where a.id = howdah.agent(${agent})
-      and case when ${version ?? null}::int is null then v.id = a.current_version_id
-        else v.version = ${version ?? null}::int end`.execute(db);
-  return rows[0]?.definition;
-}
-
-/**
  * Lists the agents of a tenant that are not deleted, with model, version and number of tools.
  * Without `tenantId`, the tenant is that of the login.
  */

@@ -8,6 +8,12 @@ export const approvals = resource('approvals', {
   path: '/api/approvals',
   one: 'approval',
   writes: ['delete'],
+  command: {
+    noun: 'admin approvals',
+    list: ['id', 'tool', 'scope', 'trust', 'execution_id', 'session_id', 'agent_id', 'created_by'],
+    empty: 'No remembered approvals.',
+    name: 'id',
+  },
   columns: { tool: z.string().describe('The tool whose calls are approved') },
   readOnly: {
     scope: z.enum(enumLabels.approval_scope),

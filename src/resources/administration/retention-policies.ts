@@ -7,6 +7,12 @@ export const retentionPolicies = resource('retention_policies', {
   path: '/api/retention-policies',
   one: 'retention policy',
   many: 'retention policies',
+  command: {
+    noun: 'admin retention-policies',
+    list: ['id', 'keep_contents_days', 'keep_runs_days', 'keep_sessions_minutes', 'is_by_month'],
+    empty: 'There is no retention policy: all runs are kept. See docs/operations.md.',
+    name: 'id',
+  },
   columns: {
     keep_contents_days: optionalInt,
     keep_sessions_minutes: z.int32().optional(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { id, time } from '../fields.ts';
 import { resource } from '../resource.ts';
-import { agentByName, withSubjectIds } from '../subject-names.ts';
+import { agentByName, namesOfSubject, withSubjectIds } from '../subject-names.ts';
 
 const toolKind = z.enum(enumLabels.tool_kind);
 
@@ -11,6 +11,13 @@ export const toolPolicies = resource('tool_policies', {
   path: '/api/tool-policies',
   one: 'tool policy',
   many: 'tool policies',
+  command: {
+    noun: 'admin policies',
+    list: ['id', 'agent', 'tool', 'kind', 'effect', 'min_trust', 'decision'],
+    empty:
+      'There are no policies: tools are allowed no matter what a run has read. See docs/trust.md.',
+    name: 'id',
+  },
   columns: {
     agent_id: id.nullable().optional(),
     tool_id: id.nullable().optional(),
@@ -23,5 +30,12 @@ export const toolPolicies = resource('tool_policies', {
   valuesOf: withSubjectIds,
   once: ['agent_id', 'tool_id', 'kind', 'effect'],
   readOnly: { created_at: time, updated_at: time },
+  computed: {
+    agent: namesOfSubject.agent,
+    tool: {
+      sql: '(select x.name from howdah.tools as x where x.id = t.tool_id)',
+      schema: z.string().nullable().describe('The name of the tool'),
+    },
+  },
   filters: { agent_id: id.optional(), tool_id: id.optional(), kind: toolKind.optional() },
 });

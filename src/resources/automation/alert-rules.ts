@@ -21,6 +21,12 @@ const WRITTEN = [
 export const alertRules = resource('alert_rules', {
   path: '/api/alert-rules',
   one: 'alert rule',
+  command: {
+    noun: 'admin alerts',
+    list: ['name', 'state', 'found_rows', 'changed_at', 'interval_seconds', 'is_active'],
+    empty:
+      'There are no alert rules. Create the standard rules: howdah admin alerts --use. See docs/observability.md.',
+  },
   stamp: WRITTEN.map((column) => `t.${column}`).join(', '),
   columns: {
     name: z.string(),

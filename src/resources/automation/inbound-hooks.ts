@@ -5,7 +5,7 @@ import { jsonRecord } from '../../json/json-record.ts';
 import { type HookExpressions, refuseUnreadableHook } from '../../runtime/inbound/map-delivery.ts';
 import { flag, id, optionalInt, optionalText, time } from '../fields.ts';
 import { resource } from '../resource.ts';
-import { subjectByName, withSubjectIds } from '../subject-names.ts';
+import { namesOfSubject, subjectByName, withSubjectIds } from '../subject-names.ts';
 
 const verification = z.enum(enumLabels.hook_verification);
 const expressions = jsonRecord(z.string());
@@ -38,7 +38,13 @@ export const inboundHooks = resource('inbound_hooks', {
   },
   parts: subjectByName,
   readOnly: { user_id: id.nullable(), created_at: time, updated_at: time },
-  computed: { path: { sql: 'howdah.inbound_hooks_path(t)', schema: z.string() } },
+  computed: {
+    path: { sql: 'howdah.inbound_hooks_path(t)', schema: z.string() },
+    runs: {
+      sql: `coalesce(${namesOfSubject.agent.sql}, ${namesOfSubject.workflow.sql})`,
+      schema: z.string().nullable().describe('The name of the agent or workflow that it runs'),
+    },
+  },
   filters: {
     name: z.string().optional(),
     verification: verification.optional(),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { zodMessage } from '../../../src/api/errors/zod-messages.ts';
+import { zodMessage } from '../../../src/operations/zod-messages.ts';
 
 const said = z.looseObject({ type: z.literal('message').optional(), role: z.enum(['user']) });
 const call = z.looseObject({ type: z.literal('function_call'), call_id: z.string() });

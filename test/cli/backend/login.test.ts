@@ -155,11 +155,11 @@ test('environment and options take precedence over a profile', async () => {
 
 test('a command that needs a database fails while a profile selects an API', async () => {
   await login(guarded.url);
-  const { status, stdout, stderr } = await howdah('top');
+  const { status, stdout, stderr } = await howdah('retention', 'months');
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toContain(`profile default selects the API of ${guarded.url}`);
   expect(stderr).toContain('--profile none');
-  const both = await runCli(db.url, 'top', '--profile', 'default');
+  const both = await runCli(db.url, 'retention', 'months', '--profile', 'default');
   expect(both.status).toBe(2);
   expect((await runCli(db.url, 'top', '--once')).status).toBe(0);
   expect((await runCli(db.url, 'top', '--once', '--profile', 'none')).status).toBe(0);

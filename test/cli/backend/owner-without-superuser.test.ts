@@ -205,6 +205,8 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('alerts', '--use');
   await cli('alerts', '--now');
   await cli('policies');
+  await cli('approvals');
+  await cli('retention-policies');
   await cli('filters', 'add', 'tax_id', '[0-9]{11}');
   await cli('filters', 'test', '12345678901');
   await cli('filters', 'remove', 'tax_id', '--yes');

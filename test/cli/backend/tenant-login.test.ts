@@ -173,7 +173,7 @@ describe('a login bound to no tenant', () => {
   test.each([
     [['run', 'greeter', 'Hi'], 3, /acts for no tenant/],
     [['key', 'create', 'ci'], 4, /acts for no tenant/],
-    [['secret', 'list'], 4, /acts for no tenant/],
+    [['secret', 'list'], 0, /^No secrets\./m],
     [['agents'], 0, /^No agents\.$/m],
   ])('%j', async (argv, expected, words) => {
     const { status, stderr } = await as('nobody', ...(argv as string[]));

@@ -59,7 +59,9 @@ const LINES: Record<string, string[]> = {
   'inbound-hooks': ['deliveries'],
   integrations: [],
   alerts: [],
+  approvals: [],
   policies: [],
+  'retention-policies': [],
   filters: ['list'],
   settings: ['list'],
   sql: ['select 1'],
@@ -184,7 +186,7 @@ describe('an unknown name or id exits 3 and names the command that lists them', 
     ['workflows', /^List them: howdah dev workflows list$/],
     ['schedules', /^List them: howdah admin schedules list$/],
     ['users', /^List them: howdah admin users list$/],
-    ['run-agent', /^List them: howdah agents$/],
+    ['run-agent', /^List them: howdah agents list$/],
     ['run', /^The agents of this tenant: /],
     ['chat', /^The agents of this tenant: /],
     ['token', /Use --create to create the user/],
@@ -219,10 +221,7 @@ describe.concurrent('a named server is used, or the command reports that it need
   const asksQuestion = (name: string, argv: string[]) => {
     const { verbs, options } = described[name] ?? {};
     const verb = verbs?.find((one) => one.name === argv[0]) ?? verbs?.find((one) => one.isFirst);
-    const isOfFiles = name === 'diff'; // it asks a server about executions only
-    return (
-      !isOfFiles && (verb?.options ?? options)?.some(({ written }) => written === '--api <url>')
-    );
+    return (verb?.options ?? options)?.some(({ written }) => written === '--api <url>');
   };
   beforeAll(() => {
     vi.stubEnv('HOWDAH_API_URL', server);

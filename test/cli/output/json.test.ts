@@ -198,6 +198,11 @@ test('the JSON output of each command matches the recorded file', async () => {
   await database.pool.query(`select howdah.use_tool_policies('strict')`);
   await note('policies', 'policies');
   await note('alerts', 'alerts', '--use');
+  await note('approvals', 'approvals');
+  const days = ['--keep-runs-days', '90'];
+  const [kept] = await note('retention-policies create', 'retention-policies', 'create', ...days);
+  await note('retention-policies list', 'retention-policies', 'list');
+  await note('retention-policies delete', 'retention-policies', 'delete', kept.id, '--yes');
   await note('filters add', 'filters', 'add', 'tax_id', '[0-9]{11}');
   await note('filters list', 'filters', 'list');
   await note('filters test', 'filters', 'test', '12345678901');

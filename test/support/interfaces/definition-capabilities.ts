@@ -83,7 +83,8 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     const group = 'Versions';
     return [
       {
-        ...{ group, what: `list the versions of ${some}`, cli, rest: `GET ${path}/versions` },
+        ...{ group, what: `list the versions of ${some}`, cli },
+        rest: [`GET ${path}/versions`, `GET ${path}/versions/{version}`],
         ...{ sql: `select howdah.${one}_versions`, graphql: [`${one}Versions`, `${one}Version`] },
       },
       {
@@ -130,7 +131,8 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agent systems', what: 'apply files of an agent system' },
-    ...{ sql: 'howdah.apply_agent_system()', rest: 'POST /agent-systems', cli: 'apply' },
+    ...{ sql: 'howdah.apply_agent_system()', cli: 'apply' },
+    rest: ['POST /agent-systems', 'POST /agent-systems/apply'],
   },
   {
     ...{ group: 'Agent systems', what: 'check files without applying them' },
@@ -149,7 +151,8 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
       what: 'export an agent system',
       sql: 'howdah.export_agent_system()',
     },
-    ...{ rest: 'GET /agent-systems/{id}/export', cli: 'dev export' },
+    rest: ['GET /agent-systems/{id}/export', 'GET /agent-systems/export'],
+    cli: 'dev export',
   },
   {
     ...{
@@ -182,7 +185,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Rules', what: 'try output filters', sql: 'howdah.preview_output_filters()' },
-    cli: 'admin filters test',
+    ...{ rest: 'POST /api/output-filters/preview', cli: 'admin filters test' },
   },
   {
     ...{
@@ -193,7 +196,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Rules', what: 'use a set of tool policies', sql: 'howdah.use_tool_policies()' },
-    cli: 'admin policies',
+    ...{ rest: 'POST /api/tool-policies/use', cli: 'admin policies list' },
   },
   {
     ...{ group: 'Observing', what: 'read the audit log', sql: 'select howdah.audit_log' },

@@ -13,13 +13,12 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /^change (a (model|prompt|skill|webhook|grant|limit|tool policy|retention policy)|an (integration|inbound hook))$|^change an (alert rule|API key|output filter)$|^(create|delete) (an alert rule|a tool policy|a retention policy)$|^list retention policies$/,
-    because:
-      'These rows change rarely, and each change concerns other columns: use `howdah sql --write`, or another interface.',
+    what: /^change an API key$/,
+    because: 'Only its name changes, which another interface can do.',
   },
   {
     on: 'CLI',
-    what: /file$|^list files$|messages? to|^list entries of boards$|remembered approval|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$/,
+    what: /file$|^list files$|messages? to|^list entries of boards$|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$/,
     because:
       'This is meant for programs and user interfaces. `howdah sql` reads the rows, and `howdah chat` covers conversations.',
   },
@@ -64,25 +63,14 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^use (the standard|a set)/,
-    because: '`POST /api/alert-rules` and `POST /api/tool-policies` create single rows.',
-  },
-  {
-    on: ['REST', 'TypeScript'],
-    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^read cost, usage|tenants$/,
+    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^read cost, usage|tenants$/,
     because: 'These are queries for figures and lists: in GraphQL or SQL, you choose the columns.',
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^export (a run|the data of a user)$/,
+    what: /^export the data of a user$/,
     because:
       'The size of an export is unlimited, but that of a REST response is not. SQL, GraphQL (in pages) and the command line return an export one document at a time.',
-  },
-  {
-    on: ['REST', 'TypeScript'],
-    what: /^edit the todos/,
-    because:
-      'An edit should also pass the hash of the text it read: call `howdah.apply_todolist()` through SQL or GraphQL.',
   },
   {
     on: 'SQL',
@@ -156,6 +144,14 @@ export const OUTSIDE: readonly { on: InterfaceName; name: RegExp; because: strin
     on: 'GraphQL',
     name: /ByNodeId$|^node$|^nodeId$|^query$|^(agent|workflow)VersionBy/,
     because: 'finds the same rows by their ids of Relay, or by another key',
+  },
+  {
+    ...{ on: 'REST', name: /^GET \/api\/resource-types$/ },
+    because: 'describes the rows of each resource, for lists and forms',
+  },
+  {
+    ...{ on: 'TypeScript', name: /^listResourceTypes$/ },
+    because: 'describes the rows of each resource, for lists and forms',
   },
   {
     on: 'CLI',

@@ -103,8 +103,13 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Runs', what: 'export a run', sql: 'howdah.export_run()', cli: 'runs export' },
+    rest: 'GET /api/executions/{id}/export',
   },
   { group: 'Runs', what: 'replay a run', cli: 'dev replay' },
+  {
+    ...{ group: 'Runs', what: 'show the live runs', sql: 'select howdah.executions' },
+    ...{ graphql: 'executions', rest: 'GET /api/executions/live', cli: 'admin top' },
+  },
   {
     ...{ group: 'Runs', what: 'give feedback', sql: 'howdah.give_feedback()' },
     rest: 'POST /api/executions/{id}/feedback',
@@ -179,6 +184,7 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
   {
     ...{ group: 'Conversations', what: 'edit the todos of a session as Markdown' },
     ...{ sql: 'howdah.apply_todolist()', cli: 'dev todo' },
+    rest: ['GET /sessions/{sid}/todolist', 'PUT /sessions/{sid}/todolist'],
   },
   {
     ...{ group: 'Conversations', what: 'read a conversation', sql: 'select howdah.messages' },
@@ -220,6 +226,7 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Notifications', what: 'use the standard alert rules' },
-    ...{ sql: 'howdah.use_alert_rules()', cli: 'admin alerts' },
+    ...{ sql: 'howdah.use_alert_rules()', rest: 'POST /api/alert-rules/use' },
+    cli: 'admin alerts list',
   },
 ];

@@ -152,7 +152,6 @@ const TABLES: readonly TableNames[] = [
   },
   {
     ...described('alert_rules', 'Notifications'),
-    own: { read: { cli: 'admin alerts' } },
   },
   {
     ...described('users', 'People and keys'),
@@ -200,7 +199,6 @@ const TABLES: readonly TableNames[] = [
   {
     ...described('tool_policies', 'Rules'),
     graphql: ['toolPolicy', 'toolPolicies'],
-    own: { read: { cli: 'admin policies' } },
   },
   {
     ...described('retention_policies', 'Rules'),

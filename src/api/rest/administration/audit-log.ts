@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listAuditLog } from '../../../db/access/audit-log.ts';
+import { numberIn, pageAnswer } from '../../../operations/pagination.ts';
 import { id, object, page, pageOf, time } from '../../../resources/fields.ts';
-import { numberIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const entry = z

@@ -4,13 +4,13 @@ import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import type { Json } from '../../../json/json.ts';
 import { jsonRecord } from '../../../json/json-record.ts';
+import { answerPage } from '../../../operations/pagination.ts';
 import { inboundHooks } from '../../../resources/automation/inbound-hooks.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { anyCase, byId, id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
 import { type HookExpressions, mapDelivery } from '../../../runtime/inbound/map-delivery.ts';
-import { answerPage } from '../framework/pagination.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 

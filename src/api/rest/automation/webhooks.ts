@@ -3,13 +3,13 @@ import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { answerPage } from '../../../operations/pagination.ts';
 import { webhooks } from '../../../resources/automation/webhooks.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { anyCase, byId, id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
-import { answerPage } from '../framework/pagination.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
+import { shownRow } from '../../../operations/operation.ts';
 import { byId, id } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { resourceRoutes, shownRow } from '../framework/resource-routes.ts';
+import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 import { agents } from './agents.ts';
 import { performance } from './performance.ts';

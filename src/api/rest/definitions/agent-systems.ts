@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { exportDocument } from '../../../db/access/agent-systems.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import {
+  applyAll,
+  applyFiles,
+  exportSystem,
+  plan,
+  sentFile,
+} from '../../../operations/definitions/agent-systems.ts';
+import { answerPage } from '../../../operations/pagination.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { byId, flag, id, object, page, pageOf, time } from '../../../resources/fields.ts';
@@ -8,8 +16,7 @@ import { noSuch } from '../../../resources/request-refusal.ts';
 import { applySystems, readSystems, type SystemFile, trySystems } from '../../../systems/apply.ts';
 import { threadReader } from '../../../systems/file-reader.ts';
 import { writeFile } from '../../../systems/write-file.ts';
-import { answerPage } from '../framework/pagination.ts';
-import { type Route, route } from '../framework/route.ts';
+import { type Route, type RouteInput, route } from '../framework/route.ts';
 
 const YAML = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'] as const;
 
@@ -37,28 +44,9 @@ const collectionOf = (schema: z.ZodObject): Collection => ({
 const headings = collectionOf(heading);
 const systems = collectionOf(resolved);
 
-const plan = z.object({
-  id,
-  name: z.string(),
-  version: z.int(),
-  digest: z.string(),
-  dry_run: z.boolean(),
-  objects: z.array(object).describe('create, change, unchanged or delete, for each'),
-  kept: z.array(object).describe('Rows that the system owns and the file does not contain'),
-  warnings: z.array(z.string()),
-});
-
 const text = z.string();
-const sent = z.strictObject({
-  name: text
-    .max(400)
-    .describe('The file name shown in faults; the name of a JSON file ends in .json'),
-  text,
-  parts: z
-    .array(z.strictObject({ name: text, path: text.describe('The path inside the pack'), text }))
-    .optional()
-    .describe('The other files of a pack, when `text` is the manifest of the pack'),
-});
+type SentFiles = { files: SystemFile[]; dry_run?: boolean; prune?: boolean };
+
 const checkResult = z.object({
   file: text,
   valid: z.boolean(),
@@ -88,7 +76,7 @@ const check = route({
   summary: 'Check files of agent systems without applying them',
   description:
     'Checks whether the files can be applied one after the other, and returns all faults. A file may refer to parts of the files before it. The other files of a pack are its `parts`: [{name, path, text}]. Requires the right to apply systems.',
-  body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
+  body: z.strictObject({ files: z.array(sentFile).min(1).max(100) }),
   permission: { object: 'agent_systems' },
   answers: {
     200: {
@@ -111,6 +99,15 @@ const check = route({
     return { body: { valid: files.every(({ valid }) => valid), files } };
   },
 });
+
+/** Route that applies many files. They are read before the transaction, in another thread. */
+const applyMany: Route = {
+  ...applyFiles,
+  async serve({ body, identity }: RouteInput<never, never, SentFiles>, { transaction }) {
+    const files = await readSystems(body.files, threadReader(identity.tenantId));
+    return { body: await transaction((db) => applyAll(db, { ...body, files })) };
+  },
+};
 
 /**
  * Routes that apply files of agent systems, show the systems resolved, and export them as files.
@@ -150,6 +147,8 @@ export const agentSystemRoutes: Route[] = [
     },
   }),
   check,
+  applyMany,
+  exportSystem,
   route({
     method: 'GET',
     path: '/agent-systems',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
+import { idIn, pageAnswer } from '../../../operations/pagination.ts';
 import { prompts } from '../../../resources/definitions/prompts.ts';
 import { skills } from '../../../resources/definitions/skills.ts';
 import { tools } from '../../../resources/definitions/tools.ts';
@@ -8,7 +9,6 @@ import { workflows } from '../../../resources/definitions/workflows.ts';
 import { byId, flag, names, object, page, pageOf } from '../../../resources/fields.ts';
 import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { scheduleRoutes } from '../automation/schedules.ts';
-import { idIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
@@ -169,7 +169,7 @@ export const definitionRoutes: Route[] = [
   workflowPerformance,
   testModel,
   ...versionRoutes(prompts),
-  ...versionRoutes(skills, { hasLabels: false }),
+  ...versionRoutes(skills),
   toolRegistry,
   resourceContent,
   ...scheduleRoutes,

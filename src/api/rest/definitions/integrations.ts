@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { answerPage } from '../../../operations/pagination.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { integrations } from '../../../resources/definitions/integrations.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { byId, id, names, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { answerPage } from '../framework/pagination.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 

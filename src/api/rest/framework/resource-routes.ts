@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
-import { findRow, lockRow, type TaggedRow } from '../../../db/queries/row-collection.ts';
-import { byId, page, pageOf } from '../../../resources/fields.ts';
+import { findRow, lockRow } from '../../../db/queries/row-collection.ts';
+import { refusalFor, tagToMatch } from '../../../operations/if-match.ts';
+import { listOperation, tagOf } from '../../../operations/list-operation.ts';
+import { shownRow } from '../../../operations/operation.ts';
+import { byId } from '../../../resources/fields.ts';
 import { changeRow, createRow, readRow, removeRow } from '../../../resources/operations.ts';
 import { refuseOtherId } from '../../../resources/request-refusal.ts';
 import { inCamels, type Resource } from '../../../resources/resource.ts';
 import { withArticle } from '../../../text/with-article.ts';
 import { ACTIVE, aliasesOf, aliasesOfNewRow, withChangedAliases } from './field-aliases.ts';
-import { refusalFor, tagToMatch } from './if-match.ts';
-import { answerPage } from './pagination.ts';
 import {
   type Route,
   type RouteContext,
@@ -31,7 +32,6 @@ export function resourceRoutes(resource: Resource): Route[] {
   ];
 }
 
-const tagOf = ({ path }: Resource) => path.split('/').at(-1) ?? path;
 const responseOf = ({ one, row }: Resource) => ({ description: `The ${one}`, schema: row });
 const createdResponseOf = (resource: Resource) => ({
   ...responseOf(resource),
@@ -47,22 +47,9 @@ const ofPath = (resource: Resource) => ({
   params: byId,
 });
 
-function listRoute({ collection, filters, ...resource }: Resource): Route {
-  const tag = tagOf({ collection, filters, ...resource });
-  return route({
-    method: 'GET',
-    path: resource.path,
-    id: `list${inCamels(tag)}`,
-    tag,
-    summary: `List ${resource.many}, newest first`,
-    isReplicable: true,
-    query: z.strictObject({ ...page, ...filters.query }),
-    ...(filters.query.is_active && { queryAliases: ACTIVE }),
-    answers: { 200: { description: `A page of ${resource.many}`, schema: pageOf(resource.row) } },
-    async work(db, { query, url }) {
-      return answerPage(db, collection, filters.conditions(query), query, url);
-    },
-  });
+function listRoute(resource: Resource): Route {
+  const { is_active } = resource.filters.query;
+  return { ...listOperation(resource), ...(is_active && { queryAliases: ACTIVE }) };
 }
 
 function createRoute(resource: Resource): Route {
@@ -167,12 +154,4 @@ function removeRoute(resource: Resource): Route {
       return { status: 204 };
     },
   });
-}
-
-/** Returns the answer that shows a row. */
-export function shownRow(
-  { collection: { stamp } }: Pick<Resource, 'collection'>,
-  { row, tag }: TaggedRow,
-): RouteResponse {
-  return { body: row, tag, isTagOfAll: stamp === undefined };
 }

@@ -1,30 +1,24 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { EndedModelTest, TestedModel } from '../../../contracts/agents/model-test.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { OpenedList } from '../../../db/lists/follow-list.ts';
-import type { SecretWriter } from '../../../secrets/writer.ts';
+import type {
+  Answer,
+  OperationContext,
+  OperationDescription,
+  OperationInput,
+} from '../../../operations/operation.ts';
 import type { LogStart } from '../../events/log/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
 import type { ReadOwnPart } from '../../lists/list-events.ts';
 import type { Identity } from '../../login/auth-result.ts';
-import type { Permission } from '../../login/rights.ts';
 import type { EventsOf } from './streams.ts';
 
 /** The answer to a request: JSON, content of another type, or nothing. */
-export type RouteResponse = {
-  /** The HTTP status; 200 when absent. */
-  status?: number;
+export type RouteResponse = Omit<Answer<unknown>, 'body'> & {
   body?: unknown;
   text?: { type: string; content: string | Buffer };
-  headers?: Readonly<Record<string, string>>;
-  /** The tag of the row that is shown, for the header ETag. */
-  tag?: string;
-  /**
-   * False when the answer shows more than the tag stands for. The tag then serves `If-Match` only.
-   */
-  isTagOfAll?: boolean;
 };
 
 /**
@@ -34,22 +28,15 @@ export type RouteResponse = {
 export type Events = { events: EventsOf; headers?: Readonly<Record<string, string>> };
 
 /** A request whose parts match its route. */
-export type RouteInput<Params, Query, Body> = {
-  params: Params;
-  query: Query;
-  body: Body;
-  headers: IncomingHttpHeaders;
+export type RouteInput<Params, Query, Body> = OperationInput<Params, Query, Body> & {
   identity: Identity;
-  /** The path and query, for links to the next page. */
-  url: string;
 };
 
 /** True if a stream also has the events of the runs below. */
 export type TreeOptions = { tree?: boolean | undefined };
 
 /** Services that a route may use besides its transaction. */
-export type RouteContext = {
-  secrets: SecretWriter;
+export type RouteContext = OperationContext & {
   /** Waits for its turn, and runs `work` in a transaction as the caller. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T>;
   /** Returns a signal that fires when the client disconnects before its answer is written. */
@@ -75,49 +62,19 @@ export type RouteContext = {
   ): EventsOf;
 };
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-/** Description of an answer in the OpenAPI document. */
-export type AnswerDescription = {
-  description: string;
-  schema?: z.ZodType;
-  type?: string;
-  /** The schema of each event of the stream that a request may ask for in place of the answer. */
-  events?: z.ZodType;
-};
-
 /**
- * One operation: its input, its answers and its handler. The OpenAPI document is generated from the
- * routes, and requests are checked against them.
+ * An operation of REST: its input, its answers and its handler. An `Operation`, which commands
+ * share, is a route as it is. The OpenAPI document is generated from the routes, and requests are
+ * checked against them.
  */
-export type Route = {
-  method: Method;
-  /** The path in the syntax of OpenAPI, such as `/api/agents/{id}`. */
-  path: string;
-  /** The name of the operation. */
-  id: string;
-  tag: string;
-  summary: string;
-  description?: string;
-  params?: z.ZodObject;
-  query?: z.ZodObject;
-  body?: z.ZodType;
-  /** True if a request without a body counts as one with an empty object. */
-  isBodyOptional?: boolean;
+export type Route = OperationDescription & {
   /** Media types of a body that is text, not JSON. */
   bodyTypes?: readonly string[];
-  /**
-   * True if the operation creates something. A request with a known Idempotency-Key gets the first
-   * answer again.
-   */
-  isKeyed?: boolean;
   /**
    * Reads the body of an answer again, in its current state. Only the id of an answer that contains
    * message content is stored for its key.
    */
   findAgain?(db: Queryable, id: string): Promise<unknown>;
-  /** True for lists and figures, which are read from a replica if there is one. */
-  isReplicable?: boolean;
   /** Field names of other systems, each with our name. */
   fieldAliases?: Readonly<Record<string, string>>;
   /**
@@ -127,9 +84,6 @@ export type Route = {
   shownAliases?: readonly string[];
   /** Names of query parameters in other systems, each with our name. */
   queryAliases?: Readonly<Record<string, string>>;
-  answers: Readonly<Record<number, AnswerDescription>>;
-  /** The permission that is checked before the body is read, since reading takes long. */
-  permission?: Permission;
   /** Answers a request in one transaction. */
   work?(
     db: Queryable,

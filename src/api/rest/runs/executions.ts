@@ -2,6 +2,14 @@ import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
+import type { AnswerDescription } from '../../../operations/operation.ts';
+import {
+  answerPage,
+  idIn,
+  numberIn,
+  pageAnswer,
+  pageBody,
+} from '../../../operations/pagination.ts';
 import {
   byId,
   flag,
@@ -24,8 +32,7 @@ import {
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { changeMany, manyIds, resultsOf } from '../framework/many.ts';
-import { answerPage, idIn, numberIn, pageAnswer, pageBody } from '../framework/pagination.ts';
-import { type AnswerDescription, type Route, route } from '../framework/route.ts';
+import { type Route, route } from '../framework/route.ts';
 import { comparisonRoute } from './comparison.ts';
 import { explanationRoute } from './explanation.ts';
 import { forkRoute } from './fork.ts';

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../../db/queries/questions.ts';
+import { idsIn, pageAnswer } from '../../../operations/pagination.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { byId, count, id, page, pageOf } from '../../../resources/fields.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { question } from '../../lists/question-rows.ts';
-import { idsIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { executionRecord, findExecutionRecord } from './execution-record.ts';
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
+import { answerPage } from '../../../operations/pagination.ts';
 import { anyCase, byId, flag, id, json, page, pageOf } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
 import { openList } from '../../lists/list-events.ts';
@@ -10,7 +11,6 @@ import { question, questions } from '../../lists/question-rows.ts';
 import { listCursor } from '../framework/cursors.ts';
 import { listEventsText, listStart } from '../framework/list-stream.ts';
 import { changeMany, manyIds, resultsOf } from '../framework/many.ts';
-import { answerPage } from '../framework/pagination.ts';
 import { type Route, type RouteResponse, route } from '../framework/route.ts';
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */

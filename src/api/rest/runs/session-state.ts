@@ -4,9 +4,9 @@ import {
   type SessionMessagePlace,
   sessionUsage,
 } from '../../../db/queries/chat-session.ts';
+import { messagePlaceIn, pageAnswer } from '../../../operations/pagination.ts';
 import { object, page, pageOf } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { messagePlaceIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { bySid, findSession } from './sessions.ts';
 

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { answerPage } from '../../../operations/pagination.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../../resources/request-refusal.ts';
 import { nameOf } from '../../../resources/subject-names.ts';
-import { answerPage } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const policy = z.enum(enumLabels.session_policy);

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { endOf, type LogFilter, type LogPlace } from '../../../db/feed/step-log.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
+import { pageAnswer, placeIn } from '../../../operations/pagination.ts';
 import { flag, id, page, pageOf, time } from '../../../resources/fields.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import { lineSchema, pageOfLines } from '../../events/log/log-lines.ts';
 import { findExecution, statusSchema } from '../../events/run-rows.ts';
 import { logCursor } from '../framework/cursors.ts';
-import { pageAnswer, placeIn } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { findSession } from './sessions.ts';
 

@@ -14,6 +14,7 @@ import { withDryRun } from '../../input/confirm-option.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { Backend } from '../backend.ts';
+import { callInDatabase } from '../call-operation.ts';
 import type { CliDatabase } from '../with-database.ts';
 import { openDatabaseChat } from './database-chat.ts';
 import { createDatabaseDefinitions } from './database-definitions.ts';
@@ -34,6 +35,7 @@ export function createDatabaseBackend(
     questions: createDatabaseQuestions(database, tenant),
     log: createDatabaseLog(database, tenant),
     definitions: createDatabaseDefinitions(database, tenant),
+    call: callInDatabase(database, tenant),
     settings: (scope) => createDatabaseSettings(database, tenant, scope),
     openChat: (options) => openDatabaseChat(database, options),
     testModel: (name) => testModel(io, database, tenant, name),

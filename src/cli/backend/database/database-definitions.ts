@@ -26,6 +26,10 @@ export function createDatabaseDefinitions(
     list: async (resource) =>
       listing(resource, await read((client) => listByName(client, namedRows(resource)))),
     listToolsOf: (agent) => read(async (client) => toolRowsOf(await toolsOfAgent(client, agent))),
+    async lookUp(resource, name) {
+      const found = await read((client) => findByName(client, namedRows(resource), name));
+      return found && withDates(found);
+    },
     find: (resource, name) =>
       read(async (client) => withDates(await requireDefinition(client, resource, name))),
     create: (resource, values) =>

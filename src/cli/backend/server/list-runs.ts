@@ -3,7 +3,7 @@ import type { ExecutionFilter } from '../../../db/queries/queries.ts';
 import type { FollowedRuns, ListedChange } from '../backend.ts';
 import type { Api } from '../connect-server.ts';
 import { listedRun } from '../listed-run.ts';
-import { allPages } from './pages.ts';
+import { allPages } from '../pages.ts';
 import { idsOf } from './server-definitions.ts';
 import { untilLeft } from './until-left.ts';
 

@@ -4,8 +4,9 @@ import type { IssuedSigningKey } from '../../../contracts/secret.ts';
 import type { AuditFilter } from '../../../db/access/audit-log.ts';
 import type { ErasedPerson } from '../../../db/queries/personal-data.ts';
 import type { Backend } from '../backend.ts';
+import { callOnServer } from '../call-operation.ts';
 import type { Api } from '../connect-server.ts';
-import { allRows } from './pages.ts';
+import { allRows } from '../pages.ts';
 import { ServerChat } from './server-chat.ts';
 import { createServerDefinitions } from './server-definitions.ts';
 import { createServerLog } from './server-log.ts';
@@ -20,6 +21,7 @@ export function createServerBackend(api: Api): Backend {
     questions: createServerQuestions(api),
     log: createServerLog(api),
     definitions: createServerDefinitions(api),
+    call: callOnServer(api),
     settings: (scope) => createServerSettings(api, scope),
     openChat: async (options) => new ServerChat(api, options),
     testModel: async (model) =>

@@ -7,10 +7,10 @@ import { isUuid } from '../../input/resolve-id.ts';
 import type { DefinitionBackend, Row } from '../backend.ts';
 import type { Api } from '../connect-server.ts';
 import { listing } from '../listing.ts';
+import { allRows, type Page } from '../pages.ts';
 import { toolRowsOf } from '../tool-rows.ts';
 import { nameColumnOf, unknownName } from '../unknown-name.ts';
 import { withDates } from '../with-dates.ts';
-import { allRows, type Page } from './pages.ts';
 
 /** A row as REST returns it. */
 type RestRow = Row & { id: string };
@@ -27,6 +27,10 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
         offered: FunctionTool[];
       };
       return toolRowsOf(offered);
+    },
+    async lookUp(resource, name) {
+      const found = await lookUpDefinition(api, resource, name);
+      return found && withDates(found);
     },
     find: async (resource, name) => withDates(await requireDefinition(api, resource, name)),
     create: (resource, values) => request('POST', resource.path, values),
@@ -63,13 +67,22 @@ export async function requireDefinition(
   resource: CommandResource,
   name: string,
 ): Promise<RestRow> {
+  const found = await lookUpDefinition(api, resource, name);
+  if (found) return found;
+  const column = nameColumnOf(resource);
+  const names = (await listDefinitions(api, resource)).map((row) => String(row[column]));
+  throw unknownName(resource, name, names);
+}
+
+async function lookUpDefinition(
+  api: Api,
+  resource: CommandResource,
+  name: string,
+): Promise<RestRow | undefined> {
   const column = nameColumnOf(resource);
   const [found] = column === 'id' ? [] : await listDefinitions(api, resource, { [column]: name });
   if (found) return found;
-  const sameId = isUuid(name) ? await findById(api, resource, name.toLowerCase()) : undefined;
-  if (sameId) return sameId;
-  const names = (await listDefinitions(api, resource)).map((row) => String(row[column]));
-  throw unknownName(resource, name, names);
+  return isUuid(name) ? findById(api, resource, name.toLowerCase()) : undefined;
 }
 
 async function findById(

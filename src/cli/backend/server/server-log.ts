@@ -4,8 +4,8 @@ import type { StepLogRow } from '../../../db/feed/step-log.ts';
 import { noSession, notFound } from '../../input/resolve-id.ts';
 import type { LogBackend, LogSelection, SelectedLog } from '../backend.ts';
 import type { Api } from '../connect-server.ts';
+import { allPages } from '../pages.ts';
 import { withDates } from '../with-dates.ts';
-import { allPages } from './pages.ts';
 import { idsOf } from './server-definitions.ts';
 
 /**

@@ -18,9 +18,9 @@ import type {
   StreamedEvent,
 } from '../backend.ts';
 import type { Api } from '../connect-server.ts';
+import { allRows } from '../pages.ts';
 import { withDates } from '../with-dates.ts';
 import { followRuns, listRuns } from './list-runs.ts';
-import { allRows } from './pages.ts';
 
 /** Creates the `RunBackend` of a server. */
 export function createServerRuns(api: Api): RunBackend {

@@ -1,6 +1,6 @@
 import type { Step } from '../../../db/queries/queries.ts';
 import type { Api } from '../connect-server.ts';
-import { PAGE_SIZE } from './pages.ts';
+import { PAGE_SIZE } from '../pages.ts';
 import { stepOf } from './server-runs.ts';
 
 /** The wait for an announced step, in milliseconds. A replica may lag behind. */

@@ -2,15 +2,13 @@ import { type Command, Option } from 'commander';
 import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
 import type { ModelTestError, ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
-import {
-  type CatalogFilter,
-  type CatalogModel,
-  listCatalog,
-} from '../../../db/access/model-catalog.ts';
+import type { CatalogModel } from '../../../db/access/model-catalog.ts';
+import { listModelCatalog } from '../../../operations/definitions/model-catalog.ts';
 import { findVendor, VENDORS } from '../../../providers/vendors.ts';
 import { models } from '../../../resources/definitions/models.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { withDatabase } from '../../backend/with-database.ts';
 import { parseAmount, parseWholeNumber } from '../../input/parse-number.ts';
 import { withName } from '../../nouns/list-and-show.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
@@ -31,7 +29,9 @@ export function register(command: Command, io: CliIo): void {
   ]);
 }
 
-/** Lists the known models of vendors with their prices. Needs a database and no tenant. */
+type CatalogOptions = { vendor?: string; purpose?: (typeof MODEL_PURPOSES)[number] };
+
+/** Verb that lists the known models of vendors with their prices. */
 const CATALOG: Verb = {
   name: 'catalog',
   summary: 'list the known models of vendors, with their prices and aliases',
@@ -41,9 +41,12 @@ const CATALOG: Verb = {
       .addOption(
         new Option('--purpose <purpose>', 'only models for this purpose').choices(MODEL_PURPOSES),
       )
-      .action(async ({ vendor, purpose }: CatalogFilter) => {
-        const filter = { vendor: vendor && vendorName(vendor), purpose };
-        const items = await withDatabase(io, ({ pool }) => listCatalog(pool, filter));
+      .option(...API_OPTION)
+      .action(async ({ vendor, purpose }: CatalogOptions, self: Command) => {
+        const filter = { provider: vendor && vendorName(vendor), purpose };
+        const items = await withBackend(io, self, {}, ({ call }) =>
+          allRows((page) => call(listModelCatalog, { query: { ...filter, ...page } })),
+        );
         printRows(io, { items, rows: items.map(catalogRow), empty: 'The catalogue has none.' });
       }),
 };

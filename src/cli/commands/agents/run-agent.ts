@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { HowdahError } from '../../../contracts/errors.ts';
-import type { Pool } from '../../../db/connection/pool.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+import { agents } from '../../../resources/definitions/agents.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { ARGUMENT_SOURCES } from '../../input/input-argument.ts';
-import { forTenant } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import { type RunCommandOptions, startAndFollow, withOptions } from './run.ts';
 
@@ -15,24 +14,14 @@ export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .requiredOption('--agent-id <id>', 'id of the agent')
     .requiredOption('--message <text>', `message to the agent; ${ARGUMENT_SOURCES}`)
+    .option(...API_OPTION)
     .action(
       async (options: RunCommandOptions & { agentId: string; message: string }, self: Command) => {
-        const name = await withDatabase(io, (database) =>
-          forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),
+        const { tenant, agentId, message } = options;
+        const { name } = await withBackend(io, self, { tenant }, ({ definitions }) =>
+          definitions.find(agents, agentId),
         );
-        await startAndFollow(io, self, name, options.message, options);
+        await startAndFollow(io, self, String(name), message, options);
       },
     );
-}
-
-async function nameOf(client: Pick<Pool, 'query'>, id: string): Promise<string> {
-  const { rows } = await client.query<{ name: string }>(
-    `select name from howdah.agents
-     where id::text = $1 and tenant_id = howdah.current_tenant() and deleted_at is null`,
-    [id],
-  );
-  if (!rows[0]) {
-    throw new HowdahError('HWNTF', `there is no agent ${id}`, { hint: 'List them: howdah agents' });
-  }
-  return rows[0].name;
 }

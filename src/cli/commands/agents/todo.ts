@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { applyTodoDocument, readTodoDocument } from '../../../db/operations/todolists.ts';
-import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { editTodoList, readTodoList } from '../../../operations/runs/todolists.ts';
+import type { CallOperation } from '../../backend/call-operation.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import {
   formatTodoFile,
   parseTodoFile,
@@ -15,7 +18,7 @@ import {
   writeTodoFile,
 } from '../../files/todo-file.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
-import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { execInPlace } from '../../process/exec.ts';
 
@@ -38,21 +41,25 @@ export function register(command: Command, io: CliIo): void {
     .option('--apply <file>', 'apply the edits of a file that --write has written')
     .option('--edit', 'edit the list in $VISUAL or $EDITOR, and apply the edits')
     .option(...TENANT_OPTION)
-    .action(async (session: string | undefined, options: Options) => {
+    .option(...API_OPTION)
+    .action(async (session: string | undefined, options: Options, self: Command) => {
       const work = workOf(io, session, options);
-      await withDatabase(io, async (database) => {
-        const { path, ...list } = await work(database);
+      const { tenant } = options;
+      await withBackend(io, self, { tenant }, async ({ call }) => {
+        const { path, ...list } = await work(call);
         if (io.json) printJson(io, { ...list, ...(path !== undefined && { file: path }) });
         else io.out(path ?? list.content.trimEnd());
       });
     });
 }
 
+const NO_SESSION = hintIfNotFound('The session of a run is its session_id: howdah show ID --json');
+
 type Done = TodoFile & { path?: string };
 
 /** Returns what the options ask for. Throws `EUSAGE` if they contradict each other. */
 function workOf(io: CliIo, named: string | undefined, options: Options) {
-  const { write, apply, edit, tenant } = options;
+  const { write, apply, edit } = options;
   if ([write, apply, edit].filter((option) => option !== undefined).length > 1) {
     throw usage('--write, --apply and --edit exclude each other');
   }
@@ -62,25 +69,17 @@ function workOf(io: CliIo, named: string | undefined, options: Options) {
     if (session !== undefined && session !== file.session) {
       throw usage(`${apply} is the list of session ${file.session}`);
     }
-    return (database: CliDatabase) => applyFile(database, tenant, file, apply);
+    return (call: CallOperation) => applyFile(call, file, apply);
   }
   if (session === undefined) throw usage('no session is named');
-  const read = (database: CliDatabase) => readList(database, tenant, session);
-  if (write !== undefined)
-    return async (database: CliDatabase) => save(await read(database), write);
-  if (!edit) return read as (database: CliDatabase) => Promise<Done>;
-  return async (database: CliDatabase) => {
-    const edited = await editList(io, await read(database));
-    return applyList(database, tenant, edited);
-  };
+  const read = (call: CallOperation) => readList(call, session);
+  if (write !== undefined) return async (call: CallOperation) => save(await read(call), write);
+  if (!edit) return read;
+  return async (call: CallOperation) => applyList(call, await editList(io, await read(call)));
 }
 
-async function readList(
-  database: CliDatabase,
-  tenant: string | undefined,
-  session: string,
-): Promise<Done> {
-  const list = await forTenant(database, tenant, (client) => readTodoDocument(client, session));
+async function readList(call: CallOperation, session: string): Promise<Done> {
+  const list = await call(readTodoList, { params: { sid: session } }).catch(NO_SESSION);
   return { session, ...list };
 }
 
@@ -91,25 +90,14 @@ function save(list: TodoFile, path: string): Done {
 }
 
 /** Applies a file, and writes the list as it is now into the file. */
-async function applyFile(
-  database: CliDatabase,
-  tenant: string | undefined,
-  file: TodoFile,
-  path: string,
-): Promise<Done> {
-  const list = await applyList(database, tenant, file);
+async function applyFile(call: CallOperation, file: TodoFile, path: string): Promise<Done> {
+  const list = await applyList(call, file);
   writeTodoFile(path, list, () => true);
   return list;
 }
 
-async function applyList(
-  database: CliDatabase,
-  tenant: string | undefined,
-  { session, ...document }: TodoFile,
-): Promise<Done> {
-  const list = await forTenant(database, tenant, (client) =>
-    applyTodoDocument(client, session, document),
-  );
+async function applyList(call: CallOperation, { session, ...body }: TodoFile): Promise<Done> {
+  const list = await call(editTodoList, { params: { sid: session }, body }).catch(NO_SESSION);
   return { session, ...list };
 }
 

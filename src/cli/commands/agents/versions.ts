@@ -1,25 +1,40 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import type { Pool } from '../../../db/connection/pool.ts';
 import {
-  diffVersions,
-  findVersioned,
-  labelVersion,
-  listVersions,
-  restoreVersion,
-  type VersionedKind,
-  type VersionedObject,
-  versionedKinds,
-} from '../../../db/queries/versions.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+  type VersionOperations,
+  versionOperations,
+} from '../../../operations/definitions/versions.ts';
+import { agents } from '../../../resources/definitions/agents.ts';
+import { prompts } from '../../../resources/definitions/prompts.ts';
+import { skills } from '../../../resources/definitions/skills.ts';
+import { workflows } from '../../../resources/definitions/workflows.ts';
+import type { Backend } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { withDates } from '../../backend/with-dates.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { versionDiff } from '../../print/version-diff.ts';
+
+const KINDS = { agent: agents, workflow: workflows, prompt: prompts, skill: skills };
+type Kind = keyof typeof KINDS;
+const kinds = Object.keys(KINDS) as Kind[];
 
 type VersionOptions = {
   diff?: string[];
   restore?: string;
   label?: string[];
-  kind?: VersionedKind;
+  kind?: Kind;
+  tenant?: string;
+};
+
+/** An object that has versions, and the operations on them. */
+type Versioned = {
+  thing: { kind: Kind; id: string; name: string };
+  operations: VersionOperations;
+  call: Backend['call'];
 };
 
 /**
@@ -40,33 +55,36 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--label <n name...>', 'label a version, such as: --label 3 production')
     .addOption(
-      new Option('--kind <kind>', 'kind of the object, if several have the name').choices(
-        versionedKinds,
-      ),
+      new Option('--kind <kind>', 'kind of the object, if several have the name').choices(kinds),
     )
-    .action(async (name: string, options: VersionOptions) => {
-      const { diff, restore, label } = options;
-      await withDatabase(io, async ({ pool }) => {
-        const thing = await versionedOf(pool, name, options.kind);
-        if (diff) return showDiff(io, pool, thing, diff);
-        if (restore !== undefined) return restoreOne(io, pool, thing, numberOf(restore));
-        if (label) return labelOne(io, pool, thing, label);
-        return showList(io, pool, thing);
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (name: string, options: VersionOptions, self: Command) => {
+      const { diff, restore, label, kind, tenant } = options;
+      await withBackend(io, self, { tenant }, async (backend) => {
+        const versioned = await versionedOf(backend, name, kind);
+        const work = () => {
+          if (diff) return showDiff(io, versioned, diff);
+          if (restore !== undefined) return restoreOne(io, versioned, numberOf(restore));
+          return label ? labelOne(io, versioned, label) : showList(io, versioned);
+        };
+        await work().catch(hintIfNotFound(`List the versions: howdah dev versions ${name}`));
       });
     });
 }
 
 /** Returns the object with this name. Throws `HWNTF`, and `EUSAGE` if there are several. */
 async function versionedOf(
-  pool: Pool,
+  { definitions, call }: Backend,
   name: string,
-  kind: VersionedKind | undefined,
-): Promise<VersionedObject> {
-  const found = (await findVersioned(pool, name)).filter(
-    (one) => kind === undefined || one.kind === kind,
+  kind: Kind | undefined,
+): Promise<Versioned> {
+  const wanted = kind === undefined ? kinds : [kind];
+  const found = await Promise.all(
+    wanted.map(async (one) => ({ kind: one, row: await definitions.lookUp(KINDS[one], name) })),
   );
-  const [first, second] = found;
-  if (first === undefined) {
+  const [first, second] = found.filter(({ row }) => row !== undefined);
+  if (first?.row === undefined) {
     throw new HowdahError(
       'HWNTF',
       `there is no ${kind ?? 'agent, workflow, prompt or skill'} named '${name}'`,
@@ -77,58 +95,65 @@ async function versionedOf(
     );
   }
   if (second !== undefined) {
-    const kinds = found.map((one) => one.kind);
-    throw new HowdahError('EUSAGE', `${kinds.join(' and ')} have the name '${name}'`, {
+    const several = found.flatMap((one) => (one.row ? one.kind : []));
+    throw new HowdahError('EUSAGE', `${several.join(' and ')} have the name '${name}'`, {
       hint: `Select one: --kind ${first.kind}`,
-      detail: { name, kinds },
+      detail: { name, kinds: several },
     });
   }
-  return first;
+  const { id, name: ownName } = first.row;
+  return {
+    thing: { kind: first.kind, id, name: String(ownName) },
+    operations: versionOperations(KINDS[first.kind]),
+    call,
+  };
 }
 
-async function showList(io: CliIo, pool: Pool, thing: VersionedObject): Promise<void> {
-  const rows = await listVersions(pool, thing);
-  if (io.json) {
-    printJson(io, { ...thing, items: rows });
-    return;
-  }
+async function showList(io: CliIo, { thing, operations, call }: Versioned): Promise<void> {
+  const params = { id: thing.id };
+  const rows = await allRows((query) => call(operations.list, { params, query }));
+  const items = rows.map(({ version, labels, digest, created_at, created_by }) =>
+    withDates({ version, labels, digest, created_at, created_by }),
+  );
+  if (io.json) return printJson(io, { ...thing, items });
   printTable(
     io,
-    rows.map(({ labels, digest, ...row }) => {
+    items.map(({ labels, digest, ...row }) => {
       return { ...row, labels: labels.join(' '), digest: digest.slice(0, 12) };
     }),
   );
 }
 
-async function showDiff(
-  io: CliIo,
-  pool: Pool,
-  thing: VersionedObject,
-  versions: string[],
-): Promise<void> {
-  const [from = '', to, ...more] = versions;
+async function showDiff(io: CliIo, versioned: Versioned, versions: string[]): Promise<void> {
+  const { thing, operations, call } = versioned;
+  const [version = '', other, ...more] = versions;
   if (more.length > 0) {
     throw new HowdahError('EUSAGE', '--diff takes one version or two', {
       hint: `howdah dev versions ${thing.name} --diff 1 2`,
     });
   }
-  const changes = await diffVersions(pool, thing, from, to);
+  const to = other ?? String(await newestOf(versioned));
+  const { data } = await call(operations.compare, {
+    params: { id: thing.id, version, other: to },
+  });
   if (io.json) {
-    printJson(io, { ...thing, patch: changes.map(({ operation }) => operation) });
-  } else if (changes.length === 0) {
+    printJson(io, { ...thing, patch: data.map(({ operation }) => operation) });
+  } else if (data.length === 0) {
     io.err('The versions are the same.');
   } else {
-    io.out(changes.map(versionDiff).join('\n\n'));
+    io.out(data.map(versionDiff).join('\n\n'));
   }
 }
 
-async function restoreOne(
-  io: CliIo,
-  pool: Pool,
-  thing: VersionedObject,
-  number: number,
-): Promise<void> {
-  const version = await restoreVersion(pool, thing, number);
+async function newestOf({ thing, operations, call }: Versioned): Promise<number> {
+  const { data } = await call(operations.list, { params: { id: thing.id }, query: { limit: 1 } });
+  return data[0]?.version ?? 0;
+}
+
+async function restoreOne(io: CliIo, versioned: Versioned, number: number): Promise<void> {
+  const { thing, operations, call } = versioned;
+  await call(operations.restore, { params: { id: thing.id, version: String(number) } });
+  const version = await newestOf(versioned);
   if (io.json) {
     printJson(io, { ...thing, version });
   } else {
@@ -138,15 +163,14 @@ async function restoreOne(
 
 async function labelOne(
   io: CliIo,
-  pool: Pool,
-  thing: VersionedObject,
+  { thing, operations, call }: Versioned,
   words: string[],
 ): Promise<void> {
   const [number = '', label, ...more] = words;
-  const { kind } = thing;
+  const { kind, id, name } = thing;
   if (label === undefined || more.length > 0) {
     throw new HowdahError('EUSAGE', '--label needs a version and a label', {
-      hint: `howdah dev versions ${thing.name} --label 1 production`,
+      hint: `howdah dev versions ${name} --label 1 production`,
     });
   }
   if (kind === 'skill') {
@@ -155,11 +179,11 @@ async function labelOne(
     });
   }
   const version = numberOf(number);
-  await labelVersion(pool, { ...thing, kind }, version, label);
+  await call(operations.label, { params: { id, label }, body: { version } });
   if (io.json) {
     printJson(io, { ...thing, version, label });
   } else {
-    io.out(`version ${version} of ${kind} ${thing.name} has the label ${label}`);
+    io.out(`version ${version} of ${kind} ${name} has the label ${label}`);
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../../db/access/agent-systems.ts';
-import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import type { CallOperation } from '../../backend/call-operation.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { changesOf } from '../../files/file-changes.ts';
 import {
-  applyFiles,
+  applySystemFiles,
   FILE_OPTION,
   readSystemFiles,
   refuseWatchedStdin,
@@ -29,32 +31,30 @@ export function register(command: Command, io: CliIo): void {
     .option(...YES_OPTION)
     .option('--watch', 'apply again whenever a file is saved, until Ctrl-C')
     .option(...TENANT_OPTION)
-    .action((paths: string[], options: Options) => {
+    .option(...API_OPTION)
+    .action((paths: string[], options: Options, self: Command) => {
+      const { tenant } = options;
       if (options.watch) refuseWatchedStdin(paths);
-      return withDatabase(
-        io,
-        async (database) => {
-          if (options.watch) return watch(io, database, paths, options);
-          return apply(io, database, paths, options);
-        },
-        { writesModels: true },
-      );
+      return withBackend(io, self, { tenant, writesModels: true }, async ({ call }) => {
+        if (options.watch) return watch(io, call, paths, options);
+        return apply(io, call, paths, options);
+      });
     });
 }
 
-async function apply(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
+async function apply(io: CliIo, call: CallOperation, paths: readonly string[], options: Options) {
   const files = await readSystemFiles(paths, io.stdin);
-  const plan = () => applyFiles(database, files, { ...options, dryRun: true });
+  const plan = () => applySystemFiles(call, files, { ...options, dryRun: true });
   if (!(await confirmPrune(io, options, plan))) return;
-  show(io, await applyFiles(database, files, options));
+  show(io, await applySystemFiles(call, files, options));
 }
 
 /** Applies the files after each save. A faulty file is reported, and the next save is awaited. */
-async function watch(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
+async function watch(io: CliIo, call: CallOperation, paths: readonly string[], options: Options) {
   const stopped = new AbortController();
   io.onInterrupt(() => stopped.abort());
   for await (const _ of changesOf(paths, stopped.signal)) {
-    await apply(io, database, paths, options).catch((error) => printError(io, reportOf(error)));
+    await apply(io, call, paths, options).catch((error) => printError(io, reportOf(error)));
     io.err('Waiting for the next save. Press Ctrl-C to stop.');
   }
 }

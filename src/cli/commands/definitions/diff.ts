@@ -3,8 +3,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import { diffOf } from '../../../systems/diff.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { applyFiles, FILE_OPTION, readSystemFiles } from '../../files/read-systems.ts';
+import { applySystemFiles, FILE_OPTION, readSystemFiles } from '../../files/read-systems.ts';
 import { executionId, isUuid } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
@@ -13,7 +12,7 @@ import { printUnprunedObjects, printWarnings } from '../../print/plans.ts';
 import { printRunComparison } from '../../print/run-comparison.ts';
 
 type FileOptions = { tenant?: string; prune?: true };
-type Options = FileOptions & { exitCode?: true; api?: string };
+type Options = FileOptions & { exitCode?: true };
 
 /**
  * Registers `howdah diff`.
@@ -36,33 +35,34 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action((words: string[], options: Options, self: Command) => {
       if (!words.some(isUuid)) {
-        if (options.exitCode || options.api !== undefined) throw notOfFiles(options);
-        return diffFiles(io, words, options);
+        if (options.exitCode) throw notOfFiles();
+        return diffFiles(io, words, options, self);
       }
       return diffRuns(io, words, options, self);
     });
 }
 
-async function diffFiles(io: CliIo, paths: string[], options: FileOptions): Promise<void> {
+async function diffFiles(
+  io: CliIo,
+  paths: string[],
+  { tenant, prune }: FileOptions,
+  self: Command,
+): Promise<void> {
   // a dry run writes models too, and takes them back
-  await withDatabase(
-    io,
-    async (database) => {
-      const files = await readSystemFiles(paths, io.stdin);
-      const plans = await applyFiles(database, files, { ...options, dryRun: true });
-      const changes = plans.flatMap(({ objects }) =>
-        objects.filter(({ action }) => action !== 'unchanged'),
-      );
-      if (changes.length > 0) io.setExitCode(exitCodes.error);
-      if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
-      for (const plan of plans) {
-        printWarnings(io, plan);
-        printUnprunedObjects(io, plan);
-      }
-      for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
-    },
-    { writesModels: true },
-  );
+  await withBackend(io, self, { tenant, writesModels: true }, async ({ call }) => {
+    const files = await readSystemFiles(paths, io.stdin);
+    const plans = await applySystemFiles(call, files, { prune: prune === true, dryRun: true });
+    const changes = plans.flatMap(({ objects }) =>
+      objects.filter(({ action }) => action !== 'unchanged'),
+    );
+    if (changes.length > 0) io.setExitCode(exitCodes.error);
+    if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
+    for (const plan of plans) {
+      printWarnings(io, plan);
+      printUnprunedObjects(io, plan);
+    }
+    for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
+  });
 }
 
 async function diffRuns(
@@ -111,12 +111,10 @@ function twoRuns(words: string[], { prune, tenant }: Options): [string, string] 
   return [executionId(a), executionId(b)];
 }
 
-function notOfFiles({ exitCode }: Options): HowdahError {
-  return exitCode
-    ? new HowdahError('EUSAGE', '--exit-code applies to executions, but the arguments are files', {
-        hint: 'For files, the exit status is 1 whenever anything would change.',
-      })
-    : new HowdahError('EUSAGE', '--api applies to executions, but the arguments are files', {
-        hint: 'Files are compared with a database. Name it with --database-url or DATABASE_URL.',
-      });
+function notOfFiles(): HowdahError {
+  return new HowdahError(
+    'EUSAGE',
+    '--exit-code applies to executions, but the arguments are files',
+    { hint: 'For files, the exit status is 1 whenever anything would change.' },
+  );
 }

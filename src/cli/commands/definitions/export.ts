@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { exportDocument, listSystems } from '../../../db/access/agent-systems.ts';
-import { inTenant, type Queryable } from '../../../db/connection/pool.ts';
+import { exportSystem } from '../../../operations/definitions/agent-systems.ts';
 import { writeFile } from '../../../systems/write-file.ts';
-import { joinNames } from '../../../text/join-names.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import { writeOutput } from '../../output/write-output.ts';
 
@@ -27,36 +26,20 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--out <file>', 'file to write (default: stdout)')
     .option(...TENANT_OPTION)
-    .action(async (name: string | undefined, options: Options) => {
-      if (name !== undefined && options.unowned) {
+    .option(...API_OPTION)
+    .action(async (name: string | undefined, { tenant, unowned, out }: Options, self: Command) => {
+      if (name !== undefined && unowned) {
         throw new HowdahError(
           'EUSAGE',
           '--unowned cannot be combined with the name of an agent system',
         );
       }
-      await withDatabase(io, async ({ db, pool }) => {
-        const { id } = await tenantOf(db, options.tenant);
-        const { document, left_out } = await inTenant(pool, id, async (client) =>
-          exportDocument(
-            client,
-            options.unowned ? undefined : (name ?? (await onlySystem(client))),
-          ),
-        );
-        for (const { path, message } of left_out) io.err(`warning: ${path}: ${message}`);
-        const text = io.json ? JSON.stringify(document) : writeFile(document);
-        await writeOutput(io, text.replace(/\n$/, ''), options.out);
-      });
+      const query = unowned ? { unowned: 'true' as const } : { name };
+      const { document, left_out } = await withBackend(io, self, { tenant }, ({ call }) =>
+        call(exportSystem, { query }),
+      );
+      for (const { path, message } of left_out) io.err(`warning: ${path}: ${message}`);
+      const text = io.json ? JSON.stringify(document) : writeFile(document);
+      await writeOutput(io, text.replace(/\n$/, ''), out);
     });
-}
-
-/**
- * Returns the name of the only system. Returns undefined if there is no system: objects made by
- * hand are then exported. Throws `EUSAGE`.
- */
-async function onlySystem(client: Queryable): Promise<string | undefined> {
-  const names = await listSystems(client);
-  if (names.length < 2) return names[0];
-  throw new HowdahError('EUSAGE', 'the name is missing, and there are several agent systems', {
-    hint: `There are: ${joinNames(names)}. For what belongs to none: howdah dev export --unowned`,
-  });
 }

@@ -2,14 +2,16 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import {
   type FilterAction,
+  type FilteredValue,
   type FilterPlace,
   filterPlaces,
-  tryFilters,
 } from '../../../db/access/output-filters.ts';
+import { previewOutputFilters } from '../../../operations/administration/output-filters.ts';
 import { outputFilters } from '../../../resources/administration/output-filters.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
-import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { changeVerb } from '../../nouns/change.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
 import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
@@ -84,22 +86,23 @@ function registerTest(command: Command, io: CliIo): void {
     )
     .option('--agent <name>', 'also apply the filters of this agent')
     .option(...TENANT_OPTION)
-    .action(async (text: string, options: TestOptions) =>
-      test(io, await readTextArgument(io, 'the text', text), options),
-    );
+    .option(...API_OPTION)
+    .action(async (sent: string, { tenant, place, agent }: TestOptions, self: Command) => {
+      const text = await readTextArgument(io, 'the text', sent);
+      const body = { text, place, ...(agent !== undefined && { agent }) };
+      const found = await withBackend(io, self, { tenant }, ({ call }) =>
+        call(previewOutputFilters, { body }),
+      );
+      if (io.json) printJson(io, found);
+      else printFiltered(io, found);
+    });
 }
 
-async function test(io: CliIo, text: string, { tenant, place, agent }: TestOptions): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const found = await forTenant(database, tenant, (client) =>
-      tryFilters(client, text, place, agent),
-    );
-    if (io.json) return printJson(io, found);
-    io.out(found.value === null ? '' : String(found.value));
-    const hits = found.hits
-      .map(({ filter, action, matches }) => `${filter} (${action}, ${matches}×)`)
-      .join(', ');
-    if (found.value === null) io.err(`Blocked: ${hits}.`);
-    else io.err(hits ? `Matched: ${hits}.` : 'No filter matched.');
-  });
+function printFiltered(io: CliIo, { value, hits }: Pick<FilteredValue, 'value' | 'hits'>): void {
+  io.out(value === null ? '' : String(value));
+  const matched = hits
+    .map(({ filter, action, matches }) => `${filter} (${action}, ${matches}×)`)
+    .join(', ');
+  if (value === null) io.err(`Blocked: ${matched}.`);
+  else io.err(matched ? `Matched: ${matched}.` : 'No filter matched.');
 }

@@ -13,7 +13,7 @@ import type { Row } from '../../backend/backend.ts';
 import { API_OPTION, type Api } from '../../backend/connect-server.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
 import { onEither } from '../../backend/on-either.ts';
-import type { Page } from '../../backend/server/pages.ts';
+import type { Page } from '../../backend/pages.ts';
 import {
   listDefinitions,
   requireDefinition as requireListed,

@@ -9,7 +9,7 @@ import {
 import { integrations } from '../../../resources/definitions/integrations.ts';
 import { API_OPTION, type Api } from '../../backend/connect-server.ts';
 import { onEither } from '../../backend/on-either.ts';
-import { allRows, type Page } from '../../backend/server/pages.ts';
+import { allRows, type Page } from '../../backend/pages.ts';
 import { requireDefinition } from '../../backend/server/server-definitions.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { uuidOf } from '../../input/resolve-id.ts';

@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
+import { secretRowsOn, tenantsWithSecrets } from '../../../db/access/secrets.ts';
 import {
-  listSecrets,
-  putSecretOn,
+  createSecret,
   removeSecret,
-  secretRowsOn,
-  tenantsWithSecrets,
-} from '../../../db/access/secrets.ts';
+  rotateSecret,
+} from '../../../operations/administration/secrets.ts';
+import { secrets } from '../../../resources/administration/secrets.ts';
 import { rotateDataKey, rotateMasterKey } from '../../../secrets/rotation.ts';
-import { createSecretWriter, MAX_SECRET_BYTES } from '../../../secrets/writer.ts';
-import { joinNames } from '../../../text/join-names.ts';
-import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { MAX_SECRET_BYTES } from '../../../secrets/writer.ts';
+import { API_OPTION, refuseApi } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { withDatabase } from '../../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { readHidden } from '../../output/hidden-input.ts';
@@ -29,22 +30,11 @@ const ROTATED_TENANT_OPTION: readonly [string, string] = [
  * stored encrypted in the database.
  */
 export function register(command: Command, io: CliIo): void {
-  const add = (
-    usage: string,
-    description: string,
-    tenantOption: readonly [string, string] = TENANT_OPTION,
-  ) =>
-    command
-      .command(usage)
-      .description(description)
-      .option(...tenantOption)
-      .allowExcessArguments() // an excess argument may be a value, which commander would print
-      .hook('preAction', (_, { args, registeredArguments }) => {
-        if (args.length > registeredArguments.length) throw tooMuch();
-      });
+  const add = (usage: string, description: string, tenantOption?: readonly [string, string]) =>
+    addVerb(command, usage, description, tenantOption);
   add('set', 'store a secret, or change its value')
     .argument('<name>', 'name by which models, tools, webhooks and others refer to the secret')
-    .action((name: string, options: Options) => set(io, name, options, false));
+    .action((name: string, options: Options, self: Command) => set(io, self, name, options, false));
   add(
     'rotate',
     'rotate the encryption keys of all secrets; with a name, change the value of that secret',
@@ -59,79 +49,92 @@ export function register(command: Command, io: CliIo): void {
       '--force',
       'rotate even if a worker does not have the new HOWDAH_SECRET_KEY yet (it cannot read secrets until it restarts with that key)',
     )
-    .action((name: string | undefined, options: Options) =>
-      name === undefined ? rotateKeys(io, options) : set(io, name, options, true),
+    .action((name: string | undefined, options: Options, self: Command) =>
+      name === undefined ? rotateKeys(io, self, options) : set(io, self, name, options, true),
     );
-  add('list', 'list the secrets, without their values').action((options: Options) =>
-    list(io, options),
+  add('list', 'list the secrets, without their values').action((options: Options, self: Command) =>
+    list(io, self, options),
   );
   add('remove', 'delete a secret')
     .argument('<name>', 'name of the secret')
     .option('--force', 'delete the secret even if it is in use (calls that need it will fail)')
     .option(...YES_OPTION)
-    .action((name: string, options: Options) => remove(io, name, options));
+    .action((name: string, options: Options, self: Command) => remove(io, self, name, options));
 }
 
-async function set(io: CliIo, name: string, options: Options, isThere: boolean): Promise<void> {
+function addVerb(
+  command: Command,
+  usage: string,
+  description: string,
+  tenantOption: readonly [string, string] = TENANT_OPTION,
+): Command {
+  return command
+    .command(usage)
+    .description(description)
+    .option(...tenantOption)
+    .option(...API_OPTION)
+    .allowExcessArguments() // an excess argument may be a value, which commander would print
+    .hook('preAction', (_, { args, registeredArguments }) => {
+      if (args.length > registeredArguments.length) throw tooMuch();
+    });
+}
+
+async function set(
+  io: CliIo,
+  self: Command,
+  name: string,
+  { tenant }: Options,
+  isThere: boolean,
+): Promise<void> {
   const prompt = `Value of ${name} (input is hidden):`;
   const value = await readHidden(io, prompt, {
     most: MAX_SECRET_BYTES,
     example: 'printf %s "$KEY" | npx howdah admin secret set NAME',
   });
-  await withDatabase(
-    io,
-    async (database) => {
-      const tenantId = await tenantFor(database, options);
-      const { masterKeysOf } = await import('../../../bootstrap.ts');
-      const rows = secretRowsOn(database.pool);
-      if (isThere) await findSecret(database, tenantId, name);
-      const writer = createSecretWriter(rows, masterKeysOf(database.config));
-      await writer.set(tenantId, name, value, putSecretOn(database.pool, tenantId));
-      const row = await findSecret(database, tenantId, name);
-      if (io.json) return printJson(io, row);
-      const end = row.last_four ? ` (…${row.last_four})` : '';
-      io.err(`Secret ${name}${end} is stored, version ${row.version}.`);
-    },
-    { createsDatabase: true },
+  const row = await withBackend(io, self, { tenant, createsDatabase: true }, async (backend) => {
+    const { definitions, call } = backend;
+    const found = await (isThere
+      ? definitions.find(secrets, name)
+      : definitions.lookUp(secrets, name));
+    if (!found) return call(createSecret, { body: { name, value } });
+    return call(rotateSecret, { params: { id: found.id }, body: { value } });
+  });
+  if (io.json) return printJson(io, row);
+  const end = row.last_four ? ` (…${row.last_four})` : '';
+  io.err(`Secret ${name}${end} is stored, version ${row.version}.`);
+}
+
+async function list(io: CliIo, self: Command, { tenant }: Options): Promise<void> {
+  const { items, empty = '' } = await withBackend(io, self, { tenant }, ({ definitions }) =>
+    definitions.list(secrets),
   );
+  const rows = items.map(({ name, last_four, created_at, rotated_at, models }) => ({
+    name,
+    value: last_four ? `…${last_four}` : '…',
+    age: ageOf((rotated_at ?? created_at) as Date),
+    'used by': (models as string[]).join(', '),
+  }));
+  printRows(io, { items, rows, empty });
 }
 
-/** Returns the secret of this name. Throws `HWNTF`. */
-async function findSecret({ db }: CliDatabase, tenantId: string, name: string) {
-  const secrets = await listSecrets(db, tenantId);
-  const found = secrets.find((secret) => secret.name === name);
-  if (found) return found;
-  const names = secrets.map((secret) => secret.name);
-  throw new HowdahError('HWNTF', `there is no secret named '${name}'`, {
-    hint: `${names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are no secrets yet.'} Store it: howdah admin secret set ${name}`,
-    detail: { secret: name },
-  });
-}
-
-async function list(io: CliIo, options: Options): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const items = await listSecrets(database.db, await tenantFor(database, options));
-    const rows = items.map(({ name, last_four, created_at, rotated_at, models }) => ({
-      name,
-      value: last_four ? `…${last_four}` : '…',
-      age: ageOf(rotated_at ?? created_at),
-      'used by': models?.join(', ') ?? '',
-    }));
-    printRows(io, { items, rows, empty: 'No secrets. Store one: howdah admin secret set NAME' });
-  });
-}
-
-async function remove(io: CliIo, name: string, options: Options): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const tenantId = await tenantFor(database, options);
-    if (!(await confirm(io, `This deletes the secret ${name}.`, options.yes))) return;
-    await removeSecret(database.pool, tenantId, name, options.force === true);
+async function remove(
+  io: CliIo,
+  self: Command,
+  name: string,
+  { tenant, yes, force }: Options,
+): Promise<void> {
+  await withBackend(io, self, { tenant }, async ({ definitions, call }) => {
+    const { id } = await definitions.find(secrets, name);
+    if (!(await confirm(io, `This deletes the secret ${name}.`, yes))) return;
+    const query = force ? { force: 'true' as const } : {};
+    await call(removeSecret, { params: { id }, query });
     if (io.json) printJson(io, { removed: name });
     else io.err(`Secret ${name} is deleted.`);
   });
 }
 
-async function rotateKeys(io: CliIo, options: Options): Promise<void> {
+async function rotateKeys(io: CliIo, self: Command, options: Options): Promise<void> {
+  await refuseApi(io, self, 'the rotation of encryption keys');
   await withDatabase(io, async (database) => {
     const { masterKeysOf } = await import('../../../bootstrap.ts');
     const rows = secretRowsOn(database.pool);
@@ -142,7 +145,7 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
       return io.err(`${rewrapped} data keys were re-wrapped with HOWDAH_SECRET_KEY.`);
     }
     const tenants = options.tenant
-      ? [await tenantFor(database, options)]
+      ? [(await tenantOf(database.db, options.tenant)).id]
       : await tenantsWithSecrets(database.pool);
     let [resealed, runs] = [0, 0];
     for (const tenant of tenants) {
@@ -154,10 +157,6 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
     io.err(`${resealed} secrets of ${tenants.length} tenants were re-encrypted.`);
     if (runs > 0) io.err(`Workers re-encrypt the contents of ${runs} runs and their child runs.`);
   });
-}
-
-async function tenantFor({ db }: CliDatabase, { tenant }: Options): Promise<string> {
-  return (await tenantOf(db, tenant)).id;
 }
 
 function tooMuch(): HowdahError {

@@ -6,7 +6,7 @@ import type { Backend, Row } from '../../backend/backend.ts';
 import { API_OPTION, type Api } from '../../backend/connect-server.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
 import { onEither } from '../../backend/on-either.ts';
-import type { Page } from '../../backend/server/pages.ts';
+import type { Page } from '../../backend/pages.ts';
 import { requireDefinition as requireListed } from '../../backend/server/server-definitions.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { withDates } from '../../backend/with-dates.ts';

@@ -1,23 +1,31 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
-import {
-  createApiKey,
-  type ListedApiKey,
-  listApiKeys,
-  type MadeApiKey,
-  revokeApiKey,
-} from '../../../db/access/api-keys.ts';
 import type { UserRole } from '../../../db/access/subjects.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+import {
+  type ApiKey,
+  createApiKey,
+  listApiKeys,
+  type NewApiKey,
+  revokeApiKey,
+} from '../../../operations/administration/api-keys.ts';
+import { apiKeys } from '../../../resources/administration/api-keys.ts';
+import { users } from '../../../resources/administration/users.ts';
+import type { CallOperation } from '../../backend/call-operation.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { withDates } from '../../backend/with-dates.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { parseDuration } from '../../input/parse-duration.ts';
-import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
-import { userOf } from '../../input/resolve-user.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';
 
-const SCOPES = ['read', 'run', 'edit', 'manage'];
+const SCOPES = ['read', 'run', 'edit', 'manage'] as const;
+type Scope = (typeof SCOPES)[number];
+const LIST = 'List them: howdah admin key list';
 const MOST_DAYS = 3_650;
 const LIMIT = 1_000;
 
@@ -25,14 +33,13 @@ type CreateOptions = {
   tenant?: string;
   user?: string;
   role?: UserRole;
-  scopes?: string[];
+  scopes?: Scope[];
   /** The lifetime, in seconds. */
   expires?: number;
 };
 
 /**
- * Registers `howdah admin key create | list | revoke`: API keys, managed by the owner of the
- * database.
+ * Registers `howdah admin key create | list | revoke`: API keys for programs.
  */
 export function register(command: Command, io: CliIo): void {
   command
@@ -53,42 +60,50 @@ export function register(command: Command, io: CliIo): void {
       scopesOf,
     )
     .option('--expires <time>', 'lifetime, such as 8h or 30d (default: no expiry)', seconds)
-    .action((name: string, options: CreateOptions) => create(io, name, options));
+    .option(...API_OPTION)
+    .action((name: string, options: CreateOptions, self: Command) =>
+      create(io, self, name, options),
+    );
   command
     .command('list')
     .description('list the keys, newest first')
     .option('--tenant <slug>', 'only keys of this tenant')
-    .action((options: { tenant?: string }) => list(io, options.tenant));
+    .option(...API_OPTION)
+    .action(({ tenant }: { tenant?: string }, self: Command) => list(io, self, tenant));
   command
     .command('revoke')
     .description('revoke a key permanently; takes effect within a second')
     .argument('<key>', 'id of the key, or its prefix, such as hwd_9f2kQ7xYb1Zc')
     .option(...YES_OPTION)
-    .action((key: string, { yes }: { yes?: true }) => revoke(io, key, yes));
+    .option(...API_OPTION)
+    .action((key: string, { yes }: { yes?: true }, self: Command) => revoke(io, self, key, yes));
 }
 
 const seconds = parseDuration(MOST_DAYS);
 
-async function create(io: CliIo, name: string, options: CreateOptions): Promise<void> {
-  await withDatabase(
-    io,
-    async ({ db, pool }) => {
-      const tenant = await tenantOf(db, options.tenant);
-      const user = options.user ? await userOf(db, tenant, options.user) : undefined;
-      const made = await createApiKey(pool, {
-        tenantId: tenant.id,
-        userId: user?.id,
+async function create(
+  io: CliIo,
+  self: Command,
+  name: string,
+  options: CreateOptions,
+): Promise<void> {
+  const { tenant, user: username, role, scopes, expires } = options;
+  const made = await withBackend(io, self, { tenant, createsDatabase: true }, async (backend) => {
+    const { definitions, call } = backend;
+    const user = username === undefined ? undefined : await definitions.find(users, username);
+    return call(createApiKey, {
+      body: {
         name,
-        role: options.role ?? atMostMember(user?.role),
-        scopes: options.scopes,
-        expiresIn: options.expires,
-      });
-      if (io.json) return printJson(io, { tenant_id: tenant.id, ...made });
-      io.out(made.key);
-      io.err(`${summaryOf(made)} It is not shown again: store it where programs can read it.`);
-    },
-    { createsDatabase: true },
-  );
+        role: role ?? atMostMember(user?.role as UserRole | undefined),
+        ...(user && { user_id: user.id }),
+        ...(scopes && { scopes }),
+        ...(expires !== undefined && { expires_in: expires }),
+      },
+    });
+  });
+  if (io.json) return printJson(io, made);
+  io.out(made.key ?? '');
+  io.err(`${summaryOf(made)} It is not shown again: store it where programs can read it.`);
 }
 
 /** Returns the role of a key without `--role`: viewer for a viewer, else member. */
@@ -96,45 +111,58 @@ function atMostMember(role: UserRole = 'member'): UserRole {
   return role === 'viewer' ? 'viewer' : 'member';
 }
 
-function summaryOf({ name, prefix, role, scopes, expires_at }: MadeApiKey): string {
+function summaryOf({ name, prefix, role, scopes, expires_at }: NewApiKey): string {
   const bounds = scopes ? `${role}, ${scopes.join(' and ')} only` : role;
-  const end = expires_at ? `until ${expires_at.toISOString()}` : 'until it is revoked';
+  const end = expires_at ? `until ${new Date(expires_at).toISOString()}` : 'until it is revoked';
   return `Key '${name}' (${prefix}…): ${bounds}, ${end}.`;
 }
 
-async function list(io: CliIo, slug: string | undefined): Promise<void> {
-  await withDatabase(io, async ({ db, pool }) => {
-    const tenant = slug === undefined ? undefined : await tenantOf(db, slug);
-    const items = await listApiKeys(pool, tenant?.id, LIMIT);
-    const empty = 'No API keys. Create one: howdah admin key create NAME';
-    printRows(io, { items, rows: items.map(rowOf), empty });
-  });
+async function list(io: CliIo, self: Command, tenant: string | undefined): Promise<void> {
+  const most = tenant === undefined ? LIMIT : undefined;
+  const keys = await withBackend(io, self, { tenant }, ({ call }) =>
+    allRows((page) => call(listApiKeys, { query: page }), most),
+  );
+  const items = keys.filter((key) => tenant === undefined || key.tenant === tenant).map(withDates);
+  printRows(io, { items, rows: items.map(rowOf), empty: apiKeys.command.empty });
 }
 
-function rowOf(row: ListedApiKey) {
+function rowOf(row: ApiKey) {
   const { id, tenant, user, name, prefix, role, state } = row;
   const scopes = row.scopes?.join(',') ?? 'all';
-  const used = row.last_used_at?.toISOString().slice(0, 16) ?? 'never';
-  const expires = row.expires_at?.toISOString().slice(0, 16) ?? 'never';
+  const used = minuteOf(row.last_used_at);
+  const expires = minuteOf(row.expires_at);
   const made_without_login = row.made_without_login ? 'yes' : 'no';
   return { id, prefix, name, tenant, user, role, scopes, state, expires, used, made_without_login };
 }
 
-async function revoke(io: CliIo, text: string, yes: boolean | undefined): Promise<void> {
+const minuteOf = (time: string | Date | null) =>
+  time === null ? 'never' : new Date(time).toISOString().slice(0, 16);
+
+async function revoke(
+  io: CliIo,
+  self: Command,
+  text: string,
+  yes: boolean | undefined,
+): Promise<void> {
   const key = namedBy(text);
-  await withDatabase(io, async ({ pool }) => {
+  await withBackend(io, self, {}, async ({ call }) => {
     const of = 'id' in key ? key.id : `${key.prefix}…`;
     if (!(await confirm(io, `This revokes the key ${of} permanently.`, yes))) return;
-    const revoked = await revokeApiKey(pool, key);
-    if (!revoked) {
-      const named = 'id' in key ? key.id : key.prefix;
-      throw new HowdahError('HWNTF', `there is no API key ${named}`, {
-        hint: 'List them: howdah admin key list',
-        detail: key,
-      });
-    }
-    if (io.json) printJson(io, revoked);
-    else io.out(`${revoked.id} revoked`);
+    const id = 'id' in key ? key.id : await idOfPrefix(call, key.prefix);
+    const revoked = await call(revokeApiKey, { params: { id } }).catch(hintIfNotFound(LIST));
+    const row = withDates(revoked);
+    if (io.json) printJson(io, row);
+    else io.out(`${row.id} revoked`);
+  });
+}
+
+/** Returns the id of the key with a prefix. Throws `HWNTF`. */
+async function idOfPrefix(call: CallOperation, prefix: string): Promise<string> {
+  const { data } = await call(listApiKeys, { query: { prefix } });
+  if (data[0]) return data[0].id;
+  throw new HowdahError('HWNTF', `there is no API key ${prefix}`, {
+    hint: LIST,
+    detail: { prefix },
   });
 }
 
@@ -151,8 +179,9 @@ function namedBy(text: string): { id: string } | { prefix: string } {
   });
 }
 
-function scopesOf(text: string): string[] {
+function scopesOf(text: string): Scope[] {
+  const isScope = (word: string): word is Scope => SCOPES.some((scope) => scope === word);
   const scopes = text.split(',').map((scope) => scope.trim());
-  if (scopes.every((scope) => SCOPES.includes(scope))) return scopes;
+  if (scopes.every(isScope)) return scopes;
   throw new InvalidArgumentError(`Use one or more of ${SCOPES.join(', ')}, separated by commas.`);
 }

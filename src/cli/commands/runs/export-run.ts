@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { exportRun } from '../../../db/queries/queries.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { executionId, requireExecution } from '../../input/resolve-id.ts';
+import { exportRun } from '../../../operations/runs/run-export.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { executionId } from '../../input/resolve-id.ts';
 import type { CliIo } from '../../output/output.ts';
 import { writeOutput } from '../../output/write-output.ts';
 
@@ -14,11 +15,16 @@ export function register(command: Command, io: CliIo): void {
     .argument('<id>', 'id of the run')
     .option('--out <file>', 'file to write (default: stdout)')
     .option('--redact', 'replace text, arguments and results with [redacted]')
-    .action(async (text: string, { out, redact }: { out?: string; redact?: boolean }) => {
-      const id = executionId(text);
-      await withDatabase(io, async ({ db }) => {
-        const how = { isForPeople: !io.json, redact };
-        await writeOutput(io, await exportRun(db, await requireExecution(db, id), how), out);
+    .option(...API_OPTION)
+    .action(async (text: string, { out, redact }: { out?: string; redact?: boolean }, self) => {
+      const params = { id: executionId(text) };
+      const query = { redact: flagOf(redact === true), pretty: flagOf(!io.json) };
+      const document = await withBackend(io, self, {}, async ({ runs, call }) => {
+        await runs.find(params.id);
+        return call(exportRun, { params, query });
       });
+      await writeOutput(io, document, out);
     });
 }
+
+const flagOf = (is: boolean): 'true' | 'false' => (is ? 'true' : 'false');

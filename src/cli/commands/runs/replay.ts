@@ -2,12 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AgentDefinition } from '../../../contracts/agents/definition.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { exportRun, findDefinition } from '../../../db/queries/queries.ts';
 import { parseJson } from '../../../json/parse-json.ts';
+import { versionOperations } from '../../../operations/definitions/versions.ts';
+import { exportRun } from '../../../operations/runs/run-export.ts';
+import { agents } from '../../../resources/definitions/agents.ts';
 import type { Divergence } from '../../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../../runtime/replay/replay-run.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { requireExecution } from '../../input/resolve-id.ts';
+import type { Backend } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { plainText } from '../../output/terminal-text.ts';
@@ -28,32 +32,48 @@ export function register(command: Command, io: CliIo): void {
       'replay with the current version of this agent (default: the version of the run)',
     )
     .option('--version <n>', 'with --agent: use this version', versionNumber)
-    .action(async (run: string, options: Options) => {
+    .option(...API_OPTION)
+    .action(async (run: string, options: Options, self: Command) => {
       if (options.version !== undefined && options.agent === undefined) {
         throw new HowdahError('EUSAGE', '--version needs --agent', {
           hint: `howdah dev replay ${run} --agent NAME --version ${options.version}`,
         });
       }
-      const { exported, definition } = await load(io, run, options);
-      show(io, await replayRun(exported, definition ? { definition } : {}));
+      const { exported, ...replaced } = await load(io, self, run, options);
+      show(io, await replayRun(exported, replaced));
     });
 }
 
-async function load(io: CliIo, run: string, { agent, version }: Options) {
+async function load(io: CliIo, self: Command, run: string, { agent, version }: Options) {
   const file = ID.test(run) ? undefined : await readRun(run);
   if (file !== undefined && agent === undefined) {
-    return { exported: file, definition: undefined };
+    return { exported: file };
   }
-  return withDatabase(io, async ({ db }) => {
-    const exported = file ?? parseJson(await exportRun(db, await requireExecution(db, run)));
-    const found = agent === undefined ? undefined : await findDefinition(db, agent, version);
-    if (agent !== undefined && !found) {
-      throw new HowdahError('HWNTF', `agent ${agent} has no version ${version ?? 'yet'}`, {
-        hint: 'Omit --version for the current version. List the agents: howdah agents',
-      });
-    }
-    return { exported, definition: found as AgentDefinition | undefined };
+  return withBackend(io, self, {}, async (backend) => {
+    const exported = file ?? (await exportOf(backend, run.toLowerCase()));
+    const definition = agent === undefined ? {} : await definitionOf(backend, agent, version);
+    return { exported, ...definition };
   });
+}
+
+async function exportOf({ runs, call }: Backend, id: string): Promise<unknown> {
+  await runs.find(id);
+  return parseJson(await call(exportRun, { params: { id } }));
+}
+
+/** Returns the definition of an agent in a version, by default in the current one. */
+async function definitionOf(
+  { definitions, call }: Backend,
+  name: string,
+  wanted: number | undefined,
+): Promise<{ definition: AgentDefinition }> {
+  const agent = await definitions.find(agents, name);
+  const version = String(wanted ?? agent.version);
+  const { get } = versionOperations(agents);
+  const { definition } = await call(get, { params: { id: agent.id, version } }).catch(
+    hintIfNotFound(`List the versions: howdah dev versions ${name}`),
+  );
+  return { definition: definition as unknown as AgentDefinition };
 }
 
 async function readRun(path: string): Promise<unknown> {

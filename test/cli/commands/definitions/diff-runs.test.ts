@@ -182,7 +182,6 @@ describe('invalid arguments', () => {
     [[UNKNOWN, UNKNOWN, '--prune'], /^error: --prune applies to files/],
     [[UNKNOWN, UNKNOWN, '--tenant', 'default'], /^error: --tenant applies to files/],
     [['examples/press.yaml', '--exit-code'], /^error: --exit-code applies to executions/],
-    [['examples/press.yaml', '--api', 'http://127.0.0.1:1'], /^error: --api applies to executions/],
   ])('%j exits 2 without a connection to a database', async (argv, message) => {
     const { status, stdout, stderr } = await runCli(UNREACHABLE_URL, 'diff', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

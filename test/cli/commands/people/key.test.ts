@@ -119,7 +119,7 @@ test.each([
   ],
   [['create', ' ', '--tenant', 'acme'], 2, /name of an API key has 1 to 100/],
   [['create', 'ci', '--tenant', 'acne'], 3, /no tenant named 'acne'/],
-  [['create', 'ci', '--tenant', 'acme', '--user', 'eve'], 3, /There are: ada/],
+  [['create', 'ci', '--tenant', 'acme', '--user', 'eve'], 3, /there is no user 'eve'/],
   [['create', 'ci', '--tenant', 'acme', '--role', 'postgres'], 2, /owner, admin, member, viewer/],
   [['create', 'ci', '--tenant', 'acme', '--scopes', 'run,fly'], 2, /read, run, edit, manage/],
   [['create', 'ci', '--tenant', 'acme', '--expires', 'soon'], 2, /such as 8h/],

@@ -4,8 +4,8 @@ import { catalogPage } from '../../db/access/model-catalog.ts';
 import { findVendor, VENDORS } from '../../providers/vendors.ts';
 import { object, page, pageOf } from '../../resources/fields.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
-import { pageAnswer, wordsIn } from './framework/pagination.ts';
-import { type Route, route } from './framework/route.ts';
+import { operation } from '../operation.ts';
+import { pageAnswer, wordsIn } from '../pagination.ts';
 
 const price = z.number().nullable();
 const count = z.int().nullable();
@@ -35,8 +35,8 @@ const knownModel = z
   })
   .meta({ id: 'KnownModel' });
 
-/** Route that lists the known models of vendors. */
-export const modelCatalog: Route = route({
+/** Lists the known models of vendors. */
+export const listModelCatalog = operation({
   method: 'GET',
   path: '/api/models/catalog',
   id: 'listModelCatalog',

@@ -1,6 +1,6 @@
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
-import { noSuch, type RequestRefusal, staleMatch } from '../../../resources/request-refusal.ts';
+import type { Queryable } from '../db/connection/pool.ts';
+import { type Collection, findRow } from '../db/queries/row-collection.ts';
+import { noSuch, type RequestRefusal, staleMatch } from '../resources/request-refusal.ts';
 
 /** Rows of one kind, and the name of one row. */
 type Rows = { collection: Collection; one: string };

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { ExactNumber } from '../../../json/exact-number.ts';
-import { definitionOf, matchesLiterals, maximumOf, omitNulls } from '../../../json/omit-nulls.ts';
+import { ExactNumber } from '../json/exact-number.ts';
+import { definitionOf, matchesLiterals, maximumOf, omitNulls } from '../json/omit-nulls.ts';
 
 type Issue = z.core.$ZodIssue;
 

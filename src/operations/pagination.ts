@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import type { LogPlace } from '../../../db/feed/step-log.ts';
-import type { SessionMessagePlace } from '../../../db/queries/chat-session.ts';
-import type { JsonPage } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../db/connection/pool.ts';
+import type { LogPlace } from '../db/feed/step-log.ts';
+import type { SessionMessagePlace } from '../db/queries/chat-session.ts';
+import type { JsonPage } from '../db/queries/json-rows.ts';
 import {
   type Collection,
   type Condition,
   listRows,
   type TaggedRow,
-} from '../../../db/queries/row-collection.ts';
-import { time } from '../../../resources/fields.ts';
-import { RequestRefusal } from '../../../resources/request-refusal.ts';
-import type { RouteResponse } from './route.ts';
+} from '../db/queries/row-collection.ts';
+import { time } from '../resources/fields.ts';
+import { RequestRefusal } from '../resources/request-refusal.ts';
+import type { Answer } from './operation.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -85,9 +85,8 @@ function readCursor<T>(
   });
 }
 
-export type PageAnswer<T> = Pick<RouteResponse, 'headers'> & {
-  body: { data: T[]; next: string | null };
-};
+/** The answer with a page of rows. */
+export type PageAnswer<T> = Answer<{ data: T[]; next: string | null }>;
 
 /**
  * Returns the answer with a page of rows, and a Link to the next page (RFC 8288). One row more was

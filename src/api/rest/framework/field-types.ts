@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../../json/json.ts';
+
+/** A field as lists and forms need it. */
+export type FieldType = {
+  name: string;
+  label: string;
+  description: string;
+  /** The JSON Schema of a value that is not null. */
+  schema: JsonObject;
+  is_nullable: boolean;
+  is_required: boolean;
+};
+
+/** Describes a field. */
+export function fieldType(name: string, schema: z.ZodType): FieldType {
+  const { description = '', ...rest } = withoutNull(jsonSchemaOf(schema));
+  return {
+    name,
+    label: labelOf(name),
+    description: schema.description ?? String(description),
+    schema: rest,
+    is_nullable: schema.safeParse(null).success,
+    is_required: !schema.safeParse(undefined).success,
+  };
+}
+
+function jsonSchemaOf(schema: z.ZodType): JsonObject {
+  const { properties } = z.toJSONSchema(z.object({ it: schema }), {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.format) delete jsonSchema.pattern;
+    },
+  }) as unknown as { properties: { it: JsonObject } };
+  return properties.it;
+}
+
+/** Returns a schema without the choice of null. */
+function withoutNull({ anyOf, ...rest }: JsonObject): JsonObject {
+  if (anyOf === undefined) return rest;
+  const others = (anyOf as JsonObject[]).filter(({ type }) => type !== 'null');
+  const [only] = others;
+  return others.length === 1 && only ? { ...only, ...rest } : { ...rest, anyOf: others };
+}
+
+/** Words of labels that are not written like other words. */
+const WORDS: Readonly<Record<string, string>> = {
+  api: 'API',
+  id: 'ID',
+  mcp: 'MCP',
+  ms: 'ms',
+  sql: 'SQL',
+  url: 'URL',
+};
+
+/** Returns the label of a field: `is_active` is Active, `agent_id` is Agent. */
+function labelOf(name: string): string {
+  const words = name.replace(/^(is|has)_|_(id|at|name)$/g, '').split('_');
+  const label = words.map((word) => WORDS[word] ?? word).join(' ');
+  return label.charAt(0).toUpperCase() + label.slice(1);
+}
