@@ -239,6 +239,11 @@ test('a caller who loses access to an agent sees no lines, and its stream ends',
     const log = `/api/steps/stream?agent_id=${agent}&since=1s`;
     const his = await openStream(guarded, log, { token });
     const hers = await openStream(guarded, log, { token: admin.stdout.trim() });
+    const first = await ranOf();
+    for (const one of [his, hers]) {
+      // from here on both get the lines of the same reads
+      await one.when(({ data }) => data.execution_id === first && data.seq === 2);
+    }
     await db.pool.query(
       `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
       [agent],
