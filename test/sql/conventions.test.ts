@@ -604,6 +604,7 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
+        'caller_grants',
         'can_act_for',
         'current_scopes',
         'current_tenant',
@@ -614,7 +615,6 @@ describe('conventions', () => {
         'is_operator',
         'is_trusted',
         'may',
-        'caller_grants',
         'verified_binding',
       ]);
     });

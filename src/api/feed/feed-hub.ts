@@ -36,8 +36,8 @@ export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
 }
 
 /**
- * The live feed of one process. Many subscribers share one connection, and each kind of rows has one
- * follower (`Follower`).
+ * The live feed of one process. Many subscribers share one connection, and each kind of rows has
+ * one follower (`Follower`).
  *
  * Subscribing checks no rights: the caller has checked them.
  */

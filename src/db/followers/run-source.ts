@@ -3,8 +3,8 @@ import type { FeedRow } from '../feed/tree-rows.ts';
 import type { Page, ReadRequest, Source } from './source.ts';
 
 /**
- * The steps of runs. The cursor is the seq of the last step. `onCommitted` is called with the number
- * of steps that a run is found to have.
+ * The steps of runs. The cursor is the seq of the last step. `onCommitted` is called with the
+ * number of steps that a run is found to have.
  */
 export function runSource(
   feed: Feed,

@@ -17,13 +17,15 @@ const MOST_LIVE = 500;
 const REST_MS_PER_RUN = 0.4;
 const LEAST_RUNS_TO_REST = 50;
 
-/** The state of a tree. Its order is complete if every step known to the state has a place in it. */
+/**
+ * The state of a tree. Its order is complete if every step known to the state has a place in it.
+ */
 export type OrderedTree = TreeState & { isComplete: boolean };
 
 /**
  * The rows of trees: of a run and all runs below it. The database has their order
- * (`tree_feed.sql`). Each read appends new steps to the order first. `onCommitted` is called for each
- * row, with the last step of its run.
+ * (`tree_feed.sql`). Each read appends new steps to the order first. `onCommitted` is called for
+ * each row, with the last step of its run.
  */
 export function treeSource(
   feed: Feed,

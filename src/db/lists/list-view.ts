@@ -30,9 +30,10 @@ export type ListFollower = Readonly<{
 }>;
 
 /**
- * The events of a list for one subscriber. It remembers the rows that it has sent. It skips a change
- * that does not alter the shown row, and removes only rows that the client may have. The client may
- * have any row that existed before it resumed, and any row that the subscriber has forgotten.
+ * The events of a list for one subscriber. It remembers the rows that it has sent. It skips a
+ * change that does not alter the shown row, and removes only rows that the client may have. The
+ * client may have any row that existed before it resumed, and any row that the subscriber has
+ * forgotten.
  */
 export class ListView implements View<ListRow, ListEvent> {
   readonly viewer: Viewer;

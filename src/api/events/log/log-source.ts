@@ -2,6 +2,7 @@ import type { Queryable } from '../../../db/connection/pool.ts';
 import type { LogFilter } from '../../../db/feed/step-log.ts';
 import { equalBounds } from '../../../db/followers/read-order.ts';
 import type { ReadPage, Source } from '../../../db/followers/source.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
 import { advance, joinCommon, type LogCursor, withTaken } from './log-cursor.ts';
 import { type LogLine, matches } from './log-lines.ts';
@@ -34,7 +35,7 @@ export function logSource(reads: LogReads): Source<LogCursor, LogRow, LogFilter>
   const common = new Map<string, LogCursor>();
   return {
     bounds: equalBounds(MOST_PER_READ),
-    states: async (keys) => new Map(keys.map((key) => [key, JSON.parse(key) as LogFilter])),
+    states: async (keys) => new Map(keys.map((key) => [key, parseJson(key) as LogFilter])),
     async read(requests) {
       const { now, ends, found } = await reads.transaction((db) =>
         readGroups(db, groupsOf(requests, common), requests),
