@@ -110,9 +110,9 @@ export const english = {
     tabs: { timeline: 'Timeline', messages: 'Messages', content: 'Input and output', json: 'JSON' },
     facts: {
       version: 'Version',
-      queued: 'queued',
-      running: 'active',
-      waiting: 'waiting and pauses',
+      queued: 'Queued',
+      running: 'Active',
+      waiting: 'Waiting and pauses',
       tokens: 'Tokens in / out',
       cost: 'Cost',
       steps: 'Steps',
