@@ -39,6 +39,8 @@ export type FakeAnswer = {
    * Ends the body after this number of bytes: destroys the socket, or ends the response cleanly.
    */
   cut?: { after: number; how: 'reset' | 'end' };
+  /** Sends the last event of the stream only after this promise. */
+  endsAfter?: Promise<unknown>;
   /** Sends nothing, or nothing after this number of bytes, until the client disconnects. */
   stall?: 'before_headers' | number;
   /** Destroys the connection before the first byte. */
@@ -135,7 +137,10 @@ async function send(answer: FakeAnswer, request: FakeRequest, response: ServerRe
   response.writeHead(answer.status ?? 200, { 'content-type': type, ...answer.headers });
   const end = answer.cut?.after ?? answer.stall;
   if (end === undefined) {
-    response.end(body);
+    const last = answer.endsAfter ? body.lastIndexOf('data: ') : 0;
+    if (last > 0) response.write(body.subarray(0, last));
+    await answer.endsAfter;
+    response.end(body.subarray(last));
     return;
   }
   response.flushHeaders();

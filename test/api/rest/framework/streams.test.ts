@@ -135,12 +135,13 @@ describe('over the API', () => {
   let worker: Worker;
   let model: FakeServer;
   let answers: PromiseWithResolvers<void>;
+  let ends: Promise<unknown> | undefined;
 
   beforeAll(async () => {
     api = await startTestApi(db.url, tokenOptions);
     model = await startOpenAiServer(async () => {
       await answers.promise;
-      return { content: 'The moon is far away.' };
+      return { content: 'The moon is far away.', ...(ends && { endsAfter: ends }) };
     });
     worker = await startTestWorker(db.url, { openai: model.url });
   });
@@ -151,6 +152,7 @@ describe('over the API', () => {
   });
   beforeEach(() => {
     answers = Promise.withResolvers<void>();
+    ends = undefined;
   });
 
   const keyFor = async (role = 'owner') =>
@@ -169,6 +171,8 @@ describe('over the API', () => {
     const stream = await openStream(api, path, { token: key });
     const watched = 'select from howdah_private.watchers where execution_id = $1';
     await eventually(db.pool, 'it is watched', watched, [id]);
+    // a poll may read the thought of an answer that is already complete before its tokens are sent
+    ends = stream.when(({ event }) => event === 'token');
     await db.pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
     await db.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
     answers.resolve();
