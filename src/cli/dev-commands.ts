@@ -15,7 +15,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'open',
     group: 'Start',
-    summary: 'open GraphiQL of a running server in a browser, or show one of its runs',
+    summary: 'open the console of a running server in a browser, or its page of a run',
     args: '[ID]',
     load: () => import('./commands/start/open.ts'),
   },

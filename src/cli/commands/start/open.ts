@@ -12,12 +12,9 @@ import { openPage } from '../../process/browser.ts';
 const NEWEST = '-';
 const PATIENCE_MS = 10_000;
 
-/** A page of a server, and the lines to print about it. */
-type Page = { url: string; page: 'graphiql' | 'docs' | 'run'; words: string[] };
-
 /**
- * Registers `howdah dev open [ID]`, which opens the page of a running server, or of one run there,
- * in a browser.
+ * Registers `howdah dev open [ID]`, which opens the console of a running server, or its page of a
+ * run, in a browser.
  */
 export function register(command: Command, io: CliIo): void {
   command
@@ -35,8 +32,7 @@ export function register(command: Command, io: CliIo): void {
       const server = chosen ?? (await localServer(io));
       await refuseOthers(server, chosen === undefined);
       const run = named === undefined ? undefined : await knownRun(server, named);
-      const page = pageOf(server, await hasGraphiql(server), run);
-      await show(io, page, run);
+      await show(io, server, run);
     });
 }
 
@@ -90,45 +86,13 @@ async function knownRun(server: Server, named: string): Promise<string> {
   return (await api.call('getExecution', { params: { id: named } })).id;
 }
 
-async function hasGraphiql({ url }: Server): Promise<boolean> {
-  const answer = await get(`${url}/graphiql`);
-  await answer.body?.cancel();
-  return answer.status === 200;
-}
-
-function pageOf({ url, token }: Server, isGraphiql: boolean, run: string | undefined): Page {
-  const login =
-    token === undefined ? [] : ['Set your key under Headers: {"authorization": "Bearer KEY"}'];
-  if (isGraphiql) {
-    return run === undefined
-      ? { url: `${url}/graphiql`, page: 'graphiql', words: login }
-      : {
-          url: `${url}/graphiql?run=${run}`,
-          page: 'graphiql',
-          words: ['Press the play button to follow the run.', ...login],
-        };
-  }
-  const off = 'This server has no GraphiQL (HOWDAH_GRAPHQL_INTROSPECTION).';
-  return run === undefined
-    ? { url: `${url}/docs`, page: 'docs', words: [`${off} This page documents its REST API.`] }
-    : {
-        url: `${url}/api/executions/${run}`,
-        page: 'run',
-        words: [
-          `${off} This URL returns the run as JSON and needs a key. Follow the run: howdah watch ${run}`,
-        ],
-      };
-}
-
-/**
- * Prints the URL, and opens the page for a person at the machine with the display. A page of a run
- * is not opened, because a browser has no key for a run.
- */
-async function show(io: CliIo, { url, page, words }: Page, run: string | undefined): Promise<void> {
-  if (io.json) return printJson(io, { url, page, execution_id: run ?? null });
-  io.out(url);
-  for (const word of words) io.err(word);
+/** Prints the URL, and opens the page for a person at the machine with the display. */
+async function show(io: CliIo, { url, token }: Server, run: string | undefined): Promise<void> {
+  const page = `${url}/${run === undefined ? '' : `runs/${run}`}`;
+  if (io.json) return printJson(io, { url: page, page: 'console', execution_id: run ?? null });
+  io.out(page);
+  if (token !== undefined) io.err('Log in there with your API key or token.');
   const { hasDisplay } = await io.config();
-  if (page === 'run' || !hasDisplay || !io.isTerminal || !io.ask) return;
-  if (!(await openPage(url))) io.err('The browser could not be opened. Open the URL yourself.');
+  if (!hasDisplay || !io.isTerminal || !io.ask) return;
+  if (!(await openPage(page))) io.err('The browser could not be opened. Open the URL yourself.');
 }

@@ -16,7 +16,6 @@ const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const db = testDatabase();
 let open: ApiServer;
-let plain: ApiServer;
 let guarded: ApiServer;
 let outsider: Server;
 let key: string;
@@ -26,11 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'howdah-open-'));
 const argumentsFile = join(folder, 'told');
 
 beforeAll(async () => {
-  [open, plain, guarded] = await Promise.all([
-    startTestApi(db.url),
-    startTestApi(db.url, { graphqlIntrospection: false }),
-    startTestApi(db.url, tokenOptions),
-  ]);
+  [open, guarded] = await Promise.all([startTestApi(db.url), startTestApi(db.url, tokenOptions)]);
   outsider = createServer((_, response) => response.end('<html>'));
   await new Promise<void>((resolve) => outsider.listen(0, '127.0.0.1', resolve));
   run = await makeRun(db.pool, { run_at: '2100-01-01' });
@@ -44,7 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   outsider?.close();
   rmSync(folder, { recursive: true, force: true });
-  await Promise.all([open, plain, guarded].map((api) => api?.close()));
+  await Promise.all([open, guarded].map((api) => api?.close()));
 });
 beforeEach(() => {
   for (const name of ['HOWDAH_API_KEY', 'SSH_CONNECTION', 'SSH_TTY']) vi.stubEnv(name, '');
@@ -70,23 +65,23 @@ const expectHint = () => {
 const waitForOutput = (text: string) =>
   vi.waitFor(() => expect(expectHint()).toBe(text), { timeout: 60_000, interval: 20 });
 
-test('howdah open prints the URL of GraphiQL, or of the page of a run', async () => {
+test('howdah open prints the URL of the console, or of its page of a run', async () => {
   expect(await howdah('--api', open.url)).toEqual({
     status: 0,
-    stdout: `${open.url}/graphiql\n`,
+    stdout: `${open.url}/\n`,
     stderr: '',
   });
   for (const named of [run, run.toUpperCase(), '-']) {
     expect(await howdah(named, '--api', `${open.url}/`)).toMatchObject({
       status: 0,
-      stdout: `${open.url}/graphiql?run=${run}\n`,
-      stderr: expect.stringContaining('Press the play button'),
+      stdout: `${open.url}/runs/${run}\n`,
+      stderr: '',
     });
   }
   const { stdout } = await howdah(run, '--api', open.url, '--json');
   expect(JSON.parse(stdout)).toEqual({
-    url: `${open.url}/graphiql?run=${run}`,
-    page: 'graphiql',
+    url: `${open.url}/runs/${run}`,
+    page: 'console',
     execution_id: run,
   });
   expect(expectHint()).toBeUndefined();
@@ -94,42 +89,28 @@ test('howdah open prints the URL of GraphiQL, or of the page of a run', async ()
 
 test('howdah open without a named server uses HOST and PORT', async () => {
   vi.stubEnv('PORT', `${open.port}`);
-  expect((await howdah()).stdout).toBe(`http://127.0.0.1:${open.port}/graphiql\n`);
+  expect((await howdah()).stdout).toBe(`http://127.0.0.1:${open.port}/\n`);
   vi.stubEnv('PORT', '0');
   expect(await howdah()).toMatchObject({ status: 2, stdout: '' });
-});
-
-test('howdah open suggests other pages where GraphiQL is disabled', async () => {
-  expect(await howdah('--api', plain.url)).toMatchObject({
-    status: 0,
-    stdout: `${plain.url}/docs\n`,
-    stderr: expect.stringContaining('HOWDAH_GRAPHQL_INTROSPECTION'),
-  });
-  expect(await atTerminal(run, '--api', plain.url)).toMatchObject({
-    status: 0,
-    stdout: `${plain.url}/api/executions/${run}\n`,
-    stderr: expect.stringContaining(`howdah watch ${run}`),
-  });
-  expect(expectHint()).toBeUndefined();
 });
 
 test('howdah open sends the key to a server that requires it, and never prints it', async () => {
   expect(await howdah(run, '--api', guarded.url)).toMatchObject({ status: 4, stdout: '' });
   vi.stubEnv('HOWDAH_API_KEY', key);
   const opened = await atTerminal(run, '--api', guarded.url);
-  expect(opened).toMatchObject({ status: 0, stdout: `${guarded.url}/graphiql?run=${run}\n` });
-  expect(opened.stderr).toContain('Bearer KEY');
+  expect(opened).toMatchObject({ status: 0, stdout: `${guarded.url}/runs/${run}\n` });
+  expect(opened.stderr).toContain('Log in there');
   await waitForOutput(opened.stdout);
   expect(JSON.stringify(opened)).not.toContain(key);
 });
 
 test('howdah open starts a browser only at a local terminal', async () => {
   expect((await atTerminal('--api', open.url)).status).toBe(0);
-  await waitForOutput(`${open.url}/graphiql\n`);
+  await waitForOutput(`${open.url}/\n`);
   rmSync(argumentsFile);
   await atTerminal('--api', open.url, '--json');
   vi.stubEnv('SSH_CONNECTION', '10.0.0.1 1 10.0.0.2 22');
-  expect((await atTerminal('--api', open.url)).stdout).toBe(`${open.url}/graphiql\n`);
+  expect((await atTerminal('--api', open.url)).stdout).toBe(`${open.url}/\n`);
   expect(expectHint()).toBeUndefined();
 });
 
@@ -137,7 +118,7 @@ test('a browser that fails to open is not an error', async () => {
   vi.stubEnv('PATH', join(folder, 'nothing'));
   expect(await atTerminal('--api', open.url)).toEqual({
     status: 0,
-    stdout: `${open.url}/graphiql\n`,
+    stdout: `${open.url}/\n`,
     stderr: 'The browser could not be opened. Open the URL yourself.\n',
   });
 });
