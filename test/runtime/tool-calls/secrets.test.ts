@@ -91,7 +91,7 @@ describe('howdah admin secret', () => {
     });
     expect(await secret(['rotate', 'nobody'], 'x')).toMatchObject({
       status: 3,
-      stderr: expect.stringContaining('There are: shown.'),
+      stderr: expect.stringContaining('List them: howdah admin secret list'),
     });
   });
 
