@@ -32563,6 +32563,9 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
+  if howdah_private.is_batch_job_paused('apply_retention') then
+    return 0;
+  end if;
   select p.* into v_policy from howdah.retention_policies as p
   where p.tenant_id = retain_tenant.tenant_id for update skip locked;
   if not found then
@@ -37458,7 +37461,8 @@ CREATE OR REPLACE FUNCTION howdah_private.take_due(kind howdah_private.due_kind,
 AS $function$
   select d.* from howdah_private.due_work as d
   where d.kind = take_due.kind and d.due_at <= now()
-    and (d.priority = 0 or not (select howdah_private.is_batch_job_paused(take_due.kind::text)))
+    and d.priority <= (
+      select case when howdah_private.is_batch_job_paused(take_due.kind::text) then 0 else 32767 end)
   order by d.priority, d.due_at limit take_due.batch
   for update skip locked
 $function$

@@ -96,7 +96,9 @@ async function encryptAll({ pool }: BenchDatabase, key: Buffer): Promise<void> {
   await pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const masterKeys = createMasterKeys({ keys: [key], file: undefined });
   const job = encryptionJob(pool, createContentCipher(secretRowsOn(pool), masterKeys));
-  for (const { error } of (await doTurn(job)).failures) throw error;
+  const { failures, error: ended } = await doTurn(job);
+  if (ended !== undefined) throw ended;
+  for (const { error } of failures) throw error;
   const { rows } = await pool.query(
     'select 1 from howdah.executions where contents_encrypted_at is null limit 1',
   );

@@ -44,8 +44,8 @@ export type BatchJob = {
   };
 };
 
-/** The results of the batches of a turn. */
-export type Turn = { done: number; failures: readonly Failure[] };
+/** The results of the batches of a turn, and the error of the batch that ended it. */
+export type Turn = { done: number; failures: readonly Failure[]; error?: unknown };
 
 /** The lane of a job that has only one. */
 export const ONLY_LANE: Lane = { id: '', tenantId: '' };
@@ -58,13 +58,17 @@ export async function doTurn(
 ): Promise<Turn> {
   const failures: Failure[] = [];
   let done = 0;
-  if (job.begin && !(await job.begin())) return { done, failures };
-  for (let count = 0; count < job.maxBatches && !signal.aborted; count += 1) {
-    const batch = await job.batch(lane, signal);
-    done += batch.done;
-    failures.push(...(batch.failures ?? []));
-    if (!batch.isMore) break;
+  try {
+    if (job.begin && !(await job.begin())) return { done, failures };
+    for (let count = 0; count < job.maxBatches && !signal.aborted; count += 1) {
+      const batch = await job.batch(lane, signal);
+      done += batch.done;
+      failures.push(...(batch.failures ?? []));
+      if (!batch.isMore) break;
+    }
+    await job.end?.();
+  } catch (error) {
+    return { done, failures, error };
   }
-  await job.end?.();
   return { done, failures };
 }

@@ -101,15 +101,13 @@ export class BatchRunner {
   async #takeTurn(lane: Lane): Promise<void> {
     const { pool } = this.#options;
     const { name } = this.#job;
-    try {
-      const { done, failures } = await doTurn(this.#job, lane, this.#over.signal);
-      for (const { error: err, id } of failures)
-        this.#warn({ err, id }, 'a row of a batch job could not be done; trying again later');
-      await recordBatch(pool, name, done, failures.at(-1)?.error);
-    } catch (err) {
-      this.#warn({ err, lane: lane.id }, 'a batch failed; trying again later');
-      await recordBatch(pool, name, 0, err).catch(() => {}); // the database may be away
-    }
+    const { done, failures, error: err } = await doTurn(this.#job, lane, this.#over.signal);
+    for (const { error: err, id } of failures)
+      this.#warn({ err, id }, 'a row of a batch job could not be done; trying again later');
+    if (err !== undefined) this.#warn({ err, lane: lane.id }, 'a batch failed; trying again later');
+    await recordBatch(pool, name, done, err ?? failures.at(-1)?.error).catch((err) => {
+      this.#warn({ err }, 'the progress of a batch job could not be recorded');
+    });
   }
 
   #warn(fields: Record<string, unknown>, message: string): void {

@@ -20,7 +20,8 @@ as $$
 $$;
 
 -- Handles one batch of a tenant. Returns the number of runs, sessions or messages. The caller
--- repeats it until it returns 0. Also returns 0 while another session handles the tenant.
+-- repeats it until it returns 0. Also returns 0 while another session handles the tenant, and while
+-- the job is paused.
 create or replace function howdah_private.retain_tenant(tenant_id uuid, batch int default 200)
   returns int
   language plpgsql volatile security definer
@@ -30,6 +31,9 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
+  if howdah_private.is_batch_job_paused('apply_retention') then
+    return 0;
+  end if;
   select p.* into v_policy from howdah.retention_policies as p
   where p.tenant_id = retain_tenant.tenant_id for update skip locked;
   if not found then

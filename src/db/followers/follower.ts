@@ -99,7 +99,8 @@ export class Follower<Cursor, Row, State> {
     );
     const one = subscriber as Subscriber<Cursor, Row, unknown>;
     followed.subscribers.add(one);
-    followed.request();
+    if (this.#isClosed) subscriber.close();
+    else followed.request();
     return subscriber.events;
   }
 
@@ -107,7 +108,8 @@ export class Follower<Cursor, Row, State> {
   observe(key: string, observer: Observer<State>): () => void {
     const followed = this.#join(key);
     followed.observers.add(observer);
-    followed.request();
+    if (this.#isClosed) observer.close();
+    else followed.request();
     return () => this.#leave(followed, () => followed.observers.delete(observer));
   }
 

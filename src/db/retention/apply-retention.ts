@@ -19,7 +19,7 @@ export async function applyRetention(
   run: RunStatements = (work) => work(pool),
 ): Promise<RetentionOutcome> {
   const outcome: RetentionOutcome = { removed: 0, failures: [] };
-  if (await isPaused(pool, 'apply_retention')) throw pausedError();
+  await refusePaused(pool);
   const { rows } = await pool.query<{ tenant: string }>(
     'select t.id as tenant from howdah_private.tenants_with_retention() as t (id)',
   );
@@ -40,8 +40,10 @@ export async function applyRetention(
   return outcome;
 }
 
-function pausedError(): HowdahError {
-  return new HowdahError('HWCNF', 'the batch job apply_retention is paused', {
+/** Throws `HWCNF` while the batch job of retention is paused. */
+export async function refusePaused(pool: Pool): Promise<void> {
+  if (!(await isPaused(pool, 'apply_retention'))) return;
+  throw new HowdahError('HWCNF', 'the batch job apply_retention is paused', {
     hint: "Resume it: select howdah.resume_batch_job('apply_retention')",
     detail: { name: 'apply_retention' },
   });

@@ -112,6 +112,7 @@ const hasId = (one: Sample) => isId(one) || (one.anyOf ?? []).some(isId);
 /** Bodies of routes that reject several ids in one request. */
 const OWN_BODIES: Record<string, object> = {
   'PUT /sessions/{sid}/agent': { agent: 'development' },
+  'PUT /sessions/{sid}/todolist': { content: '- [ ] x', version: 'x' },
   'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // the type is one of a fixed list
 };
 const bodyFor = (route: Route, id: string): unknown =>
@@ -243,7 +244,8 @@ test.each(Object.entries(EXPECTED))(
       else expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
     }
     expect(may.toSorted()).toEqual(allowed);
-    for (const route of restRoutes.filter(isList)) {
+    // an export has the definitions of all, which people without rights may not read
+    for (const route of restRoutes.filter((one) => isList(one) && !one.path.endsWith('/export'))) {
       const read = await call(api, 'GET', route.path, undefined, { token: own });
       expect(read.status, label(route)).toBe(200);
     }

@@ -81,6 +81,12 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     RENAMED,
   'howdah_private.permit_tool(tool_id uuid) can no longer be called, or gives other columns than void':
     RENAMED,
+  'howdah_private.size_fix(most integer, unit text, type text) can no longer be called, or gives other columns than text':
+    RENAMED,
+  'howdah_private.was_deleted(kind text, name text) can no longer be called, or gives other columns than boolean':
+    RENAMED,
+  'howdah_private.withhold_text(value text, pattern text, placeholder text) can no longer be called, or gives other columns than text':
+    RENAMED,
   'howdah_private.may_act_for(tenant_id uuid) can no longer be called, or gives other columns than boolean':
     RENAMED,
   'howdah_private.may_contain_secret(document jsonb) can no longer be called, or gives other columns than boolean':

@@ -9,6 +9,7 @@ export async function encryptRuns(
   cipher: ContentCipher,
   onError: (error: unknown) => void,
 ): Promise<void> {
-  const { failures } = await doTurn(encryptionJob(pool, cipher));
+  const { failures, error: ended } = await doTurn(encryptionJob(pool, cipher));
+  if (ended !== undefined) throw ended;
   for (const { error } of failures) onError(error);
 }

@@ -3,7 +3,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { WrappedKey } from '../../../contracts/secret.ts';
 import { onConnection } from '../../../db/connection/pool.ts';
 import { faultOf } from '../../../db/connection/sqlstate.ts';
-import { applyRetention, type RetentionOutcome } from '../../../db/retention/apply-retention.ts';
+import {
+  applyRetention,
+  type RetentionOutcome,
+  refusePaused,
+} from '../../../db/retention/apply-retention.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../db/retention/drop-months.ts';
 import { restoreArchive } from '../../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../db/retention/write-archive.ts';
@@ -57,6 +61,7 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
   if (dryRun) return showPlannedRemoval(io);
   await withDatabase(io, async ({ pool, url, config }) => {
     const archiveFolder = folder === undefined ? config.archiveFolder : resolve(folder);
+    await refusePaused(pool); // before months are dropped
     const what = 'This deletes all data that is past its retention period.';
     if (!(await confirm(io, what, yes))) return;
     const dropped = await dropMonths({ url, archiveFolder });

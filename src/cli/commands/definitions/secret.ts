@@ -124,8 +124,8 @@ async function remove(
   { tenant, yes, force }: Options,
 ): Promise<void> {
   await withBackend(io, self, { tenant }, async ({ definitions, call }) => {
-    const { id } = await definitions.find(secrets, name);
     if (!(await confirm(io, `This deletes the secret ${name}.`, yes))) return;
+    const { id } = await definitions.find(secrets, name);
     const query = force ? { force: 'true' as const } : {};
     await call(removeSecret, { params: { id }, query });
     if (io.json) printJson(io, { removed: name });
