@@ -54,7 +54,7 @@ export const ONLY_LANE: Lane = { id: '', tenantId: '' };
 export async function doTurn(
   job: BatchJob,
   lane = ONLY_LANE,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Turn> {
   const failures: Failure[] = [];
   let done = 0;
