@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { columnChanges } from '../../src/console/inbox/row-changes.ts';
 import { fieldsOf, readFields } from '../../src/console/inbox/schema-fields.ts';
 import { quoteGraphql, quoteShell, quoteSql } from '../../src/console/parts/quote.ts';
+import { copyRuns } from '../../src/console/runs/copy-runs.ts';
 import {
   firstIdSince,
   readFilter,
@@ -64,6 +65,23 @@ test('words of people are quoted for each language', () => {
   expect(quoteGraphql({ status: { in: ['failed'] }, id: 'x' })).toBe(
     '{ status: { in: [failed] }, id: "x" }',
   );
+  expect(quoteGraphql({ metadata: { contains: { status: 'open', n: [1] } } })).toBe(
+    '{ metadata: { contains: { status: "open", n: [1] } } }',
+  );
+  expect(quoteGraphql({ metadata: { contains: { 'order.number': 1 } } })).toBeUndefined();
+});
+
+test('a list is copied only as what can express its filter', () => {
+  const place = { names: NAMES, now: 0, url: new URL('http://127.0.0.1:8000/api/executions') };
+  const formsOf = (query: string) =>
+    Object.entries(copyRuns(readFilter(new URLSearchParams(query)), place))
+      .filter(([, form]) => form !== undefined)
+      .map(([name]) => name);
+  expect(formsOf('agent=support&children=1')).toEqual(['sql', 'graphql', 'curl', 'cli']);
+  expect(formsOf('agent=support')).toEqual(['sql', 'graphql', 'curl']);
+  expect(formsOf('since=24h&children=1')).toEqual(['sql', 'graphql', 'cli']);
+  expect(formsOf('agent=nobody&session=1')).toEqual(['sql', 'graphql']);
+  expect(formsOf(`since=1h&metadata=${encodeURIComponent('{"a.b":1}')}`)).toEqual(['sql']);
 });
 
 const at = (ms: number) => new Date(ms).toISOString();

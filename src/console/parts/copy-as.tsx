@@ -2,16 +2,7 @@ import { Button, Menu } from '@mantine/core';
 import { useClipboard } from '@mantine/hooks';
 import { ChevronDown } from 'lucide-react';
 import { messages } from '../messages/messages.ts';
-
-/** The same request in the four languages of Howdah. */
-export type Forms = { sql: string; graphql: string; curl: string; cli: string };
-
-const NAMES = [
-  ['sql', 'SQL'],
-  ['graphql', 'GraphQL'],
-  ['curl', 'curl'],
-  ['cli', 'CLI'],
-] as const;
+import { FORM_NAMES, type Forms } from './forms.ts';
 
 /** A menu that copies what a list or a run shows as a request of the person's own. */
 export function CopyAs({ forms }: { forms: Forms }) {
@@ -24,7 +15,7 @@ export function CopyAs({ forms }: { forms: Forms }) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {NAMES.map(([form, name]) => (
+        {FORM_NAMES.filter(([form]) => forms[form] !== undefined).map(([form, name]) => (
           <Menu.Item key={form} onClick={() => clipboard.copy(forms[form])}>
             {name}
           </Menu.Item>

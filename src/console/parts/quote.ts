@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../json/json.ts';
+import { hasMembers, isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** Writes a text as a literal of SQL. */
 export function quoteSql(text: string): string {
@@ -12,17 +12,31 @@ export function quoteShell(text: string): string {
 }
 
 /**
- * Writes a value as a literal of GraphQL. Texts below `status` are labels of an enum, which have no
- * quotes.
+ * Writes the filter of a list as a literal of GraphQL. Returns undefined if GraphQL has none: the
+ * names in its objects have letters, digits and `_` alone. The texts below `status` are labels of
+ * an enum, which have no quotes. What is below `metadata` is any JSON.
  */
-export function quoteGraphql(value: Json, isEnum = false): string {
-  if (Array.isArray(value)) return `[${value.map((one) => quoteGraphql(one, isEnum)).join(', ')}]`;
-  if (isJsonObject(value)) {
-    const fields = Object.entries(value).map(([name, one]) => {
-      const key = /^[_A-Za-z]\w*$/.test(name) ? name : JSON.stringify(name);
-      return `${key}: ${quoteGraphql(one, isEnum || name === 'status')}`;
-    });
-    return `{ ${fields.join(', ')} }`;
-  }
-  return isEnum && typeof value === 'string' ? value : (JSON.stringify(value) ?? 'null');
+export function quoteGraphql(filter: JsonObject): string | undefined {
+  const kindOf = (name: string, outer: Kind): Kind =>
+    outer === 'filter' && (name === 'status' || name === 'metadata') ? name : outer;
+  const quote = (value: Json, kind: Kind): string => {
+    if (Array.isArray(value)) return `[${value.map((one) => quote(one, kind)).join(', ')}]`;
+    if (!isJsonObject(value)) {
+      return kind === 'status' && typeof value === 'string' ? value : JSON.stringify(value);
+    }
+    const fields = Object.entries(value).map(
+      ([name, one]) => `${name}: ${quote(one, kindOf(name, kind))}`,
+    );
+    return fields.length > 0 ? `{ ${fields.join(', ')} }` : '{}';
+  };
+  return hasNames(filter) ? quote(filter, 'filter') : undefined;
+}
+
+type Kind = 'filter' | 'status' | 'metadata';
+
+/** Returns whether all names in a value are names of GraphQL. */
+function hasNames(value: Json): boolean {
+  if (!hasMembers(value)) return true;
+  if (Array.isArray(value)) return value.every(hasNames);
+  return Object.entries(value).every(([name, one]) => /^[_A-Za-z]\w*$/.test(name) && hasNames(one));
 }

@@ -1,4 +1,4 @@
-import type { Forms } from '../parts/copy-as.tsx';
+import type { Forms } from '../parts/forms.ts';
 import { quoteShell } from '../parts/quote.ts';
 import { apiUrl } from '../server/base-path.ts';
 

@@ -1,17 +1,25 @@
-import type { Json } from '../../json/json.ts';
-import type { Forms } from '../parts/copy-as.tsx';
+import type { JsonObject } from '../../json/json.ts';
+import type { Forms } from '../parts/forms.ts';
 import { quoteGraphql, quoteShell, quoteSql } from '../parts/quote.ts';
-import { apiUrl } from '../server/base-path.ts';
-import { type KnownNames, matchingStatuses, type RunFilter, toQueryFilter } from './run-filter.ts';
+import {
+  type KnownNames,
+  matchingStatuses,
+  type RunFilter,
+  readMetadata,
+  toQueryFilter,
+} from './run-filter.ts';
 
 const ROWS = 50;
 
-/** Returns the request of the list in each language. */
-export function copyRuns(filter: RunFilter, names: KnownNames, now: number): Forms {
+/** What the requests need beside the filter. The URL is the one of runs in REST. */
+type Place = { names: KnownNames; now: number; url: URL };
+
+/** Returns the request of the list in each language that can express its filter. */
+export function copyRuns(filter: RunFilter, { names, now, url }: Place): Forms {
   return {
     sql: sqlOf(filter),
     graphql: graphqlOf(filter, names, now),
-    curl: curlOf(filter, names),
+    curl: curlOf(filter, names, url),
     cli: cliOf(filter),
   };
 }
@@ -35,18 +43,25 @@ function sqlOf(filter: RunFilter): string {
   return `select id, status, input, step_count, tokens_in, tokens_out, cost, created_at, completed_at\nfrom ${source}${where}\norder by id desc\nlimit ${ROWS};`;
 }
 
-function graphqlOf(filter: RunFilter, names: KnownNames, now: number): string {
-  const conditions = quoteGraphql(toQueryFilter(filter, names, now) as Json);
+function graphqlOf(filter: RunFilter, names: KnownNames, now: number): string | undefined {
+  if (filter.metadata && !readMetadata(filter.metadata)) return undefined;
+  const conditions = quoteGraphql(toQueryFilter(filter, names, now) as JsonObject);
+  if (conditions === undefined) return undefined;
   return `query {\n  executions(filter: ${conditions}, orderBy: [ID_DESC], first: ${ROWS}) {\n    nodes { id status input stepCount tokensIn tokensOut cost createdAt completedAt agent { name } workflow { name } }\n    pageInfo { hasNextPage endCursor }\n  }\n}`;
 }
 
-function curlOf(filter: RunFilter, names: KnownNames): string {
-  const url = apiUrl('/api/executions');
+/** REST has no condition on the time of creation, and takes the ids of agents and workflows. */
+function curlOf(filter: RunFilter, names: KnownNames, root: URL): string | undefined {
+  const agentId = filter.agent && names.agents.get(filter.agent);
+  const workflowId = filter.workflow && names.workflows.get(filter.workflow);
+  const isUnknown = (filter.agent && !agentId) || (filter.workflow && !workflowId);
+  if (filter.since || isUnknown) return undefined;
+  const url = new URL(root);
   const set = (name: string, value: string | undefined) =>
     value && url.searchParams.set(name, value);
   set('status', matchingStatuses(filter)?.join(','));
-  set('agent_id', filter.agent && names.agents.get(filter.agent));
-  set('workflow_id', filter.workflow && names.workflows.get(filter.workflow));
+  set('agent_id', agentId);
+  set('workflow_id', workflowId);
   set('metadata', filter.metadata);
   set('session_id', filter.session);
   set('is_root', filter.withChildren ? undefined : 'true');
@@ -54,7 +69,9 @@ function curlOf(filter: RunFilter, names: KnownNames): string {
   return `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`;
 }
 
-function cliOf(filter: RunFilter): string {
+/** The command has no condition on metadata and sessions, and always lists child runs as well. */
+function cliOf(filter: RunFilter): string | undefined {
+  if (filter.metadata || filter.session || !filter.withChildren) return undefined;
   const options = [
     ['--status', matchingStatuses(filter)?.join(',')],
     ['--agent', filter.agent],

@@ -6,6 +6,7 @@ import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
+import { apiUrl } from '../server/base-path.ts';
 import { copyRuns } from './copy-runs.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { conditionsOf, type RunFilter, readFilter, writeFilter } from './run-filter.ts';
@@ -34,7 +35,13 @@ export function RunsPage() {
     <>
       <PageTitle title={text.title} table="howdah.executions">
         {after === undefined && <LiveButton isLive={isLive} toggle={() => setLive(!isLive)} />}
-        <CopyAs forms={copyRuns(filter, known, Date.now())} />
+        <CopyAs
+          forms={copyRuns(filter, {
+            names: known,
+            now: Date.now(),
+            url: apiUrl('/api/executions'),
+          })}
+        />
       </PageTitle>
       <FilterBar filter={filter} names={names} change={(next) => show({ ...filter, ...next })} />
       {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}

@@ -1,0 +1,10 @@
+/** The languages of a request, and their names. */
+export const FORM_NAMES = [
+  ['sql', 'SQL'],
+  ['graphql', 'GraphQL'],
+  ['curl', 'curl'],
+  ['cli', 'CLI'],
+] as const;
+
+/** The same request in the languages of Howdah, without those that cannot express it. */
+export type Forms = Readonly<Record<(typeof FORM_NAMES)[number][0], string | undefined>>;
