@@ -95,6 +95,18 @@ describe.skipIf(!CHROMIUM)('the console', () => {
     expect(tab.page.url()).not.toContain(id);
   });
 
+  test('a fork from a step of a run below is a fork of that run', async () => {
+    const id = await sample.run('lead', 'Ask support, to fork.');
+    await open(`/runs/${id}`);
+    await tab.page.locator('.status', { hasText: 'completed' }).waitFor();
+    await tab.page.locator('.line', { hasText: 'tool calculator' }).click();
+    const child = new URL(tab.page.url()).searchParams.get('of') ?? '';
+    await tab.page.getByRole('button', { name: 'Fork from here' }).click();
+    await tab.page.getByRole('button', { name: 'Start the fork' }).click();
+    await seen('Forked at step 2 of');
+    expect(await tab.page.locator(`.fact a[href$="${child}"]`).count()).toBe(1);
+  });
+
   test('the key A approves a call whose changes are shown', async () => {
     await sample.run('refunds', 'Refund it.');
     await open('/inbox');

@@ -3,10 +3,9 @@ import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useKnownNames } from '../runs/use-runs.ts';
-import type { Failure } from '../server/failure.ts';
+import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import { startRun } from '../server/operations.generated.ts';
-import { toFailure } from '../server/use-answer.ts';
 
 const text = messages.home;
 

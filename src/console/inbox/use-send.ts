@@ -1,8 +1,7 @@
 import { useState } from 'react';
-import type { Failure } from '../server/failure.ts';
+import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import type { Operation } from '../server/operation.ts';
-import { toFailure } from '../server/use-answer.ts';
 
 /** Sends an answer once at a time, and keeps why the last one was rejected. */
 export function useSend(answered: () => void) {

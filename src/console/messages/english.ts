@@ -177,7 +177,7 @@ export const english = {
     added: 'Message to add (optional)',
     data: 'Input data (JSON)',
     submit: 'Start the fork',
-    invalid: 'This is not JSON.',
+    invalid: 'Write the data as JSON: a fork has data if the original has some. {} is empty.',
   },
   messages: { empty: 'There are no messages yet.', more: 'Load more messages', trust: 'trust' },
   content: {

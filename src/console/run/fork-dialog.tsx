@@ -6,15 +6,17 @@ import { parseJson } from '../../json/parse-json.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
-import type { Failure } from '../server/failure.ts';
+import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import { forkRun } from '../server/operations.generated.ts';
-import { toFailure } from '../server/use-answer.ts';
 import type { RunHead } from './run-head.ts';
 
 const text = messages.fork;
 
-type ForkDialogProps = { run: RunHead; seq: number; isOpen: boolean; close(): void };
+/** What the dialog knows of the run. The input matters for a fork from the beginning alone. */
+export type ForkedRun = Pick<RunHead, 'id' | 'input' | 'inputData' | 'workflow'>;
+
+type ForkDialogProps = { run: ForkedRun; seq: number; isOpen: boolean; close(): void };
 
 /** The dialog of a fork: from the beginning with another input, or after a step. */
 export function ForkDialog({ run, seq, isOpen, close }: ForkDialogProps) {
@@ -37,10 +39,12 @@ function ForkForm({
 }: Omit<ForkDialogProps, 'isOpen'> & { canAdd: boolean }) {
   const [, navigate] = useLocation();
   const [input, setInput] = useState(seq === 0 ? run.input : '');
-  const [data, setData] = useState(isEmptyValue(run.inputData) ? '' : valueText(run.inputData));
+  const original = seq > 0 || isEmptyValue(run.inputData) ? '' : valueText(run.inputData);
+  const [data, setData] = useState(original);
   const [failure, setFailure] = useState<Failure>();
   const [isBusy, setBusy] = useState(false);
-  const parsed = parseData(data);
+  // Data that is not changed is not sent, so that it is copied exactly
+  const parsed = data === original ? null : parseData(data);
   const submit = async () => {
     setBusy(true);
     try {
@@ -65,7 +69,7 @@ function ForkForm({
           data-autofocus
         />
       )}
-      {seq === 0 && data !== '' && (
+      {original !== '' && (
         <Textarea
           label={text.data}
           value={data}
@@ -90,9 +94,8 @@ function ForkForm({
   );
 }
 
-/** Reads the data of a form. Returns undefined if it is not JSON, and null if there is none. */
+/** Reads the data of a form. Returns undefined if it is not JSON, such as an empty text. */
 function parseData(text: string): Json | undefined {
-  if (text.trim() === '') return null;
   try {
     return parseJson(text);
   } catch {
@@ -101,12 +104,11 @@ function parseData(text: string): Json | undefined {
 }
 
 /** Only what the person changed is sent, so that the rest is copied exactly. */
-function variablesOf(run: RunHead, seq: number, input: string, data: Json | undefined) {
+function variablesOf(run: ForkedRun, seq: number, input: string, data: Json | undefined) {
   const isChanged = seq === 0 ? input !== run.input : input.trim() !== '';
-  const hasData = seq === 0 && data !== null && data !== undefined;
   return {
     ...{ id: run.id, seq },
     ...(isChanged && { input }),
-    ...(hasData && { inputData: data }),
+    ...(data !== null && data !== undefined && { inputData: data }),
   };
 }

@@ -3,10 +3,9 @@ import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import type { Failure } from '../server/failure.ts';
+import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
-import { toFailure } from '../server/use-answer.ts';
 import { hasEnded, type RunHead } from './run-head.ts';
 
 const text = messages.run;

@@ -13,7 +13,7 @@ import { activeMs } from '../timeline/tree-rows.ts';
 import { useRunTree } from '../timeline/use-run-tree.ts';
 import { ContentTab } from './content-tab.tsx';
 import { copyRun } from './copy-run.ts';
-import { ForkDialog } from './fork-dialog.tsx';
+import { ForkDialog, type ForkedRun } from './fork-dialog.tsx';
 import { JsonTab } from './json-tab.tsx';
 import { MessagesTab } from './messages-tab.tsx';
 import { RunActions } from './run-actions.tsx';
@@ -53,15 +53,15 @@ function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
   const isAtWork = !hasEnded(run);
   const tree = useRunTree({ id: run.id, root: run.rootExecutionId, isAtWork }, reload);
   const [isForking, forkDialog] = useDisclosure(false);
-  const [forkSeq, setForkSeq] = useState(0);
-  const fork = (at: number) => {
-    setForkSeq(at);
+  const [forked, setForked] = useState<{ run: ForkedRun; seq: number }>({ run, seq: 0 });
+  const fork = (from: ForkedRun, at: number) => {
+    setForked({ run: from, seq: at });
     forkDialog.open();
   };
   return (
     <>
       <PageTitle title={nameOfRun(run)} table="howdah.steps">
-        <RunActions run={run} reload={reload} fork={() => fork(0)} />
+        <RunActions run={run} reload={reload} fork={() => fork(run, 0)} />
         <CopyAs forms={copyRun(run.id)} />
       </PageTitle>
       <RunFacts
@@ -75,9 +75,9 @@ function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
         <Timeline run={run} tree={tree} seq={seq} fork={fork} />
       </RunTabs>
       <ForkDialog
-        key={`${forkSeq} ${isForking}`}
-        run={run}
-        seq={forkSeq}
+        key={`${forked.run.id} ${forked.seq} ${isForking}`}
+        run={forked.run}
+        seq={forked.seq}
         isOpen={isForking}
         close={forkDialog.close}
       />

@@ -17,7 +17,13 @@ import { useStepMessages } from './use-step-messages.ts';
 const text = messages.step;
 type Step = NonNullable<StepPage['step']>;
 
-type StepDetailProps = { runId: string; seq: number; closePath: string; fork(): void };
+type StepDetailProps = {
+  runId: string;
+  seq: number;
+  closePath: string;
+  /** Undefined if the run of the step is not loaded. */
+  fork: (() => void) | undefined;
+};
 
 /** Everything about one step. */
 export function StepDetail({ runId, seq, closePath, fork }: StepDetailProps) {
@@ -43,18 +49,22 @@ export function StepDetail({ runId, seq, closePath, fork }: StepDetailProps) {
   );
 }
 
-function StepContent({ runId, step, fork }: { runId: string; step: Step; fork(): void }) {
+type StepContentProps = { runId: string; step: Step; fork: StepDetailProps['fork'] };
+
+function StepContent({ runId, step, fork }: StepContentProps) {
   const said = useStepMessages(runId, step.seq);
   const hasContent =
     said.length > 0 || [step.input, step.output, step.error].some((one) => !isEmptyValue(one));
   return (
     <Stack gap="sm">
       <StepFacts step={step} />
-      <Group gap="xs">
-        <Button size="compact-sm" variant="default" onClick={fork}>
-          {messages.run.actions.forkHere}
-        </Button>
-      </Group>
+      {fork && (
+        <Group gap="xs">
+          <Button size="compact-sm" variant="default" onClick={fork}>
+            {messages.run.actions.forkHere}
+          </Button>
+        </Group>
+      )}
       {isJsonObject(step.error) && (
         <Part title={text.error} value={step.error}>
           <ErrorText error={step.error} />

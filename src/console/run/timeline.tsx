@@ -8,6 +8,7 @@ import { useLive } from '../server/use-live.ts';
 import { type TreeRow, treeRows } from '../timeline/tree-rows.ts';
 import { MOST_RUNS, type RunTree } from '../timeline/use-run-tree.ts';
 import { Waterfall } from '../timeline/waterfall.tsx';
+import type { ForkedRun } from './fork-dialog.tsx';
 import { hasEnded, type RunHead } from './run-head.ts';
 import { StepDetail } from './step-detail.tsx';
 
@@ -17,7 +18,7 @@ type TimelineProps = {
   run: RunHead;
   tree: RunTree;
   seq: string | undefined;
-  fork(seq: number): void;
+  fork(run: ForkedRun, seq: number): void;
 };
 
 /** The timeline of the tree, and beside it the chosen step. A step of a run below is `?of=RUN`. */
@@ -29,6 +30,7 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
   );
   const selected =
     seq !== undefined && /^\d{1,9}$/.test(seq) ? { runId: of, seq: Number(seq) } : undefined;
+  const owner = of === run.id ? run : tree.runs.find(({ id }) => id === of);
   const pathOf = (row: TreeRow) => {
     if (row.seq === undefined) return `/runs/${row.runId}`;
     return `/runs/${run.id}/${row.seq}${row.runId === run.id ? '' : `?of=${row.runId}`}`;
@@ -48,12 +50,15 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
           runId={selected.runId}
           seq={selected.seq}
           closePath={`/runs/${run.id}`}
-          fork={() => fork(selected.runId === run.id ? selected.seq : 0)}
+          fork={owner && (() => fork({ ...NO_INPUT, ...owner }, selected.seq))}
         />
       )}
     </div>
   );
 }
+
+/** The input of a run below is not loaded. A fork from a step copies it. */
+const NO_INPUT = { input: '', inputData: null };
 
 /** The answer that the model is writing. The committed step replaces it. */
 function AnswerSoFar({ id }: { id: string }) {

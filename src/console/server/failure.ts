@@ -51,3 +51,9 @@ function sentence(message: string): string {
   const begun = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}`;
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
+
+/** Returns the failure of a request. Anything else is a bug of this page. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(`This page failed: ${String(error)}`, UNREACHABLE);
+}

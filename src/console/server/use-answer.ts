@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { Failure, UNREACHABLE } from './failure.ts';
+import { type Failure, toFailure } from './failure.ts';
 import { ask } from './graphql.ts';
 import type { Operation } from './operation.ts';
 
@@ -45,10 +45,4 @@ export function useAnswer<Result, Variables>(
 
 function keepData<Data>(last: { key: string; data?: Data } | undefined, key: string) {
   return last?.key === key && last.data !== undefined ? { data: last.data } : {};
-}
-
-/** Returns the failure of a request. Anything else is a bug of this page. */
-export function toFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  return new Failure(`This page failed: ${String(error)}`, UNREACHABLE);
 }

@@ -2,11 +2,10 @@ import { Button, Code, Paper, PasswordInput, Stack, Text, Title } from '@mantine
 import { useDocumentTitle } from '@mantine/hooks';
 import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
-import { type Failure, LOGIN_NEEDED } from '../server/failure.ts';
+import { type Failure, LOGIN_NEEDED, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import { loginCheck } from '../server/operations.generated.ts';
 import { setSessionKey } from '../server/session-key.ts';
-import { toFailure } from '../server/use-answer.ts';
 
 const text = messages.login;
 

@@ -1,5 +1,5 @@
 import { useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
-import type { Failure } from '../server/failure.ts';
+import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import {
   runEvents,
@@ -9,7 +9,7 @@ import {
   type TimelineStep,
   type TreeRun,
 } from '../server/operations.generated.ts';
-import { toFailure, useAnswer } from '../server/use-answer.ts';
+import { useAnswer } from '../server/use-answer.ts';
 import { useLive } from '../server/use-live.ts';
 import type { StepsByRun } from './tree-rows.ts';
 
