@@ -10,7 +10,13 @@ import {
   toQueryFilter,
   writeFilter,
 } from '../../src/console/runs/run-filter.ts';
-import { applyListEvent, startList } from '../../src/console/server/list-events.ts';
+import {
+  applyListEvent,
+  type FollowedList,
+  isShort,
+  type ListEvent,
+  startList,
+} from '../../src/console/server/list-events.ts';
 import type { TimelineStep, TreeRun } from '../../src/console/server/operations.generated.ts';
 import { activeMs, treeRows } from '../../src/console/timeline/tree-rows.ts';
 
@@ -47,15 +53,31 @@ test('a span is a bound of the ids, which begin with their time', () => {
 test('a live list keeps its order and its length, and a new start replaces it', () => {
   const rows = ['3', '1'].map((id) => ({ id, n: 0 }));
   const placed = applyListEvent(
-    { rows, starting: undefined, isComplete: true },
+    { rows, starting: undefined, isComplete: true, wasFull: false },
     { kind: 'changed', row: { id: '2', n: 1 } },
     2,
   );
   expect(placed.rows.map(({ id }) => id)).toEqual(['3', '2']);
-  const list = startList({ rows, starting: undefined, isComplete: true });
+  const list = startList({ rows, starting: undefined, isComplete: true, wasFull: false });
   const started = applyListEvent(list, { kind: 'changed', row: { id: '5', n: 0 } }, 9);
   expect(started.rows.map(({ id }) => id)).toEqual(['5', '3', '1']);
   expect(applyListEvent(started, { kind: 'synced' }, 9).rows.map(({ id }) => id)).toEqual(['5']);
+});
+
+test('a full list that shrinks below half starts anew, once', () => {
+  const apply = (list: FollowedList<{ id: string }>, event: ListEvent<{ id: string }>) =>
+    applyListEvent(list, event, 4);
+  const add = (list: FollowedList<{ id: string }>, ids: string) =>
+    [...ids].reduce((last, id) => apply(last, { kind: 'changed', row: { id } }), list);
+  const remove = (list: FollowedList<{ id: string }>, ids: string) =>
+    [...ids].reduce((last, id) => apply(last, { kind: 'removed', id }), list);
+  const full = apply(add(startList<{ id: string }>(undefined), '1234'), { kind: 'synced' });
+  expect(isShort(remove(full, '12'), 4)).toBe(false);
+  const short = remove(full, '123');
+  expect(isShort(short, 4)).toBe(true);
+  const again = startList(short);
+  expect(isShort(again, 4)).toBe(false);
+  expect(isShort(apply(again, { kind: 'synced' }), 4)).toBe(false);
 });
 
 test('words of people are quoted for each language', () => {

@@ -107,6 +107,18 @@ describe.skipIf(!CHROMIUM)('the console', () => {
     expect(await tab.page.locator(`.fact a[href$="${child}"]`).count()).toBe(1);
   });
 
+  test('the second page of a list that is followed has the older runs', async () => {
+    const older = await sample.runsOfTomorrow(55, { page: 2 });
+    await open(`/runs?metadata=${encodeURIComponent('{"page":2}')}`);
+    const links = tab.page.locator('.row-link');
+    await links.nth(49).waitFor();
+    const [newest] = await sample.runsOfTomorrow(1, { page: 2 });
+    await tab.page.locator(`.row-link[href$="${newest}"]`).waitFor();
+    await tab.page.getByRole('button', { name: 'Older runs' }).click();
+    await tab.page.locator(`.row-link[href$="${older.toSorted()[0]}"]`).waitFor();
+    expect(await links.count()).toBe(5);
+  });
+
   test('the key A approves a call whose changes are shown', async () => {
     await sample.run('refunds', 'Refund it.');
     await open('/inbox');

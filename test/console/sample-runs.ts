@@ -6,6 +6,8 @@ import { makeAgent, makeAgentTool } from '../runtime/arrange.ts';
 export type Sample = {
   /** Starts a run of an agent by name. Returns its id. */
   run(agent: string, input: string): Promise<string>;
+  /** Creates runs that start tomorrow, with metadata. Returns their ids. */
+  runsOfTomorrow(count: number, metadata: JsonObject): Promise<string[]>;
 };
 
 const call = (name: string, args: JsonObject) => ({ tool_calls: [{ name, arguments: args }] });
@@ -43,6 +45,15 @@ export async function createSample(pool: pg.Pool, words = 'Your total is 42.'): 
         [agent, input],
       );
       return rows[0].id as string;
+    },
+    async runsOfTomorrow(count, metadata) {
+      const { rows } = await pool.query(
+        `insert into howdah.executions (agent_id, input, metadata, run_at)
+         select howdah.agent('support'), 'Tomorrow.', $2, now() + interval '1 day'
+         from generate_series(1, $1) returning id`,
+        [count, metadata],
+      );
+      return rows.map(({ id }) => id as string);
     },
   };
 }

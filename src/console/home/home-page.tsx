@@ -22,7 +22,7 @@ export function HomePage() {
     <>
       <PageTitle title={messages.home.title} />
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
-      {newest.liveFailure && <FailureAlert failure={newest.liveFailure} />}
+      {newest.liveFailure && <FailureAlert failure={newest.liveFailure} onRetry={newest.restart} />}
       {!data && !failure && <Loader size="sm" aria-label={messages.common.loading} />}
       {data && isFirst && <FirstRun runs={newest.rows} />}
       {data && !isFirst && <Overview data={data} runs={newest.rows} reload={reload} />}

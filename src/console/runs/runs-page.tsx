@@ -45,7 +45,7 @@ export function RunsPage() {
       </PageTitle>
       <FilterBar filter={filter} names={names} change={(next) => show({ ...filter, ...next })} />
       {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
-      {list.liveFailure && <FailureAlert failure={list.liveFailure} onRetry={list.reload} />}
+      {list.liveFailure && <FailureAlert failure={list.liveFailure} onRetry={list.restart} />}
       <Rows list={list} filter={filter} clear={() => show(NO_FILTER)} />
       <Group mt="sm" gap="xs">
         {after !== undefined && (

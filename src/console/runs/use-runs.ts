@@ -3,6 +3,7 @@ import type { Failure } from '../server/failure.ts';
 import {
   applyListEvent,
   type FollowedList,
+  isShort,
   type ListEvent,
   startList,
 } from '../server/list-events.ts';
@@ -37,6 +38,8 @@ export type RunList = {
   /** The cursor of the next page, if there is one. */
   next: string | undefined;
   reload(): void;
+  /** Follows the runs anew after a failure. */
+  restart(): void;
 };
 
 /** Returns the ids of agents and workflows by name; undefined until they are loaded. */
@@ -73,17 +76,18 @@ export function useRuns(
   useEffect(() => {
     if (isTooLarge) setWithInput(false); // the inputs of these runs are longer than an answer
   }, [isTooLarge]);
-  const feed = isReady && isLive && after === undefined ? toFeedFilter(filter, known) : undefined;
+  const feed = isReady && after === undefined ? toFeedFilter(filter, known) : undefined;
   const first = filter.since && firstIdSince(filter.since, now);
-  const followed = useFollowedRuns(feed, withInput, first);
+  const followed = useFollowedRuns(feed, { isLive, withInput });
   const loaded = page.data?.executions?.nodes.filter((one) => one !== null) ?? [];
   return {
-    rows: followed.rows ?? loaded,
+    rows: followed.rows?.filter(({ id }) => first === undefined || id >= first) ?? loaded,
     isLoading: (page.isLoading || isTooLarge || !isReady) && isValid,
     failure: isTooLarge ? undefined : page.failure,
     liveFailure: followed.failure,
     next: nextOf(page.data?.executions?.pageInfo),
     reload: page.reload,
+    restart: followed.restart,
   };
 }
 
@@ -93,27 +97,35 @@ function nextOf(info: { hasNextPage: boolean; endCursor: string | null } | undef
   return info?.hasNextPage ? (info.endCursor ?? undefined) : undefined;
 }
 
-/** Follows the newest runs of a filter. The rows are kept while the list is paused. */
+/**
+ * Follows the newest runs of a filter. The rows are kept while the list is paused, and belong to
+ * the filter that they were read for: under another filter there are none.
+ */
 function useFollowedRuns(
   filter: ReturnType<typeof toFeedFilter>,
-  withInput: boolean,
-  firstId: string | undefined,
+  { isLive, withInput }: { isLive: boolean; withInput: boolean },
 ) {
-  const [list, setList] = useState<FollowedList<RunRow>>();
-  const key = filter && JSON.stringify([filter, firstId]);
-  const [lastKey, setLastKey] = useState(key);
-  if (key !== undefined && key !== lastKey) {
-    setLastKey(key);
-    setList(undefined);
-  }
-  const failure = useLive(runsFeed, filter && { filter, first: PAGE, withInput }, {
-    onStart: () => setList(startList),
-    onEvent({ executionsFeed: event }) {
-      if (!event) return;
-      setList((last) => last && applyListEvent(last, toListEvent(event, firstId), PAGE));
+  const key = filter && JSON.stringify(filter);
+  const [followed, setFollowed] = useState<{ key: string; list: FollowedList<RunRow> }>();
+  const list = followed?.key === key ? followed?.list : undefined;
+  const { failure, restart } = useLive(
+    runsFeed,
+    isLive && filter ? { filter, first: PAGE, withInput } : undefined,
+    {
+      onStart: () => key !== undefined && setFollowed({ key, list: startList(list) }),
+      onEvent({ executionsFeed: event }) {
+        if (!event) return;
+        setFollowed(
+          (last) => last && { ...last, list: applyListEvent(last.list, toListEvent(event), PAGE) },
+        );
+      },
     },
-  });
-  return { rows: list?.isComplete ? list.rows : undefined, failure };
+  );
+  const needsMore = isShort(list, PAGE);
+  useEffect(() => {
+    if (needsMore) restart();
+  }, [needsMore, restart]);
+  return { rows: list?.isComplete ? list.rows : undefined, failure, restart };
 }
 
 type FeedEvent = {
@@ -122,13 +134,9 @@ type FeedEvent = {
   execution: RunRow | null;
 };
 
-function toListEvent(
-  { kind, id, execution }: FeedEvent,
-  firstId: string | undefined,
-): ListEvent<RunRow> {
+function toListEvent({ kind, id, execution }: FeedEvent): ListEvent<RunRow> {
   if (kind === 'synced') return { kind };
-  const isShown = execution !== null && (firstId === undefined || execution.id >= firstId);
-  return kind === 'changed' && isShown
+  return kind === 'changed' && execution !== null
     ? { kind, row: execution }
     : { kind: 'removed', id: id ?? '' };
 }

@@ -11,11 +11,22 @@ export type FollowedList<Row> = {
   starting: readonly Row[] | undefined;
   /** False until the first start is complete: until then the rows are only a part. */
   isComplete: boolean;
+  /** True if the list has been full since its last start: there may be older rows. */
+  wasFull: boolean;
 };
 
 /** Returns the list at a start: it shows its old rows until the new ones are complete. */
 export function startList<Row>(last: FollowedList<Row> | undefined): FollowedList<Row> {
-  return { rows: last?.rows ?? [], starting: [], isComplete: last?.isComplete ?? false };
+  const { rows, isComplete, wasFull } = last ?? { rows: [], isComplete: false, wasFull: false };
+  return { rows, starting: [], isComplete, wasFull };
+}
+
+/**
+ * Returns whether a list has to start anew: it was full, and so many rows left it that older rows
+ * should fill it.
+ */
+export function isShort<Row>(list: FollowedList<Row> | undefined, most: number): boolean {
+  return list?.wasFull === true && list.starting === undefined && list.rows.length < most / 2;
 }
 
 /**
@@ -29,16 +40,19 @@ export function applyListEvent<Row extends { id: string }>(
 ): FollowedList<Row> {
   if (event.kind === 'synced') {
     if (list.starting === undefined) return list;
-    return { rows: list.starting, starting: undefined, isComplete: true };
+    const wasFull = list.starting.length >= most;
+    return { rows: list.starting, starting: undefined, isComplete: true, wasFull };
   }
   const change = (rows: readonly Row[]) =>
     event.kind === 'removed'
       ? rows.filter(({ id }) => id !== event.id)
       : place(rows, event.row).slice(0, most);
+  const rows = change(list.rows);
   return {
     ...list,
-    rows: change(list.rows),
+    rows,
     starting: list.starting === undefined ? undefined : change(list.starting),
+    wasFull: list.wasFull || rows.length >= most,
   };
 }
 

@@ -1,7 +1,7 @@
-import { createContext, type ReactNode, useContext, useState } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import type { Failure } from './failure.ts';
-import { applyListEvent, type FollowedList, startList } from './list-events.ts';
+import { applyListEvent, type FollowedList, isShort, startList } from './list-events.ts';
 import { openQuestions, type QuestionLine, questionsFeed } from './operations.generated.ts';
 import { useAnswer } from './use-answer.ts';
 import { useLive } from './use-live.ts';
@@ -25,7 +25,7 @@ const Context = createContext<OpenQuestions>({
 export function OpenQuestionsProvider({ children }: { children: ReactNode }) {
   const { data, failure, isLoading } = useAnswer(openQuestions, { first: MOST });
   const [list, setList] = useState<FollowedList<QuestionLine>>();
-  useLive(
+  const { restart } = useLive(
     questionsFeed,
     { first: MOST },
     {
@@ -42,6 +42,10 @@ export function OpenQuestionsProvider({ children }: { children: ReactNode }) {
       },
     },
   );
+  const needsMore = isShort(list, MOST);
+  useEffect(() => {
+    if (needsMore) restart();
+  }, [needsMore, restart]);
   const loaded = data?.questions?.nodes.filter((one) => one !== null) ?? [];
   const isFollowed = list?.isComplete ?? false;
   const questions = list?.isComplete ? list.rows : loaded;

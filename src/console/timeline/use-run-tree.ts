@@ -51,7 +51,7 @@ export function useRunTree(
     void readNew(ids);
   });
   useEffect(() => () => clearTimeout(timer.current), []);
-  const liveFailure = useLive(runEvents, isAtWork ? { id } : undefined, {
+  const { failure: liveFailure } = useLive(runEvents, isAtWork ? { id } : undefined, {
     onEvent({ executionEvents: event }) {
       changed.current.add(event?.executionId ?? id);
       timer.current ??= window.setTimeout(() => flush(), GATHER_MS);
