@@ -18,7 +18,7 @@ import {
   startList,
 } from '../../src/console/server/list-events.ts';
 import type { TimelineStep, TreeRun } from '../../src/console/server/operations.generated.ts';
-import { activeMs, treeRows } from '../../src/console/timeline/tree-rows.ts';
+import { activeMs, mergeRuns, treeRows } from '../../src/console/timeline/tree-rows.ts';
 
 const NAMES = { agents: new Map([['support', 'id-1']]), workflows: new Map<string, string>() };
 
@@ -143,6 +143,13 @@ test('the lines of a tree are in the order of time, and a call has one line', ()
     ['run', 'b', 1],
     ['output', 'n', 1],
   ]);
+});
+
+test('the subject is part of its tree, and each run is there once', () => {
+  const [a, b, c] = [run('a', null, 0), run('b', 'a', 1), run('c', 'b', 2)];
+  const runs = mergeRuns(b, [c, null], [a, b]);
+  expect(runs.map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+  expect(treeRows(mergeRuns(c, undefined, [a]), new Map(), 'c')).toHaveLength(1);
 });
 
 test('time at work counts overlapping steps once', () => {

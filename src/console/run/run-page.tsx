@@ -51,7 +51,11 @@ type LoadedRunProps = {
 
 function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
   const isAtWork = !hasEnded(run);
-  const tree = useRunTree({ id: run.id, root: run.rootExecutionId, isAtWork }, reload);
+  const tree = useRunTree({ run, isAtWork }, reload);
+  const reloadAll = () => {
+    reload();
+    tree.reload();
+  };
   const [isForking, forkDialog] = useDisclosure(false);
   const [forked, setForked] = useState<{ run: ForkedRun; seq: number }>({ run, seq: 0 });
   const fork = (from: ForkedRun, at: number) => {
@@ -70,7 +74,7 @@ function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
         active={activeMs(tree.steps.get(run.id) ?? [])}
       />
       <OpenQuestions run={run} />
-      {tree.failure && <FailureAlert failure={tree.failure} onRetry={reload} />}
+      {tree.failure && <FailureAlert failure={tree.failure} onRetry={reloadAll} />}
       <RunTabs run={run}>
         <Timeline run={run} tree={tree} seq={seq} fork={fork} />
       </RunTabs>

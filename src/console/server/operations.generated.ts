@@ -400,11 +400,11 @@ export const runPage: Operation<RunPage, RunPageVariables> = {
   text: "query RunPage($id:UUID!){execution(id:$id){...RunHead}explainExecution(id:$id)}fragment RunHead on Execution{id status waitingFor stopReason finishReason createdAt runAt startedAt completedAt queueSeconds isPauseRequested input inputData output outputData error metadata trust tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount modelCount messageCount createdBy rootExecutionId parentExecutionId forkedFromExecutionId forkedFromSeq sessionId turn agent{name}agentVersion{version}workflow{name}workflowVersion{version}user{username}treeQuestions(filter:{status:{equalTo:open}}first:20){nodes{id kind prompt}}}",
 };
 
-export type RunTree = { executions: { nodes: (TreeRun | null)[]; pageInfo: { hasNextPage: boolean } } | null };
-export type RunTreeVariables = { root: string; first: number };
+export type RunTree = { executions: { nodes: (TreeRun | null)[]; pageInfo: { hasNextPage: boolean } } | null; below?: { nodes: (TreeRun | null)[]; pageInfo: { hasNextPage: boolean } } | null };
+export type RunTreeVariables = { root: string; id: string; isBelow: boolean; first: number };
 export const runTree: Operation<RunTree, RunTreeVariables> = {
   name: 'RunTree',
-  text: "query RunTree($root:UUID!$first:Int!){executions(filter:{rootExecutionId:{equalTo:$root}}orderBy:[ID_ASC]first:$first){nodes{...TreeRun}pageInfo{hasNextPage}}}fragment TreeRun on Execution{id status waitingFor parentExecutionId createdAt runAt startedAt completedAt tokensIn tokensOut cost agent{name}workflow{name}}",
+  text: "query RunTree($root:UUID!$id:UUID!$isBelow:Boolean!$first:Int!){executions(filter:{rootExecutionId:{equalTo:$root}}orderBy:[ID_ASC]first:$first){nodes{...TreeRun}pageInfo{hasNextPage}}below:executions(filter:{parentExecutionId:{equalTo:$id}}orderBy:[ID_ASC]first:$first)@include(if:$isBelow){nodes{...TreeRun}pageInfo{hasNextPage}}}fragment TreeRun on Execution{id status waitingFor parentExecutionId createdAt runAt startedAt completedAt tokensIn tokensOut cost agent{name}workflow{name}}",
 };
 
 export type RunSteps = { executions: { nodes: ({ id: string; timeline: { nodes: (TimelineStep | null)[] } } | null)[] } | null };
@@ -421,11 +421,11 @@ export const stepsAfter: Operation<StepsAfter, StepsAfterVariables> = {
   text: "query StepsAfter($id:UUID!$after:Int!$first:Int!){executionTimelines(filter:{executionId:{equalTo:$id}seq:{greaterThan:$after}}orderBy:[SEQ_ASC]first:$first){nodes{...TimelineStep}}}fragment TimelineStep on ExecutionTimeline{executionId seq kind name ms startedAt tokensIn tokensOut cost error said}",
 };
 
-export type RunEvents = { executionEvents: { event: string; executionId: string | null } | null };
-export type RunEventsVariables = { id: string };
+export type RunEvents = { executionEvents: { event: string; cursor: string | null; executionId: string | null } | null };
+export type RunEventsVariables = { id: string; after?: string | null };
 export const runEvents: Operation<RunEvents, RunEventsVariables> = {
   name: 'RunEvents',
-  text: "subscription RunEvents($id:UUID!){executionEvents(executionId:$id tree:true){event executionId}}",
+  text: "subscription RunEvents($id:UUID!$after:String){executionEvents(executionId:$id after:$after tree:true){event cursor executionId}}",
 };
 
 export type RunTokens = { executionTokens: { seq: number; attempt: number; text: string } | null };

@@ -46,6 +46,19 @@ export function treeRows(runs: readonly TreeRun[], steps: StepsByRun, subject: s
   return root ? rowsOf(root, 0) : [];
 }
 
+/**
+ * Returns the runs of lists in the order of their ids, each once. The subject is always part of
+ * them, also if its tree has more runs than are loaded.
+ */
+export function mergeRuns(
+  subject: TreeRun,
+  ...lists: readonly (readonly (TreeRun | null)[] | undefined)[]
+): TreeRun[] {
+  const runs = new Map([[subject.id, subject]]);
+  for (const run of lists.flat()) if (run) runs.set(run.id, run);
+  return [...runs.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 /** Leaves out the start of each call that has a result. */
 function shownSteps(steps: readonly TimelineStep[]): TimelineStep[] {
   const results = new Map<string, number>();
