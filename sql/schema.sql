@@ -37462,7 +37462,8 @@ AS $function$
   select d.* from howdah_private.due_work as d
   where d.kind = take_due.kind and d.due_at <= now()
     and d.priority <= (
-      select case when howdah_private.is_batch_job_paused(take_due.kind::text) then 0 else 32767 end)
+      select case when howdah_private.is_batch_job_paused(take_due.kind::text) then 0
+        else 32767 end)
   order by d.priority, d.due_at limit take_due.batch
   for update skip locked
 $function$
