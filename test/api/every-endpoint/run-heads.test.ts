@@ -81,7 +81,7 @@ describe('a run whose head is ahead of its row', () => {
     expect(await listExecutions(queriesOn(db.pool), { limit: 1 })).toMatchObject([
       { id, steps: 2, tokens: '240', cost: '1.0' },
     ]);
-    expect((await liveRuns(db.pool, 1)).runs).toMatchObject([{ id, steps: 2, tokens: '240' }]);
+    expect((await liveRuns(db.pool, 1)).runs).toMatchObject([{ id, steps: 2, tokens: 240 }]);
     expect(await sessionUsage(db.pool as never, session)).toMatchObject({
       tokens_in: '200',
       tokens_out: '40',

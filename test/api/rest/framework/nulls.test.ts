@@ -53,6 +53,7 @@ const REQUIRED: Record<string, object> = {
   '/api/api-keys': { name: 'x' },
   '/api/execute': { agent: 'development', message: 'x' },
   '/api/webhooks/{id}/signing-key': { rotate: true },
+  '/sessions/{sid}/todolist': { content: 'x', version: 'x' },
   '/query': { question: 'x', wait: 0 },
 };
 
