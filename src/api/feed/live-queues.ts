@@ -41,7 +41,7 @@ export type LiveOptions<State, Item> = {
   pick(item: LiveItem): Item | undefined;
   /** Returns whether no further item is to be expected. */
   isOver(state: State): boolean;
-  /** What the subscriber gets first. */
+  /** The rows that the subscriber gets first. */
   first: readonly Item[];
 };
 

@@ -19,7 +19,7 @@ const MOST_LINES = 5;
 
 type OverviewProps = { data: Answer; runs: readonly RunRow[]; reload(): void };
 
-/** What needs attention: failures, questions, cost and the queue, and the newest runs. */
+/** Shows what needs attention: failures, questions, cost and the queue, and the newest runs. */
 export function Overview({ data, runs, reload }: OverviewProps) {
   const state = runs.map(({ id, status }) => `${id} ${status}`).join();
   // Fewer dependencies on purpose: a change of a run changes the figures

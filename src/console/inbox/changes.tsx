@@ -7,7 +7,7 @@ import { columnChanges } from './row-changes.ts';
 
 const text = messages.inbox;
 
-/** What a call would change, row by row: its trial was rolled back. */
+/** Shows the rows that a call would change: its trial was rolled back. */
 export function Changes({ preview }: { preview: JsonObject }) {
   const {
     tables = [],

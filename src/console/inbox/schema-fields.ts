@@ -13,7 +13,7 @@ export type SchemaField = {
   initial: string;
 };
 
-/** What is wrong with what a person wrote into a field. */
+/** A fault in the text that a person wrote into a field. */
 export type FieldFault = 'required' | 'notNumber' | 'notJson';
 
 /**

@@ -6,5 +6,5 @@ export const FORM_NAMES = [
   ['cli', 'CLI'],
 ] as const;
 
-/** The same request in the languages of Howdah, without those that cannot express it. */
+/** A request in the languages of Howdah, without those that cannot express it. */
 export type Forms = Readonly<Record<(typeof FORM_NAMES)[number][0], string | undefined>>;

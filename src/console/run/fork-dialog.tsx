@@ -13,7 +13,7 @@ import type { RunHead } from './run-head.ts';
 
 const text = messages.fork;
 
-/** What the dialog knows of the run. The input matters for a fork from the beginning alone. */
+/** The run that is forked. Its input matters for a fork from the beginning alone. */
 export type ForkedRun = Pick<RunHead, 'id' | 'input' | 'inputData' | 'workflow'>;
 
 type ForkDialogProps = { run: ForkedRun; seq: number; isOpen: boolean; close(): void };

@@ -11,7 +11,7 @@ import {
 
 const ROWS = 50;
 
-/** What the requests need beside the filter. The URL is the one of runs in REST. */
+/** Facts that the requests need beside the filter. The URL is the one of runs in REST. */
 type Place = { names: KnownNames; now: number; url: URL };
 
 /** Returns the request of the list in each language that can express its filter. */

@@ -48,8 +48,8 @@ function textOf(value: Json | undefined): string | undefined {
 
 /** Writes a message of the database as a sentence. */
 function sentence(message: string): string {
-  const begun = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}`;
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+  const start = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}`;
+  return /[.!?]$/.test(start) ? start : `${start}.`;
 }
 
 /** Returns the failure of a request. Anything else is a bug of this page. */
