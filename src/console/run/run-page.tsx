@@ -7,6 +7,7 @@ import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
+import type { Failure } from '../server/failure.ts';
 import { type RunPage as Answer, runPage } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { activeMs } from '../timeline/tree-rows.ts';
@@ -28,7 +29,7 @@ export function RunPage({ id, seq }: { id: string; seq: string | undefined }) {
   const { data, failure, reload } = useAnswer(runPage, { id });
   const run = data?.execution;
   if (run)
-    return <LoadedRun run={run} explanation={data.explainExecution} seq={seq} reload={reload} />;
+    return <LoadedRun {...{ run, seq, failure, reload }} explanation={data.explainExecution} />;
   return (
     <>
       <PageTitle title={messages.places.runs} table="howdah.executions" />
@@ -46,12 +47,15 @@ type LoadedRunProps = {
   run: RunHead;
   explanation: Answer['explainExecution'];
   seq: string | undefined;
+  /** The reason why the newest state of the run could not be read. */
+  failure: Failure | undefined;
   reload(): void;
 };
 
-function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
+function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
   const isAtWork = !hasEnded(run);
   const tree = useRunTree({ run, isAtWork }, reload);
+  const shown = failure ?? tree.failure;
   const reloadAll = () => {
     reload();
     tree.reload();
@@ -74,7 +78,7 @@ function LoadedRun({ run, explanation, seq, reload }: LoadedRunProps) {
         active={activeMs(tree.steps.get(run.id) ?? [])}
       />
       <OpenQuestions run={run} />
-      {tree.failure && <FailureAlert failure={tree.failure} onRetry={reloadAll} />}
+      {shown && <FailureAlert failure={shown} onRetry={reloadAll} />}
       <RunTabs run={run}>
         <Timeline run={run} tree={tree} seq={seq} fork={fork} />
       </RunTabs>
