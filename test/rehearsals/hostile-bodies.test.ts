@@ -4,9 +4,11 @@ import type { Endpoint } from '../../deploy/rehearsals/support/hostile/endpoint.
 import { allEndpoints } from '../../deploy/rehearsals/support/hostile/endpoints.ts';
 import { createFixtures } from '../../deploy/rehearsals/support/hostile/fixtures.ts';
 import type { ApiServer } from '../../src/api/server.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makePerson, tokenFor, tokenOptions } from '../api/subscriptions/tokens.ts';
 import { testDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
 
 // A small version of the rehearsal `hostile-bodies`: each endpoint gets some of the bodies, and no
 // answer may be a 500.
@@ -17,10 +19,13 @@ const EVERY = 61;
 
 const db = testDatabase();
 let api: ApiServer;
+let worker: Worker;
 let token: string;
 let endpoints: Endpoint[];
 
 beforeAll(async () => {
+  // a body that the server accepts may be answered at the end of its run only
+  worker = await startTestWorker(db.url, { mcpCommands: [] });
   api = await startTestApi(db.url, tokenOptions);
   token = await tokenFor(await makePerson(db.pool, 'ada'), { role: 'owner' });
   await db.pool.query(`update howdah.users set role = 'owner' where username = 'ada'`);
@@ -28,6 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
+  await worker?.stop(1_000);
 });
 
 test('every operation with a request body is a tested endpoint', async () => {
