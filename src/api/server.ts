@@ -19,6 +19,7 @@ import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-en
 import { explainListenError } from './http/listen-error.ts';
 import { inboundDeliveryRoutes } from './inbound/inbound-endpoint.ts';
 import { type ConnectionDraining, createConnectionDraining } from './limits/connection-draining.ts';
+import { wakeLists } from './lists/wake-lists.ts';
 import { createMcpEndpoint } from './mcp/mcp-endpoint.ts';
 import type { MountableApi } from './mount/handler.ts';
 import { openMemoryConnection } from './mount/memory-connection.ts';
@@ -163,6 +164,7 @@ async function openEndpoints(
     ...{ ...options, ...bounds },
     ...{ metrics, mcp, ws, graphql, readiness, draining, rest: services },
   });
+  wakeLists(app.server, services);
   const conversations = [openAiRoutes, a2aRoutes, agUiRoutes, chatUiRoutes].map((open) =>
     open(app, { ...services, auth, host, publicUrl }),
   );

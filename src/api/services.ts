@@ -46,6 +46,8 @@ import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts
 import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
 import { ReplicaRouter } from './replica/read-your-writes.ts';
 
+const LIST_IDLE_MS = 20_000;
+
 export type ServicesOptions = PoolOptions &
   AuthenticationOptions &
   Partial<Pick<Config, 'tenantStreams' | 'userStreams'>> & {
@@ -63,6 +65,8 @@ export type ServicesOptions = PoolOptions &
     bounds?: Partial<ServerLimits>;
     /** The time between two reads of the lists that somebody follows, in milliseconds. */
     listPollMs?: number;
+    /** The same time for the lists of a tenant in which nothing happens. The default is 20 s. */
+    listIdleMs?: number;
     /** The metrics that count requests and are served at /metrics. */
     metrics?: ApiMetrics | undefined;
   };
@@ -139,6 +143,7 @@ export async function openServices(
     onShown: (reader) => reads?.requireLatest(reader),
     isTemporary,
     pollMs: options.listPollMs,
+    idleMs: options.listIdleMs ?? LIST_IDLE_MS,
   });
   return {
     ...authentication,

@@ -50,6 +50,7 @@ export class FeedHub {
   readonly #sessions: Follower<MessageCursor, SessionRow, unknown>;
   readonly #trees: Follower<TreePosition, TreeRow, OrderedTree>;
   readonly #unansweredListeners = new Set<(unanswered: UnansweredQuestion) => void>();
+  readonly #jobListeners = new Set<() => void>();
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
 
@@ -64,7 +65,11 @@ export class FeedHub {
       onUnanswered: (unanswered) => {
         for (const listener of this.#unansweredListeners) listener(unanswered);
       },
-      onReconnected: () => this.#requestAll({ register: true }),
+      onJobsAdded: () => this.#tellJobsAdded(),
+      onReconnected: () => {
+        this.#requestAll({ register: true });
+        this.#tellJobsAdded();
+      },
     });
     const watches = new Watches({
       watch: (ids) => feed.watch(ids),
@@ -163,6 +168,15 @@ export class FeedHub {
   }
 
   /**
+   * Calls `listener` when jobs are added to the queue, because a run is started, answered or woken,
+   * and when that may have been missed. Returns a function that removes the listener.
+   */
+  onJobsAdded(listener: () => void): () => void {
+    this.#jobListeners.add(listener);
+    return () => this.#jobListeners.delete(listener);
+  }
+
+  /**
    * True while announcements arrive. While they do not, the read after the reconnect finds
    * everything that is new.
    */
@@ -190,6 +204,10 @@ export class FeedHub {
     if (item.of === 'note') this.notes.add(item.note);
     else if (this.#watches.has(run)) this.#answers.add(item.piece);
     for (const owner of this.#watches.ownersOf(run)) owner.offer(item);
+  }
+
+  #tellJobsAdded(): void {
+    for (const listener of this.#jobListeners) listener();
   }
 
   #requestAll({ register }: { register: boolean }): void {

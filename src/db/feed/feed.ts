@@ -56,6 +56,8 @@ export type FeedOptions = {
   onUnanswered(unanswered: UnansweredQuestion): void;
   /** Called when a running tool reports something. A lost report is not sent again. */
   onNote(note: ToolNote): void;
+  /** Called when jobs are added to the queue: some run was started, answered or woken. */
+  onJobsAdded?: (() => void) | undefined;
   /**
    * Called when the lost connection is restored. Announcements were missed, and registrations may
    * be lost.
@@ -93,6 +95,7 @@ export class Feed {
       role: 'howdah_authenticator',
       channels: ['feed', 'tokens', 'unanswered'],
       onNotification: (channel, payload) => dispatch(options, channel, payload),
+      onJobsAdded: options.onJobsAdded,
       onReconnected: options.onReconnected,
     });
   }

@@ -2,6 +2,8 @@ import { type Client, createClient, type DatabaseRole, quoteName } from '../conn
 
 /** Milliseconds between attempts to restore the listening connection. */
 const RECONNECT_MS = 250;
+/** The channel on which Graphile Worker announces new jobs, in each database. */
+const JOBS_CHANNEL = 'jobs:insert';
 
 export type ListenOptions = {
   url: string;
@@ -9,6 +11,8 @@ export type ListenOptions = {
   role?: DatabaseRole;
   /** The names of the channels, without what makes them unique in the cluster. */
   channels: readonly string[];
+  /** Called when jobs are added to the queue. Without it, this is not listened to. */
+  onJobsAdded?: (() => void) | undefined;
   /** Called with the name of the channel and the payload. */
   onNotification(channel: string, payload: string): void;
   /** Called when a lost connection is restored. Notifications may have been missed. */
@@ -43,17 +47,19 @@ export class ListenConnection {
 
   /** Connects and listens. Rejects if the first attempt fails. */
   async open(): Promise<void> {
-    const { url, applicationName, role, channels } = this.#options;
+    const { url, applicationName, role, channels, onJobsAdded } = this.#options;
     const client = createClient({ url, applicationName, ...(role && { role }) });
     client.on('error', () => {}); // `end` follows
     client.on('end', () => this.#lose(client));
     client.on('notification', ({ channel, payload = '' }) => {
+      if (channel === JOBS_CHANNEL) return onJobsAdded?.();
       const name = channels.find((one) => channel.startsWith(`howdah_${one}_`));
       if (name !== undefined) this.#options.onNotification(name, payload);
     });
     try {
       await client.connect();
       await listenTo(client, channels);
+      if (onJobsAdded) await client.query(`listen ${quoteName(JOBS_CHANNEL)}`);
     } catch (error) {
       await client.end().catch(() => {});
       throw error;

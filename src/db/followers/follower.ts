@@ -1,13 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../access/subjects.ts';
-import { RESTS_PER_READ } from '../feed/follow-log.ts';
+import { PollPause, type PollTimes } from './poll-pause.ts';
 import { planRead } from './read-order.ts';
 import type { ReadPage, ReadRequest, Source, View } from './source.ts';
 import { Subscriber } from './subscriber.ts';
 import { type VisibleTo, visibleRuns } from './visible-runs.ts';
-import { type LiveItem, type Owner, Watches } from './watches.ts';
+import { type Observer, type Owner, Watches } from './watches.ts';
 
-export type FollowerOptions = {
+export type FollowerOptions = PollTimes & {
   /** The announcements of ids. A source that is only polled needs none. */
   watches?: Watches;
   /** Returns whether a person sees a run. Required for sources with `runsOf`. Batches its calls. */
@@ -17,17 +16,6 @@ export type FollowerOptions = {
    * reconnect reads again, else the subscriptions of the read end with the failure.
    */
   isTemporary(failure: unknown): boolean;
-  /** The shortest time between two reads of a source that is polled, in milliseconds. */
-  pollMs?: number | undefined;
-};
-
-/** Follows what is not a row: the states of a key, and what is not stored. */
-export type Observer<State> = {
-  /** Called with the state at each read; undefined when the key does not exist any more. */
-  onState(state: State | undefined): void;
-  onLive?(item: LiveItem): void;
-  /** Called when the follower is closed. */
-  close(): void;
 };
 
 /** A key that somebody follows. */
@@ -67,6 +55,7 @@ export class Follower<Cursor, Row, State> {
   readonly #watches: Watches;
   readonly #followed = new Map<string, Followed<Cursor, Row, State>>();
   readonly #requested = new Set<Followed<Cursor, Row, State>>();
+  readonly #pause: PollPause;
   #reading: Promise<void> | undefined;
   #reads = 0;
   #isClosed = false;
@@ -74,6 +63,7 @@ export class Follower<Cursor, Row, State> {
   constructor(source: Source<Cursor, Row, State>, options: FollowerOptions) {
     this.#source = source;
     this.#options = options;
+    this.#pause = new PollPause(options);
     this.#watches = options.watches ?? new Watches({ watch: async () => {}, onReleased() {} });
   }
 
@@ -136,6 +126,7 @@ export class Follower<Cursor, Row, State> {
   /** Ends all subscriptions. Resolves when no read runs. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#pause.end();
     for (const { subscribers, observers } of [...this.#followed.values()]) {
       for (const one of [...subscribers, ...observers]) one.close();
     }
@@ -168,6 +159,7 @@ export class Follower<Cursor, Row, State> {
   #request(followed: Followed<Cursor, Row, State>): void {
     if (followed.rest) followed.isDue = true;
     else this.#requested.add(followed);
+    this.#pause.end();
     if (this.#requested.size > 0 && !this.#isClosed) this.#reading ??= this.#readAll();
   }
 
@@ -196,9 +188,11 @@ export class Follower<Cursor, Row, State> {
         if (!isTemporary(failure)) for (const one of due) endWith(failure, one.subscribers);
       }
       if (pollMs !== undefined) {
-        const hasMore = !hasFailed && this.#requested.size > 0;
-        const rest = (Date.now() - started) * RESTS_PER_READ;
-        await pause(hasMore ? rest : Math.max(pollMs, rest));
+        await this.#pause.wait({
+          ms: Date.now() - started,
+          hasMore: () => !hasFailed && this.#requested.size > 0,
+          isIdle: () => !hasFailed && !this.#isClosed && this.#source.isIdle?.() === true,
+        });
         this.requestAll();
       } else if (hasFailed) break;
     }

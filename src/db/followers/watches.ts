@@ -4,6 +4,15 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 /** Something that happens in a run now, and that is not stored. */
 export type LiveItem = { of: 'piece'; piece: TokenPiece } | { of: 'note'; note: ToolNote };
 
+/** Follows what is not a row: the states of a key, and what is not stored. */
+export type Observer<State> = {
+  /** Called with the state at each read; undefined when the key does not exist any more. */
+  onState(state: State | undefined): void;
+  onLive?(item: LiveItem): void;
+  /** Called when the follower is closed. */
+  close(): void;
+};
+
 /** A followed key. It needs the announcements of some runs or sessions. */
 export type Owner = {
   /** Called when one of its ids may have something new. */

@@ -39,6 +39,8 @@ export type ChangesRead = {
   newCursor: ListCursor;
   /** False if there are more changes after the cursor already. */
   isComplete: boolean;
+  /** True if nothing has changed, and no run of the tenant is at work or due. */
+  isIdle: boolean;
   /** The time of the database when it was read, in milliseconds. */
   now: number;
 };
@@ -138,7 +140,9 @@ export async function readChanges(
   filters: readonly (readonly Condition[])[],
 ): Promise<ChangesRead> {
   const { text, values } = changesStatement(list, before, filters);
-  const found = await jsonRow<FoundSnapshot & { changes: FoundChange[] }>(db, text, values);
+  const found = await jsonRow<FoundSnapshot & { changes: FoundChange[]; is_idle: boolean }>(
+    ...([db, text, values] as const),
+  );
   if (!found) throw new Error('the database gave no snapshot');
   const snapshot = readSnapshot(found);
   const rows = await readRows(db, list, found.changes);
@@ -157,6 +161,7 @@ export async function readChanges(
     cursor: isComplete ? cursorAfterAll(before, snapshot, changes) : (cursors.at(-1) ?? before),
     newCursor: cursorAt(snapshot),
     isComplete,
+    isIdle: found.is_idle,
     now: snapshot.now,
   };
 }
@@ -202,7 +207,12 @@ function changesStatement(
       select json_agg(json_build_object('id', c.id, 'execution_id', c.execution_id, 'created_at', c.created_at,
         'xids', c.xids::text[], 'matches', array_remove(array[${places.join(', ')}]::int[], null)) order by c.age desc, c.id)
       from changes as c join howdah.${list.table} as t on ${idOf(list)} = c.id
-    ), '[]') as changes
+    ), '[]') as changes,
+    not exists (select from changes) and not exists (
+      select from howdah.executions as e
+      where e.tenant_id = (select howdah.current_tenant()) and e.completed_at is null
+        and (e.status = 'running' or e.status = 'queued' and e.run_at <= now())
+    ) as is_idle
     from position as p`;
   return { text, values };
 }

@@ -25,6 +25,12 @@ export type ListFeedOptions = {
   isTemporary(failure: unknown): boolean;
   /** The time between two reads, in milliseconds. The default is 500. */
   pollMs?: number | undefined;
+  /**
+   * The time between two reads of a tenant in which nothing happens, in milliseconds, if `wake` is
+   * called whenever something may begin to. By default, the lists of such a tenant are read as
+   * often as others.
+   */
+  idleMs?: number | undefined;
 };
 
 /** Follows lists of rows. An event has the state of a row, or says that a row left the list. */
@@ -33,6 +39,8 @@ export type ListFeed = {
     list: FollowedCollection,
     follower: ListFollower,
   ): AsyncIterableIterator<ListEvent, undefined>;
+  /** Reads all lists soon, because something may have changed. */
+  wake(): void;
 };
 
 /**
@@ -44,6 +52,9 @@ export type ListFeed = {
 export function createListFeed(options: ListFeedOptions): ListFeed {
   const lists = new Map<string, TenantList>();
   return {
+    wake() {
+      for (const tenantList of lists.values()) tenantList.wake();
+    },
     follow(list, follower) {
       const { tenantId } = follower.watching;
       const name = `${tenantId} ${list.table}`;
@@ -63,10 +74,14 @@ class TenantList {
   readonly #onShown: ListFeedOptions['onShown'];
 
   constructor(tenantId: string, list: FollowedCollection, options: ListFeedOptions) {
-    const { sees, isTemporary, pollMs = POLL_MS, onShown } = options;
+    const { sees, isTemporary, pollMs = POLL_MS, idleMs, onShown } = options;
     const source = listSource(readsOf(tenantId, list, options), this.#filters);
-    this.#follower = new Follower(source, { sees, isTemporary, pollMs });
+    this.#follower = new Follower(source, { sees, isTemporary, pollMs, idleMs });
     this.#onShown = onShown;
+  }
+
+  wake(): void {
+    this.#follower.requestAll();
   }
 
   /** Adds a subscriber; `onEmpty` is called when the last one has left. */

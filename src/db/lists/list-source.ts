@@ -24,7 +24,9 @@ export function listSource(
   reads: ListReads,
   filters: ReadonlyMap<string, FollowedFilter>,
 ): Source<ListPlace, ListRow, FollowedFilter> {
+  let isIdle = false;
   return {
+    isIdle: () => isIdle,
     bounds: equalBounds(MOST_PER_READ),
     states: async (keys) => new Map(keys.map((key) => [key, filters.get(key) as FollowedFilter])),
     async read(requests) {
@@ -32,6 +34,7 @@ export function listSource(
       const groups = [...Map.groupBy(requests, ({ after }) => after).values()];
       groups.sort((a, b) => b.length - a.length);
       let shared: ListPlace | undefined;
+      isIdle = true;
       for (const group of groups) {
         const { cursor, isForeign } = (group[0] as Request).after;
         try {
@@ -39,6 +42,7 @@ export function listSource(
             cursor,
             group.map(({ state }) => state.where),
           );
+          isIdle &&= read.isIdle;
           const own = isForeign ? read.newCursor : read.cursor;
           // A later read contains the changes of an earlier one, so the earlier cursor suits both.
           if (read.isComplete) shared ??= { cursor: own, isForeign: false };
@@ -50,6 +54,7 @@ export function listSource(
           }
         } catch (failure) {
           if (reads.isTemporary(failure)) throw failure;
+          isIdle = false;
           // a filter that fails ends only the streams that have it
           if (group.length > 1) groups.push(...group.map((request) => [request]));
           else pages.set(group[0] as Request, { failure });

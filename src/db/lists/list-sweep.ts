@@ -1,7 +1,7 @@
 import type { FollowedFilter, ListPlace, ListRow } from './list-rows.ts';
 
 /** The time between two searches for rows that are gone or hidden, which no change announces. */
-const SWEEP_MS = 10_000;
+const SWEEP_MS = 50_000;
 
 /** Returns the rows that the clients have, if it is time to look for those gone or hidden. */
 export async function checksOf(

@@ -1,0 +1,15 @@
+import type { Server } from 'node:http';
+import type { ListFeed } from '../../db/lists/list-feed.ts';
+import type { FeedHub } from '../feed/feed-hub.ts';
+
+const READS: readonly unknown[] = ['GET', 'HEAD', 'OPTIONS'];
+
+type Feeds = { hub: Pick<FeedHub, 'onJobsAdded'>; lists: Pick<ListFeed, 'wake'> };
+
+/** Reads the followed lists when runs get work, and after each request that may have written. */
+export function wakeLists(server: Server, { hub, lists }: Feeds): void {
+  hub.onJobsAdded(() => lists.wake());
+  server.on('request', ({ method }, response) => {
+    if (!READS.includes(method)) response.once('close', () => lists.wake());
+  });
+}
