@@ -318,6 +318,7 @@ const SLOW = [
   'test/concurrency/pool-process.test.ts',
   'test/console/login.test.ts',
   'test/console/pages.test.ts',
+  'test/console/reconnect.test.ts',
 ];
 
 /** Files that `npm run test:long` runs and `npm test` leaves out. `npm run verify` runs both. */

@@ -1,9 +1,14 @@
 import { Alert, Button, Group, Text } from '@mantine/core';
 import { messages } from '../messages/messages.ts';
 import type { Failure } from '../server/failure.ts';
+import { useRetry } from '../server/use-retry.ts';
 
-/** A failed request: the sentence of the server, its hint, and a way to try again. */
+/**
+ * A failed request: the sentence of the server, its hint, and a way to try again. A failure that
+ * may pass is tried again by itself.
+ */
 export function FailureAlert({ failure, onRetry }: { failure: Failure; onRetry?: () => void }) {
+  useRetry(failure, onRetry);
   return (
     <Alert color="red" variant="outline" role="alert" className="failure">
       <Text size="sm">{failure.message}</Text>

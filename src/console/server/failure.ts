@@ -4,6 +4,9 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 export const UNREACHABLE = 'EUNREACHABLE';
 export const LOGIN_NEEDED = 'ELOGIN';
 
+/** The classes of SQLSTATE for a lost connection, a busy server, and a statement that was stopped. */
+const TEMPORARY_CLASSES: readonly string[] = ['08', '53', '57'];
+
 /** A request that failed: a sentence for people, a code, and perhaps what to do. */
 export class Failure extends Error {
   readonly code: string;
@@ -16,6 +19,12 @@ export class Failure extends Error {
     this.code = code;
     this.hint = hint;
     this.limit = limit;
+  }
+
+  /** True if the same request may succeed a little later. */
+  get isTemporary(): boolean {
+    const isState = this.code.length === 5 && TEMPORARY_CLASSES.includes(this.code.slice(0, 2));
+    return isState || this.code === UNREACHABLE;
   }
 }
 

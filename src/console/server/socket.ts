@@ -49,14 +49,21 @@ export function closeSocket(): void {
 export function follow<Result, Variables extends object>(
   operation: Operation<Result, Variables>,
   variables: Variables,
-  observer: { next(result: Result): void; failed(failure: Failure): void; restarted(): void },
+  observer: {
+    next(result: Result): void;
+    failed(failure: Failure): void;
+    restarted(): void;
+    /** Called when the server ends the subscription. */
+    ended(): void;
+  },
 ): () => void {
+  let isLeft = false;
   client ??= openClient();
   restarts.add(observer.restarted);
   const unsubscribe = client.subscribe<Result>(
     {
       query: operation.text,
-      variables: { ...variables } as Record<string, unknown> as Record<string, unknown>,
+      variables: { ...variables } as Record<string, unknown>,
     },
     {
       next({ data, errors }) {
@@ -64,10 +71,13 @@ export function follow<Result, Variables extends object>(
         else if (data) observer.next(data);
       },
       error: (error) => observer.failed(failureOf(error)),
-      complete() {},
+      complete: () => {
+        if (!isLeft) observer.ended();
+      },
     },
   );
   return () => {
+    isLeft = true;
     restarts.delete(observer.restarted);
     unsubscribe();
   };

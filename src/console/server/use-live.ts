@@ -23,6 +23,8 @@ type Observer<Result, Variables> = {
   /** Is called before the first event of each start, also of one after a lost connection. */
   onStart?(): void;
   onEvent(result: Result): void;
+  /** Is called when the server ends the subscription. */
+  onEnd?(): void;
   /** Returns the variables with which a start goes on where the last one ended. */
   resume?(): Partial<Variables>;
 };
@@ -31,7 +33,7 @@ type Observer<Result, Variables> = {
 export function useLive<Result, Variables extends object>(
   operation: Operation<Result, Variables>,
   variables: Variables | undefined,
-  { onStart, onEvent, resume }: Observer<Result, Variables>,
+  { onStart, onEvent, onEnd, resume }: Observer<Result, Variables>,
 ): Live {
   const isVisible = useIsVisible();
   const [failure, setFailure] = useState<Failure>();
@@ -40,6 +42,7 @@ export function useLive<Result, Variables extends object>(
   const start = useEffectEvent(() => onStart?.());
   const place = useEffectEvent(() => resume?.());
   const take = useEffectEvent((result: Result) => onEvent(result));
+  const end = useEffectEvent(() => onEnd?.());
   // Fewer dependencies on purpose: the key stands for the variables
   useEffect(() => {
     setFailure(undefined);
@@ -49,6 +52,7 @@ export function useLive<Result, Variables extends object>(
     return follow(operation, given, {
       next: (result) => take(result),
       failed: setFailure,
+      ended: () => end(),
       restarted: () => {
         setFailure(undefined);
         start();

@@ -81,15 +81,19 @@ function useNews(
     onNews(ids);
   });
   useEffect(() => () => clearTimeout(timer.current), []);
+  const gather = (changedId: string) => {
+    changed.current.add(changedId);
+    timer.current ??= window.setTimeout(() => flush(), GATHER_MS);
+  };
   const cursor = useRef<string>(null);
   const { failure, restart } = useLive(runEvents, isAtWork ? { id } : undefined, {
     resume: () => ({ after: cursor.current }),
     onEvent({ executionEvents: event }) {
       cursor.current = event?.cursor ?? cursor.current;
       if (event && NO_NEWS.includes(event.event)) return;
-      changed.current.add(event?.executionId ?? id);
-      timer.current ??= window.setTimeout(() => flush(), GATHER_MS);
+      gather(event?.executionId ?? id);
     },
+    onEnd: () => gather(id),
   });
   return {
     failure,
