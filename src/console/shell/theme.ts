@@ -1,4 +1,4 @@
-import { createTheme } from '@mantine/core';
+import { createTheme, Loader } from '@mantine/core';
 
 /** The look of the console. The shades are chosen so that texts have a contrast of 4.5 to 1. */
 export const theme = createTheme({
@@ -10,4 +10,5 @@ export const theme = createTheme({
     'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   cursorType: 'pointer',
   respectReducedMotion: true,
+  components: { Loader: Loader.extend({ defaultProps: { role: 'progressbar' } }) },
 });
