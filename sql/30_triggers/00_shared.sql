@@ -54,9 +54,9 @@ begin
   return new;
 end $$;
 
--- Sets the user of a schedule or an inbound hook, as whom its runs act. A caller that changes what
--- the row does becomes its user; a caller that is not a user leaves it without one. The trigger of
--- each table names the columns that count: a new name, a pause and a resume keep the user.
+-- Sets the user of a row. Runs of a schedule or an inbound hook act as this user: a caller that
+-- changes what such a row does becomes its user, and a caller that is not a user leaves it without
+-- one. Their triggers name the columns that count: a new name, a pause and a resume keep the user.
 create or replace function howdah_private.tg__set_user() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

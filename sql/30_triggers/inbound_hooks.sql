@@ -114,8 +114,6 @@ end $$;
 
 create or replace trigger _500_stop_hooks before delete on howdah.users
   for each row execute function howdah_private.tg_users__stop_hooks();
-create or replace trigger _200_set_user before insert on howdah.inbound_hooks
-  for each row execute function howdah_private.tg__set_user();
 create or replace trigger _210_set_user
   before update of verification, secret_name, previous_secret_name, secret_header, agent_id,
     workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply

@@ -57,8 +57,6 @@ begin
   return new;
 end $$;
 
-create or replace trigger _200_set_user before insert on howdah.schedules
-  for each row execute function howdah_private.tg__set_user();
 create or replace trigger _210_set_user
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
     priority, concurrency_key, overlap_policy, catchup_policy

@@ -17,3 +17,22 @@ begin
       'for each row execute function howdah_private.tg__stamp()', v_table);
   end loop;
 end $$;
+
+-- Sets user_id of each new row to the caller, in every table that callers write without that
+-- column. A migration cannot do so by a default, since the function is created after it.
+do $$
+declare
+  v_table name;
+begin
+  for v_table in
+    select r.object from howdah_private.table_rules() as r
+    join howdah_private.written_columns() as w on w.object = r.object
+    join howdah_private.classified_columns() as k on k.object = r.object and k.name = 'user_id'
+    join pg_catalog.pg_attribute as a on a.attrelid = k.relation and a.attname = k.name
+    where r.kind in ('definition', 'content') and a.attgenerated = ''
+      and w.columns || w.first <> '{}' and 'user_id' <> all (w.columns || w.first)
+  loop
+    execute format('create or replace trigger _200_set_user before insert on howdah.%I '
+      'for each row execute function howdah_private.tg__set_user()', v_table);
+  end loop;
+end $$;

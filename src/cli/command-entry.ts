@@ -22,6 +22,8 @@ export type CommandEntry = Readonly<{
   summary: string;
   /** The arguments in the usage line, such as `AGENT MESSAGE`. Absent if there are none. */
   args?: string;
+  /** The example lines of help, where they are made from a resource. */
+  examples?: readonly string[];
   load: () => Promise<CommandModule>;
 }>;
 

@@ -8,6 +8,7 @@ export const adminResourceCommands: readonly CommandEntry[] = [
     group: "Definitions",
     summary: "manage the approvals",
     args: "[list|show|delete]",
+    examples: ["howdah admin approvals list","howdah admin approvals show ID","howdah admin approvals delete ID"],
     load: async () => {
       const { resourceCommand } = await import('./nouns/resource-verbs.ts');
       return resourceCommand((await import('../resources/administration/approvals.ts')).approvals);
@@ -18,6 +19,7 @@ export const adminResourceCommands: readonly CommandEntry[] = [
     group: "Definitions",
     summary: "list the hooks: functions that Howdah calls at certain events of a run",
     args: "[list|show]",
+    examples: ["howdah admin hooks list","howdah admin hooks show ID"],
     load: async () => {
       const { resourceCommand } = await import('./nouns/resource-verbs.ts');
       return resourceCommand((await import('../resources/administration/hooks.ts')).hooks);
@@ -28,6 +30,7 @@ export const adminResourceCommands: readonly CommandEntry[] = [
     group: "Definitions",
     summary: "manage the retention policies",
     args: "[list|show|create|change|delete]",
+    examples: ["howdah admin retention-policies list","howdah admin retention-policies show ID","howdah admin retention-policies create --keep-contents-days 30 --keep-runs-days 400","howdah admin retention-policies change ID --keep-runs-days 800","howdah admin retention-policies delete ID"],
     load: async () => {
       const { resourceCommand } = await import('./nouns/resource-verbs.ts');
       return resourceCommand((await import('../resources/administration/retention-policies.ts')).retentionPolicies);
@@ -42,6 +45,7 @@ export const devResourceCommands: readonly CommandEntry[] = [
     group: "Agents",
     summary: "manage the workflows, in which agents work together",
     args: "[list|show|create|change|delete]",
+    examples: ["howdah dev workflows list","howdah dev workflows show review","howdah dev workflows create review --type chain --members '[\"writer\",\"editor\"]'","howdah dev workflows change review --is-active false","howdah dev workflows delete review"],
     load: async () => {
       const { resourceCommand } = await import('./nouns/resource-verbs.ts');
       return resourceCommand((await import('../resources/definitions/workflows.ts')).workflows);

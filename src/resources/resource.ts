@@ -65,6 +65,8 @@ export type Resource = {
   };
   /** Deletes the row in another way than by a DELETE statement. */
   remove?(db: Queryable, id: string): Promise<void>;
+  /** A new row and a change of it. OpenAPI, help and tests show and send them. */
+  examples?: { create: Body; change?: Body };
 };
 
 /** The words of a resource at the command line. */
@@ -94,6 +96,7 @@ type Description = Pick<
   | 'writeParts'
   | 'shownOnce'
   | 'remove'
+  | 'examples'
 > & {
   /** The plural, if it is not `one` with an s. */
   many?: string;

@@ -9,6 +9,7 @@ export const notes = resource('notes', {
   one: 'note',
   command: { noun: 'dev notes', list: ['name', 'body'], empty: 'No notes.' },
   columns: { name: z.string(), body: z.string() },
-  readOnly: { user_id: id, ...times },
+  readOnly: { user_id: id.nullable(), ...times },
+  examples: { create: { name: 'tea', body: 'Buy tea.' }, change: { body: 'Buy milk.' } },
   filters: { name: z.string().optional() },
 });

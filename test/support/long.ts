@@ -10,6 +10,7 @@ const DISRUPTIVE = [
   'test/api/every-endpoint/isolation.test.ts',
   'test/api/mcp/access.test.ts',
   'test/api/http/replica.test.ts',
+  'test/resources/five-places.test.ts',
   'test/api/rest/isolation.test.ts',
   'test/api/rest/runs/many-streams.test.ts',
   'test/chaos/failpoints.test.ts',

@@ -1,4 +1,7 @@
+import { adminResourceCommands, devResourceCommands } from '../resource-commands.generated.ts';
 import { rowExamples } from './row-examples.ts';
+
+const ofResources = [...adminResourceCommands, ...devResourceCommands];
 
 /**
  * The example lines of each command. Help shows them first. A verb shows the lines that start with
@@ -7,6 +10,7 @@ import { rowExamples } from './row-examples.ts';
  */
 export const examples: Readonly<Record<string, readonly string[]>> = {
   ...rowExamples,
+  ...Object.fromEntries(ofResources.map((entry) => [entry.name, entry.examples ?? []])),
   '': [
     'howdah start',
     'howdah run development "What is Howdah?"',

@@ -9,11 +9,6 @@ export const rowExamples = {
     'howdah admin alerts change backlog --interval-seconds 3600',
     'howdah admin alerts delete backlog',
   ],
-  approvals: [
-    'howdah admin approvals list',
-    'howdah admin approvals show ID',
-    'howdah admin approvals delete ID',
-  ],
   policies: [
     'howdah admin policies',
     'howdah admin policies --use strict',
@@ -22,26 +17,12 @@ export const rowExamples = {
     'howdah admin policies change ID --decision deny',
     'howdah admin policies delete ID',
   ],
-  'retention-policies': [
-    'howdah admin retention-policies list',
-    'howdah admin retention-policies show ID',
-    'howdah admin retention-policies create --keep-contents-days 30 --keep-runs-days 400',
-    'howdah admin retention-policies change ID --keep-runs-days 800',
-    'howdah admin retention-policies delete ID',
-  ],
   agents: [
     'howdah agents',
     'howdah agents show support',
     'howdah agents create greeter --instruction "Greet the customer." --model default',
     'howdah agents change support --instruction @support.md --max-cost 0.5',
     'howdah agents delete greeter',
-  ],
-  workflows: [
-    'howdah dev workflows list',
-    'howdah dev workflows show nightly',
-    'howdah dev workflows create review --type chain --members \'["writer", "editor"]\'',
-    'howdah dev workflows change review --is-active false',
-    'howdah dev workflows delete review',
   ],
   models: [
     'howdah models list',
@@ -99,7 +80,6 @@ export const rowExamples = {
     'howdah admin limits change ID --max-value 80',
     'howdah admin limits delete ID',
   ],
-  hooks: ['howdah admin hooks list', 'howdah admin hooks show ID'],
   schedules: [
     'howdah admin schedules list',
     'howdah admin schedules show morning',

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { HowdahError } from '../../contracts/errors.ts';
 import { parseNumber } from '../../json/parse-json.ts';
-import type { CommandResource } from '../../resources/resource.ts';
+import type { Body, CommandResource } from '../../resources/resource.ts';
 import { withArticle } from '../../text/with-article.ts';
 import { nameColumnOf } from '../backend/unknown-name.ts';
 import { readArgument, readTextArgument } from '../input/input-argument.ts';
@@ -36,6 +36,19 @@ export function withCreationOptions(command: Command, resource: CommandResource)
     );
   }
   return command;
+}
+
+/** Returns the words of a command that set the fields of a row, in the form of a shell. */
+export function wordsToSet(resource: CommandResource, body: Body): string[] {
+  const name = nameColumnOf(resource);
+  const inShell = (text: string) => (/^[\w./:@,-]+$/.test(text) ? text : JSON.stringify(text));
+  const forms = new Map(fieldsOf(resource).map((field) => [field.name, field]));
+  return Object.entries(body).map(([field, value]) => {
+    if (field === name) return inShell(String(value));
+    const { option, form } = forms.get(field) ?? { option: field, form: 'text' };
+    if (form === 'json') return `--${option} '${JSON.stringify(value)}'`;
+    return `--${option} ${inShell(String(value))}`;
+  });
 }
 
 /** Returns the fields that the options set, by name. Throws `EUSAGE` if there are none. */

@@ -34,6 +34,10 @@ export const grants = resource('grants', {
       schema: z.string().nullable().describe('The name of the user'),
     },
   },
+  examples: {
+    create: { permission: 'run', agent: 'support', role: 'viewer' },
+    change: { permission: 'edit' },
+  },
   filters: {
     agent_id: id.optional(),
     workflow_id: id.optional(),

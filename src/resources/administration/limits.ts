@@ -31,6 +31,7 @@ export const limits = resource('limits', {
     created_at: time,
     updated_at: time,
   },
+  examples: { create: { metric: 'cost', period: 'day', max_value: 50 }, change: { max_value: 80 } },
   filters: {
     scope: scope.optional(),
     subject_id: id.optional(),

@@ -27,5 +27,6 @@ export const outputFilters = resource('output_filters', {
   once: ['agent_id'],
   readOnly: { created_at: time, updated_at: time },
   computed: { agent: namesOfSubject.agent },
+  examples: { create: { name: 'iban', pattern: '[A-Z]{2}[0-9]{20}' }, change: { action: 'block' } },
   filters: { name: z.string().optional(), agent_id: id.optional(), is_active: flag.optional() },
 });

@@ -21,5 +21,9 @@ export const retentionPolicies = resource('retention_policies', {
     is_by_month: z.boolean().optional(),
   },
   readOnly: { created_at: time, updated_at: time },
+  examples: {
+    create: { keep_contents_days: 30, keep_runs_days: 400 },
+    change: { keep_runs_days: 800 },
+  },
   filters: {},
 });

@@ -37,5 +37,6 @@ export const toolPolicies = resource('tool_policies', {
       schema: z.string().nullable().describe('The name of the tool'),
     },
   },
+  examples: { create: { kind: 'mcp', decision: 'ask' }, change: { decision: 'deny' } },
   filters: { agent_id: id.optional(), tool_id: id.optional(), kind: toolKind.optional() },
 });

@@ -20,6 +20,10 @@ export const users = resource('users', {
     is_active: z.boolean().optional(),
   },
   readOnly: { created_at: time, updated_at: time },
+  examples: {
+    create: { username: 'ada', role: 'admin', email: 'ada@example.com' },
+    change: { role: 'member' },
+  },
   filters: {
     username: z.string().optional(),
     role: role.optional(),

@@ -47,5 +47,9 @@ export const alertRules = resource('alert_rules', {
     created_at: time,
     updated_at: time,
   },
+  examples: {
+    create: { name: 'backlog', query: 'select * from orders where due < now()' },
+    change: { interval_seconds: 3600 },
+  },
   filters: { name: z.string().optional(), state: states.optional(), is_active: flag.optional() },
 });

@@ -45,6 +45,16 @@ export const inboundHooks = resource('inbound_hooks', {
       schema: z.string().nullable().describe('The name of the agent or workflow that it runs'),
     },
   },
+  examples: {
+    create: {
+      name: 'issues',
+      verification: 'github',
+      secret_name: 'github_hook',
+      agent: 'support',
+      mapping: { input: "'New issue: ' + body.issue.title" },
+    },
+    change: { is_active: false },
+  },
   filters: {
     name: z.string().optional(),
     verification: verification.optional(),

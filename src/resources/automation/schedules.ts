@@ -52,6 +52,15 @@ export const schedules = resource('schedules', {
       schema: z.string().nullable().describe('The name of the agent or workflow that it runs'),
     },
   },
+  examples: {
+    create: {
+      name: 'morning',
+      cron: '0 9 * * MON-FRI',
+      agent: 'support',
+      input: 'Which orders are late?',
+    },
+    change: { cron: '0 8 * * MON-FRI' },
+  },
   filters: {
     name: z.string().optional(),
     agent_id: id.optional(),

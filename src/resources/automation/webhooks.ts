@@ -32,6 +32,10 @@ export const webhooks = resource('webhooks', {
   parts: subjectByName,
   valuesOf: withSubjectIds,
   readOnly: { disabled_because: z.string().nullable(), created_at: time, updated_at: time },
+  examples: {
+    create: { url: 'https://example.com/hook', events: ['execution.failed'] },
+    change: { events: ['execution.failed', 'question.opened'] },
+  },
   filters: {
     url: z.string().optional(),
     agent_id: id.optional(),

@@ -135,6 +135,10 @@ export const agents = resource('agents', {
   computed: shownParts,
   aliases: { agent_id: 'id' },
   shownAliases: ['active'],
+  examples: {
+    create: { name: 'greeter', instruction: 'Greet the customer.' },
+    change: { max_cost: 0.5 },
+  },
   filters: {
     name: z.string().optional(),
     is_active: flag.optional(),

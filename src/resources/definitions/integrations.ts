@@ -42,5 +42,9 @@ export const integrations = resource('integrations', {
       schema: z.int().describe('The number of connected accounts that the caller may see'),
     },
   },
+  examples: {
+    create: { name: 'notes', resource_url: 'https://mcp.example.com/mcp' },
+    change: { scopes: ['notes.read', 'notes.write'] },
+  },
   filters: { ...byName, is_active: flag.optional() },
 });

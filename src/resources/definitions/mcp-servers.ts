@@ -40,6 +40,14 @@ export const mcpServers = resource('mcp_servers', {
   // The stamp omits what workers discover in the meantime, so that a client that has just created a
   // server can change it.
   stamp: 'row(t.name, t.description, t.type, t.configuration, t.trusts_annotations, t.is_active)',
+  examples: {
+    create: {
+      name: 'shelf',
+      type: 'http',
+      configuration: { url: 'https://shelf.example.com/mcp' },
+    },
+    change: { is_active: false },
+  },
   filters: { ...byName, is_active: flag.optional() },
   aliases: { server_id: 'id' },
   async valuesOf(body, db) {

@@ -65,6 +65,10 @@ export const models = resource('models', {
       schema: names.describe('Reasons why calls of the model may fail'),
     },
   },
+  examples: {
+    create: { name: 'fast', provider: 'openai', model: 'gpt-5-mini' },
+    change: { input_price: 0.25, output_price: 2 },
+  },
   filters: { ...byName, provider: z.string().optional(), purpose: purpose.optional() },
   aliases: { model_id: 'id', api_url: 'base_url' },
   valuesOf: ({ cost_per_1k_tokens: cost, ...body }) => {

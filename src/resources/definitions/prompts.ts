@@ -20,6 +20,10 @@ export const prompts = resource('prompts', {
     variables: object.optional(),
   },
   readOnly: { ...owner, ...times },
+  examples: {
+    create: { name: 'greeting', template: 'Greet the customer.' },
+    change: { description: 'How to greet' },
+  },
   filters: byName,
   aliases: { prompt_id: 'id' },
   async remove(db, promptId) {

@@ -58,6 +58,7 @@ export const resources = resource('resources', {
     created_by: z.string(),
     created_at: time,
   },
+  examples: { create: { name: 'letter.txt', type: 'text/plain', content: 'Dear customer,' } },
   filters: {
     name: z.string().optional(),
     type: z.string().optional(),

@@ -21,6 +21,14 @@ export const skills = resource('skills', {
   },
   readOnly: { ...owner, ...times },
   computed: { agents: namesOfAgents('agent_skills', 'skill_id') },
+  examples: {
+    create: {
+      name: 'refunds',
+      description: 'Rules for refunds',
+      content: 'Refund within 30 days.',
+    },
+    change: { is_active: false },
+  },
   filters: { ...byName, is_active: flag.optional() },
   aliases: { skill_id: 'id' },
   async remove(db, skillId) {

@@ -49,6 +49,14 @@ export const tools = resource('tools', {
   once: ['kind'],
   readOnly: { server_id: id.nullable(), ...owner, ...times },
   computed: { agents: namesOfAgents('agent_tools', 'tool_id') },
+  examples: {
+    create: {
+      name: 'orders',
+      kind: 'http',
+      configuration: { url: 'https://shop.example.com/orders' },
+    },
+    change: { timeout_ms: 5000 },
+  },
   filters: { ...byName, kind: kind.optional(), is_active: flag.optional() },
   aliases: { tool_id: 'id' },
 });

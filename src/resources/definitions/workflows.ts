@@ -107,6 +107,10 @@ export const workflows = resource('workflows', {
   },
   aliases: { workflow_id: 'id', workflow_agents: 'members' },
   shownAliases: ['active'],
+  examples: {
+    create: { name: 'review', type: 'chain', members: ['writer', 'editor'] },
+    change: { is_active: false },
+  },
   filters: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
   async writeParts(db, workflowId, body, { isWhole, tenantId }) {
     const configuration = body.configuration as JsonObject | undefined;

@@ -11,6 +11,7 @@ import { isOf } from '../../../src/cli/help/examples-in-help.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
 import { allCommands, commands } from '../../../src/cli/registry.ts';
 import { renderCommandMetadata } from '../../support/generate/command-metadata.ts';
+import { wordsOf } from '../example-words.ts';
 import { runCli } from '../run-cli.ts';
 
 /** Nothing listens here; help does not connect. */
@@ -18,14 +19,6 @@ const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 
 /** Pattern of `howdah` and the noun of a command. */
 const PATH = 'howdah (?:admin |dev |runs )?';
-
-/** Returns the words after `howdah` in a line of a shell. */
-function wordsOf(line: string): string[] {
-  const [, own = ''] = /\bhowdah ((?:'[^']*'|"(?:\\.|[^"\\])*"|[^|<>)])+)/.exec(line) ?? [];
-  return [...own.matchAll(/'([^']*)'|"((?:\\.|[^"\\])*)"|(\S+)/g)].map(
-    ([, single, double, plain]) => single ?? double ?? plain ?? '',
-  );
-}
 
 /** All commands as described in their files, without actions. */
 const program = new Command('howdah');

@@ -9,7 +9,7 @@ import {
 } from '../../../src/db/schema/replaceable-files.ts';
 
 /** The migration and the rows of rules in the example, by file. */
-function exampleTable(): { migration: string; rules: Map<string, string> } {
+export function exampleTable(): { migration: string; rules: Map<string, string> } {
   const readme = readFileSync(new URL('../../../sql/README.md', import.meta.url), 'utf8');
   const example = /\*\*A table\*\*[^`]*```sql\n([^`]*)```/.exec(readme)?.[1] ?? '';
   const [migration = '', ...parts] = example.split(/^-- 04_tables\//m);
@@ -21,7 +21,7 @@ function exampleTable(): { migration: string; rules: Map<string, string> } {
 }
 
 /** Adds a row to the first list of values of a file. */
-function withRow(file: SqlFile, row: string): SqlFile {
+export function withRow(file: SqlFile, row: string): SqlFile {
   return { ...file, text: file.text.replace(/\(values\n/, `(values\n${row},\n`) };
 }
 
@@ -35,7 +35,8 @@ export async function addExampleTable(client: pg.ClientBase): Promise<void> {
   const before = replaceableFiles();
   const after = before.map((file) => withRow(file, rules.get(file.path) ?? ''));
   const changed = after.map((file, at) => (rules.has(file.path) ? file : (before[at] ?? file)));
-  await client.query(`set local role howdah_owner; ${migration}`);
+  const [up] = migration.split('-- Down Migration');
+  await client.query(`set local role howdah_owner; ${up}`);
   await client.query(`set local check_function_bodies = off; set local search_path = ''`);
   await client.query('set local client_min_messages = warning');
   for (const { text } of chooseChanged(changed, digestsOf(before)).files) {

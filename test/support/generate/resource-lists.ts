@@ -1,5 +1,7 @@
 import { globSync } from 'node:fs';
+import { nameColumnOf } from '../../../src/cli/backend/unknown-name.ts';
 import type { CommandEntry } from '../../../src/cli/command-entry.ts';
+import { wordsToSet } from '../../../src/cli/nouns/field-options.ts';
 import type { CommandResource, Resource } from '../../../src/resources/resource.ts';
 
 /** A resource with its place: the path of its file below `src/resources`, and its exported name. */
@@ -63,6 +65,23 @@ ${entries('dev').join('')}];
 `;
 }
 
+/** Returns the lines of help of a command that is made from its resource. */
+export function exampleLines(resource: CommandResource): string[] {
+  const { command, writes, examples } = resource;
+  const noun = `howdah ${command.noun}`;
+  const { [nameColumnOf(resource)]: name = 'ID', ...others } = examples?.create ?? {};
+  const made = { ...(name !== 'ID' && { [nameColumnOf(resource)]: name }), ...others };
+  const words = {
+    create: () => wordsToSet(resource, made),
+    change: () => [name, ...wordsToSet(resource, examples?.change ?? {})],
+    delete: () => [name],
+  };
+  return [
+    ...[`${noun} list`, `${noun} show ${name}`],
+    ...writes.map((verb) => [noun, verb, ...words[verb]()].join(' ')),
+  ];
+}
+
 function entryOf(noun: string, file: string, name: string, resource: CommandResource): string {
   const { many, writes, command } = resource;
   const verbs = ['list', 'show', ...writes];
@@ -72,6 +91,7 @@ function entryOf(noun: string, file: string, name: string, resource: CommandReso
     group: ${JSON.stringify(group)},
     summary: ${JSON.stringify(summary)},
     args: ${JSON.stringify(`[${verbs.join('|')}]`)},
+    examples: ${JSON.stringify(exampleLines(resource))},
     load: async () => {
       const { resourceCommand } = await import('./nouns/resource-verbs.ts');
       return resourceCommand((await import('../resources/${file}')).${name});

@@ -1,6 +1,11 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { allResources } from '../../../src/resources/all-resources.generated.ts';
 import { withArticle } from '../../../src/text/with-article.ts';
+import { readResources } from '../generate/resource-lists.ts';
 import { camel, capital, list, type NamedCapability, type Names } from './names.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** A table whose rows each interface reads and writes in one way. */
 type TableNames = {
@@ -21,7 +26,7 @@ type TableNames = {
   own?: Partial<Record<'read' | 'create' | 'change' | 'delete', Names>>;
 };
 
-const TABLES: readonly TableNames[] = [
+const NAMED_TABLES: readonly TableNames[] = [
   {
     ...described('agents', 'Agents and tools'),
     own: { delete: { sql: 'howdah.delete_agent()' } },
@@ -63,8 +68,6 @@ const TABLES: readonly TableNames[] = [
     ...described('tools', 'Agents and tools'),
     own: { read: { rest: 'GET /tools' }, create: { cli: 'tools import-openapi' } },
   },
-  described('mcp_servers', 'Agents and tools'),
-  described('integrations', 'Agents and tools'),
   {
     ...{ group: 'Agents and tools', table: 'connected_accounts', one: 'connected account' },
     rest: '/api/connected-accounts',
@@ -150,9 +153,7 @@ const TABLES: readonly TableNames[] = [
       read: { rest: 'GET /api/webhooks/{id}/deliveries', cli: 'admin webhooks deliveries' },
     },
   },
-  {
-    ...described('alert_rules', 'Notifications'),
-  },
+  described('alert_rules', 'Notifications'),
   {
     ...described('users', 'People and keys'),
     own: { change: { cli: ['admin users suspend', 'admin users admit'] } },
@@ -175,7 +176,6 @@ const TABLES: readonly TableNames[] = [
       },
     },
   },
-  described('limits', 'Rules'),
   {
     ...{ group: 'Rules', table: 'settings', one: 'setting', rest: '/api/settings' },
     cli: 'admin settings',
@@ -196,15 +196,22 @@ const TABLES: readonly TableNames[] = [
       delete: { cli: 'admin filters remove' },
     },
   },
-  {
-    ...described('tool_policies', 'Rules'),
-    graphql: ['toolPolicy', 'toolPolicies'],
-  },
-  {
-    ...described('retention_policies', 'Rules'),
-    graphql: ['retentionPolicy', 'retentionPolicies'],
-  },
-  described('hooks', 'Rules'),
+];
+
+/** The groups of resources that have no row above, by their room in src/resources. */
+const GROUPS: Readonly<Record<string, string>> = {
+  definitions: 'Agents and tools',
+  automation: 'Starting runs',
+  administration: 'Rules',
+};
+const others = (await readResources(ROOT)).filter(
+  ({ resource }) => !NAMED_TABLES.some(({ table }) => table === resource.table),
+);
+const TABLES = [
+  ...NAMED_TABLES,
+  ...others.map(({ file, resource }) =>
+    described(resource.table, GROUPS[dirname(file)] ?? 'Rules'),
+  ),
 ];
 
 /** Returns the names of a resource. */
@@ -231,9 +238,11 @@ const VERBS = { read: 'select', create: 'insert', change: 'update', delete: 'del
 
 type Verb = keyof typeof VERBS;
 
+const toSingular = (table: string) => table.replace(/ies$/, 'y').replace(/s$/, '');
+
 function namesOf(names: TableNames, verb: Verb): Required<Names> {
   const { table, rest, cli, graphql, own } = names;
-  const [row, rows] = graphql ?? [camel(table.replace(/s$/, '')), camel(table)];
+  const [row, rows] = graphql ?? [camel(toSingular(table)), camel(table)];
   const fields = { read: [rows, row], create: [], change: [], delete: [] };
   const field = {
     create: `create${capital(row)}`,

@@ -60,7 +60,7 @@ function createRoute(resource: Resource): Route {
     tag: tagOf(resource),
     summary: `Create ${withArticle(resource.one)}`,
     isKeyed: true,
-    body: resource.fields,
+    body: withExample(resource.fields, resource.examples?.create),
     fieldAliases: aliasesOfNewRow(resource),
     answers: { 201: createdResponseOf(resource) },
     async work(db, { body, identity: { tenantId } }, { secrets }) {
@@ -70,6 +70,10 @@ function createRoute(resource: Resource): Route {
     },
   });
 }
+
+/** Returns the schema of a body with an example of it. */
+const withExample = <S extends z.ZodObject>(body: S, example: Body | undefined): S =>
+  example === undefined ? body : body.meta({ examples: [example] });
 
 function readRoute(resource: Resource): Route {
   return route({
@@ -85,7 +89,7 @@ function readRoute(resource: Resource): Route {
 }
 
 function changeRoutes(resource: Resource): Route[] {
-  const { row, fields, shownOnce, shownAliases = [] } = resource;
+  const { row, fields, examples, shownOnce, shownAliases = [] } = resource;
   const shared = {
     ...ofPath(resource),
     answers: { 200: responseOf(resource) },
@@ -111,7 +115,7 @@ function changeRoutes(resource: Resource): Route[] {
     method: 'PATCH',
     id: `change${inCamels(resource.one)}`,
     summary: `Change fields of ${withArticle(resource.one)}`,
-    body: fields.partial().extend(aliases),
+    body: withExample(fields.partial().extend(aliases), examples?.change),
     work: (db, input, context) => change(db, resource, input, context, false),
   });
   return [put, patch];
