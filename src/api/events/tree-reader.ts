@@ -2,7 +2,7 @@ import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.t
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow, RunPlace, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
-import type { LiveItem } from '../../db/followers/watches.ts';
+import type { LiveItem } from '../../db/followers/announcements.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 import { EarlyPieces } from './early-pieces.ts';

@@ -8,11 +8,11 @@ import {
 } from '../../db/feed/feed.ts';
 import type { UnansweredQuestion } from '../../db/feed/feed-payloads.ts';
 import type { FeedRow, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
+import { Announcements, type LiveItem } from '../../db/followers/announcements.ts';
 import { Follower } from '../../db/followers/follower.ts';
 import { hasEnded, runSource } from '../../db/followers/run-source.ts';
 import { sessionSource } from '../../db/followers/session-source.ts';
 import { type OrderedTree, treeSource } from '../../db/followers/tree-source.ts';
-import { type LiveItem, Watches } from '../../db/followers/watches.ts';
 import { AnswersSoFar } from './answers-so-far.ts';
 import { followLive, followStates } from './live-queues.ts';
 import { ToolNotes } from './tool-notes.ts';
@@ -44,7 +44,7 @@ export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
 export class FeedHub {
   readonly notes = new ToolNotes();
   readonly #feed: Feed;
-  readonly #watches: Watches;
+  readonly #announcements: Announcements;
   readonly #answers = new AnswersSoFar();
   readonly #runs: Follower<number, FeedRow, FeedRunState>;
   readonly #sessions: Follower<MessageCursor, SessionRow, unknown>;
@@ -58,7 +58,7 @@ export class FeedHub {
     const feed = new Feed({
       ...connection,
       onAnnounced: (id) => {
-        for (const owner of this.#watches.ownersOf(id)) owner.request();
+        for (const owner of this.#announcements.ownersOf(id)) owner.request();
       },
       onTokens: (piece) => this.#offer(piece.execution_id, { of: 'piece', piece }),
       onNote: (note) => this.#offer(note.execution_id, { of: 'note', note }),
@@ -71,7 +71,7 @@ export class FeedHub {
         this.#tellJobsAdded();
       },
     });
-    const watches = new Watches({
+    const announcements = new Announcements({
       watch: (ids) => feed.watch(ids),
       onReleased: (ids) => {
         for (const id of ids) this.#answers.drop(id);
@@ -80,9 +80,9 @@ export class FeedHub {
     });
     const settle = (run: string, seq: number) => this.#answers.settle(run, seq);
     this.#feed = feed;
-    this.#watches = watches;
+    this.#announcements = announcements;
     const options = {
-      watches,
+      announcements,
       isTemporary(failure: unknown) {
         onError(failure); // the reconnect or the poll reads again
         return true;
@@ -202,8 +202,8 @@ export class FeedHub {
 
   #offer(run: string, item: LiveItem): void {
     if (item.of === 'note') this.notes.add(item.note);
-    else if (this.#watches.has(run)) this.#answers.add(item.piece);
-    for (const owner of this.#watches.ownersOf(run)) owner.offer(item);
+    else if (this.#announcements.has(run)) this.#answers.add(item.piece);
+    for (const owner of this.#announcements.ownersOf(run)) owner.offer(item);
   }
 
   #tellJobsAdded(): void {
@@ -211,7 +211,7 @@ export class FeedHub {
   }
 
   #requestAll({ register }: { register: boolean }): void {
-    if (register) this.#watches.forgetRegistrations();
+    if (register) this.#announcements.forgetRegistrations();
     for (const follower of this.#followers) follower.requestAll();
   }
 }

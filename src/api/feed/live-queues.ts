@@ -1,9 +1,9 @@
 import type { FeedRunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
+import type { LiveItem } from '../../db/followers/announcements.ts';
 import type { Follower } from '../../db/followers/follower.ts';
 import { hasEnded } from '../../db/followers/run-source.ts';
 import { MOST_BUFFERED } from '../../db/followers/subscriber.ts';
-import type { LiveItem } from '../../db/followers/watches.ts';
 
 /**
  * Time to wait for the last pieces of an answer, since the end of the run may be read before they

@@ -1,14 +1,14 @@
 import type { Watching } from '../access/subjects.ts';
+import { Announcements, type Observer, type Owner } from './announcements.ts';
 import { PollPause, type PollTimes } from './poll-pause.ts';
 import { planRead } from './read-order.ts';
 import type { ReadPage, ReadRequest, Source, View } from './source.ts';
 import { Subscriber } from './subscriber.ts';
 import { type VisibleTo, visibleRuns } from './visible-runs.ts';
-import { type Observer, type Owner, Watches } from './watches.ts';
 
 export type FollowerOptions = PollTimes & {
   /** The announcements of ids. A source that is only polled needs none. */
-  watches?: Watches;
+  announcements?: Announcements;
   /** Returns whether a person sees a run. Required for sources with `runsOf`. Batches its calls. */
   sees?(watching: Watching): Promise<boolean>;
   /**
@@ -52,7 +52,7 @@ type Group<Cursor, Row, State> = ReadRequest<Cursor, State> & {
 export class Follower<Cursor, Row, State> {
   readonly #source: Source<Cursor, Row, State>;
   readonly #options: FollowerOptions;
-  readonly #watches: Watches;
+  readonly #announcements: Announcements;
   readonly #followed = new Map<string, Followed<Cursor, Row, State>>();
   readonly #requested = new Set<Followed<Cursor, Row, State>>();
   readonly #pause: PollPause;
@@ -64,7 +64,8 @@ export class Follower<Cursor, Row, State> {
     this.#source = source;
     this.#options = options;
     this.#pause = new PollPause(options);
-    this.#watches = options.watches ?? new Watches({ watch: async () => {}, onReleased() {} });
+    this.#announcements =
+      options.announcements ?? new Announcements({ watch: async () => {}, onReleased() {} });
   }
 
   /** Subscribes to the rows of a key after a cursor, then to each new row. */
@@ -106,7 +107,7 @@ export class Follower<Cursor, Row, State> {
   /** Returns the ids whose announcements concern a key. */
   idsOf(key: string): Iterable<string> {
     const followed = this.#followed.get(key);
-    return followed ? this.#watches.idsOf(followed) : [];
+    return followed ? this.#announcements.idsOf(followed) : [];
   }
 
   /** The number of open subscriptions. */
@@ -144,7 +145,7 @@ export class Follower<Cursor, Row, State> {
       },
     };
     this.#followed.set(key, followed);
-    this.#watches.set(followed, new Set([key]));
+    this.#announcements.set(followed, new Set([key]));
     return followed;
   }
 
@@ -153,7 +154,7 @@ export class Follower<Cursor, Row, State> {
     if (!remove() || followed.subscribers.size + followed.observers.size > 0) return;
     clearTimeout(followed.rest);
     this.#followed.delete(followed.key);
-    this.#watches.set(followed, new Set());
+    this.#announcements.set(followed, new Set());
   }
 
   #request(followed: Followed<Cursor, Row, State>): void {
@@ -200,12 +201,12 @@ export class Follower<Cursor, Row, State> {
   }
 
   async #read(due: readonly Followed<Cursor, Row, State>[]): Promise<void> {
-    const watches = this.#watches;
+    const announcements = this.#announcements;
     this.#reads += 1;
-    await watches.register(due);
+    await announcements.register(due);
     const states = await this.#source.states(due.map(({ key }) => key));
     const found = due.filter((one) => this.#setState(one, states.get(one.key)));
-    const newlyWatched = await watches.register(found);
+    const newlyWatched = await announcements.register(found);
     const groups = found.flatMap((one) => this.#groupsOf(one, states.get(one.key) as State));
     const { queries, later } = planRead(groups, this.#source.bounds);
     const again = later.map(({ followed }) => followed);
@@ -230,7 +231,7 @@ export class Follower<Cursor, Row, State> {
     }
     const isFollowed = this.#followed.get(key) === followed;
     const further = this.#source.watched?.(state);
-    if (isFollowed && further) this.#watches.set(followed, new Set([key, ...further]));
+    if (isFollowed && further) this.#announcements.set(followed, new Set([key, ...further]));
     return isFollowed;
   }
 

@@ -5,7 +5,7 @@ import {
   type TreeStreamSources,
 } from '../../../src/api/events/tree-reader.ts';
 import type { TreeRow } from '../../../src/db/feed/tree-rows.ts';
-import type { LiveItem } from '../../../src/db/followers/watches.ts';
+import type { LiveItem } from '../../../src/db/followers/announcements.ts';
 
 /** Rows and pieces of a tree, in order of arrival. */
 type Arrival = { row: TreeRow } | { piece: { execution_id: string; seq: number; text: string } };

@@ -2,11 +2,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
+import { Announcements } from '../../../src/db/followers/announcements.ts';
 import { Follower } from '../../../src/db/followers/follower.ts';
 import { MOST_ROWS } from '../../../src/db/followers/read-order.ts';
 import type { Source, Viewer } from '../../../src/db/followers/source.ts';
 import { MOST_BUFFERED, Subscriber } from '../../../src/db/followers/subscriber.ts';
-import { Watches } from '../../../src/db/followers/watches.ts';
 
 type Row = { key: string; seq: number; run: string };
 type State = { count: number; hasEnded: boolean; below: string };
@@ -21,7 +21,7 @@ class Model {
   readonly logs = new Map<string, Row[]>(KEYS.map((key) => [key, []]));
   readonly ended = new Set<string>();
   readonly registered = new Set<string>();
-  readonly watches = new Watches({
+  readonly announcements = new Announcements({
     watch: async (ids) => {
       for (const id of ids) this.registered.add(id);
       await nextTurn();
@@ -36,7 +36,7 @@ class Model {
 
   constructor() {
     this.follower = new Follower(this.#source(), {
-      watches: this.watches,
+      announcements: this.announcements,
       sees: async ({ userId, id }) => {
         await nextTurn();
         return VISIBLE[userId ?? '']?.includes(id) ?? false;
@@ -57,7 +57,7 @@ class Model {
   /** Announces a key under its own id, or under the id of a run below it. */
   announce(key: string): void {
     const id = [`${key} below`, key].find((one) => this.registered.has(one));
-    for (const owner of this.watches.ownersOf(id ?? '')) owner.request();
+    for (const owner of this.announcements.ownersOf(id ?? '')) owner.request();
   }
 
   #source(): Source<number, Row, State> {
@@ -224,7 +224,7 @@ async function happen(one: Event, model: Model, consumers: Consumer[]): Promise<
   else if (one.type === 'fail') model.failing = 1;
   else if (one.type === 'reconnect') {
     model.registered.clear();
-    model.watches.forgetRegistrations();
+    model.announcements.forgetRegistrations();
     model.follower.requestAll();
   } else if (one.type === 'turns') {
     for (let turn = 0; turn < one.many; turn += 1) await nextTurn();

@@ -21,7 +21,7 @@ export type Owner = {
   offer(item: LiveItem): void;
 };
 
-export type WatchesOptions = {
+export type AnnouncementsOptions = {
   /** Registers for the announcements of ids. */
   watch(ids: readonly string[]): Promise<void>;
   /** Called with ids that nobody needs any more. */
@@ -31,12 +31,12 @@ export type WatchesOptions = {
 type Watched = { owners: Set<Owner>; isRegistered: boolean };
 
 /** The ids whose announcements one process needs, each with the followed keys that need it. */
-export class Watches {
-  readonly #options: WatchesOptions;
+export class Announcements {
+  readonly #options: AnnouncementsOptions;
   readonly #watched = new Map<string, Watched>();
   readonly #idsOf = new Map<Owner, ReadonlySet<string>>();
 
-  constructor(options: WatchesOptions) {
+  constructor(options: AnnouncementsOptions) {
     this.#options = options;
   }
 
