@@ -70,7 +70,8 @@ export class Follower<Cursor, Row, State> {
 
   /** Subscribes to the rows of a key after a cursor, then to each new row. */
   follow(key: string, after: Cursor): AsyncIterableIterator<Row, undefined> {
-    return this.followView(key, after, { show: (row) => row });
+    const { bytesOf = () => 0 } = this.#source;
+    return this.followView(key, after, { bytesOf, show: (row) => row });
   }
 
   /** Subscribes to the events that a view makes of the rows of a key after a cursor. */

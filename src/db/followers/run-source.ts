@@ -1,5 +1,6 @@
 import type { Feed, FeedRunState } from '../feed/feed.ts';
 import type { FeedRow } from '../feed/tree-rows.ts';
+import { rowBytes } from './row-bytes.ts';
 import type { Page, ReadRequest, Source } from './source.ts';
 
 /**
@@ -34,6 +35,7 @@ export function runSource(
     },
     cursorOf: (row) => row.seq,
     placeOf: (cursor) => cursor,
+    bytesOf: rowBytes,
   };
 }
 

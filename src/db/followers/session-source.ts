@@ -1,4 +1,5 @@
 import type { Feed, MessageCursor, SessionRow } from '../feed/feed.ts';
+import { rowBytes } from './row-bytes.ts';
 import type { Source } from './source.ts';
 
 type SessionState = { liveRun: string | null };
@@ -25,5 +26,6 @@ export function sessionSource(feed: Feed): Source<MessageCursor, SessionRow, Ses
     },
     cursorOf: (row) => row.cursor,
     placeOf: (cursor) => JSON.stringify(cursor),
+    bytesOf: rowBytes,
   };
 }

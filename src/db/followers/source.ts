@@ -22,6 +22,8 @@ export type Source<Cursor, Row, State = unknown> = {
   cursorOf(row: Row): Cursor;
   /** Returns a value that is equal for equal cursors, so that their readers share a read. */
   placeOf(cursor: Cursor): unknown;
+  /** Returns the size of a row in bytes, which bounds what is buffered for a subscriber. */
+  bytesOf?(row: Row): number;
   /** Returns the runs that decide who may see a row. Without it, who may follow a key sees all. */
   runsOf?(row: Row): readonly string[];
 };

@@ -6,6 +6,7 @@ import {
   type TreeRow,
   type TreeState,
 } from '../feed/tree-rows.ts';
+import { rowBytes } from './row-bytes.ts';
 import type { Source } from './source.ts';
 
 /** Most live runs of a tree that are announced and whose answers stream. Others are polled. */
@@ -62,5 +63,6 @@ export function treeSource(
     },
     cursorOf: (row) => row.at,
     placeOf: ({ seq, position }) => `${seq} ${position}`,
+    bytesOf: rowBytes,
   };
 }

@@ -5,6 +5,7 @@ import type { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
 import { Announcements } from '../../../src/db/followers/announcements.ts';
 import { Follower } from '../../../src/db/followers/follower.ts';
 import { MOST_ROWS } from '../../../src/db/followers/read-order.ts';
+import { rowBytes } from '../../../src/db/followers/row-bytes.ts';
 import type { Source, Viewer } from '../../../src/db/followers/source.ts';
 import { MOST_BUFFERED, Subscriber } from '../../../src/db/followers/subscriber.ts';
 
@@ -317,4 +318,36 @@ test('large events fill the buffer of a subscriber by their bytes', () => {
   const subscriber = new Subscriber<number, number, number>(options, 0);
   subscriber.take({ rows: [1, 2, 3, 4, 5, 6], next: 'wait' }, () => true);
   expect([subscriber.cursor, subscriber.events.size]).toEqual([4, 4]);
+});
+
+test('large rows of a source stay in the database until there is room', async () => {
+  const rows = Array.from({ length: 20 }, (_, index) => ({
+    seq: index + 1,
+    output: { parts: [{ text: 'x'.repeat(999_000) }] },
+  }));
+  let reads = 0;
+  const follower = new Follower<number, (typeof rows)[number], object>(
+    {
+      states: async (keys) => new Map(keys.map((key) => [key, {}])),
+      read: async (requests, most) => {
+        reads += 1;
+        return requests.map(({ after }) => ({
+          rows: rows.slice(after, after + most),
+          next: 'wait' as const,
+        }));
+      },
+      cursorOf: ({ seq }) => seq,
+      placeOf: (seq) => seq,
+      bytesOf: rowBytes,
+    },
+    { isTemporary: () => true },
+  );
+  const events = follower.follow('a', 0) as FeedQueue<(typeof rows)[number]>;
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+  expect([events.size, reads]).toEqual([5, 1]);
+  for (let seq = 1; seq <= rows.length; seq += 1) {
+    expect((await events.next()).value?.seq).toBe(seq);
+    expect(events.size).toBeLessThanOrEqual(7);
+  }
+  await follower.close();
 });
