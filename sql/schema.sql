@@ -552,6 +552,7 @@ CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (
 CREATE INDEX executions_concurrency_key_idx ON ONLY howdah.executions USING btree (tenant_id, concurrency_key, id) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX executions_erased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((contents_erased_at IS NOT NULL) AND (parent_execution_id IS NULL));
 CREATE INDEX executions_failed_idx ON ONLY howdah.executions USING btree (tenant_id, id) WHERE (error IS NOT NULL);
+CREATE INDEX executions_forked_from_idx ON ONLY howdah.executions USING btree (tenant_id, forked_from_execution_id, id) WHERE (forked_from_execution_id IS NOT NULL);
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_open_idx ON ONLY howdah.executions USING btree (tenant_id, id) WHERE (completed_at IS NULL);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);

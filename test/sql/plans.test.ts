@@ -494,6 +494,10 @@ describe('with several months of history', () => {
         text: 'select * from howdah.executions where compensates_execution_id = $1',
         values: () => [known.run],
       },
+      executions_forked_from_idx: {
+        text: 'select id from howdah.executions where tenant_id = $1 and forked_from_execution_id = $2 order by id desc limit 20',
+        values: () => [known.tenant, known.run],
+      },
       steps_pkey: {
         text: 'select * from howdah.steps where execution_id = $1 and seq > 3 order by seq',
         values: () => [known.run],

@@ -31,6 +31,7 @@ export type RunFilter = Optional<{
   workflow_id: string;
   session_id: string;
   parent_execution_id: string;
+  forked_from_execution_id: string;
   user_id: string;
   status: readonly ExecutionStatus[];
   is_root: boolean;
@@ -56,6 +57,7 @@ const IDS_OF_RUNS = [
   'workflow_id',
   'session_id',
   'parent_execution_id',
+  'forked_from_execution_id',
   'user_id',
 ] as const;
 

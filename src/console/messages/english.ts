@@ -1,3 +1,5 @@
+import { runTexts } from './english-runs.ts';
+
 /** The texts of the console in English. A second language is a file with the same names. */
 export const english = {
   places: { home: 'Home', runs: 'Runs', inbox: 'Inbox' },
@@ -75,13 +77,10 @@ export const english = {
       duration: 'Duration',
       created: 'Created',
     },
-    live: 'Live',
-    paused: 'Paused',
     pause: 'Pause live updates',
     resume: 'Follow live',
     newer: 'Newest runs',
     older: 'Older runs',
-    empty: 'No run matches.',
     emptyAll: 'There are no runs yet.',
     emptyBy: (names: string) => `No run matches the filter: ${names}.`,
     clear: 'Clear the filter',
@@ -107,7 +106,13 @@ export const english = {
     presets: { failed: 'Failed today', waiting: 'Waiting for a person', running: 'Running' },
   },
   run: {
-    tabs: { timeline: 'Timeline', messages: 'Messages', content: 'Input and output', json: 'JSON' },
+    tabs: {
+      timeline: 'Timeline',
+      messages: 'Messages',
+      content: 'Input and output',
+      forks: 'Forks',
+      json: 'JSON',
+    },
     facts: {
       version: 'Version',
       queued: 'Queued',
@@ -144,10 +149,7 @@ export const english = {
     allRuns: 'All runs',
     answerSoFar: 'The answer so far',
     moreSteps: (shown: number) => `The first ${shown} runs of the tree are shown.`,
-    loadSteps: 'Load more steps',
     columns: { step: 'Step', time: 'Time', tokens: 'Tokens', cost: 'Cost', duration: 'Duration' },
-    noSteps: 'No step is committed yet.',
-    copySql: 'This run in SQL',
   },
   step: {
     title: (seq: number) => `Step ${seq}`,
@@ -160,8 +162,6 @@ export const english = {
     key: 'Idempotency key of the call',
     worker: 'Worker',
     close: 'Close the step',
-    previous: 'Previous step',
-    next: 'Next step',
     notFound: 'This run has no such step.',
     whatToDo: 'What to do',
     explain: (code: string) => `npx howdah explain ${code}`,
@@ -293,6 +293,7 @@ export const english = {
     all: 'All runs',
     now: 'Start a run',
   },
+  ...runTexts,
 };
 
 /** The texts of the console in one language. */

@@ -1,6 +1,8 @@
 // Numbers and times as people read them, in the language of the browser.
 
 const counts = new Intl.NumberFormat();
+const smallCosts = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
+const costs = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
@@ -19,8 +21,7 @@ export function formatCompact(value: number | string): string {
 /** Writes a cost in the currency of the prices, with the digits that matter. */
 export function formatCost(value: number | string): string {
   const number = Number(value);
-  if (number === 0) return '0';
-  return counts.format(Number(number.toPrecision(number < 1 ? 2 : 4)));
+  return (Math.abs(number) < 1 ? smallCosts : costs).format(number);
 }
 
 /** Adds costs. The sum is for people, so the digits of a double suffice. */

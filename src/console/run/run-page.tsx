@@ -2,6 +2,10 @@ import { Alert, Anchor, Button, Group, Loader, Paper, Tabs, Text } from '@mantin
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
+import { CompareMenu } from '../compare/compare-menu.tsx';
+import { ForkDialog, type ForkedRun } from '../forks/fork-dialog.tsx';
+import { ForksTab } from '../forks/forks-tab.tsx';
+import { comparableRuns, type Forks, useForks } from '../forks/use-forks.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -14,7 +18,6 @@ import { activeMs } from '../timeline/tree-rows.ts';
 import { useRunTree } from '../timeline/use-run-tree.ts';
 import { ContentTab } from './content-tab.tsx';
 import { copyRun } from './copy-run.ts';
-import { ForkDialog, type ForkedRun } from './fork-dialog.tsx';
 import { JsonTab } from './json-tab.tsx';
 import { MessagesTab } from './messages-tab.tsx';
 import { RunActions } from './run-actions.tsx';
@@ -60,6 +63,7 @@ function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
     reload();
     tree.reload();
   };
+  const forks = useForks(run);
   const [isForking, forkDialog] = useDisclosure(false);
   const [forked, setForked] = useState<{ run: ForkedRun; seq: number }>({ run, seq: 0 });
   const fork = (from: ForkedRun, at: number) => {
@@ -70,6 +74,7 @@ function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
     <>
       <PageTitle title={nameOfRun(run)} table="howdah.steps">
         <RunActions run={run} reload={reload} fork={() => fork(run, 0)} />
+        <CompareMenu id={run.id} others={comparableRuns(forks, run.forkedFromSeq)} />
         <CopyAs forms={copyRun(run.id)} />
       </PageTitle>
       <RunFacts
@@ -79,7 +84,7 @@ function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
       />
       <OpenQuestions run={run} />
       {shown && <FailureAlert failure={shown} onRetry={reloadAll} />}
-      <RunTabs run={run}>
+      <RunTabs run={run} forks={forks}>
         <Timeline run={run} tree={tree} seq={seq} fork={fork} />
       </RunTabs>
       <ForkDialog
@@ -112,9 +117,11 @@ function OpenQuestions({ run }: { run: RunHead }) {
   );
 }
 
-const TABS = ['timeline', 'messages', 'content', 'json'] as const;
+const TABS = ['timeline', 'messages', 'content', 'forks', 'json'] as const;
 
-function RunTabs({ run, children }: { run: RunHead; children: React.ReactNode }) {
+type RunTabsProps = { run: RunHead; forks: Forks; children: React.ReactNode };
+
+function RunTabs({ run, forks, children }: RunTabsProps) {
   const [path, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());
   const tab = TABS.find((one) => one === search.get('tab')) ?? 'timeline';
@@ -140,6 +147,9 @@ function RunTabs({ run, children }: { run: RunHead; children: React.ReactNode })
         <Paper withBorder radius="md" p="md">
           <ContentTab run={run} />
         </Paper>
+      </Tabs.Panel>
+      <Tabs.Panel value="forks">
+        <ForksTab run={run} forks={forks} />
       </Tabs.Panel>
       <Tabs.Panel value="json">
         <JsonTab id={run.id} />

@@ -1,6 +1,7 @@
 import { Loader, Paper, Text } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { useSearch } from 'wouter';
+import type { ForkedRun } from '../forks/fork-dialog.tsx';
 import { messages } from '../messages/messages.ts';
 import { ValueView } from '../parts/value-view.tsx';
 import { runTokens } from '../server/operations.generated.ts';
@@ -8,7 +9,6 @@ import { useLive } from '../server/use-live.ts';
 import { type TreeRow, treeRows } from '../timeline/tree-rows.ts';
 import { MOST_RUNS, type RunTree } from '../timeline/use-run-tree.ts';
 import { Waterfall } from '../timeline/waterfall.tsx';
-import type { ForkedRun } from './fork-dialog.tsx';
 import { hasEnded, type RunHead } from './run-head.ts';
 import { StepDetail } from './step-detail.tsx';
 

@@ -75,6 +75,7 @@ export type ExecutionFilter = {
   completedAt?: DatetimeFilter | null;
   concurrencyKey?: StringFilter | null;
   feedbackEntriesExist?: boolean | null;
+  forkedFromExecutionId?: UUIDFilter | null;
   id?: UUIDFilter | null;
   mailAddressedExist?: boolean | null;
   mailReceivedExist?: boolean | null;
@@ -128,6 +129,7 @@ export type ExecutionStatusFilter = {
 export type ExecutionsFeedFilter = {
   agent?: string | null;
   agentId?: string | null;
+  forkedFromExecutionId?: string | null;
   isRoot?: boolean | null;
   metadata?: Json | null;
   parentExecutionId?: string | null;
@@ -323,6 +325,10 @@ export type WorkflowVersionFilter = {
   workflowsByCurrentVersionIdExist?: boolean | null;
 };
 
+export type ComparedRun = { id: string; status: ExecutionStatus; overrides: Json | null; agentVersion: { models: Json } | null; timeline: { nodes: (TimelineStep | null)[] } };
+
+export type ForkRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; forkedFromSeq: number | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; workflowVersion: { version: number } | null };
+
 export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; trust: Trust; createdAt: string; expiresAt: string | null; executionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null } | null };
 
 export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; reason: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
@@ -336,6 +342,20 @@ export type TimelineStep = { executionId: string | null; seq: number | null; kin
 export type RunMessage = { seq: number; stepSeq: number | null; role: MessageRole; content: string | null; parts: Json | null; toolCalls: Json | null; toolCallId: string | null; trust: Trust; tokensIn: number; tokensOut: number; createdAt: string };
 
 export type RunRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; metadata: Json; parentExecutionId: string | null; input?: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null };
+
+export type CompareRuns = { compareExecutions: Json | null; first: ComparedRun | null; second: ComparedRun | null };
+export type CompareRunsVariables = { a: string; b: string };
+export const compareRuns: Operation<CompareRuns, CompareRunsVariables> = {
+  name: 'CompareRuns',
+  text: "query CompareRuns($a:UUID!$b:UUID!){compareExecutions(a:$a b:$b)first:execution(id:$a){...ComparedRun}second:execution(id:$b){...ComparedRun}}fragment ComparedRun on Execution{id status overrides agentVersion{models:definition}timeline(orderBy:[SEQ_ASC]first:1000){nodes{...TimelineStep}}}fragment TimelineStep on ExecutionTimeline{executionId seq kind name ms startedAt tokensIn tokensOut cost error said}",
+};
+
+export type RunForks = { origin?: ForkRow | null; executions: { nodes: (ForkRow | null)[]; pageInfo: { hasNextPage: boolean } } | null };
+export type RunForksVariables = { id: string; origin: string; hasOrigin: boolean };
+export const runForks: Operation<RunForks, RunForksVariables> = {
+  name: 'RunForks',
+  text: "query RunForks($id:UUID!$origin:UUID!$hasOrigin:Boolean!){origin:execution(id:$origin)@include(if:$hasOrigin){...ForkRow}executions(filter:{forkedFromExecutionId:{equalTo:$id}}orderBy:[ID_DESC]first:50){nodes{...ForkRow}pageInfo{hasNextPage}}}fragment ForkRow on Execution{id status waitingFor createdAt startedAt completedAt forkedFromSeq tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}workflowVersion{version}}",
+};
 
 export type Overview = { any: { nodes: ({ id: string } | null)[] } | null; failed: { nodes: ({ id: string; completedAt: string | null; error: Json | null; stopReason: StopReason | null; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; queued: { nodes: ({ id: string; createdAt: string; runAt: string; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; usageByDays: { nodes: ({ runs: string | null; cost: string | null; calls: string | null; outcome: string | null } | null)[] } | null; limitUsages: { nodes: ({ scope: LimitScope | null; period: LimitPeriod | null; used: string | null; maxValue: string | null } | null)[] } | null };
 export type OverviewVariables = { today: string };

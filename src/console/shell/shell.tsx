@@ -12,6 +12,9 @@ import { Preferences } from './preferences.tsx';
 const HomePage = lazy(async () => ({ default: (await import('../home/home-page.tsx')).HomePage }));
 const RunsPage = lazy(async () => ({ default: (await import('../runs/runs-page.tsx')).RunsPage }));
 const RunPage = lazy(async () => ({ default: (await import('../run/run-page.tsx')).RunPage }));
+const ComparePage = lazy(async () => ({
+  default: (await import('../compare/compare-page.tsx')).ComparePage,
+}));
 const InboxPage = lazy(async () => ({
   default: (await import('../inbox/inbox-page.tsx')).InboxPage,
 }));
@@ -90,6 +93,9 @@ function Place() {
       <Route path="/runs" component={RunsPage} />
       <Route path="/runs/:id/steps/:seq">
         {({ id, seq }) => <Redirect to={`/runs/${id}/${seq}`} replace />}
+      </Route>
+      <Route path="/runs/:id/compare/:other">
+        {({ id, other }) => <ComparePage key={`${id} ${other}`} a={id} b={other} />}
       </Route>
       <Route path="/runs/:id/:seq?">
         {({ id, seq }) => <RunPage key={id} id={id} seq={seq} />}

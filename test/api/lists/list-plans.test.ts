@@ -36,6 +36,7 @@ const SAMPLES: Readonly<Record<string, (known: KnownRows) => unknown[]>> = {
   compensatesExecutionId: ({ run }) => [run],
   completedAt: () => [new Date(Date.now() - 3_600_000).toISOString()],
   concurrencyKey: () => ['key5', 'none'],
+  forkedFromExecutionId: ({ run }) => [run],
   id: ({ run }) => [run],
   executionId: ({ run }) => [run],
   metadata: ({ order }) => [

@@ -31,6 +31,7 @@ const typeDefs = gql`
     workflowId: UUID
     sessionId: UUID
     parentExecutionId: UUID
+    forkedFromExecutionId: UUID
     userId: UUID
     status: [ExecutionStatus!]
     """True selects runs without a parent, false child runs."""

@@ -105,6 +105,7 @@ const runConditionsOf: ConditionsOf = async (db, { agent, metadata, ...filter })
     workflow_id: filter.workflowId as RunFilter['workflow_id'],
     session_id: filter.sessionId as RunFilter['session_id'],
     parent_execution_id: filter.parentExecutionId as RunFilter['parent_execution_id'],
+    forked_from_execution_id: filter.forkedFromExecutionId as RunFilter['forked_from_execution_id'],
     user_id: filter.userId as RunFilter['user_id'],
     status: filter.status as RunFilter['status'],
     is_root: filter.isRoot as RunFilter['is_root'],

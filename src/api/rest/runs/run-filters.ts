@@ -9,6 +9,7 @@ export const runFilters = {
   workflow_id: id.optional(),
   session_id: id.optional(),
   parent_execution_id: id.optional(),
+  forked_from_execution_id: id.optional().describe('Only forks of this run'),
   is_root: flag.optional(),
   is_mine: flag
     .optional()

@@ -13,6 +13,7 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
     'compensates_execution_id',
     'completed_at',
     'concurrency_key',
+    'forked_from_execution_id',
     'metadata',
     'parent_execution_id',
     'priority',

@@ -6,10 +6,10 @@ import { parseJson } from '../../json/parse-json.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
+import type { RunHead } from '../run/run-head.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import { forkRun } from '../server/operations.generated.ts';
-import type { RunHead } from './run-head.ts';
 
 const text = messages.fork;
 

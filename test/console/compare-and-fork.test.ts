@@ -1,0 +1,122 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Howdah } from '../../src/index.ts';
+import { startHowdah } from '../embedding/start-howdah.ts';
+import { waitForEnd } from '../runtime/arrange.ts';
+import { testDatabase } from '../support/database.ts';
+import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
+import { CHROMIUM, launchChromium } from './chromium.ts';
+import { createSample, type Sample } from './sample-runs.ts';
+
+// Comparing and forking runs in a real browser.
+
+describe.skipIf(!CHROMIUM)('comparing and forking runs', () => {
+  const db = testDatabase();
+  let howdah: Howdah;
+  let browser: Browser;
+  let sample: Sample;
+  let url: string;
+  let tab: Tab;
+  let original: string;
+  let fork: string;
+
+  beforeAll(async () => {
+    howdah = await startHowdah(db.url, { auth: 'none', port: 0 });
+    url = howdah.url ?? '';
+    browser = await launchChromium();
+    tab = await openTab(browser, url);
+    sample = await createSample(db.pool);
+    original = await sample.run('support', 'What is the total of A-1001?');
+    await waitForEnd(db.pool, original);
+    const { rows } = await db.pool.query(
+      `select (howdah.fork_execution($1, 2, 'And of <b>A-1002</b>?')).id`,
+      [original],
+    );
+    fork = rows[0].id;
+    await waitForEnd(db.pool, fork);
+  });
+  afterAll(async () => {
+    await tab?.close();
+    await browser?.close();
+    await howdah?.close();
+  });
+
+  const open = (path: string) => tab.page.goto(`${url}${path}`);
+  const seen = (text: string | RegExp) => tab.page.getByText(text).first().waitFor();
+
+  test('the page of a fork leads to the comparison with its original', async () => {
+    await open(`/runs/${fork}`);
+    await tab.page.getByRole('button', { name: 'Compare with' }).click();
+    await tab.page.getByRole('menuitem', { name: 'The run it was forked from, at step 2' }).click();
+    await tab.page.waitForURL(`${url}/runs/${original}/compare/${fork}`);
+    await seen(/^\d+ equal, .*The first 2 are shared: a fork copied them\.$/);
+    await tab.page
+      .getByRole('row', { name: /^Steps/ })
+      .getByText('+')
+      .waitFor();
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await picture(tab.page, 'compare');
+    await tab.page.reload();
+    await seen(/^\d+ equal, /);
+    await tab.page.locator('.step-pair[data-what="only_b"] a').first().click();
+    await tab.page.waitForURL(new RegExp(`/runs/${fork}/\\d+$`));
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('runs of two agents show their differences as text, side by side', async () => {
+    const other = await sample.run('broken', 'What is <i>the</i> total of A-1002?');
+    await waitForEnd(db.pool, other);
+    await open(`/runs/${original}`);
+    await tab.page.getByRole('button', { name: 'Compare with' }).click();
+    await tab.page.getByRole('menuitem', { name: 'Another run…' }).click();
+    const field = tab.page.getByLabel('Id of the other run');
+    await field.fill('no id');
+    await field.press('Enter');
+    await seen('This is not the id of a run.');
+    await field.fill(other);
+    await field.press('Enter');
+    await tab.page.getByRole('table', { name: 'input', exact: true }).first().waitFor();
+    const changed = tab.page.getByRole('table', { name: 'input', exact: true }).first();
+    expect(await changed.locator('[data-side="b"]').innerText()).toContain('<i>the</i>');
+    expect(await changed.locator('mark').count()).toBeGreaterThan(1);
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await picture(tab.page, 'compare-agents');
+    expect(tab.foreign).toEqual([]);
+  });
+
+  test('a run lists its forks, and a fork the run that it comes from', async () => {
+    await open(`/runs/${original}?tab=forks`);
+    await seen('1 fork');
+    await picture(tab.page, 'forks');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.locator(`td a[href$="${fork}"]`).first().click();
+    await tab.page.waitForURL(`${url}/runs/${fork}`);
+    await tab.page.getByRole('tab', { name: 'Forks' }).click();
+    await seen('Forked at step 2 of');
+    await tab.page.getByRole('link', { name: 'Compare', exact: true }).click();
+    await tab.page.waitForURL(`${url}/runs/${original}/compare/${fork}`);
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'in %s colours, a phone shows both runs',
+    async (scheme) => {
+      const phone = await openTab(browser, url, {
+        colorScheme: scheme,
+        viewport: { width: 360, height: 780 },
+      });
+      for (const path of [`/runs/${original}/compare/${fork}`, `/runs/${original}?tab=forks`]) {
+        await phone.page.goto(`${url}${path}`);
+        await phone.page.getByRole('table').first().waitFor();
+        expect(await seriousFindings(phone.page), path).toEqual([]);
+        const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
+        expect(await phone.page.evaluate(isWide), path).toBe(false);
+        await picture(
+          phone.page,
+          `phone-${scheme}-${path.includes('forks') ? 'forks' : 'compare'}`,
+        );
+      }
+      expect(phone.problems).toEqual([]);
+      await phone.close();
+    },
+  );
+});
