@@ -55,4 +55,44 @@ export const runTexts = {
     none: 'This run has no forks. Fork starts one from the beginning, and Fork from here after a step.',
     step: 'At step',
   },
+  bulk: {
+    toolbar: 'Selected runs',
+    select: (name: string) => `Select the run of ${name}`,
+    selectRows: 'Select the runs of this page',
+    selected: (count: number) => `${count} selected`,
+    allSelected: 'All that match the filter are selected',
+    selectAll: 'Select all that match the filter',
+    clear: 'Clear the selection',
+    counting: 'Counting the runs…',
+    keep: 'Change nothing',
+    stop: 'Stop after the next 100',
+    progress: 'Runs that are done',
+    most: (count: string) =>
+      `More runs match. These are the newest ${count}; repeat it for the rest.`,
+    changed: (changed: string, total: string) => `${changed} of ${total} changed.`,
+    stopped: (count: string) => `${count} were left as they are.`,
+    ask: {
+      cancel: (count: number) =>
+        `Cancel ${runs(count)} and all runs below? Requests in progress are aborted.`,
+      pause: (count: number) => `Pause ${runs(count)}? Steps in progress are committed first.`,
+      resume: (count: number) => `Resume ${runs(count)}?`,
+      retry: (count: number) => `Retry ${runs(count)}? Each goes on after its last good step.`,
+    },
+    confirm: {
+      cancel: (count: number) => `Cancel ${runs(count)}`,
+      pause: (count: number) => `Pause ${runs(count)}`,
+      resume: (count: number) => `Resume ${runs(count)}`,
+      retry: (count: number) => `Retry ${runs(count)}`,
+    },
+    nothing: {
+      cancel: 'No run that matches is at work.',
+      pause: 'No run that matches is at work.',
+      resume: 'No run that matches is paused.',
+      retry: 'No run that matches has failed or was cancelled.',
+    },
+  },
 };
+
+function runs(count: number): string {
+  return count === 1 ? '1 run' : `${count.toLocaleString('en')} runs`;
+}

@@ -67,7 +67,7 @@ export function RunActions({ run, reload, fork }: RunActionsProps) {
           <Button variant="default" onClick={question.close}>
             {text.keepRun}
           </Button>
-          <Button color="red" onClick={() => void act('cancel')}>
+          <Button color="red.9" onClick={() => void act('cancel')}>
             {text.cancelRun}
           </Button>
         </Group>

@@ -7,11 +7,22 @@ import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { apiUrl } from '../server/base-path.ts';
+import type { BulkAction } from './bulk-actions.ts';
+import { BulkDialog, type BulkSubject } from './bulk-dialog.tsx';
 import { copyRuns } from './copy-runs.ts';
 import { FilterBar } from './filter-bar.tsx';
-import { conditionsOf, type RunFilter, readFilter, writeFilter } from './run-filter.ts';
+import {
+  conditionsOf,
+  type KnownNames,
+  type RunFilter,
+  readFilter,
+  toQueryFilter,
+  writeFilter,
+} from './run-filter.ts';
 import { RunsTable } from './runs-table.tsx';
+import { SelectionBar } from './selection-bar.tsx';
 import { type RunList, useKnownNames, useRuns } from './use-runs.ts';
+import { type Selection, useSelection } from './use-selection.ts';
 
 const text = messages.runs;
 const AFTER = 'after';
@@ -31,6 +42,8 @@ export function RunsPage() {
     navigate(query.size > 0 ? `/runs?${query}` : '/runs');
   };
   const known = names ?? { agents: new Map(), workflows: new Map() };
+  const selection = useSelection(writeFilter(filter));
+  const [bulk, setBulk] = useState<Bulk>();
   return (
     <>
       <PageTitle title={text.title} table="howdah.executions">
@@ -46,20 +59,49 @@ export function RunsPage() {
       <FilterBar filter={filter} names={names} change={(next) => show({ ...filter, ...next })} />
       {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
       {list.liveFailure && <FailureAlert failure={list.liveFailure} onRetry={list.restart} />}
-      <Rows list={list} filter={filter} clear={() => show(NO_FILTER)} />
-      <Group mt="sm" gap="xs">
-        {after !== undefined && (
-          <Button variant="default" size="xs" onClick={() => show(filter)}>
-            {text.newer}
-          </Button>
-        )}
-        {list.next !== undefined && (
-          <Button variant="default" size="xs" onClick={() => show(filter, list.next)}>
-            {text.older}
-          </Button>
-        )}
-      </Group>
+      <SelectionBar
+        selection={selection}
+        start={(action) => setBulk({ action, subject: subjectOf(selection, filter, known) })}
+      />
+      <Rows {...{ list, filter, selection }} clear={() => show(NO_FILTER)} />
+      <Pages {...{ list, after }} show={(cursor) => show(filter, cursor)} />
+      {bulk && (
+        <BulkDialog
+          {...bulk}
+          close={(hasChanged) => {
+            setBulk(undefined);
+            if (hasChanged) list.reload();
+          }}
+        />
+      )}
     </>
+  );
+}
+
+type Bulk = { action: BulkAction; subject: BulkSubject };
+
+/** Returns what an action is about: the selected rows, or the filter that all of them match. */
+function subjectOf(selection: Selection, filter: RunFilter, names: KnownNames): BulkSubject {
+  if (!selection.isAll) return { ids: selection.ids };
+  return { filter: toQueryFilter(filter, names, Date.now()) };
+}
+
+type PagesProps = { list: RunList; after: string | undefined; show(cursor?: string): void };
+
+function Pages({ list, after, show }: PagesProps) {
+  return (
+    <Group mt="sm" gap="xs">
+      {after !== undefined && (
+        <Button variant="default" size="xs" onClick={() => show()}>
+          {text.newer}
+        </Button>
+      )}
+      {list.next !== undefined && (
+        <Button variant="default" size="xs" onClick={() => show(list.next)}>
+          {text.older}
+        </Button>
+      )}
+    </Group>
   );
 }
 
@@ -79,9 +121,9 @@ function LiveButton({ isLive, toggle }: { isLive: boolean; toggle(): void }) {
   );
 }
 
-type RowsProps = { list: RunList; filter: RunFilter; clear(): void };
+type RowsProps = { list: RunList; filter: RunFilter; selection: Selection; clear(): void };
 
-function Rows({ list, filter, clear }: RowsProps) {
+function Rows({ list, filter, selection, clear }: RowsProps) {
   if (list.isLoading && list.rows.length === 0) {
     return <Loader size="sm" aria-label={messages.common.loading} />;
   }
@@ -89,7 +131,7 @@ function Rows({ list, filter, clear }: RowsProps) {
   if (list.rows.length > 0) {
     return (
       <Paper withBorder radius="md" className="table-frame">
-        <RunsTable rows={list.rows} />
+        <RunsTable rows={list.rows} selection={selection} />
       </Paper>
     );
   }

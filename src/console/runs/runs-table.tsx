@@ -1,4 +1,4 @@
-import { Table, Text } from '@mantine/core';
+import { Checkbox, Table, Text } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { useRef } from 'react';
 import { Link } from 'wouter';
@@ -8,28 +8,54 @@ import { Moment, useNow } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
 import type { RunRow } from '../server/operations.generated.ts';
 import { nameOfRun } from './run-name.ts';
+import type { Selection } from './use-selection.ts';
 
 const text = messages.runs.columns;
 /** Characters of the input that a row shows. */
 const MOST_INPUT = 160;
 
-/** The rows of runs. J and K move between them, Enter opens one. */
-export function RunsTable({ rows }: { rows: readonly RunRow[] }) {
+type RunsTableProps = {
+  rows: readonly RunRow[];
+  /** Undefined if rows cannot be selected. */
+  selection?: Selection;
+};
+
+/** The rows of runs. J and K move between them, X selects one, Enter opens it. */
+export function RunsTable({ rows, selection }: RunsTableProps) {
   const table = useRef<HTMLTableElement>(null);
   const move = (step: number) => {
     const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
     const at = links.indexOf(document.activeElement as HTMLElement);
     links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
   };
+  const toggle = () => {
+    const { run } = (document.activeElement as HTMLElement | null)?.dataset ?? {};
+    if (run !== undefined) selection?.toggle(run);
+  };
   useHotkeys([
     ['J', () => move(1)],
     ['K', () => move(-1)],
+    ['X', toggle],
   ]);
   return (
     <Table ref={table} highlightOnHover className="rows" verticalSpacing={6}>
       <Table.Thead>
         <Table.Tr>
-          <Table.Th w={{ base: 190, sm: 200 }}>{text.status}</Table.Th>
+          {selection && (
+            <Table.Th w={40}>
+              <Checkbox
+                aria-label={messages.bulk.selectRows}
+                checked={rows.every(({ id }) => selection.has(id))}
+                indeterminate={
+                  rows.some(({ id }) => selection.has(id)) &&
+                  !rows.every(({ id }) => selection.has(id))
+                }
+                onChange={() => selection.toggleRows(rows.map(({ id }) => id))}
+                size="xs"
+              />
+            </Table.Th>
+          )}
+          <Table.Th w={{ base: 165, sm: 200 }}>{text.status}</Table.Th>
           <Table.Th w={{ base: 'auto', sm: 190 }}>{text.agent}</Table.Th>
           <Table.Th visibleFrom="md">{text.input}</Table.Th>
           <Table.Th w={60} ta="right" visibleFrom="md">
@@ -51,22 +77,34 @@ export function RunsTable({ rows }: { rows: readonly RunRow[] }) {
       </Table.Thead>
       <Table.Tbody>
         {rows.map((row) => (
-          <Row key={row.id} row={row} />
+          <Row key={row.id} row={row} selection={selection} />
         ))}
       </Table.Tbody>
     </Table>
   );
 }
 
-function Row({ row }: { row: RunRow }) {
+type RowProps = { row: RunRow; selection: Selection | undefined };
+
+function Row({ row, selection }: RowProps) {
   const tokens = sum([row.tokensIn, row.tokensOut, row.childrenTokensIn, row.childrenTokensOut]);
   return (
-    <Table.Tr>
+    <Table.Tr data-selected={selection?.has(row.id) || undefined}>
+      {selection && (
+        <Table.Td className="row-check">
+          <Checkbox
+            aria-label={messages.bulk.select(nameOfRun(row))}
+            checked={selection.has(row.id)}
+            onChange={() => selection.toggle(row.id)}
+            size="xs"
+          />
+        </Table.Td>
+      )}
       <Table.Td>
         <Status status={row.status} waitingFor={row.waitingFor} />
       </Table.Td>
       <Table.Td>
-        <Link href={`/runs/${row.id}`} className="row-link">
+        <Link href={`/runs/${row.id}`} className="row-link" data-run={row.id}>
           {nameOfRun(row)}
         </Link>
         <Version row={row} />

@@ -511,6 +511,41 @@ export const forkRun: Operation<ForkRun, ForkRunVariables> = {
   text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData}){result{id}}}",
 };
 
+export type MatchingRuns = { executions: { nodes: ({ id: string } | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
+export type MatchingRunsVariables = { filter?: ExecutionFilter | null; first: number; after?: string | null };
+export const matchingRuns: Operation<MatchingRuns, MatchingRunsVariables> = {
+  name: 'MatchingRuns',
+  text: "query MatchingRuns($filter:ExecutionFilter$first:Int!$after:Cursor){executions(filter:$filter orderBy:[ID_DESC]first:$first after:$after){nodes{id}pageInfo{hasNextPage endCursor}}}",
+};
+
+export type CancelRuns = { cancelExecutions: { result: ({ id: string | null; error: Json | null } | null)[] | null } | null };
+export type CancelRunsVariables = { ids: (string | null)[] };
+export const cancelRuns: Operation<CancelRuns, CancelRunsVariables> = {
+  name: 'CancelRuns',
+  text: "mutation CancelRuns($ids:[UUID]!){cancelExecutions(input:{ids:$ids}){result{id error}}}",
+};
+
+export type PauseRuns = { pauseExecutions: { result: ({ id: string | null; error: Json | null } | null)[] | null } | null };
+export type PauseRunsVariables = { ids: (string | null)[] };
+export const pauseRuns: Operation<PauseRuns, PauseRunsVariables> = {
+  name: 'PauseRuns',
+  text: "mutation PauseRuns($ids:[UUID]!){pauseExecutions(input:{ids:$ids}){result{id error}}}",
+};
+
+export type ResumeRuns = { resumeExecutions: { result: ({ id: string | null; error: Json | null } | null)[] | null } | null };
+export type ResumeRunsVariables = { ids: (string | null)[] };
+export const resumeRuns: Operation<ResumeRuns, ResumeRunsVariables> = {
+  name: 'ResumeRuns',
+  text: "mutation ResumeRuns($ids:[UUID]!){resumeExecutions(input:{ids:$ids}){result{id error}}}",
+};
+
+export type RetryRuns = { retryExecutions: { result: ({ id: string | null; error: Json | null } | null)[] | null } | null };
+export type RetryRunsVariables = { ids: (string | null)[] };
+export const retryRuns: Operation<RetryRuns, RetryRunsVariables> = {
+  name: 'RetryRuns',
+  text: "mutation RetryRuns($ids:[UUID]!){retryExecutions(input:{ids:$ids}){result{id error}}}",
+};
+
 export type Runs = { executions: { nodes: (RunRow | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
 export type RunsVariables = { filter?: ExecutionFilter | null; first: number; after?: string | null; withInput: boolean };
 export const runs: Operation<Runs, RunsVariables> = {

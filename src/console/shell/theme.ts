@@ -1,4 +1,10 @@
-import { createTheme, Loader } from '@mantine/core';
+import { createTheme } from '@mantine/core';
+import { messages } from '../messages/messages.ts';
+
+const withCloseLabel = {
+  defaultProps: { closeButtonProps: { 'aria-label': messages.common.close } },
+};
+const withRole = { defaultProps: { role: 'progressbar' } };
 
 /** The look of the console. The shades are chosen so that texts have a contrast of 4.5 to 1. */
 export const theme = createTheme({
@@ -10,5 +16,5 @@ export const theme = createTheme({
     'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   cursorType: 'pointer',
   respectReducedMotion: true,
-  components: { Loader: Loader.extend({ defaultProps: { role: 'progressbar' } }) },
+  components: { Loader: withRole, Modal: withCloseLabel, Drawer: withCloseLabel },
 });
