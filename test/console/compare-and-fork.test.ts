@@ -97,6 +97,42 @@ describe.skipIf(!CHROMIUM)('comparing and forking runs', () => {
     await tab.page.waitForURL(`${url}/runs/${original}/compare/${fork}`);
   });
 
+  test('a fork runs another version with another input', async () => {
+    await open(`/runs/${original}`);
+    await tab.page.getByRole('button', { name: 'Fork', exact: true }).click();
+    await tab.page.getByLabel('Input', { exact: true }).fill('What is the total of A-1003?');
+    await tab.page.getByRole('combobox', { name: 'Version' }).click();
+    await tab.page.getByRole('option', { name: /^1, of/ }).click();
+    await picture(tab.page, 'fork-dialog');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('button', { name: 'Start the fork' }).click();
+    await seen('Forked at step 0 of');
+    const { rows } = await db.pool.query(
+      `select e.input, v.version from howdah.executions as e
+       join howdah.agent_versions as v on v.id = e.agent_version_id
+       where e.forked_from_execution_id = $1 and e.forked_from_seq = 0`,
+      [original],
+    );
+    expect(rows).toEqual([{ input: 'What is the total of A-1003?', version: 1 }]);
+  });
+
+  test('feedback is given on the page of a run', async () => {
+    await open(`/runs/${original}`);
+    await tab.page.getByRole('button', { name: 'Give feedback' }).click();
+    await tab.page.getByLabel('Bad').check();
+    await tab.page.getByLabel('Comment (optional)').fill('It is <b>wrong</b>.');
+    await picture(tab.page, 'feedback-dialog');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('button', { name: 'Give the feedback' }).click();
+    await seen('0% It is <b>wrong</b>.');
+    await picture(tab.page, 'feedback');
+    const { rows } = await db.pool.query(
+      'select score, comment from howdah.feedback_entries where execution_id = $1',
+      [original],
+    );
+    expect(rows).toEqual([{ score: 0, comment: 'It is <b>wrong</b>.' }]);
+  });
+
   test.each(['light', 'dark'] as const)(
     'in %s colours, a phone shows both runs',
     async (scheme) => {

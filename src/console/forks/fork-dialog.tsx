@@ -1,15 +1,19 @@
-import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, Text, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { formatTime } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
 import type { RunHead } from '../run/run-head.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
-import { forkRun } from '../server/operations.generated.ts';
+import { type ForkVersions, forkRun, forkVersions } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { copyFork, type NewFork } from './copy-fork.ts';
 
 const text = messages.fork;
 
@@ -20,35 +24,30 @@ type ForkDialogProps = { run: ForkedRun; seq: number; isOpen: boolean; close(): 
 
 /** The dialog of a fork: from the beginning with another input, or after a step. */
 export function ForkDialog({ run, seq, isOpen, close }: ForkDialogProps) {
-  const isWorkflow = run.workflow !== null;
   return (
     <Modal opened={isOpen} onClose={close} title={text.title} size="lg">
       <Stack gap="sm">
         <Text size="sm">{text.explain(seq)}</Text>
-        <ForkForm run={run} seq={seq} canAdd={seq === 0 || !isWorkflow} close={close} />
+        <ForkForm run={run} seq={seq} close={close} />
       </Stack>
     </Modal>
   );
 }
 
-function ForkForm({
-  run,
-  seq,
-  canAdd,
-  close,
-}: Omit<ForkDialogProps, 'isOpen'> & { canAdd: boolean }) {
+function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
   const [, navigate] = useLocation();
-  const [input, setInput] = useState(seq === 0 ? run.input : '');
   const original = seq > 0 || isEmptyValue(run.inputData) ? '' : valueText(run.inputData);
-  const [data, setData] = useState(original);
+  const [written, setWritten] = useState({ input: seq === 0 ? run.input : '', data: original });
+  const [version, setVersion] = useState<number>();
   const [failure, setFailure] = useState<Failure>();
   const [isBusy, setBusy] = useState(false);
   // Data that is not changed is not sent, so that it is copied exactly
-  const parsed = data === original ? null : parseData(data);
+  const parsed = written.data === original ? null : parseData(written.data);
+  const fork = forkOf(run, seq, { input: written.input, data: parsed, version });
   const submit = async () => {
     setBusy(true);
     try {
-      const { forkExecution } = await ask(forkRun, variablesOf(run, seq, input, parsed));
+      const { forkExecution } = await ask(forkRun, fork);
       close();
       navigate(`/runs/${forkExecution?.result?.id ?? ''}`);
     } catch (error) {
@@ -58,31 +57,26 @@ function ForkForm({
   };
   return (
     <>
-      {canAdd && (
-        <Textarea
+      {(seq === 0 || run.workflow === null) && (
+        <Area
           label={seq === 0 ? text.input : text.added}
-          value={input}
-          onChange={(event) => setInput(event.currentTarget.value)}
-          autosize
-          minRows={3}
-          maxRows={14}
-          data-autofocus
+          value={written.input}
+          change={(input) => setWritten({ ...written, input })}
+          isFirst
         />
       )}
       {original !== '' && (
-        <Textarea
+        <Area
           label={text.data}
-          value={data}
-          onChange={(event) => setData(event.currentTarget.value)}
+          value={written.data}
+          change={(data) => setWritten({ ...written, data })}
           error={parsed === undefined ? text.invalid : undefined}
-          autosize
-          minRows={3}
-          maxRows={14}
-          ff="monospace"
         />
       )}
+      <VersionChoice id={run.id} seq={seq} version={version} choose={setVersion} />
       {failure && <FailureAlert failure={failure} />}
       <Group justify="flex-end">
+        <CopyAs forms={copyFork(fork)} />
         <Button variant="default" onClick={close}>
           {messages.common.cancel}
         </Button>
@@ -94,6 +88,68 @@ function ForkForm({
   );
 }
 
+type AreaProps = {
+  label: string;
+  value: string;
+  change(value: string): void;
+  error?: string | undefined;
+  isFirst?: boolean;
+};
+
+function Area({ label, value, change, error, isFirst = false }: AreaProps) {
+  return (
+    <Textarea
+      label={label}
+      value={value}
+      onChange={(event) => change(event.currentTarget.value)}
+      error={error}
+      autosize
+      minRows={3}
+      maxRows={14}
+      data-autofocus={isFirst || undefined}
+    />
+  );
+}
+
+type VersionChoiceProps = {
+  id: string;
+  seq: number;
+  version: number | undefined;
+  choose(version: number | undefined): void;
+};
+
+/** The version that the fork runs: that of the original, or another one. */
+function VersionChoice({ id, seq, version, choose }: VersionChoiceProps) {
+  const { data } = useAnswer(forkVersions, { id });
+  const { own, all } = versionsOf(data?.execution ?? null);
+  if (all.length < 2) return null;
+  return (
+    <Select
+      label={text.version}
+      description={seq > 0 ? text.versionLater : undefined}
+      data={[
+        { value: '', label: text.sameVersion(own) },
+        ...all
+          .filter((one) => one.version !== own)
+          .map((one) => ({
+            value: String(one.version),
+            label: text.versionOf(one.version, formatTime(one.createdAt)),
+          })),
+      ]}
+      value={version === undefined ? '' : String(version)}
+      onChange={(value) => choose(value ? Number(value) : undefined)}
+      allowDeselect={false}
+    />
+  );
+}
+
+/** Returns the version of a run, and all versions of its agent or workflow. */
+function versionsOf(run: ForkVersions['execution']) {
+  const all = run?.workflow?.workflowVersions.nodes ?? run?.agent?.agentVersions.nodes ?? [];
+  const own = (run?.workflowVersion ?? run?.agentVersion)?.version;
+  return { own, all: all.filter((one) => one !== null) };
+}
+
 /** Reads the data of a form. Returns undefined if it is not JSON, such as an empty text. */
 function parseData(text: string): Json | undefined {
   try {
@@ -103,12 +159,15 @@ function parseData(text: string): Json | undefined {
   }
 }
 
+type Written = { input: string; data: Json | undefined; version: number | undefined };
+
 /** Only what the person changed is sent, so that the rest is copied exactly. */
-function variablesOf(run: ForkedRun, seq: number, input: string, data: Json | undefined) {
+function forkOf(run: ForkedRun, seq: number, { input, data, version }: Written): NewFork {
   const isChanged = seq === 0 ? input !== run.input : input.trim() !== '';
   return {
     ...{ id: run.id, seq },
     ...(isChanged && { input }),
     ...(data !== null && data !== undefined && { inputData: data }),
+    ...(version !== undefined && { version }),
   };
 }

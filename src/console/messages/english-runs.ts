@@ -48,12 +48,40 @@ export const runTexts = {
     isSelf: 'This is the id of this run.',
     submit: 'Compare',
   },
+  fork: {
+    title: 'Fork the run',
+    explain: (seq: number) =>
+      seq === 0
+        ? 'A new run starts from the beginning with this input. The original run is not changed.'
+        : `A new run starts with copies of the first ${seq} steps, which cost nothing. The original run is not changed.`,
+    input: 'Input',
+    added: 'Message to add (optional)',
+    data: 'Input data (JSON)',
+    version: 'Version',
+    versionLater: 'The version runs from this step on.',
+    sameVersion: (version: number | undefined) =>
+      version === undefined ? 'The same version' : `The same version (${version})`,
+    versionOf: (version: number, time: string) => `${version}, of ${time}`,
+    submit: 'Start the fork',
+    invalid: 'Write the data as JSON: a fork has data if the original has some. {} is empty.',
+  },
   forks: {
     origin: (seq: number) => `Forked at step ${seq} of`,
     forks: (count: number, hasMore: boolean) =>
       hasMore ? `The newest ${count} forks` : `${count} ${count === 1 ? 'fork' : 'forks'}`,
     none: 'This run has no forks. Fork starts one from the beginning, and Fork from here after a step.',
     step: 'At step',
+  },
+  feedback: {
+    give: 'Give feedback',
+    title: 'Feedback on this run',
+    label: 'Score',
+    scores: { '1': 'Good', '0.5': 'Partly', '0': 'Bad', '': 'No score' },
+    score: (score: number) => `${Math.round(100 * score)}%`,
+    comment: 'Comment (optional)',
+    replaces: 'It replaces what you said about this run before.',
+    onMessage: (seq: number) => `on message ${seq}`,
+    submit: 'Give the feedback',
   },
   bulk: {
     toolbar: 'Selected runs',

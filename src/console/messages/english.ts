@@ -167,18 +167,6 @@ export const english = {
     explain: (code: string) => `npx howdah explain ${code}`,
     empty: 'This step has no content of its own.',
   },
-  fork: {
-    title: 'Fork the run',
-    explain: (seq: number) =>
-      seq === 0
-        ? 'A new run starts from the beginning with this input. The original run is not changed.'
-        : `A new run starts with copies of the first ${seq} steps, which cost nothing. The original run is not changed.`,
-    input: 'Input',
-    added: 'Message to add (optional)',
-    data: 'Input data (JSON)',
-    submit: 'Start the fork',
-    invalid: 'Write the data as JSON: a fork has data if the original has some. {} is empty.',
-  },
   messages: { empty: 'There are no messages yet.', more: 'Load more messages', trust: 'trust' },
   content: {
     input: 'Input',

@@ -2,6 +2,7 @@ import { Anchor, Group, Paper, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { FeedbackList } from '../feedback/feedback-list.tsx';
 import { formatCompact, formatCost, formatCount, formatDuration, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { Moment, useNow } from '../parts/moment.tsx';
@@ -42,6 +43,7 @@ export function RunFacts({ run, explanation, active }: RunFactsProps) {
       <Text size="xs" c="dimmed" ff="monospace" mt="xs" className="user-text">
         {run.id}
       </Text>
+      <FeedbackList id={run.id} />
     </Paper>
   );
 }

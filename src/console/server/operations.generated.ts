@@ -327,6 +327,8 @@ export type WorkflowVersionFilter = {
 
 export type ComparedRun = { id: string; status: ExecutionStatus; overrides: Json | null; agentVersion: { models: Json } | null; timeline: { nodes: (TimelineStep | null)[] } };
 
+export type Feedback = { id: string; score: number | null; comment: string | null; messageSeq: number | null; createdBy: string; createdAt: string };
+
 export type ForkRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; forkedFromSeq: number | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; workflowVersion: { version: number } | null };
 
 export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; trust: Trust; createdAt: string; expiresAt: string | null; executionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null } | null };
@@ -350,11 +352,39 @@ export const compareRuns: Operation<CompareRuns, CompareRunsVariables> = {
   text: "query CompareRuns($a:UUID!$b:UUID!){compareExecutions(a:$a b:$b)first:execution(id:$a){...ComparedRun}second:execution(id:$b){...ComparedRun}}fragment ComparedRun on Execution{id status overrides agentVersion{models:definition}timeline(orderBy:[SEQ_ASC]first:1000){nodes{...TimelineStep}}}fragment TimelineStep on ExecutionTimeline{executionId seq kind name ms startedAt tokensIn tokensOut cost error said}",
 };
 
+export type RunFeedback = { execution: { feedbackEntries: { nodes: (Feedback | null)[] } } | null };
+export type RunFeedbackVariables = { id: string };
+export const runFeedback: Operation<RunFeedback, RunFeedbackVariables> = {
+  name: 'RunFeedback',
+  text: "query RunFeedback($id:UUID!){execution(id:$id){feedbackEntries(orderBy:[ID_DESC]first:20){nodes{...Feedback}}}}fragment Feedback on FeedbackEntry{id score comment messageSeq createdBy createdAt}",
+};
+
+export type GiveFeedback = { giveFeedback: { result: Feedback | null } | null };
+export type GiveFeedbackVariables = { id: string; score?: number | null; comment?: string | null };
+export const giveFeedback: Operation<GiveFeedback, GiveFeedbackVariables> = {
+  name: 'GiveFeedback',
+  text: "mutation GiveFeedback($id:UUID!$score:Float$comment:String){giveFeedback(input:{executionId:$id score:$score comment:$comment}){result{...Feedback}}}fragment Feedback on FeedbackEntry{id score comment messageSeq createdBy createdAt}",
+};
+
 export type RunForks = { origin?: ForkRow | null; executions: { nodes: (ForkRow | null)[]; pageInfo: { hasNextPage: boolean } } | null };
 export type RunForksVariables = { id: string; origin: string; hasOrigin: boolean };
 export const runForks: Operation<RunForks, RunForksVariables> = {
   name: 'RunForks',
   text: "query RunForks($id:UUID!$origin:UUID!$hasOrigin:Boolean!){origin:execution(id:$origin)@include(if:$hasOrigin){...ForkRow}executions(filter:{forkedFromExecutionId:{equalTo:$id}}orderBy:[ID_DESC]first:50){nodes{...ForkRow}pageInfo{hasNextPage}}}fragment ForkRow on Execution{id status waitingFor createdAt startedAt completedAt forkedFromSeq tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}workflowVersion{version}}",
+};
+
+export type ForkVersions = { execution: { agentVersion: { version: number } | null; workflowVersion: { version: number } | null; agent: { agentVersions: { nodes: ({ version: number; createdAt: string } | null)[] } } | null; workflow: { workflowVersions: { nodes: ({ version: number; createdAt: string } | null)[] } } | null } | null };
+export type ForkVersionsVariables = { id: string };
+export const forkVersions: Operation<ForkVersions, ForkVersionsVariables> = {
+  name: 'ForkVersions',
+  text: "query ForkVersions($id:UUID!){execution(id:$id){agentVersion{version}workflowVersion{version}agent{agentVersions(orderBy:[VERSION_DESC]first:100){nodes{version createdAt}}}workflow{workflowVersions(orderBy:[VERSION_DESC]first:100){nodes{version createdAt}}}}}",
+};
+
+export type ForkRun = { forkExecution: { result: { id: string } | null } | null };
+export type ForkRunVariables = { id: string; seq: number; input?: string | null; inputData?: Json | null; version?: number | null };
+export const forkRun: Operation<ForkRun, ForkRunVariables> = {
+  name: 'ForkRun',
+  text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON$version:Int){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData version:$version}){result{id}}}",
 };
 
 export type Overview = { any: { nodes: ({ id: string } | null)[] } | null; failed: { nodes: ({ id: string; completedAt: string | null; error: Json | null; stopReason: StopReason | null; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; queued: { nodes: ({ id: string; createdAt: string; runAt: string; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; usageByDays: { nodes: ({ runs: string | null; cost: string | null; calls: string | null; outcome: string | null } | null)[] } | null; limitUsages: { nodes: ({ scope: LimitScope | null; period: LimitPeriod | null; used: string | null; maxValue: string | null } | null)[] } | null };
@@ -502,13 +532,6 @@ export type RetryRunVariables = { id: string };
 export const retryRun: Operation<RetryRun, RetryRunVariables> = {
   name: 'RetryRun',
   text: "mutation RetryRun($id:UUID!){retryExecution(input:{id:$id}){result{id status}}}",
-};
-
-export type ForkRun = { forkExecution: { result: { id: string } | null } | null };
-export type ForkRunVariables = { id: string; seq: number; input?: string | null; inputData?: Json | null };
-export const forkRun: Operation<ForkRun, ForkRunVariables> = {
-  name: 'ForkRun',
-  text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData}){result{id}}}",
 };
 
 export type MatchingRuns = { executions: { nodes: ({ id: string } | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };

@@ -1,0 +1,75 @@
+import { Button, Group, Modal, Radio, Stack, Text, Textarea } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+import { messages } from '../messages/messages.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { type Failure, toFailure } from '../server/failure.ts';
+import { ask } from '../server/graphql.ts';
+import { giveFeedback } from '../server/operations.generated.ts';
+import { copyFeedback } from './copy-feedback.ts';
+
+const text = messages.feedback;
+const SCORES = ['1', '0.5', '0', ''] as const;
+
+type FeedbackDialogProps = {
+  id: string;
+  /** Closes the dialog. True if the feedback was given. */
+  close(isGiven: boolean): void;
+};
+
+/** The form of feedback on a run: a score, a comment, or both. */
+export function FeedbackDialog({ id, close }: FeedbackDialogProps) {
+  const [score, setScore] = useState<string>('1');
+  const [comment, setComment] = useState('');
+  const [failure, setFailure] = useState<Failure>();
+  const [isBusy, setBusy] = useState(false);
+  const given = {
+    id,
+    ...(score !== '' && { score: Number(score) }),
+    ...(comment.trim() !== '' && { comment: comment.trim() }),
+  };
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await ask(giveFeedback, given);
+      close(true);
+    } catch (error) {
+      setFailure(toFailure(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal opened onClose={() => close(false)} title={text.title}>
+      <form onSubmit={(event) => void submit(event)}>
+        <Stack gap="sm">
+          <Radio.Group label={text.label} value={score} onChange={setScore}>
+            <Group mt={6}>
+              {SCORES.map((one) => (
+                <Radio key={one} value={one} label={text.scores[one]} />
+              ))}
+            </Group>
+          </Radio.Group>
+          <Textarea
+            label={text.comment}
+            value={comment}
+            onChange={(event) => setComment(event.currentTarget.value)}
+            autosize
+            minRows={2}
+            maxRows={10}
+          />
+          <Text size="xs" c="dimmed">
+            {text.replaces}
+          </Text>
+          {failure && <FailureAlert failure={failure} />}
+          <Group justify="flex-end">
+            <CopyAs forms={copyFeedback(given)} />
+            <Button type="submit" loading={isBusy}>
+              {text.submit}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,59 @@
+import { Button, Group, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { ThumbsDown, ThumbsUp } from 'lucide-react';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { type Feedback, runFeedback } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { FeedbackDialog } from './feedback-dialog.tsx';
+
+const text = messages.feedback;
+
+/** The feedback on a run, and the button that gives one. */
+export function FeedbackList({ id }: { id: string }) {
+  const { data, failure, reload } = useAnswer(runFeedback, { id });
+  const [isOpen, dialog] = useDisclosure(false);
+  const entries = data?.execution?.feedbackEntries.nodes.filter((one) => one !== null) ?? [];
+  return (
+    <>
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
+      <Group gap="sm" mt="xs" align="center">
+        {entries.map((entry) => (
+          <Entry key={entry.id} entry={entry} />
+        ))}
+        <Button size="compact-xs" variant="default" onClick={dialog.open}>
+          {text.give}
+        </Button>
+      </Group>
+      {isOpen && (
+        <FeedbackDialog
+          id={id}
+          close={(isGiven) => {
+            dialog.close();
+            if (isGiven) reload();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function Entry({ entry: { score, comment, messageSeq, createdBy, createdAt } }: EntryProps) {
+  const Icon = score !== null && score < GOOD ? ThumbsDown : ThumbsUp;
+  return (
+    <Group gap={6} wrap="nowrap" className="feedback">
+      {score !== null && <Icon size={14} aria-hidden />}
+      <Text size="sm" className="user-text" lineClamp={2}>
+        {score !== null && text.score(score)} {comment}
+      </Text>
+      <Text size="xs" c="dimmed" component="span">
+        {messageSeq !== null && `${text.onMessage(messageSeq)}, `}
+        {createdBy}, <Moment at={createdAt} />
+      </Text>
+    </Group>
+  );
+}
+
+type EntryProps = { entry: Feedback };
+const GOOD = 0.5;

@@ -1,0 +1,60 @@
+import type { Json } from '../../json/json.ts';
+import type { Forms } from '../parts/forms.ts';
+import { quoteShell, quoteSql } from '../parts/quote.ts';
+import { apiUrl } from '../server/base-path.ts';
+
+/** A fork: the run, the number of steps that it copies, and what differs from the run. */
+export type NewFork = {
+  id: string;
+  seq: number;
+  input?: string;
+  inputData?: Json;
+  version?: number;
+};
+
+/** Returns the request of a fork in each language. */
+export function copyFork({ id, seq, input, inputData, version }: NewFork): Forms {
+  const data = inputData === undefined ? undefined : JSON.stringify(inputData);
+  const body = { seq, input, version, input_data: inputData };
+  const url = apiUrl(`/api/executions/${id}/fork`);
+  return {
+    sql: `select id from howdah.fork_execution(${[
+      quoteSql(id),
+      seq,
+      input !== undefined && `input => ${quoteSql(input)}`,
+      version !== undefined && `version => ${version}`,
+      data !== undefined && `input_data => ${quoteSql(data)}`,
+    ]
+      .filter((one) => one !== false)
+      .join(', ')});`,
+    graphql: `mutation ($inputData: JSON) {\n  forkExecution(input: { ${[
+      `id: "${id}"`,
+      `seq: ${seq}`,
+      input !== undefined && `input: ${JSON.stringify(input)}`,
+      version !== undefined && `version: ${version}`,
+      data !== undefined && 'inputData: $inputData',
+    ]
+      .filter((one) => one !== false)
+      .join(
+        ', ',
+      )} }) { result { id } }\n}${data === undefined ? '' : `\n# variables: {"inputData": ${data}}`}`,
+    curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY" -H 'content-type: application/json' -d ${quoteShell(JSON.stringify(body))}`,
+    cli: /^[@-]/.test(input ?? data ?? '') ? undefined : cliOf({ id, seq, input, data, version }),
+  };
+}
+
+type CliFork = Pick<NewFork, 'id' | 'seq'> & {
+  input: string | undefined;
+  data: string | undefined;
+  version: number | undefined;
+};
+
+/** The command reads a file after `@` and the standard input for `-`, so no such text is copied. */
+function cliOf({ id, seq, input, data, version }: CliFork): string {
+  return [
+    `npx howdah runs fork ${id} --seq ${seq}`,
+    ...(input === undefined ? [] : [`--input ${quoteShell(input)}`]),
+    ...(data === undefined ? [] : [`--data ${quoteShell(data)}`]),
+    ...(version === undefined ? [] : [`--version ${version}`]),
+  ].join(' ');
+}
