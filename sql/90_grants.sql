@@ -172,7 +172,8 @@ grant select on
 -- Identity.
 grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
 grant execute on function
-  howdah_private.author(uuid), howdah_private.may(text, text, boolean),
+  howdah_private.author(uuid), howdah_private.current_scopes(),
+  howdah_private.may(text, text, boolean),
   howdah_private.permission_rows(), howdah_private.permit(text, text, boolean),
   howdah_private.check_agent_right(uuid, text, text),
   howdah_private.check_control_right(text, uuid, uuid, uuid),
@@ -242,7 +243,7 @@ grant execute on function
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
   howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
   howdah_private.find_watched_rows(jsonb),
-  howdah.mcp_server_schema(howdah.mcp_server_type),
+  howdah.mcp_server_schema(howdah.mcp_server_type), howdah.me(),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),

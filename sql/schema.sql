@@ -3981,6 +3981,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.me(OUT user_id uuid, OUT username text, OUT role howdah.user_role, OUT tenant_id uuid, OUT tenant text, OUT scopes text[], OUT permissions text[])
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah.current_user_id(),
+    (select u.username from howdah.users as u where u.id = howdah.current_user_id()),
+    howdah.current_user_role(), howdah.current_tenant(),
+    (select t.slug from howdah.tenants as t where t.id = howdah.current_tenant()),
+    string_to_array(howdah_private.current_scopes(), ','),
+    coalesce((
+      select array_agg(format('%s:%s', p.object, p.action) order by p.object, p.action)
+      from howdah_private.permission_rows() as p
+      where howdah_private.may(p.object, p.action)
+    ), '{}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.model(purpose text, domain text DEFAULT NULL::text, capabilities jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -50459,6 +50478,12 @@ grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to ho
 
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_viewer;
 
+grant execute on function howdah.me() to howdah_app;
+
+grant execute on function howdah.me() to howdah_engine;
+
+grant execute on function howdah.me() to howdah_viewer;
+
 grant execute on function howdah.model(text,text,jsonb) to howdah_app;
 
 grant execute on function howdah.model(text,text,jsonb) to howdah_engine;
@@ -51376,6 +51401,10 @@ grant execute on function howdah_private.current_row_statement(uuid) to howdah_a
 grant execute on function howdah_private.current_row_statement(uuid) to howdah_engine;
 
 grant execute on function howdah_private.current_row_statement(uuid) to howdah_viewer;
+
+grant execute on function howdah_private.current_scopes() to howdah_app;
+
+grant execute on function howdah_private.current_scopes() to howdah_viewer;
 
 grant execute on function howdah_private.data_keys_by_id(uuid[]) to howdah_worker;
 
@@ -56899,6 +56928,8 @@ comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Labels a
 comment on routine howdah.limits_usage(howdah.limits) is 'Current use. Null for a limit for each: see usages.';
 
 comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'Returns the JSON Schema of mcp_servers.configuration for this type.';
+
+comment on routine howdah.me() is 'Who this session is: its user, role and tenant, the scopes of its API key, and what it may do. permissions has object:action for each row of howdah.permissions that allows it, such as agents:edit. A grant on one agent is enough for the actions that grants allow.';
 
 comment on routine howdah.model(text,text,jsonb) is '@behavior -*
 Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The model has at least the requested capabilities. Raises HWNTF if no model fits.';

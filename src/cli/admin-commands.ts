@@ -11,6 +11,12 @@ export const adminCommands: readonly CommandEntry[] = [
     load: () => import('./commands/start/login.ts'),
   },
   {
+    name: 'whoami',
+    group: 'Start',
+    summary: 'show your user, role, tenant and permissions',
+    load: () => import('./commands/start/whoami.ts'),
+  },
+  {
     name: 'logout',
     group: 'Start',
     summary: 'remove a login profile with its key',

@@ -50,6 +50,8 @@ export type Session = { id: string; title: string | null; agent_id: string | nul
 
 export type AgentSystem = { id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string; resolved: { [name: string]: unknown } };
 
+export type Me = { user_id: string | null; username: string | null; role: "owner" | "admin" | "member" | "viewer" | null; tenant_id: string | null; tenant: string | null; scopes: (string)[] | null; permissions: (string)[] };
+
 export type KnownModel = { vendor: string; name: string; title: string | null; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; aliases: (string)[]; context_tokens: number | null; max_output_tokens: number | null; input_modalities: (string)[] | null; output_modalities: (string)[] | null; capabilities: { [name: string]: unknown }; input_price: number | null; cached_input_price: number | null; cache_write_price: number | null; output_price: number | null; unit_price: number | null; price_unit: string | null; as_of: string; source: string; facts_source: string };
 
 export type TodoList = { content: string; version: string };
@@ -116,7 +118,7 @@ export type Resource = { id: string; name: string; type: string; uri: string | n
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
-export type ResourceType = { name: string; path: string; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
+export type ResourceType = { name: string; path: string; table: string; command: string | null; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; actions: ({ name: string; label: string; summary: string })[]; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_column: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
 
 export type Operations = {
   /** Get the default agent. */
@@ -245,6 +247,8 @@ export type Operations = {
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
   /** Export an agent system as a file. */
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
+  /** Show who the caller is: user, role, tenant and permissions. */
+  showMe: { takes: {  }; gives: Me };
   /** List the known models of vendors, with their prices and aliases. */
   listModelCatalog: { takes: { query?: { limit?: number; cursor?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; text?: string } }; gives: { data: (KnownModel)[]; next: string | null } };
   /** Show the number of live runs of each status, and the runs that have lived longest. */
@@ -658,6 +662,7 @@ export const operations = {
   exportAgentSystems: ['GET', '/agent-systems/export'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
+  showMe: ['GET', '/api/me'],
   listModelCatalog: ['GET', '/api/models/catalog'],
   listLiveExecutions: ['GET', '/api/executions/live'],
   exportExecution: ['GET', '/api/executions/{id}/export'],

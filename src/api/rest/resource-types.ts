@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { columnComments } from '../../db/catalog.generated.ts';
 import { allResources } from '../../resources/all-resources.generated.ts';
 import { object } from '../../resources/fields.ts';
 import type { Resource } from '../../resources/resource.ts';
@@ -18,6 +19,8 @@ const resourceType = z
   .object({
     name: z.string().describe('The last part of the path'),
     path: z.string(),
+    table: z.string().describe('The table of the rows'),
+    command: z.string().nullable().describe('The command whose verbs list and show the rows'),
     ...{ one: z.string(), many: z.string() },
     name_field: z.string().describe('The field that people know a row by'),
     list: names.describe('The fields of a list, in order'),
@@ -26,8 +29,12 @@ const resourceType = z
     change: names.nullable().describe('The fields that change, in order; null if none does'),
     change_method: z.enum(['PATCH', 'PUT']).nullable(),
     can_delete: z.boolean(),
+    actions: z
+      .array(z.object({ name: z.string(), label: z.string(), summary: z.string() }))
+      .describe('What POST path/{id}/{name} does with a row, without a body'),
     fields: z.array(
       field.extend({
+        is_column: z.boolean().describe('Whether it is a column of the table'),
         is_shown: z.boolean().describe('Whether rows have it; false if it is only sent'),
         is_shown_once: z.boolean().describe('Whether only the answer to the creation has it'),
         references: z
@@ -70,7 +77,7 @@ export function describeResources(routes: readonly Route[]): ResourceType[] {
 type Shape = Readonly<Record<string, z.ZodType>>;
 
 function describeResource(resource: Resource, routes: readonly Route[]): ResourceType {
-  const { path, one, many, once, shownAliases = [] } = resource;
+  const { path, table, command, one, many, once, shownAliases = [] } = resource;
   const at = (method: string, own: string) =>
     routes.find((known) => known.method === method && known.path === own);
   const ofRow = `${path}/{id}`;
@@ -85,7 +92,8 @@ function describeResource(resource: Resource, routes: readonly Route[]): Resourc
   const { limit: _, cursor: _cursor, ...filters } = shapeOf(at('GET', path)?.query);
   const fields = fieldsOf(resource, { created, changed, shown, made });
   return {
-    ...{ name: nameOf(resource), path, one, many },
+    ...{ name: nameOf(resource), path, table: `howdah.${table}`, one, many },
+    command: command?.noun ?? null,
     name_field: nameFieldOf(resource),
     list: listOf(resource, fields),
     filters: Object.entries(filters).map(([name, schema]) => fieldType(name, schema)),
@@ -93,8 +101,19 @@ function describeResource(resource: Resource, routes: readonly Route[]): Resourc
     change: change ? Object.keys(changed) : null,
     change_method: change ? (change.method as 'PATCH' | 'PUT') : null,
     can_delete: at('DELETE', ofRow) !== undefined,
+    actions: actionsOf(ofRow, routes),
     fields,
   };
+}
+
+/** Returns the operations on one row that need no more than its id. */
+function actionsOf(ofRow: string, routes: readonly Route[]): ResourceType['actions'] {
+  return routes.flatMap(({ method, path, body, summary }) => {
+    const [, name] = path.split(`${ofRow}/`);
+    if (method !== 'POST' || body || !name || !/^[\w-]+$/.test(name)) return [];
+    const words = name.replaceAll('-', ' ');
+    return { name, label: `${words.charAt(0).toUpperCase()}${words.slice(1)}`, summary };
+  });
 }
 
 /** Describes all fields: the id, those of a new row, the others of a row, those shown once. */
@@ -107,15 +126,23 @@ function fieldsOf(
   const order = Object.keys({ ...(id && { id }), ...created, ...changed, ...ofRow, ...made });
   return order.flatMap((name) => {
     const schema = all[name];
-    if (!schema) return [];
+    if (!schema || isAlias(resource, name)) return [];
     return {
       ...fieldType(name, schema),
       is_required: name in created && !schema.safeParse(undefined).success,
+      is_column: name === 'id' || name in (columnComments[resource.table] ?? {}),
       is_shown: name in shown,
       is_shown_once: name in made && !(name in shown),
       references: referenceOf(resource, name),
     };
   });
+}
+
+/** Returns whether rows show a field beside the one that it is another name of. */
+function isAlias({ table, aliases = {}, shownAliases = [] }: Resource, name: string): boolean {
+  return (
+    shownAliases.includes(name) || (name in aliases && !(name in (columnComments[table] ?? {})))
+  );
 }
 
 /** Most columns of a list that the resource does not choose. */

@@ -1,3 +1,4 @@
+import { showMe } from '../../operations/administration/me.ts';
 import { previewOutputFilters } from '../../operations/administration/output-filters.ts';
 import { useToolPolicies } from '../../operations/administration/tool-policies.ts';
 import { useAlertRules } from '../../operations/automation/alert-rules.ts';
@@ -28,6 +29,7 @@ import { watchedRowRoutes } from './watched-row-routes.ts';
 
 /** Operations that commands share, besides those of the files above. */
 const sharedOperations: readonly Route[] = [
+  showMe,
   listModelCatalog,
   listLiveRuns,
   exportRun,

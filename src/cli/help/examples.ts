@@ -178,6 +178,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'printf %s "$KEY" | howdah admin login https://howdah.example.com',
     'howdah admin login http://127.0.0.1:8000 --no-key --profile local',
   ],
+  whoami: ['howdah whoami', 'howdah whoami --api http://127.0.0.1:8000 --json'],
   logout: ['howdah admin logout', 'howdah admin logout --all'],
   profiles: ['howdah admin profiles list', 'howdah admin profiles use local'],
   'export-user': ['howdah admin users export ada --out ada.jsonl'],

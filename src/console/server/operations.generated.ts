@@ -590,9 +590,9 @@ export const agentNames: Operation<AgentNames, AgentNamesVariables> = {
   text: "query AgentNames{agents(first:200 orderBy:[NAME_ASC]){nodes{id name}}workflows(first:200 orderBy:[NAME_ASC]){nodes{id name}}}",
 };
 
-export type LoginCheck = { __typename: string };
+export type LoginCheck = { me: { username: string | null; role: UserRole | null; tenant: string | null; permissions: (string | null)[] | null } | null };
 export type LoginCheckVariables = {  };
 export const loginCheck: Operation<LoginCheck, LoginCheckVariables> = {
   name: 'LoginCheck',
-  text: "query LoginCheck{__typename}",
+  text: "query LoginCheck{me{username role tenant permissions}}",
 };

@@ -13,7 +13,10 @@ import { type Answer, type OperationContext, operation, shownRow } from '../oper
  * Secrets. This process seals a value before the value is sent to the database, and no route
  * returns one.
  */
-const value = z.string().describe('The value: at most 64 KB of text. No answer contains it');
+const value = z
+  .string()
+  .describe('The value: at most 64 KB of text. No answer contains it')
+  .meta({ format: 'password' });
 const shown = { description: 'The secret, without its value', schema: secrets.row };
 const ofOne = { tag: 'secrets', path: '/api/secrets/{id}', params: byId } as const;
 

@@ -237,6 +237,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   );
   await note('todo', 'todo', lists[0].id);
   await note('settings remove', 'settings', 'remove', 'max_depth');
+  await note('whoami', 'whoami');
   await note('sql', 'sql', 'select 1 as one');
   await database.pool.query(`
     insert into howdah.prompts (name, template) values ('hello', 'Hello.');

@@ -175,6 +175,10 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   { group: 'People and keys', what: 'make a token', cli: 'admin token' },
   {
+    ...{ group: 'People and keys', what: 'show who the caller is', sql: 'howdah.me()' },
+    ...{ rest: 'GET /api/me', cli: 'admin whoami' },
+  },
+  {
     ...{ group: 'People and keys', what: 'show the permissions of roles' },
     ...{ sql: 'select howdah.permissions', graphql: 'permissions' },
   },
