@@ -120,6 +120,8 @@ const ROOMS: Record<string, readonly string[]> = {
     'run',
     'inbox',
     'home',
+    'rows',
+    'system',
     'shell',
     '.',
   ],

@@ -19,7 +19,11 @@ const FOLDER = join(PACKAGE_ROOT, 'dist/pages/console');
  * The places of the console. Each has its page by now, and paths below it are the console's as
  * well. Any other path keeps its answer: that of the API, or 404.
  */
-const PLACES = ['/login', '/runs', '/runs/*', '/inbox', '/inbox/*'];
+const PLACES = [
+  ...['/login', '/runs', '/runs/*', '/inbox', '/inbox/*'],
+  ...['/agents', '/agents/*', '/workflows', '/workflows/*', '/definitions/*'],
+  ...['/system', '/system/*'],
+];
 
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',

@@ -1,16 +1,18 @@
-import { Button, Group, Select, TextInput } from '@mantine/core';
+import { Button, Group, Select, Text, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useKnownNames } from '../runs/use-runs.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
+import { useMayWrite } from '../server/me.tsx';
 import { startRun } from '../server/operations.generated.ts';
 
 const text = messages.home;
 
 /** A form that starts a run of an agent. */
 export function StartForm({ defaultInput }: { defaultInput: string }) {
+  const mayRun = useMayWrite('executions');
   const names = [...(useKnownNames()?.agents.keys() ?? [])];
   const [chosen, setChosen] = useState<string | null>(null);
   const [input, setInput] = useState(defaultInput);
@@ -29,6 +31,7 @@ export function StartForm({ defaultInput }: { defaultInput: string }) {
     }
     setBusy(false);
   };
+  if (!mayRun) return <Text size="sm">{messages.common.readOnly}</Text>;
   return (
     <form onSubmit={submit}>
       {failure && <FailureAlert failure={failure} />}

@@ -6,6 +6,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
+import { useMayWrite } from '../server/me.tsx';
 import { askerOf, useOpenQuestions } from '../server/open-questions.tsx';
 import { oneQuestion } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
@@ -108,6 +109,7 @@ function Reason({ question: { reason } }: { question: QuestionDetail }) {
 
 /** The form of an open question, or what became of it. */
 function Outcome({ question, reload }: { question: QuestionDetail; reload(): void }) {
+  const mayAnswer = useMayWrite('executions');
   if (question.status === 'answered') {
     return (
       <Text size="sm" className="user-text">
@@ -116,6 +118,7 @@ function Outcome({ question, reload }: { question: QuestionDetail; reload(): voi
     );
   }
   if (question.status !== 'open') return <Text size="sm">{text[question.status]}</Text>;
+  if (!mayAnswer) return <Text size="sm">{messages.common.readOnly}</Text>;
   const Form = { approval: ApprovalForm, effect: EffectForm, question: AnswerForm }[question.kind];
   return <Form question={question} answered={reload} />;
 }

@@ -1,8 +1,9 @@
+import { englishPlaces } from './english-places.ts';
 import { runTexts } from './english-runs.ts';
 
 /** The texts of the console in English. A second language is a file with the same names. */
 export const english = {
-  places: { home: 'Home', runs: 'Runs', inbox: 'Inbox' },
+  places: englishPlaces,
   shell: {
     search: 'Go to…',
     searchHint: 'Search places and actions, or paste the id of a run',
@@ -16,9 +17,6 @@ export const english = {
     menu: 'Places',
     live: { idle: 'Not live', connecting: 'Connecting', live: 'Live', lost: 'Connection lost' },
     lost: 'The live connection to the server is lost. It is opened again by itself; what happened meanwhile then appears.',
-    graphiql: 'GraphiQL',
-    reference: 'REST reference',
-    skip: 'Skip to the content',
   },
   login: {
     title: 'Log in to Howdah',
@@ -47,7 +45,7 @@ export const english = {
     notFound: 'Choose a place from the menu.',
     none: '–',
     back: 'Back',
-    more: 'More actions',
+    readOnly: 'Your role may only read here.',
   },
   status: {
     queued: 'queued',

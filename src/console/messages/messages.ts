@@ -1,13 +1,13 @@
 import { english, type Messages } from './english.ts';
 
-/** The languages of the console, by the code that browsers use. */
-const languages: Readonly<Record<string, Messages>> = { en: english };
-
-function preferred(): Messages {
+/** Returns texts in the first language of the browser that they exist in, by its code. */
+export function inLanguage<Texts>(
+  languages: Readonly<Record<string, Texts>> & { en: Texts },
+): Texts {
   const codes = navigator.languages.map((code) => code.split('-', 1)[0] ?? '');
   const known = codes.find((code) => code in languages) ?? 'en';
-  return languages[known] ?? english;
+  return languages[known] ?? languages.en;
 }
 
-/** The texts in the first language of the browser that the console has. */
-export const messages: Messages = preferred();
+/** The texts of the places that are opened first. Other places have files of their own. */
+export const messages: Messages = inLanguage({ en: english });

@@ -5,6 +5,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
+import { useMayWrite } from '../server/me.tsx';
 import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
 import { hasEnded, type RunHead } from './run-head.ts';
 
@@ -29,6 +30,7 @@ type RunActionsProps = { run: RunHead; reload(): void; fork(): void };
 
 /** The buttons that steer a run. Cancelling asks once more. */
 export function RunActions({ run, reload, fork }: RunActionsProps) {
+  const mayRun = useMayWrite('executions');
   const [isAsking, question] = useDisclosure(false);
   const [busy, setBusy] = useState<Action>();
   const [failure, setFailure] = useState<Failure>();
@@ -44,6 +46,7 @@ export function RunActions({ run, reload, fork }: RunActionsProps) {
     setBusy(undefined);
     reload();
   };
+  if (!mayRun) return null;
   return (
     <>
       {failure && <FailureAlert failure={failure} />}

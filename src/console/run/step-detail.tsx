@@ -8,6 +8,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
+import { useMayWrite } from '../server/me.tsx';
 import { type StepPage, stepPage } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { StepIcon } from '../timeline/step-icon.tsx';
@@ -55,10 +56,11 @@ function StepContent({ runId, step, fork }: StepContentProps) {
   const said = useStepMessages(runId, step.seq);
   const hasContent =
     said.length > 0 || [step.input, step.output, step.error].some((one) => !isEmptyValue(one));
+  const mayRun = useMayWrite('executions');
   return (
     <Stack gap="sm">
       <StepFacts step={step} />
-      {fork && (
+      {fork && mayRun && (
         <Group gap="xs">
           <Button size="compact-sm" variant="default" onClick={fork}>
             {messages.run.actions.forkHere}

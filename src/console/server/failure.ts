@@ -13,12 +13,15 @@ export class Failure extends Error {
   readonly hint: string | undefined;
   /** The name of a limit of the API that the request exceeded, as in `detail.limit`. */
   readonly limit: string | undefined;
+  /** What is wrong with fields of the request, by their names. */
+  readonly faults: Readonly<Record<string, string>>;
 
-  constructor(message: string, code: string, hint?: string, limit?: string) {
+  constructor(message: string, code: string, hint?: string, limit?: string, faults = {}) {
     super(message);
     this.code = code;
     this.hint = hint;
     this.limit = limit;
+    this.faults = faults;
   }
 
   /** True if the same request may succeed a little later. */
@@ -45,10 +48,22 @@ export function failureOfError(error: Json): Failure {
 
 /** Reads a problem of RFC 9457, which the API sends before a request reaches GraphQL. */
 export function failureOfProblem(body: Json, status: number): Failure {
-  const { detail, code, hint } = isJsonObject(body) ? body : {};
+  const { detail, code, hint, field, errors } = isJsonObject(body) ? body : {};
   const message = textOf(detail) ?? `The server answered with the status ${status}`;
   const kind = status === 401 ? LOGIN_NEEDED : (textOf(code) ?? 'EINTERNAL');
-  return new Failure(sentence(message), kind, textOf(hint));
+  const faults = Array.isArray(errors) ? errors : [{ field: field ?? null, message }];
+  return new Failure(sentence(message), kind, textOf(hint), undefined, faultsByField(faults));
+}
+
+/** Returns the sentences about fields. What is said of `models.0` is about `models`. */
+function faultsByField(faults: readonly Json[]): Record<string, string> {
+  const named = faults.flatMap((fault) => {
+    const { field, message, hint } = isJsonObject(fault) ? fault : {};
+    const [name] = (textOf(field) ?? '').split('.');
+    const words = [textOf(message), textOf(hint)].filter((one) => one !== undefined);
+    return name ? [[name, words.map(sentence).join(' ')] as const] : [];
+  });
+  return Object.fromEntries(named.toReversed());
 }
 
 function textOf(value: Json | undefined): string | undefined {

@@ -4,6 +4,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { basePath } from '../server/base-path.ts';
 import { LOGIN_NEEDED } from '../server/failure.ts';
+import { MeProvider } from '../server/me.tsx';
 import { OpenQuestionsProvider } from '../server/open-questions.tsx';
 import { loginCheck } from '../server/operations.generated.ts';
 import { useSessionKey } from '../server/session-key.ts';
@@ -38,9 +39,11 @@ function Guarded() {
   if (failure?.code === LOGIN_NEEDED) return <LoginPage />;
   if (data) {
     return (
-      <OpenQuestionsProvider>
-        <Shell />
-      </OpenQuestionsProvider>
+      <MeProvider me={data.me}>
+        <OpenQuestionsProvider>
+          <Shell />
+        </OpenQuestionsProvider>
+      </MeProvider>
     );
   }
   return (

@@ -1,5 +1,18 @@
 import { Badge, NavLink } from '@mantine/core';
-import { House, Inbox, List } from 'lucide-react';
+import {
+  Blocks,
+  Bot,
+  Cpu,
+  House,
+  Inbox,
+  List,
+  type LucideIcon,
+  MessageSquareText,
+  Plug,
+  Settings,
+  Workflow,
+  Wrench,
+} from 'lucide-react';
 import { Link, useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { useOpenCount } from '../server/open-questions.tsx';
@@ -9,13 +22,29 @@ export const places = [
   { path: '/', name: messages.places.home, Icon: House },
   { path: '/runs', name: messages.places.runs, Icon: List },
   { path: '/inbox', name: messages.places.inbox, Icon: Inbox },
-] as const;
+  { path: '/agents', name: messages.places.agents, Icon: Bot, isFirst: true },
+  { path: '/workflows', name: messages.places.workflows, Icon: Workflow },
+  { path: '/definitions/tools', name: messages.places.tools, Icon: Wrench },
+  { path: '/definitions/models', name: messages.places.models, Icon: Cpu },
+  { path: '/definitions/prompts', name: messages.places.prompts, Icon: MessageSquareText },
+  { path: '/definitions/skills', name: messages.places.skills, Icon: Blocks },
+  { path: '/definitions/mcp-servers', name: messages.places.mcpServers, Icon: Plug },
+  { path: '/system', name: messages.places.system, Icon: Settings, isFirst: true },
+] as const satisfies readonly Place[];
+
+type Place = {
+  path: string;
+  name: string;
+  Icon: LucideIcon;
+  /** Whether a line separates the place from those before. */
+  isFirst?: boolean;
+};
 
 /** The menu of places, with the number of open questions. */
 export function Places({ onChoose }: { onChoose(): void }) {
   const [location] = useLocation();
   const open = useOpenCount();
-  return places.map(({ path, name, Icon }) => (
+  return places.map(({ path, name, Icon, ...place }) => (
     <NavLink
       key={path}
       component={Link}
@@ -32,6 +61,7 @@ export function Places({ onChoose }: { onChoose(): void }) {
       active={path === '/' ? location === '/' : location.startsWith(path)}
       onClick={onChoose}
       className="place"
+      data-first={'isFirst' in place || undefined}
     />
   ));
 }

@@ -19,6 +19,13 @@ const InboxPage = lazy(async () => ({
   default: (await import('../inbox/inbox-page.tsx')).InboxPage,
 }));
 
+const RowsPlace = lazy(async () => ({
+  default: (await import('../rows/rows-place.tsx')).RowsPlace,
+}));
+const SystemPage = lazy(async () => ({
+  default: (await import('../system/system-page.tsx')).SystemPage,
+}));
+
 /** The frame of all places: the header, the menu and the place of the URL. */
 export function Shell() {
   const [isMenuOpen, menu] = useDisclosure(false);
@@ -101,6 +108,19 @@ function Place() {
         {({ id, seq }) => <RunPage key={id} id={id} seq={seq} />}
       </Route>
       <Route path="/inbox/:id?">{({ id }) => <InboxPage id={id} />}</Route>
+      <Route path="/agents/*?">
+        <RowsPlace resource="agents" />
+      </Route>
+      <Route path="/workflows/*?">
+        <RowsPlace resource="workflows" />
+      </Route>
+      <Route path="/definitions/:resource/*?">
+        {({ resource }) => <RowsPlace resource={resource} />}
+      </Route>
+      <Route path="/system" component={SystemPage} />
+      <Route path="/system/:resource/*?">
+        {({ resource }) => <RowsPlace resource={resource} />}
+      </Route>
       <Route>
         <UnknownPlace />
       </Route>

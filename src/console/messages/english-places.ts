@@ -1,0 +1,14 @@
+/** The names of the places in the menu, in English. */
+export const englishPlaces = {
+  home: 'Home',
+  runs: 'Runs',
+  inbox: 'Inbox',
+  agents: 'Agents',
+  workflows: 'Workflows',
+  tools: 'Tools',
+  models: 'Models',
+  prompts: 'Prompts',
+  skills: 'Skills',
+  mcpServers: 'MCP servers',
+  system: 'System',
+};

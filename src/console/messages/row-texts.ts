@@ -1,0 +1,5 @@
+import { englishRows } from './english-rows.ts';
+import { inLanguage } from './messages.ts';
+
+/** The texts of lists, pages and forms of rows. */
+export const rowTexts = inLanguage({ en: englishRows });

@@ -1,0 +1,50 @@
+import { Anchor, Text } from '@mantine/core';
+import { Link } from 'wouter';
+import { isJsonObject, type Json } from '../../json/json.ts';
+import { messages } from '../messages/messages.ts';
+import { rowTexts } from '../messages/row-texts.ts';
+import { Moment } from '../parts/moment.tsx';
+import { isEmptyValue } from '../parts/value-view.tsx';
+import { referencePath } from './paths.ts';
+import type { RowField } from './resource-types.ts';
+
+/** Characters of a value that a list shows. */
+const MOST_SHOWN = 160;
+
+/** A value in a list, always as text. */
+export function Cell({ field, value }: { field: RowField | undefined; value: Json | undefined }) {
+  if (value === null || value === undefined || value === '') return null;
+  if (field?.schema.format === 'date-time') return <Moment at={String(value)} />;
+  return (
+    <Text size="sm" component="span" inherit title={isLong(value) ? textOf(value) : undefined}>
+      {textOf(value).slice(0, MOST_SHOWN)}
+    </Text>
+  );
+}
+
+/** A value on the page of its row. What refers to another row leads there. */
+export function Value({ field, value }: { field: RowField; value: Json | undefined }) {
+  if (isEmptyValue(value)) return messages.common.none;
+  const refersTo = field.references;
+  if (refersTo && value !== undefined) {
+    const names = Array.isArray(value) ? value : [value];
+    return names.map((name, index) => (
+      <span key={String(name)}>
+        {index > 0 && ', '}
+        <Anchor component={Link} href={referencePath(refersTo, String(name))} size="sm">
+          {String(name)}
+        </Anchor>
+      </span>
+    ));
+  }
+  return <Cell field={field} value={value} />;
+}
+
+/** Writes a value in one line. */
+export function textOf(value: Json): string {
+  if (typeof value === 'boolean') return value ? rowTexts.yes : rowTexts.no;
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  return isJsonObject(value) ? JSON.stringify(value) : String(value ?? '');
+}
+
+const isLong = (value: Json) => textOf(value).length > 24;

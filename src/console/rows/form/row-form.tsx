@@ -1,0 +1,128 @@
+import { Button, Group, Stack, Text } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+import type { JsonObject } from '../../../json/json.ts';
+import { messages } from '../../messages/messages.ts';
+import { rowTexts } from '../../messages/row-texts.ts';
+import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { type Failure, toFailure } from '../../server/failure.ts';
+import { callRest, type RestAnswer } from '../../server/rest.ts';
+import type { ResourceType, RowField } from '../resource-types.ts';
+import { FieldInput } from './field-input.tsx';
+import { beginForm, formFields, kindOf, readForm, type Written } from './form-values.ts';
+
+type RowFormProps = {
+  type: ResourceType;
+  types: readonly ResourceType[];
+  /** The row that is changed, with its tag; undefined for a new row. */
+  row?: RestAnswer<JsonObject>;
+  done(row: JsonObject): void;
+  cancel(): void;
+};
+
+/** The form of a new row, or of a change of a row. Faults are shown at their fields. */
+export function RowForm({ type, types, row, done, cancel }: RowFormProps) {
+  const form = useRowForm({ type, row, done });
+  const others = Object.keys(form.faults).filter(
+    (name) => !form.fields.some((f) => f.name === name),
+  );
+  return (
+    <Stack component="form" gap="md" maw={720} onSubmit={form.submit}>
+      {form.failure && (Object.keys(form.faults).length === 0 || others.length > 0) && (
+        <FailureAlert failure={form.failure} />
+      )}
+      <div className="row-form">
+        {form.fields.map((field) => (
+          <div key={field.name} data-wide={isWide(field, type) || undefined}>
+            <FieldInput
+              {...{ field, type, types }}
+              value={form.written[field.name] ?? ''}
+              change={(value) => form.change(field.name, value)}
+              error={form.faults[field.name]}
+            />
+          </div>
+        ))}
+      </div>
+      {form.isUnchanged && <Text size="sm">{rowTexts.noChange}</Text>}
+      <Group gap="xs">
+        <Button type="submit" loading={form.isBusy}>
+          {row ? rowTexts.save : rowTexts.create(type.one)}
+        </Button>
+        <Button variant="default" onClick={cancel}>
+          {messages.common.cancel}
+        </Button>
+      </Group>
+    </Stack>
+  );
+}
+
+/** Returns whether a field takes the whole width: texts and JSON may be long. */
+function isWide(field: RowField, type: ResourceType): boolean {
+  const kind = kindOf(field, type.name_field);
+  return !['number', 'boolean', 'choice', 'time', 'row', 'choices'].includes(kind);
+}
+
+function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'done'>) {
+  const fields = formFields(type, row?.body);
+  const [begun] = useState(() => beginForm(fields, row?.body));
+  const [written, setWritten] = useState<Readonly<Record<string, Written>>>(begun);
+  const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});
+  const [failure, setFailure] = useState<Failure>();
+  const [isBusy, setBusy] = useState(false);
+  const [isUnchanged, setUnchanged] = useState(false);
+  const send = async (body: JsonObject) => {
+    setBusy(true);
+    try {
+      done((await sendRow(type, row, body)).body);
+    } catch (error) {
+      const failed = toFailure(error);
+      setFailure(failed);
+      const found = placeFaults(fields, failed.faults);
+      setFaults(found);
+      focusFirst(fields.map(({ name }) => name).find((name) => name in found));
+    }
+    setBusy(false);
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (isBusy) return;
+    const read = readForm(fields, written, begun, row === undefined);
+    setFailure(undefined);
+    setUnchanged(false);
+    setFaults(
+      Object.fromEntries(
+        Object.entries(read.faults).map(([name, f]) => [name, rowTexts.faults[f]]),
+      ),
+    );
+    const [first] = Object.keys(read.faults);
+    if (first !== undefined) return focusFirst(first);
+    if (row && Object.keys(read.body).length === 0) return setUnchanged(true);
+    void send(read.body);
+  };
+  const change = (name: string, value: Written) => {
+    setWritten((last) => ({ ...last, [name]: value }));
+    setFaults(({ [name]: _, ...others }) => others);
+  };
+  return { fields, written, faults, failure, isBusy, isUnchanged, submit, change };
+}
+
+function sendRow(type: ResourceType, row: RestAnswer<JsonObject> | undefined, body: JsonObject) {
+  if (!row) return callRest<JsonObject>(type.path, { method: 'POST', body });
+  const method = type.change_method ?? 'PATCH';
+  return callRest<JsonObject>(`${type.path}/${row.body.id}`, { method, body, tag: row.tag });
+}
+
+/** Puts a fault of `agent_id` at the field `agent`, if the form has that one, and the reverse. */
+function placeFaults(fields: readonly RowField[], faults: Readonly<Record<string, string>>) {
+  const names = new Set(fields.map(({ name }) => name));
+  return Object.fromEntries(
+    Object.entries(faults).map(([name, fault]) => {
+      const twin = name.endsWith('_id') ? name.slice(0, -3) : `${name}_id`;
+      return [!names.has(name) && names.has(twin) ? twin : name, fault];
+    }),
+  );
+}
+
+function focusFirst(name: string | undefined): void {
+  if (name === undefined) return;
+  document.querySelector<HTMLElement>(`[data-field="${CSS.escape(name)}"]`)?.focus();
+}

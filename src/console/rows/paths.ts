@@ -1,0 +1,32 @@
+import type { ResourceType } from './resource-types.ts';
+
+/** Resources that have a place of their own in the menu, in its order. */
+export const DEFINITIONS = [
+  'agents',
+  'workflows',
+  'tools',
+  'models',
+  'prompts',
+  'skills',
+  'mcp-servers',
+] as const;
+
+/** Resources whose place is at the first level of the paths. The API has `/tools` itself. */
+const AT_ROOT: readonly string[] = ['agents', 'workflows'];
+
+/** Returns the path of a list. */
+export function listPath(resource: string): string {
+  if (AT_ROOT.includes(resource)) return `/${resource}`;
+  const isDefinition = (DEFINITIONS as readonly string[]).includes(resource);
+  return `/${isDefinition ? 'definitions' : 'system'}/${resource}`;
+}
+
+/** Returns the path of a row, by its id or its name. */
+export function rowPath({ name }: Pick<ResourceType, 'name'>, row: string): string {
+  return `${listPath(name)}/${encodeURIComponent(row)}`;
+}
+
+/** Returns the path of the row that a field refers to. */
+export function referencePath({ resource }: { resource: string }, value: string): string {
+  return rowPath({ name: resource }, value);
+}

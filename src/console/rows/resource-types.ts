@@ -1,0 +1,78 @@
+import type { JsonObject } from '../../json/json.ts';
+import { callRest, type RestAnswer } from '../server/rest.ts';
+import { useRequest } from '../server/use-request.ts';
+
+/** A field of rows, as `GET /api/resource-types` describes it. */
+export type FieldType = {
+  name: string;
+  label: string;
+  description: string;
+  schema: JsonObject;
+  is_nullable: boolean;
+  is_required: boolean;
+};
+
+/** A field of a row. */
+export type RowField = FieldType & {
+  is_column: boolean;
+  is_shown: boolean;
+  is_shown_once: boolean;
+  references: { resource: string; field: string } | null;
+};
+
+/** Rows of one kind: what lists and forms of them are made from. */
+export type ResourceType = {
+  name: string;
+  path: string;
+  table: string;
+  command: string | null;
+  one: string;
+  many: string;
+  name_field: string;
+  list: string[];
+  filters: FieldType[];
+  create: string[] | null;
+  change: string[] | null;
+  change_method: 'PATCH' | 'PUT' | null;
+  can_delete: boolean;
+  actions: { name: string; label: string; summary: string }[];
+  fields: RowField[];
+};
+
+/** Reads the types of all rows, once: they are the same for everybody. */
+export function useResourceTypes() {
+  const { data, ...rest } = useRequest('resource-types', async () => {
+    known ??= callRest<{ data: ResourceType[] }>('/api/resource-types');
+    known.catch(() => {
+      known = undefined;
+    });
+    return (await known).body.data;
+  });
+  return { ...rest, types: data };
+}
+let known: Promise<RestAnswer<{ data: ResourceType[] }>> | undefined;
+
+/** Returns a field by its name. */
+export function fieldOf({ fields }: Pick<ResourceType, 'fields'>, name: string) {
+  return fields.find((field) => field.name === name);
+}
+
+/** Returns the table without its schema: the object of its permissions. */
+export function tableOf({ table }: Pick<ResourceType, 'table'>): string {
+  return table.replace(/^howdah\./, '');
+}
+
+/**
+ * Leaves out one of two fields that mean the same row, such as `agent` and `agent_id`: the name is
+ * for people. A name that rows do not have says nothing about the row that is shown.
+ */
+export function withoutTwins(fields: readonly RowField[]): RowField[] {
+  const twinOf = ({ name }: RowField) =>
+    fields.find((one) => one.name === (name.endsWith('_id') ? name.slice(0, -3) : `${name}_id`));
+  return fields.filter((field) => {
+    const twin = field.references && twinOf(field);
+    if (!twin?.references) return true;
+    const [byName, byId] = field.name.endsWith('_id') ? [twin, field] : [field, twin];
+    return field === (byName.is_shown ? byName : byId);
+  });
+}

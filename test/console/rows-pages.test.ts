@@ -1,0 +1,183 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApiServer } from '../../src/api/server.ts';
+import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+import { startTestApi } from '../api/harness.ts';
+import { tokenOptions } from '../api/subscriptions/tokens.ts';
+import { HOSTILE_STRINGS } from '../fixtures/hostile-strings.ts';
+import { testDatabase } from '../support/database.ts';
+import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
+import { CHROMIUM, launchChromium } from './chromium.ts';
+
+// Lists, pages and forms of rows, in a real browser: as an owner and as a viewer.
+
+const WORDS = `<img src="https://evil.example/x.png" onerror="alert(1)"> ${HOSTILE_STRINGS.markup ?? ''}`;
+
+describe.skipIf(!CHROMIUM)('places of rows', () => {
+  const db = testDatabase();
+  let api: ApiServer;
+  let browser: Browser;
+  let owner: Tab;
+  let viewer: Tab;
+
+  beforeAll(async () => {
+    const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
+    api = await startTestApi(db.url, { ...tokenOptions, masterKeys });
+    browser = await launchChromium();
+    owner = await logIn('owner');
+    viewer = await logIn('viewer');
+  });
+  afterAll(async () => {
+    await owner?.close();
+    await viewer?.close();
+    await browser?.close();
+    await api?.close();
+  });
+
+  async function logIn(role: string, options = {}): Promise<Tab> {
+    const { rows } = await db.pool.query(
+      `select key from howdah.create_api_key('console', $1, null, now() + interval '1 day')`,
+      [role],
+    );
+    const tab = await openTab(browser, api.url, options);
+    await tab.page.goto(api.url);
+    await tab.page.getByLabel('API key or token', { exact: true }).fill(rows[0].key);
+    await tab.page.getByRole('button', { name: 'Log in' }).click();
+    await tab.page.getByRole('button', { name: 'Log out' }).waitFor();
+    tab.problems.length = 0;
+    return tab;
+  }
+
+  const open = (path: string, { page } = owner) => page.goto(`${api.url}${path}`);
+  const heading = (name: string, { page } = owner) =>
+    page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  const button = (name: string, { page } = owner) =>
+    page.getByRole('button', { name, exact: true });
+  const link = (name: string, { page } = owner) => page.getByRole('link', { name, exact: true });
+
+  test('an agent is created, changed and deleted by forms, and its words are text', async () => {
+    await open('/agents');
+    await heading('Agents');
+    await link('New agent').click();
+    await heading('New agent');
+    await picture(owner.page, 'agent-form');
+    await button('Create agent').click();
+    await owner.page.getByText('Fill in this field.').waitFor();
+    await owner.page.getByLabel('Name').fill('greeter');
+    await owner.page.getByLabel('Instruction').fill(WORDS);
+    await owner.page.getByLabel('Max cost').fill('0.5');
+    await button('Create agent').click();
+    await heading('greeter');
+    await picture(owner.page, 'agent');
+    expect(await owner.page.locator('main img').count()).toBe(0);
+    await link('Edit').click();
+    await owner.page.getByLabel('Max steps').fill('7');
+    await button('Save changes').click();
+    await heading('greeter');
+    const { rows } = await db.pool.query(
+      `select instruction, max_cost, max_steps, use_history from howdah.agents
+       where name = 'greeter'`,
+    );
+    expect(rows).toEqual([
+      { instruction: WORDS, max_cost: '0.5', max_steps: 7, use_history: true },
+    ]);
+    await button('Delete').click();
+    await owner.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await heading('Agents');
+    await owner.page.waitForURL(`${api.url}/agents`);
+    expect(await link('greeter').count()).toBe(0);
+    expect(owner.foreign).toEqual([]);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a fault of the server stands at its field', async () => {
+    await open('/system/schedules/new');
+    await owner.page.getByLabel('Name').fill('nightly');
+    await owner.page.getByLabel('Cron').fill('every night');
+    await owner.page.locator('[data-field=agent_id]').click();
+    await owner.page.getByRole('option', { name: 'development' }).click();
+    await owner.page.getByLabel('Input', { exact: false }).first().fill('Report.');
+    await button('Create schedule').click();
+    const cron = owner.page.getByLabel('Cron');
+    await owner.page.locator('[data-field=cron][aria-invalid=true]').waitFor();
+    expect(await cron.getAttribute('aria-invalid')).toBe('true');
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    await picture(owner.page, 'schedule-fault');
+    owner.problems.length = 0;
+  });
+
+  test('a secret is written and never shown, and a signing key is shown once', async () => {
+    await open('/system/secrets/new');
+    await owner.page.getByLabel('Name').fill('openai');
+    const value = owner.page.getByLabel('Value', { exact: false }).first();
+    expect(await value.getAttribute('type')).toBe('password');
+    await value.fill('sk-very-secret-value-4711');
+    await button('Create secret').click();
+    await heading('openai');
+    expect(await owner.page.content()).not.toContain('sk-very-secret');
+    await open('/system/webhooks/new');
+    await owner.page.getByLabel('URL').fill('https://hooks.example.com/howdah');
+    await button('Create webhook').click();
+    await owner.page.getByText(/^whsec_/).waitFor();
+    await picture(owner.page, 'shown-once');
+    await button('I have stored it').click();
+    await heading('https://hooks.example.com/howdah');
+    await owner.page.reload();
+    await heading('https://hooks.example.com/howdah');
+    expect(await owner.page.content()).not.toMatch(/whsec_[\w+/]{20}/);
+  });
+
+  test('a list keeps its filter in the URL, and names what emptied it', async () => {
+    await open('/definitions/tools?kind=builtin');
+    await link('calculator').waitFor();
+    await picture(owner.page, 'tools');
+    await open('/definitions/tools?name=nothing&kind=http');
+    await owner.page.getByText('No tools match the filter: Name, Kind.').waitFor();
+    await button('Clear the filter').click();
+    await link('calculator').click();
+    await heading('calculator');
+    await open('/definitions/tools/calculator');
+    await heading('calculator');
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a viewer sees no button that would be refused', async () => {
+    await open('/agents', viewer);
+    await link('development', viewer).click();
+    await heading('development', viewer);
+    await button('Copy as', viewer).waitFor();
+    for (const name of ['Edit', 'New agent', 'Delete', 'Set default']) {
+      expect(await viewer.page.getByText(name, { exact: true }).count(), name).toBe(0);
+    }
+    await open('/agents/development');
+    await button('Delete').waitFor();
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (agent_id, input, run_at)
+       values (howdah.agent('development'), 'Hello.', now() + interval '1 day') returning id`,
+    );
+    await open(`/runs/${rows[0].id}`, viewer);
+    await button('Copy as', viewer).waitFor();
+    for (const name of ['Cancel', 'Pause', 'Fork']) {
+      expect(await button(name, viewer).count(), name).toBe(0);
+    }
+    expect(viewer.problems).toEqual([]);
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'in %s colours, each place is accessible',
+    async (colorScheme) => {
+      const phone = await logIn('owner', { colorScheme, viewport: { width: 360, height: 780 } });
+      for (const place of ['/agents', '/agents/development', '/agents/new', '/system']) {
+        await open(place, phone);
+        await phone.page.getByRole('heading', { level: 1 }).waitFor();
+        await phone.page.locator('.row-link, dl, form, .cards > *').first().waitFor();
+        expect(await seriousFindings(phone.page), place).toEqual([]);
+        await picture(phone.page, `phone-${colorScheme}${place.replaceAll('/', '-')}`);
+        const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
+        expect(await phone.page.evaluate(isWide), place).toBe(false);
+      }
+      expect(phone.problems).toEqual([]);
+      await phone.close();
+    },
+  );
+});
