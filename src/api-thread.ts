@@ -84,8 +84,11 @@ export async function startApiThread(
   { log, metrics, sink }: ThreadTelemetry,
   loaded: LoadedThread = loadApiThread(options.program),
 ): Promise<ApiServer> {
-  let isClosing = false;
+  const closing = new AbortController();
   let thread: ApiThread;
+  /** The thread that is to replace one that ended, and the wait for it. */
+  let next: LoadedThread | undefined;
+  let restarted: Promise<void> | undefined;
 
   const start = async (port: number, from: LoadedThread): Promise<ApiThread> => {
     const config = { ...options.config, port };
@@ -94,19 +97,22 @@ export async function startApiThread(
       ...{ metricsType: metrics?.contentType, sendsLog: sink !== undefined },
     };
     const started = await startThread(from, data, metrics, sink);
-    void started.ended.then((reason) => (isClosing ? undefined : restart(reason)));
+    void started.ended.then((reason) => {
+      if (!closing.signal.aborted) restarted = restart(reason);
+    });
     return started;
   };
   const restart = async (reason: Error): Promise<void> => {
     log.error({ err: reason }, 'the API thread ended and is restarted');
-    while (!isClosing) {
+    for (;;) {
+      await sleep(RESTART_MS, undefined, closing).catch(() => {});
+      if (closing.signal.aborted) return;
       try {
-        await sleep(RESTART_MS);
-        const next = await start(thread.port, loadApiThread(options.program));
-        if (isClosing) await next.close();
-        thread = next;
+        next = loadApiThread(options.program);
+        thread = await start(thread.port, next);
         return;
       } catch (err) {
+        if (closing.signal.aborted) return;
         log.error({ err }, 'the API thread could not be restarted; retrying in one second');
       }
     }
@@ -118,8 +124,10 @@ export async function startApiThread(
     port: thread.port,
     drain: () => thread.send({ do: 'drain' }),
     async close() {
-      isClosing = true;
+      closing.abort();
       await thread.close();
+      await next?.worker.terminate(); // it may be ready, or still loading
+      await restarted;
     },
   };
 }

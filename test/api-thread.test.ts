@@ -89,6 +89,16 @@ test('an API thread that crashes restarts on the same port, and the log states t
   await expect(fetch(`${api.url}/healthz`)).rejects.toThrow();
 });
 
+test('a thread that is being restarted does not open the port after the close', async () => {
+  const lines: string[] = [];
+  const api = await startThread((line) => lines.push(line));
+  channel.postMessage('fault');
+  await vi.waitFor(() => expect(lines.join('')).toContain('the API thread ended'), 20_000);
+  await api.close();
+  await expect(fetch(`${api.url}/healthz`)).rejects.toThrow();
+  expect(lines).toHaveLength(1); // it was not restarted
+});
+
 test('a port in use is an error with a hint, as without a thread', async () => {
   const api = await startThread();
   try {
