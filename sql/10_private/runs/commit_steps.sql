@@ -202,6 +202,7 @@ begin
               = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}'
           end, false) as is_output
       from generate_subscripts(commit_steps.roles, 1) as i (i)
+      offset 0 -- evaluates each of these once
     ) as m
     join advanced_heads as a on a.run = commit_steps.step_runs[m.step]
   )
@@ -329,7 +330,20 @@ begin
   moved as (
     update howdah.executions as e
     set crashes_without_progress = 0, at_risk = false, updated_at = now(),
-      status = howdah_private.next_status(w.status, w.waits_for, e),
+      (status, waiting_for, paused_from, is_pause_requested, owner_worker, active_since,
+        active_ms) = (
+        select n.status, case n.status when 'waiting' then w.waits_for end,
+          case n.status when 'paused' then w.waits_for end,
+          e.is_pause_requested and n.status = 'running',
+          case n.status when 'running' then e.owner_worker end,
+          case n.status when 'running' then e.active_since end,
+          case n.status when 'running' then e.active_ms
+            else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end
+        from (
+          select howdah_private.next_status(w.status, w.waits_for, e) as status
+          offset 0 -- once for each run
+        ) as n
+      ),
       stop_reason = (w.move ->> 'stop_reason')::howdah.stop_reason,
       finish_reason = case when w.status in ('completed', 'failed') then coalesce(
         (w.move ->> 'finish_reason')::howdah.finish_reason,
@@ -338,20 +352,7 @@ begin
       output_data = nullif(w.move -> 'output_data', 'null'),
       error = nullif(w.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(w.move -> 'metrics', '{}'),
-      waiting_for = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'waiting' then w.waits_for end,
-      paused_from = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'paused' then w.waits_for end,
-      is_pause_requested = e.is_pause_requested
-        and howdah_private.next_status(w.status, w.waits_for, e) = 'running',
       wake_at = clock_timestamp() + (w.move ->> 'delay_ms')::bigint * interval '1 millisecond',
-      owner_worker = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'running' then e.owner_worker end,
-      active_since = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'running' then e.active_since end,
-      active_ms = case howdah_private.next_status(w.status, w.waits_for, e)
-        when 'running' then e.active_ms
-        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
       completed_at = case when w.status in ('completed', 'failed') then clock_timestamp() end
     from wanted as w
     where e.id = w.execution_id and e.id = any (change_statuses.moving)
