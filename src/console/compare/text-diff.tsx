@@ -1,7 +1,8 @@
 import { Text } from '@mantine/core';
 import { useMemo } from 'react';
+import type { TextPiece } from '../../text/word-diff.ts';
 import { messages } from '../messages/messages.ts';
-import { type Piece, type TextRow, textRows } from './text-rows.ts';
+import { type TextRow, textRows } from './text-rows.ts';
 
 const text = messages.compare;
 
@@ -50,7 +51,7 @@ function Row({ row }: { row: TextRow }) {
   );
 }
 
-type SideProps = { side: 'a' | 'b' | undefined; pieces: readonly Piece[] | undefined };
+type SideProps = { side: 'a' | 'b' | undefined; pieces: readonly TextPiece[] | undefined };
 
 function Side({ side, pieces }: SideProps) {
   return (

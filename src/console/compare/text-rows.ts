@@ -1,14 +1,12 @@
-import { diffWordsWithSpace } from 'diff';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { diffHunks } from '../../text/unified-diff.ts';
+import { diffWords, type TextPiece } from '../../text/word-diff.ts';
 
-/** A part of a line, and whether the other text lacks it. */
-export type Piece = { text: string; isChanged: boolean };
 /** Two lines side by side. Undefined where a text has no such line. */
 export type TextRow = {
-  a: readonly Piece[] | undefined;
-  b: readonly Piece[] | undefined;
+  a: readonly TextPiece[] | undefined;
+  b: readonly TextPiece[] | undefined;
   isSame: boolean;
 };
 
@@ -57,12 +55,7 @@ function pairOf(a: string | undefined, b: string | undefined): TextRow {
       text === undefined ? undefined : [{ text, isChanged: false }];
     return { a: whole(a), b: whole(b), isSame: false };
   }
-  const words = diffWordsWithSpace(a, b);
-  const side = (other: 'added' | 'removed', own: 'added' | 'removed') =>
-    words
-      .filter((word) => !word[other])
-      .map((word) => ({ text: word.value, isChanged: word[own] }));
-  return { a: side('added', 'removed'), b: side('removed', 'added'), isSame: false };
+  return { ...diffWords(a, b), isSame: false };
 }
 
 /** Writes a JSON object or array with a line for each value. Any other text stays as it is. */
