@@ -92,6 +92,60 @@ describe.skipIf(!CHROMIUM)('the list of runs', () => {
     await tab.page.getByRole('toolbar').waitFor({ state: 'detached' });
   });
 
+  test('J and K show the next run beside the list, also after a reload', async () => {
+    const ids = (await sample.runsOfTomorrow(3, { peek: 1 })).toSorted().toReversed();
+    await open(listOf({ peek: 1 }));
+    await tab.page.locator('.row-link').nth(2).waitFor();
+    for (const key of ['j', 'p', 'j']) await tab.page.keyboard.press(key);
+    const link = tab.page.getByRole('link', { name: 'Open the page of the run' });
+    const leadsTo = (id: string | undefined) =>
+      tab.page.locator(`[role="dialog"] a[href$="/runs/${id}"]`).waitFor();
+    await leadsTo(ids[1]);
+    expect(new URL(tab.page.url()).searchParams.get('peek')).toBe(ids[1]);
+    await picture(tab.page, 'peek');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.reload();
+    await leadsTo(ids[1]);
+    await tab.page.locator(`[data-run="${ids[2]}"]`).focus();
+    await tab.page.keyboard.press('k');
+    await leadsTo(ids[1]);
+    await tab.page.keyboard.press('p');
+    await link.waitFor({ state: 'detached' });
+    await tab.page
+      .getByRole('button', { name: /^Peek at the run of/ })
+      .last()
+      .click();
+    await leadsTo(ids[2]);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('the runs of a session stand together', async () => {
+    const { rows } = await db.pool.query(`
+      with session as (insert into howdah.sessions (agent_id) values (howdah.agent('support')) returning id)
+      insert into howdah.executions (agent_id, session_id, input, metadata, run_at)
+      select howdah.agent('support'), s.id, 'In a session.', '{"grouped": 1}', now() + interval '1 day'
+      from session as s returning session_id`);
+    await sample.runsOfTomorrow(2, { grouped: 1 });
+    await open(`${listOf({ grouped: 1 })}&group=session`);
+    await seen('2 runs on this page, 0 tokens, cost 0');
+    await tab.page.locator('.session-row').nth(1).waitFor();
+    await picture(tab.page, 'sessions');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.locator('.session-row a').click();
+    await tab.page.waitForURL(`${url}/runs?session=${rows[0].session_id}`);
+  });
+
+  test('an empty list says which condition empties it', async () => {
+    await sample.runsOfTomorrow(1, { queued: 1 });
+    await open(`${listOf({ queued: 1 })}&status=failed`);
+    await seen('No run matches the filter: Status, Metadata.');
+    await picture(tab.page, 'empty');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await button('Remove Status: runs match without it').click();
+    await tab.page.locator('.row-link').first().waitFor();
+    expect(new URL(tab.page.url()).search).not.toContain('status');
+  });
+
   test('a run that cannot be changed is reported with the reason', async () => {
     const id = await sample.run('support', 'Too late.');
     await waitForEnd(db.pool, id);

@@ -1,7 +1,6 @@
 import type { Json } from '../../json/json.ts';
 import type { Forms } from '../parts/forms.ts';
 import { quoteShell, quoteSql } from '../parts/quote.ts';
-import { apiUrl } from '../server/base-path.ts';
 
 /** A fork: the run, the number of steps that it copies, and what differs from the run. */
 export type NewFork = {
@@ -12,11 +11,10 @@ export type NewFork = {
   version?: number;
 };
 
-/** Returns the request of a fork in each language. */
-export function copyFork({ id, seq, input, inputData, version }: NewFork): Forms {
+/** Returns the request of a fork in each language. The URL is the one of forks in REST. */
+export function copyFork({ id, seq, input, inputData, version }: NewFork, url: URL): Forms {
   const data = inputData === undefined ? undefined : JSON.stringify(inputData);
   const body = { seq, input, version, input_data: inputData };
-  const url = apiUrl(`/api/executions/${id}/fork`);
   return {
     sql: `select id from howdah.fork_execution(${[
       quoteSql(id),

@@ -8,7 +8,7 @@ import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
-import type { RunHead } from '../run/run-head.ts';
+import { apiUrl } from '../server/base-path.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import { type ForkVersions, forkRun, forkVersions } from '../server/operations.generated.ts';
@@ -18,7 +18,12 @@ import { copyFork, type NewFork } from './copy-fork.ts';
 const text = messages.fork;
 
 /** The run that is forked. Its input matters for a fork from the beginning alone. */
-export type ForkedRun = Pick<RunHead, 'id' | 'input' | 'inputData' | 'workflow'>;
+export type ForkedRun = {
+  id: string;
+  input: string;
+  inputData: Json | null;
+  workflow: { name: string } | null;
+};
 
 type ForkDialogProps = { run: ForkedRun; seq: number; isOpen: boolean; close(): void };
 
@@ -76,7 +81,7 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
       <VersionChoice id={run.id} seq={seq} version={version} choose={setVersion} />
       {failure && <FailureAlert failure={failure} />}
       <Group justify="flex-end">
-        <CopyAs forms={copyFork(fork)} />
+        <CopyAs forms={copyFork(fork, apiUrl(`/api/executions/${run.id}/fork`))} />
         <Button variant="default" onClick={close}>
           {messages.common.cancel}
         </Button>

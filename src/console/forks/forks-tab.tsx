@@ -5,6 +5,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
+import { ValueView } from '../parts/value-view.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
 import type { ForkRow } from '../server/operations.generated.ts';
 import type { Forks } from './use-forks.ts';
@@ -39,7 +40,24 @@ export function ForksTab({
       ) : (
         <Text size="sm">{text.none}</Text>
       )}
+      <Replay id={run.id} />
     </Stack>
+  );
+}
+
+/** The command that runs the loop on the log again. It is no request of the API. */
+function Replay({ id }: { id: string }) {
+  const command = `npx howdah dev replay ${id}`;
+  return (
+    <section>
+      <Title order={2} size="h6" mb={6}>
+        {text.replay}
+      </Title>
+      <Text size="sm" mb={6}>
+        {text.replayHint}
+      </Text>
+      <ValueView value={command} label={text.replay} />
+    </section>
   );
 }
 

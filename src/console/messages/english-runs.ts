@@ -71,6 +71,37 @@ export const runTexts = {
       hasMore ? `The newest ${count} forks` : `${count} ${count === 1 ? 'fork' : 'forks'}`,
     none: 'This run has no forks. Fork starts one from the beginning, and Fork from here after a step.',
     step: 'At step',
+    replay: 'Replay',
+    replayHint:
+      'A replay runs the loop on the log of this run again, without a call of a model or a tool, and names the first step that differs. With --agent NAME it uses the current definition of an agent.',
+  },
+  sessions: {
+    name: (id: string) => `Session …${id.slice(-6)}`,
+    none: 'Without a session',
+    figures: (count: number, tokens: string, cost: string) =>
+      `${runs(count)} on this page, ${tokens} tokens, cost ${cost}`,
+  },
+  peek: {
+    title: 'Run',
+    show: (name: string) => `Peek at the run of ${name}`,
+    open: 'Open the page of the run',
+  },
+  graph: {
+    none: 'This version has no members.',
+    start: 'Input',
+    end: 'Answer',
+    notStarted: 'not started',
+    when: (condition: string) => `when ${condition}`,
+    types: {
+      chain: 'A chain: each member receives the answer before.',
+      parallel: 'Parallel: all members do the task at the same time.',
+      router: 'A router: a model chooses who does the task.',
+      orchestrator: 'An orchestrator: a model plans tasks and gives them to members.',
+      evaluator_optimizer: 'The first member answers, the second judges, until it is good enough.',
+      voting: 'A vote: the most frequent answer counts.',
+      map: 'A map: the member processes each item.',
+      graph: 'A graph: edges with conditions lead from member to member.',
+    },
   },
   feedback: {
     give: 'Give feedback',

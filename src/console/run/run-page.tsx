@@ -1,6 +1,6 @@
 import { Alert, Anchor, Button, Group, Loader, Paper, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { CompareMenu } from '../compare/compare-menu.tsx';
 import { ForkDialog, type ForkedRun } from '../forks/fork-dialog.tsx';
@@ -15,7 +15,7 @@ import type { Failure } from '../server/failure.ts';
 import { type RunPage as Answer, runPage } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { activeMs } from '../timeline/tree-rows.ts';
-import { useRunTree } from '../timeline/use-run-tree.ts';
+import { type RunTree, useRunTree } from '../timeline/use-run-tree.ts';
 import { ContentTab } from './content-tab.tsx';
 import { copyRun } from './copy-run.ts';
 import { JsonTab } from './json-tab.tsx';
@@ -84,7 +84,7 @@ function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
       />
       <OpenQuestions run={run} />
       {shown && <FailureAlert failure={shown} onRetry={reloadAll} />}
-      <RunTabs run={run} forks={forks}>
+      <RunTabs {...{ run, tree, forks }}>
         <Timeline run={run} tree={tree} seq={seq} fork={fork} />
       </RunTabs>
       <ForkDialog
@@ -117,14 +117,19 @@ function OpenQuestions({ run }: { run: RunHead }) {
   );
 }
 
-const TABS = ['timeline', 'messages', 'content', 'forks', 'json'] as const;
+const TABS = ['timeline', 'graph', 'messages', 'content', 'forks', 'json'] as const;
+/** The graph of a workflow is a part of its own, which is loaded when it is opened. */
+const GraphTab = lazy(async () => ({
+  default: (await import('../graph/graph-tab.tsx')).GraphTab,
+}));
 
-type RunTabsProps = { run: RunHead; forks: Forks; children: React.ReactNode };
+type RunTabsProps = { run: RunHead; tree: RunTree; forks: Forks; children: React.ReactNode };
 
-function RunTabs({ run, forks, children }: RunTabsProps) {
+function RunTabs({ run, tree, forks, children }: RunTabsProps) {
   const [path, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());
-  const tab = TABS.find((one) => one === search.get('tab')) ?? 'timeline';
+  const tabs = TABS.filter((one) => one !== 'graph' || run.workflow !== null);
+  const tab = tabs.find((one) => one === search.get('tab')) ?? 'timeline';
   const show = (next: string | null) => {
     if (next === null || next === 'timeline') search.delete('tab');
     else search.set('tab', next);
@@ -133,13 +138,18 @@ function RunTabs({ run, forks, children }: RunTabsProps) {
   return (
     <Tabs value={tab} onChange={show} keepMounted={false}>
       <Tabs.List mb="sm">
-        {TABS.map((one) => (
+        {tabs.map((one) => (
           <Tabs.Tab key={one} value={one}>
             {text.tabs[one]}
           </Tabs.Tab>
         ))}
       </Tabs.List>
       <Tabs.Panel value="timeline">{children}</Tabs.Panel>
+      <Tabs.Panel value="graph">
+        <Suspense fallback={<Loader size="sm" aria-label={messages.common.loading} />}>
+          <GraphTab id={run.id} tree={tree} />
+        </Suspense>
+      </Tabs.Panel>
       <Tabs.Panel value="messages">
         <MessagesTab run={run} />
       </Tabs.Panel>

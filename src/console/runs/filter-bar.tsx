@@ -36,6 +36,13 @@ export function FilterBar({ filter, names, change }: FilterBarProps) {
         size="xs"
         className="children-filter"
       />
+      <Checkbox
+        label={text.filters.group}
+        checked={filter.isGrouped}
+        onChange={(event) => change({ isGrouped: event.currentTarget.checked })}
+        size="xs"
+        className="children-filter"
+      />
       {filter.session && (
         <Button size="xs" variant="default" onClick={() => change({ session: undefined })}>
           {text.filters.session} {filter.session.slice(-6)} ×

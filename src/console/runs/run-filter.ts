@@ -22,6 +22,8 @@ export type RunFilter = {
   session: string | undefined;
   /** True to show child runs beside the runs that people started. */
   withChildren: boolean;
+  /** True to show the runs of a session together. */
+  isGrouped: boolean;
 };
 
 /** Ids of agents and workflows by name. */
@@ -49,6 +51,7 @@ export function readFilter(search: URLSearchParams): RunFilter {
     metadata: search.get('metadata') ?? undefined,
     session: search.get('session') ?? undefined,
     withChildren: search.get('children') === '1',
+    isGrouped: search.get('group') === 'session',
   };
 }
 
@@ -64,13 +67,27 @@ export function writeFilter(filter: RunFilter): string {
   set('metadata', filter.metadata);
   set('session', filter.session);
   set('children', filter.withChildren ? '1' : undefined);
+  set('group', filter.isGrouped ? 'session' : undefined);
   return search.toString();
 }
 
-/** Returns the names of the conditions that are set. Child runs are no condition. */
-export function conditionsOf(
-  filter: RunFilter,
-): ('status' | 'agent' | 'since' | 'metadata' | 'session')[] {
+/** The conditions of a filter that a person can remove. */
+export type Condition = 'status' | 'agent' | 'since' | 'metadata' | 'session';
+
+/** Returns a filter without one of its conditions. */
+export function without(filter: RunFilter, condition: Condition): RunFilter {
+  const none: Record<Condition, Partial<RunFilter>> = {
+    status: { statuses: [], isNegated: false },
+    agent: { agent: undefined, workflow: undefined },
+    since: { since: undefined },
+    metadata: { metadata: undefined },
+    session: { session: undefined },
+  };
+  return { ...filter, ...none[condition] };
+}
+
+/** Returns the names of the conditions that are set. Child runs and groups are no condition. */
+export function conditionsOf(filter: RunFilter): Condition[] {
   const isSet = {
     status: filter.statuses.length > 0,
     agent: (filter.agent ?? filter.workflow) !== undefined,

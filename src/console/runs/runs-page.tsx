@@ -1,34 +1,44 @@
-import { Button, Group, Loader, Paper, Text } from '@mantine/core';
+import { Button, Group, Loader, Paper } from '@mantine/core';
 import { Pause, Play } from 'lucide-react';
-import { useState } from 'react';
+import { type ComponentType, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { apiUrl } from '../server/base-path.ts';
+import type { RunRow } from '../server/operations.generated.ts';
 import type { BulkAction } from './bulk-actions.ts';
 import { BulkDialog, type BulkSubject } from './bulk-dialog.tsx';
 import { copyRuns } from './copy-runs.ts';
+import { EmptyList } from './empty-list.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import {
-  conditionsOf,
   type KnownNames,
   type RunFilter,
   readFilter,
   toQueryFilter,
   writeFilter,
 } from './run-filter.ts';
-import { RunsTable } from './runs-table.tsx';
+import { type PeekState, RunsTable } from './runs-table.tsx';
 import { SelectionBar } from './selection-bar.tsx';
 import { type RunList, useKnownNames, useRuns } from './use-runs.ts';
 import { type Selection, useSelection } from './use-selection.ts';
 
 const text = messages.runs;
 const AFTER = 'after';
+const PEEK = 'peek';
 
-/** The list of runs. The URL holds the filter and the page. */
-export function RunsPage() {
+/** What shows a run beside the list. */
+export type PeekProps = {
+  id: string;
+  /** The row of the run, if the list has it: the run is read again when the row changes. */
+  row: RunRow | undefined;
+  close(): void;
+};
+
+/** The list of runs. The URL holds the filter, the page, and the run that is shown beside it. */
+export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
   const [, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());
   const [isLive, setLive] = useState(true);
@@ -43,6 +53,7 @@ export function RunsPage() {
   };
   const known = names ?? { agents: new Map(), workflows: new Map() };
   const selection = useSelection(writeFilter(filter));
+  const peek = usePeek();
   const [bulk, setBulk] = useState<Bulk>();
   return (
     <>
@@ -63,8 +74,16 @@ export function RunsPage() {
         selection={selection}
         start={(action) => setBulk({ action, subject: subjectOf(selection, filter, known) })}
       />
-      <Rows {...{ list, filter, selection }} clear={() => show(NO_FILTER)} />
+      <Rows {...{ list, filter, selection, peek, show }} names={known} />
       <Pages {...{ list, after }} show={(cursor) => show(filter, cursor)} />
+      {peek.id !== undefined && (
+        <Peek
+          key={peek.id}
+          id={peek.id}
+          row={list.rows.find(({ id }) => id === peek.id)}
+          close={() => peek.show(undefined)}
+        />
+      )}
       {bulk && (
         <BulkDialog
           {...bulk}
@@ -76,6 +95,20 @@ export function RunsPage() {
       )}
     </>
   );
+}
+
+/** Keeps the run that is shown beside the list in the URL. */
+function usePeek(): PeekState {
+  const [path, navigate] = useLocation();
+  const search = new URLSearchParams(useSearch());
+  return {
+    id: search.get(PEEK) ?? undefined,
+    show(id) {
+      if (id === undefined) search.delete(PEEK);
+      else search.set(PEEK, id);
+      navigate(search.size > 0 ? `${path}?${search}` : path, { replace: true });
+    },
+  };
 }
 
 type Bulk = { action: BulkAction; subject: BulkSubject };
@@ -105,8 +138,6 @@ function Pages({ list, after, show }: PagesProps) {
   );
 }
 
-const NO_FILTER = readFilter(new URLSearchParams());
-
 function LiveButton({ isLive, toggle }: { isLive: boolean; toggle(): void }) {
   const Icon = isLive ? Pause : Play;
   return (
@@ -121,9 +152,16 @@ function LiveButton({ isLive, toggle }: { isLive: boolean; toggle(): void }) {
   );
 }
 
-type RowsProps = { list: RunList; filter: RunFilter; selection: Selection; clear(): void };
+type RowsProps = {
+  list: RunList;
+  filter: RunFilter;
+  selection: Selection;
+  peek: PeekState;
+  names: KnownNames;
+  show(filter: RunFilter): void;
+};
 
-function Rows({ list, filter, selection, clear }: RowsProps) {
+function Rows({ list, filter, selection, peek, names, show }: RowsProps) {
   if (list.isLoading && list.rows.length === 0) {
     return <Loader size="sm" aria-label={messages.common.loading} />;
   }
@@ -131,19 +169,14 @@ function Rows({ list, filter, selection, clear }: RowsProps) {
   if (list.rows.length > 0) {
     return (
       <Paper withBorder radius="md" className="table-frame">
-        <RunsTable rows={list.rows} selection={selection} />
+        <RunsTable
+          rows={list.rows}
+          selection={selection}
+          peek={peek}
+          isGrouped={filter.isGrouped}
+        />
       </Paper>
     );
   }
-  const conditions = conditionsOf(filter).map((name) => text.filters[name]);
-  return (
-    <Paper withBorder radius="md" p="xl" ta="center">
-      <Text>{conditions.length > 0 ? text.emptyBy(conditions.join(', ')) : text.emptyAll}</Text>
-      {conditions.length > 0 && (
-        <Button mt="sm" variant="default" size="xs" onClick={clear}>
-          {text.clear}
-        </Button>
-      )}
-    </Paper>
-  );
+  return <EmptyList {...{ filter, names, show }} />;
 }

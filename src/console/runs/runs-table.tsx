@@ -1,6 +1,7 @@
-import { Checkbox, Table, Text } from '@mantine/core';
+import { ActionIcon, Anchor, Checkbox, Table, Text } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
-import { useRef } from 'react';
+import { PanelRight } from 'lucide-react';
+import { Fragment, useRef } from 'react';
 import { Link } from 'wouter';
 import { formatCompact, formatCost, formatCount, formatDuration, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
@@ -18,24 +19,35 @@ type RunsTableProps = {
   rows: readonly RunRow[];
   /** Undefined if rows cannot be selected. */
   selection?: Selection;
+  /** True to show the runs of a session together. */
+  isGrouped?: boolean;
+  /** Undefined if runs are not shown beside the list. */
+  peek?: PeekState;
 };
 
-/** The rows of runs. J and K move between them, X selects one, Enter opens it. */
-export function RunsTable({ rows, selection }: RunsTableProps) {
+/** The run that is shown beside the list. */
+export type PeekState = { id: string | undefined; show(id: string | undefined): void };
+
+/** The rows of runs. J and K move between them, X selects one, P peeks at it, Enter opens it. */
+export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTableProps) {
   const table = useRef<HTMLTableElement>(null);
   const move = (step: number) => {
     const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
-    const at = links.indexOf(document.activeElement as HTMLElement);
-    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
+    const focused = links.indexOf(document.activeElement as HTMLElement);
+    const at = focused < 0 ? links.findIndex(({ dataset }) => dataset.run === peek?.id) : focused;
+    const next = links[Math.min(links.length - 1, Math.max(0, at + step))];
+    next?.focus();
+    if (peek?.id !== undefined) peek.show(next?.dataset.run);
   };
-  const toggle = () => {
+  const onFocused = (act: ((id: string) => void) | undefined) => () => {
     const { run } = (document.activeElement as HTMLElement | null)?.dataset ?? {};
-    if (run !== undefined) selection?.toggle(run);
+    if (run !== undefined) act?.(run);
   };
   useHotkeys([
     ['J', () => move(1)],
     ['K', () => move(-1)],
-    ['X', toggle],
+    ['X', onFocused(selection?.toggle)],
+    ['P', onFocused((id) => peek?.show(id === peek.id ? undefined : id))],
   ]);
   return (
     <Table ref={table} highlightOnHover className="rows" verticalSpacing={6}>
@@ -73,23 +85,71 @@ export function RunsTable({ rows, selection }: RunsTableProps) {
           <Table.Th w={120} ta="right" visibleFrom="xs">
             {text.created}
           </Table.Th>
+          {peek && <Table.Th w={44} visibleFrom="sm" />}
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {rows.map((row) => (
-          <Row key={row.id} row={row} selection={selection} />
+        {[...groupsOf(rows, isGrouped)].map(([session, own]) => (
+          <Fragment key={session ?? ''}>
+            {isGrouped && <SessionRow session={session} rows={own} />}
+            {own.map((row) => (
+              <Row key={row.id} {...{ row, selection, peek }} />
+            ))}
+          </Fragment>
         ))}
       </Table.Tbody>
     </Table>
   );
 }
 
-type RowProps = { row: RunRow; selection: Selection | undefined };
+/** Returns the rows by session, in the order of the newest run of each; else all in one group. */
+function groupsOf(rows: readonly RunRow[], isGrouped: boolean) {
+  return Map.groupBy(rows, ({ sessionId }) => (isGrouped ? sessionId : null));
+}
 
-function Row({ row, selection }: RowProps) {
+/** The line above the runs of a session. */
+function SessionRow({ session, rows }: { session: string | null; rows: readonly RunRow[] }) {
+  const words = messages.sessions;
+  const tokens = sum(
+    rows.flatMap((row) => [
+      row.tokensIn,
+      row.tokensOut,
+      row.childrenTokensIn,
+      row.childrenTokensOut,
+    ]),
+  );
+  const cost = sum(rows.flatMap((row) => [row.cost, row.childrenCost]));
+  return (
+    <Table.Tr className="session-row">
+      <Table.Th colSpan={3} scope="rowgroup">
+        {session === null ? (
+          words.none
+        ) : (
+          <Anchor component={Link} href={`/runs?session=${session}`} size="sm">
+            {words.name(session)}
+          </Anchor>
+        )}{' '}
+        <Text size="xs" c="dimmed" component="span" ml="xs">
+          {words.figures(rows.length, formatCompact(tokens), formatCost(cost))}
+        </Text>
+      </Table.Th>
+    </Table.Tr>
+  );
+}
+
+type RowProps = {
+  row: RunRow;
+  selection: Selection | undefined;
+  peek: PeekState | undefined;
+};
+
+function Row({ row, selection, peek }: RowProps) {
   const tokens = sum([row.tokensIn, row.tokensOut, row.childrenTokensIn, row.childrenTokensOut]);
   return (
-    <Table.Tr data-selected={selection?.has(row.id) || undefined}>
+    <Table.Tr
+      data-selected={selection?.has(row.id) || undefined}
+      data-peek={row.id === peek?.id || undefined}
+    >
       {selection && (
         <Table.Td className="row-check">
           <Checkbox
@@ -129,6 +189,20 @@ function Row({ row, selection }: RowProps) {
       <Table.Td ta="right" visibleFrom="xs" className="figure">
         <Moment at={row.createdAt} />
       </Table.Td>
+      {peek && (
+        <Table.Td className="row-peek" visibleFrom="sm">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="sm"
+            aria-label={messages.peek.show(nameOfRun(row))}
+            aria-pressed={peek.id === row.id}
+            onClick={() => peek.show(peek.id === row.id ? undefined : row.id)}
+          >
+            <PanelRight size={15} aria-hidden />
+          </ActionIcon>
+        </Table.Td>
+      )}
     </Table.Tr>
   );
 }

@@ -343,7 +343,7 @@ export type TimelineStep = { executionId: string | null; seq: number | null; kin
 
 export type RunMessage = { seq: number; stepSeq: number | null; role: MessageRole; content: string | null; parts: Json | null; toolCalls: Json | null; toolCallId: string | null; trust: Trust; tokensIn: number; tokensOut: number; createdAt: string };
 
-export type RunRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; metadata: Json; parentExecutionId: string | null; input?: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null };
+export type RunRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; metadata: Json; parentExecutionId: string | null; sessionId: string | null; input?: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null };
 
 export type CompareRuns = { compareExecutions: Json | null; first: ComparedRun | null; second: ComparedRun | null };
 export type CompareRunsVariables = { a: string; b: string };
@@ -385,6 +385,20 @@ export type ForkRunVariables = { id: string; seq: number; input?: string | null;
 export const forkRun: Operation<ForkRun, ForkRunVariables> = {
   name: 'ForkRun',
   text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON$version:Int){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData version:$version}){result{id}}}",
+};
+
+export type WorkflowOfRun = { execution: { workflowVersion: { definition: Json } | null } | null };
+export type WorkflowOfRunVariables = { id: string };
+export const workflowOfRun: Operation<WorkflowOfRun, WorkflowOfRunVariables> = {
+  name: 'WorkflowOfRun',
+  text: "query WorkflowOfRun($id:UUID!){execution(id:$id){workflowVersion{definition}}}",
+};
+
+export type MemberStarts = { steps: { nodes: ({ seq: number; output: Json | null } | null)[] } | null };
+export type MemberStartsVariables = { id: string; seqs: (number)[] };
+export const memberStarts: Operation<MemberStarts, MemberStartsVariables> = {
+  name: 'MemberStarts',
+  text: "query MemberStarts($id:UUID!$seqs:[Int!]!){steps(filter:{executionId:{equalTo:$id}seq:{in:$seqs}}first:200){nodes{seq output}}}",
 };
 
 export type Overview = { any: { nodes: ({ id: string } | null)[] } | null; failed: { nodes: ({ id: string; completedAt: string | null; error: Json | null; stopReason: StopReason | null; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; queued: { nodes: ({ id: string; createdAt: string; runAt: string; agent: { name: string } | null; workflow: { name: string } | null } | null)[] } | null; usageByDays: { nodes: ({ runs: string | null; cost: string | null; calls: string | null; outcome: string | null } | null)[] } | null; limitUsages: { nodes: ({ scope: LimitScope | null; period: LimitPeriod | null; used: string | null; maxValue: string | null } | null)[] } | null };
@@ -573,14 +587,14 @@ export type Runs = { executions: { nodes: (RunRow | null)[]; pageInfo: { hasNext
 export type RunsVariables = { filter?: ExecutionFilter | null; first: number; after?: string | null; withInput: boolean };
 export const runs: Operation<Runs, RunsVariables> = {
   name: 'Runs',
-  text: "query Runs($filter:ExecutionFilter$first:Int!$after:Cursor$withInput:Boolean!){executions(filter:$filter orderBy:[ID_DESC]first:$first after:$after){nodes{...RunRow}pageInfo{hasNextPage endCursor}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
+  text: "query Runs($filter:ExecutionFilter$first:Int!$after:Cursor$withInput:Boolean!){executions(filter:$filter orderBy:[ID_DESC]first:$first after:$after){nodes{...RunRow}pageInfo{hasNextPage endCursor}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId sessionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
 };
 
 export type RunsFeed = { executionsFeed: { kind: ListEventKind; id: string | null; execution: RunRow | null } | null };
 export type RunsFeedVariables = { filter?: ExecutionsFeedFilter | null; first: number; withInput: boolean };
 export const runsFeed: Operation<RunsFeed, RunsFeedVariables> = {
   name: 'RunsFeed',
-  text: "subscription RunsFeed($filter:ExecutionsFeedFilter$first:Int!$withInput:Boolean!){executionsFeed(filter:$filter first:$first){kind id execution{...RunRow}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
+  text: "subscription RunsFeed($filter:ExecutionsFeedFilter$first:Int!$withInput:Boolean!){executionsFeed(filter:$filter first:$first){kind id execution{...RunRow}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId sessionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
 };
 
 export type AgentNames = { agents: { nodes: ({ id: string; name: string } | null)[] } | null; workflows: { nodes: ({ id: string; name: string } | null)[] } | null };

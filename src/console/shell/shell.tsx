@@ -10,7 +10,9 @@ import { Places } from './places.tsx';
 import { Preferences } from './preferences.tsx';
 
 const HomePage = lazy(async () => ({ default: (await import('../home/home-page.tsx')).HomePage }));
-const RunsPage = lazy(async () => ({ default: (await import('../runs/runs-page.tsx')).RunsPage }));
+const RunsPage = lazy(async () => ({
+  default: (await import('../peek/runs-place.tsx')).RunsPlace,
+}));
 const RunPage = lazy(async () => ({ default: (await import('../run/run-page.tsx')).RunPage }));
 const ComparePage = lazy(async () => ({
   default: (await import('../compare/compare-page.tsx')).ComparePage,

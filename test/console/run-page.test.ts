@@ -8,9 +8,9 @@ import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
 import { createSample, type Sample } from './sample-runs.ts';
 
-// Comparing and forking runs in a real browser.
+// The page of a run in a real browser: comparison, forks, workflow and feedback.
 
-describe.skipIf(!CHROMIUM)('comparing and forking runs', () => {
+describe.skipIf(!CHROMIUM)('the page of a run', () => {
   const db = testDatabase();
   let howdah: Howdah;
   let browser: Browser;
@@ -114,6 +114,39 @@ describe.skipIf(!CHROMIUM)('comparing and forking runs', () => {
       [original],
     );
     expect(rows).toEqual([{ input: 'What is the total of A-1003?', version: 1 }]);
+  });
+
+  test('the graph of a workflow shows its members with their states, live', async () => {
+    await db.pool.query(`
+      with team as (
+        insert into howdah.workflows (name, type) values ('desk', 'chain') returning id
+      )
+      insert into howdah.workflow_agents (workflow_id, sequence_order, agent_id)
+      select id, 1, howdah.agent('support') from team union all
+      select id, 2, howdah.agent('florist') from team union all
+      select id, 3, howdah.agent('lead') from team`);
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (workflow_id, input)
+       values (howdah.workflow('desk'), 'Flowers for A-1001.') returning id`,
+    );
+    await open(`/runs/${rows[0].id}`);
+    await tab.page.getByRole('tab', { name: 'Workflow' }).click();
+    const node = (name: string) => tab.page.locator('.graph-node', { hasText: name });
+    await node('support').getByText('completed').waitFor();
+    await node('florist').getByText('waiting for a person').waitFor();
+    await node('lead').getByText('not started').waitFor();
+    await picture(tab.page, 'graph');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await db.pool.query(
+      `select howdah.answer_question(id, 'roses') from howdah.questions where status = 'open'`,
+    );
+    await node('florist').getByText('completed').waitFor();
+    await node('lead').getByText('completed').waitFor();
+    await tab.page.keyboard.press('Tab');
+    await node('florist').focus();
+    await tab.page.keyboard.press('Enter');
+    await tab.page.getByRole('heading', { name: 'florist' }).waitFor();
+    expect(tab.problems).toEqual([]);
   });
 
   test('feedback is given on the page of a run', async () => {
