@@ -42,4 +42,28 @@ describe.skipIf(!CHROMIUM)('a console that requires a login', () => {
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
     await close();
   });
+
+  test('a viewer compares runs, and sees no button that would be refused', async () => {
+    const { rows } = await db.pool.query(
+      `select key from howdah.create_api_key('viewer', 'viewer', null, now() + interval '1 day')`,
+    );
+    await db.pool.query(`
+      insert into howdah.executions (agent_id, input, run_at)
+      select howdah.agent('development'), 'Tomorrow.', now() + interval '1 day'
+      from generate_series(1, 2)`);
+    const { page, close } = await openTab(browser, api.url);
+    await page.goto(`${api.url}/runs`);
+    await page.getByLabel('API key or token', { exact: true }).fill(rows[0].key);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByLabel('Select the runs of this page').check();
+    const toolbar = page.getByRole('toolbar');
+    await toolbar.getByRole('link', { name: 'Compare' }).waitFor();
+    expect(await toolbar.getByRole('button').allInnerTexts()).toEqual(['Clear the selection']);
+    await page.locator('.row-link').first().press('Enter');
+    await page.getByRole('button', { name: 'Compare with' }).waitFor();
+    for (const name of ['Cancel', 'Pause', 'Fork', 'Give feedback']) {
+      expect(await page.getByRole('button', { name, exact: true }).count(), name).toBe(0);
+    }
+    await close();
+  });
 });

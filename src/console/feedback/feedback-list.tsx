@@ -4,6 +4,7 @@ import { ThumbsDown, ThumbsUp } from 'lucide-react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { useMayWrite } from '../server/me.tsx';
 import { type Feedback, runFeedback } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { FeedbackDialog } from './feedback-dialog.tsx';
@@ -13,6 +14,7 @@ const text = messages.feedback;
 /** The feedback on a run, and the button that gives one. */
 export function FeedbackList({ id }: { id: string }) {
   const { data, failure, reload } = useAnswer(runFeedback, { id });
+  const mayGive = useMayWrite('feedback_entries');
   const [isOpen, dialog] = useDisclosure(false);
   const entries = data?.execution?.feedbackEntries.nodes.filter((one) => one !== null) ?? [];
   return (
@@ -22,9 +24,11 @@ export function FeedbackList({ id }: { id: string }) {
         {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} />
         ))}
-        <Button size="compact-xs" variant="default" onClick={dialog.open}>
-          {text.give}
-        </Button>
+        {mayGive && (
+          <Button size="compact-xs" variant="default" onClick={dialog.open}>
+            {text.give}
+          </Button>
+        )}
       </Group>
       {isOpen && (
         <FeedbackDialog

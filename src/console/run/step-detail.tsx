@@ -22,7 +22,7 @@ type StepDetailProps = {
   runId: string;
   seq: number;
   closePath: string;
-  /** Undefined if the run of the step is not loaded. */
+  /** Undefined if the run of the step is not loaded, or if the person may not fork it. */
   fork: (() => void) | undefined;
 };
 

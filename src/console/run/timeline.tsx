@@ -4,6 +4,7 @@ import { useSearch } from 'wouter';
 import type { ForkedRun } from '../forks/fork-dialog.tsx';
 import { messages } from '../messages/messages.ts';
 import { ValueView } from '../parts/value-view.tsx';
+import { useMayWrite } from '../server/me.tsx';
 import { runTokens } from '../server/operations.generated.ts';
 import { useLive } from '../server/use-live.ts';
 import { type TreeRow, treeRows } from '../timeline/tree-rows.ts';
@@ -30,6 +31,7 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
   );
   const selected =
     seq !== undefined && /^\d{1,9}$/.test(seq) ? { runId: of, seq: Number(seq) } : undefined;
+  const mayRun = useMayWrite('executions');
   const owner = of === run.id ? run : tree.runs.find(({ id }) => id === of);
   const pathOf = (row: TreeRow) => {
     if (row.seq === undefined) return `/runs/${row.runId}`;
@@ -50,7 +52,7 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
           runId={selected.runId}
           seq={selected.seq}
           closePath={`/runs/${run.id}`}
-          fork={owner && (() => fork({ ...NO_INPUT, ...owner }, selected.seq))}
+          fork={owner && mayRun ? () => fork({ ...NO_INPUT, ...owner }, selected.seq) : undefined}
         />
       )}
     </div>

@@ -1,6 +1,7 @@
 import { Button, Group, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { messages } from '../messages/messages.ts';
+import { useMayWrite } from '../server/me.tsx';
 import { BULK_ACTIONS, type BulkAction } from './bulk-actions.ts';
 import type { Selection } from './use-selection.ts';
 
@@ -11,6 +12,7 @@ type SelectionBarProps = { selection: Selection; start(action: BulkAction): void
 /** What is selected, and what can be done with it. */
 export function SelectionBar({ selection, start }: SelectionBarProps) {
   const { ids, isAll } = selection;
+  const mayRun = useMayWrite('executions');
   if (ids.length === 0 && !isAll) return null;
   const [older, newer] = ids.toSorted();
   return (
@@ -18,12 +20,12 @@ export function SelectionBar({ selection, start }: SelectionBarProps) {
       <Text size="sm" fw={600} aria-live="polite">
         {isAll ? text.allSelected : text.selected(ids.length)}
       </Text>
-      {!isAll && (
+      {!isAll && mayRun && (
         <Button size="compact-sm" variant="subtle" onClick={selection.selectAll}>
           {text.selectAll}
         </Button>
       )}
-      {BULK_ACTIONS.map((action) => (
+      {(mayRun ? BULK_ACTIONS : []).map((action) => (
         <Button key={action} size="compact-sm" variant="default" onClick={() => start(action)}>
           {messages.run.actions[action]}
         </Button>
