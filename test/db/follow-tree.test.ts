@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTreeReader } from '../../src/db/feed/follow-tree.ts';
 import { openRunListener } from '../../src/db/feed/run-listener.ts';
+import { RunReader } from '../../src/db/feed/run-reader.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { makeAgentTree } from '../api/trees/agent-tree.ts';
 import { waitForEnd } from '../runtime/arrange.ts';
@@ -26,9 +26,9 @@ test('the steps of a child run come before its result, even if only its parent i
   await eventually(db.pool, 'the question', `select from howdah.questions where status = 'open'`);
   const listener = await openRunListener(db.url, [id], new AbortController().signal);
   try {
-    const reader = createTreeReader(db.pool, listener, id);
+    const reader = new RunReader(db.pool, listener, [id], { tree: true });
     await reader.read([id]);
-    const [, middle = '', helper = ''] = reader.live();
+    const [, middle = '', helper = ''] = reader.live;
     await db.pool.query(`select howdah.answer_question(id, 'blue') from howdah.questions`);
     await waitForEnd(db.pool, id);
     const items = await reader.read([middle]);
@@ -42,7 +42,7 @@ test('the steps of a child run come before its result, even if only its parent i
     const rest = await reader.read([id]);
     expect(rest.at(-1)).toMatchObject({ type: 'end', id });
     expect(rest.every((item) => item.id === id)).toBe(true);
-    expect(reader.live()).toEqual([]);
+    expect(reader.live).toEqual([]);
   } finally {
     await listener.close();
   }

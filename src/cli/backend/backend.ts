@@ -6,8 +6,7 @@ import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { IssuedSigningKey } from '../../contracts/secret.ts';
 import type { AuditEntry, AuditFilter } from '../../db/access/audit-log.ts';
-import type { FollowedItem } from '../../db/feed/follow-runs.ts';
-import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
+import type { FollowedItem } from '../../db/feed/run-reader.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
 import type { ErasedPerson, Erasure } from '../../db/queries/personal-data.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
@@ -145,7 +144,7 @@ export type FollowOptions = { after: number; tree: boolean };
  * Something that happened in a run: in the log of a database, or in the stream of a server. In a
  * tree, an item of a log names the place of its run.
  */
-export type FollowedEvent = (FollowedItem & Partial<PlaceInTree>) | StreamedEvent;
+export type FollowedEvent = FollowedItem | StreamedEvent;
 /** An event of a stream, with the question that it announces if the question is still open. */
 export type StreamedEvent = {
   type: 'streamed';

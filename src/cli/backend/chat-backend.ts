@@ -1,4 +1,4 @@
-import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
+import type { PlaceInTree } from '../../db/feed/run-reader.ts';
 import type {
   ChatQuestion,
   SessionMessage,

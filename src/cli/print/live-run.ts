@@ -1,7 +1,7 @@
 import { isOfTop } from '../../client/follow-events.ts';
 import { ERROR_CODES } from '../../contracts/errors.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
+import type { PlaceInTree } from '../../db/feed/run-reader.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject } from '../../json/json.ts';

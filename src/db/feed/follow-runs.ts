@@ -1,31 +1,14 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { DecryptRows } from '../connection/decrypt-results.ts';
-import { createPool } from '../connection/pool.ts';
-import {
-  type ExecutionRow,
-  findExecutionRow,
-  type Queries,
-  queriesOn,
-  type Step,
-  stepsAfter,
-} from '../queries/queries.ts';
-import { type Question, questionsInTheWay } from '../queries/questions.ts';
-import { openRunListener } from './run-listener.ts';
-
-export type FollowedItem =
-  | { type: 'step'; id: string; step: Step }
-  /**
-   * The run does not continue until a person has answered these questions. Each is yielded once.
-   */
-  | { type: 'questions'; id: string; questions: Question[] }
-  /** A limit is reached. The run continues by itself once there is room. Yielded once. */
-  | { type: 'limited'; id: string }
-  | { type: 'end'; id: string; execution: ExecutionRow };
+import { createPool, type Pool } from '../connection/pool.ts';
+import { openQuestion, type TurnEvent } from '../queries/chat-session.ts';
+import { openRunListener, type RunListener } from './run-listener.ts';
+import { type FollowedItem, type ReaderOptions, RunReader } from './run-reader.ts';
 
 /** A report of a running tool. */
 export type FollowedNote = { type: 'note'; id: string; note: ToolNote };
 
-type FollowOptions = {
+type FollowOptions = ReaderOptions & {
   /** Decrypts contents of ended runs. */
   decrypt?: DecryptRows | undefined;
 };
@@ -38,37 +21,30 @@ type FollowOptions = {
 export function followExecutions(
   url: string,
   ids: readonly string[],
-  after: number,
   signal: AbortSignal,
   options?: FollowOptions,
 ): AsyncGenerator<FollowedItem>;
 export function followExecutions(
   url: string,
   ids: readonly string[],
-  after: number,
   signal: AbortSignal,
   options: FollowOptions & { notes: true },
 ): AsyncGenerator<FollowedItem | FollowedNote>;
 export async function* followExecutions(
   url: string,
   ids: readonly string[],
-  after: number,
   signal: AbortSignal,
-  { notes = false, decrypt }: FollowOptions & { notes?: boolean } = {},
+  { notes = false, decrypt, ...reading }: FollowOptions & { notes?: boolean } = {},
 ): AsyncGenerator<FollowedItem | FollowedNote> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true, decrypt });
-  const db = queriesOn(pool);
   const listener = await openRunListener(url, ids, signal, { notes });
-  const cursors = new Map(ids.map((id) => [id, after]));
-  const reported = new Set<string>();
+  const reader = new RunReader(pool, listener, ids, reading);
   try {
-    let due: Iterable<string> = ids;
-    while (cursors.size > 0 && !signal.aborted) {
+    let due = ids;
+    while (reader.isLive && !signal.aborted) {
       for (const note of listener.notes()) yield { type: 'note', id: note.execution_id, note };
-      for (const id of due) {
-        yield* readRun(db, id, cursors, reported);
-      }
-      due = await listener.nextChanged([...cursors.keys()]);
+      yield* await reader.read(due);
+      due = await listener.nextChanged(reader.live);
     }
   } finally {
     await listener.close();
@@ -76,49 +52,45 @@ export async function* followExecutions(
   }
 }
 
-/** Yields what is new in a run. Removes the cursor of a run that has ended. */
-export async function* readRun(
-  db: Queries,
-  id: string,
-  cursors: Map<string, number>,
-  reported: Set<string>,
-): AsyncGenerator<FollowedItem> {
-  const cursor = cursors.get(id);
-  if (cursor === undefined) {
-    return;
-  }
-  // Read the run before its steps, so that its end is not reported too early.
-  const execution = await findExecutionRow(db, id);
-  for (const step of await stepsAfter(db, id, cursor)) {
-    cursors.set(id, step.seq);
-    yield { type: 'step', id, step };
-  }
-  if (execution?.status === 'waiting') {
-    yield* newQuestions(db, id, reported);
-  }
-  if (execution?.waiting_for === 'quota' && !reported.has(id)) {
-    reported.add(id);
-    yield { type: 'limited', id };
-  }
-  if (!execution || execution.completed_at) {
-    cursors.delete(id);
-  }
-  if (execution?.completed_at) {
-    yield { type: 'end', id, execution };
-  }
-}
+/** A follower of a turn, which continues after each question. */
+export type FollowedTurn = {
+  /**
+   * Yields the events after the last one that was yielded, until the turn has ended or waits for a
+   * person. That event is the last one. Also ends when the signal fires.
+   */
+  events(signal: AbortSignal): AsyncGenerator<TurnEvent>;
+};
 
-/** Yields the open questions of a run, each question once. */
-async function* newQuestions(
-  db: Queries,
+/** Opens a follower of a turn. Only pieces of the turn's own answers are reported. */
+export async function openTurn(
+  pool: Pool,
+  listener: RunListener,
   id: string,
-  reported: Set<string>,
-): AsyncGenerator<FollowedItem> {
-  const questions = (await questionsInTheWay(db, id)).filter((one) => !reported.has(one.id));
-  if (questions.length > 0) {
-    yield { type: 'questions', id, questions };
-    for (const { id: shown } of questions) {
-      reported.add(shown);
-    }
-  }
+  reading: ReaderOptions & { after: number },
+): Promise<FollowedTurn> {
+  const reader = new RunReader(pool, listener, [id], reading);
+  let cursor = reading.after;
+  await listener.watch(pool, id);
+  return {
+    async *events(signal) {
+      let due = reader.live;
+      while (!signal.aborted) {
+        if (due.length > 0) {
+          // read before the steps, so that the steps before the question are yielded first
+          const question = await openQuestion(pool, id);
+          for (const item of await reader.read(due)) {
+            if (item.type === 'questions') continue;
+            if (item.type === 'step' && item.id === id) cursor = item.step.seq;
+            yield item;
+            if (item.type === 'end' && item.id === id) return;
+          }
+          if (question) return yield { type: 'question', id, question };
+        }
+        due = await listener.nextChanged(reader.live);
+        for (const piece of listener.pieces()) {
+          if (piece.execution_id === id && piece.seq > cursor) yield { type: 'token', id, piece };
+        }
+      }
+    },
+  };
 }

@@ -1,11 +1,9 @@
 import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { inTransaction, type Pool, type Queryable } from '../connection/pool.ts';
-import type { FollowedItem } from '../feed/follow-runs.ts';
-import type { PlaceInTree } from '../feed/follow-tree.ts';
 import type { RunListener } from '../feed/run-listener.ts';
+import type { FollowedItem } from '../feed/run-reader.ts';
 import { type JsonPage, jsonPage } from './json-rows.ts';
-import { findExecutionRow, queriesOn, stepsAfter } from './queries.ts';
 
 /** A question of a run that a person has to answer. */
 export type ChatQuestion = {
@@ -123,45 +121,9 @@ export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
 
 /** An event of a turn. With the runs below, an event of a log names the place of its run. */
 export type TurnEvent =
-  | (Exclude<FollowedItem, { type: 'questions' }> & Partial<PlaceInTree>)
+  | Exclude<FollowedItem, { type: 'questions' }>
   | { type: 'token'; id: string; piece: TokenPiece }
   | { type: 'question'; id: string; question: ChatQuestion };
-
-/**
- * Yields the steps of a run after a cursor, and each new step as it commits. Before each step,
- * yields the received pieces of its answer. The last event tells that the run has ended or waits
- * for a person. Also ends when `signal` fires.
- */
-export async function* followTurn(
-  pool: Pool,
-  listener: RunListener,
-  id: string,
-  after: number,
-  signal: AbortSignal,
-): AsyncGenerator<TurnEvent> {
-  const db = queriesOn(pool);
-  let cursor = after;
-  let isDue = true;
-  await listener.watch(pool, id);
-  while (!signal.aborted) {
-    if (isDue) {
-      // Both are read before the steps, so that the steps before a question or the end are yielded
-      // first.
-      const execution = await findExecutionRow(db, id);
-      const question = await openQuestion(pool, id);
-      for (const step of await stepsAfter(db, id, cursor)) {
-        cursor = step.seq;
-        yield { type: 'step', id, step };
-      }
-      if (execution?.completed_at) return yield { type: 'end', id, execution };
-      if (question) return yield { type: 'question', id, question };
-    }
-    isDue = (await listener.nextChanged([id])).length > 0;
-    for (const piece of listener.pieces()) {
-      if (piece.execution_id === id && piece.seq > cursor) yield { type: 'token', id, piece };
-    }
-  }
-}
 
 /** The usage of the runs of a session, including the runs below them. */
 export type SessionUsage = {

@@ -66,7 +66,7 @@ test('a follower of a run blocked by a limit gets one event for it, and then its
   await pool.query(limit, [agent]);
   const id = await insertRun(pool, agent);
   const seen: string[] = [];
-  for await (const event of followExecutions(database.url, [id], 0, new AbortController().signal)) {
+  for await (const event of followExecutions(database.url, [id], new AbortController().signal)) {
     if (event.type !== 'step') seen.push(event.type);
     if (event.type === 'limited') {
       await pool.query('delete from howdah.limits where agent_id = $1', [agent]);

@@ -1,10 +1,9 @@
 import type { Pool } from '../../../db/connection/pool.ts';
-import { openTreeTurn, type TreeTurn } from '../../../db/feed/follow-tree-turn.ts';
+import { type FollowedTurn, openTurn } from '../../../db/feed/follow-runs.ts';
 import { openRunListener, type RunListener } from '../../../db/feed/run-listener.ts';
 import {
   answerChatQuestion,
   cancelIfLive,
-  followTurn,
   forkSession,
   lastMessages,
   liveRun,
@@ -34,9 +33,7 @@ export async function openDatabaseChat(
     say: (session, text) => sendMessage(pool, session, text, listener),
     fork: (from, text) => forkSession(pool, from, text, listener),
     answer: (_run, question, line) => answerChatQuestion(pool, question, line),
-    follow: tree
-      ? followTurnsWithTrees(pool, listener)
-      : (run, after, stop) => followTurn(pool, listener, run, after, stop),
+    follow: followTurns(pool, listener, tree),
     cancel: (run) => cancelIfLive(pool, run),
     turnCount: (session) => turnsOf(pool, session),
     lastMessages: (session, most) => lastMessages(pool, session, most),
@@ -47,11 +44,11 @@ export async function openDatabaseChat(
   };
 }
 
-/** Returns a function that follows turns and all runs below them. */
-function followTurnsWithTrees(pool: Pool, listener: RunListener): ChatBackend['follow'] {
-  const turns = new Map<string, TreeTurn>();
+/** Returns a function that follows turns, which continue after a question. */
+function followTurns(pool: Pool, listener: RunListener, tree: boolean): ChatBackend['follow'] {
+  const turns = new Map<string, FollowedTurn>();
   return async function* follow(run, after, stop) {
-    const turn = turns.get(run) ?? (await openTreeTurn(pool, listener, run, after));
+    const turn = turns.get(run) ?? (await openTurn(pool, listener, run, { after, tree }));
     turns.set(run, turn);
     for await (const event of turn.events(stop)) {
       if (event.type === 'end' && event.id === run) turns.delete(run);

@@ -1,6 +1,5 @@
 import { inTransaction, type Queryable } from '../../../db/connection/pool.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
-import { followTree } from '../../../db/feed/follow-tree.ts';
 import { compareExecutions } from '../../../db/queries/comparisons.ts';
 import { explainExecution } from '../../../db/queries/explanations.ts';
 import {
@@ -65,9 +64,7 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     },
     async *follow(named, { after, tree }, signal) {
       const id = await requireExecution(db, named);
-      yield* tree
-        ? followTree(url, id, signal, decrypt)
-        : followExecutions(url, [id], after, signal, { decrypt });
+      yield* followExecutions(url, [id], signal, { after: tree ? 0 : after, tree, decrypt });
     },
   };
 }

@@ -2,7 +2,7 @@ import { isOfTop } from '../../../client/follow-events.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
-import type { PlaceInTree } from '../../../db/feed/follow-tree.ts';
+import type { PlaceInTree } from '../../../db/feed/run-reader.ts';
 import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
 import type { Ended } from '../../print/step-line.ts';
 import type { TurnItem } from '../chat-backend.ts';

@@ -120,7 +120,7 @@ async function* follow(
   signal: AbortSignal,
   decrypt: DecryptRows,
 ): AsyncGenerator<RunEvent> {
-  for await (const event of followExecutions(url, [id], 0, signal, { notes: true, decrypt })) {
+  for await (const event of followExecutions(url, [id], signal, { notes: true, decrypt })) {
     if (event.type === 'step') {
       const { seq, kind, name, error } = event.step;
       yield { type: 'step', seq, kind, name, error: error as Json };

@@ -108,7 +108,7 @@ async function showAll(io: CliIo, url: string, ids: Map<string, number>): Promis
   heading(io, 'Steps, as they are committed:');
   const stop = new AbortController();
   io.onInterrupt(() => stop.abort());
-  for await (const event of followExecutions(url, [...ids.keys()], 0, stop.signal)) {
+  for await (const event of followExecutions(url, [...ids.keys()], stop.signal)) {
     const ticket = `ticket ${ids.get(event.id)}`.padEnd(10);
     if (event.type === 'step') {
       io.out(`${ticket} ${stepLine(io, event.step)}`);
@@ -156,7 +156,7 @@ async function askForFigures(io: CliIo, pool: Pool, url: string): Promise<void> 
   const { rows } = await pool.query(`select (howdah.run('manager', $1)).id`, [QUESTION]);
   const stop = new AbortController();
   io.onInterrupt(() => stop.abort());
-  for await (const event of followExecutions(url, [rows[0].id], 0, stop.signal)) {
+  for await (const event of followExecutions(url, [rows[0].id], stop.signal)) {
     if (event.type === 'end' && event.execution.status !== 'completed') {
       io.out(`${event.execution.status}: ${errorOf(event.execution.error)}`);
       io.setExitCode(exitCodes.runFailed);
