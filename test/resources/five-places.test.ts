@@ -118,7 +118,10 @@ const digestOf = (file: string) =>
     .update(readFileSync(join(copy, file)))
     .digest('hex');
 
-test('a table costs five places', () => {
+/** Several minutes on a busy machine: it runs tests. */
+const TIMEOUT_MS = 3_600_000;
+
+test('a table costs five places', { timeout: TIMEOUT_MS }, () => {
   addTable();
   run(copy, process.execPath, 'test/support/generate/main.ts');
   run(copy, join(ROOT, 'node_modules/.bin/vitest'), 'run', ...TESTS);
