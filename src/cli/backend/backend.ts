@@ -4,11 +4,8 @@ import type { Comparison } from '../../contracts/runs/comparison.ts';
 import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { IssuedSigningKey } from '../../contracts/secret.ts';
-import type { AuditEntry, AuditFilter } from '../../db/access/audit-log.ts';
 import type { FollowedItem } from '../../db/feed/run-reader.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
-import type { ErasedPerson, Erasure } from '../../db/queries/personal-data.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
 import type { Setting, SettingScope } from '../../db/queries/settings.ts';
@@ -40,17 +37,8 @@ export type Backend = {
   openChat(options: ChatOptions): Promise<ChatBackend>;
   /** Lets a worker test a model, by its name or id. Throws `HWNTF`. */
   testModel(name: string): Promise<ModelTestReport>;
-  /**
-   * Generates and returns the signing key of a webhook, by its id, or of callbacks. Throws `HWCNF`
-   * if somebody has seen the current key, unless it is rotated.
-   */
-  issueSigningKey(webhookId: string | null, rotates: boolean): Promise<IssuedSigningKey>;
   /** Starts a run of a schedule, by its id, outside of its times. */
   runSchedule(id: string): Promise<StartedRun>;
-  /** Erases the data of a user. A dry run only counts the rows. */
-  eraseUser(erasure: Erasure, isDryRun: boolean): Promise<ErasedPerson>;
-  /** Returns the newest entries of the audit log, at most `most`. */
-  readAuditLog(filter: AuditFilter, most: number): Promise<readonly AuditEntry[]>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */

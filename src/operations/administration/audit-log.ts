@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { listAuditLog } from '../../../db/access/audit-log.ts';
-import { numberIn, pageAnswer } from '../../../operations/pagination.ts';
-import { id, object, page, pageOf, time } from '../../../resources/fields.ts';
-import { type Route, route } from '../framework/route.ts';
+import { listAuditLog as listEntries } from '../../db/access/audit-log.ts';
+import { id, object, page, pageOf, time } from '../../resources/fields.ts';
+import { operation } from '../operation.ts';
+import { numberIn, pageAnswer } from '../pagination.ts';
 
 const entry = z
   .object({
@@ -25,32 +25,30 @@ const entry = z
   })
   .meta({ id: 'AuditEntry' });
 
-/** Route that reads the audit log. Only admins and owners see entries. */
-export const auditLogRoutes: Route[] = [
-  route({
-    method: 'GET',
-    path: '/api/audit-log',
-    id: 'listAuditLog',
-    tag: 'audit-log',
-    summary: 'List the audit log of the tenant, newest first',
-    description: 'Empty for callers that may not read it: see the permission read of audit_log.',
-    isReplicable: true,
-    query: z.strictObject({
-      ...page,
-      actor: z.string().optional(),
-      user_id: id.optional(),
-      api_key_id: id.optional(),
-      action: z.string().optional().describe('Such as insert, update, cancel, approve'),
-      object: z.string().optional().describe('A table, such as agents'),
-      object_id: z.string().optional().describe('The id of the row'),
-      since: time.optional().describe('Only entries from this time on'),
-      until: time.optional().describe('Only entries before this time'),
-    }),
-    answers: { 200: { description: 'A page of entries', schema: pageOf(entry) } },
-    async work(db, { query: { cursor, limit, ...filter }, url }) {
-      const before = numberIn(cursor, url);
-      const entries = await listAuditLog(db, { ...filter, before, limit: limit + 1 });
-      return pageAnswer(entries, limit, url, ({ seq }) => seq);
-    },
+/** Lists the audit log. Only admins and owners see entries. */
+export const listAuditLog = operation({
+  method: 'GET',
+  path: '/api/audit-log',
+  id: 'listAuditLog',
+  tag: 'audit-log',
+  summary: 'List the audit log of the tenant, newest first',
+  description: 'Empty for callers that may not read it: see the permission read of audit_log.',
+  isReplicable: true,
+  query: z.strictObject({
+    ...page,
+    actor: z.string().optional(),
+    user_id: id.optional(),
+    api_key_id: id.optional(),
+    action: z.string().optional().describe('Such as insert, update, cancel, approve'),
+    object: z.string().optional().describe('A table, such as agents'),
+    object_id: z.string().optional().describe('The id of the row'),
+    since: time.optional().describe('Only entries from this time on'),
+    until: time.optional().describe('Only entries before this time'),
   }),
-];
+  answers: { 200: { description: 'A page of entries', schema: pageOf(entry) } },
+  async work(db, { query: { cursor, limit, ...filter }, url }) {
+    const before = numberIn(cursor, url);
+    const entries = await listEntries(db, { ...filter, before, limit: limit + 1 });
+    return pageAnswer(entries, limit, url, ({ seq }) => seq);
+  },
+});

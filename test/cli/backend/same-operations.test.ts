@@ -40,6 +40,7 @@ beforeAll(async () => {
     insert into howdah.workflows (name, type) values ('twin', 'chain');
     insert into howdah.skills (name, description, content) values ('refunds', 'x', 'x');
     insert into howdah.output_filters (name, pattern) values ('digits', '[0-9]{5}');
+    insert into howdah.users (username) values ('ada');
     insert into howdah.sessions (agent_id, title) values (howdah.agent('desk'), 'Parcels')`);
   await pool.query(
     `update howdah.agents set instruction = E'Help.\\nBe brief.' where name = 'desk'`,
@@ -120,6 +121,10 @@ describe('prints the same for a database and a server', () => {
     [['secret', 'list']],
     [['approvals']],
     [['retention-policies', '--json']],
+    [['audit', '--object', 'output_filters']],
+    [['audit', '--limit', '3', '--json']],
+    [['erase-user', 'ada', '--mode', 'delete', '--dry-run']],
+    [['erase-user', 'ada', '--mode', 'anonymise', '--dry-run', '--json']],
   ])('%j', async (argv) => {
     expect(await runOnBoth(...argv)).toMatchObject({ status: 0 });
   });
@@ -200,6 +205,18 @@ describe('does the same', () => {
     expect(await runOnBoth('secret', 'list')).toMatchObject({ stdout: '' });
   });
 
+  test('signing keys', async () => {
+    // the login of the database has no master key here: json.test.ts does the same there
+    const key = await viaServer('webhooks', 'key', 'callbacks', '--json');
+    expect(JSON.parse(key.stdout)).toMatchObject({ secret_name: expect.any(String) });
+    expect(await viaServer('webhooks', 'key', 'callbacks', '--json')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('"code":"HWCNF"'),
+    });
+    const theirs = await viaServer('webhooks', 'key', 'callbacks', '--rotate');
+    expect(theirs).toMatchObject({ status: 0, stdout: expect.stringMatching(/^whsec_/) });
+  });
+
   test('an edited todo list', async () => {
     const path = join(folder, 'todo.md');
     const { session } = ids;
@@ -247,6 +264,9 @@ describe('fails with the same error', () => {
     [2, ['policies', 'create', '--decision', 'deny', '--tool-id', 'x']],
     [3, ['alerts', 'show', 'nobody']],
     [3, ['approvals', 'delete', UNKNOWN, '--yes']],
+    [3, ['erase-user', 'nobody', '--mode', 'delete', '--yes']],
+    [3, ['webhooks', 'key', 'https://example.com/nobody']],
+    [2, ['audit', '--object-id', 'x', '--limit', '0']],
   ])('exits with %i for %j', async (status, argv) => {
     expect(await runOnBoth(...argv)).toMatchObject({ status, stdout: '' });
   });
@@ -254,6 +274,8 @@ describe('fails with the same error', () => {
   test.each([
     [['apply', PRESS]],
     [['versions', 'desk', '--restore', '1']],
+    [['erase-user', 'ada', '--mode', 'delete', '--yes']],
+    [['webhooks', 'key', 'callbacks', '--rotate']],
     [['key', 'create', 'ci']],
     [['key', 'revoke', UNKNOWN, '--yes']],
     [['alerts', '--use']],

@@ -1,6 +1,6 @@
+import { listAuditLog } from '../../../operations/administration/audit-log.ts';
 import type { Route } from '../framework/route.ts';
 import { apiKeyRoutes } from './api-keys.ts';
-import { auditLogRoutes } from './audit-log.ts';
 import { secretRoutes } from './secrets.ts';
 import { userRoutes } from './users.ts';
 
@@ -9,5 +9,5 @@ export const administrationRoutes: Route[] = [
   ...userRoutes,
   ...apiKeyRoutes,
   ...secretRoutes,
-  ...auditLogRoutes,
+  listAuditLog,
 ];

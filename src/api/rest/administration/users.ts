@@ -1,44 +1,7 @@
-import { z } from 'zod';
-import { eraseUser } from '../../../db/queries/personal-data.ts';
+import { eraseUser } from '../../../operations/administration/users.ts';
 import { users } from '../../../resources/administration/users.ts';
-import { byId, id, object } from '../../../resources/fields.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
-import { type Route, route } from '../framework/route.ts';
-
-const erase = route({
-  method: 'POST',
-  path: '/api/users/{id}/erase',
-  id: 'eraseUser',
-  tag: 'users',
-  summary: 'Erase the data of a user',
-  description: 'Cannot be undone. See docs/personal-data.md for what is erased.',
-  params: byId,
-  isBodyOptional: true,
-  body: z.strictObject({
-    mode: z
-      .enum(['anonymise', 'delete'])
-      .optional()
-      .describe('anonymise (default) replaces contents; delete removes runs and sessions'),
-    cancel_live: z
-      .boolean()
-      .optional()
-      .describe('Cancels live runs of the user; without it, live runs cause a conflict error'),
-    dry_run: z.boolean().optional().describe('Counts the rows, and erases nothing'),
-  }),
-  answers: {
-    200: {
-      description: 'The number of erased rows of each kind',
-      schema: z.looseObject({ user_id: id, mode: z.string(), files: z.array(object).optional() }),
-    },
-  },
-  async work(db, { params: { id }, body }) {
-    const { mode = 'anonymise', cancel_live: cancelLive = false } = body;
-    if (body.dry_run) await db.query('savepoint before_erasure');
-    const erased = await eraseUser(db, { id, mode, cancelLive });
-    if (body.dry_run) await db.query('rollback to savepoint before_erasure');
-    return { body: erased };
-  },
-});
+import type { Route } from '../framework/route.ts';
 
 /** Routes of users. A user is not deleted like a row, but erased with everything of that user. */
-export const userRoutes: Route[] = [...resourceRoutes(users), erase];
+export const userRoutes: Route[] = [...resourceRoutes(users), eraseUser];

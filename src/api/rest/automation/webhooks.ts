@@ -1,21 +1,15 @@
 import { z } from 'zod';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { issueCallbackKey, issueWebhookKey } from '../../../operations/automation/signing-keys.ts';
 import { answerPage } from '../../../operations/pagination.ts';
 import { webhooks } from '../../../resources/automation/webhooks.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { anyCase, byId, id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
-import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
-
-const signingKey = z
-  .string()
-  .describe('The key that verifies deliveries: whsec_ and Base64. It is shown once');
+import { type Route, route } from '../framework/route.ts';
 
 const STATUSES = enumLabels.delivery_status;
 
@@ -63,60 +57,11 @@ async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: strin
   return { body: found.row };
 }
 
-const issuedKey = z
-  .object({
-    signing_key: signingKey,
-    secret_name: z.string().describe('The secret that holds the key'),
-    previous_secret_name: z.string().nullable().describe('The previous key, which also signs'),
-  })
-  .meta({ id: 'SigningKey' });
-
-const issuing = {
-  method: 'POST',
-  tag: 'webhooks',
-  isBodyOptional: true,
-  body: z.strictObject({
-    rotate: z
-      .boolean()
-      .optional()
-      .describe(
-        'True replaces a key that was shown before; the previous key also signs until it is removed',
-      ),
-  }),
-  answers: { 200: { description: 'The key, for the only time', schema: issuedKey } },
-} as const;
-
-async function issueKey(
-  db: Queryable,
-  webhookId: string | null,
-  {
-    body,
-    identity: { tenantId },
-  }: Pick<RouteInput<never, never, { rotate?: boolean | undefined }>, 'body' | 'identity'>,
-  { secrets }: RouteContext,
-) {
-  const rows = signingKeyRowsOn(db, tenantId, { webhookId, rotates: body.rotate === true });
-  return { body: await issueSigningKey(secrets, tenantId, rows) };
-}
-
 /** Routes of webhooks, their keys and their deliveries, including repeated delivery. */
 export const webhookRoutes: Route[] = [
   ...resourceRoutes(webhooks),
-  route({
-    ...issuing,
-    path: '/api/webhooks/{id}/signing-key',
-    id: 'issueSigningKey',
-    summary: 'Show the signing key of a webhook, once, or rotate it',
-    params: byId,
-    work: (db, input, context) => issueKey(db, input.params.id, input, context),
-  }),
-  route({
-    ...issuing,
-    path: '/api/callbacks/signing-key',
-    id: 'issueCallbackSigningKey',
-    summary: 'Show the signing key of all callback URLs, once, or rotate it',
-    work: (db, input, context) => issueKey(db, null, input, context),
-  }),
+  issueWebhookKey,
+  issueCallbackKey,
   route({
     ...deliveryPage,
     method: 'GET',

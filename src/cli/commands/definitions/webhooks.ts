@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { listDeliveries, redeliver } from '../../../db/operations/deliveries.ts';
+import { issueCallbackKey, issueWebhookKey } from '../../../operations/automation/signing-keys.ts';
 import { webhooks } from '../../../resources/automation/webhooks.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
 import { API_OPTION, type Api } from '../../backend/connect-server.ts';
@@ -92,7 +93,7 @@ async function withSigningKey(io: CliIo, backend: Backend, row: Row & { id: stri
 /** Generates the key of a new webhook. The webhook stays if this process cannot generate keys. */
 async function generatedKey(io: CliIo, backend: Backend, id: string) {
   try {
-    const { signing_key, secret_name } = await backend.issueSigningKey(id, false);
+    const { signing_key, secret_name } = await backend.call(issueWebhookKey, { params: { id } });
     return { signing_key, secret_name };
   } catch (error) {
     io.err(`No signing key was generated here: ${(error as Error).message}`);
@@ -113,9 +114,10 @@ function registerKey(command: Command, io: CliIo): void {
     .action(async (webhook: string, { tenant, rotate }: Options) => {
       const made = { tenant, createsDatabase: true };
       const issued = await withBackend(io, command, made, async (backend) => {
-        const isWebhook = webhook !== 'callbacks';
-        const id = isWebhook ? (await backend.definitions.find(webhooks, webhook)).id : null;
-        return backend.issueSigningKey(id, rotate === true);
+        const body = { rotate: rotate === true };
+        if (webhook === 'callbacks') return backend.call(issueCallbackKey, { body });
+        const { id } = await backend.definitions.find(webhooks, webhook);
+        return backend.call(issueWebhookKey, { params: { id }, body });
       });
       if (io.json) return printJson(io, issued);
       io.out(issued.signing_key);

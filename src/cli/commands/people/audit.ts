@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { AuditFilter } from '../../../db/access/audit-log.ts';
+import { listAuditLog } from '../../../operations/administration/audit-log.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { limit, moment } from '../../input/run-filters.ts';
@@ -39,8 +41,9 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action(async (options: Options) => {
       const { tenant, limit: most } = options;
-      const items = await withBackend(io, command, { tenant }, ({ readAuditLog }) =>
-        readAuditLog(filterOf(options), most),
+      const query = filterOf(options);
+      const items = await withBackend(io, command, { tenant }, ({ call }) =>
+        allRows((page) => call(listAuditLog, { query: { ...query, ...page } }), most),
       );
       const rows = items.map((item) => shortenRow(item, SHOWN));
       printRows(io, { items, rows, empty: 'No entries match, or this login may not read them.' });

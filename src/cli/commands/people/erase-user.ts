@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ErasureMode } from '../../../db/queries/personal-data.ts';
+import { eraseUser } from '../../../operations/administration/users.ts';
 import { users } from '../../../resources/administration/users.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
@@ -40,11 +41,12 @@ export function register(command: Command, io: CliIo): void {
         name: string,
         { tenant, mode, cancelLive = false, dryRun = false, yes }: EraseOptions,
       ) => {
-        await withBackend(io, command, { tenant }, async ({ definitions, eraseUser }) => {
+        await withBackend(io, command, { tenant }, async ({ definitions, call }) => {
           const { id } = await definitions.find(users, name);
           const what = mode === 'delete' ? 'deletes the runs' : 'erases the text of the runs';
           if (!dryRun && !(await confirm(io, `This ${what} of ${name}.`, yes))) return;
-          const erased = await eraseUser({ id, mode, cancelLive }, dryRun);
+          const body = { mode, cancel_live: cancelLive, dry_run: dryRun };
+          const erased = await call(eraseUser, { params: { id }, body });
           if (io.json) return printJson(io, dryRun ? { dry_run: true, ...erased } : erased);
           const { files, mode: _, user_id, ...counts } = erased;
           for (const [what, count] of Object.entries(counts)) io.out(`${count} ${what}`);
