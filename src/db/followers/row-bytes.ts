@@ -1,3 +1,5 @@
+import { hasMembers } from '../../json/json.ts';
+
 const known = new WeakMap<object, number>();
 
 /** Returns the approximate size of a row in bytes. It is measured once for all subscribers. */
@@ -9,7 +11,7 @@ export function rowBytes(row: object): number {
 
 function measure(value: unknown): number {
   if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 8;
+  if (!hasMembers(value)) return 8;
   let bytes = 0;
   for (const [key, part] of Object.entries(value)) bytes += key.length + measure(part);
   return bytes;
