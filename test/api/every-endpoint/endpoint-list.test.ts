@@ -19,12 +19,20 @@ import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 /** The pages and files of the console, which contain no data. */
 const CONSOLE = [
   'GET /',
+  'GET /agents',
+  'GET /agents/*',
   'GET /console/:file',
+  'GET /costs',
+  'GET /definitions/*',
   'GET /inbox',
   'GET /inbox/*',
   'GET /login',
   'GET /runs',
   'GET /runs/*',
+  'GET /system',
+  'GET /system/*',
+  'GET /workflows',
+  'GET /workflows/*',
 ];
 
 /**

@@ -27,6 +27,7 @@ const LINES: Record<string, string[]> = {
   watch: [ID],
   logs: [],
   top: [],
+  whoami: [],
   runs: [],
   ls: ['agents'],
   show: [ID],
