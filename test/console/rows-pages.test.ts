@@ -2,10 +2,12 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api/server.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { tokenOptions } from '../api/subscriptions/tokens.ts';
 import { HOSTILE_STRINGS } from '../fixtures/hostile-strings.ts';
 import { testDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
 import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
 
@@ -16,6 +18,7 @@ const WORDS = `<img src="https://evil.example/x.png" onerror="alert(1)"> ${HOSTI
 describe.skipIf(!CHROMIUM)('places of rows', () => {
   const db = testDatabase();
   let api: ApiServer;
+  let worker: Worker;
   let browser: Browser;
   let owner: Tab;
   let viewer: Tab;
@@ -23,6 +26,7 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
   beforeAll(async () => {
     const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
     api = await startTestApi(db.url, { ...tokenOptions, masterKeys });
+    worker = await startTestWorker(db.url);
     browser = await launchChromium();
     owner = await logIn('owner');
     viewer = await logIn('viewer');
@@ -31,6 +35,7 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await owner?.close();
     await viewer?.close();
     await browser?.close();
+    await worker?.stop(0);
     await api?.close();
   });
 
@@ -87,6 +92,43 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await owner.page.waitForURL(`${api.url}/agents`);
     expect(await link('greeter').count()).toBe(0);
     expect(owner.foreign).toEqual([]);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('versions are compared, labelled and restored', async () => {
+    await db.pool.query(
+      `insert into howdah.agents (name, instruction) values ('poet', 'Write odes.')`,
+    );
+    await db.pool.query(
+      `update howdah.agents set instruction = 'Write haikus.' where name = 'poet'`,
+    );
+    await open('/agents/poet');
+    await owner.page.getByText('Write odes.').waitFor();
+    await picture(owner.page, 'versions');
+    const oldest = owner.page.locator('.versions tbody tr').last();
+    await oldest.getByRole('button', { name: 'Label' }).click();
+    const dialog = owner.page.getByRole('dialog');
+    await dialog.getByRole('textbox').fill('stable');
+    await dialog.getByRole('button', { name: 'Set the label' }).click();
+    await oldest.getByText('stable').waitFor();
+    await oldest.getByRole('button', { name: 'Restore' }).click();
+    await dialog.getByRole('button', { name: 'Restore' }).click();
+    await owner.page.locator('.versions tbody tr').nth(2).waitFor();
+    const { rows } = await db.pool.query(
+      `select instruction from howdah.agents where name = 'poet'`,
+    );
+    expect(rows).toEqual([{ instruction: 'Write odes.' }]);
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    await link('Runs').last().click();
+    await owner.page.waitForURL(`${api.url}/runs?agent=poet`);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a stored model is tested by a button', async () => {
+    await open('/definitions/models/default');
+    await button('Test').click();
+    await owner.page.getByRole('dialog').getByText('The model answers.').waitFor();
+    await picture(owner.page, 'model-test');
     expect(owner.problems).toEqual([]);
   });
 

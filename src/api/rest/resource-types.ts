@@ -29,6 +29,8 @@ const resourceType = z
     change: names.nullable().describe('The fields that change, in order; null if none does'),
     change_method: z.enum(['PATCH', 'PUT']).nullable(),
     can_delete: z.boolean(),
+    has_versions: z.boolean().describe('Whether path/{id}/versions lists the versions of a row'),
+    has_labels: z.boolean().describe('Whether PUT path/{id}/labels/{label} labels a version'),
     actions: z
       .array(z.object({ name: z.string(), label: z.string(), summary: z.string() }))
       .describe('What POST path/{id}/{name} does with a row, without a body'),
@@ -101,6 +103,8 @@ function describeResource(resource: Resource, routes: readonly Route[]): Resourc
     change: change ? Object.keys(changed) : null,
     change_method: change ? (change.method as 'PATCH' | 'PUT') : null,
     can_delete: at('DELETE', ofRow) !== undefined,
+    has_versions: at('GET', `${ofRow}/versions`) !== undefined,
+    has_labels: at('PUT', `${ofRow}/labels/{label}`) !== undefined,
     actions: actionsOf(ofRow, routes),
     fields,
   };

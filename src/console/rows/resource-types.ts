@@ -35,6 +35,8 @@ export type ResourceType = {
   change: string[] | null;
   change_method: 'PATCH' | 'PUT' | null;
   can_delete: boolean;
+  has_versions: boolean;
+  has_labels: boolean;
   actions: { name: string; label: string; summary: string }[];
   fields: RowField[];
 };

@@ -11,11 +11,13 @@ import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
+import { ModelTest } from './model-test.tsx';
 import { listPath, rowPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
 import { RowActions } from './row-actions.tsx';
 import { titleOf } from './rows-page.tsx';
 import { useRow } from './use-row.ts';
+import { Versions } from './versions/versions.tsx';
 
 type RowPageProps = { type: ResourceType; types: readonly ResourceType[]; id: string };
 
@@ -31,7 +33,12 @@ export function RowPage({ type, id }: RowPageProps) {
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {!row && !failure && !isLoading && <Text size="sm">{rowTexts.notFound(type.one)}</Text>}
-      {row && <RowFields type={type} row={row.body} />}
+      {row && (
+        <Stack gap="xl">
+          <RowFields type={type} row={row.body} />
+          {type.has_versions && <Versions {...{ type, reload }} row={row.body} />}
+        </Stack>
+      )}
     </>
   );
 }
@@ -53,12 +60,23 @@ function Actions({ type, row, reload }: ActionsProps) {
       <Button size="xs" variant="subtle" component={Link} href={listPath(type.name)}>
         {rowTexts.all(type.many)}
       </Button>
+      {(type.name === 'agents' || type.name === 'workflows') && (
+        <Button
+          size="xs"
+          variant="default"
+          component={Link}
+          href={`/runs?${type.one}=${encodeURIComponent(nameOf(type, row))}`}
+        >
+          {rowTexts.runs}
+        </Button>
+      )}
       <CopyAs forms={copyRow(type, id, apiUrl('/'))} />
       {mayWrite && type.change && (
         <Button size="xs" component={Link} href={`${rowPath(type, id)}/edit`}>
           {rowTexts.edit}
         </Button>
       )}
+      {mayWrite && type.name === 'models' && <ModelTest name={nameOf(type, row)} />}
       {mayWrite && (
         <RowActions
           {...{ type, id, reload }}

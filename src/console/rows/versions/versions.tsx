@@ -1,0 +1,158 @@
+import { Badge, Button, Group, Paper, Stack, Table, Title } from '@mantine/core';
+import { useState } from 'react';
+import type { JsonObject } from '../../../json/json.ts';
+import { formatCost, formatCount } from '../../messages/format.ts';
+import { messages } from '../../messages/messages.ts';
+import { rowTexts } from '../../messages/row-texts.ts';
+import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { Moment } from '../../parts/moment.tsx';
+import { useMayWrite } from '../../server/me.tsx';
+import { useRest } from '../../server/rest.ts';
+import { type ResourceType, tableOf } from '../resource-types.ts';
+import { LabelDialog } from './label-dialog.tsx';
+import { RestoreDialog } from './restore-dialog.tsx';
+import type { Version } from './version.ts';
+import { VersionDiff } from './version-diff.tsx';
+
+const text = rowTexts.versions;
+
+/** Figures of the runs of a version. */
+type Performance = {
+  version: number;
+  runs: number;
+  success_rate: number | null;
+  cost: number | string;
+};
+
+type VersionsProps = { type: ResourceType; row: JsonObject; reload(): void };
+
+/** The versions of a row, the newest first: their runs, their labels, and how two of them differ. */
+export function Versions({ type, row, reload }: VersionsProps) {
+  const own = `${type.path}/${row.id}`;
+  const list = useRest<{ data: Version[] }>(`${own}/versions?limit=50`);
+  const hasRuns = type.name === 'agents' || type.name === 'workflows';
+  const runs = useRest<{ data: Performance[] }>(hasRuns ? `${own}/performance` : undefined);
+  const versions = list.data?.body.data ?? [];
+  const figures = new Map(runs.data?.body.data.map((one) => [one.version, one]));
+  const changed = () => {
+    list.reload();
+    reload();
+  };
+  return (
+    <section>
+      <Title order={2} size="h5" mb="sm">
+        {text.title}
+      </Title>
+      {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
+      {versions.length > 0 && (
+        <Stack gap="md">
+          <Paper withBorder radius="md" className="table-frame wide-table">
+            <Table verticalSpacing={6} className="versions">
+              <Head type={type} hasRuns={hasRuns} />
+              <Table.Tbody>
+                {versions.map((one, index) => (
+                  <Row
+                    key={one.version}
+                    {...{ type, row, changed, hasRuns }}
+                    isNewest={index === 0}
+                    version={one}
+                    figures={figures.get(one.version)}
+                  />
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Paper>
+          {versions.length > 1 && <VersionDiff own={own} versions={versions} />}
+        </Stack>
+      )}
+    </section>
+  );
+}
+
+function Head({ type, hasRuns }: { type: ResourceType; hasRuns: boolean }) {
+  return (
+    <Table.Thead>
+      <Table.Tr>
+        <Table.Th>{text.version}</Table.Th>
+        {type.has_labels && <Table.Th>{text.labels}</Table.Th>}
+        {hasRuns && <Table.Th ta="right">{text.runs}</Table.Th>}
+        {hasRuns && <Table.Th ta="right">{text.success}</Table.Th>}
+        {hasRuns && <Table.Th ta="right">{text.cost}</Table.Th>}
+        <Table.Th>{text.by}</Table.Th>
+        <Table.Th>{text.at}</Table.Th>
+        <Table.Td />
+      </Table.Tr>
+    </Table.Thead>
+  );
+}
+
+type RowProps = {
+  type: ResourceType;
+  row: JsonObject;
+  version: Version;
+  hasRuns: boolean;
+  isNewest: boolean;
+  figures: Performance | undefined;
+  changed(): void;
+};
+
+function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowProps) {
+  const mayWrite = useMayWrite(tableOf(type));
+  const [dialog, setDialog] = useState<'restore' | 'label'>();
+  const shared = {
+    ...{ type, row, version, changed },
+    close: () => setDialog(undefined),
+  };
+  return (
+    <Table.Tr>
+      <Table.Td>{version.version}</Table.Td>
+      {type.has_labels && (
+        <Table.Td>
+          <Group gap={4}>
+            {version.labels.map((label) => (
+              <Badge key={label} variant="default" size="sm" tt="none">
+                {label}
+              </Badge>
+            ))}
+          </Group>
+        </Table.Td>
+      )}
+      {hasRuns && <Figures figures={figures} />}
+      <Table.Td className="user-text">{version.created_by}</Table.Td>
+      <Table.Td>
+        <Moment at={version.created_at} />
+      </Table.Td>
+      <Table.Td ta="right">
+        {mayWrite && (
+          <Group gap={4} justify="flex-end" wrap="nowrap">
+            {type.has_labels && (
+              <Button size="compact-xs" variant="default" onClick={() => setDialog('label')}>
+                {text.label}
+              </Button>
+            )}
+            {!isNewest && (
+              <Button size="compact-xs" variant="default" onClick={() => setDialog('restore')}>
+                {text.restore}
+              </Button>
+            )}
+          </Group>
+        )}
+        {dialog === 'restore' && <RestoreDialog {...shared} />}
+        {dialog === 'label' && <LabelDialog {...shared} />}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Figures({ figures }: { figures: Performance | undefined }) {
+  const rate = figures?.success_rate ?? null;
+  return (
+    <>
+      <Table.Td className="figure">{formatCount(figures?.runs ?? 0)}</Table.Td>
+      <Table.Td className="figure">
+        {rate === null ? messages.common.none : `${Math.round(Number(rate) * 100)} %`}
+      </Table.Td>
+      <Table.Td className="figure">{formatCost(figures?.cost ?? 0)}</Table.Td>
+    </>
+  );
+}
