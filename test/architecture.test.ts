@@ -126,6 +126,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'inbox',
     'home',
     'rows',
+    'costs',
     'system',
     'shell',
     '.',

@@ -118,7 +118,7 @@ export type Resource = { id: string; name: string; type: string; uri: string | n
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
-export type ResourceType = { name: string; path: string; table: string; command: string | null; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; actions: ({ name: string; label: string; summary: string })[]; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_column: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
+export type ResourceType = { name: string; path: string; table: string; command: string | null; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; has_versions: boolean; has_labels: boolean; actions: ({ name: string; label: string; summary: string })[]; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_column: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
 
 export type Operations = {
   /** Get the default agent. */
@@ -249,6 +249,8 @@ export type Operations = {
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
   /** Show who the caller is: user, role, tenant and permissions. */
   showMe: { takes: {  }; gives: Me };
+  /** Sum usage and cost by day, agent, version, workflow, model, tool, user or tenant. */
+  listUsage: { takes: { query?: { by?: "day" | "agent" | "version" | "workflow" | "model" | "tool" | "user" | "tenant"; since?: string; until?: string } }; gives: { data: ({ value: string | null; runs: number; calls: number; tokens_in: number; tokens_out: number; cached_tokens: number; cost: number })[] } };
   /** List the known models of vendors, with their prices and aliases. */
   listModelCatalog: { takes: { query?: { limit?: number; cursor?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; text?: string } }; gives: { data: (KnownModel)[]; next: string | null } };
   /** Show the number of live runs of each status, and the runs that have lived longest. */
@@ -663,6 +665,7 @@ export const operations = {
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
   showMe: ['GET', '/api/me'],
+  listUsage: ['GET', '/api/usage'],
   listModelCatalog: ['GET', '/api/models/catalog'],
   listLiveExecutions: ['GET', '/api/executions/live'],
   exportExecution: ['GET', '/api/executions/{id}/export'],

@@ -22,7 +22,7 @@ const FOLDER = join(PACKAGE_ROOT, 'dist/pages/console');
 const PLACES = [
   ...['/login', '/runs', '/runs/*', '/inbox', '/inbox/*'],
   ...['/agents', '/agents/*', '/workflows', '/workflows/*', '/definitions/*'],
-  ...['/system', '/system/*'],
+  ...['/costs', '/system', '/system/*'],
 ];
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,6 +1,7 @@
 import { showMe } from '../../operations/administration/me.ts';
 import { previewOutputFilters } from '../../operations/administration/output-filters.ts';
 import { useToolPolicies } from '../../operations/administration/tool-policies.ts';
+import { listUsage } from '../../operations/administration/usage.ts';
 import { useAlertRules } from '../../operations/automation/alert-rules.ts';
 import { listModelCatalog } from '../../operations/definitions/model-catalog.ts';
 import { listLiveRuns } from '../../operations/runs/live-runs.ts';
@@ -30,6 +31,7 @@ import { watchedRowRoutes } from './watched-row-routes.ts';
 /** Operations that commands share, besides those of the files above. */
 const sharedOperations: readonly Route[] = [
   showMe,
+  listUsage,
   listModelCatalog,
   listLiveRuns,
   exportRun,

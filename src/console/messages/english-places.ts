@@ -10,5 +10,6 @@ export const englishPlaces = {
   prompts: 'Prompts',
   skills: 'Skills',
   mcpServers: 'MCP servers',
+  costs: 'Costs',
   system: 'System',
 };

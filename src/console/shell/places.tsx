@@ -2,6 +2,7 @@ import { Badge, NavLink } from '@mantine/core';
 import {
   Blocks,
   Bot,
+  Coins,
   Cpu,
   House,
   Inbox,
@@ -29,7 +30,8 @@ export const places = [
   { path: '/definitions/prompts', name: messages.places.prompts, Icon: MessageSquareText },
   { path: '/definitions/skills', name: messages.places.skills, Icon: Blocks },
   { path: '/definitions/mcp-servers', name: messages.places.mcpServers, Icon: Plug },
-  { path: '/system', name: messages.places.system, Icon: Settings, isFirst: true },
+  { path: '/costs', name: messages.places.costs, Icon: Coins, isFirst: true },
+  { path: '/system', name: messages.places.system, Icon: Settings },
 ] as const satisfies readonly Place[];
 
 type Place = {

@@ -24,6 +24,9 @@ const InboxPage = lazy(async () => ({
 const RowsPlace = lazy(async () => ({
   default: (await import('../rows/rows-place.tsx')).RowsPlace,
 }));
+const CostsPage = lazy(async () => ({
+  default: (await import('../costs/costs-page.tsx')).CostsPage,
+}));
 const SystemPage = lazy(async () => ({
   default: (await import('../system/system-page.tsx')).SystemPage,
 }));
@@ -119,6 +122,7 @@ function Place() {
       <Route path="/definitions/:resource/*?">
         {({ resource }) => <RowsPlace resource={resource} />}
       </Route>
+      <Route path="/costs" component={CostsPage} />
       <Route path="/system" component={SystemPage} />
       <Route path="/system/:resource/*?">
         {({ resource }) => <RowsPlace resource={resource} />}

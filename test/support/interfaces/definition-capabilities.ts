@@ -226,6 +226,10 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     cli: 'sql',
   },
   {
+    ...{ group: 'Observing', what: 'sum usage and cost by agent, model, user or day' },
+    ...{ sql: 'howdah.usage_summary()', rest: 'GET /api/usage', cli: 'sql' },
+  },
+  {
     ...{ group: 'Observing', what: 'list tenants', sql: 'select howdah.tenants' },
     graphql: ['tenants', 'tenant', 'tenantBySlug'],
   },

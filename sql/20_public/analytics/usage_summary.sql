@@ -1,0 +1,51 @@
+-- Usage summed by one fact, from the rollup behind usage_by_day: a page or a report needs totals,
+-- and the rows of the view may be many. A row counts where the fact is known to it: rows of runs
+-- have no model and no tool.
+create or replace function howdah.usage_summary(
+  by text default 'day', since date default null, until date default null
+) returns table (
+  value text, runs numeric, calls numeric, tokens_in numeric, tokens_out numeric,
+  cached_tokens numeric, cost numeric
+)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_since constant date := coalesce(usage_summary.since, (now() at time zone 'UTC')::date - 29);
+begin
+  if usage_summary.by is null or usage_summary.by not in
+    ('day', 'agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant') then
+    raise exception using errcode = 'HWINV',
+      message = format('by must be day, agent, version, workflow, model, tool, user or tenant, '
+        'not %s', coalesce(quote_literal(usage_summary.by), 'null')),
+      detail = jsonb_build_object('field', 'by')::text,
+      hint = 'For the cost of each model: howdah.usage_summary(''model'').';
+  end if;
+  return query
+  select g.value, sum(u.runs), sum(u.calls), sum(u.tokens_in), sum(u.tokens_out),
+    sum(u.cached_tokens), sum(u.cost)
+  from howdah.usage_by_day as u
+  cross join lateral (select case usage_summary.by
+    when 'day' then u.day::text
+    when 'agent' then u.agent
+    when 'version' then u.agent || '@' || u.version
+    when 'workflow' then u.workflow
+    when 'model' then u.model
+    when 'tool' then u.tool
+    when 'user' then u.username
+    else (select t.slug from howdah.tenants as t where t.id = u.tenant_id)
+  end as value) as g
+  where u.day >= v_since and u.day <= coalesce(usage_summary.until, 'infinity')
+    and case usage_summary.by when 'agent' then u.agent_id is not null
+      when 'version' then u.version is not null when 'workflow' then u.workflow_id is not null
+      when 'model' then u.model_id is not null when 'tool' then u.tool is not null
+      else true end
+  group by g.value
+  order by case when usage_summary.by = 'day' then g.value end, sum(u.cost) desc, g.value;
+end $$;
+comment on function howdah.usage_summary(text, date, date) is
+  'Usage of the last 30 days, or of the days in UTC from since to until, summed by day, agent, '
+  'version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). '
+  'value is null for what was deleted, and for runs without a user. Includes deleted runs. Days '
+  'come in order, other values by their cost.';

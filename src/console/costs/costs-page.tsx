@@ -1,0 +1,167 @@
+import {
+  Group,
+  Loader,
+  Paper,
+  SegmentedControl,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
+import { useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { costTexts } from '../messages/cost-texts.ts';
+import { formatCompact, formatCost, sum } from '../messages/format.ts';
+import { messages } from '../messages/messages.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { PageTitle } from '../parts/page-title.tsx';
+import { apiUrl } from '../server/base-path.ts';
+import { useRest } from '../server/rest.ts';
+import { copyUsage } from './copy-usage.ts';
+import { DayChart } from './day-chart.tsx';
+import { averageOf, dayBefore, daysOf, type UsageSum } from './days.ts';
+import { Limits } from './limits.tsx';
+import { UsageTable } from './usage-table.tsx';
+
+const text = costTexts;
+const UNITS = ['agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant', 'day'] as const;
+type Unit = (typeof UNITS)[number];
+const PRESETS = [7, 30, 90] as const;
+const DAYS_OF_MONTH = 30;
+type Usage = { data: UsageSum[] };
+
+/** What runs cost: per day, by one fact, and against limits. The URL holds the range and the fact. */
+export function CostsPage() {
+  const [now] = useState(Date.now);
+  const { range, by, show } = useRange(now);
+  const query = new URLSearchParams(range).toString();
+  const perDay = useRest<Usage>(`/api/usage?by=day&${query}`);
+  const perUnit = useRest<Usage>(`/api/usage?by=${by}&${query}`);
+  const failure = perDay.failure ?? perUnit.failure;
+  const days = daysOf(perDay.data?.body.data ?? [], range.since, range.until);
+  return (
+    <>
+      <PageTitle title={text.title} table={text.table}>
+        <CopyAs forms={copyUsage(by, range, apiUrl('/api/usage'))} />
+      </PageTitle>
+      <Stack gap="lg">
+        <RangeBar {...{ now, range, by, show }} />
+        {failure && <FailureAlert failure={failure} onRetry={perDay.reload} />}
+        {perDay.isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
+        {perDay.data && (
+          <Totals sums={perDay.data.body.data} average={averageOf(days, dayBefore(now, 0))} />
+        )}
+        {perDay.data && (
+          <Paper withBorder radius="md" p="md" component="section">
+            <Title order={2} size="h6" mb="sm">
+              {text.byDay}
+            </Title>
+            <DayChart days={days} />
+          </Paper>
+        )}
+        {perUnit.data && <UsageTable unit={by} sums={perUnit.data.body.data} />}
+        <Limits />
+      </Stack>
+    </>
+  );
+}
+
+type Range = { since: string; until: string };
+
+function useRange(now: number) {
+  const [, navigate] = useLocation();
+  const search = new URLSearchParams(useSearch());
+  const dayIn = (name: string) => /^\d{4}-\d\d-\d\d$/.exec(search.get(name) ?? '')?.[0];
+  const range = {
+    since: dayIn('since') ?? dayBefore(now, PRESETS[1] - 1),
+    until: dayIn('until') ?? dayBefore(now, 0),
+  };
+  const by: Unit = UNITS.find((unit) => unit === search.get('by')) ?? 'agent';
+  const show = (next: Partial<Range & { by: string }>) =>
+    navigate(`/costs?${new URLSearchParams({ by, ...range, ...next })}`, { replace: true });
+  return { range, by, show };
+}
+
+type RangeBarProps = {
+  now: number;
+  range: Range;
+  by: Unit;
+  show(next: Partial<Range & { by: string }>): void;
+};
+
+function RangeBar({ now, range, by, show }: RangeBarProps) {
+  const preset = PRESETS.find(
+    (days) => range.since === dayBefore(now, days - 1) && range.until === dayBefore(now, 0),
+  );
+  const data = PRESETS.map((days) => ({ value: String(days), label: text.presets[days] }));
+  return (
+    <Group gap="sm" align="flex-end">
+      <SegmentedControl
+        size="xs"
+        aria-label={text.range}
+        data={data}
+        value={String(preset ?? '')}
+        onChange={(days) =>
+          show({ since: dayBefore(now, Number(days) - 1), until: dayBefore(now, 0) })
+        }
+      />
+      {(['since', 'until'] as const).map((name) => (
+        <TextInput
+          key={name}
+          size="xs"
+          type="date"
+          label={text[name]}
+          value={range[name]}
+          onChange={(event) =>
+            event.currentTarget.value && show({ [name]: event.currentTarget.value })
+          }
+        />
+      ))}
+      <Select
+        size="xs"
+        label={text.by}
+        data={UNITS.map((value) => ({ value, label: text.units[value] }))}
+        value={by}
+        allowDeselect={false}
+        onChange={(next) => next && show({ by: next })}
+      />
+    </Group>
+  );
+}
+
+function Totals({ sums, average }: { sums: readonly UsageSum[]; average: number | undefined }) {
+  const total = (name: 'cost' | 'tokens_in' | 'tokens_out') => sum(sums.map((one) => one[name]));
+  const cards = [
+    [text.total, formatCost(total('cost'))],
+    [text.tokens, `${formatCompact(total('tokens_in'))} / ${formatCompact(total('tokens_out'))}`],
+    ...(average === undefined
+      ? []
+      : [
+          [text.perDay, formatCost(average)],
+          [text.month, formatCost(average * DAYS_OF_MONTH)],
+        ]),
+  ];
+  return (
+    <div>
+      <div className="cards">
+        {cards.map(([name, value]) => (
+          <Paper key={name} withBorder radius="md" p="md">
+            <Text size="xs" c="dimmed">
+              {name}
+            </Text>
+            <Text className="big-figure" component="div">
+              {value}
+            </Text>
+          </Paper>
+        ))}
+      </div>
+      {average !== undefined && (
+        <Text size="xs" c="dimmed" mt={6}>
+          {text.month}: {text.monthHint}
+        </Text>
+      )}
+    </div>
+  );
+}

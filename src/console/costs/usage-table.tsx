@@ -1,0 +1,78 @@
+import { Anchor, Paper, Table, Text } from '@mantine/core';
+import { Link } from 'wouter';
+import { costTexts } from '../messages/cost-texts.ts';
+import { formatCompact, formatCost, formatCount, sum } from '../messages/format.ts';
+import type { UsageSum } from './days.ts';
+
+const text = costTexts;
+
+type UsageTableProps = { unit: keyof typeof text.units; sums: readonly UsageSum[] };
+
+/** Usage by one fact, the dearest first. */
+export function UsageTable({ unit, sums }: UsageTableProps) {
+  const total = sum(sums.map(({ cost }) => cost));
+  if (sums.length === 0) return <Text size="sm">{text.empty}</Text>;
+  return (
+    <Paper withBorder radius="md" className="table-frame wide-table">
+      <Table verticalSpacing={6} className="versions">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{text.units[unit]}</Table.Th>
+            {[text.cost, text.share].map((name) => (
+              <Table.Th key={name} ta="right">
+                {name}
+              </Table.Th>
+            ))}
+            {[text.runs, text.calls, text.tokensIn, text.tokensOut, text.cached].map((name) => (
+              <Table.Th key={name} ta="right" visibleFrom="sm">
+                {name}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {sums.map((one) => (
+            <Row key={one.value ?? ''} {...{ unit, total }} usage={one} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Paper>
+  );
+}
+
+type RowProps = { unit: UsageTableProps['unit']; usage: UsageSum; total: number };
+
+function Row({ unit, usage, total }: RowProps) {
+  const { value, runs, calls, tokens_in, tokens_out, cached_tokens, cost } = usage;
+  const share = total > 0 ? `${Math.round((Number(cost) / total) * 100)} %` : '';
+  return (
+    <Table.Tr>
+      <Table.Td className="user-text">
+        <Name unit={unit} value={value} />
+      </Table.Td>
+      <Table.Td className="figure">{formatCost(cost)}</Table.Td>
+      <Table.Td className="figure">{share}</Table.Td>
+      {[runs, calls].map((figure, index) => (
+        <Table.Td key={index} className="figure" visibleFrom="sm">
+          {formatCount(figure)}
+        </Table.Td>
+      ))}
+      {[tokens_in, tokens_out, cached_tokens].map((figure, index) => (
+        <Table.Td key={index} className="figure" visibleFrom="sm">
+          {formatCompact(figure)}
+        </Table.Td>
+      ))}
+    </Table.Tr>
+  );
+}
+
+/** The value, with a link to the runs of an agent or a workflow. */
+function Name({ unit, value }: { unit: string; value: string | null }) {
+  if (value === null) return text.none;
+  if (unit !== 'agent' && unit !== 'workflow') return value;
+  return (
+    <Anchor component={Link} href={`/runs?${unit}=${encodeURIComponent(value)}`} size="sm">
+      {value}
+    </Anchor>
+  );
+}

@@ -1,0 +1,5 @@
+import { englishCosts } from './english-costs.ts';
+import { inLanguage } from './messages.ts';
+
+/** The texts of the place of costs. */
+export const costTexts = inLanguage({ en: englishCosts });

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
+import { createSample } from '../../../console/sample-runs.ts';
+import { refusal } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { startTestApi, until } from '../../harness.ts';
+import { call } from '../call.ts';
+
+const db = testDatabase();
+let api: ApiServer;
+let worker: Worker;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+  const sample = await createSample(db.pool);
+  const ids = await Promise.all([
+    sample.run('support', 'One.'),
+    sample.run('support', 'Two.'),
+    sample.run('lead', 'Three.'),
+  ]);
+  await until(async () => {
+    const { rows } = await db.pool.query(
+      `select count(*)::int as ended from howdah.executions
+       where id = any ($1) and status = 'completed'`,
+      [ids],
+    );
+    return rows[0].ended === ids.length;
+  });
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+});
+
+const usage = async (query: string) => (await call(api, 'GET', `/api/usage?${query}`)).body.data;
+
+test.each([
+  ['agent', 'agent', 'agent_id is not null'],
+  ['model', 'model', 'model_id is not null'],
+  ['tool', 'tool', 'tool is not null'],
+  ['version', `agent || '@' || version`, 'version is not null'],
+  ['user', 'username', 'true'],
+  ['day', 'day::text', 'true'],
+])('usage by %s is the sum of usage_by_day', async (by, column, condition) => {
+  const { rows } = await db.pool.query(
+    `select ${column} as value, sum(runs)::int as runs, sum(calls)::int as calls,
+       sum(tokens_in)::int as tokens_in, sum(cost)::float as cost
+     from howdah.usage_by_day where ${condition} group by 1 order by 5 desc, 1`,
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  expect(await usage(`by=${by}`)).toMatchObject(rows);
+});
+
+test('the range is in days of UTC, and both ends belong to it', async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const [first] = await usage(`by=tenant&since=${today}&until=${today}`);
+  expect(first).toMatchObject({ value: 'default', runs: 4 });
+  expect(await usage('by=tenant&until=2020-01-01&since=2019-01-01')).toEqual([]);
+  expect((await call(api, 'GET', '/api/usage?since=yesterday')).status).toBe(400);
+});
+
+test('SQL and GraphQL have the same sums, and name what they can sum by', async () => {
+  const query = '{ usageSummary(by: "agent") { nodes { value runs } } }';
+  const answer = await call(api, 'POST', '/graphql', { query });
+  const expected = (await usage('by=agent')).map(
+    ({ value, runs }: { value: string; runs: number }) => ({
+      ...{ value, runs: String(runs) },
+    }),
+  );
+  expect(answer.body.data.usageSummary.nodes).toEqual(expected);
+  expect(
+    await refusal(db.pool.query(`select * from howdah.usage_summary('colour')`)),
+  ).toMatchObject({ code: 'HWINV', detail: '{"field": "by"}' });
+});

@@ -1,0 +1,86 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { averageOf, daysOf } from '../../src/console/costs/days.ts';
+import type { Howdah } from '../../src/index.ts';
+import { startHowdah } from '../embedding/start-howdah.ts';
+import { testDatabase } from '../support/database.ts';
+import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
+import { CHROMIUM, launchChromium } from './chromium.ts';
+import { createSample } from './sample-runs.ts';
+
+test('each day of the range has a bar, and today is not part of the average', () => {
+  const none = { runs: 0, calls: 0, tokens_in: 0, tokens_out: 0, cached_tokens: 0 };
+  const sums = [
+    { ...none, value: '2026-11-02', cost: '3' },
+    { ...none, value: '2026-11-03', cost: 9 },
+  ];
+  const days = daysOf(sums, '2026-11-01', '2026-11-03');
+  expect(days.map(({ day, cost }) => [day, cost])).toEqual([
+    ['2026-11-01', 0],
+    ['2026-11-02', 3],
+    ['2026-11-03', 9],
+  ]);
+  expect(averageOf(days, '2026-11-03')).toBe(1.5);
+  expect(averageOf(days, '2026-11-01')).toBeUndefined();
+  expect(daysOf([], '2026-11-03', '2026-11-01')).toEqual([]);
+});
+
+describe.skipIf(!CHROMIUM)('the place of costs', () => {
+  const db = testDatabase();
+  let howdah: Howdah;
+  let browser: Browser;
+  let tab: Tab;
+
+  beforeAll(async () => {
+    howdah = await startHowdah(db.url, { auth: 'none', port: 0 });
+    browser = await launchChromium();
+    tab = await openTab(browser, howdah.url ?? '');
+    const sample = await createSample(db.pool);
+    const id = await sample.run('lead', 'Ask support.');
+    await howdah.waitFor(id);
+    await db.pool.query(
+      `insert into howdah.limits (scope, metric, period, max_value)
+       values ('tenant', 'cost', 'day', 5)`,
+    );
+  });
+  afterAll(async () => {
+    await tab?.close();
+    await browser?.close();
+    await howdah?.close();
+  });
+
+  test('costs are shown by agent and by model, with limits, and lead to their runs', async () => {
+    await tab.page.goto(`${howdah.url}/costs`);
+    const agent = tab.page.getByRole('link', { name: 'support', exact: true });
+    await agent.waitFor();
+    await tab.page.locator('.day-bar').last().waitFor();
+    expect(await tab.page.locator('.day-chart li').count()).toBe(30);
+    await tab.page.getByRole('link', { name: 'cost / day' }).waitFor();
+    await picture(tab.page, 'costs');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('combobox', { name: 'By' }).click();
+    await tab.page.getByRole('option', { name: 'Model' }).click();
+    await tab.page.waitForURL(/by=model/);
+    await tab.page.getByText('90 days').click();
+    await tab.page.waitForURL(/since=/);
+    await tab.page.goto(`${howdah.url}/costs`);
+    await agent.click();
+    await tab.page.waitForURL(/\/runs\?agent=support$/);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test.each(['light', 'dark'] as const)('in %s colours it is accessible', async (colorScheme) => {
+    const phone = await openTab(browser, howdah.url ?? '', {
+      colorScheme,
+      viewport: { width: 360, height: 780 },
+    });
+    await phone.page.goto(`${howdah.url}/costs`);
+    await phone.page.locator('.day-bar').last().waitFor();
+    await phone.page.getByRole('link', { name: 'cost / day' }).waitFor();
+    await picture(phone.page, `phone-${colorScheme}-costs`);
+    expect(await seriousFindings(phone.page)).toEqual([]);
+    const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
+    expect(await phone.page.evaluate(isWide)).toBe(false);
+    await phone.close();
+  });
+});
