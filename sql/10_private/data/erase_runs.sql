@@ -26,7 +26,7 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null,
-    client_tools = null, overrides = e.overrides - 'request_params',
+    client_tools = null, overrides = e.overrides - '{request_params,mission_override}'::text[],
     output = case when e.output is not null then '[erased]' end, output_data = null,
     error = howdah_private.erase_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,

@@ -4,8 +4,8 @@
 --   max_cost: lowers the limit of the agent or workflow and never raises it (bounded_max_cost)
 --   allowed_tools, suppress_markdown, sampling parameters, models of the agent: any user who may
 --     run the agent
---   any other model of the tenant, any other parameter: only a user who may edit the agent, and so
---     could store the values there
+--   any other model of the tenant, any other parameter, mission_override (another instruction):
+--     only a user who may edit the agent, and so could store the values there
 --
 -- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
 -- affect runs that have begun. A retry is refused if an admin has since changed the model's
@@ -80,7 +80,8 @@ as $$
       ) || format('Known fields: %s.', array_to_string(w.known, ', '))
     from root as g cross join lateral jsonb_object_keys(g.o) as k (key)
     cross join (
-      values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])
+      values (
+        '{model,request_params,allowed_tools,suppress_markdown,mission_override}'::text[])
     ) as w (known)
     where k.key <> all (w.known)
     union all
@@ -88,6 +89,7 @@ as $$
     from root as g cross join (values
       ('model', 'string', 'must be the name of a model'),
       ('suppress_markdown', 'boolean', 'must be true or false'),
+      ('mission_override', 'string', 'must be a text'),
       ('request_params', 'object', 'must be an object'),
       ('allowed_tools', 'array', 'must be a list of names')
     ) as t (key, type, must)
@@ -126,7 +128,7 @@ begin
     select '.' || k.key,
       format('does not apply to an agent with an external engine (%s)', check_overrides.engine),
       'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
-    from (values ('model'), ('request_params')) as k (key)
+    from (values ('model'), ('request_params'), ('mission_override')) as k (key)
     where check_overrides.engine is not null and e.overrides ? k.key
     union all
     select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
@@ -202,6 +204,8 @@ declare
       select 2, 'request_params.' || k.key
       from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
       where k.key <> all (v_params)
+      union all
+      select 3, 'mission_override' where e.overrides ? 'mission_override'
     ) as x order by x.place, x.field limit 1
   );
 begin
@@ -221,9 +225,11 @@ begin
     detail = jsonb_build_object(
       'field', 'overrides.' || v_restricted, 'agent_id', e.agent_id, 'required_permission', 'edit'
     )::text,
-    hint = 'Permission to edit the agent is required. ' || case when v_restricted = 'model'
-        then format('Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
-      else format('Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
+    hint = 'Permission to edit the agent is required.' || case
+      when v_restricted = 'model'
+        then format(' Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
+      when v_restricted = 'mission_override' then ''
+      else format(' Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $$;
 
 -- Returns the overrides of a new run after all checks, with the model as a copy. A known field that
@@ -242,7 +248,8 @@ begin
     e.overrides := e.overrides - array(
       select k.key from jsonb_each(e.overrides) as k
       where k.value = 'null'
-        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown'));
+        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown',
+          'mission_override'));
   end if;
   perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)

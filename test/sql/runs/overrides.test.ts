@@ -178,6 +178,7 @@ describe.each(ways)('%s', (_, way) => {
     for (const [overrides, field] of [
       [{ model: 'careful' }, 'overrides.model'],
       [{ request_params: { service_tier: 'priority' } }, 'overrides.request_params.service_tier'],
+      [{ mission_override: 'Be brief.' }, 'overrides.mission_override'],
     ] as const) {
       expect(await refused(runner, 'desk', { overrides })).toMatchObject({
         code: 'HWDEN',
@@ -197,7 +198,7 @@ describe.each(ways)('%s', (_, way) => {
   test.each<[unknown, string, string, string]>([
     [[1], 'HWINV', 'overrides', 'overrides must be an object'],
     [{ modell: 'own' }, 'HWINV', 'overrides.modell', 'overrides.modell is unknown'],
-    [{ mission_override: 'x' }, 'HWINV', 'overrides.mission_override', 'is unknown'],
+    [{ mission_override: 1 }, 'HWINV', 'overrides.mission_override', 'must be a text'],
     [{ client_tools: [] }, 'HWINV', 'overrides.client_tools', 'is unknown'],
     [{ ephemeral: false }, 'HWINV', 'overrides.ephemeral', 'is unknown'],
     [{ model: { name: 'own' } }, 'HWINV', 'overrides.model', 'must be the name of a model'],
