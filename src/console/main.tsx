@@ -2,6 +2,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './shell/app.tsx';
 import '@mantine/core/styles.css';
 import './styles.css';
+import './answers/answers.css';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce;
 // Dialogs add a style sheet at run time; the package that does it reads the nonce here.

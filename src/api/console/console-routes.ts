@@ -22,7 +22,7 @@ const FOLDER = join(PACKAGE_ROOT, 'dist/pages/console');
 const PLACES = [
   ...['/login', '/runs', '/runs/*', '/inbox', '/inbox/*'],
   ...['/agents', '/agents/*', '/workflows', '/workflows/*', '/definitions/*'],
-  ...['/costs', '/system', '/system/*'],
+  ...['/chat', '/chat/*', '/playground', '/costs', '/system', '/system/*'],
 ];
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,9 +1,10 @@
+import { chatPlaces, chatTexts } from './english-chat.ts';
 import { englishPlaces } from './english-places.ts';
 import { runTexts } from './english-runs.ts';
 
 /** The texts of the console in English. A second language is a file with the same names. */
 export const english = {
-  places: englishPlaces,
+  places: { ...englishPlaces, ...chatPlaces },
   shell: {
     search: 'Go to…',
     searchHint: 'Search places and actions, or paste the id of a run',
@@ -253,6 +254,7 @@ export const english = {
     yes: 'yes',
     no: 'no',
   },
+  ...chatTexts,
   home: {
     title: 'Home',
     firstTitle: 'Start your first run',

@@ -4,7 +4,8 @@ export const FORM_NAMES = [
   ['graphql', 'GraphQL'],
   ['curl', 'curl'],
   ['cli', 'CLI'],
+  ['sdk', 'TypeScript'],
 ] as const;
 
 /** A request in the languages of Howdah, without those that cannot express it. */
-export type Forms = Readonly<Record<(typeof FORM_NAMES)[number][0], string | undefined>>;
+export type Forms = { readonly [Form in (typeof FORM_NAMES)[number][0]]?: string | undefined };

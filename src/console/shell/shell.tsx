@@ -31,6 +31,12 @@ const SystemPage = lazy(async () => ({
   default: (await import('../system/system-page.tsx')).SystemPage,
 }));
 
+const ChatPage = lazy(async () => ({ default: (await import('../chat/chat-page.tsx')).ChatPage }));
+
+const PlaygroundPage = lazy(async () => ({
+  default: (await import('../playground/playground-page.tsx')).PlaygroundPage,
+}));
+
 /** The frame of all places: the header, the menu and the place of the URL. */
 export function Shell() {
   const [isMenuOpen, menu] = useDisclosure(false);
@@ -127,6 +133,8 @@ function Place() {
       <Route path="/system/:resource/*?">
         {({ resource }) => <RowsPlace resource={resource} />}
       </Route>
+      <Route path="/playground" component={PlaygroundPage} />
+      <Route path="/chat/:id?">{({ id }) => <ChatPage id={id} />}</Route>
       <Route>
         <UnknownPlace />
       </Route>

@@ -1,0 +1,47 @@
+import type { Json } from '../../json/json.ts';
+import { messages } from '../messages/messages.ts';
+import { Failure } from '../server/failure.ts';
+import { callRest } from '../server/rest.ts';
+
+/** The largest file. A request has at most 4 MB, and base64 takes a third more. */
+export const MOST_BYTES = 3_000_000;
+
+/**
+ * Stores files, those of a conversation in its session. Returns them as parts of a message. Throws
+ * a `Failure`.
+ */
+export async function storeFiles(
+  sessionId: string | null,
+  files: readonly File[],
+): Promise<Json[]> {
+  const parts: Json[] = [];
+  for (const file of files) {
+    if (file.size > MOST_BYTES) {
+      throw new Failure(messages.chat.tooLarge(file.name), 'HWINV', messages.chat.tooLargeHint);
+    }
+    const { body } = await callRest<{ id: string }>('/api/resources', {
+      method: 'POST',
+      body: {
+        name: file.name,
+        type: file.type || typeOf(file.name),
+        base64: toBase64(new Uint8Array(await file.arrayBuffer())),
+        session_id: sessionId,
+      },
+    });
+    parts.push({ type: 'resource', resource_id: body.id });
+  }
+  return parts;
+}
+
+/** Returns the end of the name of a file without a type. The server turns it into a type. */
+function typeOf(name: string): string {
+  return /\.(csv|docx|html|json|md|pdf|txt|xlsx|xml)$/i.exec(name)?.[1] ?? 'text/plain';
+}
+
+function toBase64(bytes: Uint8Array): string {
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += 32_768) {
+    pieces.push(String.fromCharCode(...bytes.subarray(at, at + 32_768)));
+  }
+  return btoa(pieces.join(''));
+}

@@ -1,0 +1,84 @@
+import { Text, Title } from '@mantine/core';
+import { useRef, useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { ToolChoice } from '../answers/tool-choice.tsx';
+import { messages } from '../messages/messages.ts';
+import { useKnownNames } from '../runs/use-runs.ts';
+import { ask } from '../server/graphql.ts';
+import { askAgent, startConversation } from '../server/operations.generated.ts';
+import { AgentChoice, type Subject } from './agent-choice.tsx';
+import { storeFiles } from './attachments.ts';
+import { Composer } from './composer.tsx';
+
+const text = messages.chat;
+const MOST_TITLE = 80;
+
+/** A conversation that has no message yet. The first message makes its session. */
+export function NewConversation() {
+  const [, navigate] = useLocation();
+  const names = useKnownNames();
+  const named = new URLSearchParams(useSearch()).get('agent');
+  const [chosen, setChosen] = useState<Subject>();
+  const [allowed, setAllowed] = useState<readonly string[]>();
+  const session = useRef<{ id: string; subject: string }>(undefined);
+  const all = [...(names?.agents.keys() ?? [])];
+  const first = all.find((name) => name === named) ?? all.find(isDevelopment) ?? all[0];
+  const subject =
+    chosen ?? (first === undefined ? undefined : { kind: 'agent' as const, name: first });
+  const send = async (content: string, files: readonly File[], key: string) => {
+    if (!subject) return;
+    if (session.current?.subject !== subject.name) {
+      const id = await start(subject, titleOf(content));
+      session.current = { id, subject: subject.name };
+    }
+    const { id } = session.current;
+    const parts = files.length > 0 ? await storeFiles(id, files) : undefined;
+    await ask(askAgent, {
+      agent: subject.name,
+      input: content,
+      sessionId: id,
+      idempotencyKey: key,
+      ...(parts && { inputParts: parts }),
+      ...(allowed && { overrides: { allowed_tools: [...allowed] } }),
+    });
+    navigate(`/chat/${id}`);
+  };
+  return (
+    <section className="conversation" aria-label={text.conversation}>
+      <div className="turns new-conversation">
+        <Title order={2} size="h4">
+          {text.newTitle}
+        </Title>
+        <Text size="sm" c="dimmed">
+          {text.newText}
+        </Text>
+        <AgentChoice
+          subject={subject}
+          label={text.agent}
+          change={(next) => {
+            setChosen(next);
+            setAllowed(undefined);
+          }}
+        />
+      </div>
+      <Composer send={send} stop={undefined} isDisabled={!subject}>
+        {subject?.kind === 'agent' && (
+          <ToolChoice agent={subject.name} allowed={allowed} change={setAllowed} />
+        )}
+      </Composer>
+    </section>
+  );
+}
+
+const isDevelopment = (name: string) => name === 'development';
+
+async function start(subject: Subject, title: string): Promise<string> {
+  const { startSession } = await ask(startConversation, { [subject.kind]: subject.name, title });
+  return startSession?.result?.id ?? '';
+}
+
+/** The title of a conversation: the beginning of its first message, on one line. */
+function titleOf(content: string): string {
+  const line = content.trim().replaceAll(/\s+/g, ' ');
+  return line.length <= MOST_TITLE ? line : `${line.slice(0, MOST_TITLE - 1)}…`;
+}

@@ -1,0 +1,66 @@
+import type { JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
+import type { PlaygroundAgent } from '../server/operations.generated.ts';
+
+/** An agent with what its columns choose from. */
+export type AgentDetail = NonNullable<NonNullable<PlaygroundAgent['agents']>['nodes'][number]>;
+
+/** What a column runs: an agent or workflow, and how its run differs from it. Empty is the own. */
+export type Column = {
+  agent: string;
+  /** A number or a label of a version. */
+  version: string;
+  model: string;
+  temperature: string;
+  /** An instruction in place of the one of the version. */
+  instruction: string;
+  /** The run that the column shows. */
+  run: string;
+};
+
+export const MOST_COLUMNS = 4;
+const NAMES = ['agent', 'version', 'model', 'temperature', 'instruction', 'run'] as const;
+
+export const EMPTY_COLUMN: Column = {
+  ...{ agent: '', version: '', model: '', temperature: '', instruction: '', run: '' },
+};
+
+/**
+ * Reads the columns of a URL: each parameter has a value for each column, in order. Without any
+ * there is one column.
+ */
+export function readColumns(search: URLSearchParams): Column[] {
+  const count = Math.max(1, ...NAMES.map((name) => search.getAll(name).length));
+  return Array.from({ length: Math.min(MOST_COLUMNS, count) }, (_, index) => {
+    const column = { ...EMPTY_COLUMN };
+    for (const name of NAMES) column[name] = search.getAll(name)[index] ?? '';
+    return column;
+  });
+}
+
+/** Writes columns as parameters of a URL, without parameters that no column has. */
+export function writeColumns(columns: readonly Column[]): string {
+  const search = new URLSearchParams();
+  for (const name of NAMES) {
+    const isUsed = name === 'agent' || columns.some((one) => one[name] !== '');
+    if (isUsed) for (const one of columns) search.append(name, one[name]);
+  }
+  return search.toString();
+}
+
+/** Returns the overrides of the run of a column; undefined if it has none. */
+export function overridesOf({ model, temperature, instruction }: Column): JsonObject | undefined {
+  const degrees = temperatureOf(temperature);
+  const overrides: JsonObject = {
+    ...(model !== '' && { model }),
+    ...(degrees !== undefined && { request_params: { temperature: degrees } }),
+    ...(instruction !== '' && { mission_override: instruction }),
+  };
+  return Object.keys(overrides).length > 0 ? overrides : undefined;
+}
+
+/** Reads a temperature. Returns undefined for an empty text and for anything but a number. */
+export function temperatureOf(text: string): number | undefined {
+  if (!/^\d+(\.\d+)?$/.test(text.trim())) return undefined;
+  return parseJson<number>(String(Number(text)));
+}

@@ -1,0 +1,89 @@
+import { ActionIcon, Group, Paper, Text } from '@mantine/core';
+import { X } from 'lucide-react';
+import { AnswerFooter } from '../answers/answer-footer.tsx';
+import { AnswerView, openQuestionsOf } from '../answers/answer-view.tsx';
+import { useAnswers } from '../answers/use-answers.ts';
+import { messages } from '../messages/messages.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { nameOfRun } from '../runs/run-name.ts';
+import type { Failure } from '../server/failure.ts';
+import { playgroundRun, runAnswer } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { ColumnForm } from './column-form.tsx';
+import type { Column } from './columns.ts';
+import { copyColumn } from './copy-column.ts';
+
+const text = messages.playground;
+
+type ColumnProps = {
+  place: number;
+  column: Column;
+  /** The newest message, for the requests that are copied. */
+  message: string;
+  /** Why the run could not start. */
+  failure: Failure | undefined;
+  change(next: Partial<Column>): void;
+  remove: (() => void) | undefined;
+};
+
+/** A column: what runs, and its answer as it is written. */
+export function PlaygroundColumn(props: ColumnProps) {
+  const { place, column, message, failure, change, remove } = props;
+  return (
+    <Paper
+      withBorder
+      radius="md"
+      p="sm"
+      component="section"
+      className="playground-column"
+      aria-label={text.column(place)}
+    >
+      <Group justify="space-between" gap="xs" mb="xs" wrap="nowrap">
+        <Text size="xs" fw={600} c="dimmed">
+          {text.column(place)}
+        </Text>
+        <Group gap={4} wrap="nowrap">
+          <CopyAs forms={copyColumn(column, message || text.exampleMessage)} />
+          {remove && (
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={text.remove(place)}
+              onClick={remove}
+            >
+              <X size={16} aria-hidden />
+            </ActionIcon>
+          )}
+        </Group>
+      </Group>
+      <ColumnForm column={column} change={change} />
+      {failure && <FailureAlert failure={failure} />}
+      {column.run !== '' && <ColumnAnswer key={column.run} id={column.run} />}
+    </Paper>
+  );
+}
+
+function ColumnAnswer({ id }: { id: string }) {
+  const { data, failure, reload } = useAnswer(playgroundRun, { id });
+  const { answers, failure: lost } = useAnswers(runAnswer, id, {
+    from: null,
+    eventOf: ({ executionEvents }) => executionEvents,
+    onNews: reload,
+  });
+  const run = data?.execution;
+  const shown = failure ?? lost;
+  return (
+    <div className="playground-answer">
+      {shown && <FailureAlert failure={shown} onRetry={reload} />}
+      {run && (
+        <article aria-label={nameOfRun(run)} aria-busy={run.completedAt === null}>
+          <p className="answer-text playground-message">{run.input}</p>
+          <AnswerView run={run} answer={answers.get(id)} questionId={openQuestionsOf(run)[0]} />
+          <AnswerFooter run={run} reload={reload} />
+        </article>
+      )}
+      {data && !run && <Text size="sm">{messages.run.notFound}</Text>}
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useState } from 'react';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { messages } from '../messages/messages.ts';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { type Failure, toFailure } from '../server/failure.ts';
+import { useMayWrite } from '../server/me.tsx';
+import { callRest } from '../server/rest.ts';
+import { type AgentDetail, type Column, temperatureOf } from './columns.ts';
+
+const text = messages.playground;
+
+type SaveProps = { agent: AgentDetail; column: Column; saved(): void };
+
+/** Saves what a column tries as a version of its agent, which then is the current one. */
+export function SaveVersion({ agent, column, saved }: SaveProps) {
+  const mayEdit = useMayWrite('agents');
+  const [isOpen, dialog] = useDisclosure(false);
+  const [isBusy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure>();
+  const save = async () => {
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      const body = changesOf(agent, column);
+      await callRest(`/api/agents/${agent.id}`, { method: 'PATCH', body });
+      dialog.close();
+      saved();
+    } catch (error) {
+      setFailure(toFailure(error));
+    }
+    setBusy(false);
+  };
+  if (!mayEdit) return null;
+  return (
+    <>
+      <Group className="column-wide">
+        <Button size="compact-xs" onClick={dialog.open}>
+          {text.save}
+        </Button>
+      </Group>
+      <Modal opened={isOpen} onClose={dialog.close} title={text.save}>
+        <Stack gap="sm">
+          <Text size="sm">{text.saveExplain(agent.name)}</Text>
+          {column.version !== '' && <Text size="sm">{text.saveFromOld}</Text>}
+          {failure && <FailureAlert failure={failure} />}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={dialog.close}>
+              {messages.common.cancel}
+            </Button>
+            <Button onClick={() => void save()} loading={isBusy} data-autofocus>
+              {text.saveNow}
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
+
+/** Returns the changes of the agent. The chosen model becomes the first, before its fallbacks. */
+export function changesOf(agent: AgentDetail, column: Column): JsonObject {
+  const known = agent.agentModels.nodes.flatMap((one) =>
+    one?.model ? [{ model: one.model.name, request_params: one.requestParams }] : [],
+  );
+  const name = column.model === '' ? (known[0]?.model ?? 'default') : column.model;
+  const chosen = known.find(({ model }) => model === name);
+  const temperature = temperatureOf(column.temperature);
+  const params = {
+    ...paramsOf(chosen?.request_params ?? null),
+    ...(temperature !== undefined && { temperature }),
+  };
+  const isModelChanged = column.model !== '' || temperature !== undefined;
+  return {
+    ...(column.instruction !== '' && { instruction: column.instruction }),
+    ...(isModelChanged && {
+      models: [
+        { model: name, request_params: params },
+        ...known.filter(({ model }) => model !== name),
+      ],
+    }),
+  };
+}
+
+function paramsOf(params: Json): JsonObject {
+  return isJsonObject(params) ? params : {};
+}

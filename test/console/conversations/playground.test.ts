@@ -1,0 +1,135 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
+import {
+  EMPTY_COLUMN,
+  readColumns,
+  writeColumns,
+} from '../../../src/console/playground/columns.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
+import { startTestApi } from '../../api/harness.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
+import { CHROMIUM, launchChromium } from '../chromium.ts';
+
+test('columns survive their URL, and more than four are left out', () => {
+  const columns = [
+    { ...EMPTY_COLUMN, agent: 'writer', model: 'fast', instruction: 'Be brief & kind.' },
+    { ...EMPTY_COLUMN, agent: 'desk', version: 'production', temperature: '0.2' },
+  ];
+  expect(readColumns(new URLSearchParams(writeColumns(columns)))).toEqual(columns);
+  expect(readColumns(new URLSearchParams('agent=a&agent=b&agent=c&agent=d&agent=e'))).toHaveLength(
+    4,
+  );
+  expect(readColumns(new URLSearchParams())).toEqual([EMPTY_COLUMN]);
+});
+
+describe.skipIf(!CHROMIUM)('the playground', () => {
+  const db = testDatabase();
+  let model: FakeServer;
+  let api: ApiServer;
+  let worker: Worker;
+  let browser: Browser;
+  let tab: Tab;
+
+  beforeAll(async () => {
+    // the answer says which instruction and temperature the model received
+    model = await startOpenAiServer(({ body: { messages, temperature } }) => ({
+      content: `${JSON.stringify((messages as unknown[])[0])} at ${temperature ?? 'its own'}`,
+    }));
+    api = await startTestApi(db.url);
+    worker = await startTestWorker(db.url, { openai: model.url });
+    browser = await launchChromium();
+    tab = await openTab(browser, api.url);
+    const prices = { input_price: 3, output_price: 15 };
+    const writer = await makeAgent(db.pool, {
+      models: [{ provider: 'openai', ...prices }],
+      instruction: 'Write long sentences.',
+      retry_for: 0,
+    });
+    await db.pool.query(`update howdah.agents set name = 'writer' where id = $1`, [writer]);
+  });
+  afterAll(async () => {
+    await tab?.close();
+    await browser?.close();
+    await worker?.stop(0);
+    await api?.close();
+    await model?.close();
+  });
+
+  const column = (place: number) => tab.page.getByRole('region', { name: `Column ${place}` });
+
+  test('two columns answer one message, and the URL has both with their answers', async () => {
+    await tab.page.goto(`${api.url}/playground?agent=writer`);
+    await column(1).getByText('current (1)').or(column(1).getByRole('combobox')).first().waitFor();
+    await tab.page.getByRole('button', { name: 'Add a column' }).click();
+    await column(2).getByRole('textbox', { name: 'Temperature' }).fill('0.2');
+    await column(2).getByRole('button', { name: 'Edit the instruction' }).click();
+    await column(2).getByRole('textbox', { name: 'Instruction' }).fill('Be <b>brief</b>.');
+    await tab.page.getByRole('textbox', { name: 'Message' }).fill('Describe an elephant.');
+    await tab.page.keyboard.press('Enter');
+    await column(1).getByText('Write long sentences.').last().waitFor();
+    await column(2)
+      .getByText(/Be <b>brief<\/b>\..* at 0\.2/)
+      .waitFor();
+    await column(1)
+      .getByText(/11 \/ 7 tokens/)
+      .waitFor();
+    await column(1)
+      .getByText(/cost 0\.00014/)
+      .waitFor();
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await picture(tab.page, 'playground');
+    await tab.page.reload();
+    await column(2)
+      .getByText(/Be <b>brief<\/b>\..* at 0\.2/)
+      .waitFor();
+    expect(await tab.page.locator('main b').count()).toBe(0);
+    expect(tab.problems).toEqual([]);
+    expect(tab.foreign).toEqual([]);
+  });
+
+  test('what a column tries becomes a version of the agent', async () => {
+    await column(2).getByRole('button', { name: 'Save as version' }).click();
+    await tab.page.getByRole('button', { name: 'Save the version' }).click();
+    await column(2).getByRole('button', { name: 'Save as version' }).waitFor({ state: 'detached' });
+    const { rows } = await db.pool.query(
+      `select a.instruction, m.request_params, v.version > 1 as is_new
+       from howdah.agents as a
+       join howdah.agent_models as m on m.agent_id = a.id
+       join howdah.agent_versions as v on v.id = a.current_version_id where a.name = 'writer'`,
+    );
+    expect(rows).toEqual([
+      { instruction: 'Be <b>brief</b>.', request_params: { temperature: 0.2 }, is_new: true },
+    ]);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('a column is copied as a program', async () => {
+    await tab.page.goto(`${api.url}/playground?agent=writer&temperature=0.5`);
+    await tab.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await column(1).getByRole('button', { name: 'Copy as' }).click();
+    await tab.page.getByRole('menuitem', { name: 'TypeScript' }).click();
+    const text = await tab.page.evaluate('navigator.clipboard.readText()');
+    expect(text).toContain('howdah.agent("writer").send("What is 6 * 7?"');
+    expect(text).toContain('"temperature": 0.5');
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'in %s colours it is readable on a phone',
+    async (scheme) => {
+      const viewport = { width: 360, height: 780 };
+      const phone = await openTab(browser, api.url, { colorScheme: scheme, viewport });
+      await phone.page.goto(`${api.url}/playground?agent=writer&agent=writer&model=&model=default`);
+      await phone.page.getByRole('textbox', { name: 'Temperature' }).nth(1).waitFor();
+      expect(await seriousFindings(phone.page)).toEqual([]);
+      const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
+      expect(await phone.page.evaluate(isWide)).toBe(false);
+      await picture(phone.page, `playground-${scheme}`);
+      await phone.close();
+    },
+  );
+});
