@@ -5117,6 +5117,48 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.usage_summary(by text DEFAULT 'day'::text, since date DEFAULT NULL::date, until date DEFAULT NULL::date)
+ RETURNS TABLE(value text, runs numeric, calls numeric, tokens_in numeric, tokens_out numeric, cached_tokens numeric, cost numeric)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_since constant date := coalesce(usage_summary.since, (now() at time zone 'UTC')::date - 29);
+begin
+  if usage_summary.by is null or usage_summary.by not in
+    ('day', 'agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant') then
+    raise exception using errcode = 'HWINV',
+      message = format('by must be day, agent, version, workflow, model, tool, user or tenant, '
+        'not %s', coalesce(quote_literal(usage_summary.by), 'null')),
+      detail = jsonb_build_object('field', 'by')::text,
+      hint = 'For the cost of each model: howdah.usage_summary(''model'').';
+  end if;
+  return query
+  select g.value, sum(u.runs), sum(u.calls), sum(u.tokens_in), sum(u.tokens_out),
+    sum(u.cached_tokens), sum(u.cost)
+  from howdah.usage_by_day as u
+  cross join lateral (select case usage_summary.by
+    when 'day' then u.day::text
+    when 'agent' then u.agent
+    when 'version' then u.agent || '@' || u.version
+    when 'workflow' then u.workflow
+    when 'model' then u.model
+    when 'tool' then u.tool
+    when 'user' then u.username
+    else (select t.slug from howdah.tenants as t where t.id = u.tenant_id)
+  end as value) as g
+  where u.day >= v_since and u.day <= coalesce(usage_summary.until, 'infinity')
+    and case usage_summary.by when 'agent' then u.agent_id is not null
+      when 'version' then u.version is not null when 'workflow' then u.workflow_id is not null
+      when 'model' then u.model_id is not null when 'tool' then u.tool is not null
+      else true end
+  group by g.value
+  order by case when usage_summary.by = 'day' then g.value end, sum(u.cost) desc, g.value;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.use_alert_rules(webhook_id uuid DEFAULT NULL::uuid)
  RETURNS SETOF howdah.alert_rules
  LANGUAGE plpgsql
@@ -12154,6 +12196,8 @@ declare
       select 2, 'request_params.' || k.key
       from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
       where k.key <> all (v_params)
+      union all
+      select 3, 'mission_override' where e.overrides ? 'mission_override'
     ) as x order by x.place, x.field limit 1
   );
 begin
@@ -12173,9 +12217,11 @@ begin
     detail = jsonb_build_object(
       'field', 'overrides.' || v_restricted, 'agent_id', e.agent_id, 'required_permission', 'edit'
     )::text,
-    hint = 'Permission to edit the agent is required. ' || case when v_restricted = 'model'
-        then format('Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
-      else format('Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
+    hint = 'Permission to edit the agent is required.' || case
+      when v_restricted = 'model'
+        then format(' Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
+      when v_restricted = 'mission_override' then ''
+      else format(' Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $function$
 ;
 
@@ -12198,7 +12244,7 @@ begin
     select '.' || k.key,
       format('does not apply to an agent with an external engine (%s)', check_overrides.engine),
       'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
-    from (values ('model'), ('request_params')) as k (key)
+    from (values ('model'), ('request_params'), ('mission_override')) as k (key)
     where check_overrides.engine is not null and e.overrides ? k.key
     union all
     select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
@@ -13702,7 +13748,8 @@ begin
     e.overrides := e.overrides - array(
       select k.key from jsonb_each(e.overrides) as k
       where k.value = 'null'
-        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown'));
+        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown',
+          'mission_override'));
   end if;
   perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
@@ -18862,7 +18909,7 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null,
-    client_tools = null, overrides = e.overrides - 'request_params',
+    client_tools = null, overrides = e.overrides - '{request_params,mission_override}'::text[],
     output = case when e.output is not null then '[erased]' end, output_data = null,
     error = howdah_private.erase_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
@@ -27669,7 +27716,8 @@ AS $function$
       ) || format('Known fields: %s.', array_to_string(w.known, ', '))
     from root as g cross join lateral jsonb_object_keys(g.o) as k (key)
     cross join (
-      values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])
+      values (
+        '{model,request_params,allowed_tools,suppress_markdown,mission_override}'::text[])
     ) as w (known)
     where k.key <> all (w.known)
     union all
@@ -27677,6 +27725,7 @@ AS $function$
     from root as g cross join (values
       ('model', 'string', 'must be the name of a model'),
       ('suppress_markdown', 'boolean', 'must be true or false'),
+      ('mission_override', 'string', 'must be a text'),
       ('request_params', 'object', 'must be an object'),
       ('allowed_tools', 'array', 'must be a list of names')
     ) as t (key, type, must)
@@ -50625,6 +50674,12 @@ grant execute on function howdah.usage_by(text,text,timestamp with time zone) to
 
 grant execute on function howdah.usage_by(text,text,timestamp with time zone) to howdah_viewer;
 
+grant execute on function howdah.usage_summary(text,date,date) to howdah_app;
+
+grant execute on function howdah.usage_summary(text,date,date) to howdah_engine;
+
+grant execute on function howdah.usage_summary(text,date,date) to howdah_viewer;
+
 grant execute on function howdah.use_alert_rules(uuid) to howdah_app;
 
 grant execute on function howdah.use_alert_rules(uuid) to howdah_engine;
@@ -55118,7 +55173,7 @@ comment on column howdah.executions.output is 'The output.';
 
 comment on column howdah.executions.output_data is 'The answer as JSON, if the agent has an output_schema.';
 
-comment on column howdah.executions.overrides is 'Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown. Child runs also have mission_override.';
+comment on column howdah.executions.overrides is 'Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, mission_override.';
 
 comment on column howdah.executions.owner_worker is '@behavior -*
 The worker process that owns the run while it is running.';
@@ -57019,6 +57074,8 @@ comment on routine howdah.unwatch_table(text) is '@behavior -*
 Ends the watches of a table. Runs that they started continue, but their answers are not written. Only owners of the database may call this function.';
 
 comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage per value of a key of metadata and day, week, month or year in UTC, of the last 30 days or since a time: select * from howdah.usage_by(''customer'', ''week''). Counts root runs together with the runs below them. Runs without the key, deleted and erased runs do not count.';
+
+comment on routine howdah.usage_summary(text,date,date) is 'Usage of the last 30 days, or of the days in UTC from since to until, summed by day, agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';

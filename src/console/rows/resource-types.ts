@@ -1,6 +1,4 @@
 import type { JsonObject } from '../../json/json.ts';
-import { callRest, type RestAnswer } from '../server/rest.ts';
-import { useRequest } from '../server/use-request.ts';
 
 /** A field of rows, as `GET /api/resource-types` describes it. */
 export type FieldType = {
@@ -40,19 +38,6 @@ export type ResourceType = {
   actions: { name: string; label: string; summary: string }[];
   fields: RowField[];
 };
-
-/** Reads the types of all rows, once: they are the same for everybody. */
-export function useResourceTypes() {
-  const { data, ...rest } = useRequest('resource-types', async () => {
-    known ??= callRest<{ data: ResourceType[] }>('/api/resource-types');
-    known.catch(() => {
-      known = undefined;
-    });
-    return (await known).body.data;
-  });
-  return { ...rest, types: data };
-}
-let known: Promise<RestAnswer<{ data: ResourceType[] }>> | undefined;
 
 /** Returns a field by its name. */
 export function fieldOf({ fields }: Pick<ResourceType, 'fields'>, name: string) {

@@ -4,9 +4,9 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { EditRowPage, NewRowPage } from './form/form-page.tsx';
 import { listPath } from './paths.ts';
-import { useResourceTypes } from './resource-types.ts';
 import { RowPage } from './row-page.tsx';
 import { RowsPage } from './rows-page.tsx';
+import { useResourceTypes } from './use-resource-types.ts';
 
 /** The places of the rows of a kind: the list, a row, a new row, a change. */
 export function RowsPlace({ resource }: { resource: string }) {

@@ -4,7 +4,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 export const UNREACHABLE = 'EUNREACHABLE';
 export const LOGIN_NEEDED = 'ELOGIN';
 
-/** The classes of SQLSTATE for a lost connection, a busy server, and a statement that was stopped. */
+/** Classes of SQLSTATE for a lost connection, a busy server, and a statement that was stopped. */
 const TEMPORARY_CLASSES: readonly string[] = ['08', '53', '57'];
 
 /** A request that failed: a sentence for people, a code, and perhaps what to do. */

@@ -161,6 +161,8 @@ export type JSONFilter = {
   equalTo?: Json | null;
 };
 
+export type LimitMetric = 'calls' | 'cost' | 'requests' | 'running_calls' | 'running_runs' | 'runs' | 'storage' | 'tokens';
+
 export type LimitPeriod = 'day' | 'hour' | 'minute' | 'month';
 
 export type LimitScope = 'agent' | 'api_key' | 'key' | 'model' | 'session' | 'system' | 'tenant' | 'tool' | 'user';
@@ -169,30 +171,42 @@ export type ListEventKind = 'changed' | 'removed' | 'synced';
 
 export type MessageRole = 'assistant' | 'system' | 'tool' | 'user';
 
+export type ModelPurpose = 'classifier' | 'embedding' | 'image' | 'llm' | 'rerank' | 'stt' | 'tts';
+
 export type QuestionKind = 'approval' | 'effect' | 'question';
 
 export type QuestionStatus = 'answered' | 'cancelled' | 'expired' | 'open';
 
 export type SessionFilter = {
+  agent?: AgentFilter | null;
   agentExists?: boolean | null;
   agentId?: UUIDFilter | null;
+  and?: (SessionFilter)[] | null;
   approvalsExist?: boolean | null;
   chatKey?: StringFilter | null;
   executionsExist?: boolean | null;
+  forkedFromSession?: SessionFilter | null;
   forkedFromSessionExists?: boolean | null;
   forkedFromSessionId?: UUIDFilter | null;
   id?: UUIDFilter | null;
   limitsExist?: boolean | null;
+  not?: SessionFilter | null;
+  or?: (SessionFilter)[] | null;
   questionsExist?: boolean | null;
   resourcesExist?: boolean | null;
   schedulesExist?: boolean | null;
   sessionsByForkedFromSessionIdExist?: boolean | null;
+  tenant?: TenantFilter | null;
   todosExist?: boolean | null;
+  user?: UserFilter | null;
   userExists?: boolean | null;
   userId?: UUIDFilter | null;
+  workflow?: WorkflowFilter | null;
   workflowExists?: boolean | null;
   workflowId?: UUIDFilter | null;
 };
+
+export type SessionPolicy = 'interrupt' | 'queue' | 'reject' | 'steer';
 
 export type StepKind = 'answer' | 'child' | 'child_started' | 'error' | 'fork' | 'guard' | 'handoff' | 'input' | 'model' | 'output' | 'question' | 'retry' | 'timer' | 'tool' | 'tool_started';
 
@@ -236,6 +250,48 @@ export type StringFilter = {
   notStartsWithInsensitive?: string | null;
   startsWith?: string | null;
   startsWithInsensitive?: string | null;
+};
+
+export type TenantFilter = {
+  agentSystemsExist?: boolean | null;
+  agentsExist?: boolean | null;
+  alertRulesExist?: boolean | null;
+  apiKeysExist?: boolean | null;
+  approvalsExist?: boolean | null;
+  boardEntriesExist?: boolean | null;
+  connectedAccountsExist?: boolean | null;
+  feedbackEntriesExist?: boolean | null;
+  grantsExist?: boolean | null;
+  hooksExist?: boolean | null;
+  id?: UUIDFilter | null;
+  inboundDeliveriesExist?: boolean | null;
+  inboundHooksExist?: boolean | null;
+  integrationsExist?: boolean | null;
+  limitsExist?: boolean | null;
+  mailsExist?: boolean | null;
+  mcpServersExist?: boolean | null;
+  modelTestsExist?: boolean | null;
+  modelsExist?: boolean | null;
+  outputFiltersExist?: boolean | null;
+  promptsExist?: boolean | null;
+  questionsExist?: boolean | null;
+  resourcesExist?: boolean | null;
+  retentionPolicyExists?: boolean | null;
+  schedulesExist?: boolean | null;
+  secretsExist?: boolean | null;
+  sessionsExist?: boolean | null;
+  settingsExist?: boolean | null;
+  skillsExist?: boolean | null;
+  slug?: StringFilter | null;
+  tableTriggersExist?: boolean | null;
+  toolPoliciesExist?: boolean | null;
+  toolsExist?: boolean | null;
+  usersExist?: boolean | null;
+  versionLabelsExist?: boolean | null;
+  watchedRowsExist?: boolean | null;
+  webhookDeliveriesExist?: boolean | null;
+  webhooksExist?: boolean | null;
+  workflowsExist?: boolean | null;
 };
 
 export type ToolEffect = 'idempotent' | 'once' | 'pure';
@@ -325,6 +381,12 @@ export type WorkflowVersionFilter = {
   workflowsByCurrentVersionIdExist?: boolean | null;
 };
 
+export type AnswerEvent = { event: string; cursor: string | null; executionId: string | null; agent: string | null; data: Json };
+
+export type AnswerRun = { id: string; turn: number | null; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; input: string; inputParts: Json | null; output: string | null; error: Json | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; treeQuestions: { nodes: ({ id: string } | null)[] }; feedbackEntries: { nodes: ({ id: string; score: number | null; comment: string | null } | null)[] } };
+
+export type SessionLine = { id: string; title: string | null; turns: number; liveExecutionId: string | null; lastActivityAt: string; createdAt: string; agent: { name: string } | null; workflow: { name: string } | null };
+
 export type ComparedRun = { id: string; status: ExecutionStatus; overrides: Json | null; agentVersion: { models: Json } | null; timeline: { nodes: (TimelineStep | null)[] } };
 
 export type Feedback = { id: string; score: number | null; comment: string | null; messageSeq: number | null; createdBy: string; createdAt: string };
@@ -345,11 +407,81 @@ export type RunMessage = { seq: number; stepSeq: number | null; role: MessageRol
 
 export type RunRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; metadata: Json; parentExecutionId: string | null; sessionId: string | null; input?: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null };
 
+export type AskAgent = { run: { result: { id: string } | null } | null };
+export type AskAgentVariables = { agent: string; input: string; inputParts?: Json | null; sessionId?: string | null; version?: string | null; overrides?: Json | null; metadata?: Json | null; idempotencyKey?: string | null };
+export const askAgent: Operation<AskAgent, AskAgentVariables> = {
+  name: 'AskAgent',
+  text: "mutation AskAgent($agent:String!$input:String!$inputParts:JSON$sessionId:UUID$version:String$overrides:JSON$metadata:JSON$idempotencyKey:String){run(input:{agent:$agent input:$input inputParts:$inputParts sessionId:$sessionId version:$version overrides:$overrides metadata:$metadata idempotencyKey:$idempotencyKey}){result{id}}}",
+};
+
+export type ToolsOfAgent = { agentToolList: Json | null };
+export type ToolsOfAgentVariables = { agent: string };
+export const toolsOfAgent: Operation<ToolsOfAgent, ToolsOfAgentVariables> = {
+  name: 'ToolsOfAgent',
+  text: "query ToolsOfAgent($agent:String!){agentToolList(agent:$agent)}",
+};
+
+export type Sessions = { sessions: { nodes: (SessionLine | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
+export type SessionsVariables = { filter?: SessionFilter | null; first: number; after?: string | null };
+export const sessions: Operation<Sessions, SessionsVariables> = {
+  name: 'Sessions',
+  text: "query Sessions($filter:SessionFilter$first:Int!$after:Cursor){sessions(filter:$filter orderBy:[ID_DESC]first:$first after:$after){nodes{...SessionLine}pageInfo{hasNextPage endCursor}}}fragment SessionLine on Session{id title turns liveExecutionId lastActivityAt createdAt agent{name}workflow{name}}",
+};
+
+export type OneSession = { session: { policy: SessionPolicy; forkedFromSessionId: string | null; forkedFromTurn: number | null; resources: { nodes: ({ id: string; name: string; type: string; size: string } | null)[] } } & SessionLine | null };
+export type OneSessionVariables = { id: string };
+export const oneSession: Operation<OneSession, OneSessionVariables> = {
+  name: 'OneSession',
+  text: "query OneSession($id:UUID!){session(id:$id){...SessionLine policy forkedFromSessionId forkedFromTurn resources(first:200){nodes{id name type size}}}}fragment SessionLine on Session{id title turns liveExecutionId lastActivityAt createdAt agent{name}workflow{name}}",
+};
+
+export type NewestTurns = { executions: { nodes: (AnswerRun | null)[]; pageInfo: { hasNextPage: boolean } } | null };
+export type NewestTurnsVariables = { id: string; before: number; first: number };
+export const newestTurns: Operation<NewestTurns, NewestTurnsVariables> = {
+  name: 'NewestTurns',
+  text: "query NewestTurns($id:UUID!$before:Int!$first:Int!){executions(filter:{sessionId:{equalTo:$id}parentExecutionId:{isNull:true}turn:{lessThan:$before}}orderBy:[TURN_DESC]first:$first){nodes{...AnswerRun}pageInfo{hasNextPage}}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(first:20){nodes{id score comment}}}",
+};
+
+export type TurnsFrom = { executions: { nodes: (AnswerRun | null)[] } | null };
+export type TurnsFromVariables = { id: string; from: number; first: number };
+export const turnsFrom: Operation<TurnsFrom, TurnsFromVariables> = {
+  name: 'TurnsFrom',
+  text: "query TurnsFrom($id:UUID!$from:Int!$first:Int!){executions(filter:{sessionId:{equalTo:$id}parentExecutionId:{isNull:true}turn:{greaterThanOrEqualTo:$from}}orderBy:[TURN_ASC]first:$first){nodes{...AnswerRun}}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(first:20){nodes{id score comment}}}",
+};
+
+export type SessionAnswers = { sessionEvents: AnswerEvent | null };
+export type SessionAnswersVariables = { id: string; after?: string | null };
+export const sessionAnswers: Operation<SessionAnswers, SessionAnswersVariables> = {
+  name: 'SessionAnswers',
+  text: "subscription SessionAnswers($id:UUID!$after:String){sessionEvents(sessionId:$id after:$after tree:false){...AnswerEvent}}fragment AnswerEvent on RunEvent{event cursor executionId agent data}",
+};
+
+export type StartConversation = { startSession: { result: { id: string } | null } | null };
+export type StartConversationVariables = { agent?: string | null; workflow?: string | null; title?: string | null };
+export const startConversation: Operation<StartConversation, StartConversationVariables> = {
+  name: 'StartConversation',
+  text: "mutation StartConversation($agent:String$workflow:String$title:String){startSession(input:{agent:$agent workflow:$workflow title:$title}){result{id}}}",
+};
+
+export type SwitchAgent = { switchAgent: { result: { id: string } | null } | null };
+export type SwitchAgentVariables = { id: string; agent?: string | null; workflow?: string | null };
+export const switchAgent: Operation<SwitchAgent, SwitchAgentVariables> = {
+  name: 'SwitchAgent',
+  text: "mutation SwitchAgent($id:UUID!$agent:String$workflow:String){switchAgent(input:{sessionId:$id agent:$agent workflow:$workflow}){result{id}}}",
+};
+
 export type CompareRuns = { compareExecutions: Json | null; first: ComparedRun | null; second: ComparedRun | null };
 export type CompareRunsVariables = { a: string; b: string };
 export const compareRuns: Operation<CompareRuns, CompareRunsVariables> = {
   name: 'CompareRuns',
   text: "query CompareRuns($a:UUID!$b:UUID!){compareExecutions(a:$a b:$b)first:execution(id:$a){...ComparedRun}second:execution(id:$b){...ComparedRun}}fragment ComparedRun on Execution{id status overrides agentVersion{models:definition}timeline(orderBy:[SEQ_ASC]first:1000){nodes{...TimelineStep}}}fragment TimelineStep on ExecutionTimeline{executionId seq kind name ms startedAt tokensIn tokensOut cost error said}",
+};
+
+export type LimitUse = { limitUsages: { nodes: ({ limitId: string | null; scope: LimitScope | null; subjectId: string | null; key: string | null; metric: LimitMetric | null; period: LimitPeriod | null; used: string | null; maxValue: string | null; waiting: number | null; resetsAt: string | null } | null)[] } | null };
+export type LimitUseVariables = {  };
+export const limitUse: Operation<LimitUse, LimitUseVariables> = {
+  name: 'LimitUse',
+  text: "query LimitUse{limitUsages(first:100){nodes{limitId scope subjectId key metric period used maxValue waiting resetsAt}}}",
 };
 
 export type RunFeedback = { execution: { feedbackEntries: { nodes: (Feedback | null)[] } } | null };
@@ -455,6 +587,41 @@ export type RejectOneVariables = { id: string; reason?: string | null };
 export const rejectOne: Operation<RejectOne, RejectOneVariables> = {
   name: 'RejectOne',
   text: "mutation RejectOne($id:UUID!$reason:String){reject(input:{questionId:$id reason:$reason}){result{id status answer answeredBy}}}",
+};
+
+export type PlaygroundAgent = { agents: { nodes: ({ id: string; name: string; instruction: string; currentVersion: { version: number } | null; agentVersions: { nodes: ({ version: number } | null)[] }; versionLabels: { nodes: ({ label: string; version: number } | null)[] }; agentModels: { nodes: ({ position: number; requestParams: Json; model: { name: string } | null } | null)[] } } | null)[] } | null };
+export type PlaygroundAgentVariables = { name: string };
+export const playgroundAgent: Operation<PlaygroundAgent, PlaygroundAgentVariables> = {
+  name: 'PlaygroundAgent',
+  text: "query PlaygroundAgent($name:String!){agents(filter:{name:{equalTo:$name}}first:1){nodes{id name instruction currentVersion{version}agentVersions(orderBy:[VERSION_DESC]first:100){nodes{version}}versionLabels(first:100){nodes{label version}}agentModels(filter:{purpose:{equalTo:llm}}orderBy:[POSITION_ASC]first:20){nodes{position requestParams model{name}}}}}}",
+};
+
+export type PlaygroundVersion = { agentVersions: { nodes: ({ definition: Json } | null)[] } | null };
+export type PlaygroundVersionVariables = { agentId: string; version: number };
+export const playgroundVersion: Operation<PlaygroundVersion, PlaygroundVersionVariables> = {
+  name: 'PlaygroundVersion',
+  text: "query PlaygroundVersion($agentId:UUID!$version:Int!){agentVersions(filter:{agentId:{equalTo:$agentId}version:{equalTo:$version}}first:1){nodes{definition}}}",
+};
+
+export type ModelNames = { models: { nodes: ({ name: string; purpose: ModelPurpose } | null)[] } | null };
+export type ModelNamesVariables = {  };
+export const modelNames: Operation<ModelNames, ModelNamesVariables> = {
+  name: 'ModelNames',
+  text: "query ModelNames{models(orderBy:[NAME_ASC]first:500){nodes{name purpose}}}",
+};
+
+export type PlaygroundRun = { execution: AnswerRun | null };
+export type PlaygroundRunVariables = { id: string };
+export const playgroundRun: Operation<PlaygroundRun, PlaygroundRunVariables> = {
+  name: 'PlaygroundRun',
+  text: "query PlaygroundRun($id:UUID!){execution(id:$id){...AnswerRun}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(first:20){nodes{id score comment}}}",
+};
+
+export type RunAnswer = { executionEvents: AnswerEvent | null };
+export type RunAnswerVariables = { id: string; after?: string | null };
+export const runAnswer: Operation<RunAnswer, RunAnswerVariables> = {
+  name: 'RunAnswer',
+  text: "subscription RunAnswer($id:UUID!$after:String){executionEvents(executionId:$id after:$after tree:false){...AnswerEvent}}fragment AnswerEvent on RunEvent{event cursor executionId agent data}",
 };
 
 export type RunPage = { execution: RunHead | null; explainExecution: Json | null };

@@ -5,8 +5,8 @@ import { rowTexts } from '../messages/row-texts.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { DEFINITIONS, listPath } from '../rows/paths.ts';
-import { useResourceTypes } from '../rows/resource-types.ts';
 import { titleOf } from '../rows/rows-page.tsx';
+import { useResourceTypes } from '../rows/use-resource-types.ts';
 
 const text = rowTexts.system;
 

@@ -13,7 +13,11 @@ export const USAGE_UNITS = [
   'tenant',
 ] as const;
 
-type Summed = { by: (typeof USAGE_UNITS)[number]; since?: string; until?: string };
+type Summed = {
+  by: (typeof USAGE_UNITS)[number];
+  since?: string | undefined;
+  until?: string | undefined;
+};
 
 /** Usage of one value. Numbers beyond a double are texts. */
 export type UsageSum = {

@@ -49,7 +49,6 @@ const commands = resourceCommands(resources, await ownCommands());
 if (write('src/cli/resource-commands.generated.ts', commands)) isStale = true;
 write('src/client/operations.generated.ts', clientOperations(await buildRestDocument()));
 write('src/cli/help/command-metadata.generated.ts', await renderCommandMetadata());
-write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));
 try {
   await sql(server.url, `create database ${name}`);
   const url = withDatabase(server.url, name);
@@ -65,6 +64,8 @@ try {
   write('src/api/schema.graphql', sdl);
   const operations = consoleOperations(sdl, readOperations(join(ROOT, 'src/console')));
   write('src/console/server/operations.generated.ts', operations);
+  // bundles the console, which needs its operations
+  write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));
   const { description } = await import('../../../src/api/openapi-routes.ts');
   const { referencePages } = await import('../reference/reference-pages.ts');
   const sources = { databaseUrl: url, sdl, openApi: description };
