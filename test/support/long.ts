@@ -320,6 +320,15 @@ const SLOW = [
   'test/console/login.test.ts',
   'test/console/pages.test.ts',
   'test/console/reconnect.test.ts',
+  'test/console/conversations/chat.test.ts',
+  'test/console/conversations/playground.test.ts',
+  'test/console/long-run.test.ts',
+  'test/console/rows/costs-page.test.ts',
+  'test/console/rows/rows-pages.test.ts',
+  'test/console/run-page.test.ts',
+  'test/console/runs-list.test.ts',
+  'test/console/two-tabs.test.ts',
+  'test/api/lists/side-list-plans.test.ts',
 ];
 
 /** Files that `npm run test:long` runs and `npm test` leaves out. `npm run verify` runs both. */

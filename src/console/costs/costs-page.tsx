@@ -32,7 +32,7 @@ const PRESETS = [7, 30, 90] as const;
 const DAYS_OF_MONTH = 30;
 type Usage = { data: UsageSum[] };
 
-/** What runs cost: per day, by one fact, and against limits. The URL holds the range and the fact. */
+/** Costs of runs: per day, by one fact, and against limits. The URL has the range and the fact. */
 export function CostsPage() {
   const [now] = useState(Date.now);
   const { range, by, show } = useRange(now);

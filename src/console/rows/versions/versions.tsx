@@ -26,7 +26,7 @@ type Performance = {
 
 type VersionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 
-/** The versions of a row, the newest first: their runs, their labels, and how two of them differ. */
+/** The versions of a row, the newest first: their runs and labels, and how two of them differ. */
 export function Versions({ type, row, reload }: VersionsProps) {
   const own = `${type.path}/${row.id}`;
   const list = useRest<{ data: Version[] }>(`${own}/versions?limit=50`);

@@ -1,12 +1,12 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { averageOf, daysOf } from '../../src/console/costs/days.ts';
-import type { Howdah } from '../../src/index.ts';
-import { startHowdah } from '../embedding/start-howdah.ts';
-import { testDatabase } from '../support/database.ts';
-import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
-import { CHROMIUM, launchChromium } from './chromium.ts';
-import { createSample } from './sample-runs.ts';
+import { averageOf, daysOf } from '../../../src/console/costs/days.ts';
+import type { Howdah } from '../../../src/index.ts';
+import { startHowdah } from '../../embedding/start-howdah.ts';
+import { testDatabase } from '../../support/database.ts';
+import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
+import { CHROMIUM, launchChromium } from '../chromium.ts';
+import { createSample } from '../sample-runs.ts';
 
 test('each day of the range has a bar, and today is not part of the average', () => {
   const none = { runs: 0, calls: 0, tokens_in: 0, tokens_out: 0, cached_tokens: 0 };

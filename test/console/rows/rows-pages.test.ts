@@ -1,15 +1,15 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../src/api/server.ts';
-import { createMasterKeys } from '../../src/secrets/master-keys.ts';
-import type { Worker } from '../../workers/start-worker.ts';
-import { startTestApi } from '../api/harness.ts';
-import { tokenOptions } from '../api/subscriptions/tokens.ts';
-import { HOSTILE_STRINGS } from '../fixtures/hostile-strings.ts';
-import { testDatabase } from '../support/database.ts';
-import { startTestWorker } from '../support/worker.ts';
-import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
-import { CHROMIUM, launchChromium } from './chromium.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
+import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
+import { startTestApi } from '../../api/harness.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
+import { HOSTILE_STRINGS } from '../../fixtures/hostile-strings.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
+import { CHROMIUM, launchChromium } from '../chromium.ts';
 
 // Lists, pages and forms of rows, in a real browser: as an owner and as a viewer.
 

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
-import { describeResources } from '../../src/api/rest/resource-types.ts';
-import { restRoutes } from '../../src/api/rest/rest-routes.ts';
-import { allCommands } from '../../src/cli/registry.ts';
-import { copyList, copyRow } from '../../src/console/rows/copy-rows.ts';
-import { beginForm, formFields, readForm } from '../../src/console/rows/form/form-values.ts';
-import type { ResourceType } from '../../src/console/rows/resource-types.ts';
-import { testDatabase } from '../support/database.ts';
+import { describeResources } from '../../../src/api/rest/resource-types.ts';
+import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
+import { allCommands } from '../../../src/cli/registry.ts';
+import { copyList, copyRow } from '../../../src/console/rows/copy-rows.ts';
+import { beginForm, formFields, readForm } from '../../../src/console/rows/form/form-values.ts';
+import type { ResourceType } from '../../../src/console/rows/resource-types.ts';
+import { testDatabase } from '../../support/database.ts';
 
 // What the console copies of every resource is a request that works.
 
