@@ -5,7 +5,7 @@ import { useRetry } from '../server/use-retry.ts';
 
 /**
  * A failed request: the sentence of the server, its hint, and a way to try again. A failure that
- * may pass is tried again by itself.
+ * may pass is tried again by itself, so `onRetry` only reads.
  */
 export function FailureAlert({ failure, onRetry }: { failure: Failure; onRetry?: () => void }) {
   useRetry(failure, onRetry);

@@ -38,7 +38,7 @@ export function ModelTest({ name }: { name: string }) {
             <Text size="sm">{text.busy}</Text>
           </Stack>
         )}
-        {failure && <FailureAlert failure={failure} onRetry={() => void test()} />}
+        {failure && <FailureAlert failure={failure} />}
         {report && <Report report={report} />}
       </Modal>
     </>
