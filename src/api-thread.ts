@@ -86,8 +86,9 @@ export async function startApiThread(
 ): Promise<ApiServer> {
   const closing = new AbortController();
   let thread: ApiThread;
-  /** The thread that is to replace one that ended, and the wait for it. */
+  /** The replacement of a thread that ended. */
   let next: LoadedThread | undefined;
+  /** Resolves when the restart is over. */
   let restarted: Promise<void> | undefined;
 
   const start = async (port: number, from: LoadedThread): Promise<ApiThread> => {

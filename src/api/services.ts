@@ -46,7 +46,7 @@ import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts
 import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
 import { ReplicaRouter } from './replica/read-your-writes.ts';
 
-const LIST_IDLE_MS = 20_000;
+const LIST_REST_MS = 20_000;
 
 export type ServicesOptions = PoolOptions &
   AuthenticationOptions &
@@ -65,8 +65,8 @@ export type ServicesOptions = PoolOptions &
     bounds?: Partial<ServerLimits>;
     /** The time between two reads of the lists that somebody follows, in milliseconds. */
     listPollMs?: number;
-    /** The same time for the lists of a tenant in which nothing happens. The default is 20 s. */
-    listIdleMs?: number;
+    /** The longest such time while no run of the tenant is at work or due; 20 s by default. */
+    listRestMs?: number;
     /** The metrics that count requests and are served at /metrics. */
     metrics?: ApiMetrics | undefined;
   };
@@ -143,7 +143,7 @@ export async function openServices(
     onShown: (reader) => reads?.requireLatest(reader),
     isTemporary,
     pollMs: options.listPollMs,
-    idleMs: options.listIdleMs ?? LIST_IDLE_MS,
+    restMs: options.listRestMs ?? LIST_REST_MS,
   });
   return {
     ...authentication,

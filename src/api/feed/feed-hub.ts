@@ -65,10 +65,10 @@ export class FeedHub {
       onUnanswered: (unanswered) => {
         for (const listener of this.#unansweredListeners) listener(unanswered);
       },
-      onJobsAdded: () => this.#tellJobsAdded(),
+      onJobsAdded: () => this.#notifyJobListeners(),
       onReconnected: () => {
         this.#requestAll({ register: true });
-        this.#tellJobsAdded();
+        this.#notifyJobListeners();
       },
     });
     const announcements = new Announcements({
@@ -206,7 +206,7 @@ export class FeedHub {
     for (const owner of this.#announcements.ownersOf(run)) owner.offer(item);
   }
 
-  #tellJobsAdded(): void {
+  #notifyJobListeners(): void {
     for (const listener of this.#jobListeners) listener();
   }
 

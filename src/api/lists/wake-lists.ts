@@ -6,7 +6,7 @@ const READS: readonly unknown[] = ['GET', 'HEAD', 'OPTIONS'];
 
 type Feeds = { hub: Pick<FeedHub, 'onJobsAdded'>; lists: Pick<ListFeed, 'wake'> };
 
-/** Reads the followed lists when runs get work, and after each request that may have written. */
+/** Ends the rest of followed lists when jobs are added, and after requests that may write. */
 export function wakeLists(server: Server, { hub, lists }: Feeds): void {
   hub.onJobsAdded(() => lists.wake());
   server.on('request', ({ method }, response) => {

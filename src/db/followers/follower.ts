@@ -21,7 +21,6 @@ export type FollowerOptions = PollTimes & {
 /** A key that somebody follows. */
 type Followed<Cursor, Row, State> = Owner & {
   key: string;
-  // a subscriber of any type of event
   subscribers: Set<Subscriber<Cursor, Row, unknown>>;
   observers: Set<Observer<State>>;
   /** Set while the key rests between two reads. */
@@ -120,6 +119,11 @@ export class Follower<Cursor, Row, State> {
     );
   }
 
+  /** Ends the rest of the source, because something may have changed. */
+  wake(): void {
+    this.#pause.wake();
+  }
+
   /** Requests a read of all keys. */
   requestAll(): void {
     for (const followed of this.#followed.values()) followed.request();
@@ -128,7 +132,7 @@ export class Follower<Cursor, Row, State> {
   /** Ends all subscriptions. Resolves when no read runs. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#pause.end();
+    this.#pause.endRest();
     for (const { subscribers, observers } of [...this.#followed.values()]) {
       for (const one of [...subscribers, ...observers]) one.close();
     }
@@ -161,7 +165,7 @@ export class Follower<Cursor, Row, State> {
   #request(followed: Followed<Cursor, Row, State>): void {
     if (followed.rest) followed.isDue = true;
     else this.#requested.add(followed);
-    this.#pause.end();
+    this.#pause.endRest();
     if (this.#requested.size > 0 && !this.#isClosed) this.#reading ??= this.#readAll();
   }
 
@@ -193,7 +197,7 @@ export class Follower<Cursor, Row, State> {
         await this.#pause.wait({
           ms: Date.now() - started,
           hasMore: () => !hasFailed && this.#requested.size > 0,
-          isIdle: () => !hasFailed && !this.#isClosed && this.#source.isIdle?.() === true,
+          mayRestMs: () => (hasFailed || this.#isClosed ? 0 : (this.#source.mayRestMs?.() ?? 0)),
         });
         this.requestAll();
       } else if (hasFailed) break;

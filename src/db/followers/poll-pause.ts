@@ -4,50 +4,61 @@ import { RESTS_PER_READ } from '../feed/follow-log.ts';
 export type PollTimes = {
   /** The shortest time between two reads of a source that is polled, in milliseconds. */
   pollMs?: number | undefined;
-  /** The time until the next read of an idle source, unless a read is requested before. */
-  idleMs?: number | undefined;
+  /** The longest time between two reads of a source that may rest, in milliseconds. */
+  restMs?: number | undefined;
 };
 
-/** A read that has ended: how long it took, and what is to be read next. */
+/** A read that has ended, and what comes after it. */
 export type EndedRead = {
+  /** Duration of the read. */
   ms: number;
-  /** Returns whether a read is requested already. */
+  /** Returns whether a further read is requested already. */
   hasMore(): boolean;
-  isIdle(): boolean;
+  /** Returns how long the source may rest, in milliseconds. */
+  mayRestMs(): number;
 };
 
 /** The pause between two reads of a source that is polled. */
 export class PollPause {
   readonly #pollMs: number;
-  readonly #idleMs: number;
-  #endIdling: (() => void) | undefined;
+  readonly #restMs: number;
+  #isWoken = false;
+  #endRest: (() => void) | undefined;
 
-  constructor({ pollMs = 0, idleMs = 0 }: PollTimes) {
+  constructor({ pollMs = 0, restMs = 0 }: PollTimes) {
     this.#pollMs = pollMs;
-    this.#idleMs = idleMs;
+    this.#restMs = restMs;
   }
 
-  /** Waits until the next read: longer after a read that took long, or while nothing happens. */
-  async wait({ ms, hasMore, isIdle }: EndedRead): Promise<void> {
-    const rest = ms * RESTS_PER_READ;
-    await pause(hasMore() ? rest : Math.max(this.#pollMs, rest));
-    if (!hasMore() && isIdle()) await this.#idle(this.#idleMs - this.#pollMs);
+  /** Waits until the next read. The pause grows with the duration of the last read. */
+  async wait({ ms, hasMore, mayRestMs }: EndedRead): Promise<void> {
+    const least = ms * RESTS_PER_READ;
+    await pause(hasMore() ? least : Math.max(this.#pollMs, least));
+    const rest = Math.min(this.#restMs, mayRestMs()) - this.#pollMs;
+    if (rest > 0 && !this.#isWoken && !hasMore()) await this.rest(rest);
+    this.#isWoken = false;
   }
 
-  /** Ends the pause of an idle source. */
-  end(): void {
-    this.#endIdling?.();
+  /** Ends the rest of a source, also the one that would begin after a read at work. */
+  wake(): void {
+    this.#isWoken = true;
+    this.endRest();
   }
 
-  async #idle(ms: number): Promise<void> {
-    if (ms <= 0) return;
+  /** Ends a rest that has begun. */
+  endRest(): void {
+    this.#endRest?.();
+  }
+
+  /** Waits until the source is woken, and not longer than a time. */
+  async rest(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms).unref();
-      this.#endIdling = () => {
+      this.#endRest = () => {
         clearTimeout(timer);
         resolve();
       };
     });
-    this.#endIdling = undefined;
+    this.#endRest = undefined;
   }
 }

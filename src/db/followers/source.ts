@@ -14,8 +14,8 @@ export type Source<Cursor, Row, State = unknown> = {
     requests: readonly ReadRequest<Cursor, State>[],
     most: number,
   ): Promise<readonly ReadPage<Row>[]>;
-  /** Returns whether the last read found nothing, and nothing is at work that changes rows. */
-  isIdle?(): boolean;
+  /** Returns for how many milliseconds nothing is expected to change, by the last read. */
+  mayRestMs?(): number;
   /** The bounds of one query, if they are not those of `planRead`. */
   bounds?: ReadBounds;
   /** Returns the cursor of a reader that has this row and all rows before it. */

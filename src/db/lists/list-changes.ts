@@ -39,8 +39,11 @@ export type ChangesRead = {
   newCursor: ListCursor;
   /** False if there are more changes after the cursor already. */
   isComplete: boolean;
-  /** True if nothing has changed, and no run of the tenant is at work or due. */
-  isIdle: boolean;
+  /**
+   * For how many milliseconds nothing is expected to change: 0 if something has changed, or if a
+   * run of the tenant is at work or due. Otherwise the time until the next run is due.
+   */
+  restMs: number;
   /** The time of the database when it was read, in milliseconds. */
   now: number;
 };
@@ -111,6 +114,28 @@ type FoundChange = Pick<ListChange, 'id' | 'execution_id'> & {
   matches: number[];
 };
 
+type FoundChanges = FoundSnapshot & { changes: FoundChange[]; rest_ms: number };
+
+/** Longest rest that a read reports. */
+const MAX_REST_MS = 86_400_000;
+
+/** What else changes rows of a list, though no run is at work. */
+const AT_WORK: Readonly<Partial<Record<WatchedList, string>>> = {
+  watched_rows: `select from howdah.watched_rows as w
+    where w.tenant_id = (select howdah.current_tenant()) and w.write_back = 'waiting'`,
+};
+
+/** The time until a run of the tenant is due. */
+const restOf = (table: WatchedList) => `
+  case when exists (select from changes) or exists (${AT_WORK[table] ?? 'select where false'}) then 0
+    else coalesce((
+      select min(case e.status when 'running' then 0 else least(${MAX_REST_MS}, greatest(0,
+        extract(epoch from greatest(e.run_at, e.wake_at) - clock_timestamp()) * 1000)) end)::bigint
+      from howdah.executions as e
+      where e.tenant_id = (select howdah.current_tenant()) and e.completed_at is null
+        and (e.status in ('running', 'queued') or e.status = 'waiting' and e.wake_at is not null)
+    ), ${MAX_REST_MS}) end`;
+
 /** Reads the position of the database, from which changes can be read. */
 export async function currentCursor(db: Queryable): Promise<ListCursor> {
   return cursorAt(await snapshotOf(db));
@@ -140,9 +165,7 @@ export async function readChanges(
   filters: readonly (readonly Condition[])[],
 ): Promise<ChangesRead> {
   const { text, values } = changesStatement(list, before, filters);
-  const found = await jsonRow<FoundSnapshot & { changes: FoundChange[]; is_idle: boolean }>(
-    ...([db, text, values] as const),
-  );
+  const found = await jsonRow<FoundChanges>(db, text, values);
   if (!found) throw new Error('the database gave no snapshot');
   const snapshot = readSnapshot(found);
   const rows = await readRows(db, list, found.changes);
@@ -161,7 +184,7 @@ export async function readChanges(
     cursor: isComplete ? cursorAfterAll(before, snapshot, changes) : (cursors.at(-1) ?? before),
     newCursor: cursorAt(snapshot),
     isComplete,
-    isIdle: found.is_idle,
+    restMs: found.rest_ms,
     now: snapshot.now,
   };
 }
@@ -208,11 +231,7 @@ function changesStatement(
         'xids', c.xids::text[], 'matches', array_remove(array[${places.join(', ')}]::int[], null)) order by c.age desc, c.id)
       from changes as c join howdah.${list.table} as t on ${idOf(list)} = c.id
     ), '[]') as changes,
-    not exists (select from changes) and not exists (
-      select from howdah.executions as e
-      where e.tenant_id = (select howdah.current_tenant()) and e.completed_at is null
-        and (e.status = 'running' or e.status = 'queued' and e.run_at <= now())
-    ) as is_idle
+    ${restOf(list.table)} as rest_ms
     from position as p`;
   return { text, values };
 }

@@ -26,11 +26,10 @@ export type ListFeedOptions = {
   /** The time between two reads, in milliseconds. The default is 500. */
   pollMs?: number | undefined;
   /**
-   * The time between two reads of a tenant in which nothing happens, in milliseconds, if `wake` is
-   * called whenever something may begin to. By default, the lists of such a tenant are read as
-   * often as others.
+   * The longest time between two reads while no run of the tenant is at work or due, in
+   * milliseconds. Requires calls of `wake`. Without it, these lists are read as often as others.
    */
-  idleMs?: number | undefined;
+  restMs?: number | undefined;
 };
 
 /** Follows lists of rows. An event has the state of a row, or says that a row left the list. */
@@ -39,7 +38,7 @@ export type ListFeed = {
     list: FollowedCollection,
     follower: ListFollower,
   ): AsyncIterableIterator<ListEvent, undefined>;
-  /** Reads all lists soon, because something may have changed. */
+  /** Ends the rest of all lists, because something may have changed. */
   wake(): void;
 };
 
@@ -74,14 +73,14 @@ class TenantList {
   readonly #onShown: ListFeedOptions['onShown'];
 
   constructor(tenantId: string, list: FollowedCollection, options: ListFeedOptions) {
-    const { sees, isTemporary, pollMs = POLL_MS, idleMs, onShown } = options;
+    const { sees, isTemporary, pollMs = POLL_MS, restMs, onShown } = options;
     const source = listSource(readsOf(tenantId, list, options), this.#filters);
-    this.#follower = new Follower(source, { sees, isTemporary, pollMs, idleMs });
+    this.#follower = new Follower(source, { sees, isTemporary, pollMs, restMs });
     this.#onShown = onShown;
   }
 
   wake(): void {
-    this.#follower.requestAll();
+    this.#follower.wake();
   }
 
   /** Adds a subscriber; `onEmpty` is called when the last one has left. */

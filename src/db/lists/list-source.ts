@@ -24,17 +24,19 @@ export function listSource(
   reads: ListReads,
   filters: ReadonlyMap<string, FollowedFilter>,
 ): Source<ListPlace, ListRow, FollowedFilter> {
-  let isIdle = false;
+  let restMs = 0;
   return {
-    isIdle: () => isIdle,
+    mayRestMs: () => restMs,
     bounds: equalBounds(MOST_PER_READ),
-    states: async (keys) => new Map(keys.map((key) => [key, filters.get(key) as FollowedFilter])),
+    async states(keys) {
+      restMs = Number.POSITIVE_INFINITY; // a read may have several queries
+      return new Map(keys.map((key) => [key, filters.get(key) as FollowedFilter]));
+    },
     async read(requests) {
       const pages = new Map<Request, ReadPage<ListRow>>();
       const groups = [...Map.groupBy(requests, ({ after }) => after).values()];
       groups.sort((a, b) => b.length - a.length);
       let shared: ListPlace | undefined;
-      isIdle = true;
       for (const group of groups) {
         const { cursor, isForeign } = (group[0] as Request).after;
         try {
@@ -42,19 +44,20 @@ export function listSource(
             cursor,
             group.map(({ state }) => state.where),
           );
-          isIdle &&= read.isIdle;
+          restMs = Math.min(restMs, read.restMs);
           const own = isForeign ? read.newCursor : read.cursor;
           // A later read contains the changes of an earlier one, so the earlier cursor suits both.
           if (read.isComplete) shared ??= { cursor: own, isForeign: false };
           const place = read.isComplete && shared ? shared : { cursor: read.cursor, isForeign };
           for (const [nth, request] of group.entries()) {
             const rows = [...changesOf(read, nth, isForeign), endOf(read, place, isForeign)];
-            if (read.isComplete) rows.push(...(await checksOf(request.state, place, reads.runsOf)));
+            if (read.isComplete)
+              rows.push(...(await checksOf(request.state, place, { ...reads, restMs })));
             pages.set(request, { rows, next: read.isComplete ? 'wait' : 'more' });
           }
         } catch (failure) {
           if (reads.isTemporary(failure)) throw failure;
-          isIdle = false;
+          restMs = 0;
           // a filter that fails ends only the streams that have it
           if (group.length > 1) groups.push(...group.map((request) => [request]));
           else pages.set(group[0] as Request, { failure });
