@@ -5125,7 +5125,8 @@ CREATE OR REPLACE FUNCTION howdah.usage_summary(by text DEFAULT 'day'::text, sin
 AS $function$
 #variable_conflict use_column
 declare
-  v_since constant date := coalesce(usage_summary.since, (now() at time zone 'UTC')::date - 29);
+  v_since constant date := coalesce(usage_summary.since,
+    least(usage_summary.until, (now() at time zone 'UTC')::date) - 29);
 begin
   if usage_summary.by is null or usage_summary.by not in
     ('day', 'agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant') then
@@ -5153,7 +5154,7 @@ begin
     and case usage_summary.by when 'agent' then u.agent_id is not null
       when 'version' then u.version is not null when 'workflow' then u.workflow_id is not null
       when 'model' then u.model_id is not null when 'tool' then u.tool is not null
-      else true end
+      when 'user' then u.tool is null else true end
   group by g.value
   order by case when usage_summary.by = 'day' then g.value end, sum(u.cost) desc, g.value;
 end $function$
@@ -27733,6 +27734,9 @@ AS $function$
       or t.key = 'allowed_tools' and jsonb_path_exists(
         g.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true
       ))
+    union all
+    select 4, '.mission_override', 'must not be empty', 'Omit the field to use the agent''s own.'
+    from root as g where g.o -> 'mission_override' = '""'
     union all
     select 5, '.request_params.' || p.name,
       'must be a ' || array_to_string(array_replace(p.types, 'array', 'list'), ' or a '),
@@ -57075,7 +57079,7 @@ Ends the watches of a table. Runs that they started continue, but their answers 
 
 comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage per value of a key of metadata and day, week, month or year in UTC, of the last 30 days or since a time: select * from howdah.usage_by(''customer'', ''week''). Counts root runs together with the runs below them. Runs without the key, deleted and erased runs do not count.';
 
-comment on routine howdah.usage_summary(text,date,date) is 'Usage of the last 30 days, or of the days in UTC from since to until, summed by day, agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
+comment on routine howdah.usage_summary(text,date,date) is 'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the name of the agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';

@@ -98,6 +98,9 @@ as $$
         g.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true
       ))
     union all
+    select 4, '.mission_override', 'must not be empty', 'Omit the field to use the agent''s own.'
+    from root as g where g.o -> 'mission_override' = '""'
+    union all
     select 5, '.request_params.' || p.name,
       'must be a ' || array_to_string(array_replace(p.types, 'array', 'list'), ' or a '),
       'The value is sent to the model unchanged.'

@@ -1,6 +1,6 @@
--- Usage summed by one fact, from the rollup behind usage_by_day: a page or a report needs totals,
--- and the rows of the view may be many. A row counts where the fact is known to it: rows of runs
--- have no model and no tool.
+-- Sums usage by one fact, from the rollup behind usage_by_day: a page or a report needs totals, and
+-- the rows of the view may be many. A row counts where the fact is known to it: rows of runs have
+-- no model and no tool, and rows of tools have no user.
 create or replace function howdah.usage_summary(
   by text default 'day', since date default null, until date default null
 ) returns table (
@@ -12,7 +12,8 @@ create or replace function howdah.usage_summary(
 as $$
 #variable_conflict use_column
 declare
-  v_since constant date := coalesce(usage_summary.since, (now() at time zone 'UTC')::date - 29);
+  v_since constant date := coalesce(usage_summary.since,
+    least(usage_summary.until, (now() at time zone 'UTC')::date) - 29);
 begin
   if usage_summary.by is null or usage_summary.by not in
     ('day', 'agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant') then
@@ -40,12 +41,12 @@ begin
     and case usage_summary.by when 'agent' then u.agent_id is not null
       when 'version' then u.version is not null when 'workflow' then u.workflow_id is not null
       when 'model' then u.model_id is not null when 'tool' then u.tool is not null
-      else true end
+      when 'user' then u.tool is null else true end
   group by g.value
   order by case when usage_summary.by = 'day' then g.value end, sum(u.cost) desc, g.value;
 end $$;
 comment on function howdah.usage_summary(text, date, date) is
-  'Usage of the last 30 days, or of the days in UTC from since to until, summed by day, agent, '
-  'version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). '
-  'value is null for what was deleted, and for runs without a user. Includes deleted runs. Days '
-  'come in order, other values by their cost.';
+  'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the '
+  'name of the agent, version, workflow, model, tool, user or tenant: '
+  'select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs '
+  'without a user. Includes deleted runs. Days come in order, other values by their cost.';

@@ -15,7 +15,7 @@ export const listUsage = operation({
   isReplicable: true,
   query: z.strictObject({
     by: z.enum(USAGE_UNITS).default('day'),
-    since: day.optional().describe('The first day in UTC; by default 29 days ago'),
+    since: day.optional().describe('The first day in UTC; by default 29 days before the last one'),
     until: day.optional().describe('The last day in UTC; today by default'),
   }),
   answers: {

@@ -199,6 +199,7 @@ describe.each(ways)('%s', (_, way) => {
     [[1], 'HWINV', 'overrides', 'overrides must be an object'],
     [{ modell: 'own' }, 'HWINV', 'overrides.modell', 'overrides.modell is unknown'],
     [{ mission_override: 1 }, 'HWINV', 'overrides.mission_override', 'must be a text'],
+    [{ mission_override: '' }, 'HWINV', 'overrides.mission_override', 'must not be empty'],
     [{ client_tools: [] }, 'HWINV', 'overrides.client_tools', 'is unknown'],
     [{ ephemeral: false }, 'HWINV', 'overrides.ephemeral', 'is unknown'],
     [{ model: { name: 'own' } }, 'HWINV', 'overrides.model', 'must be the name of a model'],
