@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { alignSteps, groupSteps } from '../../src/console/compare/aligned-steps.ts';
+import { copyComparison } from '../../src/console/compare/copy-comparison.ts';
 import { textRows } from '../../src/console/compare/text-rows.ts';
 import { copyFork } from '../../src/console/forks/copy-fork.ts';
 import { layoutOf } from '../../src/console/graph/layout.ts';
@@ -60,6 +61,16 @@ test('a fork is copied as what can express it', () => {
     `npx howdah runs fork ${id} --seq 0 --input 'it'\\''s' --data '{"n":1}' --version 3`,
   );
   expect(copyFork({ id, seq: 2, input: '@file' }, url).cli).toBeUndefined();
+});
+
+test('the ids of a comparison stay ids in what is copied, whatever the URL says', () => {
+  const [a, b] = [`1'); drop table x; --`, '2"; $(rm -r x)'];
+  const forms = copyComparison(a, b, new URL('http://127.0.0.1:8000/api/executions/1'));
+  expect(forms.sql).toBe(
+    `select howdah.compare_executions('1''); drop table x; --', '2"; $(rm -r x)');`,
+  );
+  expect(forms.graphql).toContain(String.raw`b: "2\"; $(rm -r x)"`);
+  expect(forms.cli).toBe(`npx howdah diff '1'\\''); drop table x; --' '2"; $(rm -r x)'`);
 });
 
 const team = (type: Parameters<typeof graphOf>[0]['type'], configuration = {}) => ({

@@ -6,6 +6,7 @@ import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
+import { apiUrl } from '../server/base-path.ts';
 import { type ComparedRun, compareRuns } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { copyComparison } from './copy-comparison.ts';
@@ -18,19 +19,21 @@ const text = messages.compare;
 /** The page that compares two runs step by step: `/runs/A/compare/B`. */
 export function ComparePage({ a, b }: { a: string; b: string }) {
   const { data, failure, reload } = useAnswer(compareRuns, { a, b });
+  const [first, second] = [encodeURIComponent(a), encodeURIComponent(b)];
+  const url = apiUrl(`/api/executions/${first}/compare/${second}`);
   return (
     <>
       <PageTitle title={text.title} table="howdah.compare_executions">
         <Button
           component={Link}
-          href={`/runs/${b}/compare/${a}`}
+          href={`/runs/${second}/compare/${first}`}
           size="xs"
           variant="default"
           leftSection={<ArrowLeftRight size={14} aria-hidden />}
         >
           {text.swap}
         </Button>
-        <CopyAs forms={copyComparison(a, b)} />
+        {data?.compareExecutions && <CopyAs forms={copyComparison(a, b, url)} />}
       </PageTitle>
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {!failure && !data && <Loader size="sm" aria-label={messages.common.loading} />}

@@ -1,14 +1,12 @@
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell } from '../parts/quote.ts';
-import { apiUrl } from '../server/base-path.ts';
+import { quoteShell, quoteSql } from '../parts/quote.ts';
 
-/** Returns the request of a comparison in each language. The ids are those of an answer. */
-export function copyComparison(a: string, b: string): Forms {
-  const url = apiUrl(`/api/executions/${a}/compare/${b}`);
+/** Returns the request of a comparison in each language. The URL is the one in REST. */
+export function copyComparison(a: string, b: string, url: URL): Forms {
   return {
-    sql: `select howdah.compare_executions('${a}', '${b}');`,
-    graphql: `query {\n  compareExecutions(a: "${a}", b: "${b}")\n}`,
+    sql: `select howdah.compare_executions(${quoteSql(a)}, ${quoteSql(b)});`,
+    graphql: `query {\n  compareExecutions(a: ${JSON.stringify(a)}, b: ${JSON.stringify(b)})\n}`,
     curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
-    cli: `npx howdah diff ${a} ${b}`,
+    cli: `npx howdah diff ${quoteShell(a)} ${quoteShell(b)}`,
   };
 }
