@@ -16,6 +16,10 @@ export const english = {
     dark: 'Switch to dark colours',
     logOut: 'Log out',
     menu: 'Places',
+    broken: {
+      title: 'This page failed',
+      hint: 'It has a bug, or a part of it did not load. Reload it. If it fails again, report this:',
+    },
     live: { idle: 'Not live', connecting: 'Connecting', live: 'Live', lost: 'Connection lost' },
     lost: 'The live connection to the server is lost. It is opened again by itself; what happened meanwhile then appears.',
   },

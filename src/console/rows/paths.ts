@@ -26,6 +26,14 @@ export function rowPath({ name }: Pick<ResourceType, 'name'>, row: string): stri
   return `${listPath(name)}/${encodeURIComponent(row)}`;
 }
 
+/**
+ * Returns the id or the name in a path. The router has decoded all but the characters that separate
+ * parts of a URL, so a `%` in a name is a `%` by then.
+ */
+export function rowOfPath(part: string): string {
+  return part.replaceAll(/%(?:2[346BCF]|3[ABDF]|40)/gi, decodeURIComponent);
+}
+
 /** Returns the path of the row that a field refers to. */
 export function referencePath({ resource }: { resource: string }, value: string): string {
   return rowPath({ name: resource }, value);

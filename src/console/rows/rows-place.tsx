@@ -3,7 +3,7 @@ import { Route, Switch } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { EditRowPage, NewRowPage } from './form/form-page.tsx';
-import { listPath } from './paths.ts';
+import { listPath, rowOfPath } from './paths.ts';
 import { RowPage } from './row-page.tsx';
 import { RowsPage } from './rows-page.tsx';
 import { useResourceTypes } from './use-resource-types.ts';
@@ -28,11 +28,11 @@ export function RowsPlace({ resource }: { resource: string }) {
       )}
       {type.change && (
         <Route path={`${path}/:id/edit`}>
-          {({ id }) => <EditRowPage key={id} id={decodeURIComponent(id)} {...{ type, types }} />}
+          {({ id }) => <EditRowPage key={id} id={rowOfPath(id)} {...{ type, types }} />}
         </Route>
       )}
       <Route path={`${path}/:id`}>
-        {({ id }) => <RowPage key={id} id={decodeURIComponent(id)} {...{ type, types }} />}
+        {({ id }) => <RowPage key={id} id={rowOfPath(id)} {...{ type, types }} />}
       </Route>
       <Route>
         <Text>{messages.common.notFoundTitle}</Text>

@@ -4,6 +4,7 @@ import { Search } from 'lucide-react';
 import { lazy, Suspense } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
+import { Boundary } from './boundary.tsx';
 import { CommandPalette } from './command-palette.tsx';
 import { LiveState, LostBanner } from './live-state.tsx';
 import { Places } from './places.tsx';
@@ -55,9 +56,11 @@ export function Shell() {
       </AppShell.Navbar>
       <AppShell.Main id="content">
         <LostBanner />
-        <Suspense fallback={<Waiting />}>
-          <Place />
-        </Suspense>
+        <Boundary>
+          <Suspense fallback={<Waiting />}>
+            <Place />
+          </Suspense>
+        </Boundary>
       </AppShell.Main>
       <CommandPalette isOpen={isPaletteOpen} close={palette.close} />
     </AppShell>

@@ -6,6 +6,7 @@ import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import { allCommands } from '../../../src/cli/registry.ts';
 import { copyList, copyRow } from '../../../src/console/rows/copy-rows.ts';
 import { beginForm, formFields, readForm } from '../../../src/console/rows/form/form-values.ts';
+import { rowOfPath, rowPath } from '../../../src/console/rows/paths.ts';
 import type { ResourceType } from '../../../src/console/rows/resource-types.ts';
 import { testDatabase } from '../../support/database.ts';
 
@@ -101,3 +102,11 @@ test('a form asks once for what has an id and a name', () => {
   expect(names('schedules')).not.toContain('agent');
   expect(names('api-keys', { id: ID })).toEqual(['name']);
 });
+
+test.each(['100%', 'a/b?c#d', '50% off/%', 'é', '100%2'])(
+  'the name %s survives its path',
+  (name) => {
+    const part = rowPath({ name: 'models' }, name).slice('/definitions/models/'.length);
+    expect(rowOfPath(decodeURI(part))).toBe(name);
+  },
+);

@@ -69,6 +69,23 @@ describe.skipIf(!CHROMIUM)('the place of costs', () => {
     expect(tab.problems).toEqual([]);
   });
 
+  test('a place that did not load says so, and the others still open', async () => {
+    const other = await openTab(browser, howdah.url ?? '');
+    await other.page.goto(`${howdah.url}/system`);
+    await other.page.getByRole('heading', { level: 1, name: 'System' }).waitFor();
+    await other.page.route('**/console/*.js', (route) => route.abort());
+    await other.page.getByRole('link', { name: 'Costs', exact: true }).click();
+    await other.page.getByRole('heading', { level: 1, name: 'This page failed' }).waitFor();
+    expect(await seriousFindings(other.page)).toEqual([]);
+    await other.page.getByRole('link', { name: 'System', exact: true }).click();
+    await other.page.getByRole('heading', { level: 1, name: 'System' }).waitFor();
+    await other.page.getByRole('link', { name: 'Costs', exact: true }).click();
+    await other.page.unroute('**/console/*.js');
+    await other.page.getByRole('button', { name: 'Reload', exact: true }).click();
+    await other.page.locator('.day-bar').last().waitFor();
+    await other.close();
+  });
+
   test.each(['light', 'dark'] as const)('in %s colours it is accessible', async (colorScheme) => {
     const phone = await openTab(browser, howdah.url ?? '', {
       colorScheme,
