@@ -34,7 +34,6 @@ export const english = {
       'The server does not accept this key or token. It may be mistyped, revoked or expired.',
     howTo: 'To create a key, run on the server:',
     unreachable: 'The server cannot be reached.',
-    retry: 'Try again',
   },
   common: {
     copy: 'Copy',

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Text } from '@mantine/core';
 import { messages } from '../messages/messages.ts';
 import type { Failure } from '../server/failure.ts';
-import { useRetry } from '../server/use-retry.ts';
+import { useRetry } from './use-retry.ts';
 
 /**
  * A failed request: the sentence of the server, its hint, and a way to try again. A failure that

@@ -3,6 +3,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 /** Codes of failures that do not come from the API. */
 export const UNREACHABLE = 'EUNREACHABLE';
 export const LOGIN_NEEDED = 'ELOGIN';
+const PAGE_FAILED = 'EPAGE';
 
 /** Classes of SQLSTATE for a lost connection, a busy server, and a statement that was stopped. */
 const TEMPORARY_CLASSES: readonly string[] = ['08', '53', '57'];
@@ -79,5 +80,5 @@ function sentence(message: string): string {
 /** Returns the failure of a request. Anything else is a bug of this page. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  return new Failure(`This page failed: ${String(error)}`, UNREACHABLE);
+  return new Failure(`This page failed: ${String(error)}`, PAGE_FAILED);
 }

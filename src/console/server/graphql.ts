@@ -1,13 +1,10 @@
-import type { Json } from '../../json/json.ts';
-import { parseJson } from '../../json/parse-json.ts';
-import { apiUrl } from './base-path.ts';
-import { Failure, failureOfError, failureOfProblem, LOGIN_NEEDED, UNREACHABLE } from './failure.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { Failure, failureOfError, UNREACHABLE } from './failure.ts';
 import type { Operation } from './operation.ts';
-import { sessionKey, setSessionKey } from './session-key.ts';
+import { failureOfAnswer, sendRequest } from './request.ts';
+import { sessionKey } from './session-key.ts';
 
 const UNAUTHORIZED = 401;
-
-type Body = { data?: Json; errors?: Json[] };
 
 /** Runs a query or a mutation. Throws a `Failure`. A login that is not valid any more ends. */
 export async function ask<Result, Variables>(
@@ -15,36 +12,13 @@ export async function ask<Result, Variables>(
   variables: Variables,
   key = sessionKey(),
 ): Promise<Result> {
-  const response = await send({ query: operation.text, variables }, key);
-  const body = await readBody(response);
-  const [error] = (body as Body).errors ?? [];
-  if (error !== undefined && response.status !== UNAUTHORIZED) throw failureOfError(error);
-  if (response.ok) return (body as Body).data as Result;
-  const failure = failureOfProblem(body, response.status);
-  if (failure.code === LOGIN_NEEDED && key !== undefined && key === sessionKey()) {
-    setSessionKey(undefined);
-  }
-  throw failure;
-}
-
-async function send(body: object, key: string | undefined): Promise<Response> {
-  const login: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
-  try {
-    return await fetch(apiUrl('/graphql'), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...login },
-      body: JSON.stringify(body),
-      redirect: 'error',
-    });
-  } catch {
-    throw new Failure('The server cannot be reached.', UNREACHABLE);
-  }
-}
-
-async function readBody(response: Response): Promise<Json> {
-  try {
-    return parseJson(await response.text());
-  } catch {
-    return {};
-  }
+  const query: JsonObject = { query: operation.text, variables: variables as Json };
+  const answer = await sendRequest('/graphql', { method: 'POST', body: query }, key);
+  const { data, errors } = isJsonObject(answer.body) ? answer.body : {};
+  const [error] = Array.isArray(errors) ? errors : [];
+  if (error !== undefined && answer.status !== UNAUTHORIZED) throw failureOfError(error);
+  if (!answer.isOk) throw failureOfAnswer(answer, key);
+  // Something between the server and this page answered, or cut the answer off
+  if (!isJsonObject(data ?? null)) throw new Failure('The answer has no data.', UNREACHABLE);
+  return data as Result;
 }

@@ -13,14 +13,17 @@ export type Loaded<Result> = {
 export function useRequest<Result>(key: string, send: () => Promise<Result>): Loaded<Result> {
   const [answer, setAnswer] = useState<{ key: string; data?: Result; failure?: Failure }>();
   const [count, setCount] = useState(0);
-  const newest = useRef(0);
+  const turns = useRef({ key, sent: 0, accepted: 0 });
   const sendNow = useEffectEvent(send);
   useEffect(() => {
+    turns.current.key = key;
     if (key === '') return;
-    const turn = ++newest.current;
+    const turn = ++turns.current.sent;
     const take = (result: { data?: Result; failure?: Failure }) => {
-      if (turn === newest.current)
-        setAnswer((last) => ({ ...keepData(last, key), key, ...result }));
+      // An answer need not be the newest: under steady reloads that one is always on its way
+      if (turn < turns.current.accepted || turns.current.key !== key) return;
+      turns.current.accepted = turn;
+      setAnswer((last) => ({ ...keepData(last, key), key, ...result }));
     };
     sendNow().then(
       (data) => take({ data, failure: undefined }),

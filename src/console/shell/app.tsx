@@ -1,4 +1,4 @@
-import { Button, Center, Loader, MantineProvider, Stack } from '@mantine/core';
+import { Center, Loader, MantineProvider } from '@mantine/core';
 import { Router } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -49,10 +49,7 @@ function Guarded() {
   return (
     <Center mih="100vh" p="md" component="main">
       {failure ? (
-        <Stack>
-          <FailureAlert failure={failure} />
-          <Button onClick={reload}>{messages.login.retry}</Button>
-        </Stack>
+        <FailureAlert failure={failure} onRetry={reload} />
       ) : (
         <Loader aria-label={messages.common.loading} />
       )}

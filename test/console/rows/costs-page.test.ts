@@ -86,6 +86,16 @@ describe.skipIf(!CHROMIUM)('the place of costs', () => {
     await other.close();
   });
 
+  test('an answer that is cut off is asked for again', async () => {
+    const other = await openTab(browser, howdah.url ?? '');
+    await other.page.route('**/graphql', (route) => route.fulfill({ body: '{"data":{"me' }));
+    await other.page.goto(`${howdah.url}/costs`);
+    await other.page.getByText('The answer has no data.').waitFor();
+    await other.page.unroute('**/graphql');
+    await other.page.locator('.day-bar').last().waitFor();
+    await other.close();
+  });
+
   test.each(['light', 'dark'] as const)('in %s colours it is accessible', async (colorScheme) => {
     const phone = await openTab(browser, howdah.url ?? '', {
       colorScheme,

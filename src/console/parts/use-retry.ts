@@ -1,6 +1,6 @@
 import { useEffect, useEffectEvent } from 'react';
-import type { Failure } from './failure.ts';
-import { useIsVisible } from './use-live.ts';
+import type { Failure } from '../server/failure.ts';
+import { useIsVisible } from '../server/use-live.ts';
 
 const RETRY_MS = 5_000;
 
