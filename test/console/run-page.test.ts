@@ -156,7 +156,7 @@ describe.skipIf(!CHROMIUM)('the page of a run', () => {
     await tab.page.getByLabel('Comment (optional)').fill('It is <b>wrong</b>.');
     await picture(tab.page, 'feedback-dialog');
     expect(await seriousFindings(tab.page)).toEqual([]);
-    await tab.page.getByRole('button', { name: 'Give the feedback' }).click();
+    await tab.page.getByRole('button', { name: 'Send feedback' }).click();
     await seen('0% It is <b>wrong</b>.');
     await picture(tab.page, 'feedback');
     const { rows } = await db.pool.query(

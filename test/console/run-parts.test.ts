@@ -105,6 +105,11 @@ test('a cycle of a graph leads back, and what no edge leaves gives the answer', 
   expect(columns(graph)).toEqual([[START], ['a'], ['b', 'c'], [END]]);
 });
 
+test('a graph can begin with several members', () => {
+  const graph = graphOf(team('graph', { start: ['a', 'b'], edges: [{ from: 'a', to: 'c' }] }));
+  expect(graph.edges.filter(({ from }) => from === START).map(({ to }) => to)).toEqual(['a', 'b']);
+});
+
 test('a member has the state of its run at work, and a person that of the question', () => {
   const step = (seq: number, kind: TimelineStep['kind'], name: string): TimelineStep => ({
     ...{ executionId: 'w', seq, kind, name, ms: '1', startedAt: null },

@@ -40,6 +40,10 @@ export function CostsPage() {
   const perDay = useRest<Usage>(`/api/usage?by=day&${query}`);
   const perUnit = useRest<Usage>(`/api/usage?by=${by}&${query}`);
   const failure = perDay.failure ?? perUnit.failure;
+  const reload = () => {
+    perDay.reload();
+    perUnit.reload();
+  };
   const days = daysOf(perDay.data?.body.data ?? [], range.since, range.until);
   return (
     <>
@@ -48,7 +52,7 @@ export function CostsPage() {
       </PageTitle>
       <Stack gap="lg">
         <RangeBar {...{ now, range, by, show }} />
-        {failure && <FailureAlert failure={failure} onRetry={perDay.reload} />}
+        {failure && <FailureAlert failure={failure} onRetry={reload} />}
         {perDay.isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
         {perDay.data && (
           <Totals sums={perDay.data.body.data} average={averageOf(days, dayBefore(now, 0))} />

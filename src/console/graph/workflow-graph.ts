@@ -1,5 +1,5 @@
 import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
-import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** The nodes that are no members: where the input comes in, and where the answer goes out. */
 export const START = ' start';
@@ -68,8 +68,14 @@ function edgesOfGraph(members: readonly string[], { start, edges }: JsonObject):
   });
   const leaves = members.filter((name) => written.every(({ from }) => from !== name));
   return [
-    { from: START, to: typeof start === 'string' ? start : (members[0] ?? END) },
+    ...startsOf(members, start).map((to) => ({ from: START, to })),
     ...written,
     ...leaves.map((from) => ({ from, to: END })),
   ];
+}
+
+/** Returns the members that begin: one name, or a list of names. */
+function startsOf(members: readonly string[], start: Json | undefined): readonly string[] {
+  const named = [start].flat().filter((name) => typeof name === 'string');
+  return named.length > 0 ? named : [members[0] ?? END];
 }

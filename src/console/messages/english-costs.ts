@@ -39,10 +39,10 @@ export const englishCosts = {
   addLimit: 'New limit',
   limit: {
     metric: 'Limit',
-    scope: 'Of',
+    scope: 'Applies to',
     used: 'Used',
     max: 'Maximum',
     waiting: 'Waiting runs',
-    resets: 'Begins anew',
+    resets: 'Resets',
   },
 };

@@ -8,7 +8,7 @@ export const englishRows = {
   remove: 'Delete',
   confirmRemove: (one: string, name: string) => `Delete the ${one} ${name}?`,
   confirmAction: (label: string, name: string) => `${label}: ${name}`,
-  keep: 'Keep it',
+  keep: 'Cancel',
   emptyAll: (many: string) => `There are no ${many} yet.`,
   emptyBy: (many: string, names: string) => `No ${many} match the filter: ${names}.`,
   clear: 'Clear the filter',

@@ -112,7 +112,7 @@ export const runTexts = {
     comment: 'Comment (optional)',
     replaces: 'It replaces what you said about this run before.',
     onMessage: (seq: number) => `on message ${seq}`,
-    submit: 'Give the feedback',
+    submit: 'Send feedback',
   },
   bulk: {
     toolbar: 'Selected runs',

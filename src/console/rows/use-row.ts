@@ -16,6 +16,6 @@ export function useRow({ path, name_field, filters }: ResourceType, idOrName: st
     row: row.data as RestAnswer<JsonObject> | undefined,
     failure: found.failure ?? row.failure,
     isLoading: found.isLoading || row.isLoading,
-    reload: row.reload,
+    reload: id === undefined ? found.reload : row.reload,
   };
 }

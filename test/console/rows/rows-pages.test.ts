@@ -162,6 +162,8 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await button('Create webhook').click();
     await owner.page.getByText(/^whsec_/).waitFor();
     await picture(owner.page, 'shown-once');
+    await owner.page.keyboard.press('Escape');
+    expect(await button('Close').count()).toBe(0);
     await button('I have stored it').click();
     await heading('https://hooks.example.com/howdah');
     await owner.page.reload();

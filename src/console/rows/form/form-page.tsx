@@ -38,6 +38,8 @@ export function NewRowPage({ type, types }: FormPageProps) {
         opened={made !== undefined}
         onClose={() => made && open(made)}
         closeOnClickOutside={false}
+        closeOnEscape={false}
+        withCloseButton={false}
         title={rowTexts.onceTitle}
         size="lg"
       >
@@ -62,7 +64,7 @@ export function NewRowPage({ type, types }: FormPageProps) {
 export function EditRowPage({ type, types, id }: FormPageProps & { id: string }) {
   const [, navigate] = useLocation();
   const { row, failure, isLoading, reload } = useRow(type, id);
-  const back = () => navigate(rowPath(type, id));
+  const back = (to: string) => navigate(rowPath(type, to));
   return (
     <>
       <PageTitle
@@ -71,7 +73,13 @@ export function EditRowPage({ type, types, id }: FormPageProps & { id: string })
       />
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
-      {row && <RowForm {...{ type, types, row }} done={back} cancel={back} />}
+      {row && (
+        <RowForm
+          {...{ type, types, row }}
+          done={(changed) => back(String(changed.id ?? row.body.id))} // its name may be another now
+          cancel={() => back(id)}
+        />
+      )}
     </>
   );
 }

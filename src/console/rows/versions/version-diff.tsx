@@ -17,7 +17,9 @@ export function VersionDiff({ own, versions: [newest, second, ...others] }: Vers
   const names = [newest, second, ...others].map((one) => String(one?.version));
   const [from, setFrom] = useState(String(second?.version));
   const [to, setTo] = useState(String(newest?.version));
-  const { data, failure } = useRest<{ data: Change[] }>(`${own}/versions/${from}/compare/${to}`);
+  const { data, failure, reload } = useRest<{ data: Change[] }>(
+    `${own}/versions/${from}/compare/${to}`,
+  );
   const changes = data?.body.data;
   const shared = { data: names, size: 'xs', w: 140, allowDeselect: false } as const;
   return (
@@ -31,7 +33,7 @@ export function VersionDiff({ own, versions: [newest, second, ...others] }: Vers
         />
         <Select {...shared} label={text.to} value={to} onChange={(one) => one && setTo(one)} />
       </Group>
-      {failure && <FailureAlert failure={failure} />}
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {changes?.length === 0 && <Text size="sm">{text.same}</Text>}
       {changes && changes.length > 0 && (
         <div className="changes-frame">

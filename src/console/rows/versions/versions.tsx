@@ -17,12 +17,11 @@ import { VersionDiff } from './version-diff.tsx';
 const text = rowTexts.versions;
 
 /** Figures of the runs of a version. */
-type Performance = {
-  version: number;
-  runs: number;
-  success_rate: number | null;
-  cost: number | string;
-};
+type Figures = { runs: number; success_rate: number | null; cost: number | string };
+type Performance = Figures & { version: number };
+
+/** Figures of a version without runs. */
+const NO_RUNS: Figures = { runs: 0, success_rate: null, cost: 0 };
 
 type VersionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 
@@ -33,7 +32,7 @@ export function Versions({ type, row, reload }: VersionsProps) {
   const hasRuns = type.name === 'agents' || type.name === 'workflows';
   const runs = useRest<{ data: Performance[] }>(hasRuns ? `${own}/performance` : undefined);
   const versions = list.data?.body.data ?? [];
-  const figures = new Map(runs.data?.body.data.map((one) => [one.version, one]));
+  const figures = runs.data && new Map(runs.data.body.data.map((one) => [one.version, one]));
   const changed = () => {
     list.reload();
     reload();
@@ -44,6 +43,7 @@ export function Versions({ type, row, reload }: VersionsProps) {
         {text.title}
       </Title>
       {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
+      {runs.failure && <FailureAlert failure={runs.failure} onRetry={runs.reload} />}
       {versions.length > 0 && (
         <Stack gap="md">
           <Paper withBorder radius="md" className="table-frame wide-table">
@@ -56,7 +56,7 @@ export function Versions({ type, row, reload }: VersionsProps) {
                     {...{ type, row, changed, hasRuns }}
                     isNewest={index === 0}
                     version={one}
-                    figures={figures.get(one.version)}
+                    figures={figures && (figures.get(one.version) ?? NO_RUNS)}
                   />
                 ))}
               </Table.Tbody>
@@ -92,7 +92,8 @@ type RowProps = {
   version: Version;
   hasRuns: boolean;
   isNewest: boolean;
-  figures: Performance | undefined;
+  /** Undefined while they are not known. */
+  figures: Figures | undefined;
   changed(): void;
 };
 
@@ -117,7 +118,7 @@ function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowPro
           </Group>
         </Table.Td>
       )}
-      {hasRuns && <Figures figures={figures} />}
+      {hasRuns && <FigureCells figures={figures} />}
       <Table.Td className="user-text">{version.created_by}</Table.Td>
       <Table.Td>
         <Moment at={version.created_at} />
@@ -144,15 +145,19 @@ function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowPro
   );
 }
 
-function Figures({ figures }: { figures: Performance | undefined }) {
+function FigureCells({ figures }: Pick<RowProps, 'figures'>) {
   const rate = figures?.success_rate ?? null;
   return (
     <>
-      <Table.Td className="figure">{formatCount(figures?.runs ?? 0)}</Table.Td>
+      <Table.Td className="figure">
+        {figures ? formatCount(figures.runs) : messages.common.none}
+      </Table.Td>
       <Table.Td className="figure">
         {rate === null ? messages.common.none : `${Math.round(Number(rate) * 100)} %`}
       </Table.Td>
-      <Table.Td className="figure">{formatCost(figures?.cost ?? 0)}</Table.Td>
+      <Table.Td className="figure">
+        {figures ? formatCost(figures.cost) : messages.common.none}
+      </Table.Td>
     </>
   );
 }
