@@ -92,6 +92,52 @@ describe.skipIf(!CHROMIUM)('the list of runs', () => {
     await tab.page.getByRole('toolbar').waitFor({ state: 'detached' });
   });
 
+  test('a row is taken out of all, and a page out of a selection of several pages', async () => {
+    await sample.runsOfTomorrow(60, { pages: 1 });
+    await open(listOf({ pages: 1 }));
+    await tab.page.locator('.row-link').nth(49).waitFor();
+    const page = tab.page.getByLabel('Select the runs of this page');
+    const boxes = tab.page.getByLabel(/^Select the run of/);
+    await page.check();
+    await button('Select all that match the filter').click();
+    await boxes.first().uncheck();
+    await seen('49 selected');
+    await button('Older runs').click();
+    await tab.page.waitForURL(/after=/);
+    await expect.poll(() => boxes.count()).toBe(10);
+    await page.check();
+    await seen('59 selected');
+    await page.uncheck();
+    await seen('49 selected');
+  });
+
+  test('keys work after a click on a box, and Escape first closes what is open', async () => {
+    await sample.runsOfTomorrow(3, { boxes: 1 });
+    await open(listOf({ boxes: 1 }));
+    await tab.page.locator('.row-link').nth(2).waitFor();
+    await tab.page
+      .getByLabel(/^Select the run of/)
+      .first()
+      .click();
+    for (const key of ['j', 'x', 'p']) await tab.page.keyboard.press(key);
+    await seen('2 selected');
+    const dialog = tab.page.getByRole('dialog');
+    await dialog.waitFor();
+    await tab.page.reload();
+    await dialog.waitFor();
+    await tab.page.locator('.row-link').first().focus();
+    await tab.page.keyboard.press('x');
+    await tab.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await button('Cancel').click();
+    await dialog.waitFor();
+    await tab.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await seen('1 selected');
+    await tab.page.keyboard.press('Escape');
+    await tab.page.getByRole('toolbar').waitFor({ state: 'detached' });
+  });
+
   test('J and K show the next run beside the list, also after a reload', async () => {
     const ids = (await sample.runsOfTomorrow(3, { peek: 1 })).toSorted().toReversed();
     await open(listOf({ peek: 1 }));

@@ -22,7 +22,7 @@ import {
 } from './run-filter.ts';
 import { type PeekState, RunsTable } from './runs-table.tsx';
 import { SelectionBar } from './selection-bar.tsx';
-import { type RunList, useKnownNames, useRuns } from './use-runs.ts';
+import { type RunList, useNames, useRuns } from './use-runs.ts';
 import { type Selection, useSelection } from './use-selection.ts';
 
 const text = messages.runs;
@@ -43,7 +43,8 @@ export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
   const search = new URLSearchParams(useSearch());
   const [isLive, setLive] = useState(true);
   const filter = readFilter(search);
-  const names = useKnownNames();
+  const naming = useNames();
+  const names = naming.known;
   const after = search.get(AFTER) ?? undefined;
   const list = useRuns(filter, names, { after, isLive });
   const show = (next: RunFilter, cursor?: string) => {
@@ -52,7 +53,7 @@ export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
     navigate(query.size > 0 ? `/runs?${query}` : '/runs');
   };
   const known = names ?? { agents: new Map(), workflows: new Map() };
-  const selection = useSelection(writeFilter(filter));
+  const selection = useSelection(writeFilter(filter), list.rows);
   const peek = usePeek();
   const [bulk, setBulk] = useState<Bulk>();
   return (
@@ -68,8 +69,7 @@ export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
         />
       </PageTitle>
       <FilterBar filter={filter} names={names} change={(next) => show({ ...filter, ...next })} />
-      {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
-      {list.liveFailure && <FailureAlert failure={list.liveFailure} onRetry={list.restart} />}
+      <Failures list={list} naming={naming} />
       <SelectionBar
         selection={selection}
         start={(action) => setBulk({ action, subject: subjectOf(selection, filter, known) })}
@@ -94,6 +94,21 @@ export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
         />
       )}
     </>
+  );
+}
+
+type FailuresProps = { list: RunList; naming: ReturnType<typeof useNames> };
+
+/** Why the list, its changes or the names of agents cannot be shown. */
+function Failures({ list, naming }: FailuresProps) {
+  const causes = [
+    [list.failure, list.reload],
+    [list.failure ? undefined : naming.failure, naming.reload],
+    [list.liveFailure, list.restart],
+  ] as const;
+  return causes.map(
+    ([failure, retry], index) =>
+      failure && <FailureAlert key={String(index)} failure={failure} onRetry={retry} />,
   );
 }
 

@@ -1,5 +1,4 @@
 import { ActionIcon, Anchor, Checkbox, Table, Text } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
 import { PanelRight } from 'lucide-react';
 import { Fragment, useRef } from 'react';
 import { Link } from 'wouter';
@@ -7,6 +6,7 @@ import { formatCompact, formatCost, formatCount, formatDuration, sum } from '../
 import { messages } from '../messages/messages.ts';
 import { Moment, useNow } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
+import { useKeys } from '../parts/use-keys.ts';
 import type { RunRow } from '../server/operations.generated.ts';
 import { nameOfRun } from './run-name.ts';
 import type { Selection } from './use-selection.ts';
@@ -33,17 +33,17 @@ export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTabl
   const table = useRef<HTMLTableElement>(null);
   const move = (step: number) => {
     const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
-    const focused = links.indexOf(document.activeElement as HTMLElement);
+    const focused = links.indexOf(focusedLink() as HTMLElement);
     const at = focused < 0 ? links.findIndex(({ dataset }) => dataset.run === peek?.id) : focused;
     const next = links[Math.min(links.length - 1, Math.max(0, at + step))];
     next?.focus();
     if (peek?.id !== undefined) peek.show(next?.dataset.run);
   };
   const onFocused = (act: ((id: string) => void) | undefined) => () => {
-    const { run } = (document.activeElement as HTMLElement | null)?.dataset ?? {};
+    const { run } = focusedLink()?.dataset ?? {};
     if (run !== undefined) act?.(run);
   };
-  useHotkeys([
+  useKeys([
     ['J', () => move(1)],
     ['K', () => move(-1)],
     ['X', onFocused(selection?.toggle)],
@@ -62,7 +62,7 @@ export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTabl
                   rows.some(({ id }) => selection.has(id)) &&
                   !rows.every(({ id }) => selection.has(id))
                 }
-                onChange={() => selection.toggleRows(rows.map(({ id }) => id))}
+                onChange={selection.toggleRows}
                 size="xs"
               />
             </Table.Th>
@@ -100,6 +100,11 @@ export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTabl
       </Table.Tbody>
     </Table>
   );
+}
+
+/** Returns the link of the row that has the focus, which can be on its box or its button. */
+function focusedLink(): HTMLElement | null | undefined {
+  return document.activeElement?.closest('tr')?.querySelector<HTMLElement>('.row-link');
 }
 
 /** Returns the rows by session, in the order of the newest run of each; else all in one group. */

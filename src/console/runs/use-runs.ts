@@ -44,13 +44,19 @@ export type RunList = {
 
 /** Returns the ids of agents and workflows by name; undefined until they are loaded. */
 export function useKnownNames(): KnownNames | undefined {
-  const { data, failure } = useAnswer(agentNames, {});
-  return useMemo(() => {
+  return useNames().known;
+}
+
+/** Reads the ids of agents and workflows by name. After a failure no name is known. */
+export function useNames() {
+  const { data, failure, reload } = useAnswer(agentNames, {});
+  const known = useMemo((): KnownNames | undefined => {
     if (!data && !failure) return undefined;
     const ids = (nodes: readonly ({ id: string; name: string } | null)[] = []) =>
       new Map(nodes.flatMap((one) => (one ? [[one.name, one.id] as const] : [])));
     return { agents: ids(data?.agents?.nodes), workflows: ids(data?.workflows?.nodes) };
   }, [data, failure]);
+  return { known, failure, reload };
 }
 
 /** Loads a page of runs. The first page is live unless it is paused. */
