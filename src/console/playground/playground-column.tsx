@@ -1,5 +1,6 @@
 import { ActionIcon, Group, Paper, Text } from '@mantine/core';
 import { X } from 'lucide-react';
+import { useEffect } from 'react';
 import { AnswerFooter } from '../answers/answer-footer.tsx';
 import { AnswerView, openQuestionsOf } from '../answers/answer-view.tsx';
 import { useAnswers } from '../answers/use-answers.ts';
@@ -13,6 +14,7 @@ import { useAnswer } from '../server/use-answer.ts';
 import { ColumnForm } from './column-form.tsx';
 import type { Column } from './columns.ts';
 import { copyColumn } from './copy-column.ts';
+import type { TellQuestion } from './use-first-question.ts';
 
 const text = messages.playground;
 
@@ -23,13 +25,16 @@ type ColumnProps = {
   message: string;
   /** Why the run could not start. */
   failure: Failure | undefined;
+  /** The open question that is answered in this column. */
+  questionId: string | undefined;
+  tellQuestion: TellQuestion;
   change(next: Partial<Column>): void;
   remove: (() => void) | undefined;
 };
 
 /** A column: what runs, and its answer as it is written. */
 export function PlaygroundColumn(props: ColumnProps) {
-  const { place, column, message, failure, change, remove } = props;
+  const { place, column, message, failure, questionId, tellQuestion, change, remove } = props;
   return (
     <Paper
       withBorder
@@ -59,28 +64,48 @@ export function PlaygroundColumn(props: ColumnProps) {
       </Group>
       <ColumnForm column={column} change={change} />
       {failure && <FailureAlert failure={failure} />}
-      {column.run !== '' && <ColumnAnswer key={column.run} id={column.run} />}
+      {column.run !== '' && (
+        <ColumnAnswer
+          key={column.run}
+          id={column.run}
+          place={place}
+          questionId={questionId}
+          tellQuestion={tellQuestion}
+        />
+      )}
     </Paper>
   );
 }
 
-function ColumnAnswer({ id }: { id: string }) {
+type AnswerProps = Pick<ColumnProps, 'place' | 'questionId' | 'tellQuestion'> & { id: string };
+
+function ColumnAnswer({ id, place, questionId, tellQuestion }: AnswerProps) {
   const { data, failure, reload } = useAnswer(playgroundRun, { id });
-  const { answers, failure: lost } = useAnswers(runAnswer, id, {
+  const live = useAnswers(runAnswer, id, {
     from: null,
     eventOf: ({ executionEvents }) => executionEvents,
     onNews: reload,
   });
   const run = data?.execution;
-  const shown = failure ?? lost;
+  const first = run ? openQuestionsOf(run)[0] : undefined;
+  useEffect(() => {
+    tellQuestion(place, first);
+    return () => tellQuestion(place, undefined);
+  }, [tellQuestion, place, first]);
+  // the events of a run end with it, so a run that is tried again is followed anew
+  const again = () => {
+    live.restart();
+    reload();
+  };
+  const shown = failure ?? live.failure;
   return (
     <div className="playground-answer">
-      {shown && <FailureAlert failure={shown} onRetry={reload} />}
+      {shown && <FailureAlert failure={shown} onRetry={again} />}
       {run && (
         <article aria-label={nameOfRun(run)} aria-busy={run.completedAt === null}>
           <p className="answer-text playground-message">{run.input}</p>
-          <AnswerView run={run} answer={answers.get(id)} questionId={openQuestionsOf(run)[0]} />
-          <AnswerFooter run={run} reload={reload} />
+          <AnswerView run={run} answer={live.answers.get(id)} questionId={questionId} />
+          <AnswerFooter run={run} reload={again} />
         </article>
       )}
       {data && !run && <Text size="sm">{messages.run.notFound}</Text>}

@@ -12,6 +12,7 @@ import { ask } from '../server/graphql.ts';
 import { askAgent } from '../server/operations.generated.ts';
 import { type Column, MOST_COLUMNS, overridesOf, readColumns, writeColumns } from './columns.ts';
 import { PlaygroundColumn } from './playground-column.tsx';
+import { useFirstQuestion } from './use-first-question.ts';
 
 const text = messages.playground;
 
@@ -20,6 +21,7 @@ export function PlaygroundPage() {
   const { columns, change } = useColumns();
   const [failures, setFailures] = useState<readonly (Failure | undefined)[]>([]);
   const [message, setMessage] = useState('');
+  const { first, tell } = useFirstQuestion();
   const send = async (content: string, files: readonly File[], key: string) => {
     const parts = files.length > 0 ? await storeFiles(null, files) : undefined;
     setMessage(content);
@@ -54,6 +56,8 @@ export function PlaygroundPage() {
             column={column}
             message={message}
             failure={failures[index]}
+            questionId={first?.place === index + 1 ? first.id : undefined}
+            tellQuestion={tell}
             change={(next) => setColumn(index, next)}
             remove={columns.length > 1 ? () => remove(index) : undefined}
           />
