@@ -41,7 +41,7 @@ export const chatTexts = {
     untitled: 'Conversation without a title',
     with: 'Conversations with',
     withAll: 'All agents',
-    noSessions: 'There is no such conversation.',
+    noSessions: 'There are no conversations yet.',
     newest: 'Newest conversations',
     older: 'Older conversations',
     turnCount: (turns: number) => (turns === 1 ? '1 message' : `${turns} messages`),
@@ -74,8 +74,10 @@ export const chatTexts = {
     add: 'Add a column',
     column: (place: number) => `Column ${place}`,
     remove: (place: number) => `Remove column ${place}`,
-    sentTo: (columns: number) =>
-      columns === 1 ? 'Sent to one column' : `Sent to ${columns} columns`,
+    sendTo: (columns: number) =>
+      columns === 1 ? 'Send to one column' : `Send to ${columns} columns`,
+    someFailed: 'Not every column got the message.',
+    someFailedHint: 'Send it again: the columns that got it keep their runs.',
     exampleMessage: 'What is 6 * 7?',
     agent: 'Agent or workflow',
     version: 'Version',

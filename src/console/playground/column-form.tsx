@@ -6,7 +6,7 @@ import { messages } from '../messages/messages.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
 import { modelNames, playgroundAgent, playgroundVersion } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
-import { type AgentDetail, type Column, overridesOf, temperatureOf } from './columns.ts';
+import { type AgentDetail, type Column, isRightTemperature } from './columns.ts';
 import { SaveVersion } from './save-version.tsx';
 
 const text = messages.playground;
@@ -48,7 +48,7 @@ function Settings({ agent, column, change, reload }: SettingsProps) {
     one?.purpose === 'llm' ? [one.name] : [],
   );
   const own = agent.agentModels.nodes[0]?.model?.name ?? '';
-  const isWrong = column.temperature !== '' && temperatureOf(column.temperature) === undefined;
+  const isWrong = !isRightTemperature(column.temperature);
   return (
     <>
       <Select
@@ -78,16 +78,12 @@ function Settings({ agent, column, change, reload }: SettingsProps) {
         inputMode="decimal"
       />
       <Instruction agent={agent} column={column} change={change} />
-      {overridesOf(column) && (
-        <SaveVersion
-          agent={agent}
-          column={column}
-          saved={() => {
-            change(NO_SETTINGS);
-            reload();
-          }}
-        />
-      )}
+      <SaveVersion
+        agent={agent}
+        column={column}
+        reload={reload}
+        saved={() => change(NO_SETTINGS)}
+      />
     </>
   );
 }

@@ -59,6 +59,16 @@ export function overridesOf({ model, temperature, instruction }: Column): JsonOb
   return Object.keys(overrides).length > 0 ? overrides : undefined;
 }
 
+/** Returns whether a column has an agent, and a temperature that is a number if it has one. */
+export function isComplete({ agent, temperature }: Column): boolean {
+  return agent !== '' && isRightTemperature(temperature);
+}
+
+/** Returns whether a text is a temperature or empty. */
+export function isRightTemperature(text: string): boolean {
+  return text.trim() === '' || temperatureOf(text) !== undefined;
+}
+
 /** Reads a temperature. Returns undefined for an empty text and for anything but a number. */
 export function temperatureOf(text: string): number | undefined {
   if (!/^\d+(\.\d+)?$/.test(text.trim())) return undefined;

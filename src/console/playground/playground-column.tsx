@@ -30,6 +30,8 @@ type ColumnProps = {
   tellQuestion: TellQuestion;
   change(next: Partial<Column>): void;
   remove: (() => void) | undefined;
+  /** While a message is sent, the columns keep their places. */
+  isSending: boolean;
 };
 
 /** A column: what runs, and its answer as it is written. */
@@ -56,6 +58,7 @@ export function PlaygroundColumn(props: ColumnProps) {
               color="gray"
               aria-label={text.remove(place)}
               onClick={remove}
+              disabled={props.isSending}
             >
               <X size={16} aria-hidden />
             </ActionIcon>

@@ -1,17 +1,16 @@
 import { Button, Group, Text } from '@mantine/core';
 import { Plus } from 'lucide-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { storeFiles } from '../chat/attachments.ts';
 import { Composer } from '../chat/composer.tsx';
 import { messages } from '../messages/messages.ts';
 import { PageTitle } from '../parts/page-title.tsx';
 import { useKnownNames } from '../runs/use-runs.ts';
-import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
-import { askAgent } from '../server/operations.generated.ts';
-import { type Column, MOST_COLUMNS, overridesOf, readColumns, writeColumns } from './columns.ts';
+import type { Failure } from '../server/failure.ts';
+import { type Column, isComplete, MOST_COLUMNS, readColumns, writeColumns } from './columns.ts';
 import { PlaygroundColumn } from './playground-column.tsx';
+import { keysOf, refuseFailed, startColumn } from './start-columns.ts';
 import { useFirstQuestion } from './use-first-question.ts';
 
 const text = messages.playground;
@@ -19,22 +18,12 @@ const text = messages.playground;
 /** The playground: one message, answered side by side. The URL has the columns and their runs. */
 export function PlaygroundPage() {
   const { columns, change } = useColumns();
-  const [failures, setFailures] = useState<readonly (Failure | undefined)[]>([]);
-  const [message, setMessage] = useState('');
   const { first, tell } = useFirstQuestion();
-  const send = async (content: string, files: readonly File[], key: string) => {
-    const parts = files.length > 0 ? await storeFiles(null, files) : undefined;
-    setMessage(content);
-    const started = await Promise.all(
-      columns.map((column, index) => start(column, content, { parts, key: `${key} ${index}` })),
-    );
-    setFailures(started.map(({ failure }) => failure));
-    change(columns.map((column, index) => ({ ...column, run: started[index]?.run ?? '' })));
-  };
+  const { send, message, failures, isSending } = useSending(columns, change);
   const setColumn = (index: number, next: Partial<Column>) =>
-    change(columns.map((one, at) => (at === index ? { ...one, ...next } : one)));
-  const add = () => change([...columns, { ...(columns.at(-1) as Column), run: '' }]);
-  const remove = (index: number) => change(columns.filter((_, at) => at !== index));
+    change((last) => last.map((one, at) => (at === index ? { ...one, ...next } : one)));
+  const add = () => change((last) => [...last, { ...(last.at(-1) as Column), run: '' }]);
+  const remove = (index: number) => change((last) => last.filter((_, at) => at !== index));
   return (
     <div className="chat-place">
       <PageTitle title={text.title} table="howdah.executions">
@@ -60,13 +49,14 @@ export function PlaygroundPage() {
             tellQuestion={tell}
             change={(next) => setColumn(index, next)}
             remove={columns.length > 1 ? () => remove(index) : undefined}
+            isSending={isSending}
           />
         ))}
       </div>
-      <Composer send={send} stop={undefined} isDisabled={columns.some(({ agent }) => agent === '')}>
+      <Composer send={send} stop={undefined} isDisabled={!columns.every(isComplete)}>
         <Group gap="xs">
           <Text size="xs" c="dimmed">
-            {text.sentTo(columns.length)}
+            {text.sendTo(columns.length)}
           </Text>
         </Group>
       </Composer>
@@ -74,39 +64,50 @@ export function PlaygroundPage() {
   );
 }
 
+type Change = (next: (last: readonly Column[]) => readonly Column[]) => void;
+
 /** The columns of the URL. A column without an agent gets one. */
 function useColumns() {
   const [, navigate] = useLocation();
   const search = useSearch();
   const names = useKnownNames();
-  const [columns, setColumns] = useState(() => readColumns(new URLSearchParams(search)));
+  const [columns, setColumns] = useState<readonly Column[]>(() =>
+    readColumns(new URLSearchParams(search)),
+  );
+  const latest = useRef(columns);
   const all = [...(names?.agents.keys() ?? [])];
   const first = all.find((name) => name === 'development') ?? all[0] ?? '';
-  const shown = columns.map((one) => (one.agent === '' ? { ...one, agent: first } : one));
-  const change = (next: readonly Column[]) => {
-    setColumns([...next]);
-    navigate(`/playground?${writeColumns(next)}`, { replace: true });
+  const withAgent = (one: Column) => (one.agent === '' ? { ...one, agent: first } : one);
+  const change: Change = (next) => {
+    latest.current = next(latest.current.map(withAgent));
+    setColumns(latest.current);
+    navigate(`/playground?${writeColumns(latest.current)}`, { replace: true });
   };
-  return { columns: shown, change };
+  return { columns: columns.map(withAgent), change };
 }
 
-type Sent = { parts: Awaited<ReturnType<typeof storeFiles>> | undefined; key: string };
-
-/** Starts the run of a column. One column that fails leaves the others. */
-async function start(column: Column, input: string, { parts, key }: Sent) {
-  const overrides = overridesOf(column);
-  try {
-    const { run } = await ask(askAgent, {
-      agent: column.agent,
-      input,
-      metadata: { playground: true },
-      idempotencyKey: key,
-      ...(parts && { inputParts: parts }),
-      ...(column.version !== '' && { version: column.version }),
-      ...(overrides && { overrides }),
-    });
-    return { run: run?.result?.id ?? '', failure: undefined };
-  } catch (error) {
-    return { run: '', failure: toFailure(error) };
-  }
+/** Sends a message to all columns. A column that fails keeps the answer that it shows. */
+function useSending(columns: readonly Column[], change: Change) {
+  const [failures, setFailures] = useState<readonly (Failure | undefined)[]>([]);
+  const [message, setMessage] = useState('');
+  const [isSending, setSending] = useState(false);
+  const keys = useRef({ message: '', known: new Map<string, string>() });
+  const send = async (content: string, files: readonly File[], key: string) => {
+    if (keys.current.message !== key) keys.current = { message: key, known: new Map() };
+    setSending(true);
+    try {
+      const parts = files.length > 0 ? await storeFiles(null, files) : undefined;
+      setMessage(content);
+      const keysOfRuns = keysOf(columns, keys.current.known);
+      const started = await Promise.all(
+        columns.map((one, index) => startColumn(one, { content, parts }, keysOfRuns[index] ?? '')),
+      );
+      setFailures(started.map(({ failure }) => failure));
+      change((last) => last.map((one, at) => ({ ...one, run: started[at]?.run ?? one.run })));
+      refuseFailed(started);
+    } finally {
+      setSending(false);
+    }
+  };
+  return { send, message, failures, isSending };
 }

@@ -6,33 +6,51 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { useMayWrite } from '../server/me.tsx';
-import { callRest } from '../server/rest.ts';
-import { type AgentDetail, type Column, temperatureOf } from './columns.ts';
+import { callRest, useRest } from '../server/rest.ts';
+import {
+  type AgentDetail,
+  type Column,
+  isComplete,
+  overridesOf,
+  temperatureOf,
+} from './columns.ts';
 
 const text = messages.playground;
 
-type SaveProps = { agent: AgentDetail; column: Column; saved(): void };
+type SaveProps = { agent: AgentDetail; column: Column; reload(): void; saved(): void };
 
-/** Saves what a column tries as a version of its agent, which then is the current one. */
-export function SaveVersion({ agent, column, saved }: SaveProps) {
+/**
+ * Saves what a column tries as a version of its agent, which then is the current one. The tag is
+ * read with the agent, so what another person saves meanwhile is not overwritten.
+ */
+export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
   const mayEdit = useMayWrite('agents');
   const [isOpen, dialog] = useDisclosure(false);
+  const path = `/api/agents/${agent.id}`;
+  const row = useRest(mayEdit ? path : undefined);
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure>();
+  const readAgain = () => {
+    setFailure(undefined);
+    row.reload();
+    reload();
+  };
   const save = async () => {
     setBusy(true);
     setFailure(undefined);
     try {
       const body = changesOf(agent, column);
-      await callRest(`/api/agents/${agent.id}`, { method: 'PATCH', body });
+      await callRest(path, { method: 'PATCH', body, tag: row.data?.tag });
       dialog.close();
       saved();
+      readAgain();
     } catch (error) {
       setFailure(toFailure(error));
     }
     setBusy(false);
   };
-  if (!mayEdit) return null;
+  const isTried = overridesOf(column) !== undefined && isComplete(column);
+  if (!mayEdit || !isTried) return null;
   return (
     <>
       <Group className="column-wide">
@@ -44,12 +62,20 @@ export function SaveVersion({ agent, column, saved }: SaveProps) {
         <Stack gap="sm">
           <Text size="sm">{text.saveExplain(agent.name)}</Text>
           {column.version !== '' && <Text size="sm">{text.saveFromOld}</Text>}
-          {failure && <FailureAlert failure={failure} />}
+          {failure && (
+            <FailureAlert failure={failure} {...(isStale(failure) && { onRetry: readAgain })} />
+          )}
+          {!failure && row.failure && <FailureAlert failure={row.failure} onRetry={row.reload} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={dialog.close}>
               {messages.common.cancel}
             </Button>
-            <Button onClick={() => void save()} loading={isBusy} data-autofocus>
+            <Button
+              onClick={() => void save()}
+              loading={isBusy}
+              disabled={!row.data?.tag}
+              data-autofocus
+            >
               {text.saveNow}
             </Button>
           </Group>
@@ -57,6 +83,11 @@ export function SaveVersion({ agent, column, saved }: SaveProps) {
       </Modal>
     </>
   );
+}
+
+/** Another person has changed the agent since it was read. */
+function isStale({ code }: Failure): boolean {
+  return code === 'HWCNF';
 }
 
 /** Returns the changes of the agent. The chosen model becomes the first, before its fallbacks. */

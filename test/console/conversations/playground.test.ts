@@ -14,6 +14,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
 import { CHROMIUM, launchChromium } from '../chromium.ts';
+import { createSample } from '../sample-runs.ts';
 
 test('columns survive their URL, and more than four are left out', () => {
   const columns = [
@@ -105,6 +106,77 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     expect(rows).toEqual([
       { instruction: 'Be <b>brief</b>.', request_params: { temperature: 0.2 }, is_new: true },
     ]);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('a version is not saved over a change of another person', async () => {
+    await tab.page.goto(`${api.url}/playground?agent=writer`);
+    await column(1).getByRole('textbox', { name: 'Temperature' }).fill('warm');
+    await column(1).getByText('Write a number such as 0.2.').waitFor();
+    await tab.page.getByRole('textbox', { name: 'Message' }).fill('Describe a whale.');
+    const submit = tab.page.locator('.composer button[type=submit]');
+    expect(await submit.isDisabled()).toBe(true);
+    await column(1).getByRole('textbox', { name: 'Temperature' }).fill('0.7');
+    expect(await submit.isDisabled()).toBe(false);
+    await column(1).getByRole('button', { name: 'Save as version' }).click();
+    await tab.page.locator('button:enabled', { hasText: 'Save the version' }).waitFor();
+    await db.pool.query(`update howdah.agents set instruction = 'Rhyme.' where name = 'writer'`);
+    await tab.page.getByRole('button', { name: 'Save the version' }).click();
+    const dialog = tab.page.getByRole('dialog');
+    await dialog.getByText('HWCNF').waitFor();
+    await dialog.getByRole('alert').getByRole('button').click();
+    await dialog.getByRole('alert').waitFor({ state: 'detached' });
+    await dialog.getByRole('button', { name: 'Save the version' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    const { rows } = await db.pool.query(
+      `select a.instruction, m.request_params from howdah.agents as a
+       join howdah.agent_models as m on m.agent_id = a.id where a.name = 'writer'`,
+    );
+    expect(rows).toEqual([{ instruction: 'Rhyme.', request_params: { temperature: 0.7 } }]);
+    tab.problems.length = 0;
+  });
+
+  test('a column that could not start keeps the message, and the others run once', async () => {
+    await tab.page.goto(`${api.url}/playground?agent=writer&agent=writer&version=&version=gone`);
+    const field = tab.page.getByRole('textbox', { name: 'Message' });
+    await field.fill('Describe a lion.');
+    await tab.page.locator('.composer button[type=submit]:enabled').click();
+    await tab.page.getByText('Not every column got the message.').waitFor();
+    await column(1).getByText('Open the run').waitFor();
+    expect(await field.inputValue()).toBe('Describe a lion.');
+    await column(2).getByRole('combobox', { name: 'Version' }).click();
+    await tab.page.getByRole('option', { name: /^current/ }).click();
+    await field.press('Enter');
+    await column(2).getByText('Open the run').waitFor();
+    await expect.poll(() => field.inputValue()).toBe('');
+    const { rows } = await db.pool.query(
+      `select count(*)::int from howdah.executions where input = 'Describe a lion.'`,
+    );
+    expect(rows).toEqual([{ count: 2 }]);
+    tab.problems.length = 0;
+  });
+
+  test('one press of a key approves one call', async () => {
+    await createSample(db.pool);
+    await tab.page.goto(`${api.url}/playground?agent=refunds&agent=refunds`);
+    await tab.page.getByRole('textbox', { name: 'Message' }).fill('Refund A-1001.');
+    await tab.page.locator('.composer button[type=submit]:enabled').click();
+    const open = async () => {
+      const { rows } = await db.pool.query(
+        `select count(*)::int from howdah.questions where status = 'open'`,
+      );
+      return rows[0].count as number;
+    };
+    await expect.poll(open, { timeout: 30_000 }).toBe(2);
+    const approve = tab.page.getByRole('button', { name: 'Approve' });
+    await column(1).getByRole('button', { name: 'Approve' }).waitFor();
+    expect(await approve.count()).toBe(1);
+    await column(1).locator('.playground-message').click();
+    await tab.page.keyboard.press('a');
+    await column(1).getByText('The refund is on its way.').waitFor();
+    await column(2).getByRole('button', { name: 'Approve' }).waitFor();
+    expect(await approve.count()).toBe(1);
+    expect(await open()).toBe(1);
     expect(tab.problems).toEqual([]);
   });
 
