@@ -22,6 +22,8 @@ type ComposerProps = {
   send(content: string, files: readonly File[], key: string): Promise<void>;
   /** Stops the run at work. Undefined if none is. */
   stop: (() => void) | undefined;
+  /** The stop was clicked, and is not answered yet. */
+  isStopping?: boolean;
   isDisabled: boolean;
   children?: React.ReactNode;
 };
@@ -39,42 +41,54 @@ export function Composer(props: ComposerProps) {
   );
 }
 
-function MessageForm({ send, stop, isDisabled, children }: ComposerProps) {
+/** The message that is written. It stays as it is while it is sent, and after a failure. */
+function useMessage({ send, isDisabled }: ComposerProps) {
   const [content, setContent] = useState('');
   const [files, setFiles] = useState<readonly File[]>([]);
   const [failure, setFailure] = useState<Failure>();
   const [isBusy, setBusy] = useState(false);
   const key = useRef(crypto.randomUUID());
   const isEmpty = content.trim() === '' && files.length === 0;
+  const write = (nextContent: string, nextFiles: readonly File[]) => {
+    setContent(nextContent);
+    setFiles(nextFiles);
+    key.current = crypto.randomUUID();
+  };
   const submit = async () => {
     if (isEmpty || isBusy || isDisabled) return;
     setBusy(true);
     setFailure(undefined);
     try {
       await send(content, files, key.current);
-      setContent('');
-      setFiles([]);
-      key.current = crypto.randomUUID();
+      write('', []);
     } catch (error) {
       setFailure(toFailure(error));
     }
     setBusy(false);
   };
-  const change = (next: string) => {
-    setContent(next);
-    key.current = crypto.randomUUID();
+  return {
+    ...{ content, files, failure, isBusy, isEmpty },
+    submit: () => void submit(),
+    change: (next: string) => write(next, files),
+    add: (more: FileList | readonly File[]) => isBusy || write(content, [...files, ...more]),
+    remove: (gone: File) =>
+      write(
+        content,
+        files.filter((one) => one !== gone),
+      ),
   };
-  const changeFiles = (next: readonly File[]) => {
-    setFiles(next);
-    key.current = crypto.randomUUID();
-  };
-  const add = (more: FileList | readonly File[]) => changeFiles([...files, ...more]);
+}
+
+function MessageForm(props: ComposerProps) {
+  const { stop, isStopping = false, isDisabled, children } = props;
+  const { content, files, failure, isBusy, isEmpty, submit, change, add, remove } =
+    useMessage(props);
   return (
     <form
       className="composer"
       onSubmit={(event) => {
         event.preventDefault();
-        void submit();
+        submit();
       }}
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event: DragEvent) => {
@@ -85,14 +99,17 @@ function MessageForm({ send, stop, isDisabled, children }: ComposerProps) {
       }}
     >
       {failure && <FailureAlert failure={failure} />}
-      <Files files={files} remove={(file) => changeFiles(files.filter((one) => one !== file))} />
-      <Words content={content} change={change} submit={() => void submit()} add={add} />
+      <Files files={files} remove={isBusy ? undefined : remove} />
+      <Words {...{ content, change, submit, add }} isReadOnly={isBusy} />
       <Group justify="space-between" mt={6} gap="xs">
         <Group gap="xs">
-          <AttachButton add={add} />
+          <AttachButton add={add} isDisabled={isBusy} />
           {children}
         </Group>
-        <SendButtons stop={stop} isDisabled={isEmpty || isDisabled} isBusy={isBusy} />
+        <Group gap="xs">
+          {stop && <StopButton stop={stop} isStopping={isStopping} />}
+          <SendButton isDisabled={isEmpty || isDisabled} isBusy={isBusy} />
+        </Group>
       </Group>
     </form>
   );
@@ -103,9 +120,10 @@ type WordsProps = {
   change(content: string): void;
   submit(): void;
   add(files: FileList): void;
+  isReadOnly: boolean;
 };
 
-function Words({ content, change, submit, add }: WordsProps) {
+function Words({ content, change, submit, add, isReadOnly }: WordsProps) {
   const onKey = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
@@ -125,6 +143,7 @@ function Words({ content, change, submit, add }: WordsProps) {
       onChange={(event) => change(event.currentTarget.value)}
       onKeyDown={onKey}
       onPaste={onPaste}
+      readOnly={isReadOnly}
       autosize
       minRows={2}
       maxRows={12}
@@ -134,15 +153,17 @@ function Words({ content, change, submit, add }: WordsProps) {
   );
 }
 
-function Files({ files, remove }: { files: readonly File[]; remove(file: File): void }) {
+type FilesProps = { files: readonly File[]; remove: ((file: File) => void) | undefined };
+
+function Files({ files, remove }: FilesProps) {
   if (files.length === 0) return null;
   return (
     <Pill.Group mb={6}>
       {files.map((file, index) => (
         <Pill
           key={`${index} ${file.name}`}
-          withRemoveButton
-          onRemove={() => remove(file)}
+          withRemoveButton={remove !== undefined}
+          onRemove={() => remove?.(file)}
           removeButtonProps={{ 'aria-label': text.removeFile(file.name) }}
         >
           {file.name}
@@ -152,11 +173,24 @@ function Files({ files, remove }: { files: readonly File[]; remove(file: File): 
   );
 }
 
-function AttachButton({ add }: { add(files: File[]): void }) {
+type AttachProps = { add(files: File[]): void; isDisabled: boolean };
+
+function AttachButton({ add, isDisabled }: AttachProps) {
   return (
-    <FileButton onChange={add} multiple inputProps={{ 'aria-label': text.attach }}>
+    <FileButton
+      onChange={add}
+      multiple
+      disabled={isDisabled}
+      inputProps={{ 'aria-label': text.attach }}
+    >
       {(props) => (
-        <ActionIcon {...props} variant="default" size="md" aria-label={text.attach}>
+        <ActionIcon
+          {...props}
+          variant="default"
+          size="md"
+          aria-label={text.attach}
+          disabled={isDisabled}
+        >
           <Paperclip size={16} aria-hidden />
         </ActionIcon>
       )}
@@ -164,21 +198,23 @@ function AttachButton({ add }: { add(files: File[]): void }) {
   );
 }
 
-type SendProps = { stop: (() => void) | undefined; isDisabled: boolean; isBusy: boolean };
-
-function SendButtons({ stop, isDisabled, isBusy }: SendProps) {
+function StopButton({ stop, isStopping }: { stop(): void; isStopping: boolean }) {
   return (
-    <Group gap="xs">
-      {stop && (
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<Square size={12} aria-hidden />}
-          onClick={stop}
-        >
-          {text.stop}
-        </Button>
-      )}
+    <Button
+      size="xs"
+      variant="default"
+      leftSection={<Square size={12} aria-hidden />}
+      onClick={stop}
+      loading={isStopping}
+    >
+      {text.stop}
+    </Button>
+  );
+}
+
+function SendButton({ isDisabled, isBusy }: { isDisabled: boolean; isBusy: boolean }) {
+  return (
+    <>
       <Button
         type="submit"
         size="xs"
@@ -189,6 +225,6 @@ function SendButtons({ stop, isDisabled, isBusy }: SendProps) {
         {text.send}
       </Button>
       <VisuallyHidden>{text.keys}</VisuallyHidden>
-    </Group>
+    </>
   );
 }

@@ -5,6 +5,7 @@ import { openQuestionsOf } from '../answers/answer-view.tsx';
 import type { Answers } from '../answers/answers.ts';
 import { ToolChoice } from '../answers/tool-choice.tsx';
 import { useAnswers } from '../answers/use-answers.ts';
+import { useSend } from '../inbox/use-send.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -63,12 +64,12 @@ function Loaded({ session, failure, reload }: LoadedProps) {
     await turns.reload();
   };
   const live = turns.turns?.find((one) => one.completedAt === null);
-  const stop = live && (() => void ask(cancelRun, { id: live.id }).then(turns.reload));
-  const again = () => {
+  const stopping = useSend(() => void turns.reload());
+  const stop = live && (() => void stopping.send(cancelRun, { id: live.id }));
+  const follow = () => {
     restart();
     void turns.reload();
   };
-  const shown = failure ?? switchFailure ?? turns.failure ?? lost;
   return (
     <section className="conversation" aria-label={text.conversation}>
       <Head
@@ -79,9 +80,16 @@ function Loaded({ session, failure, reload }: LoadedProps) {
           change(next);
         }}
       />
-      {shown && <FailureAlert failure={shown} onRetry={again} />}
+      <Failures
+        actions={[switchFailure, live && stopping.failure]}
+        reads={[
+          [failure, reload],
+          [turns.failure, turns.retry],
+          [lost, follow],
+        ]}
+      />
       <TurnList turns={turns} answers={answers} session={session} />
-      <Composer send={send} stop={stop} isDisabled={!subject}>
+      <Composer send={send} stop={stop} isStopping={stopping.isBusy} isDisabled={!subject}>
         {subject?.kind === 'agent' && (
           <ToolChoice agent={subject.name} allowed={allowed} change={setAllowed} />
         )}
@@ -90,23 +98,56 @@ function Loaded({ session, failure, reload }: LoadedProps) {
   );
 }
 
+type FailuresProps = {
+  /** Failures of what a person did, who does it again. */
+  actions: readonly (Failure | undefined)[];
+  /** Failures of what was read, with what reads it again. */
+  reads: readonly (readonly [Failure | undefined, () => void])[];
+};
+
+/** The failures of actions, and the first of what was read. */
+function Failures({ actions, reads }: FailuresProps) {
+  const [failure, retry] = reads.find(([one]) => one) ?? [];
+  return (
+    <>
+      {actions.map((one, index) => one && <FailureAlert key={index} failure={one} />)}
+      {failure && retry && <FailureAlert failure={failure} onRetry={retry} />}
+    </>
+  );
+}
+
 /** What answers next. A message that is sent right after a switch goes to the new agent. */
 function useSubject(session: Session, reload: () => void) {
   const [chosen, setChosen] = useState<Subject>();
   const [failure, setFailure] = useState<Failure>();
-  const pending = useRef<Promise<void>>(Promise.resolve());
+  const pending = useRef<Promise<Failure | undefined>>(Promise.resolve(undefined));
   const change = (next: Subject) => {
     setChosen(next);
     setFailure(undefined);
-    pending.current = ask(switchAgent, { id: session.id, [next.kind]: next.name }).then(
-      reload,
-      (error: unknown) => {
-        setFailure(toFailure(error));
-        setChosen(undefined);
-      },
-    );
+    const sent = pending.current
+      .then(() => ask(switchAgent, { id: session.id, [next.kind]: next.name }))
+      .then(
+        () => {
+          reload();
+          return undefined;
+        },
+        (error: unknown) => {
+          if (pending.current === sent) {
+            setFailure(toFailure(error));
+            setChosen(undefined);
+            pending.current = Promise.resolve(undefined);
+          }
+          return toFailure(error);
+        },
+      );
+    pending.current = sent;
   };
-  return { subject: chosen ?? subjectOf(session), change, settled: () => pending.current, failure };
+  /** Waits for a switch. Throws if it fails, so that no message goes to another agent. */
+  const settled = async () => {
+    const failed = await pending.current;
+    if (failed) throw failed;
+  };
+  return { subject: chosen ?? subjectOf(session), change, settled, failure };
 }
 
 /** Follows the answers from the first turn that is shown. Reads turns that began elsewhere. */

@@ -5,7 +5,7 @@ import { type AnswerRun, newestTurns, turnsFrom } from '../server/operations.gen
 
 /** Turns that are loaded at once. */
 const PAGE = 10;
-/** Turns that are read again after a change: the loaded ones and those that began since. */
+/** Turns that one request reads again after a change. */
 const MOST = 200;
 const NO_TURN = 2_147_483_647;
 
@@ -16,35 +16,44 @@ export type Turns = {
   turns: readonly AnswerRun[] | undefined;
   hasEarlier: boolean;
   failure: Failure | undefined;
+  /** Does again what failed. */
+  retry(): void;
   loadEarlier(): Promise<void>;
   /** Reads the loaded turns again, and those that began since. */
   reload(): Promise<void>;
 };
 
+/** Reads turns, and returns how they change what is loaded by then. */
+type Read = () => Promise<(last: Loaded | undefined) => Loaded | undefined>;
+
 /** Loads the newest turns of a session, and earlier ones on request. */
 export function useTurns(sessionId: string): Turns {
   const [loaded, setLoaded] = useState<Loaded>();
-  const [failure, setFailure] = useState<Failure>();
+  const [failed, setFailed] = useState<{ failure: Failure; retry(): void }>();
   const current = useRef<Loaded>(undefined);
-  const load = useCallback(async (read: () => Promise<Loaded>) => {
+  const started = useRef(0);
+  const applied = useRef(0);
+  const load = useCallback(async (read: Read): Promise<void> => {
     try {
-      current.current = await read();
+      const change = await read();
+      current.current = change(current.current);
       setLoaded(current.current);
-      setFailure(undefined);
+      setFailed(undefined);
     } catch (error) {
-      setFailure(toFailure(error));
+      setFailed({ failure: toFailure(error), retry: () => void load(read) });
     }
   }, []);
   const reload = useCallback(
     () =>
       load(async () => {
-        const first = current.current?.turns[0]?.turn;
-        if (typeof first !== 'number') return readBefore(sessionId, NO_TURN);
-        const read = await ask(turnsFrom, { id: sessionId, from: first, first: MOST });
-        const turns = read.executions?.nodes.filter((one) => one !== null) ?? [];
-        // earlier turns may have been loaded meanwhile
-        const earlier = current.current?.turns.filter((one) => (one.turn ?? 0) < first) ?? [];
-        return { turns: [...earlier, ...turns], hasEarlier: current.current?.hasEarlier ?? false };
+        const place = ++started.current;
+        const read = await readAgain(sessionId, current.current?.turns[0]?.turn);
+        return (last) => {
+          // an older answer may arrive after a newer one
+          if (place < applied.current) return last;
+          applied.current = place;
+          return withNewest(last, read);
+        };
       }),
     [load, sessionId],
   );
@@ -52,12 +61,40 @@ export function useTurns(sessionId: string): Turns {
     load(async () => {
       const first = current.current?.turns[0]?.turn ?? NO_TURN;
       const page = await readBefore(sessionId, first);
-      const known = current.current?.turns.filter((one) => (one.turn ?? 0) >= first) ?? [];
-      return { turns: [...page.turns, ...known], hasEarlier: page.hasEarlier };
+      return (last) => withEarlier(last, page, first);
     });
   useEffect(() => void reload(), [reload]);
   const { turns, hasEarlier = false } = loaded ?? {};
-  return { turns, hasEarlier, failure, loadEarlier, reload };
+  const { failure, retry = () => {} } = failed ?? {};
+  return { turns, hasEarlier, failure, retry, loadEarlier, reload };
+}
+
+/** Puts turns that were read again in place of the loaded ones. Earlier ones stay. */
+function withNewest(last: Loaded | undefined, read: Loaded): Loaded {
+  const first = read.turns[0]?.turn;
+  const earlier = last?.turns.filter((one) => (one.turn ?? 0) < (first ?? 0)) ?? [];
+  const { hasEarlier } = last && last.turns.length > 0 ? last : read;
+  return { turns: [...earlier, ...read.turns], hasEarlier };
+}
+
+/** Adds a page of turns before `first`, unless a request beside it has added them. */
+function withEarlier(last: Loaded | undefined, page: Loaded, first: number): Loaded {
+  if (last && (last.turns[0]?.turn ?? NO_TURN) < first) return last;
+  return { turns: [...page.turns, ...(last?.turns ?? [])], hasEarlier: page.hasEarlier };
+}
+
+/** Reads the turns from `first` on, or the newest ones if none is loaded. */
+async function readAgain(sessionId: string, first: number | null | undefined): Promise<Loaded> {
+  if (typeof first !== 'number') return readBefore(sessionId, NO_TURN);
+  const turns: AnswerRun[] = [];
+  for (let from: number | undefined = first; from !== undefined; ) {
+    const { executions } = await ask(turnsFrom, { id: sessionId, from, first: MOST });
+    const page: AnswerRun[] = executions?.nodes.filter((one) => one !== null) ?? [];
+    turns.push(...page);
+    const end: number | null | undefined = page.at(-1)?.turn;
+    from = page.length === MOST && typeof end === 'number' ? end + 1 : undefined;
+  }
+  return { turns, hasEarlier: false };
 }
 
 async function readBefore(sessionId: string, before: number): Promise<Loaded> {
