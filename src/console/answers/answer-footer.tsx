@@ -7,6 +7,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useNow } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
+import { useMayWrite } from '../server/me.tsx';
 import { type AnswerRun, retryRun } from '../server/operations.generated.ts';
 import { Feedback } from './feedback.tsx';
 
@@ -15,6 +16,8 @@ const text = messages.answers;
 /** What an answer used, its run, and what a person may do about it. */
 export function AnswerFooter({ run, reload }: { run: AnswerRun; reload(): void }) {
   const { send, failure, isBusy } = useSend(reload);
+  const mayRun = useMayWrite('executions');
+  const mayRate = useMayWrite('feedback_entries');
   const hasFailed = run.status === 'failed' || run.status === 'cancelled';
   return (
     <>
@@ -25,7 +28,7 @@ export function AnswerFooter({ run, reload }: { run: AnswerRun; reload(): void }
         <Anchor component={Link} href={`/runs/${run.id}`} size="xs">
           {text.openRun}
         </Anchor>
-        {hasFailed && (
+        {hasFailed && mayRun && (
           <Button
             size="compact-xs"
             variant="default"
@@ -36,7 +39,7 @@ export function AnswerFooter({ run, reload }: { run: AnswerRun; reload(): void }
             {text.retry}
           </Button>
         )}
-        {run.completedAt !== null && <Feedback key={run.id} run={run} />}
+        {mayRate && run.completedAt !== null && <Feedback key={run.id} run={run} />}
       </Group>
     </>
   );

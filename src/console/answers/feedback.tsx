@@ -5,37 +5,40 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
+import { useMe } from '../server/me.tsx';
 import { type AnswerRun, giveFeedback } from '../server/operations.generated.ts';
 
 const text = messages.answers;
 
+/** What a person thinks of an answer. */
+type Opinion = { score: number | null; comment: string | null };
+
+const NONE: Opinion = { score: null, comment: null };
+
 /** Says whether an answer was good, and why. A second click replaces what one said before. */
 export function Feedback({ run }: { run: AnswerRun }) {
-  const [known] = run.feedbackEntries.nodes;
-  const isAlone = run.feedbackEntries.nodes.length === 1;
-  const [score, setScore] = useState(isAlone ? (known?.score ?? undefined) : undefined);
+  const { score, comment, give, failure } = useOpinion(run);
   const [isWriting, setWriting] = useState(false);
-  const [comment, setComment] = useState('');
-  const { send, failure } = useSendInOrder(run.id);
-  const give = (next: number) => {
-    setScore(next);
+  const [written, setWritten] = useState<string>();
+  const vote = (next: number) => {
     setWriting(true);
-    send(next);
+    give({ score: next, comment });
   };
   const sendComment = (event: FormEvent) => {
     event.preventDefault();
     setWriting(false);
-    if (comment.trim() === '') return;
-    send(score ?? null, comment.trim());
+    const next = (written ?? comment ?? '').trim() || null;
+    if (next === comment || (score === null && next === null)) return;
+    give({ score, comment: next });
   };
   return (
     <>
       {failure && <FailureAlert failure={failure} />}
       <Group gap={4} wrap="nowrap">
-        <Vote label={text.good} isChosen={score === 1} give={() => give(1)}>
+        <Vote label={text.good} isChosen={score === 1} give={() => vote(1)}>
           <ThumbsUp size={14} aria-hidden />
         </Vote>
-        <Vote label={text.bad} isChosen={score === 0} give={() => give(0)}>
+        <Vote label={text.bad} isChosen={score === 0} give={() => vote(0)}>
           <ThumbsDown size={14} aria-hidden />
         </Vote>
       </Group>
@@ -45,8 +48,8 @@ export function Feedback({ run }: { run: AnswerRun }) {
             size="xs"
             aria-label={text.comment}
             placeholder={text.comment}
-            value={comment}
-            onChange={(event) => setComment(event.currentTarget.value)}
+            value={written ?? comment ?? ''}
+            onChange={(event) => setWritten(event.currentTarget.value)}
             maxLength={10_000}
           />
           <Button size="xs" variant="default" type="submit">
@@ -58,21 +61,36 @@ export function Feedback({ run }: { run: AnswerRun }) {
   );
 }
 
-/** Sends one thing after the other, so that the newest is what stays. */
-function useSendInOrder(id: string) {
+/**
+ * Returns what the person said of a run, and a function that says it. One thing is sent after the
+ * other, so that the newest is what stays. What was refused is taken back.
+ */
+function useOpinion(run: AnswerRun) {
+  const { username } = useMe();
+  const [given, setGiven] = useState<Opinion>();
   const [failure, setFailure] = useState<Failure>();
+  const own = run.feedbackEntries.nodes.find(
+    (one) => one?.messageSeq === null && one.createdBy === username,
+  );
+  const accepted = useRef<Opinion>(undefined);
+  const newest = useRef<Opinion>(undefined);
   const last = useRef<Promise<void>>(Promise.resolve());
-  const send = (score: number | null, comment?: string) => {
+  const give = (next: Opinion) => {
+    newest.current = next;
+    setGiven(next);
     setFailure(undefined);
     last.current = last.current.then(async () => {
       try {
-        await ask(giveFeedback, { id, score, ...(comment !== undefined && { comment }) });
+        await ask(giveFeedback, { id: run.id, ...next });
+        accepted.current = next;
       } catch (error) {
         setFailure(toFailure(error));
+        if (newest.current === next) setGiven(accepted.current);
       }
     });
   };
-  return { send, failure };
+  const { score, comment } = given ?? own ?? NONE;
+  return { score, comment, give, failure };
 }
 
 type VoteProps = {

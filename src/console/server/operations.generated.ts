@@ -383,7 +383,7 @@ export type WorkflowVersionFilter = {
 
 export type AnswerEvent = { event: string; cursor: string | null; executionId: string | null; agent: string | null; data: Json };
 
-export type AnswerRun = { id: string; turn: number | null; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; input: string; inputParts: Json | null; output: string | null; error: Json | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; treeQuestions: { nodes: ({ id: string } | null)[] }; feedbackEntries: { nodes: ({ id: string; score: number | null; comment: string | null } | null)[] } };
+export type AnswerRun = { id: string; turn: number | null; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; input: string; inputParts: Json | null; output: string | null; error: Json | null; createdAt: string; startedAt: string | null; completedAt: string | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; treeQuestions: { nodes: ({ id: string } | null)[] }; feedbackEntries: { nodes: ({ id: string; score: number | null; comment: string | null; messageSeq: number | null; createdBy: string } | null)[] } };
 
 export type SessionLine = { id: string; title: string | null; turns: number; liveExecutionId: string | null; lastActivityAt: string; createdAt: string; agent: { name: string } | null; workflow: { name: string } | null };
 
@@ -439,14 +439,14 @@ export type NewestTurns = { executions: { nodes: (AnswerRun | null)[]; pageInfo:
 export type NewestTurnsVariables = { id: string; before: number; first: number };
 export const newestTurns: Operation<NewestTurns, NewestTurnsVariables> = {
   name: 'NewestTurns',
-  text: "query NewestTurns($id:UUID!$before:Int!$first:Int!){executions(filter:{sessionId:{equalTo:$id}parentExecutionId:{isNull:true}turn:{lessThan:$before}}orderBy:[TURN_DESC]first:$first){nodes{...AnswerRun}pageInfo{hasNextPage}}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(first:20){nodes{id score comment}}}",
+  text: "query NewestTurns($id:UUID!$before:Int!$first:Int!){executions(filter:{sessionId:{equalTo:$id}parentExecutionId:{isNull:true}turn:{lessThan:$before}}orderBy:[TURN_DESC]first:$first){nodes{...AnswerRun}pageInfo{hasNextPage}}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(orderBy:[ID_DESC]first:20){nodes{id score comment messageSeq createdBy}}}",
 };
 
 export type TurnsFrom = { executions: { nodes: (AnswerRun | null)[] } | null };
 export type TurnsFromVariables = { id: string; from: number; first: number };
 export const turnsFrom: Operation<TurnsFrom, TurnsFromVariables> = {
   name: 'TurnsFrom',
-  text: "query TurnsFrom($id:UUID!$from:Int!$first:Int!){executions(filter:{sessionId:{equalTo:$id}parentExecutionId:{isNull:true}turn:{greaterThanOrEqualTo:$from}}orderBy:[TURN_ASC]first:$first){nodes{...AnswerRun}}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(first:20){nodes{id score comment}}}",
+  text: "query TurnsFrom($id:UUID!$from:Int!$first:Int!){executions(filter:{sessionId:{equalTo:$id}parentExecutionId:{isNull:true}turn:{greaterThanOrEqualTo:$from}}orderBy:[TURN_ASC]first:$first){nodes{...AnswerRun}}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(orderBy:[ID_DESC]first:20){nodes{id score comment messageSeq createdBy}}}",
 };
 
 export type SessionAnswers = { sessionEvents: AnswerEvent | null };
@@ -614,7 +614,7 @@ export type PlaygroundRun = { execution: AnswerRun | null };
 export type PlaygroundRunVariables = { id: string };
 export const playgroundRun: Operation<PlaygroundRun, PlaygroundRunVariables> = {
   name: 'PlaygroundRun',
-  text: "query PlaygroundRun($id:UUID!){execution(id:$id){...AnswerRun}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(first:20){nodes{id score comment}}}",
+  text: "query PlaygroundRun($id:UUID!){execution(id:$id){...AnswerRun}}fragment AnswerRun on Execution{id turn status waitingFor stopReason input inputParts output error createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}treeQuestions(filter:{status:{equalTo:open}}first:5){nodes{id}}feedbackEntries(orderBy:[ID_DESC]first:20){nodes{id score comment messageSeq createdBy}}}",
 };
 
 export type RunAnswer = { executionEvents: AnswerEvent | null };
