@@ -34,6 +34,7 @@ const REVIEWED: Record<string, string> = {
   cancel_executions: 'controllable_runs()',
   connect_account: 'find_integration() of current_tenant(), then account_user()',
   create_api_key: 'current_tenant(), and a user of it',
+  current_scopes: 'the session itself',
   current_tenant: 'the session itself',
   current_user_role: 'the session itself',
   delete_agent: 'current_tenant(), looked for with the id',
