@@ -148,6 +148,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('top');
   await cli('questions');
   await cli('doctor');
+  await cli('whoami');
   await cli('worker', '--once');
   await cli('demo');
   await cli('doctor', '--audit');
