@@ -218,7 +218,8 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/resources': {},
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
-const OTHER_PATHS = /^\/api\/(executions|steps)\b|\{/; // list-plans.test.ts, or of one row
+/** Lists of list-plans.test.ts, sums of the days of a rollup, and paths of one row. */
+const OTHER_PATHS = /^\/api\/(executions|steps|usage)\b|\{/;
 const SMALL_PATHS =
   /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|grants|hooks|inbound-hooks|integrations|limits|mcp-servers|models|output-filters|prompts|retention-policies|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 
