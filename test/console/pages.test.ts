@@ -58,7 +58,7 @@ describe.skipIf(!CHROMIUM)('the console', () => {
     await open('/runs');
     const id = await sample.run('lead', 'Ask support.');
     await tab.page.locator(`.row-link[href$="${id}"]`).click();
-    await tab.page.locator('.status', { hasText: 'completed' }).waitFor();
+    await tab.page.locator('.facts .status', { hasText: 'completed' }).waitFor();
     await tab.page.locator('.line', { hasText: 'output' }).nth(1).waitFor();
     await tab.page.locator('.line', { hasText: 'tool calculator' }).click();
     await tab.page.getByRole('heading', { name: 'Step 2: tool calculator' }).waitFor();
@@ -86,7 +86,7 @@ describe.skipIf(!CHROMIUM)('the console', () => {
   test('a fork from a step has its own page, and the original stays', async () => {
     const id = await sample.run('support', 'Fork me.');
     await open(`/runs/${id}`);
-    await tab.page.locator('.status', { hasText: 'completed' }).waitFor();
+    await tab.page.locator('.facts .status', { hasText: 'completed' }).waitFor();
     await tab.page.locator('.line', { hasText: 'tool calculator' }).click();
     await tab.page.getByRole('button', { name: 'Fork from here' }).click();
     await tab.page.getByLabel('Message to add').fill('And in words?');
@@ -98,7 +98,7 @@ describe.skipIf(!CHROMIUM)('the console', () => {
   test('a fork from a step of a run below is a fork of that run', async () => {
     const id = await sample.run('lead', 'Ask support, to fork.');
     await open(`/runs/${id}`);
-    await tab.page.locator('.status', { hasText: 'completed' }).waitFor();
+    await tab.page.locator('.facts .status', { hasText: 'completed' }).waitFor();
     await tab.page.locator('.line', { hasText: 'tool calculator' }).click();
     const child = new URL(tab.page.url()).searchParams.get('of') ?? '';
     await tab.page.getByRole('button', { name: 'Fork from here' }).click();

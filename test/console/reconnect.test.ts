@@ -35,7 +35,7 @@ describe.skipIf(!CHROMIUM)('after a restart of the server', () => {
     await page.goto(`${url}/runs/${id}`);
     await list.goto(`${url}/runs`);
     const row = list.locator('tr', { has: list.locator(`.row-link[href$="${id}"]`) });
-    await page.locator('.status', { hasText: 'waiting' }).waitFor();
+    await page.locator('.facts .status', { hasText: 'waiting' }).waitFor();
     await row.locator('.status', { hasText: 'waiting' }).waitFor();
     await howdah.close();
     await page.getByText('Connection lost').waitFor();
@@ -46,7 +46,7 @@ describe.skipIf(!CHROMIUM)('after a restart of the server', () => {
        where q.execution_id = $1`,
       [id],
     );
-    await page.locator('.status', { hasText: 'completed' }).waitFor();
+    await page.locator('.facts .status', { hasText: 'completed' }).waitFor();
     await row.locator('.status', { hasText: 'completed' }).waitFor();
     // what failed meanwhile is read again
     await page.getByRole('alert').first().waitFor({ state: 'detached' });

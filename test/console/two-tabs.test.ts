@@ -49,7 +49,7 @@ describe.skipIf(!CHROMIUM)('two tabs', () => {
     await open(`/runs/${id}`);
     const lines = [];
     for (const { page } of tabs) {
-      await page.locator('.status', { hasText: 'completed' }).waitFor();
+      await page.locator('.facts .status', { hasText: 'completed' }).waitFor();
       await page.locator('.line', { hasText: 'output' }).nth(1).waitFor();
       lines.push(await page.locator('.line-name').allTextContents());
     }
