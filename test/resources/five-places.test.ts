@@ -124,12 +124,7 @@ const TIMEOUT_MS = 3_600_000;
 test('a table costs five places', { timeout: TIMEOUT_MS }, () => {
   addTable();
   run(copy, process.execPath, 'test/support/generate/main.ts');
-  const runTests = () => run(copy, join(ROOT, 'node_modules/.bin/vitest'), 'run', ...TESTS);
-  try {
-    runTests();
-  } catch {
-    runTests(); // the recorded shape of a delivery races with its first attempt
-  }
+  run(copy, join(ROOT, 'node_modules/.bin/vitest'), 'run', ...TESTS);
   run(copy, join(ROOT, 'node_modules/.bin/tsc'), '--noEmit');
   expect(writtenFiles()).toEqual([
     'docs/sql.md',

@@ -11,7 +11,7 @@ import {
   devResourceCommands,
 } from '../../../src/cli/resource-commands.generated.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { wordsOf } from '../example-words.ts';
 import { runCli, startCli } from '../run-cli.ts';
@@ -254,6 +254,12 @@ test('the JSON output of each command matches the recorded file', async () => {
     insert into howdah.inbound_deliveries (inbound_hook_id, status, error) select h.id, 'refused', '{"code": "late", "message": "late"}' from howdah.inbound_hooks as h;
     insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status)
     select w.id, '${done.id}', 'execution.completed', w.url, '{}', 'failed' from howdah.webhooks as w`);
+  // the worker asks the server of `shelf` for its tools, which fails
+  await eventually(
+    database.pool,
+    'the failure of the MCP server',
+    `select from howdah.mcp_servers where name = 'shelf' and failed_at is not null`,
+  );
   for (const [noun, name] of Object.entries({
     agents: 'greeter',
     models: 'script',
