@@ -13,7 +13,7 @@ import { Feedback } from './feedback.tsx';
 
 const text = messages.answers;
 
-/** What an answer used, its run, and what a person may do about it. */
+/** The usage of an answer, its run, and the actions of a person. */
 export function AnswerFooter({ run, reload }: { run: AnswerRun; reload(): void }) {
   const { send, failure, isBusy } = useSend(reload);
   const mayRun = useMayWrite('executions');

@@ -24,7 +24,7 @@ export type Call = {
 /** The text that a model is writing. Its step replaces it. */
 type Draft = { seq: number; attempt: number; text: string };
 
-/** What a run has answered so far. */
+/** The answer of a run so far. */
 export type Answer = {
   parts: readonly Part[];
   draft: Draft | undefined;
@@ -101,9 +101,13 @@ function addProgress(answer: Answer, { call_id, message, percent }: JsonObject):
   return { ...answer, parts: changeCall(answer.parts, call_id, { progress }) };
 }
 
-type Told = { key: string; data: JsonObject };
+type EventData = { key: string; data: JsonObject };
 
-function partsAfter(parts: readonly Part[], event: string, { key, data }: Told): readonly Part[] {
+function partsAfter(
+  parts: readonly Part[],
+  event: string,
+  { key, data }: EventData,
+): readonly Part[] {
   switch (event) {
     case 'thought':
       if (!data.content) return parts;
@@ -144,7 +148,7 @@ function questionOf(key: string, { question_id, prompt, question }: JsonObject):
 }
 
 /** The result of a call belongs to the call. Anything else is a line of its own. */
-function observe(parts: readonly Part[], { key, data }: Told): readonly Part[] {
+function observe(parts: readonly Part[], { key, data }: EventData): readonly Part[] {
   const { kind, call_id: id, output = null, error } = data;
   const isResult = kind === 'tool' || kind === 'child';
   const isCalled = parts.some((one) => one.kind === 'call' && one.call.id === id);

@@ -10,7 +10,7 @@ import { type AnswerRun, giveFeedback } from '../server/operations.generated.ts'
 
 const text = messages.answers;
 
-/** What a person thinks of an answer. */
+/** The feedback of a person about an answer. */
 type Opinion = { score: number | null; comment: string | null };
 
 const NONE: Opinion = { score: null, comment: null };

@@ -10,7 +10,7 @@ const GATHER_MS = 250;
 
 type Variables = { id: string; after?: string | null };
 type Options<Result> = {
-  /** Where the stream starts: a cursor, or null for the beginning. Undefined waits. */
+  /** The start of the stream: a cursor, or null for the beginning. Undefined waits. */
   from: string | null | undefined;
   eventOf(result: Result): AnswerEvent | null;
   /** Is called after events that changed rows, at most four times a second. */
@@ -29,7 +29,7 @@ export function useAnswers<Result>(
   const [answers, setAnswers] = useState<Answers>(new Map());
   const place = useRef<{ from: string | null; last: string }>(undefined);
   const hasStarted = useRef(false);
-  const gather = useGathered(onNews);
+  const gather = useThrottled(onNews);
   const { failure, restart } = useLive(
     operation,
     from === undefined ? undefined : { id, after: from },
@@ -53,7 +53,7 @@ export function useAnswers<Result>(
 }
 
 /** Returns a function that calls another one after a pause, once for all calls in the pause. */
-function useGathered(act: () => void): () => void {
+function useThrottled(act: () => void): () => void {
   const timer = useRef<number>(undefined);
   const latest = useRef(act);
   latest.current = act;

@@ -2,7 +2,7 @@ import { Select } from '@mantine/core';
 import { messages } from '../messages/messages.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
 
-/** What answers: an agent, or a workflow. */
+/** The agent or the workflow that answers. */
 export type Subject = { kind: 'agent' | 'workflow'; name: string };
 
 type AgentChoiceProps = {

@@ -116,7 +116,7 @@ function Failures({ actions, reads }: FailuresProps) {
   );
 }
 
-/** What answers next. A message that is sent right after a switch goes to the new agent. */
+/** Chooses who answers next. A message sent right after a switch goes to the new agent. */
 function useSubject(session: Session, reload: () => void) {
   const [chosen, setChosen] = useState<Subject>();
   const [failure, setFailure] = useState<Failure>();

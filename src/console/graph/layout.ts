@@ -47,18 +47,18 @@ type Edges = readonly { from: string; to: string }[];
 function withoutCycles(nodes: readonly string[], edges: Edges): Edges {
   const next = Map.groupBy(edges, ({ from }) => from);
   const state = new Map<string, 'open' | 'done'>();
-  const kept: { from: string; to: string }[] = [];
+  const acyclicEdges: { from: string; to: string }[] = [];
   const visit = (node: string) => {
     state.set(node, 'open');
     for (const edge of next.get(node) ?? []) {
       if (state.get(edge.to) === 'open') continue;
-      kept.push(edge);
+      acyclicEdges.push(edge);
       if (!state.has(edge.to)) visit(edge.to);
     }
     state.set(node, 'done');
   };
   for (const node of nodes) if (!state.has(node)) visit(node);
-  return kept;
+  return acyclicEdges;
 }
 
 /** Returns the column of each node: the length of the longest way to it. */

@@ -33,8 +33,8 @@ export function memberStates(
 ): ReadonlyMap<string, MemberState> {
   const byId = new Map(runs.map((run) => [run.id, run]));
   const states = new Map<string, MemberState>();
-  const begun = steps.filter(({ kind }) => kind === 'child_started' || kind === 'question');
-  for (const [name, own] of Map.groupBy(begun, (step) => step.name ?? '')) {
+  const startSteps = steps.filter(({ kind }) => kind === 'child_started' || kind === 'question');
+  for (const [name, own] of Map.groupBy(startSteps, (step) => step.name ?? '')) {
     const found = own.flatMap(({ seq }) => byId.get(starts.get(seq ?? 0) ?? '') ?? []);
     const run = found.toSorted(
       (a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || (a.id < b.id ? 1 : -1),

@@ -13,7 +13,7 @@ const text = messages.playground;
 
 type FormProps = { column: Column; change(next: Partial<Column>): void };
 
-/** What a column runs. A workflow has no settings for one run. */
+/** The settings of a column. A workflow has no settings for one run. */
 export function ColumnForm({ column, change }: FormProps) {
   const names = useKnownNames();
   const isWorkflow = names?.workflows.has(column.agent) === true && !names.agents.has(column.agent);

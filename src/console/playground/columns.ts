@@ -5,7 +5,7 @@ import type { PlaygroundAgent } from '../server/operations.generated.ts';
 /** An agent with what its columns choose from. */
 export type AgentDetail = NonNullable<NonNullable<PlaygroundAgent['agents']>['nodes'][number]>;
 
-/** What a column runs: an agent or workflow, and how its run differs from it. Empty is the own. */
+/** The agent or workflow of a column, and its settings for one run. Empty keeps the own setting. */
 export type Column = {
   agent: string;
   /** A number or a label of a version. */

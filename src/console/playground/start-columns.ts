@@ -10,7 +10,7 @@ export type Message = {
   parts: Awaited<ReturnType<typeof storeFiles>> | undefined;
 };
 
-/** What became of the start of a column: its run, or why there is none. */
+/** The result of the start of a column: its run, or why there is none. */
 export type Started = { run: string; failure?: undefined } | { run?: undefined; failure: Failure };
 
 /**

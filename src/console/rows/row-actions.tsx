@@ -19,7 +19,7 @@ type RowActionsProps = {
   removed(): void;
 };
 
-/** What can be done with a row besides a change. Each asks once more before it is sent. */
+/** The actions on a row besides a change. Each asks once more before it is sent. */
 export function RowActions({ type, id, name, reload, removed }: RowActionsProps) {
   const [chosen, choose] = useState<Action>();
   const own = `${type.path}/${id}`;

@@ -52,7 +52,7 @@ export async function readMatching(filter: ExecutionFilter): Promise<Matching> {
   return { ids: ids.slice(0, MOST_MATCHING), hasMore: after !== null };
 }
 
-/** What has happened so far: runs that were changed, and why the others were not, with counts. */
+/** Counts of runs so far: those changed, and the others by the reason of the refusal. */
 export type Progress = { changed: number; refused: ReadonlyMap<string, number> };
 
 /**

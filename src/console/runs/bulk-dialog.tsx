@@ -17,7 +17,7 @@ import {
 
 const text = messages.bulk;
 
-/** What an action is about: runs by id, or all that match a filter. */
+/** The subject of an action: runs by id, or all that match a filter. */
 export type BulkSubject = { ids: readonly string[] } | { filter: ExecutionFilter };
 
 type BulkDialogProps = {

@@ -7,7 +7,7 @@ import type {
   ExecutionsFeedFilter,
 } from '../server/operations.generated.ts';
 
-/** What the list of runs shows. The URL holds it, so a link shows the same list. */
+/** The conditions of the list of runs. The URL holds them, so a link shows the same list. */
 export type RunFilter = {
   /** Statuses that match; empty for any. */
   statuses: readonly ExecutionStatus[];

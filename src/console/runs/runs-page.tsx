@@ -29,7 +29,7 @@ const text = messages.runs;
 const AFTER = 'after';
 const PEEK = 'peek';
 
-/** What shows a run beside the list. */
+/** The properties of the drawer that shows a run beside the list. */
 export type PeekProps = {
   id: string;
   /** The row of the run, if the list has it: the run is read again when the row changes. */

@@ -9,7 +9,7 @@ const text = messages.bulk;
 
 type SelectionBarProps = { selection: Selection; start(action: BulkAction): void };
 
-/** What is selected, and what can be done with it. */
+/** The number of selected runs, and the actions on them. */
 export function SelectionBar({ selection, start }: SelectionBarProps) {
   const { ids, isAll } = selection;
   const mayRun = useMayWrite('executions');

@@ -14,7 +14,7 @@ export class Failure extends Error {
   readonly hint: string | undefined;
   /** The name of a limit of the API that the request exceeded, as in `detail.limit`. */
   readonly limit: string | undefined;
-  /** What is wrong with fields of the request, by their names. */
+  /** The faults of fields of the request, by the names of the fields. */
   readonly faults: Readonly<Record<string, string>>;
 
   constructor(message: string, code: string, hint?: string, limit?: string, faults = {}) {

@@ -1,12 +1,12 @@
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
 import type { LoginCheck } from './operations.generated.ts';
 
-/** Who the person is for the server. */
+/** The person as the server knows them. */
 export type Me = {
   username: string | undefined;
   role: string | undefined;
   tenant: string | undefined;
-  /** What the person may do, as `table:action`. */
+  /** The permissions of the person, as `table:action`. */
   permissions: ReadonlySet<string>;
 };
 

@@ -23,7 +23,7 @@ export type FieldKind =
   | 'words'
   | 'json';
 
-/** What a person wrote into a field: a text, or a list of texts. */
+/** The input of a field: a text, or a list of texts. */
 export type Written = string | string[];
 export type WrittenFields = Readonly<Record<string, Written>>;
 /** A fault in what a person wrote, before it is sent. */

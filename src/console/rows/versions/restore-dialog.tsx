@@ -8,7 +8,7 @@ import type { Version } from './version.ts';
 
 const text = rowTexts.versions;
 
-/** What a dialog about a version needs. */
+/** The properties of a dialog about a version. */
 export type VersionDialogProps = {
   type: ResourceType;
   row: JsonObject;
