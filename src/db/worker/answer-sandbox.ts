@@ -40,6 +40,9 @@ export type WriteOptions = {
 /** The time that the server takes for an answer of a watch, in milliseconds, if it is known. */
 export type Pace = { msPerAnswer: number | undefined };
 
+/** The most answers of the next statement. It lasts for all transactions of a claim. */
+export type StatementSize = { most: number };
+
 /** An answer to write, or the outcome without a write. */
 export type PreparedAnswer = AnswerContents & {
   execution_id: string;
@@ -66,11 +69,11 @@ export class SandboxWriter {
   readonly #prepared: ReadonlyMap<string, PreparedAnswer>;
   readonly #options: WriteOptions;
   readonly #pace: Pace;
+  readonly #size: StatementSize;
   readonly #startedAt = performance.now();
   readonly #done: Outcome[] = [];
   /** The state of the sandbox before the first write, which `check_leftovers` needs. */
   #state: string | undefined;
-  #mostAtOnce = Number.POSITIVE_INFINITY;
   /** True if the transaction may hold a row of the user. */
   hasWritten = false;
 
@@ -78,8 +81,10 @@ export class SandboxWriter {
     client: PoolClient,
     prepared: ReadonlyMap<string, PreparedAnswer>,
     options: WriteOptions,
+    size: StatementSize,
   ) {
     this.#client = client;
+    this.#size = size;
     this.#prepared = prepared;
     this.#options = options;
     this.#pace = options.pace ?? { msPerAnswer: undefined };
@@ -93,7 +98,7 @@ export class SandboxWriter {
   firstOf(answers: readonly ClaimedAnswer[]): readonly ClaimedAnswer[] {
     const { msPerAnswer } = this.#pace;
     const most = msPerAnswer === undefined ? 1 : Math.floor(TOGETHER_MS / msPerAnswer);
-    const some = answers.slice(0, Math.max(1, Math.min(most, this.#mostAtOnce)));
+    const some = answers.slice(0, Math.max(1, Math.min(most, this.#size.most)));
     let length = 0;
     const end = some.findIndex((answer, index) => {
       const { watches, output, output_data } = this.#preparedOf(answer);
@@ -126,9 +131,9 @@ export class SandboxWriter {
       }
       this.hasWritten = true;
       this.#pace.msPerAnswer = tookMs / answers.length;
-      this.#mostAtOnce *= 2;
+      this.#size.most *= 2;
     } catch (error) {
-      this.#mostAtOnce = isTransient(error) ? 1 : Math.ceil(answers.length / 2);
+      this.#size.most = isTransient(error) ? 1 : Math.ceil(answers.length / 2);
       if (isTransient(error)) this.#pace.msPerAnswer = undefined;
       const [answer] = answers;
       if (!answer || answers.length > 1 || !isRefusal(error)) throw error;

@@ -5,6 +5,7 @@ import {
   type Outcome,
   type PreparedAnswer,
   SandboxWriter,
+  type StatementSize,
   type WriteOptions,
 } from './answer-sandbox.ts';
 import type { ClaimedAnswer, ClaimResult, DueWatch } from './due-answers.ts';
@@ -37,6 +38,7 @@ class Attempt {
   readonly #watch: DueWatch;
   readonly #options: WriteOptions;
   readonly #startedAt = performance.now();
+  readonly #size: StatementSize = { most: Number.POSITIVE_INFINITY };
   readonly postponed: ClaimedAnswer[] = [];
   #ended = 0;
   #timeouts = 0;
@@ -108,7 +110,7 @@ class Attempt {
     answers: readonly ClaimedAnswer[],
     prepared: ReadonlyMap<string, PreparedAnswer>,
   ): Promise<{ done: Outcome[]; untried: readonly ClaimedAnswer[] }> {
-    const writer = new SandboxWriter(client, prepared, this.#options);
+    const writer = new SandboxWriter(client, prepared, this.#options, this.#size);
     let next = 0;
     while (next < answers.length && !writer.isTimeUp && this.#mayWrite) {
       const some = writer.firstOf(answers.slice(next));
