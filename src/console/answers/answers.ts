@@ -38,9 +38,6 @@ export type Answers = ReadonlyMap<string, Answer>;
 
 export const NO_ANSWER: Answer = { parts: [], draft: undefined, last: [0, 0], hasEnded: false };
 
-/** Events that change no row, so nothing has to be read after them. */
-export const PASSING_EVENTS: readonly string[] = ['token', 'progress'];
-
 /**
  * Returns the answers after an event. A stream that starts again sends events that were applied
  * before: each has a place in its run, and is applied once.

@@ -1,12 +1,10 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
+import { PASSING_EVENTS, useNews } from '../parts/use-news.ts';
 import type { Failure } from '../server/failure.ts';
 import type { Operation } from '../server/operation.ts';
 import type { AnswerEvent } from '../server/operations.generated.ts';
 import { useLive } from '../server/use-live.ts';
-import { type Answers, applyEvent, PASSING_EVENTS } from './answers.ts';
-
-/** Time in which changes are gathered before rows are read. */
-const GATHER_MS = 250;
+import { type Answers, applyEvent } from './answers.ts';
 
 type Variables = { id: string; after?: string | null };
 type Options<Result> = {
@@ -29,7 +27,7 @@ export function useAnswers<Result>(
   const [answers, setAnswers] = useState<Answers>(new Map());
   const place = useRef<{ from: string | null; last: string }>(undefined);
   const hasStarted = useRef(false);
-  const gather = useThrottled(onNews);
+  const gather = useNews(onNews);
   const { failure, restart } = useLive(
     operation,
     from === undefined ? undefined : { id, after: from },
@@ -50,18 +48,4 @@ export function useAnswers<Result>(
     },
   );
   return { answers, failure, restart };
-}
-
-/** Returns a function that calls another one after a pause, once for all calls in the pause. */
-function useThrottled(act: () => void): () => void {
-  const timer = useRef<number>(undefined);
-  const latest = useRef(act);
-  latest.current = act;
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return useCallback(() => {
-    timer.current ??= window.setTimeout(() => {
-      timer.current = undefined;
-      latest.current();
-    }, GATHER_MS);
-  }, []);
 }

@@ -1,4 +1,5 @@
-import { useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { PASSING_EVENTS, useNews } from '../parts/use-news.ts';
 import type { Failure } from '../server/failure.ts';
 import { ask } from '../server/graphql.ts';
 import {
@@ -17,10 +18,6 @@ import { mergeRuns, type StepsByRun } from './tree-rows.ts';
 /** Bounds of what is loaded: runs of a tree, and steps of one run and request. */
 export const MOST_RUNS = 200;
 const STEPS_AT_ONCE = 1_000;
-/** Time in which changes are gathered before they are read. */
-const GATHER_MS = 250;
-/** Events that change no run and no step. A streaming answer has many of them. */
-const NO_NEWS: readonly string[] = ['token', 'progress'];
 
 export type RunTree = {
   runs: readonly TreeRun[];
@@ -48,7 +45,7 @@ export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunT
     [data, run],
   );
   const steps = useSteps(runs);
-  const live = useNews({ id, isAtWork }, (ids) => {
+  const live = useEventsOfTree({ id, isAtWork }, (ids) => {
     tree.reload();
     onNews();
     void steps.readNews(ids);
@@ -68,29 +65,26 @@ export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunT
 }
 
 /** Follows a run and all runs below it. Says which of them have news, after a short pause. */
-function useNews(
+function useEventsOfTree(
   { id, isAtWork }: { id: string; isAtWork: boolean },
   onNews: (ids: readonly string[]) => void,
 ) {
   const changed = useRef(new Set<string>());
-  const timer = useRef<number>(undefined);
-  const flush = useEffectEvent(() => {
-    timer.current = undefined;
+  const flush = useNews(() => {
     const ids = [...changed.current];
     changed.current.clear();
     onNews(ids);
   });
-  useEffect(() => () => clearTimeout(timer.current), []);
   const gather = (changedId: string) => {
     changed.current.add(changedId);
-    timer.current ??= window.setTimeout(() => flush(), GATHER_MS);
+    flush();
   };
   const cursor = useRef<string>(null);
   const { failure, restart } = useLive(runEvents, isAtWork ? { id } : undefined, {
     resume: () => ({ after: cursor.current }),
     onEvent({ executionEvents: event }) {
       cursor.current = event?.cursor ?? cursor.current;
-      if (event && NO_NEWS.includes(event.event)) return;
+      if (event && PASSING_EVENTS.includes(event.event)) return;
       gather(event?.executionId ?? id);
     },
     onEnd: () => gather(id),
