@@ -85,7 +85,7 @@ test('the package imports only what is installed with it', () => {
   const { dependencies } = readJson('package.json') as { dependencies: Record<string, string> };
   const dist = join(howdah, 'dist');
   const imported = readdirSync(dist, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.js') && !file.startsWith('vendor'))
+    .filter((file) => file.endsWith('.js') && !/^(?:vendor|pages)\//.test(file))
     .flatMap((file) => {
       const text = readFileSync(join(dist, file), 'utf8');
       return [...text.matchAll(/^(?:import|export) [^;]*?from '([^'.][^']*)';$/gm)];
