@@ -302,6 +302,7 @@ grant execute on function
   howdah_private.line_assigns_secret(text), howdah_private.can_contain_secret(jsonb),
   howdah_private.prose_contains_secret(text), howdah_private.put_secret(jsonb, text, text),
   howdah_private.put_signing_key(jsonb, text, text, uuid, boolean),
+  howdah_private.secrets_used_elsewhere(text[], text),
   howdah_private.signing_key_name(uuid, boolean), howdah_private.signing_secrets(uuid, uuid),
   howdah_private.signing_key_number(text, text),
   howdah_private.raise_plain_secret(text, text), howdah_private.check_plain_secrets(text, jsonb),

@@ -2616,7 +2616,7 @@ begin
         else format('MCP server %L has changed tool %L', server, tool) end,
       detail = jsonb_build_object('server', server, 'tool', tool, 'status', v_tool.status,
         'digest', v_tool.digest)::text,
-      hint = 'Read the row in howdah.mcp_tools again and pass its current digest.';
+      hint = 'Read its description again, and pass the current digest.';
   end if;
   perform howdah_private.offer_mcp_tool(v_tool);
   select m.* into v_tool from howdah.mcp_tools as m where m.id = v_tool.id;
@@ -34202,6 +34202,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.secrets_used_elsewhere(names text[], system text)
+ RETURNS TABLE(name text, used_by text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  return query
+    select distinct on (n.name) n.name, u.used_by
+    from unnest(secrets_used_elsewhere.names) as n (name)
+    cross join lateral howdah_private.users_of_secret(howdah.current_tenant(), n.name) as u
+    where u.agent_system_id is null or u.agent_system_id is distinct from (
+      select s.id from howdah.agent_systems as s
+      where s.tenant_id = howdah.current_tenant() and s.name = secrets_used_elsewhere.system)
+    order by n.name, u.used_by;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.seed_builtin_tools(tenant_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -53011,6 +53030,8 @@ grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_e
 grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_viewer;
 
 grant execute on function howdah_private.secret_slot(uuid,text) to howdah_worker;
+
+grant execute on function howdah_private.secrets_used_elsewhere(text[],text) to howdah_app;
 
 grant execute on function howdah_private.seeded_parts() to howdah_app;
 

@@ -241,6 +241,8 @@ export type Operations = {
   checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
   /** Apply files of agent systems, all or none. */
   applyAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[]; dry_run?: boolean; prune?: boolean } }; gives: { systems: ({ id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] })[] } };
+  /** Apply an agent system that was imported. */
+  importAgentSystem: { takes: { body: { name: string; text: string; origin: "import fast-agent" | "tools import-openapi"; derived_secrets?: ({ name: string; scheme: string; host: string })[]; dry_run?: boolean; prune?: boolean } }; gives: { systems: ({ id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] })[] } };
   /** Export an agent system, or what belongs to none, as a document. */
   exportAgentSystems: { takes: { query?: { name?: string; unowned?: "true" | "false" } }; gives: { document: { [name: string]: unknown }; left_out: ({ path: string; message: string })[] } };
   /** Get a resolved agent system. */
@@ -263,6 +265,8 @@ export type Operations = {
   editTodoList: { takes: { params: { sid: string }; body: TodoList }; gives: TodoList };
   /** Create the standard alert rules whose names do not exist yet. */
   useAlertRules: { takes: { body?: { webhook_id?: string } }; gives: null };
+  /** Accept the current description of a tool, so that agents may use it. */
+  acceptMcpTool: { takes: { params: { id: string }; body: { tool: string; digest?: string } }; gives: { id: string; name: string; status: string; digest: string } };
   /** Use a set of tool policies. */
   useToolPolicies: { takes: { body: { preset: "strict" | "none" } }; gives: null };
   /** Show what the output filters do to a text. */
@@ -661,6 +665,7 @@ export const operations = {
   listAgentSystems: ['GET', '/agent-systems'],
   checkAgentSystems: ['POST', '/agent-systems/check'],
   applyAgentSystems: ['POST', '/agent-systems/apply'],
+  importAgentSystem: ['POST', '/agent-systems/import'],
   exportAgentSystems: ['GET', '/agent-systems/export'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
@@ -672,6 +677,7 @@ export const operations = {
   getTodoList: ['GET', '/sessions/{sid}/todolist'],
   editTodoList: ['PUT', '/sessions/{sid}/todolist'],
   useAlertRules: ['POST', '/api/alert-rules/use'],
+  acceptMcpTool: ['POST', '/api/mcp-servers/{id}/accept-tool'],
   useToolPolicies: ['POST', '/api/tool-policies/use'],
   previewOutputFilters: ['POST', '/api/output-filters/preview'],
   listWorkflowVersions: ['GET', '/api/workflows/{id}/versions'],

@@ -114,6 +114,7 @@ const REVIEWED: Record<string, string> = {
   sealed_in_place: 'runs of current_tenant(), and only texts that the caller has',
   sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   sees_run: 'runs of current_tenant(), except those of hidden_agents()',
+  secrets_used_elsewhere: 'permit(), then rows of current_tenant()',
   send_message: 'find_session()',
   fork_session: 'find_session()',
   session_state: 'find_session()',

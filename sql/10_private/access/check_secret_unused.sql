@@ -45,6 +45,25 @@ as $$
       and x.configuration ->> 'database' = users_of_secret.name))
 $$;
 
+-- Returns those of these secrets that something else than this agent system uses, each with one of
+-- its users. An import asks before it sends a secret to a further server.
+create or replace function howdah_private.secrets_used_elsewhere(names text[], system text)
+  returns table (name text, used_by text)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.permit('agent_systems', 'manage');
+  return query
+    select distinct on (n.name) n.name, u.used_by
+    from unnest(secrets_used_elsewhere.names) as n (name)
+    cross join lateral howdah_private.users_of_secret(howdah.current_tenant(), n.name) as u
+    where u.agent_system_id is null or u.agent_system_id is distinct from (
+      select s.id from howdah.agent_systems as s
+      where s.tenant_id = howdah.current_tenant() and s.name = secrets_used_elsewhere.system)
+    order by n.name, u.used_by;
+end $$;
+
 -- Refuses to delete a secret that is in use.
 create or replace function howdah_private.check_secret_unused(secret howdah.secrets) returns void
   language plpgsql volatile security definer

@@ -33,7 +33,7 @@ begin
         else format('MCP server %L has changed tool %L', server, tool) end,
       detail = jsonb_build_object('server', server, 'tool', tool, 'status', v_tool.status,
         'digest', v_tool.digest)::text,
-      hint = 'Read the row in howdah.mcp_tools again and pass its current digest.';
+      hint = 'Read its description again, and pass the current digest.';
   end if;
   perform howdah_private.offer_mcp_tool(v_tool);
   select m.* into v_tool from howdah.mcp_tools as m where m.id = v_tool.id;

@@ -3,6 +3,7 @@ import { previewOutputFilters } from '../../operations/administration/output-fil
 import { useToolPolicies } from '../../operations/administration/tool-policies.ts';
 import { listUsage } from '../../operations/administration/usage.ts';
 import { useAlertRules } from '../../operations/automation/alert-rules.ts';
+import { acceptTool } from '../../operations/definitions/mcp-tools.ts';
 import { listModelCatalog } from '../../operations/definitions/model-catalog.ts';
 import { listLiveRuns } from '../../operations/runs/live-runs.ts';
 import { exportRun } from '../../operations/runs/run-export.ts';
@@ -38,6 +39,7 @@ const sharedOperations: readonly Route[] = [
   readTodoList,
   editTodoList,
   useAlertRules,
+  acceptTool,
   useToolPolicies,
   previewOutputFilters,
 ];

@@ -6,7 +6,7 @@ import type {
   SecretRows,
   SecretTraits,
 } from '../../contracts/secret.ts';
-import { callPrivate, inTenant, type Pool } from '../connection/pool.ts';
+import { callPrivate, inTenant, type Pool, type Queryable } from '../connection/pool.ts';
 import type { Queries } from '../queries/queries.ts';
 
 /**
@@ -78,25 +78,18 @@ export function listSecrets(db: Queries, tenantId: string) {
     .execute();
 }
 
-/**
- * Returns the first user of each of these secrets, except users that belong to the agent system
- * `system`.
- */
-export async function usersOfSecrets(
-  pool: Pool,
-  tenantId: string,
+/** A secret that something uses. */
+export type UsedSecret = { name: string; used_by: string };
+
+/** Returns those of these secrets that something else than this agent system uses. */
+export async function secretsUsedElsewhere(
+  db: Queryable,
   names: readonly string[],
   system: string,
-): Promise<{ name: string; used_by: string }[]> {
-  const { rows } = await pool.query<{ name: string; used_by: string }>(
-    `select distinct on (n.name) n.name, u.used_by
-     from unnest($2::text[]) as n (name)
-     cross join lateral howdah_private.users_of_secret($1, n.name) as u
-     where u.agent_system_id is distinct from
-       (select s.id from howdah.agent_systems as s where s.tenant_id = $1 and s.name = $3)
-       or u.agent_system_id is null
-     order by n.name, u.used_by`,
-    [tenantId, names, system],
+): Promise<UsedSecret[]> {
+  const { rows } = await db.query<UsedSecret>(
+    'select s.name, s.used_by from howdah_private.secrets_used_elsewhere($1, $2) as s',
+    [names, system],
   );
   return rows;
 }

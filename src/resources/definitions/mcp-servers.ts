@@ -32,9 +32,11 @@ export const mcpServers = resource('mcp_servers', {
   },
   computed: {
     tools: {
-      sql: `(select coalesce(to_jsonb(array_agg(jsonb_build_object('name', m.name, 'status', m.status)
-        order by m.name)), '[]') from howdah.mcp_tools as m where m.server_id = t.id)`,
-      schema: z.array(object).describe('The name and status of each tool that the server offers'),
+      sql: `(select coalesce(to_jsonb(array_agg(jsonb_build_object('name', m.name, 'status', m.status,
+        'description', m.description, 'digest', m.digest) order by m.name)), '[]') from howdah.mcp_tools as m where m.server_id = t.id)`,
+      schema: z
+        .array(object)
+        .describe('The name, status, description and digest of each tool that the server offers'),
     },
   },
   // The stamp omits what workers discover in the meantime, so that a client that has just created a

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
@@ -19,6 +19,8 @@ const PRESS = 'examples/press.yaml';
 const database = testDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'howdah-same-'));
 const faulty = join(folder, 'faulty.yaml');
+const card = join(folder, 'shop', 'clerk.md');
+const library = join(folder, 'library.json');
 const ids = { run: '', session: '', agent: '' };
 const keys = { owner: '', viewer: '' };
 let api: ApiServer;
@@ -55,6 +57,17 @@ beforeAll(async () => {
   await pool.query(`insert into howdah.todos (session_id, title) values ($1, 'Find the parcel')`, [
     ids.session,
   ]);
+  mkdirSync(dirname(card));
+  writeFileSync(card, '---\nname: clerk\n---\nAnswer.\n');
+  const paths = { '/books': { get: { operationId: 'listBooks' } } };
+  const servers = [{ url: 'https://books.example' }];
+  const openapi = { openapi: '3.1.0', info: { title: 'Library' }, servers, paths };
+  writeFileSync(library, JSON.stringify(openapi));
+  await pool.query(`
+    insert into howdah.mcp_servers (name, type, configuration)
+      values ('shelf', 'http', '{"url": "https://shelf.example.com/mcp"}');
+    insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
+      select s.tenant_id, s.id, 'look', 'Look.', '{}', '{}', 'd1', 'changed' from howdah.mcp_servers as s`);
   writeFileSync(faulty, 'version: v1\nname: faulty\nagents:\n  a: {mission: 7}\n');
 });
 afterAll(async () => {
@@ -158,6 +171,28 @@ describe('does the same', () => {
     expect((await runOnBoth('diff', PRESS)).status).toBe(0);
     expect((await runOnBoth('export', 'press-office')).stdout).toContain('name: press-office');
     expect((await runOnBoth('export', '--json')).status).toBe(0);
+  });
+
+  test('imports, which overwrite nothing that was not imported', async () => {
+    const cards = ['import', 'fast-agent', dirname(card), '--apply'];
+    expect((await viaServer(...cards)).stdout).toMatch(/^create +agent +clerk$/m);
+    expect((await runOnBoth(...cards)).stdout).toMatch(/^unchanged +agent +clerk$/m);
+    const tools = ['tools', 'import-openapi', library];
+    expect((await viaServer(...tools)).stdout).toMatch(/^create +tool +listBooks$/m);
+    await runOnBoth(...tools, '--json');
+    expect((await runOnBoth(...tools, '--only', 'list*', '--prune', '--yes')).status).toBe(0);
+    expect(await runOnBoth(...cards, '--name', 'library')).toMatchObject({ status: 1 });
+    expect(await runOnBoth(...cards, '--name', 'press-office')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('already exists and does not come from an import'),
+    });
+  });
+
+  test('the acceptance of a tool', async () => {
+    const accept = ['mcp', 'accept', 'shelf', 'look', '--digest'];
+    expect(await runOnBoth(...accept, 'd0')).toMatchObject({ status: 1 });
+    expect((await viaServer(...accept, 'd1')).stdout).toBe('look accepted\n');
+    expect((await runOnBoth(...accept, 'd1', '--json')).stdout).toContain('"digest":"d1"');
   });
 
   test('labels and restored versions', async () => {
@@ -266,6 +301,8 @@ describe('fails with the same error', () => {
     [3, ['approvals', 'delete', UNKNOWN, '--yes']],
     [3, ['erase-user', 'nobody', '--mode', 'delete', '--yes']],
     [3, ['webhooks', 'key', 'https://example.com/nobody']],
+    [3, ['mcp', 'accept', 'nobody', 'look']],
+    [3, ['mcp', 'accept', 'shelf', 'nothing']],
     [2, ['audit', '--object-id', 'x', '--limit', '0']],
   ])('exits with %i for %j', async (status, argv) => {
     expect(await runOnBoth(...argv)).toMatchObject({ status, stdout: '' });
@@ -273,6 +310,9 @@ describe('fails with the same error', () => {
 
   test.each([
     [['apply', PRESS]],
+    [['import', 'fast-agent', dirname(card), '--apply']],
+    [['tools', 'import-openapi', library]],
+    [['mcp', 'accept', 'shelf', 'look']],
     [['versions', 'desk', '--restore', '1']],
     [['erase-user', 'ada', '--mode', 'delete', '--yes']],
     [['webhooks', 'key', 'callbacks', '--rotate']],
@@ -286,7 +326,7 @@ describe('fails with the same error', () => {
     const { status, stdout, stderr } = await viaServer(...argv);
     vi.stubEnv('HOWDAH_API_KEY', keys.owner);
     expect({ status, stdout }, stderr).toEqual({ status: 4, stdout: '' });
-    expect(stderr).toMatch(/^error: .+/);
+    expect(stderr).toMatch(/^error: .+/m);
   });
 
   test.each([

@@ -33,9 +33,6 @@ const WITHOUT: Readonly<Record<string, string>> = {
   'export-user': 'an export has no maximum size, which an answer has',
   'users export': 'an export has no maximum size, which an answer has',
   'mcp serve': 'a server serves MCP itself: /mcp',
-  'mcp accept': 'REST does not show what is accepted',
-  'import fast-agent': 'checks what is overwritten before it commits',
-  'tools import-openapi': 'checks what is overwritten before it commits',
 };
 
 test('every command has --api, or a reason not to have it', () => {

@@ -79,7 +79,11 @@ describe('a noun', () => {
   test.each([
     [['agents', 'show', 'greter'], "there is no agent 'greter'", 'Did you mean greeter?'],
     [['workflows', 'show', 'zzzzzz'], "there is no workflow 'zzzzzz'", 'howdah dev workflows list'],
-    [['mcp', 'accept', 'shelf', 'nope'], "MCP server 'shelf' has no tool 'nope'", 'mcp_tools'],
+    [
+      ['mcp', 'accept', 'shelf', 'nope'],
+      "MCP server 'shelf' has no tool 'nope'",
+      'howdah dev mcp show shelf',
+    ],
   ])('%j exits 3 with a suggestion', async (argv, message, hint) => {
     const { status, stdout, stderr } = await cli(...argv);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });

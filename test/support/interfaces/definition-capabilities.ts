@@ -22,6 +22,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   {
     ...{ group: 'Agents and tools', what: 'accept a changed tool of an MCP server' },
     ...{ sql: 'howdah.accept_mcp_tool()', cli: 'dev mcp accept' },
+    rest: 'POST /api/mcp-servers/{id}/accept-tool',
   },
   {
     ...{ group: 'Agents and tools', what: 'accept a changed prompt of an MCP server' },
@@ -160,6 +161,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
       what: 'import a project of fast-agent',
       cli: 'dev import fast-agent',
     },
+    rest: 'POST /agent-systems/import',
   },
   {
     ...{ group: 'People and keys', what: 'revoke an API key', sql: 'howdah.revoke_api_key()' },

@@ -46,9 +46,8 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^list offered MCP|^accept a changed/,
-    because:
-      'An admin reviews what a server offers before it is accepted: GraphQL shows all of it in one query, and `howdah dev mcp accept` accepts by digest.',
+    what: /^list offered MCP|^accept a changed prompt/,
+    because: 'An admin reviews all that a server offers: GraphQL shows it in one query.',
   },
   {
     on: ['REST', 'TypeScript'],
@@ -117,9 +116,14 @@ export const GAPS: readonly Gap[] = [
       '`howdah start` creates the agent `analyst` in a new installation. Any agent with the tool `sql_query` can be given schemas.',
   },
   {
+    on: ['SQL', 'GraphQL'],
+    what: /^import a project of fast-agent$/,
+    because: 'The command reads files on your machine, and sends what it made of them by REST.',
+  },
+  {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
-    what: /^import a project of fast-agent$|^replay a run$/,
-    because: 'The command reads files on your machine, or calls models in its own process.',
+    what: /^replay a run$/,
+    because: 'The command calls models in its own process.',
   },
   {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],

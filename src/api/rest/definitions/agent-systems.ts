@@ -8,6 +8,12 @@ import {
   plan,
   sentFile,
 } from '../../../operations/definitions/agent-systems.ts';
+import {
+  applyImported,
+  fileOf,
+  type ImportedFile,
+  importSystem,
+} from '../../../operations/definitions/import-system.ts';
 import { answerPage } from '../../../operations/pagination.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
@@ -109,6 +115,15 @@ const applyMany: Route = {
   },
 };
 
+/** Route that applies an imported file. It is read before the transaction, in another thread. */
+const importOne: Route = {
+  ...importSystem,
+  async serve({ body, identity }: RouteInput<never, never, ImportedFile>, { transaction }) {
+    const [file] = await readSystems([fileOf(body)], threadReader(identity.tenantId));
+    return { body: await transaction((db) => applyImported(db, body, file ?? fileOf(body))) };
+  },
+};
+
 /**
  * Routes that apply files of agent systems, show the systems resolved, and export them as files.
  */
@@ -148,6 +163,7 @@ export const agentSystemRoutes: Route[] = [
   }),
   check,
   applyMany,
+  importOne,
   exportSystem,
   route({
     method: 'GET',

@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { listSecrets, usersOfSecrets } from '../../../db/access/secrets.ts';
+import { importSystem } from '../../../operations/definitions/import-system.ts';
+import { secrets } from '../../../resources/administration/secrets.ts';
 import { type ImportedApi, importOpenApi } from '../../../systems/openapi/import.ts';
 import type { NeededSecret } from '../../../systems/openapi/security.ts';
 import { MAX_SYSTEM_FILE_BYTES } from '../../../systems/read-file.ts';
 import { writeFile } from '../../../systems/write-file.ts';
-import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
-import { applyImported } from '../../files/apply-import.ts';
+import type { Backend } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { readOpenApi } from '../../files/read-openapi.ts';
 import { confirmPrune, YES_OPTION } from '../../input/confirm-option.ts';
-import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { plainText } from '../../output/terminal-text.ts';
 import { writeOutput } from '../../output/write-output.ts';
@@ -55,10 +57,11 @@ export function register(command: Command, io: CliIo): void {
     .option('--prune', 'delete tools of an earlier import whose operations are no longer imported')
     .option(...YES_OPTION)
     .option(...TENANT_OPTION)
-    .action((place: string, options: Options) => run(io, place, options));
+    .option(...API_OPTION)
+    .action((place: string, options: Options, self: Command) => run(io, self, place, options));
 }
 
-async function run(io: CliIo, place: string, options: Options): Promise<void> {
+async function run(io: CliIo, self: Command, place: string, options: Options): Promise<void> {
   const source = await readOpenApi(io, place);
   const imported = importOpenApi(source.name, source.text, {
     ...options,
@@ -75,13 +78,17 @@ async function run(io: CliIo, place: string, options: Options): Promise<void> {
     else for (const one of imported.secrets) io.err(howToStore(one));
     return;
   }
-  await withDatabase(io, async (database) => {
-    await refuseMissingSecrets(database, imported.secrets, options.tenant);
-    await refuseOthersSecrets(database, imported, options);
-    const system = { name: String(imported.document.name), text };
-    const origin = 'tools import-openapi';
-    const apply = (more = {}) =>
-      applyImported(database, system, { ...options, ...more, origin, keep: async () => {} });
+  await withBackend(io, self, options, async ({ definitions, call }) => {
+    await refuseMissingSecrets(definitions, imported.secrets);
+    const body = {
+      name: String(imported.document.name),
+      text,
+      origin: 'tools import-openapi',
+      derived_secrets: derivedSecrets(imported, options),
+      prune: options.prune === true,
+    } as const;
+    const apply = async ({ dryRun = options.dryRun === true } = {}) =>
+      (await call(importSystem, { body: { ...body, dry_run: dryRun } })).systems;
     if (!(await confirmPrune(io, options, () => apply({ dryRun: true })))) return;
     const plans = await apply();
     if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
@@ -135,12 +142,12 @@ const howToStore = ({ secret_name, scheme, value, host }: NeededSecret): string 
   `It needs the secret ${secret_name} (${scheme}: ${value}), which is sent to ${host}: howdah admin secret set ${secret_name}`;
 
 async function refuseMissingSecrets(
-  { db }: CliDatabase,
+  definitions: Backend['definitions'],
   needed: readonly NeededSecret[],
-  tenant: string | undefined,
 ): Promise<void> {
-  const { id } = await tenantOf(db, tenant);
-  const there = new Set((await listSecrets(db, id)).map(({ name }) => name));
+  if (needed.length === 0) return;
+  const { items } = await definitions.list(secrets);
+  const there = new Set(items.map(({ name }) => name));
   const missing = needed.filter(({ secret_name }) => !there.has(secret_name));
   const [first] = missing;
   if (!first) return;
@@ -150,29 +157,10 @@ async function refuseMissingSecrets(
   });
 }
 
-/**
- * Throws `HWCNF` if a secret that something else uses would be sent to the server of the author.
- * The author decides the name of a description, and so the name of the secret that is derived from
- * it. Such a secret is sent only if the importing user names it.
- */
-async function refuseOthersSecrets(
-  { db, pool }: CliDatabase,
-  { secrets, document }: ImportedApi,
-  options: Options,
-): Promise<void> {
-  const said = Object.values(secretNames(options.secret ?? []));
-  const names = secrets.map((one) => one.secret_name).filter((name) => !said.includes(name));
-  const { id } = await tenantOf(db, options.tenant);
-  const users = await usersOfSecrets(pool, id, names, String(document.name));
-  const one = secrets.find(({ secret_name }) => users.some((user) => user.name === secret_name));
-  if (!one) return;
-  const { used_by } = users.find((user) => user.name === one.secret_name) as { used_by: string };
-  throw new HowdahError(
-    'HWCNF',
-    `nothing was imported: the secret ${one.secret_name} is used by ${used_by}, and would be sent to ${one.host} too`,
-    {
-      hint: `If ${one.host} may receive it: --secret ${one.scheme}=${one.secret_name}. Otherwise use another secret: --secret ${one.scheme}=NAME`,
-      detail: { secret: one.secret_name, host: one.host, used_by },
-    },
-  );
+/** Returns the secrets whose names the importing user has not given. */
+function derivedSecrets({ secrets: needed }: ImportedApi, options: Options) {
+  const named = Object.values(secretNames(options.secret ?? []));
+  return needed
+    .filter(({ secret_name }) => !named.includes(secret_name))
+    .map(({ secret_name, scheme, host }) => ({ name: secret_name, scheme, host }));
 }

@@ -4,14 +4,17 @@ import { type Command, Option } from 'commander';
 import type { DecryptRows } from '../../../db/connection/decrypt-results.ts';
 import { inTenant } from '../../../db/connection/pool.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
-import { acceptMcpTool } from '../../../db/mcp/servers.ts';
 import { listMarks } from '../../../db/mcp/sessions.ts';
 import type { Json } from '../../../json/json.ts';
 import type { Caller, RunEvent } from '../../../mcp-server/caller.ts';
+import { acceptTool } from '../../../operations/definitions/mcp-tools.ts';
 import { mcpServers } from '../../../resources/definitions/mcp-servers.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withInlineWorker } from '../../backend/database/inline-worker.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
-import { forTenant, TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { reportOf } from '../../output/exit-codes.ts';
@@ -61,15 +64,18 @@ function registerAccept(command: Command, io: CliIo): void {
       'accept only the description with this digest (a column of howdah.mcp_tools)',
     )
     .option(...TENANT_OPTION)
-    .action(async (server: string, tool: string, { tenant, digest }: AcceptOptions) => {
-      await withDatabase(io, async (database) => {
-        const row = await forTenant(database, tenant, (client) =>
-          acceptMcpTool(client, { server, tool, digest }),
+    .option(...API_OPTION)
+    .action((server: string, tool: string, { tenant, digest }: AcceptOptions, self: Command) =>
+      withBackend(io, self, { tenant }, async ({ definitions, call }) => {
+        const { id } = await definitions.find(mcpServers, server);
+        const hint = `List its tools: howdah dev mcp show ${server}`;
+        const row = await call(acceptTool, { params: { id }, body: { tool, digest } }).catch(
+          hintIfNotFound(hint),
         );
         if (io.json) printJson(io, row);
         else io.out(`${row.name} ${row.status}`);
-      });
-    });
+      }),
+    );
 }
 
 /** Serves MCP. Standard output carries the protocol and nothing else. */

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../../db/access/agent-systems.ts';
 import type { JsonObject } from '../../../json/json.ts';
+import { importSystem } from '../../../operations/definitions/import-system.ts';
 import { type Imported, importFastAgent } from '../../../systems/fast-agent/import.ts';
 import { writeFile } from '../../../systems/write-file.ts';
-import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
-import { applyImported } from '../../files/apply-import.ts';
+import type { CallOperation } from '../../backend/call-operation.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { type RefusedModel, refusedModels, withoutModels } from '../../files/leave-out-models.ts';
 import { readFastAgentProject } from '../../files/read-fast-agent.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
@@ -29,13 +31,14 @@ export function register(command: Command, io: CliIo): void {
     .option('--out <file>', 'agent system file to write (default: stdout)')
     .option('--apply', 'also apply the agent system, and print the changes instead of the file')
     .option(...TENANT_OPTION)
-    .action(async (path: string, options: Options) => {
+    .option(...API_OPTION)
+    .action(async (path: string, options: Options, self: Command) => {
       const imported = importFastAgent(await readFastAgentProject(path, options.name));
       const keep = async (text: string) => {
         if (options.out !== undefined) await writeOutput(io, text.replace(/\n$/, ''), options.out);
       };
       if (!io.json) tell(io, imported);
-      if (options.apply) return apply(io, imported, { ...options, keep });
+      if (options.apply) return apply(io, self, imported, { ...options, keep });
       const text = writeFile(imported.document);
       await keep(text);
       if (io.json) printJson(io, { system: imported.document, ...report(imported) });
@@ -43,48 +46,50 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
+type ApplyOptions = Options & { keep: (text: string) => Promise<void> };
+
 async function apply(
   io: CliIo,
+  self: Command,
   imported: Imported,
-  options: Options & { keep: (text: string) => Promise<void> },
+  { tenant, ...options }: ApplyOptions,
 ): Promise<void> {
-  await withDatabase(
-    io,
-    async (database) => {
-      const { plans, left_out } = await applyRunnable(database, imported.document, options);
-      for (const { model, message } of left_out) {
-        io.err(`model ${JSON.stringify(model)} is left out, and its agents use the default model:`);
-        io.err(`  ${message}`);
-      }
-      if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported), left_out });
-      else printPlans(io, plans);
-    },
-    { writesModels: true },
-  );
+  await withBackend(io, self, { tenant, writesModels: true }, async ({ call }) => {
+    const { plans, left_out } = await applyRunnable(call, imported.document, options);
+    for (const { model, message } of left_out) {
+      io.err(`model ${JSON.stringify(model)} is left out, and its agents use the default model:`);
+      io.err(`  ${message}`);
+    }
+    if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported), left_out });
+    else printPlans(io, plans);
+  });
 }
 
 /**
  * Applies the document. Leaves out models that the database refuses, such as a model of a vendor
- * without a key.
+ * without a key. Writes the file only if the document can be applied.
  */
 async function applyRunnable(
-  database: CliDatabase,
+  call: CallOperation,
   document: JsonObject,
-  options: Options & { keep: (text: string) => Promise<void> },
+  options: ApplyOptions,
 ): Promise<{ plans: Plan[]; left_out: RefusedModel[] }> {
-  const name = String(document.name);
   const text = writeFile(document);
-  const keep = () => options.keep(text);
+  const body = { name: String(document.name), text, origin: 'import fast-agent' } as const;
+  const apply = async ({ dryRun = false } = {}) =>
+    (await call(importSystem, { body: { ...body, dry_run: dryRun } })).systems;
   try {
-    const origin = 'import fast-agent';
-    const plans = await applyImported(database, { name, text }, { ...options, keep, origin });
-    return { plans, left_out: [] };
+    if (options.out !== undefined) {
+      await apply({ dryRun: true });
+      await options.keep(text);
+    }
+    return { plans: await apply(), left_out: [] };
   } catch (error) {
     const { detail } = error as { detail?: { faults?: Parameters<typeof refusedModels>[0] } };
     const refused = refusedModels(detail?.faults ?? []);
     if (refused.length === 0) throw error;
     const rest = withoutModels(document, new Set(refused.map(({ model }) => model)));
-    const { plans, left_out } = await applyRunnable(database, rest, options);
+    const { plans, left_out } = await applyRunnable(call, rest, options);
     return { plans, left_out: [...refused, ...left_out] };
   }
 }
