@@ -56,6 +56,8 @@ export type KnownModel = { vendor: string; name: string; title: string | null; p
 
 export type TodoList = { content: string; version: string };
 
+export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
+
 export type Workflow = { id: string; name: string; description: string; type: "chain" | "parallel" | "router" | "orchestrator" | "evaluator_optimizer" | "voting" | "map" | "graph"; instruction: string; configuration: { [name: string]: unknown }; is_active: boolean; max_steps: number | null; max_tokens: number | null; max_cost: number | null; max_seconds: number | null; is_restricted: boolean; agent_system_id: string | null; current_version_id: string | null; created_at: string; updated_at: string; workflow_id: string; active: boolean; version: number | null; members: ({ [name: string]: unknown })[] };
 
 export type ModelTest = { ok: boolean; purpose: string; provider: string; model: string; seconds: number; answer?: string; tool_call?: boolean; vector_length?: number; audio_bytes?: number; image_bytes?: number; width?: number; height?: number; media_type?: string; ranking?: ({ document: string; score: number })[]; text?: string; usage?: { [name: string]: unknown }; units?: { [name: string]: unknown }; cost?: number; warnings?: (string)[]; error?: { code: string; message: string; hint: string } };
@@ -83,8 +85,6 @@ export type InboundDelivery = { id: string; inbound_hook_id: string; status: "ac
 export type Integration = { id: string; name: string; description: string; resource_url: string; account_scope: "tenant" | "user"; grant_type: "authorization_code" | "client_credentials"; scopes: (string)[]; issuer: string | null; endpoints: { [name: string]: unknown } | null; client_id: string | null; secret_name: string | null; sends_resource: boolean; is_active: boolean; created_at: string; updated_at: string; connected_accounts: number };
 
 export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string };
-
-export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
@@ -267,6 +267,14 @@ export type Operations = {
   useAlertRules: { takes: { body?: { webhook_id?: string } }; gives: null };
   /** Accept the current description of a tool, so that agents may use it. */
   acceptMcpTool: { takes: { params: { id: string }; body: { tool: string; digest?: string } }; gives: { id: string; name: string; status: string; digest: string } };
+  /** List the settings of the tenant, ordered by key. */
+  listSettings: { takes: {  }; gives: { data: (Setting)[] } };
+  /** Get a setting. */
+  getSetting: { takes: { params: { key: string } }; gives: Setting };
+  /** Set a setting of the tenant. */
+  putSetting: { takes: { params: { key: string }; body: { value: number } }; gives: Setting };
+  /** Reset a setting of the tenant. */
+  deleteSetting: { takes: { params: { key: string } }; gives: null };
   /** Use a set of tool policies. */
   useToolPolicies: { takes: { body: { preset: "strict" | "none" } }; gives: null };
   /** Show what the output filters do to a text. */
@@ -389,14 +397,6 @@ export type Operations = {
   getConnectedAccount: { takes: { params: { id: string } }; gives: ConnectedAccount };
   /** Disconnect an account, and revoke its tokens at the authorization server. */
   disconnectAccount: { takes: { params: { id: string } }; gives: ConnectedAccount };
-  /** List the settings of the tenant, ordered by key. */
-  listSettings: { takes: {  }; gives: { data: (Setting)[] } };
-  /** Get a setting. */
-  getSetting: { takes: { params: { key: string } }; gives: Setting };
-  /** Set a setting of the tenant. */
-  putSetting: { takes: { params: { key: string }; body: { value: number } }; gives: Setting };
-  /** Reset a setting of the tenant. */
-  deleteSetting: { takes: { params: { key: string } }; gives: null };
   /** List users, newest first. */
   listUsers: { takes: { query?: { limit?: number; cursor?: string; username?: string; role?: "owner" | "admin" | "member" | "viewer"; is_active?: "true" | "false" } }; gives: { data: (User)[]; next: string | null } };
   /** Create a user. */
@@ -678,6 +678,10 @@ export const operations = {
   editTodoList: ['PUT', '/sessions/{sid}/todolist'],
   useAlertRules: ['POST', '/api/alert-rules/use'],
   acceptMcpTool: ['POST', '/api/mcp-servers/{id}/accept-tool'],
+  listSettings: ['GET', '/api/settings'],
+  getSetting: ['GET', '/api/settings/{key}'],
+  putSetting: ['PUT', '/api/settings/{key}'],
+  deleteSetting: ['DELETE', '/api/settings/{key}'],
   useToolPolicies: ['POST', '/api/tool-policies/use'],
   previewOutputFilters: ['POST', '/api/output-filters/preview'],
   listWorkflowVersions: ['GET', '/api/workflows/{id}/versions'],
@@ -739,10 +743,6 @@ export const operations = {
   listConnectedAccounts: ['GET', '/api/connected-accounts'],
   getConnectedAccount: ['GET', '/api/connected-accounts/{id}'],
   disconnectAccount: ['DELETE', '/api/connected-accounts/{id}'],
-  listSettings: ['GET', '/api/settings'],
-  getSetting: ['GET', '/api/settings/{key}'],
-  putSetting: ['PUT', '/api/settings/{key}'],
-  deleteSetting: ['DELETE', '/api/settings/{key}'],
   listUsers: ['GET', '/api/users'],
   createUser: ['POST', '/api/users'],
   getUser: ['GET', '/api/users/{id}'],

@@ -1,5 +1,11 @@
 import { showMe } from '../../operations/administration/me.ts';
 import { previewOutputFilters } from '../../operations/administration/output-filters.ts';
+import {
+  deleteSetting,
+  getSetting,
+  listSettings,
+  putSetting,
+} from '../../operations/administration/settings.ts';
 import { useToolPolicies } from '../../operations/administration/tool-policies.ts';
 import { listUsage } from '../../operations/administration/usage.ts';
 import { useAlertRules } from '../../operations/automation/alert-rules.ts';
@@ -26,7 +32,6 @@ import { feedbackRoutes } from './runs/feedback.ts';
 import { questionRoutes } from './runs/questions.ts';
 import { sessionMessageRoutes } from './runs/session-messages.ts';
 import { sessionRoutes } from './runs/sessions.ts';
-import { settingRoutes } from './settings.ts';
 import { watchedRowRoutes } from './watched-row-routes.ts';
 
 /** Operations that commands share, besides those of the files above. */
@@ -40,6 +45,10 @@ const sharedOperations: readonly Route[] = [
   editTodoList,
   useAlertRules,
   acceptTool,
+  listSettings,
+  getSetting,
+  putSetting,
+  deleteSetting,
   useToolPolicies,
   previewOutputFilters,
 ];
@@ -61,7 +70,6 @@ const ownRoutes: readonly Route[] = [
   ...webhookRoutes,
   ...inboundHookRoutes,
   ...integrationRoutes,
-  ...settingRoutes,
   ...administrationRoutes,
 ];
 

@@ -8,7 +8,6 @@ import type { FollowedItem } from '../../db/feed/run-reader.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
-import type { Setting, SettingScope } from '../../db/queries/settings.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { CommandResource } from '../../resources/resource.ts';
 import type { Attachment } from '../input/attach-option.ts';
@@ -31,8 +30,6 @@ export type Backend = {
   readonly definitions: DefinitionBackend;
   /** Does an operation that REST has too, in a transaction of the login, or over REST. */
   readonly call: CallOperation;
-  /** Returns the settings of the tenant or of the system. */
-  settings(scope: SettingScope): SettingsBackend;
   /** Opens the conversations. The caller closes them. */
   openChat(options: ChatOptions): Promise<ChatBackend>;
   /** Lets a worker test a model, by its name or id. Throws `HWNTF`. */
@@ -186,15 +183,6 @@ export type SelectedLog = {
     readShown: () => Promise<StepLogRow[]>,
     signal: AbortSignal,
   ): AsyncGenerator<StepLogRow, void>;
-};
-
-/** The settings of a tenant, or of the system. */
-export type SettingsBackend = {
-  list(): Promise<Setting[]>;
-  /** Sets the JSON value of a setting. */
-  put(key: string, json: string): Promise<void>;
-  /** Removes a setting. Returns false if there was none. */
-  remove(key: string): Promise<boolean>;
 };
 
 /** Rows of resources, which have names: agents, workflows, tools and others. Throws `HWNTF`. */

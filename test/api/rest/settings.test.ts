@@ -34,7 +34,7 @@ test('settings are listed, set and reset by key', async () => {
   expect((await ask('GET', '/api/settings/max_depth')).body).toMatchObject(DEFAULT);
   expect(await ask('DELETE', '/api/settings/max_depth')).toMatchObject({
     status: 404,
-    body: { code: 'HWNTF', detail: 'the tenant has not set max_depth' },
+    body: { code: 'HWNTF', detail: 'max_depth is not set for the tenant' },
   });
 });
 

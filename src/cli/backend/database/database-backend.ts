@@ -13,7 +13,6 @@ import { createDatabaseDefinitions } from './database-definitions.ts';
 import { createDatabaseLog } from './database-log.ts';
 import { createDatabaseQuestions } from './database-questions.ts';
 import { createDatabaseRuns } from './database-runs.ts';
-import { createDatabaseSettings } from './database-settings.ts';
 import { withInlineWorker } from './inline-worker.ts';
 
 /** Creates the backend for a tenant of a database, by default the tenant of the login. */
@@ -28,7 +27,6 @@ export function createDatabaseBackend(
     log: createDatabaseLog(database, tenant),
     definitions: createDatabaseDefinitions(database, tenant),
     call: callInDatabase(database, tenant),
-    settings: (scope) => createDatabaseSettings(database, tenant, scope),
     openChat: (options) => openDatabaseChat(database, options),
     testModel: (name) => testModel(io, database, tenant, name),
     runSchedule: (id) => forTenant(database, tenant, (client) => runSchedule(client, id)),

@@ -7,7 +7,6 @@ import { createServerDefinitions } from './server-definitions.ts';
 import { createServerLog } from './server-log.ts';
 import { createServerQuestions } from './server-questions.ts';
 import { createServerRuns } from './server-runs.ts';
-import { createServerSettings } from './server-settings.ts';
 
 /** Creates the backend for a server. */
 export function createServerBackend(api: Api): Backend {
@@ -17,7 +16,6 @@ export function createServerBackend(api: Api): Backend {
     log: createServerLog(api),
     definitions: createServerDefinitions(api),
     call: callOnServer(api),
-    settings: (scope) => createServerSettings(api, scope),
     openChat: async (options) => new ServerChat(api, options),
     testModel: async (model) =>
       (await api.request('POST', '/api/models/test', { model })) as unknown as ModelTestReport,

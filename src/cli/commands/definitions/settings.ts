@@ -1,12 +1,21 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import type { Setting } from '../../../db/queries/settings.ts';
+import * as settingRows from '../../../db/queries/settings.ts';
 import { parseNumber } from '../../../json/parse-json.ts';
+import {
+  deleteSetting,
+  listSettings,
+  putSetting,
+} from '../../../operations/administration/settings.ts';
 import { closestNames } from '../../../text/closest-names.ts';
-import type { SettingsBackend } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect-server.ts';
+import type { CallOperation } from '../../backend/call-operation.ts';
+import { API_OPTION, refuseApi } from '../../backend/connect-server.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 
@@ -55,7 +64,11 @@ export function register(command: Command, io: CliIo): void {
         withKey(verb, 'change')
           .argument('<value>', 'number in the range that `howdah admin settings show KEY` prints')
           .action((key: string, value: string, whose: SettingsTarget, self: Command) =>
-            change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
+            change(io, key, whose, self, (settings, { minimum, maximum }) => {
+              const number = parseNumber(value);
+              if (typeof number !== 'number') throw noNumber({ key, value, minimum, maximum });
+              return settings.put(key, number);
+            }),
           ),
     },
     {
@@ -63,29 +76,57 @@ export function register(command: Command, io: CliIo): void {
       summary: 'remove the value of a setting, so that the inherited value applies',
       register: (verb) =>
         withKey(verb, 'remove').action((key: string, whose: SettingsTarget, self: Command) =>
-          change(io, key, whose, self, async (settings) => {
-            if (await settings.remove(key)) return;
-            const who = whose.system ? 'the system' : 'the tenant';
-            throw new HowdahError('HWNTF', `${key} is not set for ${who}`, {
-              hint: 'Show where each setting is set: howdah admin settings list',
-              detail: { key },
-            });
-          }),
+          change(io, key, whose, self, (settings) => settings.remove(key)),
         ),
     },
   ]);
 }
 
-function withSettings<T>(
+/** The settings as a tenant has them. Changes are of the tenant, or of the system. */
+type Settings = {
+  list(): Promise<readonly Setting[]>;
+  put(key: string, value: number): Promise<unknown>;
+  /** Throws `HWNTF` if there is no such value. */
+  remove(key: string): Promise<unknown>;
+};
+
+async function withSettings<T>(
   io: CliIo,
   self: Command,
   { tenant, system }: SettingsTarget,
-  work: (settings: SettingsBackend) => Promise<T>,
+  work: (settings: Settings) => Promise<T>,
 ): Promise<T> {
-  return withBackend(io, self, { tenant }, (backend) =>
-    work(backend.settings(system ? 'system' : 'tenant')),
-  );
+  if (!system) return withBackend(io, self, { tenant }, ({ call }) => work(ofTenant(call)));
+  await refuseApi(io, self, '--system');
+  return withDatabase(io, (database) => work(ofSystem(database, tenant)));
 }
+
+function ofTenant(call: CallOperation): Settings {
+  return {
+    list: async () => (await call(listSettings, {})).data,
+    put: (key, value) => call(putSetting, { params: { key }, body: { value } }),
+    remove: (key) => call(deleteSetting, { params: { key } }).catch(hintIfNotFound(LIST_SOURCES)),
+  };
+}
+
+function ofSystem(database: CliDatabase, tenant: string | undefined): Settings {
+  const write = <Written>(work: (client: Queryable) => Promise<Written>) =>
+    forTenant(database, tenant, work);
+  return {
+    list: () => write((client) => settingRows.listSettings(client)),
+    put: (key, value) =>
+      write((client) => settingRows.putSetting(client, key, `${value}`, 'system')),
+    async remove(key) {
+      if (await write((client) => settingRows.removeSetting(client, key, 'system'))) return;
+      throw new HowdahError('HWNTF', `${key} is not set for the system`, {
+        hint: LIST_SOURCES,
+        detail: { key },
+      });
+    },
+  };
+}
+
+const LIST_SOURCES = 'Show where each setting is set: howdah admin settings list';
 
 function withKey(verb: Command, action: string): Command {
   return verb
@@ -116,11 +157,10 @@ async function change(
   key: string,
   whose: SettingsTarget,
   self: Command,
-  work: (settings: SettingsBackend) => Promise<void>,
+  work: (settings: Settings, setting: Setting) => Promise<unknown>,
 ): Promise<void> {
   const now = await withSettings(io, self, whose, async (settings) => {
-    await settingOf(settings, key);
-    await work(settings);
+    await work(settings, await settingOf(settings, key));
     return settingOf(settings, key);
   });
   if (io.json) return printJson(io, now);
@@ -136,7 +176,7 @@ function describeSetting({ key, value, source }: Setting): string {
 }
 
 /** Returns the setting of this key. Throws `HWNTF` with the key that may have been meant. */
-async function settingOf(settings: SettingsBackend, key: string): Promise<Setting> {
+async function settingOf(settings: Settings, key: string): Promise<Setting> {
   const all = await settings.list();
   const found = all.find((known) => known.key === key);
   if (found) return found;
@@ -148,10 +188,12 @@ async function settingOf(settings: SettingsBackend, key: string): Promise<Settin
   });
 }
 
-/**
- * Converts a value to JSON. A value that is not a number becomes a text, which the database rejects
- * with its own message.
- */
-function jsonOf(value: string): string {
-  return JSON.stringify(parseNumber(value) ?? value);
+type NoNumber = Pick<Setting, 'key' | 'minimum' | 'maximum'> & { value: string };
+
+function noNumber({ key, value, minimum, maximum }: NoNumber): HowdahError {
+  return new HowdahError(
+    'HWINV',
+    `${key} must be a number from ${minimum} to ${maximum}, not ${JSON.stringify(value)}`,
+    { hint: 'Use a JSON number without quotes.', detail: { field: 'value' } },
+  );
 }
