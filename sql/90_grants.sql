@@ -193,6 +193,13 @@ grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 grant execute on function
   howdah_private.binding(uuid, uuid), howdah_private.userless_binding(uuid, uuid)
   to howdah_worker;
+grant execute on function howdah_private.bound_role()
+  to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
+-- The API prepares queries of people with these, before it becomes howdah_reader.
+grant execute on function
+  howdah_private.caller_binding(), howdah_private.planned_tables(jsonb, text[]),
+  howdah_private.refused_calls(jsonb, text[])
+  to howdah_authenticator;
 
 -- Public functions.
 grant execute on function
@@ -233,6 +240,8 @@ grant execute on function
   howdah.start_session(text, text, howdah.session_policy, jsonb, text),
   howdah.switch_agent(uuid, text, text), howdah.test_model(text), howdah.use_alert_rules(uuid),
   howdah.use_analyst(text[]), howdah_private.insert_analyst(uuid, text[]),
+  howdah.pause_batch_job(text), howdah.resume_batch_job(text),
+  howdah_private.set_batch_job_pause(text, timestamptz),
   howdah.use_tool_policies(text), howdah_private.label_version(text, uuid, int, text),
   howdah_private.strict_policies(uuid)
   to howdah_app;
@@ -247,7 +256,9 @@ grant execute on function
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),
-  howdah.usage_summary(text, date, date),
+  howdah.usage_summary(text, date, date), howdah.check_audit_log(bigint, int), howdah.check_runs(),
+  howdah.live_workers(), howdah.next_runs(int), howdah.queue_states(), howdah.tenant_batch_jobs(),
+  howdah_private.check_admin(text), howdah_private.oldest_live_runs(),
   howdah.watches(text), howdah.workflow(text), howdah_private.todo_line(howdah.todos),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),

@@ -2,7 +2,7 @@
 -- login_tenants, the role is in that row. For a request, the role is the lower of the role in the
 -- token or key and the current role of the user. Settings are trusted under the same rules as for
 -- the tenant. SQL that a worker runs for an agent is at most a member, and at most what the user of
--- the run is now.
+-- the run is now. A query that a person writes has the role of its request.
 create or replace function howdah.current_user_role() returns howdah.user_role
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
@@ -17,10 +17,11 @@ begin
   end if;
   if howdah_private.is_bound() then
     v_user_id := howdah.current_user_id();
+    v_claimed_role := coalesce(howdah_private.bound_role(), 'member');
     if v_user_id is null then
-      return case when howdah.current_tenant() is not null then 'member' end;
+      return case when howdah.current_tenant() is not null then v_claimed_role end;
     end if;
-    select greatest(u.role, 'member') into v_role from howdah.users as u
+    select greatest(u.role, v_claimed_role) into v_role from howdah.users as u
     where u.id = v_user_id and u.tenant_id = howdah.current_tenant() and u.is_active;
     return v_role;
   end if;

@@ -5,8 +5,9 @@
 -- run_read_query.sql).
 --
 -- Under these roles the only setting that counts is `howdah.bound`: the tenant, the user, the trust
--- and the id of the run, signed by the worker for this transaction. SQL that changes the setting
--- acts for no tenant.
+-- and the id of the run, signed by the worker for this transaction. For a query that a person
+-- writes, the API signs it, with the role of the person. SQL that changes the setting acts for no
+-- tenant.
 
 -- Returns the binding of SQL that acts for the user of a run.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
@@ -39,16 +40,35 @@ $$;
 create or replace function howdah_private.signed_binding(
   tenant_id uuid, user_id uuid, trust howdah.trust, execution_id uuid
 ) returns text
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sealed(array_to_string(array[signed_binding.tenant_id::text,
+    signed_binding.user_id::text, coalesce(signed_binding.trust, 'external')::text,
+    signed_binding.execution_id::text], ' ', '-'))
+$$;
+
+-- Returns the binding of a query that a person writes (POST /api/sql). It acts for the caller of
+-- the request, with the role of the request, and for no run. Only the API may call it, before it
+-- gives its rights away, so no SQL of others can bind itself anew.
+create or replace function howdah_private.caller_binding() returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_payload constant text := array_to_string(array[signed_binding.tenant_id::text,
-    signed_binding.user_id::text, coalesce(signed_binding.trust, 'external')::text,
-    signed_binding.execution_id::text], ' ', '-');
+begin
+  perform howdah_private.check_admin('query the database');
+  return howdah_private.sealed(array_to_string(array[howdah.current_tenant()::text,
+    howdah.current_user_id()::text, 'external', null, howdah.current_user_role()::text], ' ', '-'));
+end $$;
+
+-- Returns a payload with its signature. The payload has spaces between its parts alone.
+create or replace function howdah_private.sealed(payload text) returns text
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
 begin
   perform pg_current_xact_id(); -- assigns the id that the seal contains
-  return v_payload || ' ' || howdah_private.binding_seal(v_payload);
+  return sealed.payload || ' ' || howdah_private.binding_seal(sealed.payload);
 end $$;
 
 -- Returns the signature of a binding. Hashes twice, which prevents length extension attacks on
@@ -76,11 +96,25 @@ create or replace function howdah_private.verified_binding()
 as $$
 declare
   v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
+  v_last int := cardinality(v_parts); -- 5, or 6 with a role
 begin
-  if v_parts[5] = howdah_private.binding_seal(array_to_string(v_parts[:4], ' ')) then
+  if v_last between 5 and 6
+    and v_parts[v_last] = howdah_private.binding_seal(
+      array_to_string(v_parts[:v_last - 1], ' ')) then
     return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
   end if;
 end $$;
+
+-- Returns the role of the person whose query is running. Returns null for SQL that a worker runs,
+-- whose binding has no role.
+create or replace function howdah_private.bound_role() returns howdah.user_role
+  language sql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p.parts[5]::howdah.user_role
+  from (select string_to_array(current_setting('howdah.bound', true), ' ') as parts) as p
+  where cardinality(p.parts) = 6 and exists (select from howdah_private.verified_binding())
+$$;
 
 -- Returns the trust of the run whose SQL is running. Returns null outside of such SQL.
 create or replace function howdah_private.bound_trust() returns howdah.trust

@@ -136,6 +136,25 @@ export const adminCommands: readonly CommandEntry[] = [
     load: () => import('./commands/operations/alerts.ts'),
   },
   {
+    name: 'queue',
+    group: 'Operations',
+    summary: 'show live runs by status, those that are due next, and workers',
+    load: () => import('./commands/operations/queue.ts'),
+  },
+  {
+    name: 'jobs',
+    group: 'Operations',
+    summary: 'list what workers do in batches; pause and resume it',
+    args: '[list|pause|resume]',
+    load: () => import('./commands/operations/jobs.ts'),
+  },
+  {
+    name: 'violations',
+    group: 'Operations',
+    summary: 'list broken promises of the engine',
+    load: () => import('./commands/operations/violations.ts'),
+  },
+  {
     name: 'api',
     group: 'Operations',
     summary: 'run the API without a worker',

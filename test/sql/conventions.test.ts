@@ -145,7 +145,7 @@ const LONG_BODIES: Record<string, number> = {
   // one statement of named CTEs, which is also sent to other databases
   'howdah_private.refused_calls(jsonb,text[])': 80,
   // one select per invariant, for separate reading
-  'howdah_private.find_violations(timestamp with time zone)': 225,
+  'howdah_private.find_violations(timestamp with time zone,uuid)': 230,
   // one query per kind of row
   'howdah.export_user_data(uuid,boolean)': 75,
   'howdah_private.exported_run(uuid,integer,boolean)': 80,
@@ -604,6 +604,7 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
+        'bound_role',
         'caller_grants',
         'can_act_for',
         'current_scopes',

@@ -64,6 +64,11 @@ const REVIEWED: Record<string, string> = {
   lower_trust_to_source:
     'runs of current_tenant(), looked for with the id, then check_control_right()',
   hidden_agents: 'agents of current_tenant()',
+  check_audit_log: 'the log of current_tenant(), then permit()',
+  check_runs: 'runs of current_tenant(), then check_admin()',
+  live_workers: 'workers that take runs of current_tenant(), with the number of its runs',
+  set_batch_job_pause: 'no tenant: for can_pause_batch_jobs()',
+  tenant_batch_jobs: 'work of current_tenant(); whether a job is paused has no tenant',
   is_any_worker_alive: 'tells of the installation, which has no tenant',
   store_request_answer: 'keys of current_tenant() and of who asks, for sessions of the API alone',
   may: 'the role of the session and grants of current_tenant()',
@@ -136,6 +141,7 @@ const REVIEWED: Record<string, string> = {
  */
 const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_authenticator announce_unanswered': 'announces to processes of ours',
+  'howdah_authenticator caller_binding': 'signs current_tenant() and who asks',
   'howdah_authenticator channel': 'the name of a channel, which nobody else learns',
   'howdah_authenticator count_refused_deliveries': 'hooks it has found; only adds to numbers',
   'howdah_authenticator count_requests': 'tenants and users it let in',

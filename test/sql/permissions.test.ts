@@ -87,6 +87,8 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   connect_account: 'by whose account it is: test/accounts/access.test.ts',
   disconnect_account: 'connect_account',
   reject: 'answer_question',
+  pause_batch_job: 'owners of the database: batch_jobs.test.ts',
+  resume_batch_job: 'pause_batch_job',
   remove_secret: 'the write of secrets',
   ask: 'run',
   tail: 'reads a run, and tells it',

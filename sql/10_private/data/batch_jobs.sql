@@ -81,6 +81,16 @@ as $$
   group by d.name
 $$;
 
+-- Returns whether the caller may pause batch jobs. They work for all tenants, so the caller owns
+-- the database, or the machine on which everything runs (owns_machine).
+create or replace function howdah_private.can_pause_batch_jobs() returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.is_operator()
+    or (howdah_private.owns_machine() and howdah.current_user_role() = 'owner')
+$$;
+
 -- Pauses a job at a time, or resumes it if the time is null.
 create or replace function howdah_private.set_batch_job_pause(job text, paused_at timestamptz)
   returns void
@@ -90,9 +100,9 @@ as $$
 declare
   v_jobs text[] := array(select j.name from howdah_private.batch_job_list() as j order by 1);
 begin
-  if not howdah_private.is_operator() then
+  if not howdah_private.can_pause_batch_jobs() then
     raise exception using errcode = 'HWDEN',
-      message = 'only an owner may pause and resume batch jobs',
+      message = 'only an owner of the database may pause and resume batch jobs',
       hint = 'Connect as the owner of the database: npx howdah db url.';
   elsif set_batch_job_pause.job is null or set_batch_job_pause.job <> all (v_jobs) then
     raise exception using errcode = 'HWNTF',

@@ -1,10 +1,10 @@
 -- Invariants of the engine. Returns one row per violation, for runs that are live or that ended
 -- after `since`. Rules with a grace of ten seconds allow for changes in progress. howdah.violations
--- checks the last hour, howdah.check_all() everything. There may be a million live runs. So the
--- first CTE keeps only the columns that the rules need, one pass checks all rules about a run and
--- its own log, and rules about children start from the children. Compiling the query would cost
--- more than it saves, so JIT is off.
-create or replace function howdah_private.find_violations(since timestamptz)
+-- checks the last hour, howdah.check_all() everything, howdah.check_runs() the last hour of one
+-- tenant. There may be a million live runs. So the first CTE keeps only the columns that the rules
+-- need, one pass checks all rules about a run and its own log, and rules about children start from
+-- the children. Compiling the query would cost more than it saves, so JIT is off.
+create or replace function howdah_private.find_violations(since timestamptz, only_tenant uuid)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
@@ -24,8 +24,9 @@ as $$
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     left join howdah_private.run_heads as h on h.execution_id = e.id
-    where e.status in ('queued', 'running', 'waiting', 'paused')
-       or e.completed_at >= find_violations.since
+    where (e.status in ('queued', 'running', 'waiting', 'paused')
+        or e.completed_at >= find_violations.since)
+      and (find_violations.only_tenant is null or e.tenant_id = find_violations.only_tenant)
   ),
   logs as materialized (
     select s.execution_id, count(*)::int as steps, min(s.seq) as first_seq,
@@ -95,6 +96,7 @@ as $$
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     where r.completed_at >= find_violations.since and r.status = 'completed' and m.role = 'tool'
   )
+  select v.* from (
   select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
   from runs as r
   where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
@@ -234,6 +236,17 @@ as $$
   select * from howdah_private.find_wait_violations(find_violations.since)
   union all
   select * from howdah_private.find_tree_violations(find_violations.since)
+  ) as v (rule, tenant_id, execution_id, detail)
+  where find_violations.only_tenant is null or v.tenant_id = find_violations.only_tenant
+$$;
+
+-- Returns the violations of all tenants.
+create or replace function howdah_private.find_violations(since timestamptz)
+  returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select * from howdah_private.find_violations(find_violations.since, null)
 $$;
 
 -- Returns live runs with encrypted contents that are at work, or that no worker will decrypt.

@@ -1,5 +1,5 @@
 import type { Queryable } from '../connection/pool.ts';
-import { type JsonPage, jsonPage } from '../queries/json-rows.ts';
+import { type JsonPage, jsonPage, jsonRows } from '../queries/json-rows.ts';
 
 /** An entry of the audit log, with its digests in hex. */
 export type AuditEntry = Readonly<Record<string, unknown>> & { seq: number };
@@ -43,3 +43,27 @@ const SELECT_ENTRIES = `
     and ($9::timestamptz is null or l.created_at >= $9)
     and ($10::timestamptz is null or l.created_at < $10)
   order by l.seq desc limit $2`;
+
+/** The result of a check of a part of the log. */
+export type AuditCheck = {
+  checked: number;
+  through: number;
+  last_seq: number;
+  fault: 'changed' | 'missing' | 'truncated' | 'forged' | null;
+  fault_seq: number | null;
+  checkpoint_seq: number | null;
+  checkpoint_at: string | null;
+};
+
+/** Checks the chain of the rows of the tenant after a place in its log. */
+export async function checkAuditLog(
+  client: Queryable,
+  after: number,
+  most: number,
+): Promise<AuditCheck> {
+  const rows = await jsonRows<AuditCheck>(client, 'select * from howdah.check_audit_log($1, $2)', [
+    after,
+    most,
+  ]);
+  return rows[0] as AuditCheck;
+}

@@ -3,7 +3,13 @@ import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { cancelOnAbort, processIdOf } from '../connection/cancel-statement.ts';
-import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
+import {
+  inTransaction,
+  type Pool,
+  type PoolClient,
+  type Queryable,
+  quoteName,
+} from '../connection/pool.ts';
 import { faultOf, isAnswerTimeout, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
 import { placeOf, type ReadQuery, rejectQuery } from '../query-analysis/parse.ts';
@@ -12,13 +18,17 @@ import { isShort, sqlToolFailure } from './sql-tool.ts';
 
 export type RowsRequest = ReadRequest & { query: string };
 
+/** What a query may read, and how much. */
+export type ReadTarget = Pick<ReadRequest, 'schemas' | 'limits'>;
+
 const LOCK_TIMEOUT_MS = 2_000;
 
 /**
  * Bounds what one query takes of the server: no parallel workers, no compiler, little memory for
  * each sort and hash, and no long search for the best join order.
  */
-const SETTINGS = [
+export const BOUNDS_OF_READS = [
+  `lock_timeout = ${LOCK_TIMEOUT_MS}`,
   'max_parallel_workers_per_gather = 0',
   'jit = off',
   "work_mem = '4MB'",
@@ -57,8 +67,7 @@ export async function readBound(
         const stop = cancelOnAbort(client, request.signal);
         try {
           outcome =
-            (await refusedCalls(client, request, parsed.calls)) ??
-            (await tooManyTables(client, request, parsed.tables)) ??
+            (await refuseRead(client, request, parsed)) ??
             (await read(client, request, parsed, onLoss));
         } finally {
           stop();
@@ -73,9 +82,23 @@ export async function readBound(
   return outcome as Outcome<Rows>;
 }
 
+/**
+ * Makes the transaction read only. Returns the error of a query that calls what it may not call, or
+ * reads too many tables.
+ */
+export async function refuseRead(
+  client: Queryable,
+  request: ReadTarget,
+  { calls, tables }: ReadQuery,
+): Promise<Outcome<never> | undefined> {
+  return (
+    (await refusedCalls(client, request, calls)) ?? (await tooManyTables(client, request, tables))
+  );
+}
+
 async function refusedCalls(
-  client: PoolClient,
-  { schemas }: RowsRequest,
+  client: Queryable,
+  { schemas }: ReadTarget,
   calls: ReadQuery['calls'],
 ): Promise<Outcome<never> | undefined> {
   // Makes Postgres read strings as the parser does. Otherwise one of them could take as SQL what
@@ -98,8 +121,8 @@ async function refusedCalls(
 const MOST_PLANNED = 300;
 
 async function tooManyTables(
-  client: PoolClient,
-  { schemas }: RowsRequest,
+  client: Queryable,
+  { schemas }: ReadTarget,
   tables: ReadQuery['tables'],
 ): Promise<Outcome<never> | undefined> {
   if (tables.length === 0) return undefined;
@@ -125,31 +148,35 @@ class LostMidwayError extends Error {
 async function read(
   client: PoolClient,
   request: RowsRequest,
-  { text, calls }: ReadQuery,
+  parsed: ReadQuery,
   onLoss: (processId: number) => void,
 ): Promise<Outcome<Rows>> {
-  const { boundTo, limits, schemas } = request;
-  await client.query(`${SETTINGS}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  const { boundTo, limits } = request;
+  await client.query(BOUNDS_OF_READS);
   await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
-  const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
-  const running = client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
-    text: `select r.rows, r.cut_by from howdah_private.run_read_query($1, $2, $3, $4, $5, $6) as r`,
-    values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
-    ...answeredAfter(limits.timeoutMs),
-  });
-  const { rows } = await running.catch((error: unknown) => {
+  const rows = await readRows(client, request, parsed).catch((error: unknown) => {
     if (isShort(error) || !isConnectionLoss(error)) throw error;
     onLoss(processIdOf(client));
     throw new LostMidwayError(error);
   });
-  const [found = { rows: [], cut_by: null }] = rows;
-  return {
-    ok: true,
-    value: {
-      rows: found.rows.map((row) => parseJson(row) as JsonObject),
-      cut_by: found.cut_by,
-    },
+  return { ok: true, value: rows };
+}
+
+/** Reads the rows of a query in a transaction that is bound and has the role howdah_reader. */
+export async function readRows(
+  client: Queryable,
+  { limits, schemas }: ReadTarget,
+  { text, calls }: ReadQuery,
+): Promise<Rows> {
+  const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
+  const statement = {
+    text: `select r.rows, r.cut_by from howdah_private.run_read_query($1, $2, $3, $4, $5, $6) as r`,
+    values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
+    ...answeredAfter(limits.timeoutMs),
   };
+  const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>(statement);
+  const [found = { rows: [], cut_by: null }] = rows;
+  return { rows: found.rows.map((row) => parseJson(row) as JsonObject), cut_by: found.cut_by };
 }
 
 const ASK_FOR_LESS = 'Ask for less: fewer rows, fewer joins, narrower conditions.';
@@ -175,9 +202,9 @@ const HINTS: Readonly<Record<string, string>> = {
  * Returns an error that helps to correct the query, with the hint of Postgres or ours, and the
  * position in the query.
  */
-function explainError(
+export function explainError(
   error: unknown,
-  { query, limits, signal }: RowsRequest,
+  { query, limits, signal }: Pick<RowsRequest, 'query' | 'limits' | 'signal'>,
   text: string,
 ): RunError {
   if (error instanceof LostMidwayError && !signal.aborted) {

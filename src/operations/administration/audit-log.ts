@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { listAuditLog as listEntries } from '../../db/access/audit-log.ts';
+import {
+  checkAuditLog as checkChain,
+  listAuditLog as listEntries,
+} from '../../db/access/audit-log.ts';
 import { id, object, page, pageOf, time } from '../../resources/fields.ts';
 import { operation } from '../operation.ts';
 import { numberIn, pageAnswer } from '../pagination.ts';
@@ -51,4 +54,36 @@ export const listAuditLog = operation({
     const entries = await listEntries(db, { ...filter, before, limit: limit + 1 });
     return pageAnswer(entries, limit, url, ({ seq }) => seq);
   },
+});
+
+const chain = z
+  .object({
+    checked: z.number().describe('Rows that were checked'),
+    through: z.number().describe('The last of them. Continue after it until it is last_seq'),
+    last_seq: z.number().describe('The last row of the log, as the engine knows it'),
+    fault: z
+      .enum(['changed', 'missing', 'truncated', 'forged'])
+      .nullable()
+      .describe('What is wrong; null if nothing is'),
+    fault_seq: z.number().nullable().describe('The first row that is wrong'),
+    checkpoint_seq: z.number().nullable().describe('The last row with a signed checkpoint'),
+    checkpoint_at: time.nullable(),
+  })
+  .meta({ id: 'AuditCheck' });
+
+/** Checks a part of the chain of the audit log. */
+export const checkAuditLog = operation({
+  method: 'GET',
+  path: '/api/audit-log/check',
+  id: 'checkAuditLog',
+  tag: 'audit-log',
+  summary: 'Check the chain of the audit log of the tenant, a part at a time',
+  description:
+    'For admins and owners. The command howdah doctor --audit also compares checkpoints outside of the database.',
+  query: z.strictObject({
+    after: z.coerce.number().int().min(0).default(0).describe('The row before the first one'),
+    limit: z.coerce.number().int().min(1).max(100_000).default(10_000).describe('Most rows'),
+  }),
+  answers: { 200: { description: 'The result', schema: chain } },
+  work: async (db, { query: { after, limit } }) => ({ body: await checkChain(db, after, limit) }),
 });

@@ -205,6 +205,12 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await typed('mcp');
   await cli('alerts', '--use');
   await cli('alerts', '--now');
+  await cli('queue');
+  await cli('violations');
+  await cli('audit', '--check');
+  await cli('jobs', 'list');
+  await cli('jobs', 'pause', 'erase_run');
+  await cli('jobs', 'resume', 'erase_run');
   await cli('policies');
   await cli('approvals');
   await cli('retention-policies');

@@ -225,6 +225,11 @@ test('the JSON output of each command matches the recorded file', async () => {
   await database.pool.query(`select howdah.use_tool_policies('strict')`);
   await note('policies', 'policies');
   await note('alerts', 'alerts', '--use');
+  await note('queue', 'queue');
+  await note('violations', 'violations');
+  await note('jobs list', 'jobs', 'list');
+  await note('jobs pause', 'jobs', 'pause', 'erase_run');
+  await note('jobs resume', 'jobs', 'resume', 'erase_run');
   await note('filters add', 'filters', 'add', 'tax_id', '[0-9]{11}');
   await note('filters list', 'filters', 'list');
   await note('filters test', 'filters', 'test', '12345678901');

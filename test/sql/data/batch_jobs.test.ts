@@ -124,12 +124,16 @@ test('only owners see, pause and resume jobs, which they have to name', async ()
     hint: expect.stringContaining('encrypt_run,'),
   });
   expect(await refusal(pause(null))).toMatchObject({ code: 'HWNTF' });
-  for (const text of [
-    'select from howdah.batch_jobs',
-    `select howdah.pause_batch_job('encrypt_run')`,
-    `select howdah.resume_batch_job('encrypt_run')`,
-  ]) {
-    const inRole = asRole(db.pool, 'howdah_app', {}, (client) => client.query(text));
-    expect(await refusal(inRole), text).toMatchObject({ code: '42501' });
+  const inRole = (text: string, settings = {}) =>
+    asRole(db.pool, 'howdah_app', settings, (client) => client.query(text));
+  const pausing = `select howdah.pause_batch_job('encrypt_run')`;
+  for (const [text, code] of [
+    ['select from howdah.batch_jobs', '42501'],
+    [pausing, 'HWDEN'],
+    [`select howdah.resume_batch_job('encrypt_run')`, 'HWDEN'],
+  ] as const) {
+    expect(await refusal(inRole(text)), text).toMatchObject({ code });
   }
+  // a request without login to a server that only its own machine can reach
+  await inRole(pausing, { 'howdah.owns_machine': 'on' });
 });

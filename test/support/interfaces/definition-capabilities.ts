@@ -232,6 +232,22 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ sql: 'howdah.usage_summary()', rest: 'GET /api/usage', cli: 'sql' },
   },
   {
+    ...{ group: 'Observing', what: 'see the queue of the tenant and its workers' },
+    sql: ['howdah.queue_states()', 'howdah.next_runs()', 'howdah.live_workers()'],
+    graphql: ['queueStates', 'nextRuns', 'liveWorkers'],
+    ...{ rest: 'GET /api/queue', cli: 'admin queue' },
+  },
+  {
+    ...{ group: 'Observing', what: 'check the promises of the engine for runs of the tenant' },
+    ...{ sql: 'howdah.check_runs()', graphql: 'checkRuns', rest: 'GET /api/violations' },
+    cli: 'admin violations',
+  },
+  {
+    ...{ group: 'Observing', what: 'list batch jobs with the rows of the tenant' },
+    ...{ sql: 'howdah.tenant_batch_jobs()', graphql: 'tenantBatchJobs' },
+    ...{ rest: 'GET /api/batch-jobs', cli: 'admin jobs list' },
+  },
+  {
     ...{ group: 'Observing', what: 'list tenants', sql: 'select howdah.tenants' },
     graphql: ['tenants', 'tenant', 'tenantBySlug'],
   },
