@@ -81,12 +81,12 @@ function PartView({ part, isLive }: { part: Part; isLive: boolean }) {
 }
 
 /** Length of a note, in UTF-16 units. The run has the whole value. */
-const MOST_NOTED = 300;
+const MAX_NOTED = 300;
 
 /** The words of an answer or of an error, without the other fields. */
 function noteText(value: Json): string {
   const { answer, message, content } = isJsonObject(value) ? value : {};
-  return valueText(answer ?? message ?? content ?? value).slice(0, MOST_NOTED);
+  return valueText(answer ?? message ?? content ?? value).slice(0, MAX_NOTED);
 }
 
 /** The output of a run that said it in no step of its own, such as that of a workflow. */

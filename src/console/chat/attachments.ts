@@ -4,7 +4,7 @@ import { Failure } from '../server/failure.ts';
 import { callRest } from '../server/rest.ts';
 
 /** The largest file. A request has at most 4 MB, and base64 takes a third more. */
-export const MOST_BYTES = 3_000_000;
+export const MAX_BYTES = 3_000_000;
 
 /** Files that were stored, by their session, so that a message sent again stores none twice. */
 const stored = new WeakMap<File, { sessionId: string | null; part: Json }>();
@@ -17,7 +17,7 @@ export async function storeFiles(
   sessionId: string | null,
   files: readonly File[],
 ): Promise<Json[]> {
-  const large = files.find(({ size }) => size > MOST_BYTES);
+  const large = files.find(({ size }) => size > MAX_BYTES);
   if (large) {
     throw new Failure(messages.chat.tooLarge(large.name), 'HWINV', messages.chat.tooLargeHint);
   }

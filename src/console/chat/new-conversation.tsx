@@ -11,7 +11,7 @@ import { storeFiles } from './attachments.ts';
 import { Composer } from './composer.tsx';
 
 const text = messages.chat;
-const MOST_TITLE = 80;
+const MAX_TITLE = 80;
 
 /** A conversation that has no message yet. The first message makes its session. */
 export function NewConversation() {
@@ -80,5 +80,5 @@ async function start(subject: Subject, title: string): Promise<string> {
 /** The title of a conversation: the beginning of its first message, on one line. */
 function titleOf(content: string): string {
   const line = content.trim().replaceAll(/\s+/g, ' ');
-  return line.length <= MOST_TITLE ? line : `${line.slice(0, MOST_TITLE - 1)}…`;
+  return line.length <= MAX_TITLE ? line : `${line.slice(0, MAX_TITLE - 1)}…`;
 }

@@ -6,7 +6,7 @@ import { type AnswerRun, newestTurns, turnsFrom } from '../server/operations.gen
 /** Turns that are loaded at once. */
 const PAGE = 10;
 /** Turns that one request reads again after a change. */
-const MOST = 200;
+const MAX_TURNS = 200;
 const NO_TURN = 2_147_483_647;
 
 type Loaded = { turns: readonly AnswerRun[]; hasEarlier: boolean };
@@ -88,11 +88,11 @@ async function readAgain(sessionId: string, first: number | null | undefined): P
   if (typeof first !== 'number') return readBefore(sessionId, NO_TURN);
   const turns: AnswerRun[] = [];
   for (let from: number | undefined = first; from !== undefined; ) {
-    const { executions } = await ask(turnsFrom, { id: sessionId, from, first: MOST });
+    const { executions } = await ask(turnsFrom, { id: sessionId, from, first: MAX_TURNS });
     const page: AnswerRun[] = executions?.nodes.filter((one) => one !== null) ?? [];
     turns.push(...page);
     const end: number | null | undefined = page.at(-1)?.turn;
-    from = page.length === MOST && typeof end === 'number' ? end + 1 : undefined;
+    from = page.length === MAX_TURNS && typeof end === 'number' ? end + 1 : undefined;
   }
   return { turns, hasEarlier: false };
 }

@@ -11,7 +11,7 @@ export type TextRow = {
 };
 
 /** Longest line whose words are compared. */
-const MOST_WORDS = 2_000;
+const MAX_WORDS = 2_000;
 
 /**
  * Returns two texts line by line, side by side: each place where they differ, with two lines around
@@ -50,7 +50,7 @@ function pairLines(lines: readonly string[]): TextRow[] {
 }
 
 function pairOf(a: string | undefined, b: string | undefined): TextRow {
-  if (a === undefined || b === undefined || a.length + b.length > MOST_WORDS) {
+  if (a === undefined || b === undefined || a.length + b.length > MAX_WORDS) {
     const whole = (text: string | undefined) =>
       text === undefined ? undefined : [{ text, isChanged: false }];
     return { a: whole(a), b: whole(b), isSame: false };

@@ -14,7 +14,7 @@ export type DayCost = { day: string; cost: number };
 
 const DAY_MS = 86_400_000;
 /** Days that a chart shows at most. */
-export const MOST_DAYS = 366;
+export const MAX_DAYS = 366;
 
 /** Returns the day in UTC, some days before another. */
 export function dayBefore(now: number, days: number): string {
@@ -26,8 +26,8 @@ export function daysOf(sums: readonly UsageSum[], since: string, until: string):
   const costs = new Map(sums.map(({ value, cost }) => [value, Number(cost)]));
   const count = Math.round((Date.parse(until) - Date.parse(since)) / DAY_MS) + 1;
   if (!(count > 0)) return [];
-  return Array.from({ length: Math.min(count, MOST_DAYS) }, (_, index) => {
-    const day = dayBefore(Date.parse(until), Math.min(count, MOST_DAYS) - 1 - index);
+  return Array.from({ length: Math.min(count, MAX_DAYS) }, (_, index) => {
+    const day = dayBefore(Date.parse(until), Math.min(count, MAX_DAYS) - 1 - index);
     return { day, cost: costs.get(day) ?? 0 };
   });
 }

@@ -14,8 +14,8 @@ import { StartForm } from './start-form.tsx';
 const text = messages.home;
 /** The figures are read again at most this often, and only after a run has changed. */
 const PAUSE_MS = 10_000;
-const MOST_RUNS = 8;
-const MOST_LINES = 5;
+const MAX_RUNS = 8;
+const MAX_LINES = 5;
 
 type OverviewProps = { data: Answer; runs: readonly RunRow[]; reload(): void };
 
@@ -48,7 +48,7 @@ export function Overview({ data, runs, reload }: OverviewProps) {
           </Anchor>
         </Group>
         <Paper withBorder radius="md" className="table-frame">
-          <RunsTable rows={runs.slice(0, MOST_RUNS)} />
+          <RunsTable rows={runs.slice(0, MAX_RUNS)} />
         </Paper>
       </div>
     </Stack>
@@ -94,7 +94,7 @@ function Waiting() {
     <Card title={text.inbox}>
       {questions.length === 0 && <Text size="sm">{text.noInbox}</Text>}
       <ul className="plain-list">
-        {questions.slice(0, MOST_LINES).map((question) => (
+        {questions.slice(0, MAX_LINES).map((question) => (
           <li key={question.id}>
             <Anchor
               component={Link}

@@ -5,7 +5,7 @@ import { formatBytes } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 
 /** Length up to which a value is shown at once, in UTF-16 units. */
-const MOST_SHOWN = 100_000;
+const MAX_SHOWN = 100_000;
 
 /** Writes a value for people: a text as it is, anything else as indented JSON. */
 export function valueText(value: Json): string {
@@ -25,7 +25,7 @@ export function isEmptyValue(value: Json | undefined): boolean {
 export function ValueView({ value, label }: { value: Json; label: string }) {
   const [isWhole, setWhole] = useState(false);
   const text = valueText(value);
-  const isCut = !isWhole && text.length > MOST_SHOWN;
+  const isCut = !isWhole && text.length > MAX_SHOWN;
   return (
     <section className="value" aria-label={label}>
       <div className="value-actions">
@@ -33,7 +33,7 @@ export function ValueView({ value, label }: { value: Json; label: string }) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area needs the keyboard */}
       <pre className="value-text" tabIndex={0}>
-        {isCut ? text.slice(0, MOST_SHOWN) : text}
+        {isCut ? text.slice(0, MAX_SHOWN) : text}
       </pre>
       {isCut && (
         <Group p="xs">

@@ -18,7 +18,7 @@ export type Column = {
   run: string;
 };
 
-export const MOST_COLUMNS = 4;
+export const MAX_COLUMNS = 4;
 const NAMES = ['agent', 'version', 'model', 'temperature', 'instruction', 'run'] as const;
 
 export const EMPTY_COLUMN: Column = {
@@ -31,7 +31,7 @@ export const EMPTY_COLUMN: Column = {
  */
 export function readColumns(search: URLSearchParams): Column[] {
   const count = Math.max(1, ...NAMES.map((name) => search.getAll(name).length));
-  return Array.from({ length: Math.min(MOST_COLUMNS, count) }, (_, index) => {
+  return Array.from({ length: Math.min(MAX_COLUMNS, count) }, (_, index) => {
     const column = { ...EMPTY_COLUMN };
     for (const name of NAMES) column[name] = search.getAll(name)[index] ?? '';
     return column;

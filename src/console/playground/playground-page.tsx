@@ -8,7 +8,7 @@ import { messages } from '../messages/messages.ts';
 import { PageTitle } from '../parts/page-title.tsx';
 import { useKnownNames } from '../runs/use-runs.ts';
 import type { Failure } from '../server/failure.ts';
-import { type Column, isComplete, MOST_COLUMNS, readColumns, writeColumns } from './columns.ts';
+import { type Column, isComplete, MAX_COLUMNS, readColumns, writeColumns } from './columns.ts';
 import { PlaygroundColumn } from './playground-column.tsx';
 import { keysOf, refuseFailed, startColumn } from './start-columns.ts';
 import { useFirstQuestion } from './use-first-question.ts';
@@ -32,7 +32,7 @@ export function PlaygroundPage() {
           variant="default"
           leftSection={<Plus size={14} aria-hidden />}
           onClick={add}
-          disabled={columns.length >= MOST_COLUMNS}
+          disabled={columns.length >= MAX_COLUMNS}
         >
           {text.add}
         </Button>

@@ -9,7 +9,7 @@ import { referencePath } from './paths.ts';
 import type { RowField } from './resource-types.ts';
 
 /** Characters of a value that a list shows. */
-const MOST_SHOWN = 160;
+const MAX_SHOWN = 160;
 
 /** A value in a list, always as text. */
 export function Cell({ field, value }: { field: RowField | undefined; value: Json | undefined }) {
@@ -17,7 +17,7 @@ export function Cell({ field, value }: { field: RowField | undefined; value: Jso
   if (field?.schema.format === 'date-time') return <Moment at={String(value)} />;
   return (
     <Text size="sm" component="span" inherit title={isLong(value) ? textOf(value) : undefined}>
-      {textOf(value).slice(0, MOST_SHOWN)}
+      {textOf(value).slice(0, MAX_SHOWN)}
     </Text>
   );
 }

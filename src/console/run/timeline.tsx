@@ -8,7 +8,7 @@ import { useMayWrite } from '../server/me.tsx';
 import { runTokens } from '../server/operations.generated.ts';
 import { useLive } from '../server/use-live.ts';
 import { type TreeRow, treeRows } from '../timeline/tree-rows.ts';
-import { MOST_RUNS, type RunTree } from '../timeline/use-run-tree.ts';
+import { MAX_RUNS, type RunTree } from '../timeline/use-run-tree.ts';
 import { Waterfall } from '../timeline/waterfall.tsx';
 import { hasEnded, type RunHead } from './run-head.ts';
 import { StepDetail } from './step-detail.tsx';
@@ -44,7 +44,7 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
         <Paper withBorder radius="md" className="table-frame">
           <Waterfall rows={rows} isAtWork={!hasEnded(run)} selected={selected} pathOf={pathOf} />
         </Paper>
-        {tree.hasMoreRuns && <Text size="sm">{text.moreSteps(MOST_RUNS)}</Text>}
+        {tree.hasMoreRuns && <Text size="sm">{text.moreSteps(MAX_RUNS)}</Text>}
         {run.status === 'running' && <AnswerSoFar key={run.stepCount} id={run.id} />}
       </div>
       {selected && (

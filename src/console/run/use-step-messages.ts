@@ -4,7 +4,7 @@ import { messages as messagesQuery, type RunMessage } from '../server/operations
 
 /** Messages of one request, and the requests until a message of the step is given up. */
 const PAGE = 200;
-const MOST_PAGES = 20;
+const MAX_PAGES = 20;
 
 /**
  * Returns the messages that a step added to the conversation. Messages are in the order of steps.
@@ -27,7 +27,7 @@ export function useStepMessages(runId: string, stepSeq: number): readonly RunMes
 
 async function findMessages(id: string, stepSeq: number): Promise<RunMessage[]> {
   let after = 0;
-  for (let page = 0; page < MOST_PAGES; page += 1) {
+  for (let page = 0; page < MAX_PAGES; page += 1) {
     const { messages } = await ask(messagesQuery, { id, after, first: PAGE });
     const all = messages?.nodes.filter((one) => one !== null) ?? [];
     const own = all.filter((one) => one.stepSeq === stepSeq);

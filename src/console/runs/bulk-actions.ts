@@ -16,7 +16,7 @@ export const BULK_ACTIONS = ['cancel', 'pause', 'resume', 'retry'] as const;
 export type BulkAction = (typeof BULK_ACTIONS)[number];
 
 /** The most runs that one action changes: one call of the API takes as many. */
-export const MOST_MATCHING = 10_000;
+export const MAX_MATCHING = 10_000;
 /** Runs of one request. Fewer make the progress finer, and the locks of the database shorter. */
 const AT_ONCE = 100;
 const PAGE = 1_000;
@@ -48,8 +48,8 @@ export async function readMatching(filter: ExecutionFilter): Promise<Matching> {
     for (const run of page.executions?.nodes ?? []) if (run) ids.push(run.id);
     const info = page.executions?.pageInfo;
     after = info?.hasNextPage ? info.endCursor : null;
-  } while (after !== null && ids.length < MOST_MATCHING);
-  return { ids: ids.slice(0, MOST_MATCHING), hasMore: after !== null };
+  } while (after !== null && ids.length < MAX_MATCHING);
+  return { ids: ids.slice(0, MAX_MATCHING), hasMore: after !== null };
 }
 
 /** Counts of runs so far: those changed, and the others by the reason of the refusal. */

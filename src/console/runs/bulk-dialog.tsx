@@ -9,8 +9,8 @@ import {
   type BulkAction,
   changeable,
   changeRuns,
+  MAX_MATCHING,
   type Matching,
-  MOST_MATCHING,
   type Progress,
   readMatching,
 } from './bulk-actions.ts';
@@ -101,7 +101,7 @@ function Question({ action, matching }: { action: BulkAction; matching: Matching
   return (
     <>
       <Text size="sm">{text.ask[action](ids.length)}</Text>
-      {hasMore && <Text size="sm">{text.most(formatCount(MOST_MATCHING))}</Text>}
+      {hasMore && <Text size="sm">{text.most(formatCount(MAX_MATCHING))}</Text>}
     </>
   );
 }

@@ -13,7 +13,7 @@ import type { Selection } from './use-selection.ts';
 
 const text = messages.runs.columns;
 /** Characters of the input that a row shows. */
-const MOST_INPUT = 160;
+const MAX_INPUT = 160;
 
 type RunsTableProps = {
   rows: readonly RunRow[];
@@ -176,7 +176,7 @@ function Row({ row, selection, peek }: RowProps) {
       </Table.Td>
       <Table.Td visibleFrom="md" className="cut">
         <Text size="sm" c="dimmed" truncate component="span">
-          {row.input?.slice(0, MOST_INPUT)}
+          {row.input?.slice(0, MAX_INPUT)}
         </Text>
       </Table.Td>
       <Table.Td ta="right" visibleFrom="md" className="figure">

@@ -7,7 +7,7 @@ import { useAnswer } from './use-answer.ts';
 import { useLive } from './use-live.ts';
 
 /** The number of questions that are followed. More are counted as this many. */
-const MOST = 100;
+const MAX_QUESTIONS = 100;
 
 type OpenQuestions = {
   questions: readonly QuestionLine[];
@@ -23,26 +23,27 @@ const Context = createContext<OpenQuestions>({
 
 /** Follows the open questions for the whole console: for the inbox and for the count in titles. */
 export function OpenQuestionsProvider({ children }: { children: ReactNode }) {
-  const { data, failure, isLoading } = useAnswer(openQuestions, { first: MOST });
+  const { data, failure, isLoading } = useAnswer(openQuestions, { first: MAX_QUESTIONS });
   const [list, setList] = useState<FollowedList<QuestionLine>>();
   const { restart } = useLive(
     questionsFeed,
-    { first: MOST },
+    { first: MAX_QUESTIONS },
     {
       onStart: () => setList(startList),
       onEvent({ questionsFeed: event }) {
         if (!event) return;
         setList((last = startList<QuestionLine>(undefined)) => {
-          if (event.kind === 'synced') return applyListEvent(last, { kind: 'synced' }, MOST);
+          if (event.kind === 'synced')
+            return applyListEvent(last, { kind: 'synced' }, MAX_QUESTIONS);
           if (event.question === null || event.kind === 'removed') {
-            return applyListEvent(last, { kind: 'removed', id: event.id ?? '' }, MOST);
+            return applyListEvent(last, { kind: 'removed', id: event.id ?? '' }, MAX_QUESTIONS);
           }
-          return applyListEvent(last, { kind: 'changed', row: event.question }, MOST);
+          return applyListEvent(last, { kind: 'changed', row: event.question }, MAX_QUESTIONS);
         });
       },
     },
   );
-  const needsMore = isShort(list, MOST);
+  const needsMore = isShort(list, MAX_QUESTIONS);
   useEffect(() => {
     if (needsMore) restart();
   }, [needsMore, restart]);

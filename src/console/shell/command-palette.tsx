@@ -8,7 +8,7 @@ import { places } from './places.tsx';
 
 type Command = { name: string; path: string };
 
-const MOST_SHOWN = 8;
+const MAX_SHOWN = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The dialog of Cmd-K: places, agents, presets, and any run or question by its id. */
@@ -95,5 +95,5 @@ function useCommands(words: string): Command[] {
     ),
   ];
   const wanted = words.toLowerCase();
-  return all.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, MOST_SHOWN);
+  return all.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, MAX_SHOWN);
 }

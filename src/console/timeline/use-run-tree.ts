@@ -16,7 +16,7 @@ import { type LoadedSteps, StepLoader, type StepPage, type StepRequests } from '
 import { mergeRuns, type StepsByRun } from './tree-rows.ts';
 
 /** Bounds of what is loaded: runs of a tree, and steps of one run and request. */
-export const MOST_RUNS = 200;
+export const MAX_RUNS = 200;
 const STEPS_AT_ONCE = 1_000;
 
 export type RunTree = {
@@ -38,7 +38,7 @@ type Subject = { run: TreeRun & { rootExecutionId: string }; isAtWork: boolean }
 export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunTree {
   const { id } = run;
   const isBelow = run.rootExecutionId !== id;
-  const tree = useAnswer(runTree, { root: run.rootExecutionId, id, isBelow, first: MOST_RUNS });
+  const tree = useAnswer(runTree, { root: run.rootExecutionId, id, isBelow, first: MAX_RUNS });
   const { data } = tree;
   const runs = useMemo(
     () => (data ? mergeRuns(run, data.below?.nodes, data.executions?.nodes) : []),

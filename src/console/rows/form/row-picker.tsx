@@ -7,7 +7,7 @@ import type { ResourceType, RowField } from '../resource-types.ts';
 import type { Written } from './form-values.ts';
 
 /** Rows that a picker offers. Others are written by their name. */
-const MOST_OFFERED = 200;
+const MAX_OFFERED = 200;
 
 type PickerProps<Value> = {
   field: RowField;
@@ -23,7 +23,7 @@ type PickerProps<Value> = {
 /** Reads the rows of a picker when it is first needed. */
 function useChoices(type: ResourceType, field: RowField, isNeeded: boolean) {
   const { data } = useRest<{ data: JsonObject[] }>(
-    isNeeded ? `${type.path}?limit=${MOST_OFFERED}` : undefined,
+    isNeeded ? `${type.path}?limit=${MAX_OFFERED}` : undefined,
   );
   return data?.body.data.map((row) => ({
     value: String(row[field.references?.field ?? 'id']),
