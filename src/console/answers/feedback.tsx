@@ -4,7 +4,7 @@ import { type FormEvent, useRef, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { useMe } from '../server/me.tsx';
 import { type AnswerRun, giveFeedback } from '../server/operations.generated.ts';
 
@@ -81,7 +81,7 @@ function useOpinion(run: AnswerRun) {
     setFailure(undefined);
     last.current = last.current.then(async () => {
       try {
-        await ask(giveFeedback, { id: run.id, ...next });
+        await request(giveFeedback, { id: run.id, ...next });
         accepted.current = next;
       } catch (error) {
         setFailure(toFailure(error));

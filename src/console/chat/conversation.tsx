@@ -10,7 +10,7 @@ import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import {
   type AnswerRun,
@@ -125,7 +125,7 @@ function useSubject(session: Session, reload: () => void) {
     setChosen(next);
     setFailure(undefined);
     const sent = pending.current
-      .then(() => ask(switchAgent, { id: session.id, [next.kind]: next.name }))
+      .then(() => request(switchAgent, { id: session.id, [next.kind]: next.name }))
       .then(
         () => {
           reload();
@@ -176,7 +176,7 @@ type Message = {
 };
 
 async function sendMessage({ id, subject, content, parts, allowed, key }: Message) {
-  await ask(askAgent, {
+  await request(askAgent, {
     agent: subject.name,
     input: content,
     sessionId: id,

@@ -4,7 +4,7 @@ import { useLocation, useSearch } from 'wouter';
 import { ToolChoice } from '../answers/tool-choice.tsx';
 import { messages } from '../messages/messages.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { askAgent, startConversation } from '../server/operations.generated.ts';
 import { AgentChoice, type Subject } from './agent-choice.tsx';
 import { storeFiles } from './attachments.ts';
@@ -33,7 +33,7 @@ export function NewConversation() {
     }
     const { id } = session.current;
     const parts = files.length > 0 ? await storeFiles(id, files) : undefined;
-    await ask(askAgent, {
+    await request(askAgent, {
       agent: subject.name,
       input: content,
       sessionId: id,
@@ -73,7 +73,10 @@ export function NewConversation() {
 const isDevelopment = (name: string) => name === 'development';
 
 async function start(subject: Subject, title: string): Promise<string> {
-  const { startSession } = await ask(startConversation, { [subject.kind]: subject.name, title });
+  const { startSession } = await request(startConversation, {
+    [subject.kind]: subject.name,
+    title,
+  });
   return startSession?.result?.id ?? '';
 }
 

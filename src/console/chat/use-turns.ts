@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { type AnswerRun, newestTurns, turnsFrom } from '../server/operations.generated.ts';
 
 /** Turns that are loaded at once. */
@@ -88,7 +88,7 @@ async function readAgain(sessionId: string, first: number | null | undefined): P
   if (typeof first !== 'number') return readBefore(sessionId, NO_TURN);
   const turns: AnswerRun[] = [];
   for (let from: number | undefined = first; from !== undefined; ) {
-    const { executions } = await ask(turnsFrom, { id: sessionId, from, first: MAX_TURNS });
+    const { executions } = await request(turnsFrom, { id: sessionId, from, first: MAX_TURNS });
     const page: AnswerRun[] = executions?.nodes.filter((one) => one !== null) ?? [];
     turns.push(...page);
     const end: number | null | undefined = page.at(-1)?.turn;
@@ -98,7 +98,7 @@ async function readAgain(sessionId: string, first: number | null | undefined): P
 }
 
 async function readBefore(sessionId: string, before: number): Promise<Loaded> {
-  const { executions } = await ask(newestTurns, { id: sessionId, before, first: PAGE });
+  const { executions } = await request(newestTurns, { id: sessionId, before, first: PAGE });
   const turns = executions?.nodes.filter((one) => one !== null) ?? [];
   return { turns: turns.toReversed(), hasEarlier: executions?.pageInfo.hasNextPage ?? false };
 }

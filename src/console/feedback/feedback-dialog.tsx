@@ -4,7 +4,7 @@ import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { giveFeedback } from '../server/operations.generated.ts';
 import { copyFeedback } from './copy-feedback.ts';
 
@@ -32,7 +32,7 @@ export function FeedbackDialog({ id, close }: FeedbackDialogProps) {
     event.preventDefault();
     setBusy(true);
     try {
-      await ask(giveFeedback, given);
+      await request(giveFeedback, given);
       close(true);
     } catch (error) {
       setFailure(toFailure(error));

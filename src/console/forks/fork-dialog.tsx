@@ -10,7 +10,7 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
 import { apiUrl } from '../server/base-path.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { type ForkVersions, forkRun, forkVersions } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { copyFork, type NewFork } from './copy-fork.ts';
@@ -52,7 +52,7 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
   const submit = async () => {
     setBusy(true);
     try {
-      const { forkExecution } = await ask(forkRun, fork);
+      const { forkExecution } = await request(forkRun, fork);
       close();
       navigate(`/runs/${forkExecution?.result?.id ?? ''}`);
     } catch (error) {

@@ -6,7 +6,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Status } from '../parts/status.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { memberStarts, type TimelineStep, workflowOfRun } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import type { RunTree } from '../timeline/use-run-tree.ts';
@@ -148,7 +148,7 @@ function useStarts(id: string, steps: readonly TimelineStep[]) {
   // Fewer dependencies on purpose: the key stands for the missing steps
   useEffect(() => {
     if (key === '') return;
-    ask(memberStarts, { id, seqs: missing }).then(
+    request(memberStarts, { id, seqs: missing }).then(
       ({ steps: found }) => setRuns((last) => withStarts(last, missing, found?.nodes ?? [])),
       (error: unknown) => setFailure(toFailure(error)),
     );

@@ -4,7 +4,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useKnownNames } from '../runs/use-runs.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { startRun } from '../server/operations.generated.ts';
 
@@ -25,7 +25,7 @@ export function StartForm({ defaultInput }: { defaultInput: string }) {
     setBusy(true);
     setFailure(undefined);
     try {
-      await ask(startRun, { agent, input });
+      await request(startRun, { agent, input });
     } catch (error) {
       setFailure(toFailure(error));
     }

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import type { Operation } from '../server/operation.ts';
 
 /** Sends an answer once at a time, and keeps why the last one was rejected. */
@@ -15,7 +15,7 @@ export function useSend(answered: () => void) {
     setBusy(true);
     setFailure(undefined);
     try {
-      await ask(operation, variables);
+      await request(operation, variables);
       answered();
     } catch (error) {
       setFailure(toFailure(error));

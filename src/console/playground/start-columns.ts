@@ -1,7 +1,7 @@
 import type { storeFiles } from '../chat/attachments.ts';
 import { messages } from '../messages/messages.ts';
 import { Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { askAgent } from '../server/operations.generated.ts';
 import { type Column, overridesOf } from './columns.ts';
 
@@ -38,7 +38,7 @@ export async function startColumn(
 ): Promise<Started> {
   const overrides = overridesOf(column);
   try {
-    const { run } = await ask(askAgent, {
+    const { run } = await request(askAgent, {
       agent: column.agent,
       input: content,
       metadata: { playground: true },

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
 import { hasEnded, type RunHead } from './run-head.ts';
@@ -39,7 +39,7 @@ export function RunActions({ run, reload, fork }: RunActionsProps) {
     setFailure(undefined);
     question.close();
     try {
-      await ask(operations[action] as typeof cancelRun, { id: run.id });
+      await request(operations[action] as typeof cancelRun, { id: run.id });
     } catch (error) {
       setFailure(toFailure(error));
     }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { messages as messagesQuery, type RunMessage } from '../server/operations.generated.ts';
 
 /** Messages of one request. */
@@ -30,7 +30,7 @@ export function useMessages(id: string, count: number): LoadedMessages {
     if (isBusy.current) return;
     isBusy.current = true;
     try {
-      const answer = await ask(messagesQuery, { id, after: last.current, first: PAGE });
+      const answer = await request(messagesQuery, { id, after: last.current, first: PAGE });
       const added = answer.messages?.nodes.filter((one) => one !== null) ?? [];
       last.current = added.at(-1)?.seq ?? last.current;
       // without new messages the pages stay the same object, so that nothing is asked again

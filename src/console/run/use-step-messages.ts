@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { messages as messagesQuery, type RunMessage } from '../server/operations.generated.ts';
 
 /** Messages of one request, and the requests until a message of the step is given up. */
@@ -28,7 +28,7 @@ export function useStepMessages(runId: string, stepSeq: number): readonly RunMes
 async function findMessages(id: string, stepSeq: number): Promise<RunMessage[]> {
   let after = 0;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const { messages } = await ask(messagesQuery, { id, after, first: PAGE });
+    const { messages } = await request(messagesQuery, { id, after, first: PAGE });
     const all = messages?.nodes.filter((one) => one !== null) ?? [];
     const own = all.filter((one) => one.stepSeq === stepSeq);
     const last = all.at(-1);

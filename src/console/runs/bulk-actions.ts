@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import {
   cancelRuns,
   type ExecutionFilter,
@@ -44,7 +44,7 @@ export async function readMatching(filter: ExecutionFilter): Promise<Matching> {
   const ids: string[] = [];
   let after: string | null = null;
   do {
-    const page: MatchingRuns = await ask(matchingRuns, { filter, first: PAGE, after });
+    const page: MatchingRuns = await request(matchingRuns, { filter, first: PAGE, after });
     for (const run of page.executions?.nodes ?? []) if (run) ids.push(run.id);
     const info = page.executions?.pageInfo;
     after = info?.hasNextPage ? info.endCursor : null;
@@ -80,10 +80,10 @@ export async function changeRuns(
 async function change(action: BulkAction, some: readonly string[]): Promise<Json[]> {
   const ids = [...some];
   const requests = {
-    cancel: async () => (await ask(cancelRuns, { ids })).cancelExecutions,
-    pause: async () => (await ask(pauseRuns, { ids })).pauseExecutions,
-    resume: async () => (await ask(resumeRuns, { ids })).resumeExecutions,
-    retry: async () => (await ask(retryRuns, { ids })).retryExecutions,
+    cancel: async () => (await request(cancelRuns, { ids })).cancelExecutions,
+    pause: async () => (await request(pauseRuns, { ids })).pauseExecutions,
+    resume: async () => (await request(resumeRuns, { ids })).resumeExecutions,
+    retry: async () => (await request(retryRuns, { ids })).retryExecutions,
   };
   const answer = await requests[action]();
   return (answer?.result ?? []).map((one) => one?.error ?? null);

@@ -7,7 +7,7 @@ import { sessionKey } from './session-key.ts';
 const UNAUTHORIZED = 401;
 
 /** Runs a query or a mutation. Throws a `Failure`. A login that is not valid any more ends. */
-export async function ask<Result, Variables>(
+export async function request<Result, Variables>(
   operation: Operation<Result, Variables>,
   variables: Variables,
   key = sessionKey(),

@@ -1,4 +1,4 @@
-import { ask } from './graphql.ts';
+import { request } from './graphql.ts';
 import type { Operation } from './operation.ts';
 import { type Loaded, useRequest } from './use-request.ts';
 
@@ -10,5 +10,5 @@ export function useAnswer<Result, Variables>(
   variables: Variables | undefined,
 ): Loaded<Result> {
   const key = variables === undefined ? '' : `${operation.name} ${JSON.stringify(variables)}`;
-  return useRequest(key, () => ask(operation, variables as Variables));
+  return useRequest(key, () => request(operation, variables as Variables));
 }

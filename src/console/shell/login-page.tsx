@@ -3,7 +3,7 @@ import { useDocumentTitle } from '@mantine/hooks';
 import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { type Failure, LOGIN_NEEDED, toFailure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import { loginCheck } from '../server/operations.generated.ts';
 import { setSessionKey } from '../server/session-key.ts';
 
@@ -22,7 +22,7 @@ export function LoginPage() {
     setBusy(true);
     setFault(undefined);
     try {
-      await ask(loginCheck, {}, given);
+      await request(loginCheck, {}, given);
       setSessionKey(given);
     } catch (error) {
       setFault(sentenceOf(toFailure(error)));

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { PASSING_EVENTS, useNews } from '../parts/use-news.ts';
 import type { Failure } from '../server/failure.ts';
-import { ask } from '../server/graphql.ts';
+import { request } from '../server/graphql.ts';
 import {
   runEvents,
   runSteps,
@@ -112,12 +112,12 @@ function useSteps(runs: readonly TreeRun[]) {
 
 const requests: StepRequests = {
   async readFirst(ids) {
-    const { executions } = await ask(runSteps, { ids: [...ids], first: STEPS_AT_ONCE });
+    const { executions } = await request(runSteps, { ids: [...ids], first: STEPS_AT_ONCE });
     const found = executions?.nodes.filter((one) => one !== null) ?? [];
     return new Map(found.map(({ id, timeline }) => [id, pageOf(timeline.nodes)]));
   },
   async readAfter(id, after) {
-    const { executionTimelines } = await ask(stepsAfter, { id, after, first: STEPS_AT_ONCE });
+    const { executionTimelines } = await request(stepsAfter, { id, after, first: STEPS_AT_ONCE });
     return pageOf(executionTimelines?.nodes ?? []);
   },
 };
