@@ -34,7 +34,7 @@ export function AnswerFooter({ run, reload }: { run: AnswerRun; reload(): void }
             variant="default"
             leftSection={<RotateCcw size={12} aria-hidden />}
             loading={isBusy}
-            onClick={() => void send(retryRun, { id: run.id })}
+            onClick={() => send(retryRun, { id: run.id })}
           >
             {text.retry}
           </Button>

@@ -12,7 +12,7 @@ import { ArrowUp, Paperclip, Square } from 'lucide-react';
 import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useRef, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import { type Failure, toFailure } from '../server/failure.ts';
+import { useAction } from '../parts/use-action.ts';
 import { useMayWrite } from '../server/me.tsx';
 
 const text = messages.chat;
@@ -45,8 +45,6 @@ export function Composer(props: ComposerProps) {
 function useMessage({ send, isDisabled }: ComposerProps) {
   const [content, setContent] = useState('');
   const [files, setFiles] = useState<readonly File[]>([]);
-  const [failure, setFailure] = useState<Failure>();
-  const [isBusy, setBusy] = useState(false);
   const key = useRef(crypto.randomUUID());
   const isEmpty = content.trim() === '' && files.length === 0;
   const write = (nextContent: string, nextFiles: readonly File[]) => {
@@ -54,21 +52,13 @@ function useMessage({ send, isDisabled }: ComposerProps) {
     setFiles(nextFiles);
     key.current = crypto.randomUUID();
   };
-  const submit = async () => {
-    if (isEmpty || isBusy || isDisabled) return;
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      await send(content, files, key.current);
-      write('', []);
-    } catch (error) {
-      setFailure(toFailure(error));
-    }
-    setBusy(false);
-  };
+  const { start, failure, isBusy } = useAction(async () => {
+    await send(content, files, key.current);
+    write('', []);
+  });
   return {
     ...{ content, files, failure, isBusy, isEmpty },
-    submit: () => void submit(),
+    submit: () => isEmpty || isDisabled || start(),
     change: (next: string) => write(next, files),
     add: (more: FileList | readonly File[]) => isBusy || write(content, [...files, ...more]),
     remove: (gone: File) =>

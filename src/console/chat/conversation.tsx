@@ -65,7 +65,7 @@ function Loaded({ session, failure, reload }: LoadedProps) {
   };
   const live = turns.turns?.find((one) => one.completedAt === null);
   const stopping = useSend(() => void turns.reload());
-  const stop = live && (() => void stopping.send(cancelRun, { id: live.id }));
+  const stop = live && (() => stopping.send(cancelRun, { id: live.id }));
   const follow = () => {
     restart();
     void turns.reload();

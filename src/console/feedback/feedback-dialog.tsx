@@ -3,7 +3,7 @@ import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import { type Failure, toFailure } from '../server/failure.ts';
+import { useAction } from '../parts/use-action.ts';
 import { request } from '../server/graphql.ts';
 import { giveFeedback } from '../server/operations.generated.ts';
 import { copyFeedback } from './copy-feedback.ts';
@@ -21,27 +21,22 @@ type FeedbackDialogProps = {
 export function FeedbackDialog({ id, close }: FeedbackDialogProps) {
   const [score, setScore] = useState<string>('1');
   const [comment, setComment] = useState('');
-  const [failure, setFailure] = useState<Failure>();
-  const [isBusy, setBusy] = useState(false);
   const given = {
     id,
     ...(score !== '' && { score: Number(score) }),
     ...(comment.trim() !== '' && { comment: comment.trim() }),
   };
-  const submit = async (event: FormEvent) => {
+  const { start, failure, isBusy } = useAction(async () => {
+    await request(giveFeedback, given);
+    close(true);
+  });
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      await request(giveFeedback, given);
-      close(true);
-    } catch (error) {
-      setFailure(toFailure(error));
-      setBusy(false);
-    }
+    start();
   };
   return (
     <Modal opened onClose={() => close(false)} title={text.title}>
-      <form onSubmit={(event) => void submit(event)}>
+      <form onSubmit={submit}>
         <Stack gap="sm">
           <Radio.Group label={text.label} value={score} onChange={setScore}>
             <Group mt={6}>

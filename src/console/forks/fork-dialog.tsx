@@ -7,9 +7,9 @@ import { formatTime } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
+import { useAction } from '../parts/use-action.ts';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
 import { apiUrl } from '../server/base-path.ts';
-import { type Failure, toFailure } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
 import { type ForkVersions, forkRun, forkVersions } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
@@ -44,22 +44,14 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
   const original = seq > 0 || isEmptyValue(run.inputData) ? '' : valueText(run.inputData);
   const [written, setWritten] = useState({ input: seq === 0 ? run.input : '', data: original });
   const [version, setVersion] = useState<number>();
-  const [failure, setFailure] = useState<Failure>();
-  const [isBusy, setBusy] = useState(false);
   // Data that is not changed is not sent, so that it is copied exactly
   const parsed = written.data === original ? null : parseData(written.data);
   const fork = forkOf(run, seq, { input: written.input, data: parsed, version });
-  const submit = async () => {
-    setBusy(true);
-    try {
-      const { forkExecution } = await request(forkRun, fork);
-      close();
-      navigate(`/runs/${forkExecution?.result?.id ?? ''}`);
-    } catch (error) {
-      setFailure(toFailure(error));
-      setBusy(false);
-    }
-  };
+  const { start, failure, isBusy } = useAction(async () => {
+    const { forkExecution } = await request(forkRun, fork);
+    close();
+    navigate(`/runs/${forkExecution?.result?.id ?? ''}`);
+  });
   return (
     <>
       {(seq === 0 || run.workflow === null) && (
@@ -85,7 +77,7 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
         <Button variant="default" onClick={close}>
           {messages.common.cancel}
         </Button>
-        <Button onClick={() => void submit()} loading={isBusy} disabled={parsed === undefined}>
+        <Button onClick={start} loading={isBusy} disabled={parsed === undefined}>
           {text.submit}
         </Button>
       </Group>

@@ -2,8 +2,8 @@ import { Button, Group, Select, Text, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
+import { useAction } from '../parts/use-action.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
-import { type Failure, toFailure } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { startRun } from '../server/operations.generated.ts';
@@ -16,20 +16,13 @@ export function StartForm({ defaultInput }: { defaultInput: string }) {
   const names = [...(useKnownNames()?.agents.keys() ?? [])];
   const [chosen, setChosen] = useState<string | null>(null);
   const [input, setInput] = useState(defaultInput);
-  const [failure, setFailure] = useState<Failure>();
-  const [isBusy, setBusy] = useState(false);
   const agent = chosen ?? names.find((name) => name === 'development') ?? names[0] ?? null;
-  const submit = async (event: FormEvent) => {
+  const { start, failure, isBusy } = useAction(async () => {
+    if (agent !== null && input.trim() !== '') await request(startRun, { agent, input });
+  });
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (agent === null || input.trim() === '') return;
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      await request(startRun, { agent, input });
-    } catch (error) {
-      setFailure(toFailure(error));
-    }
-    setBusy(false);
+    start();
   };
   if (!mayRun) return <Text size="sm">{messages.common.readOnly}</Text>;
   return (

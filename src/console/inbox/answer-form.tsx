@@ -18,8 +18,8 @@ export function AnswerForm({ question, answered }: FormProps) {
   const { send, failure, isBusy } = useSend(answered);
   const { id, options, schema } = question;
   const fields = fieldsOf(schema);
-  const sendData = (data: Json) => void send(answerOne, { id, data });
-  const sendText = (answer: string) => void send(answerOne, { id, answer });
+  const sendData = (data: Json) => send(answerOne, { id, data });
+  const sendText = (answer: string) => send(answerOne, { id, answer });
   return (
     <Stack gap="sm">
       {failure && <FailureAlert failure={failure} />}

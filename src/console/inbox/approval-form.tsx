@@ -20,7 +20,7 @@ export function ApprovalForm({ question, answered }: FormProps) {
   const [mode, setMode] = useState<Mode>('choose');
   const [remember, setRemember] = useState<ApprovalScope>();
   const approve = (changed?: JsonObject) =>
-    void send(approveOne, {
+    send(approveOne, {
       id: question.id,
       ...(changed && { arguments: changed }),
       ...(remember && { remember }),
@@ -50,7 +50,7 @@ export function ApprovalForm({ question, answered }: FormProps) {
       {mode === 'reject' && (
         <RejectReason
           isBusy={isBusy}
-          reject={(reason) => void send(rejectOne, { id: question.id, ...(reason && { reason }) })}
+          reject={(reason) => send(rejectOne, { id: question.id, ...(reason && { reason }) })}
           back={() => setMode('choose')}
         />
       )}

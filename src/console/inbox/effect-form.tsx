@@ -15,7 +15,7 @@ export function EffectForm({ question, answered }: FormProps) {
   const [result, setResult] = useState('');
   const answer = (word: 'done' | 'again' | 'give_up') => {
     const data = word === 'done' && result.trim() !== '' ? parseJsonOrText(result) : undefined;
-    void send(answerOne, {
+    send(answerOne, {
       id: question.id,
       answer: word,
       ...(data !== undefined && { data }),

@@ -1,10 +1,10 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useState } from 'react';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import { type Failure, toFailure } from '../server/failure.ts';
+import { useAction } from '../parts/use-action.ts';
+import type { Failure } from '../server/failure.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { callRest, useRest } from '../server/rest.ts';
 import {
@@ -28,26 +28,20 @@ export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
   const [isOpen, dialog] = useDisclosure(false);
   const path = `/api/agents/${agent.id}`;
   const row = useRest(mayEdit ? path : undefined);
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
   const readAgain = () => {
-    setFailure(undefined);
     row.reload();
     reload();
   };
-  const save = async () => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      const body = changesOf(agent, column);
-      await callRest(path, { method: 'PATCH', body, tag: row.data?.tag });
-      dialog.close();
-      saved();
-      readAgain();
-    } catch (error) {
-      setFailure(toFailure(error));
-    }
-    setBusy(false);
+  const { start, failure, clear, isBusy } = useAction(async () => {
+    const body = changesOf(agent, column);
+    await callRest(path, { method: 'PATCH', body, tag: row.data?.tag });
+    dialog.close();
+    saved();
+    readAgain();
+  });
+  const retry = () => {
+    clear();
+    readAgain();
   };
   const isTried = overridesOf(column) !== undefined && isComplete(column);
   if (!mayEdit || !isTried) return null;
@@ -63,19 +57,14 @@ export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
           <Text size="sm">{text.saveExplain(agent.name)}</Text>
           {column.version !== '' && <Text size="sm">{text.saveFromOld}</Text>}
           {failure && (
-            <FailureAlert failure={failure} {...(isStale(failure) && { onRetry: readAgain })} />
+            <FailureAlert failure={failure} {...(isStale(failure) && { onRetry: retry })} />
           )}
           {!failure && row.failure && <FailureAlert failure={row.failure} onRetry={row.reload} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={dialog.close}>
               {messages.common.cancel}
             </Button>
-            <Button
-              onClick={() => void save()}
-              loading={isBusy}
-              disabled={!row.data?.tag}
-              data-autofocus
-            >
+            <Button onClick={start} loading={isBusy} disabled={!row.data?.tag} data-autofocus>
               {text.saveNow}
             </Button>
           </Group>

@@ -3,8 +3,9 @@ import { useState } from 'react';
 import type { JsonObject } from '../../json/json.ts';
 import { rowTexts } from '../messages/row-texts.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
+import { useAction } from '../parts/use-action.ts';
 import { ValueView } from '../parts/value-view.tsx';
-import { Failure, toFailure } from '../server/failure.ts';
+import { Failure } from '../server/failure.ts';
 import { callRest } from '../server/rest.ts';
 
 const text = rowTexts.modelTest;
@@ -13,22 +14,16 @@ const text = rowTexts.modelTest;
 export function ModelTest({ name }: { name: string }) {
   const [isOpen, setOpen] = useState(false);
   const [report, setReport] = useState<JsonObject>();
-  const [failure, setFailure] = useState<Failure>();
-  const test = async () => {
+  const { start, failure } = useAction(async () => {
     setOpen(true);
     setReport(undefined);
-    setFailure(undefined);
-    try {
-      const body = { model: name };
-      const answer = await callRest<JsonObject>('/api/models/test', { method: 'POST', body });
-      setReport(answer.body);
-    } catch (error) {
-      setFailure(toFailure(error));
-    }
-  };
+    const body = { model: name };
+    const answer = await callRest<JsonObject>('/api/models/test', { method: 'POST', body });
+    setReport(answer.body);
+  });
   return (
     <>
-      <Button size="xs" variant="default" onClick={() => void test()}>
+      <Button size="xs" variant="default" onClick={start}>
         {text.button}
       </Button>
       <Modal opened={isOpen} onClose={() => setOpen(false)} title={text.title(name)} size="lg">

@@ -4,8 +4,8 @@ import { Link } from 'wouter';
 import type { JsonObject } from '../../json/json.ts';
 import { rowTexts } from '../messages/row-texts.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
+import { useAction } from '../parts/use-action.ts';
 import { ValueView } from '../parts/value-view.tsx';
-import { type Failure, toFailure } from '../server/failure.ts';
 import { callRest } from '../server/rest.ts';
 import type { ResourceType } from './resource-types.ts';
 
@@ -58,22 +58,13 @@ export function RowActions({ type, id, name, reload, removed }: RowActionsProps)
 type ConfirmationProps = { action: Action; close(): void; done(): void };
 
 function Confirmation({ action, close, done }: ConfirmationProps) {
-  const [failure, setFailure] = useState<Failure>();
   const [answer, setAnswer] = useState<JsonObject>();
-  const [isBusy, setBusy] = useState(false);
-  const act = async () => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      const { body } = await callRest<JsonObject | ''>(action.path, { method: action.method });
-      if (action.method === 'DELETE' || body === '') close();
-      else setAnswer(body);
-      done();
-    } catch (error) {
-      setFailure(toFailure(error));
-    }
-    setBusy(false);
-  };
+  const { start, failure, isBusy } = useAction(async () => {
+    const { body } = await callRest<JsonObject | ''>(action.path, { method: action.method });
+    if (action.method === 'DELETE' || body === '') close();
+    else setAnswer(body);
+    done();
+  });
   if (answer) return <Answer answer={answer} />;
   return (
     <Stack gap="md">
@@ -87,7 +78,7 @@ function Confirmation({ action, close, done }: ConfirmationProps) {
         </Button>
         <Button
           {...(action.method === 'DELETE' && { color: 'red' })}
-          onClick={() => void act()}
+          onClick={start}
           loading={isBusy}
         >
           {action.label}

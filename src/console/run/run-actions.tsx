@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import { type Failure, toFailure } from '../server/failure.ts';
+import { useAction } from '../parts/use-action.ts';
 import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
@@ -32,20 +32,16 @@ type RunActionsProps = { run: RunHead; reload(): void; fork(): void };
 export function RunActions({ run, reload, fork }: RunActionsProps) {
   const mayRun = useMayWrite('executions');
   const [isAsking, question] = useDisclosure(false);
-  const [busy, setBusy] = useState<Action>();
-  const [failure, setFailure] = useState<Failure>();
-  const act = async (action: Action) => {
-    setBusy(action);
-    setFailure(undefined);
+  const [last, setLast] = useState<Action>();
+  const { start, failure, isBusy } = useAction(async (action: Action) => {
+    setLast(action);
     question.close();
     try {
       await request(operations[action] as typeof cancelRun, { id: run.id });
-    } catch (error) {
-      setFailure(toFailure(error));
+    } finally {
+      reload();
     }
-    setBusy(undefined);
-    reload();
-  };
+  });
   if (!mayRun) return null;
   return (
     <>
@@ -55,8 +51,8 @@ export function RunActions({ run, reload, fork }: RunActionsProps) {
           key={action}
           size="xs"
           variant="default"
-          loading={busy === action}
-          onClick={action === 'cancel' ? question.open : () => void act(action)}
+          loading={isBusy && last === action}
+          onClick={action === 'cancel' ? question.open : () => start(action)}
         >
           {text.actions[action]}
         </Button>
@@ -70,7 +66,7 @@ export function RunActions({ run, reload, fork }: RunActionsProps) {
           <Button variant="default" onClick={question.close}>
             {text.keepRun}
           </Button>
-          <Button color="red.9" onClick={() => void act('cancel')}>
+          <Button color="red.9" onClick={() => start('cancel')}>
             {text.cancelRun}
           </Button>
         </Group>

@@ -2,7 +2,8 @@ import { Button, Code, Paper, PasswordInput, Stack, Text, Title } from '@mantine
 import { useDocumentTitle } from '@mantine/hooks';
 import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
-import { type Failure, LOGIN_NEEDED, toFailure } from '../server/failure.ts';
+import { useAction } from '../parts/use-action.ts';
+import { type Failure, LOGIN_NEEDED } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
 import { loginCheck } from '../server/operations.generated.ts';
 import { setSessionKey } from '../server/session-key.ts';
@@ -13,21 +14,18 @@ const text = messages.login;
 export function LoginPage() {
   useDocumentTitle(`${text.title} · Howdah`);
   const [key, setKey] = useState('');
-  const [fault, setFault] = useState<string>();
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const [isMissing, setMissing] = useState(false);
+  const { start, failure, isBusy } = useAction(async () => {
     const given = key.trim().replace(/^bearer +/i, '');
-    if (given === '' || /\s/.test(given)) return setFault(text.missing);
-    setBusy(true);
-    setFault(undefined);
-    try {
-      await request(loginCheck, {}, given);
-      setSessionKey(given);
-    } catch (error) {
-      setFault(sentenceOf(toFailure(error)));
-    }
-    setBusy(false);
+    const hasNone = given === '' || /\s/.test(given);
+    setMissing(hasNone);
+    if (hasNone) return;
+    await request(loginCheck, {}, given);
+    setSessionKey(given);
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    start();
   };
   return (
     <main className="login">
@@ -41,7 +39,7 @@ export function LoginPage() {
             label={text.label}
             value={key}
             onChange={(event) => setKey(event.currentTarget.value)}
-            error={fault}
+            error={isMissing ? text.missing : failure && sentenceOf(failure)}
             autoComplete="off"
             spellCheck={false}
             data-autofocus

@@ -4,7 +4,8 @@ import type { JsonObject } from '../../../json/json.ts';
 import { messages } from '../../messages/messages.ts';
 import { rowTexts } from '../../messages/row-texts.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
-import { type Failure, toFailure } from '../../server/failure.ts';
+import { useAction } from '../../parts/use-action.ts';
+import { toFailure } from '../../server/failure.ts';
 import { callRest, type RestAnswer } from '../../server/rest.ts';
 import type { ResourceType, RowField } from '../resource-types.ts';
 import { FieldInput } from './field-input.tsx';
@@ -66,27 +67,19 @@ function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'do
   const [begun] = useState(() => beginForm(fields, row?.body));
   const [written, setWritten] = useState<Readonly<Record<string, Written>>>(begun);
   const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});
-  const [failure, setFailure] = useState<Failure>();
-  const [isBusy, setBusy] = useState(false);
   const [isUnchanged, setUnchanged] = useState(false);
   const send = async (body: JsonObject) => {
-    setBusy(true);
     try {
       done((await sendRow(type, row, body)).body);
     } catch (error) {
-      const failed = toFailure(error);
-      setFailure(failed);
-      const found = placeFaults(fields, failed.faults);
+      const found = placeFaults(fields, toFailure(error).faults);
       setFaults(found);
       focusFirst(fields.map(({ name }) => name).find((name) => name in found));
+      throw error;
     }
-    setBusy(false);
   };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (isBusy) return;
+  const { start, failure, isBusy } = useAction(async () => {
     const read = readForm(fields, written, begun, row === undefined);
-    setFailure(undefined);
     setUnchanged(false);
     setFaults(
       Object.fromEntries(
@@ -96,7 +89,11 @@ function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'do
     const [first] = Object.keys(read.faults);
     if (first !== undefined) return focusFirst(first);
     if (row && Object.keys(read.body).length === 0) return setUnchanged(true);
-    void send(read.body);
+    await send(read.body);
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    start();
   };
   const change = (name: string, value: Written) => {
     setWritten((last) => ({ ...last, [name]: value }));

@@ -18,7 +18,7 @@ export function LabelDialog({ type, row, version, changed, close }: VersionDialo
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const body = { version: version.version };
-    if (label.trim() !== '') void call(pathOf(label.trim()), { method: 'PUT', body });
+    if (label.trim() !== '') call(pathOf(label.trim()), { method: 'PUT', body });
   };
   return (
     <Modal opened onClose={close} title={text.labelTitle(version.version)}>
@@ -37,7 +37,7 @@ export function LabelDialog({ type, row, version, changed, close }: VersionDialo
               key={one}
               variant="default"
               disabled={isBusy}
-              onClick={() => void call(pathOf(one), { method: 'DELETE' })}
+              onClick={() => call(pathOf(one), { method: 'DELETE' })}
             >
               {text.removeLabel(one)}
             </Button>

@@ -35,7 +35,7 @@ export function RestoreDialog({ type, row, version, changed, close }: VersionDia
           <Button variant="default" onClick={close}>
             {rowTexts.keep}
           </Button>
-          <Button onClick={() => void call(path, { method: 'POST' })} loading={isBusy}>
+          <Button onClick={() => call(path, { method: 'POST' })} loading={isBusy}>
             {text.restore}
           </Button>
         </Group>
