@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
+import { writePermissions } from '../../contracts/write-permissions.generated.ts';
 import type { LoginCheck } from './operations.generated.ts';
 
 /** The person as the server knows them. */
@@ -40,5 +41,6 @@ export function useMe(): Me {
 /** Returns whether the person may write rows of a table, such as `executions`. */
 export function useMayWrite(table: string): boolean {
   const { permissions } = useMe();
-  return ['run', 'edit', 'manage'].some((action) => permissions.has(`${table}:${action}`));
+  const actions = writePermissions[table];
+  return actions?.every((action) => permissions.has(`${table}:${action}`)) ?? false;
 }

@@ -25,6 +25,7 @@ import { modelVendorsFunction } from './model-vendors.ts';
 import { readResources, resourceCommands, resourceList } from './resource-lists.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sqlMessages } from './sql-messages.ts';
+import { writePermissions } from './write-permissions.ts';
 
 // Writes the generated files from a freshly migrated database. With --check it only compares them.
 
@@ -55,6 +56,7 @@ try {
   await migrateUp(url, migrateQueue);
   const tables = resources.map(({ resource }) => resource.table).toSorted();
   if (write('src/contracts/enum-labels.generated.ts', await enumLabels(url))) isStale = true;
+  write('src/contracts/write-permissions.generated.ts', await writePermissions(url));
   if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) isStale = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
   write('sql/schema.sql', await dumpSchema(url));
