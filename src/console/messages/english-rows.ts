@@ -45,7 +45,7 @@ export const englishRows = {
     runs: 'Runs',
     success: 'Succeeded',
     cost: 'Cost',
-    compare: 'Compare',
+    older: 'Show older versions',
     from: 'From version',
     to: 'To version',
     same: 'The versions do not differ.',

@@ -124,6 +124,27 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     expect(owner.problems).toEqual([]);
   });
 
+  test('older versions are shown on request, also after a change', async () => {
+    await db.pool.query(`insert into howdah.prompts (name, template) values ('greeting', '0')`);
+    for (let version = 2; version <= 52; version += 1) {
+      const values = [String(version)];
+      await db.pool.query(`update howdah.prompts set template = $1 where name = 'greeting'`, values);
+    }
+    await open('/definitions/prompts/greeting');
+    const rows = owner.page.locator('.versions tbody tr');
+    await rows.nth(49).waitFor();
+    expect(await rows.count()).toBe(50);
+    await button('Show older versions').click();
+    await rows.nth(51).waitFor();
+    await rows.last().getByRole('button', { name: 'Label' }).click();
+    const dialog = owner.page.getByRole('dialog');
+    await dialog.getByRole('textbox').fill('first');
+    await dialog.getByRole('button', { name: 'Set the label' }).click();
+    await rows.nth(51).getByText('first').waitFor();
+    expect(await button('Show older versions').count()).toBe(0);
+    expect(owner.problems).toEqual([]);
+  });
+
   test('a stored model is tested by a button', async () => {
     await open('/definitions/models/default');
     await button('Test').click();

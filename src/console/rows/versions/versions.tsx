@@ -11,6 +11,7 @@ import { useRest } from '../../server/rest.ts';
 import { type ResourceType, tableOf } from '../resource-types.ts';
 import { LabelDialog } from './label-dialog.tsx';
 import { RestoreDialog } from './restore-dialog.tsx';
+import { useVersions } from './use-versions.ts';
 import type { Version } from './version.ts';
 import { VersionDiff } from './version-diff.tsx';
 
@@ -28,10 +29,10 @@ type VersionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 /** The versions of a row, the newest first: their runs and labels, and how two of them differ. */
 export function Versions({ type, row, reload }: VersionsProps) {
   const own = `${type.path}/${row.id}`;
-  const list = useRest<{ data: Version[] }>(`${own}/versions?limit=50`);
+  const list = useVersions(own);
   const hasRuns = type.name === 'agents' || type.name === 'workflows';
   const runs = useRest<{ data: Performance[] }>(hasRuns ? `${own}/performance` : undefined);
-  const versions = list.data?.body.data ?? [];
+  const { versions } = list;
   const figures = runs.data && new Map(runs.data.body.data.map((one) => [one.version, one]));
   const changed = () => {
     list.reload();
@@ -62,6 +63,13 @@ export function Versions({ type, row, reload }: VersionsProps) {
               </Table.Tbody>
             </Table>
           </Paper>
+          {list.hasOlder && (
+            <Group>
+              <Button size="xs" variant="default" onClick={list.loadOlder}>
+                {text.older}
+              </Button>
+            </Group>
+          )}
           {versions.length > 1 && <VersionDiff own={own} versions={versions} />}
         </Stack>
       )}
