@@ -101,6 +101,7 @@ test('a list is copied only as what can express its filter', () => {
       .map(([name]) => name);
   expect(formsOf('agent=support&children=1')).toEqual(['sql', 'graphql', 'curl', 'cli']);
   expect(formsOf('agent=support')).toEqual(['sql', 'graphql', 'curl']);
+  expect(formsOf('ref=shop.orders:4711&children=1')).toEqual(['sql', 'graphql', 'curl', 'cli']);
   expect(formsOf('since=24h&children=1')).toEqual(['sql', 'graphql', 'cli']);
   expect(formsOf('agent=nobody&session=1')).toEqual(['sql', 'graphql']);
   expect(formsOf(`since=1h&metadata=${encodeURIComponent('{"a.b":1}')}`)).toEqual(['sql']);

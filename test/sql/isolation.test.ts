@@ -55,6 +55,7 @@ const REVIEWED: Record<string, string> = {
   explain_execution: 'execution_row()',
   execution_row: 'current_tenant(), looked for with the id',
   find_runs: 'runs of current_tenant(), except hidden_agents()',
+  runs_of: 'runs of current_tenant(), except hidden_agents()',
   find_watched_rows: 'watches of current_tenant(), and runs that sees_run() shows',
   export_user_data: 'find_user()',
   give_feedback: 'runs of current_tenant(), looked for with the id',

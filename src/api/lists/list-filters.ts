@@ -3,7 +3,11 @@ import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
-import { impliedByStatuses, metadataContains } from '../../db/queries/run-search.ts';
+import {
+  BELONGS_TO_ROW,
+  impliedByStatuses,
+  metadataContains,
+} from '../../db/queries/run-search.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
@@ -39,6 +43,8 @@ export type RunFilter = Optional<{
   metadata: string;
   /** An element of the array `tags` in the metadata. */
   tag: string;
+  /** A row of a table that the runs belong to, such as `shop.orders:4711`. */
+  ref: string;
 }>;
 
 /** A filter of questions. All conditions must be true. */
@@ -66,10 +72,10 @@ const IDS_OF_RUNS = [
  * too long, or cannot be stored.
  */
 export function runConditions(filter: RunFilter): Condition[] {
-  const { status, is_root, metadata, tag } = filter;
+  const { status, is_root, metadata, tag, ref } = filter;
   return [
     ...(status === undefined ? [] : statusConditions(status)),
-    ...conditionsOf({ '(t.parent_execution_id is null) = ?': is_root }),
+    ...conditionsOf({ '(t.parent_execution_id is null) = ?': is_root, [BELONGS_TO_ROW]: ref }),
     ...(metadata === undefined ? [] : [contains(objectIn(metadata, 'metadata', EXAMPLE))]),
     ...(tag === undefined ? [] : [contains(JSON.stringify({ tags: [tag] }))]),
     ...equalities(IDS_OF_RUNS, filter),

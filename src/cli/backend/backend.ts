@@ -49,7 +49,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export type ListedChange<Listed extends Row = Row> = { id: string; row: Listed | undefined };
 
 /** The runs to follow: `limit` is the number of the newest runs to begin with. */
-export type FollowedRuns = Pick<ExecutionFilter, 'status' | 'agent' | 'workflow' | 'limit'>;
+export type FollowedRuns = Pick<ExecutionFilter, 'status' | 'agent' | 'workflow' | 'ref' | 'limit'>;
 
 /** Runs. Throws `HWNTF` for an unknown run or step. */
 export type RunBackend = {

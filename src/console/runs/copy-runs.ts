@@ -33,6 +33,7 @@ function sqlOf(filter: RunFilter): string {
     filter.agent && `agent_id = howdah.agent(${quoteSql(filter.agent)})`,
     filter.workflow && `workflow_id = howdah.workflow(${quoteSql(filter.workflow)})`,
     span && `created_at > now() - interval ${quoteSql(span)}`,
+    filter.ref && `id in (select howdah.runs_of(${quoteSql(filter.ref)}))`,
     filter.session && `session_id = ${quoteSql(filter.session)}`,
     !filter.withChildren && 'parent_execution_id is null',
   ].filter((one) => typeof one === 'string' && one !== '');
@@ -63,6 +64,7 @@ function curlOf(filter: RunFilter, names: KnownNames, root: URL): string | undef
   set('agent_id', agentId);
   set('workflow_id', workflowId);
   set('metadata', filter.metadata);
+  set('ref', filter.ref);
   set('session_id', filter.session);
   set('is_root', filter.withChildren ? undefined : 'true');
   set('limit', String(ROWS));
@@ -76,6 +78,7 @@ function cliOf(filter: RunFilter): string | undefined {
     ['--status', matchingStatuses(filter)?.join(',')],
     ['--agent', filter.agent],
     ['--workflow', filter.workflow],
+    ['--ref', filter.ref],
     ['--since', filter.since],
   ].filter(([, value]) => value);
   return [

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { messages } from '../messages/messages.ts';
 import type { ExecutionStatus } from '../server/operations.generated.ts';
-import { type KnownNames, type RunFilter, readMetadata } from './run-filter.ts';
+import { isRef, type KnownNames, type RunFilter, readMetadata } from './run-filter.ts';
 
 const text = messages.runs;
 
@@ -28,7 +28,22 @@ export function FilterBar({ filter, names, change }: FilterBarProps) {
         size="xs"
         w={150}
       />
-      <MetadataFilter key={filter.metadata ?? ''} filter={filter} change={change} />
+      <TextFilter
+        key={`metadata ${filter.metadata ?? ''}`}
+        name="metadata"
+        isValid={(written) => readMetadata(written) !== undefined}
+        placeholder={text.metadataPlaceholder}
+        fault={text.metadataInvalid}
+        {...{ filter, change }}
+      />
+      <TextFilter
+        key={`ref ${filter.ref ?? ''}`}
+        name="ref"
+        isValid={isRef}
+        placeholder={text.refPlaceholder}
+        fault={text.refInvalid}
+        {...{ filter, change }}
+      />
       <Checkbox
         label={text.filters.children}
         checked={filter.withChildren}
@@ -121,23 +136,33 @@ function NameFilter({ filter, names, change }: FilterBarProps) {
   );
 }
 
-function MetadataFilter({ filter, change }: PartProps) {
-  const [written, setWritten] = useState(filter.metadata ?? '');
-  const isInvalid = written.trim() !== '' && readMetadata(written) === undefined;
+type TextFilterProps = PartProps & {
+  /** The condition that the person writes. */
+  name: 'metadata' | 'ref';
+  isValid(text: string): boolean;
+  placeholder: string;
+  fault: string;
+};
+
+/** A condition that is a text. It is applied by Enter, or when the field is left. */
+function TextFilter({ name, filter, change, isValid, placeholder, fault }: TextFilterProps) {
+  const [written, setWritten] = useState(filter[name] ?? '');
+  const value = written.trim();
+  const isInvalid = value !== '' && !isValid(value);
   const apply = () => {
-    if (!isInvalid) change({ metadata: written.trim() || undefined });
+    if (!isInvalid) change({ [name]: value || undefined });
   };
   return (
     <TextInput
-      aria-label={text.filters.metadata}
-      placeholder={text.metadataPlaceholder}
+      aria-label={text.filters[name]}
+      placeholder={placeholder}
       value={written}
       onChange={(event) => setWritten(event.currentTarget.value)}
       onBlur={apply}
       onKeyDown={(event) => event.key === 'Enter' && apply()}
-      error={isInvalid ? text.metadataInvalid : undefined}
+      error={isInvalid ? fault : undefined}
       size="xs"
-      w={190}
+      w={160}
     />
   );
 }

@@ -19,6 +19,8 @@ export type RunFilter = {
   since: string | undefined;
   /** A JSON object that the metadata contains, as the person wrote it. */
   metadata: string | undefined;
+  /** A row of a table that the runs belong to, such as `shop.orders:4711`. */
+  ref: string | undefined;
   session: string | undefined;
   /** True to show child runs beside the runs that people started. */
   withChildren: boolean;
@@ -49,6 +51,7 @@ export function readFilter(search: URLSearchParams): RunFilter {
         ? undefined
         : (search.get('since') ?? undefined),
     metadata: search.get('metadata') ?? undefined,
+    ref: search.get('ref') || undefined,
     session: search.get('session') ?? undefined,
     withChildren: search.get('children') === '1',
     isGrouped: search.get('group') === 'session',
@@ -65,6 +68,7 @@ export function writeFilter(filter: RunFilter): string {
   set('workflow', filter.workflow);
   set('since', filter.since);
   set('metadata', filter.metadata);
+  set('ref', filter.ref);
   set('session', filter.session);
   set('children', filter.withChildren ? '1' : undefined);
   set('group', filter.isGrouped ? 'session' : undefined);
@@ -72,7 +76,7 @@ export function writeFilter(filter: RunFilter): string {
 }
 
 /** The conditions of a filter that a person can remove. */
-export type Condition = 'status' | 'agent' | 'since' | 'metadata' | 'session';
+export type Condition = 'status' | 'agent' | 'since' | 'metadata' | 'ref' | 'session';
 
 /** Returns a filter without one of its conditions. */
 export function without(filter: RunFilter, condition: Condition): RunFilter {
@@ -81,6 +85,7 @@ export function without(filter: RunFilter, condition: Condition): RunFilter {
     agent: { agent: undefined, workflow: undefined },
     since: { since: undefined },
     metadata: { metadata: undefined },
+    ref: { ref: undefined },
     session: { session: undefined },
   };
   return { ...filter, ...none[condition] };
@@ -93,6 +98,7 @@ export function conditionsOf(filter: RunFilter): Condition[] {
     agent: (filter.agent ?? filter.workflow) !== undefined,
     since: filter.since !== undefined,
     metadata: filter.metadata !== undefined,
+    ref: filter.ref !== undefined,
     session: filter.session !== undefined,
   };
   const names = Object.keys(isSet) as (keyof typeof isSet)[];
@@ -109,6 +115,11 @@ export function matchingStatuses({ statuses, isNegated }: RunFilter) {
 export function readMetadata(text: string): JsonObject | undefined {
   const value = parseJsonOrText(text);
   return isJsonObject(value) ? value : undefined;
+}
+
+/** Returns whether a text names a row: a table, a colon and a key. */
+export function isRef(text: string): boolean {
+  return /^[^:]+:./s.test(text);
 }
 
 /** Returns the filter of the query. */
@@ -129,6 +140,7 @@ export function toQueryFilter(filter: RunFilter, names: KnownNames, now: number)
         : { workflow: { name: { equalTo: filter.workflow } } })),
     ...(filter.since && { id: { greaterThan: firstIdSince(filter.since, now) } }),
     ...(metadata && { metadata: { contains: metadata } }),
+    ...(filter.ref && { ref: filter.ref }),
     ...(filter.session && { sessionId: { equalTo: filter.session } }),
     ...(!filter.withChildren && { parentExecutionId: { isNull: true } }),
   };
@@ -149,6 +161,7 @@ export function toFeedFilter(
     ...(agentId && { agentId }),
     ...(workflowId && { workflowId }),
     ...(metadata && { metadata }),
+    ...(filter.ref && { ref: filter.ref }),
     ...(filter.session && { sessionId: filter.session }),
     ...(!filter.withChildren && { isRoot: true }),
   };

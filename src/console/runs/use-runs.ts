@@ -17,6 +17,7 @@ import { useAnswer } from '../server/use-answer.ts';
 import { useLive } from '../server/use-live.ts';
 import {
   firstIdSince,
+  isRef,
   type KnownNames,
   type RunFilter,
   readMetadata,
@@ -68,7 +69,9 @@ export function useRuns(
   const text = writeFilter(filter);
   // Fewer dependencies on purpose: a span counts from the last change
   const now = useMemo(() => Date.now(), [text]);
-  const isValid = filter.metadata === undefined || readMetadata(filter.metadata) !== undefined;
+  const isValid =
+    (filter.metadata === undefined || readMetadata(filter.metadata) !== undefined) &&
+    (filter.ref === undefined || isRef(filter.ref));
   const needsNames = (filter.agent ?? filter.workflow) !== undefined;
   const known = names ?? (needsNames ? undefined : NO_NAMES);
   const isReady = isValid && known !== undefined;

@@ -87,6 +87,7 @@ export type ExecutionFilter = {
   parentExecutionId?: UUIDFilter | null;
   planTasksExist?: boolean | null;
   questionsExist?: boolean | null;
+  ref?: string | null;
   rootExecutionId?: UUIDFilter | null;
   session?: SessionFilter | null;
   sessionExists?: boolean | null;
@@ -133,6 +134,7 @@ export type ExecutionsFeedFilter = {
   isRoot?: boolean | null;
   metadata?: Json | null;
   parentExecutionId?: string | null;
+  ref?: string | null;
   sessionId?: string | null;
   status?: (ExecutionStatus)[] | null;
   tag?: string | null;

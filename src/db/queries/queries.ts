@@ -97,6 +97,8 @@ export type ExecutionFilter = {
   status?: readonly ExecutionStatus[] | undefined;
   agent?: string | undefined;
   workflow?: string | undefined;
+  /** A row of a table that the executions belong to, such as `shop.orders:4711`. */
+  ref?: string | undefined;
   since?: Date | undefined;
   until?: Date | undefined;
   /** The id of an execution. Only older executions are listed. */
@@ -110,7 +112,10 @@ const counter = <T>(column: RunCounter) => sql.raw<T>(runCounter('e', column));
 const LISTED_INPUT = 48;
 
 /** Lists the newest executions of a tenant. The seconds of a live run are those so far. */
-export async function listExecutions(db: Queries, filter: ExecutionFilter) {
+export async function listExecutions(
+  db: Queries,
+  filter: Omit<ExecutionFilter, 'ref'> & { ids?: readonly string[] | undefined },
+) {
   let query = db
     .selectFrom('executions as e')
     .leftJoin('agents as a', 'a.id', 'e.agent_id')
@@ -142,6 +147,9 @@ export async function listExecutions(db: Queries, filter: ExecutionFilter) {
   }
   if (filter.workflow) {
     query = query.where('w.name', '=', filter.workflow);
+  }
+  if (filter.ids) {
+    query = query.where('e.id', '=', sql<string>`any (${filter.ids}::uuid[])`);
   }
   if (filter.since) {
     query = query.where('e.created_at', '>=', filter.since);

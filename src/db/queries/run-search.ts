@@ -15,6 +15,9 @@ export function impliedByStatuses(statuses: readonly ExecutionStatus[]): string[
   return statuses.some((status) => OPEN.includes(status)) ? [] : ['t.completed_at is not null'];
 }
 
+/** The condition that a run belongs to a row of a table. The `?` is a ref: `shop.orders:4711`. */
+export const BELONGS_TO_ROW = 't.id = any (array(select howdah.runs_of(?::text)))';
+
 /** Most tags of a filter that are searched. Few runs have more than a few values in common. */
 const MAX_TAGS = 4;
 

@@ -142,6 +142,7 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
       is_root: () => ['true', 'false'],
       is_mine: () => ['true'],
       tag: () => ['tag3', 'none'],
+      ref: ({ order }) => [`order:${order}`, 'none:1'],
     };
 
     test('without a filter', () =>
@@ -201,6 +202,15 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
       {
         buffers: MAX_BUFFERS_OF_PART,
       },
+    ));
+
+  test('of runs of a row in GraphQL', () =>
+    expectIndexes(tenant, ({ order }) =>
+      graphql(
+        tenant,
+        'query ($ref: String) { executions(first: 100, filter: {ref: $ref}) { nodes { id } } }',
+        { ref: `order:${order}` },
+      ),
     ));
 
   test('of find_runs', () =>

@@ -20,7 +20,7 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{
       group: 'Runs',
       what: 'list runs',
-      sql: ['select howdah.executions', 'howdah.find_runs()'],
+      sql: ['select howdah.executions', 'howdah.find_runs()', 'howdah.runs_of()'],
     },
     ...{ graphql: ['executions', 'execution'], cli: ['runs list', 'runs show'] },
     rest: ['GET /api/executions', 'GET /api/executions/{id}', 'GET /api/executions/{id}/row'],

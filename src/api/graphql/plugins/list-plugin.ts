@@ -40,6 +40,8 @@ const typeDefs = gql`
     metadata: JSON
     """A text that the array \`tags\` in the metadata must contain."""
     tag: String
+    """A row of a table that the runs belong to, such as shop.orders:4711."""
+    ref: String
   }
 
   """A filter of questions. All conditions must be true."""

@@ -110,6 +110,7 @@ const runConditionsOf: ConditionsOf = async (db, { agent, metadata, ...filter })
     status: filter.status as RunFilter['status'],
     is_root: filter.isRoot as RunFilter['is_root'],
     tag: filter.tag as RunFilter['tag'],
+    ref: filter.ref as RunFilter['ref'],
     metadata: jsonText(metadata),
   });
 

@@ -19,5 +19,9 @@ export const runFilters = {
     .optional()
     .describe('A JSON object that the metadata of the runs must contain'),
   tag: z.string().optional().describe('A text that the array `tags` in the metadata must contain'),
+  ref: z
+    .string()
+    .optional()
+    .describe('A row of a table that the runs belong to: shop.orders:4711 (docs/console.md)'),
 };
 export type RunFilters = z.output<z.ZodObject<typeof runFilters>>;

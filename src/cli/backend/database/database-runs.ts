@@ -94,14 +94,23 @@ async function callOnRun(
 async function listRuns(
   database: CliDatabase,
   tenant: string | undefined,
-  filter: ExecutionFilter,
+  { ref, ...filter }: ExecutionFilter,
 ) {
   const { db } = database;
   // throws if there is none
   await idOfNamed(database, tenant, 'agent', filter.agent);
   await idOfNamed(database, tenant, 'workflow', filter.workflow);
   const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
-  return listExecutions(db, { tenantId, ...filter });
+  const ids = ref === undefined ? undefined : await runsOf(database, tenant, ref);
+  return listExecutions(db, { tenantId, ids, ...filter });
+}
+
+/** Returns the ids of the runs that belong to a row of a table. */
+async function runsOf(database: CliDatabase, tenant: string | undefined, ref: string) {
+  const { rows } = await forTenant(database, tenant, (client) =>
+    client.query<{ id: string }>('select howdah.runs_of($1) as id', [ref]),
+  );
+  return rows.map(({ id }) => id);
 }
 
 async function findLatestRun(client: Queryable): Promise<string> {

@@ -3,6 +3,7 @@ import { beginList, followListFeed, type ListStart } from '../../../db/lists/fol
 import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
 import { createListFeed } from '../../../db/lists/list-feed.ts';
 import { runCounter } from '../../../db/queries/run-counters.ts';
+import { BELONGS_TO_ROW } from '../../../db/queries/run-search.ts';
 import { tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
 import type { FollowedQuestion, FollowedRuns, ListedChange } from '../backend.ts';
@@ -36,7 +37,7 @@ const questions = {
 export async function* followRuns(
   database: CliDatabase,
   tenant: string | undefined,
-  { status, agent, workflow, limit: first }: FollowedRuns,
+  { status, agent, workflow, ref, limit: first }: FollowedRuns,
   signal: AbortSignal,
 ): AsyncGenerator<ListedChange, void> {
   const agentId = await idOfNamed(database, tenant, 'agent', agent);
@@ -45,6 +46,7 @@ export async function* followRuns(
     ['t.status = any (?::howdah.execution_status[])', status],
     ['t.agent_id = ?', agentId],
     ['t.workflow_id = ?', workflowId],
+    [BELONGS_TO_ROW, ref],
   ].filter(([, value]) => value !== undefined) as [string, unknown][];
   for await (const { id, row } of follow(database, tenant, { list: runs, where, first }, signal)) {
     yield { id, row: row && listedRun(row as ListableRun) };

@@ -14,10 +14,11 @@ type Run = Operations['listExecutions']['gives']['data'][number];
  * `until` or `before`, newer runs are skipped, so whole pages are read until `limit` runs fit.
  */
 export async function listRuns(api: Api, filter: ExecutionFilter) {
-  const { status, agent, workflow, since, until, before, limit } = filter;
+  const { status, agent, workflow, ref, since, until, before, limit } = filter;
   const selection = {
     ...(status && { status: status.join(',') }),
     ...(await idsOf(api, { agent, workflow })),
+    ...(ref !== undefined && { ref }),
   };
   const pages = allPages(
     (page) => api.call('listExecutions', { query: { ...selection, ...page } }),
@@ -39,12 +40,13 @@ export async function listRuns(api: Api, filter: ExecutionFilter) {
 /** Follows the runs of a list on a server. */
 export async function* followRuns(
   api: Api,
-  { status, agent, workflow, limit }: FollowedRuns,
+  { status, agent, workflow, ref, limit }: FollowedRuns,
   signal: AbortSignal,
 ): AsyncGenerator<ListedChange, void> {
   const filter = {
     ...(status && { status: status.join(',') }),
     ...(await idsOf(api, { agent, workflow })),
+    ...(ref !== undefined && { ref }),
     first: limit,
   };
   for await (const event of untilLeft(api, api.executionsFeed(filter), signal)) {

@@ -32,6 +32,7 @@ type Options = {
   status?: ExecutionStatus[];
   agent?: string;
   workflow?: string;
+  ref?: string;
   since?: Date;
   until?: Date;
   before?: string;
@@ -76,6 +77,7 @@ function registerList(command: Command, io: CliIo): void {
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')
+    .option('--ref <row>', 'only runs that belong to a row of a table, such as shop.orders:4711')
     .option(
       '--since <when>',
       'only runs created since this time: an age such as 1h, or a date such as 2026-12-01',
