@@ -1214,6 +1214,26 @@ create table howdah.retention_policies (
 alter table howdah.retention_policies enable row level security, force row level security;
 CREATE INDEX retention_policies_at_once_idx ON howdah.retention_policies USING btree (tenant_id) WHERE (keep_contents_days = 0);
 
+create table howdah.saved_views (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  user_id uuid,
+  name text not null,
+  place text not null,
+  filter jsonb not null,
+  is_shared boolean default false not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint name_is_unique_for_user UNIQUE NULLS NOT DISTINCT (tenant_id, user_id, place, name),
+  constraint saved_views_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint saved_views_pkey PRIMARY KEY (id),
+  constraint saved_views_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint saved_views_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint filter_is_an_object CHECK ((jsonb_typeof(filter) = 'object'::text)),
+  constraint place_is_a_path CHECK ((place ~ '^[a-z][a-z0-9/-]{0,99}$'::text))
+);
+alter table howdah.saved_views enable row level security, force row level security;
+
 create table howdah.schedules (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -2980,6 +3000,61 @@ CREATE OR REPLACE FUNCTION howdah.check_all()
 AS $function$ select * from howdah_private.find_violations('-infinity') $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.check_audit_log(after bigint DEFAULT 0, most integer DEFAULT 10000, OUT checked integer, OUT through bigint, OUT last_seq bigint, OUT fault text, OUT fault_seq bigint, OUT checkpoint_seq bigint, OUT checkpoint_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_most constant int := greatest(1, least(coalesce(check_audit_log.most, 10000), 100000));
+  v_before record;
+  v_rows record;
+  v_end record;
+begin
+  perform howdah_private.permit('audit_log', 'read');
+  select * into v_before
+  from howdah_private.audit_row_before(v_tenant_id, coalesce(check_audit_log.after, 0));
+  select * into v_rows
+  from howdah_private.check_audit_rows(v_tenant_id, v_before.seq, v_before.hash, v_most);
+  select * into v_end from howdah_private.audit_end(v_tenant_id);
+  checked := coalesce(v_rows.checked, 0);
+  through := coalesce(v_rows.through, v_before.seq, check_audit_log.after);
+  last_seq := coalesce(v_end.seq, 0);
+  checkpoint_seq := v_end.checkpoint_seq;
+  checkpoint_at := v_end.checkpoint_at;
+  if v_before.seq is null then
+    fault := 'missing';
+    fault_seq := check_audit_log.after;
+  elsif v_rows.fault_seq is not null then
+    fault := case when v_rows.is_changed then 'changed' else 'missing' end;
+    fault_seq := v_rows.fault_seq;
+  elsif checked < v_most and through < last_seq then
+    fault := 'truncated';
+    fault_seq := through + 1;
+  elsif through > last_seq or (through = last_seq and v_rows.last_hash <> v_end.hash) then
+    fault := 'forged';
+    fault_seq := through;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.check_runs()
+ RETURNS TABLE(rule text, execution_id uuid, detail text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_admin('read the violations of the tenant');
+  return query
+  select v.rule, v.execution_id, v.detail
+  from howdah_private.find_violations(now() - interval '1 hour', howdah.current_tenant()) as v
+  limit 1000;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.compare_executions(a uuid, b uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3190,10 +3265,11 @@ begin
   end if;
   if howdah_private.is_bound() then
     v_user_id := howdah.current_user_id();
+    v_claimed_role := coalesce(howdah_private.bound_role(), 'member');
     if v_user_id is null then
-      return case when howdah.current_tenant() is not null then 'member' end;
+      return case when howdah.current_tenant() is not null then v_claimed_role end;
     end if;
-    select greatest(u.role, 'member') into v_role from howdah.users as u
+    select greatest(u.role, v_claimed_role) into v_role from howdah.users as u
     where u.id = v_user_id and u.tenant_id = howdah.current_tenant() and u.is_active;
     return v_role;
   end if;
@@ -3928,6 +4004,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.live_workers()
+ RETURNS TABLE(started_at timestamp with time zone, heartbeat_at timestamp with time zone, is_dedicated boolean, running_runs bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.started_at, w.heartbeat_at, w.only_tenants is not null,
+    (select count(*) from howdah_private.run_heads as h
+      where h.owner_worker = w.id and h.tenant_id = t.id)
+  from (select howdah.current_tenant() as id) as t
+  join howdah_private.workers as w
+    on w.only_tenants is null or t.id = any (w.only_tenants)
+  where t.id is not null and w.only_run is null
+    and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+  order by w.started_at, w.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.mcp_server_schema(type howdah.mcp_server_type)
  RETURNS jsonb
  LANGUAGE sql
@@ -4052,6 +4146,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.next_runs(most integer DEFAULT 20)
+ RETURNS TABLE(execution_id uuid, status howdah.execution_status, agent text, workflow text, priority smallint, created_at timestamp with time zone, due_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with runs as materialized (
+    select r.* from howdah_private.oldest_live_runs() as r
+    where r.status = 'queued' or r.waiting_for = 'timer'
+    order by r.due_at, r.id
+    limit greatest(0, least(next_runs.most, 1000))
+  )
+  select r.id, r.status, a.name, w.name, r.priority, r.created_at, r.due_at
+  from runs as r
+  left join howdah.agents as a on a.id = r.agent_id
+  left join howdah.workflows as w on w.id = r.workflow_id
+  order by r.due_at, r.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.pause_batch_job(name text)
  RETURNS void
  LANGUAGE sql
@@ -4146,6 +4260,25 @@ begin
   end if;
   return v_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.queue_states()
+ RETURNS TABLE(status howdah.execution_status, waiting_for howdah.waiting_reason, runs bigint, due_runs bigint, oldest_due_at timestamp with time zone, oldest_due_id uuid, next_due_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.status, r.waiting_for, count(*), count(*) filter (where d.is_due),
+    min(r.due_at) filter (where d.is_due),
+    (array_agg(r.id order by r.due_at, r.id) filter (where d.is_due))[1],
+    min(r.due_at) filter (where not d.is_due)
+  from howdah_private.oldest_live_runs() as r
+  cross join lateral (
+    select (r.status = 'queued' or r.waiting_for = 'timer') and r.due_at <= now() as is_due
+  ) as d
+  group by r.status, r.waiting_for
+  order by r.status, r.waiting_for nulls first
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.redeliver(delivery_id uuid)
@@ -4720,6 +4853,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.runs_of(ref text)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_hidden uuid[] := howdah_private.hidden_agents();
+begin
+  perform howdah_private.check_ref(runs_of.ref);
+  return query
+  with searched as (
+    select f.name, f.value, f.filter, howdah_private.rarest_tag(v_tenant_id, f.filter) as tag
+    from howdah_private.metadata_of_ref(runs_of.ref) as f
+  )
+  select distinct f.id
+  from searched as s
+  cross join lateral (
+    select e.id::uuid
+    from howdah_private.run_tags as g
+    join howdah.executions as e on e.id = g.execution_id
+    where g.tenant_id = v_tenant_id and g.key = s.tag[1] and g.value = s.tag[2]
+      and e.tenant_id = v_tenant_id
+      -- `case` hides the estimate, a thousandth of the runs: the newest are then read in order
+      and case when s.name is null then e.metadata @> s.filter
+        else howdah_private.is_of_row(e.metadata, s.name, s.value) end
+      and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
+    order by g.execution_id desc limit 1000
+  ) as f
+  order by f.id desc limit 1000;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.schedule_times(cron text, timezone text DEFAULT 'UTC'::text, after timestamp with time zone DEFAULT now(), count integer DEFAULT 5)
  RETURNS SETOF timestamp with time zone
  LANGUAGE plpgsql
@@ -4939,6 +5107,30 @@ begin
   answer := case when howdah_private.is_encrypted(v_execution.output) then '[encrypted]'
     else v_execution.output end;
 end $procedure$
+;
+
+CREATE OR REPLACE FUNCTION howdah.tenant_batch_jobs()
+ RETURNS TABLE(name text, description text, is_paused boolean, can_pause boolean, waiting bigint, later bigint, failing bigint, oldest_due_at timestamp with time zone, last_error text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select j.name, j.description, howdah_private.is_batch_job_paused(j.name),
+    howdah_private.can_pause_batch_jobs(),
+    case when p.is_by_tenant then count(d.job) filter (where d.due_at <= now()) end,
+    case when p.is_by_tenant then count(d.job) filter (where d.due_at > now()) end,
+    case when p.is_by_tenant then count(d.job) filter (where d.has_failed) end,
+    min(d.due_at) filter (where d.due_at <= now()),
+    (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
+  from howdah_private.batch_job_list() as j
+  cross join lateral (
+    select j.name in ('encrypt_run', 'erase_run', 'write_answer') as is_by_tenant
+  ) as p
+  left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
+  where howdah.current_tenant() is not null
+  group by j.name, j.description, p.is_by_tenant
+  order by j.name
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.test_model(model text)
@@ -8098,11 +8290,53 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.audit_end(tenant_id uuid)
+ RETURNS TABLE(seq bigint, hash bytea, checkpoint_seq bigint, checkpoint_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select h.seq, h.hash, c.seq, c.created_at
+  from howdah_private.audit_heads as h
+  left join lateral (
+    select k.seq, k.created_at from howdah_private.audit_checkpoints as k
+    where k.tenant_id = h.tenant_id order by k.seq desc limit 1
+  ) as c on true
+  where h.tenant_id = audit_end.tenant_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.audit_hash(a howdah.audit_log)
  RETURNS bytea
  LANGUAGE sql
  STABLE
 RETURN sha256(((a).prev_hash || convert_to((jsonb_build_array((a).tenant_id, (a).seq, (a).id, EXTRACT(epoch FROM (a).created_at), (a).actor, (a).user_id, (a).login, (a).api_key_id, (a).client, (a).action, (a).object, (a).object_id, encode((a).before_digest, 'hex'::text), encode((a).after_digest, 'hex'::text), (a).changed, (a).detail))::text, 'UTF8'::name)))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_row_before(tenant_id uuid, after bigint)
+ RETURNS TABLE(seq bigint, hash bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.seq, l.hash from howdah.audit_log as l
+  where audit_row_before.after > 0
+    and l.tenant_id = audit_row_before.tenant_id and l.seq = audit_row_before.after
+  union all
+  (
+    select coalesce(e.seq, 0), coalesce(e.hash,
+      sha256(convert_to('howdah audit log of ' || audit_row_before.tenant_id, 'UTF8')))
+    from (values (1)) as one
+    left join lateral (
+      select (l.detail ->> 'through')::bigint as seq, decode(l.detail ->> 'hash', 'hex') as hash
+      from howdah.audit_log as l
+      where l.tenant_id = audit_row_before.tenant_id and l.action = 'erase'
+        and l.object = 'audit_log'
+      order by l.seq desc limit 1
+    ) as e on true
+    where audit_row_before.after <= 0
+  )
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.author(user_id uuid)
@@ -8974,6 +9208,18 @@ CREATE OR REPLACE FUNCTION howdah_private.bound_execution_id()
 AS $function$
   select nullif(split_part(current_setting('howdah.bound', true), ' ', 4), '-')::uuid
   where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bound_role()
+ RETURNS howdah.user_role
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.parts[5]::howdah.user_role
+  from (select string_to_array(current_setting('howdah.bound', true), ' ') as parts) as p
+  where cardinality(p.parts) = 6 and exists (select from howdah_private.verified_binding())
 $function$
 ;
 
@@ -10117,6 +10363,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.caller_binding()
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_admin('query the database');
+  return howdah_private.sealed(array_to_string(array[howdah.current_tenant()::text,
+    howdah.current_user_id()::text, 'external', null, howdah.current_user_role()::text], ' ', '-'));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.caller_grants()
  RETURNS SETOF howdah.grants
  LANGUAGE plpgsql
@@ -10269,6 +10528,17 @@ begin
   ) as t (text);
   return v_matches > 0 and v_length + v_matches * v_placeholder_bytes > v_max_bytes;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_pause_batch_jobs()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.is_operator()
+    or (howdah_private.owns_machine() and howdah.current_user_role() = 'owner')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.can_store_tokens(account howdah.connected_accounts, tokens jsonb)
@@ -10765,6 +11035,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_admin(what text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_role constant howdah.user_role := howdah.current_user_role();
+begin
+  if coalesce(v_role <= 'admin', false) then
+    return;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s may not %s', howdah_private.caller_label(), check_admin.what),
+    detail = jsonb_build_object('role', v_role, 'required_role', 'admin')::text,
+    hint = 'The action requires the role admin or owner.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_agent_right(agent_id uuid, action text, what text DEFAULT 'agent'::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -10962,6 +11251,31 @@ begin
       hint = format('Use scopes => %L.', string_to_array(v_own_scopes, ','));
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_audit_rows(tenant_id uuid, after bigint, hash bytea, most integer)
+ RETURNS TABLE(checked integer, through bigint, last_hash bytea, fault_seq bigint, is_changed boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with rows as materialized (
+    select l.seq, l.prev_hash, l.hash, l.hash = howdah_private.audit_hash(l) as is_own
+    from howdah.audit_log as l
+    where l.tenant_id = check_audit_rows.tenant_id and l.seq > check_audit_rows.after
+    order by l.seq limit check_audit_rows.most
+  ),
+  links as (
+    select r.seq, r.hash, r.is_own,
+      r.seq = lag(r.seq, 1, check_audit_rows.after) over log + 1
+        and r.prev_hash = lag(r.hash, 1, check_audit_rows.hash) over log as is_next
+    from rows as r window log as (order by r.seq)
+  )
+  select count(*)::int, max(k.seq), (array_agg(k.hash order by k.seq desc))[1],
+    min(k.seq) filter (where not (k.is_own and k.is_next)),
+    (array_agg(not k.is_own order by k.seq) filter (where not (k.is_own and k.is_next)))[1]
+  from links as k
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_author(what text, id uuid, user_id uuid)
@@ -12681,6 +12995,29 @@ begin
       detail = jsonb_build_object('field', 'to_agent_id', 'agent_id', m.to_agent_id)::text,
       hint = 'Set to_agent_id to howdah.agent(name). See howdah.agents for the agents that exist.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_ref(ref text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if length(check_ref.ref) <= 1000 and check_ref.ref ~ '^[^:]+:.' then
+    begin
+      perform from howdah_private.metadata_of_ref(check_ref.ref);
+      return;
+    exception when data_exception then null; -- a key in braces that is no object
+    end;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('ref must name a table and a key, not %s',
+      coalesce(quote_literal(left(check_ref.ref, 100)), 'null')),
+    detail = jsonb_build_object('field', 'ref')::text,
+    hint = 'Write the table, a colon and the primary key, such as shop.orders:4711, or '
+      'shop.lines:{"order_id": 4711, "line": 2} for a key of several columns.';
 end $function$
 ;
 
@@ -14413,6 +14750,9 @@ AS $function$
     ('models', 'none', 'capabilities domain'),
     ('tools', 'none', 'capabilities domain'),
     ('mcp_tools', 'none', 'annotations'),
+    -- a filter may search what people wrote
+    ('saved_views', 'content', 'filter'),
+    ('saved_views', 'none', 'place'),
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
@@ -15176,6 +15516,7 @@ AS $function$
     when 'howdah.questions'::regclass then '{answer,answer_data,default_answer,options,preview,prompt,reason,schema,tool_call}'::text[]
     when 'howdah.resources'::regclass then '{bytes,metadata,name,storage_path,uri}'::text[]
     when 'howdah.retention_policies'::regclass then '{}'::text[]
+    when 'howdah.saved_views'::regclass then '{filter}'::text[]
     when 'howdah.schedules'::regclass then '{concurrency_key,input,input_data,last_error,metadata}'::text[]
     when 'howdah.secrets'::regclass then '{}'::text[]
     when 'howdah.sessions'::regclass then '{chat_key,late_turns,state,title}'::text[]
@@ -16751,7 +17092,9 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_rows_of_user(u howdah.users)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$select$function$
+AS $function$
+  delete from howdah.saved_views as t where t.tenant_id = $1.tenant_id and t.user_id = $1.id;
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_run_tags(ids uuid[])
@@ -17403,6 +17746,25 @@ AS $function$
     where c.tenant_id = h.tenant_id and c.seq = h.seq
   )
   order by h.tenant_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_rows_of(tenant_id uuid)
+ RETURNS TABLE(job text, due_at timestamp with time zone, has_failed boolean, last_error text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.* from (
+    select d.kind::text as job, d.due_at, d.last_error is not null as has_failed, d.last_error
+    from howdah_private.due_work as d
+    where d.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'write_answer', a.due_at, a.attempts > 0, null
+    from howdah_private.due_answers as a
+    where a.tenant_id = due_rows_of.tenant_id
+  ) as w
+  limit 10000
 $function$
 ;
 
@@ -19409,6 +19771,9 @@ begin
   return query select howdah_private.exported_row('model_test', to_jsonb(t), 'howdah.model_tests',
       exported_rows.redact)
     from howdah.model_tests as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
+  return query select howdah_private.exported_row('saved_view', to_jsonb(t), 'howdah.saved_views',
+      exported_rows.redact)
+    from howdah.saved_views as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
   return query select howdah_private.exported_row('schedule', to_jsonb(t), 'howdah.schedules',
       exported_rows.redact)
     from howdah.schedules as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
@@ -20439,6 +20804,16 @@ CREATE OR REPLACE FUNCTION howdah_private.find_violations(since timestamp with t
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select * from howdah_private.find_violations(find_violations.since, null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_violations(since timestamp with time zone, only_tenant uuid)
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
 AS $function$
   with runs as materialized (
@@ -20456,8 +20831,9 @@ AS $function$
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     left join howdah_private.run_heads as h on h.execution_id = e.id
-    where e.status in ('queued', 'running', 'waiting', 'paused')
-       or e.completed_at >= find_violations.since
+    where (e.status in ('queued', 'running', 'waiting', 'paused')
+        or e.completed_at >= find_violations.since)
+      and (find_violations.only_tenant is null or e.tenant_id = find_violations.only_tenant)
   ),
   logs as materialized (
     select s.execution_id, count(*)::int as steps, min(s.seq) as first_seq,
@@ -20527,6 +20903,7 @@ AS $function$
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     where r.completed_at >= find_violations.since and r.status = 'completed' and m.role = 'tool'
   )
+  select v.* from (
   select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
   from runs as r
   where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
@@ -20666,6 +21043,8 @@ AS $function$
   select * from howdah_private.find_wait_violations(find_violations.since)
   union all
   select * from howdah_private.find_tree_violations(find_violations.since)
+  ) as v (rule, tenant_id, execution_id, detail)
+  where find_violations.only_tenant is null or v.tenant_id = find_violations.only_tenant
 $function$
 ;
 
@@ -22964,6 +23343,24 @@ AS $function$
         and not (s.kind in ('question', 'answer') and s.call_id is null) -- for an account
     )
   end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_of_row(metadata jsonb, name text, value jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(
+    (m.table_name = is_of_row.name or right(m.table_name, 1 + length(is_of_row.name))
+      = '.' || is_of_row.name)
+    and jsonb_typeof(m.row) = 'object'
+    and case jsonb_typeof(is_of_row.value) when 'object' then m.row = is_of_row.value
+      else array(select k.value from jsonb_each(m.row) as k) = array[is_of_row.value] end, false)
+  from (
+    select is_of_row.metadata ->> 'table' as table_name, is_of_row.metadata -> 'row' as row
+  ) as m
 $function$
 ;
 
@@ -26371,6 +26768,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.metadata_of_ref(ref text)
+ RETURNS TABLE(name text, value jsonb, filter jsonb)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select f.name, v.value, f.filter
+  from (
+    select substring(metadata_of_ref.ref from '^([^:]+):') as name,
+      substring(metadata_of_ref.ref from '^[^:]+:(.+)$') as key
+  ) as r
+  cross join lateral (
+    values (to_jsonb(r.key)),
+      (case when r.key ~ '^-?\d{1,200}(\.\d{1,200})?$' then to_jsonb(r.key::numeric) end),
+      (case when r.key ~ '^\{.*\}$' then r.key::jsonb end)
+  ) as v (value)
+  cross join lateral (
+    values (r.name, jsonb_build_object('row', v.value)),
+      (null, jsonb_build_object(r.name, v.value))
+  ) as f (name, filter)
+  where v.value is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.metrics()
  RETURNS TABLE(name text, labels jsonb, value double precision)
  LANGUAGE plpgsql
@@ -27538,6 +27959,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.oldest_live_runs()
+ RETURNS TABLE(id uuid, status howdah.execution_status, waiting_for howdah.waiting_reason, agent_id uuid, workflow_id uuid, priority smallint, created_at timestamp with time zone, due_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id, e.status, e.waiting_for, e.agent_id, e.workflow_id, e.priority, e.created_at,
+    greatest(e.run_at, e.wake_at)
+  from howdah.executions as e
+  where e.tenant_id = (select howdah.current_tenant()) and e.completed_at is null
+  order by e.id
+  limit 10000
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.oldest_time(seconds numeric)
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -28272,6 +28708,7 @@ AS $function$
     ('prompts', 'edit', 'member'::howdah.user_role, 'f'::boolean),
     ('resources', 'run', 'member'::howdah.user_role, 'f'::boolean),
     ('retention_policies', 'manage', 'owner'::howdah.user_role, 'f'::boolean),
+    ('saved_views', 'run', 'member'::howdah.user_role, 'f'::boolean),
     ('schedules', 'edit', 'member'::howdah.user_role, 't'::boolean),
     ('schedules', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('secrets', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
@@ -34029,6 +34466,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sealed(payload text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform pg_current_xact_id(); -- assigns the id that the seal contains
+  return sealed.payload || ' ' || howdah_private.binding_seal(sealed.payload);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sealed_document(secret howdah.secrets, sealed howdah_private.sealed_secrets, key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -34934,9 +35383,9 @@ AS $function$
 declare
   v_jobs text[] := array(select j.name from howdah_private.batch_job_list() as j order by 1);
 begin
-  if not howdah_private.is_operator() then
+  if not howdah_private.can_pause_batch_jobs() then
     raise exception using errcode = 'HWDEN',
-      message = 'only an owner may pause and resume batch jobs',
+      message = 'only an owner of the database may pause and resume batch jobs',
       hint = 'Connect as the owner of the database: npx howdah db url.';
   elsif set_batch_job_pause.job is null or set_batch_job_pause.job <> all (v_jobs) then
     raise exception using errcode = 'HWNTF',
@@ -35430,18 +35879,14 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.signed_binding(tenant_id uuid, user_id uuid, trust howdah.trust, execution_id uuid)
  RETURNS text
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_payload constant text := array_to_string(array[signed_binding.tenant_id::text,
+  select howdah_private.sealed(array_to_string(array[signed_binding.tenant_id::text,
     signed_binding.user_id::text, coalesce(signed_binding.trust, 'external')::text,
-    signed_binding.execution_id::text], ' ', '-');
-begin
-  perform pg_current_xact_id(); -- assigns the id that the seal contains
-  return v_payload || ' ' || howdah_private.binding_seal(v_payload);
-end $function$
+    signed_binding.execution_id::text], ' ', '-'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.signing_key_name(webhook_id uuid, rotates boolean)
@@ -37393,6 +37838,7 @@ AS $function$
     ('resources', 'content', 'run', 'run', 'member', false, null, null, '',
       'export names erasure'),
     ('retention_policies', 'definition', 'none', 'manage', 'owner', false, null, null, '', ''),
+    ('saved_views', 'content', 'user', 'run', 'member', false, null, 'saved_view', '', 'sight'),
     ('schedules', 'definition', 'none', 'edit run', 'member', true, null, 'schedule', '', ''),
     ('secrets', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('sessions', 'content', 'session', 'run', 'member', true, null, null, '',
@@ -41828,6 +42274,53 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_saved_views__permit_owner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user not in ('howdah_engine', 'howdah_owner') and not howdah_private.is_trusted()
+    and old.user_id is distinct from howdah.current_user_id()
+    and (howdah.current_user_role() <= 'admin') is not true then
+    raise exception using errcode = 'HWDEN',
+      message = format('only its user or an admin may change the saved view %L', old.name),
+      detail = jsonb_build_object('object', 'saved_views', 'id', old.id)::text,
+      hint = 'Save a view of your own.';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_saved_views__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.filter) > 500 and n.filter is distinct from old.filter and (octet_length(n.filter::text) > 1048576 or jsonb_path_exists(n.filter, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'filter', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.place) > 1048576 and n.place is distinct from old.place and current_user <> 'howdah_eraser' then array['size', 'place', '1048576', 'bytes']
+    when strpos(n.filter::text, 'howdah.sealed.v') > 0 and n.filter is distinct from old.filter then array['sealed', 'filter']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.place::text, 'howdah.sealed.v') > 0 and n.place is distinct from old.place then array['sealed', 'place']
+    when n.filter is null then array['missing', 'filter']
+    when n.name is null then array['missing', 'name']
+    when n.place is null then array['missing', 'place']
+    when not (jsonb_typeof(filter) = 'object'::text) then array['check', 'filter_is_an_object']
+    when not (place ~ '^[a-z][a-z0-9/-]{0,99}$'::text) then array['check', 'place_is_a_path']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -44823,8 +45316,11 @@ CREATE OR REPLACE FUNCTION howdah_private.verified_binding()
 AS $function$
 declare
   v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
+  v_last int := cardinality(v_parts); -- 5, or 6 with a role
 begin
-  if v_parts[5] = howdah_private.binding_seal(array_to_string(v_parts[:4], ' ')) then
+  if v_last between 5 and 6
+    and v_parts[v_last] = howdah_private.binding_seal(
+      array_to_string(v_parts[:v_last - 1], ' ')) then
     return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
   end if;
 end $function$
@@ -46757,6 +47253,7 @@ AS $function$
     ('retention_policies',
       'keep_contents_days keep_sessions_minutes keep_runs_days is_by_month encrypt_contents',
       '', '', true),
+    ('saved_views', 'name filter is_shared', 'place', '', true),
     ('schedules',
       'name cron timezone agent_id workflow_id input input_data metadata session_id priority '
       'concurrency_key overlap_policy catchup_policy is_active',
@@ -48213,6 +48710,28 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFER
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_sessions_minutes, keep_runs_days ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
 
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.saved_views FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('saved_views', 'run');
+
+CREATE TRIGGER _030_permit_owner BEFORE DELETE OR UPDATE ON howdah.saved_views FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_saved_views__permit_owner();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.saved_views FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.saved_views FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.saved_views REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_insert AFTER INSERT ON howdah.saved_views REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.saved_views REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.saved_views REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.saved_views REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.saved_views REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, place, filter ON howdah.saved_views FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_saved_views__refuse_invalid();
+
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit', 'run');
@@ -49042,6 +49561,12 @@ create policy engine on howdah.retention_policies to howdah_engine using (true) 
 create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.retention_policies to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.saved_views to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.saved_views to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.saved_views to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (is_shared OR (NOT (user_id IS DISTINCT FROM ( SELECT howdah.current_user_id() AS current_user_id)))))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (is_shared OR (NOT (user_id IS DISTINCT FROM ( SELECT howdah.current_user_id() AS current_user_id))))));
 
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
@@ -50023,6 +50548,14 @@ grant insert, update on column howdah.retention_policies.keep_runs_days to howda
 
 grant insert, update on column howdah.retention_policies.keep_sessions_minutes to howdah_app;
 
+grant insert, update on column howdah.saved_views.filter to howdah_app;
+
+grant insert, update on column howdah.saved_views.is_shared to howdah_app;
+
+grant insert, update on column howdah.saved_views.name to howdah_app;
+
+grant insert on column howdah.saved_views.place to howdah_app;
+
 grant insert, update on column howdah.schedules.agent_id to howdah_app;
 
 grant insert, update on column howdah.schedules.catchup_policy to howdah_app;
@@ -50389,6 +50922,14 @@ grant execute on function howdah.cancel_executions(uuid[]) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
 
+grant execute on function howdah.check_audit_log(bigint,integer) to howdah_app;
+
+grant execute on function howdah.check_audit_log(bigint,integer) to howdah_viewer;
+
+grant execute on function howdah.check_runs() to howdah_app;
+
+grant execute on function howdah.check_runs() to howdah_viewer;
+
 grant execute on function howdah.compare_executions(uuid,uuid) to howdah_app;
 
 grant execute on function howdah.compare_executions(uuid,uuid) to howdah_engine;
@@ -50545,6 +51086,10 @@ grant execute on function howdah.limits_usage(howdah.limits) to howdah_engine;
 
 grant execute on function howdah.limits_usage(howdah.limits) to howdah_viewer;
 
+grant execute on function howdah.live_workers() to howdah_app;
+
+grant execute on function howdah.live_workers() to howdah_viewer;
+
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app;
 
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_engine;
@@ -50567,6 +51112,14 @@ grant execute on function howdah.models_warnings(howdah.models) to howdah_app;
 
 grant execute on function howdah.models_warnings(howdah.models) to howdah_engine;
 
+grant execute on function howdah.next_runs(integer) to howdah_app;
+
+grant execute on function howdah.next_runs(integer) to howdah_engine;
+
+grant execute on function howdah.next_runs(integer) to howdah_viewer;
+
+grant execute on function howdah.pause_batch_job(text) to howdah_app;
+
 grant execute on function howdah.pause_batch_job(text) to howdah_engine;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
@@ -50582,6 +51135,12 @@ grant execute on function howdah.prompt(text) to howdah_app;
 grant execute on function howdah.prompt(text) to howdah_engine;
 
 grant execute on function howdah.prompt(text) to howdah_viewer;
+
+grant execute on function howdah.queue_states() to howdah_app;
+
+grant execute on function howdah.queue_states() to howdah_engine;
+
+grant execute on function howdah.queue_states() to howdah_viewer;
 
 grant execute on function howdah.redeliver(uuid) to howdah_app;
 
@@ -50619,6 +51178,8 @@ grant execute on function howdah.restore_workflow_version(uuid,integer) to howda
 
 grant execute on function howdah.restore_workflow_version(uuid,integer) to howdah_engine;
 
+grant execute on function howdah.resume_batch_job(text) to howdah_app;
+
 grant execute on function howdah.resume_batch_job(text) to howdah_engine;
 
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
@@ -50640,6 +51201,10 @@ grant execute on function howdah.run_schedule(uuid) to howdah_app;
 grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) to howdah_app;
 
 grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) to howdah_engine;
+
+grant execute on function howdah.runs_of(text) to howdah_app;
+
+grant execute on function howdah.runs_of(text) to howdah_viewer;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
@@ -50668,6 +51233,10 @@ grant execute on function howdah.switch_agent(uuid,text,text) to howdah_app;
 grant execute on function howdah.tail(uuid,text) to howdah_app;
 
 grant execute on function howdah.tail(uuid,text) to howdah_viewer;
+
+grant execute on function howdah.tenant_batch_jobs() to howdah_app;
+
+grant execute on function howdah.tenant_batch_jobs() to howdah_viewer;
 
 grant execute on function howdah.test_model(text) to howdah_app;
 
@@ -50991,6 +51560,16 @@ grant execute on function howdah_private.board_entry_now(uuid,text) to howdah_en
 
 grant execute on function howdah_private.bound_execution_id() to howdah_engine;
 
+grant execute on function howdah_private.bound_role() to howdah_app;
+
+grant execute on function howdah_private.bound_role() to howdah_authenticator;
+
+grant execute on function howdah_private.bound_role() to howdah_engine;
+
+grant execute on function howdah_private.bound_role() to howdah_viewer;
+
+grant execute on function howdah_private.bound_role() to howdah_worker;
+
 grant execute on function howdah_private.bound_trust() to howdah_engine;
 
 grant execute on function howdah_private.bounded_max_cost(howdah.executions,numeric) to howdah_engine;
@@ -51063,6 +51642,8 @@ grant execute on function howdah_private.call_with_diff(text,jsonb,text,jsonb) t
 
 grant execute on function howdah_private.call_write_resource(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.caller_binding() to howdah_authenticator;
+
 grant execute on function howdah_private.caller_label() to howdah_engine;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
@@ -51086,6 +51667,8 @@ grant execute on function howdah_private.can_match(howdah.output_filters[],text)
 grant execute on function howdah_private.can_outgrow(jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.can_outgrow(jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.can_pause_batch_jobs() to howdah_engine;
 
 grant execute on function howdah_private.can_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
@@ -51150,6 +51733,12 @@ grant execute on function howdah_private.chat_session(text) to howdah_engine;
 grant execute on function howdah_private.chat_turn(text,text) to howdah_app;
 
 grant execute on function howdah_private.chat_turn(text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_admin(text) to howdah_app;
+
+grant execute on function howdah_private.check_admin(text) to howdah_engine;
+
+grant execute on function howdah_private.check_admin(text) to howdah_viewer;
 
 grant execute on function howdah_private.check_agent_right(uuid,text,text) to howdah_app;
 
@@ -51280,6 +51869,8 @@ grant execute on function howdah_private.check_question_people(jsonb) to howdah_
 grant execute on function howdah_private.check_question_settings(jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.check_recipient(howdah.mail,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_ref(text) to howdah_engine;
 
 grant execute on function howdah_private.check_references(text,jsonb) to howdah_app;
 
@@ -52011,6 +52602,8 @@ grant execute on function howdah_private.is_in_scope(howdah_private.workers,howd
 
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.is_of_row(jsonb,text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.is_operator() to howdah_app;
 
 grant execute on function howdah_private.is_operator() to howdah_authenticator;
@@ -52383,6 +52976,8 @@ grant execute on function howdah_private.message_replied_to(howdah.executions,te
 
 grant execute on function howdah_private.message_with_texts(jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.metadata_of_ref(text) to howdah_engine;
+
 grant execute on function howdah_private.metrics() to howdah_worker;
 
 grant execute on function howdah_private.missing_grants(regprocedure) to howdah_engine;
@@ -52479,6 +53074,12 @@ grant execute on function howdah_private.offered_tools(text,text,integer) to how
 
 grant execute on function howdah_private.old_months() to howdah_owner;
 
+grant execute on function howdah_private.oldest_live_runs() to howdah_app;
+
+grant execute on function howdah_private.oldest_live_runs() to howdah_engine;
+
+grant execute on function howdah_private.oldest_live_runs() to howdah_viewer;
+
 grant execute on function howdah_private.oldest_time(numeric) to howdah_engine;
 
 grant execute on function howdah_private.order_trees(uuid[],integer) to howdah_authenticator;
@@ -52568,6 +53169,8 @@ grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
 grant execute on function howdah_private.plan_watch(text) to howdah_engine;
 
 grant execute on function howdah_private.plan_watch(text) to howdah_owner;
+
+grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_engine;
 
@@ -52772,6 +53375,8 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_viewer;
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
 
@@ -53090,6 +53695,8 @@ grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah
 grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_app;
 
 grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.set_batch_job_pause(text,timestamp with time zone) to howdah_app;
 
 grant execute on function howdah_private.set_mcp_log_level(text,text) to howdah_app;
 
@@ -53516,6 +54123,10 @@ grant execute on function howdah_private.tg_resources__refuse_keys() to howdah_e
 grant execute on function howdah_private.tg_resources__refuse_rewrite() to howdah_engine;
 
 grant execute on function howdah_private.tg_retention_policies__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_saved_views__permit_owner() to howdah_engine;
+
+grant execute on function howdah_private.tg_saved_views__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_schedules__check() to howdah_engine;
 
@@ -54120,6 +54731,12 @@ grant delete, select on table howdah.retention_policies to howdah_app;
 grant delete, insert, select, update on table howdah.retention_policies to howdah_engine;
 
 grant select on table howdah.retention_policies to howdah_viewer;
+
+grant delete, select on table howdah.saved_views to howdah_app;
+
+grant delete, insert, select, update on table howdah.saved_views to howdah_engine;
+
+grant select on table howdah.saved_views to howdah_viewer;
 
 grant delete, select on table howdah.schedules to howdah_app;
 
@@ -56049,6 +56666,24 @@ comment on column howdah.routing_decisions.tenant_id is 'The tenant that owns th
 
 comment on column howdah.routing_decisions.workflow_id is 'The workflow.';
 
+comment on column howdah.saved_views.created_at is 'Time of creation.';
+
+comment on column howdah.saved_views.filter is 'The parameters of the URL of the list, such as {"status": "failed", "since": "24h"}.';
+
+comment on column howdah.saved_views.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.saved_views.is_shared is 'Whether everybody in the tenant sees it.';
+
+comment on column howdah.saved_views.name is 'The name.';
+
+comment on column howdah.saved_views.place is 'The place of the console whose list has the filter, such as runs.';
+
+comment on column howdah.saved_views.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.saved_views.updated_at is 'Time of the last change.';
+
+comment on column howdah.saved_views.user_id is 'The user who saved it, who may change it, as admins may; null for a key without a user.';
+
 comment on column howdah.schedules.agent_id is 'The agent.';
 
 comment on column howdah.schedules.catchup_policy is 'What to do with times that passed while no worker was alive. skip: nothing. one: run the newest. all: run all, oldest first, at most the 100 newest.';
@@ -56937,6 +57572,10 @@ comment on routine howdah.cancel_executions(uuid[]) is 'Cancels many runs and th
 comment on routine howdah.check_all() is '@behavior -*
 Returns the violated invariants of all runs. The result is always empty unless Howdah has a bug. Only owners of the database may call this function.';
 
+comment on routine howdah.check_audit_log(bigint,integer) is 'Checks the chain of the audit log of the tenant, from the row after the number "after": select * from howdah.check_audit_log(). Checks at most 100,000 rows at once; go on with through until it is last_seq. fault is null if all is well, else changed, missing, truncated or forged, and fault_seq is the first row that is wrong. For admins and owners. howdah doctor --audit also compares checkpoints outside of the database.';
+
+comment on routine howdah.check_runs() is 'Broken promises of runs of the tenant that are live or ended within the last hour: select * from howdah.check_runs(). Always empty unless the engine has a bug. At most 1,000. For admins and owners. Reads the logs of these runs.';
+
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 
 comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser within an hour and consents at the authorization server. authorization_url is null if the client itself is the account. Raises HWCNF if no API has stored its address yet: set HOWDAH_PUBLIC_URL.';
@@ -57008,6 +57647,8 @@ comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Labels a
 
 comment on routine howdah.limits_usage(howdah.limits) is 'Current use. Null for a limit for each: see usages.';
 
+comment on routine howdah.live_workers() is 'Workers that take runs of the tenant and have reported within ten seconds: select * from howdah.live_workers(). running_runs counts runs of this tenant alone. is_dedicated: the worker takes runs of chosen tenants only (howdah worker --only).';
+
 comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'Returns the JSON Schema of mcp_servers.configuration for this type.';
 
 comment on routine howdah.me() is 'Who this session is: its user, role and tenant, the scopes of its API key, and what it may do. permissions has object:action for each row of howdah.permissions that allows it, such as agents:edit. A grant on one agent is enough for the actions that grants allow.';
@@ -57017,7 +57658,9 @@ Returns the id of the model of the current tenant that fits a purpose best: chat
 
 comment on routine howdah.models_warnings(howdah.models) is 'Reasons why calls of a stored model may fail, such as speech without an adapter.';
 
-comment on routine howdah.pause_batch_job(text) is 'Pauses a job of howdah.batch_jobs: workers take no more batches of it, except contents that a live run waits for. For owners.';
+comment on routine howdah.next_runs(integer) is 'Runs of the tenant that are due next, queued or waiting for a time, the oldest first: select * from howdah.next_runs(). At most 1,000, from the oldest 10,000 live runs that the caller may see. Workers also regard priorities, limits and the shares of tenants.';
+
+comment on routine howdah.pause_batch_job(text) is 'Pauses a job of howdah.batch_jobs: workers take no more batches of it, except contents that a live run waits for. For owners of the database, and on a machine that serves without login.';
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
@@ -57027,6 +57670,8 @@ comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) 
 
 comment on routine howdah.prompt(text) is '@behavior -*
 Returns the id of the prompt with this name in the current tenant. Raises HWNTF if there is none.';
+
+comment on routine howdah.queue_states() is 'Live runs of the tenant by status and by what they wait for: select * from howdah.queue_states(). due_runs could begin now, the first of them since oldest_due_at. next_due_at is the time of the next one. Counts the oldest 10,000 live runs that the caller may see.';
 
 comment on routine howdah.redeliver(uuid) is 'Sends a webhook delivery again under the same id, whether the earlier delivery succeeded or failed.';
 
@@ -57049,7 +57694,7 @@ comment on routine howdah.restore_skill_version(uuid,integer) is 'Restores a ski
 
 comment on routine howdah.restore_workflow_version(uuid,integer) is 'Restores the columns and members of a workflow from a version. The restored state is a new version. The workflow keeps its current name. Raises HWCNF with the names of members that no longer exist.';
 
-comment on routine howdah.resume_batch_job(text) is 'Resumes a job of howdah.batch_jobs that was paused. For owners.';
+comment on routine howdah.resume_batch_job(text) is 'Resumes a job of howdah.batch_jobs that was paused. For owners of the database, and on a machine that serves without login.';
 
 comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, any other is queued. Raises HWTRM if the run has already ended.';
 
@@ -57066,6 +57711,9 @@ comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,inte
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, in addition to its times, and returns the run.';
 
 comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) is 'Starts a run of the workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the workflow. Limits of scope key count runs by concurrency_key. Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';
+
+comment on routine howdah.runs_of(text) is '@behavior -*
+Returns the ids of the runs that belong to a row of a table, the newest 1,000 at most: select id, status from howdah.executions where id in (select howdah.runs_of(''shop.orders:4711'')). A run belongs to a row if its metadata say so, as those of watched tables do: {"table": "shop.orders", "row": {"id": 4711}}, or {"orders": 4711}.';
 
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
@@ -57084,6 +57732,8 @@ comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,te
 comment on routine howdah.switch_agent(uuid,text,text) is 'Switches a session to another agent, which receives its history, or to a workflow, from the next message on. Live runs keep their agent.';
 
 comment on routine howdah.tail(uuid,text) is 'Shows the steps of a run as notices, each as it commits, until the run ends, and returns the answer, or [encrypted]. Commits between two polls, so it must be called outside a transaction block.';
+
+comment on routine howdah.tenant_batch_jobs() is 'Batch jobs of the workers, with the rows of the tenant: select * from howdah.tenant_batch_jobs(). waiting, later and failing are null for jobs that keep no rows for each tenant, and count at most 10,000 rows in all. howdah.batch_jobs has the rows of all tenants, for operators. can_pause: the caller may call howdah.pause_batch_job.';
 
 comment on routine howdah.test_model(text) is 'Tests a model, by its name or id: a worker calls the model and writes the result to the row that is returned. Read the row in model_tests until its status is passed or failed. Raises HWNTF if there is no such model.';
 
@@ -57218,6 +57868,8 @@ Questions of runs to people. An open question occupies no process. The first ans
 comment on table howdah.resources is 'Files of users, sessions and runs: up to 8 MB in the row, larger files by path. The content never changes; name and metadata may change.';
 
 comment on table howdah.retention_policies is 'Retention of ended runs, at most one row per tenant. Workers delete every night. A tenant without a row keeps its runs for ever.';
+
+comment on table howdah.saved_views is 'Filters of lists that users keep under a name. Users see their own and shared ones.';
 
 comment on table howdah.schedules is 'Schedules, which start runs at the times of a cron expression. Each time inserts one run, however many workers exist.';
 

@@ -115,6 +115,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'messages',
     'server',
     'parts',
+    'views',
     'runs',
     'timeline',
     'compare',

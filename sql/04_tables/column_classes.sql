@@ -45,6 +45,9 @@ as $$
     ('models', 'none', 'capabilities domain'),
     ('tools', 'none', 'capabilities domain'),
     ('mcp_tools', 'none', 'annotations'),
+    -- a filter may search what people wrote
+    ('saved_views', 'content', 'filter'),
+    ('saved_views', 'none', 'place'),
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),

@@ -68,6 +68,7 @@ as $$
     ('resources', 'content', 'run', 'run', 'member', false, null, null, '',
       'export names erasure'),
     ('retention_policies', 'definition', 'none', 'manage', 'owner', false, null, null, '', ''),
+    ('saved_views', 'content', 'user', 'run', 'member', false, null, 'saved_view', '', 'sight'),
     ('schedules', 'definition', 'none', 'edit run', 'member', true, null, 'schedule', '', ''),
     ('secrets', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('sessions', 'content', 'session', 'run', 'member', true, null, null, '',

@@ -59,6 +59,7 @@ as $$
     ('retention_policies',
       'keep_contents_days keep_sessions_minutes keep_runs_days is_by_month encrypt_contents',
       '', '', true),
+    ('saved_views', 'name filter is_shared', 'place', '', true),
     ('schedules',
       'name cron timezone agent_id workflow_id input input_data metadata session_id priority '
       'concurrency_key overlap_policy catchup_policy is_active',

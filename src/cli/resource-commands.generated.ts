@@ -41,6 +41,17 @@ export const adminResourceCommands: readonly CommandEntry[] = [
 /** The commands of `howdah dev` for rows of tables. */
 export const devResourceCommands: readonly CommandEntry[] = [
   {
+    name: "views",
+    group: "Definitions",
+    summary: "manage the saved views",
+    args: "[list|show|create|change|delete]",
+    examples: ["howdah dev views list","howdah dev views show failures","howdah dev views create failures --place runs --filter '{\"status\":\"failed\",\"since\":\"24h\"}'","howdah dev views change failures --is-shared true","howdah dev views delete failures"],
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/administration/saved-views.ts')).savedViews);
+    },
+  },
+  {
     name: "workflows",
     group: "Agents",
     summary: "manage the workflows, in which agents work together",

@@ -94,6 +94,18 @@ export type Secret = { id: string; name: string; fingerprint: string; last_four:
 
 export type AuditEntry = { seq: number; id: string; created_at: string; actor: string; user_id: string | null; api_key_id: string | null; login: string; client: string; action: string; object: string; object_id: string; changed: (string)[] | null; detail: { [name: string]: unknown } | null; before_digest: string | null; after_digest: string | null; hash: string };
 
+export type AuditCheck = { checked: number; through: number; last_seq: number; fault: "changed" | "missing" | "truncated" | "forged" | null; fault_seq: number | null; checkpoint_seq: number | null; checkpoint_at: string | null };
+
+export type QueueState = { status: "queued" | "running" | "waiting" | "paused"; waiting_for: "child" | "question" | "timer" | "turn" | "quota" | null; runs: number; due_runs: number; oldest_due_at: string | null; oldest_due_id: string | null; next_due_at: string | null };
+
+export type NextRun = { execution_id: string; status: "queued" | "waiting"; agent: string | null; workflow: string | null; priority: number; created_at: string; due_at: string };
+
+export type LiveWorker = { started_at: string; heartbeat_at: string; is_dedicated: boolean; running_runs: number };
+
+export type Violation = { rule: string; execution_id: string | null; detail: string };
+
+export type BatchJob = { name: string; description: string; is_paused: boolean; can_pause: boolean; waiting: number | null; later: number | null; failing: number | null; oldest_due_at: string | null; last_error: string | null };
+
 export type Approval = { id: string; tool: string; scope: "run" | "session" | "agent"; trust: "system" | "user" | "internal" | "external"; execution_id: string | null; session_id: string | null; agent_id: string | null; created_by: string; created_at: string };
 
 export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string; agent: string | null; workflow: string | null; user: string | null };
@@ -105,6 +117,8 @@ export type Limit = { id: string; scope: "tenant" | "user" | "agent" | "session"
 export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string; agent: string | null };
 
 export type RetentionPolicy = { id: string; keep_contents_days: number | null; keep_sessions_minutes: number; keep_runs_days: number | null; encrypt_contents: boolean; is_by_month: boolean; created_at: string; updated_at: string };
+
+export type SavedView = { id: string; name: string; place: string; filter: { [name: string]: unknown }; is_shared: boolean; user_id: string | null; created_at: string; updated_at: string; saved_by: string | null };
 
 export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string; agent: string | null; tool: string | null };
 
@@ -154,7 +168,7 @@ export type Operations = {
   /** Start a run of an agent or a workflow. */
   execute: { takes: { query?: { wait?: number }; body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; concurrency_key?: string; debounce_key?: string; debounce_ms?: number; callback_url?: string; wait?: boolean | number; stream?: boolean; tree?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; finish_reason: "stop" | "tool_calls" | "length" | "content_filter" | "refusal" | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
   /** List runs, newest first. */
-  listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; forked_from_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string; tag?: string } }; gives: { data: (Execution)[]; next: string | null } };
+  listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; forked_from_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string; tag?: string; ref?: string } }; gives: { data: (Execution)[]; next: string | null } };
   /** Get a run with its messages and child runs. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
   /** List the child runs that a run started itself, in order. */
@@ -433,6 +447,20 @@ export type Operations = {
   deleteSecret: { takes: { params: { id: string }; query?: { force?: "true" | "false" } }; gives: null };
   /** List the audit log of the tenant, newest first. */
   listAuditLog: { takes: { query?: { limit?: number; cursor?: string; actor?: string; user_id?: string; api_key_id?: string; action?: string; object?: string; object_id?: string; since?: string; until?: string } }; gives: { data: (AuditEntry)[]; next: string | null } };
+  /** Check the chain of the audit log of the tenant, a part at a time. */
+  checkAuditLog: { takes: { query?: { after?: number; limit?: number } }; gives: AuditCheck };
+  /** Show the live runs of the tenant by status, the next ones, and the workers. */
+  showQueue: { takes: { query?: { next?: number } }; gives: { states: (QueueState)[]; next: (NextRun)[]; workers: (LiveWorker)[] } };
+  /** List broken promises of the engine; empty unless it has a bug. */
+  listViolations: { takes: {  }; gives: { data: (Violation)[] } };
+  /** List the batch jobs of the workers, with the rows of the tenant. */
+  listBatchJobs: { takes: {  }; gives: { data: (BatchJob)[] } };
+  /** Pause a batch job of all tenants. */
+  pauseBatchJob: { takes: { params: { name: string } }; gives: null };
+  /** Resume a batch job that was paused. */
+  resumeBatchJob: { takes: { params: { name: string } }; gives: null };
+  /** Run one SELECT with the rights of the caller. */
+  runSqlQuery: { takes: { body: { query: string; limit?: number } }; gives: { rows: ({ [name: string]: unknown })[]; cut_by: "rows" | "bytes" | null } };
   /** List approvals, newest first. */
   listApprovals: { takes: { query?: { limit?: number; cursor?: string; tool?: string; execution_id?: string; session_id?: string; agent_id?: string } }; gives: { data: (Approval)[]; next: string | null } };
   /** Get an approval. */
@@ -491,6 +519,18 @@ export type Operations = {
   changeRetentionPolicy: { takes: { params: { id: string }; body: { keep_contents_days?: number | null; keep_sessions_minutes?: number; keep_runs_days?: number | null; encrypt_contents?: boolean; is_by_month?: boolean } }; gives: RetentionPolicy };
   /** Delete a retention policy. */
   deleteRetentionPolicy: { takes: { params: { id: string } }; gives: null };
+  /** List saved views, newest first. */
+  listSavedViews: { takes: { query?: { limit?: number; cursor?: string; name?: string; place?: string; is_shared?: "true" | "false" } }; gives: { data: (SavedView)[]; next: string | null } };
+  /** Create a saved view. */
+  createSavedView: { takes: { body: { name: string; place: string; filter: { [name: string]: unknown }; is_shared?: boolean } }; gives: SavedView };
+  /** Get a saved view. */
+  getSavedView: { takes: { params: { id: string } }; gives: SavedView };
+  /** Replace a saved view; fields that are left out take their defaults. */
+  replaceSavedView: { takes: { params: { id: string }; body: { name: string; place: string; filter: { [name: string]: unknown }; is_shared?: boolean; id?: unknown; user_id?: unknown; created_at?: unknown; updated_at?: unknown; saved_by?: unknown } }; gives: SavedView };
+  /** Change fields of a saved view. */
+  changeSavedView: { takes: { params: { id: string }; body: { name?: string; place?: string; filter?: { [name: string]: unknown }; is_shared?: boolean } }; gives: SavedView };
+  /** Delete a saved view. */
+  deleteSavedView: { takes: { params: { id: string } }; gives: null };
   /** List tool policies, newest first. */
   listToolPolicies: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; tool_id?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" } }; gives: { data: (ToolPolicy)[]; next: string | null } };
   /** Create a tool policy. */
@@ -761,6 +801,13 @@ export const operations = {
   rotateSecret: ['PUT', '/api/secrets/{id}'],
   deleteSecret: ['DELETE', '/api/secrets/{id}'],
   listAuditLog: ['GET', '/api/audit-log'],
+  checkAuditLog: ['GET', '/api/audit-log/check'],
+  showQueue: ['GET', '/api/queue'],
+  listViolations: ['GET', '/api/violations'],
+  listBatchJobs: ['GET', '/api/batch-jobs'],
+  pauseBatchJob: ['POST', '/api/batch-jobs/{name}/pause'],
+  resumeBatchJob: ['POST', '/api/batch-jobs/{name}/resume'],
+  runSqlQuery: ['POST', '/api/sql'],
   listApprovals: ['GET', '/api/approvals'],
   getApproval: ['GET', '/api/approvals/{id}'],
   deleteApproval: ['DELETE', '/api/approvals/{id}'],
@@ -790,6 +837,12 @@ export const operations = {
   replaceRetentionPolicy: ['PUT', '/api/retention-policies/{id}'],
   changeRetentionPolicy: ['PATCH', '/api/retention-policies/{id}'],
   deleteRetentionPolicy: ['DELETE', '/api/retention-policies/{id}'],
+  listSavedViews: ['GET', '/api/saved-views'],
+  createSavedView: ['POST', '/api/saved-views'],
+  getSavedView: ['GET', '/api/saved-views/{id}'],
+  replaceSavedView: ['PUT', '/api/saved-views/{id}'],
+  changeSavedView: ['PATCH', '/api/saved-views/{id}'],
+  deleteSavedView: ['DELETE', '/api/saved-views/{id}'],
   listToolPolicies: ['GET', '/api/tool-policies'],
   createToolPolicy: ['POST', '/api/tool-policies'],
   getToolPolicy: ['GET', '/api/tool-policies/{id}'],

@@ -24,6 +24,7 @@ export const writePermissions: Readonly<Record<string, readonly string[]>> = {
   prompts: ['edit'],
   resources: ['run'],
   retention_policies: ['manage'],
+  saved_views: ['run'],
   schedules: ['edit', 'run'],
   secrets: ['manage'],
   sessions: ['run'],

@@ -266,6 +266,17 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     tenant_id: "The tenant that owns the row; no other tenant can see it.",
     updated_at: "Time of the last change.",
   },
+  saved_views: {
+    created_at: "Time of creation.",
+    filter: "The parameters of the URL of the list, such as {\"status\": \"failed\", \"since\": \"24h\"}.",
+    id: "Primary key, a uuid v7; the order of ids is the order of creation.",
+    is_shared: "Whether everybody in the tenant sees it.",
+    name: "The name.",
+    place: "The place of the console whose list has the filter, such as runs.",
+    tenant_id: "The tenant that owns the row; no other tenant can see it.",
+    updated_at: "Time of the last change.",
+    user_id: "The user who saved it, who may change it, as admins may; null for a key without a user.",
+  },
   schedules: {
     agent_id: "The agent.",
     catchup_policy: "What to do with times that passed while no worker was alive. skip: nothing. one: run the newest. all: run all, oldest first, at most the 100 newest.",

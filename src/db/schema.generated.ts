@@ -1043,6 +1043,18 @@ export interface RoutingDecisions {
   workflow_id: string | null;
 }
 
+export interface SavedViews {
+  created_at: Generated<Timestamp>;
+  filter: Json;
+  id: Generated<string>;
+  is_shared: Generated<boolean>;
+  name: string;
+  place: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  user_id: string | null;
+}
+
 export interface Schedules {
   agent_id: string | null;
   catchup_policy: Generated<CatchupPolicy>;
@@ -1519,6 +1531,7 @@ export interface DB {
   resources: Resources;
   retention_policies: RetentionPolicies;
   routing_decisions: RoutingDecisions;
+  saved_views: SavedViews;
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;

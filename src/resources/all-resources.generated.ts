@@ -6,6 +6,7 @@ import { hooks } from './administration/hooks.ts';
 import { limits } from './administration/limits.ts';
 import { outputFilters } from './administration/output-filters.ts';
 import { retentionPolicies } from './administration/retention-policies.ts';
+import { savedViews } from './administration/saved-views.ts';
 import { secrets } from './administration/secrets.ts';
 import { toolPolicies } from './administration/tool-policies.ts';
 import { users } from './administration/users.ts';
@@ -33,6 +34,7 @@ export const allResources: readonly Resource[] = [
   limits,
   outputFilters,
   retentionPolicies,
+  savedViews,
   secrets,
   toolPolicies,
   users,

@@ -325,6 +325,7 @@ const SLOW = [
   'test/console/long-run.test.ts',
   'test/console/rows/costs-page.test.ts',
   'test/console/rows/rows-pages.test.ts',
+  'test/console/runs/saved-views.test.ts',
   'test/console/run-page.test.ts',
   'test/console/runs-list.test.ts',
   'test/console/two-tabs.test.ts',

@@ -8,6 +8,7 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { apiUrl } from '../server/base-path.ts';
 import type { RunRow } from '../server/operations.generated.ts';
+import { SavedViews } from '../views/saved-views.tsx';
 import type { BulkAction } from './bulk-actions.ts';
 import { BulkDialog, type BulkSubject } from './bulk-dialog.tsx';
 import { copyRuns } from './copy-runs.ts';
@@ -60,13 +61,7 @@ export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
     <>
       <PageTitle title={text.title} table="howdah.executions">
         {after === undefined && <LiveButton isLive={isLive} toggle={() => setLive(!isLive)} />}
-        <CopyAs
-          forms={copyRuns(filter, {
-            names: known,
-            now: Date.now(),
-            url: apiUrl('/api/executions'),
-          })}
-        />
+        <ListMenus {...{ filter, show }} names={known} />
       </PageTitle>
       <FilterBar filter={filter} names={names} change={(next) => show({ ...filter, ...next })} />
       <Failures list={list} naming={naming} />
@@ -93,6 +88,24 @@ export function RunsPage({ Peek }: { Peek: ComponentType<PeekProps> }) {
           }}
         />
       )}
+    </>
+  );
+}
+
+type ListMenusProps = { filter: RunFilter; names: KnownNames; show(filter: RunFilter): void };
+
+/** The menus of the list: saved filters, and the request that reads the same runs. */
+function ListMenus({ filter, names, show }: ListMenusProps) {
+  return (
+    <>
+      <SavedViews
+        place="runs"
+        query={writeFilter(filter)}
+        open={(query) => show(readFilter(new URLSearchParams(query)))}
+      />
+      <CopyAs
+        forms={copyRuns(filter, { names, now: Date.now(), url: apiUrl('/api/executions') })}
+      />
     </>
   );
 }

@@ -279,6 +279,7 @@ export type TenantFilter = {
   questionsExist?: boolean | null;
   resourcesExist?: boolean | null;
   retentionPolicyExists?: boolean | null;
+  savedViewsExist?: boolean | null;
   schedulesExist?: boolean | null;
   secretsExist?: boolean | null;
   sessionsExist?: boolean | null;
@@ -323,6 +324,7 @@ export type UserFilter = {
   id?: UUIDFilter | null;
   inboundHooksExist?: boolean | null;
   limitsExist?: boolean | null;
+  savedViewsExist?: boolean | null;
   schedulesExist?: boolean | null;
   secretsByCreatedByExist?: boolean | null;
   sessionsExist?: boolean | null;

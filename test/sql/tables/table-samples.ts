@@ -66,6 +66,11 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
   hooks: {
     row: `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
   },
+  saved_views: {
+    row: `insert into howdah.saved_views (tenant_id, name, place, filter, is_shared)
+   values ($1, $2, 'runs', jsonb_build_object('agent', $2::text), true)`,
+    write: `insert into howdah.saved_views (name, place, filter) values ('x', 'runs', '{}')`,
+  },
   limits: {
     row: [
       `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $3, 'running_runs', 9)`,

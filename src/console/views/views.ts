@@ -1,0 +1,82 @@
+import type { Json, JsonObject } from '../../json/json.ts';
+import { useMayWrite, useMe } from '../server/me.tsx';
+import { callRest, useRest } from '../server/rest.ts';
+
+/** A filter of a list that a person saved under a name. */
+export type View = {
+  id: string;
+  name: string;
+  /** The parameters of the URL of the list. */
+  filter: JsonObject;
+  is_shared: boolean;
+  /** The person, or null for a key without a user. */
+  saved_by: string | null;
+};
+
+const PATH = '/api/saved-views';
+/** The most views of a place that are shown. */
+const MOST = 200;
+
+/** Reads the views of a place that the person sees: their own, and those that others share. */
+export function useViews(place: string) {
+  const { data, failure, reload } = useRest<{ data: View[] }>(
+    `${PATH}?place=${place}&limit=${MOST}`,
+  );
+  const { username = null } = useMe();
+  const views = (data?.body.data ?? []).toSorted((a, b) => a.name.localeCompare(b.name));
+  const { own = [], shared = [] } = Object.groupBy(views, ({ saved_by }) =>
+    saved_by === username ? 'own' : 'shared',
+  );
+  return { own, shared, failure, reload };
+}
+
+/** Returns whether the person may save views, and which of them they may change. */
+export function useViewRights() {
+  const maySave = useMayWrite('saved_views');
+  const { username = null, role = '' } = useMe();
+  return {
+    maySave,
+    mayChange: ({ saved_by }: View) =>
+      maySave && (saved_by === username || ['owner', 'admin'].includes(role)),
+  };
+}
+
+/** Saves a filter as a view. Throws a `Failure`. */
+export async function saveView(body: {
+  name: string;
+  place: string;
+  filter: JsonObject;
+  is_shared: boolean;
+}): Promise<void> {
+  await callRest(PATH, { method: 'POST', body });
+}
+
+/** Changes the name of a view, or with whom it is shared. Throws a `Failure`. */
+export async function changeView(id: string, body: { [field: string]: Json }): Promise<void> {
+  await callRest(`${PATH}/${id}`, { method: 'PATCH', body });
+}
+
+/** Deletes a view. Throws a `Failure`. */
+export async function deleteView(id: string): Promise<void> {
+  await callRest(`${PATH}/${id}`, { method: 'DELETE' });
+}
+
+/** Writes the filter of a view as the query of a URL. */
+export function queryOf({ filter }: Pick<View, 'filter'>): string {
+  const values = Object.entries(filter).map(([name, value]): [string, string] => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
+  return new URLSearchParams(values).toString();
+}
+
+/** Returns whether two queries of URLs have the same parameters, in any order. */
+export function isSameQuery(a: string, b: string): boolean {
+  return sorted(a) === sorted(b);
+}
+
+function sorted(query: string): string {
+  const search = new URLSearchParams(query);
+  search.sort();
+  return search.toString();
+}
