@@ -4,7 +4,8 @@ import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
-import { changeView, deleteView, type View } from './views.ts';
+import type { View } from './view-query.ts';
+import { changeView, deleteView } from './views.ts';
 
 const text = messages.views;
 

@@ -3,7 +3,8 @@ import { Bookmark, Check, ChevronDown } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import { isSameQuery, queryOf, useViewRights, useViews, type View } from './views.ts';
+import { isSameQuery, queryOf, type View } from './view-query.ts';
+import { useViewRights, useViews } from './views.ts';
 
 const SaveView = lazy(async () => ({ default: (await import('./save-view.tsx')).SaveView }));
 const ChangeViews = lazy(async () => ({

@@ -128,7 +128,10 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await db.pool.query(`insert into howdah.prompts (name, template) values ('greeting', '0')`);
     for (let version = 2; version <= 52; version += 1) {
       const values = [String(version)];
-      await db.pool.query(`update howdah.prompts set template = $1 where name = 'greeting'`, values);
+      await db.pool.query(
+        `update howdah.prompts set template = $1 where name = 'greeting'`,
+        values,
+      );
     }
     await open('/definitions/prompts/greeting');
     const rows = owner.page.locator('.versions tbody tr');

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isSameQuery, queryOf } from '../../../src/console/views/views.ts';
+import { isSameQuery, queryOf } from '../../../src/console/views/view-query.ts';
 import type { Howdah } from '../../../src/index.ts';
 import { startHowdah } from '../../embedding/start-howdah.ts';
 import { testDatabase } from '../../support/database.ts';
