@@ -3779,7 +3779,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer, input_data jsonb DEFAULT NULL::jsonb, changes jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer, input_data jsonb DEFAULT NULL::jsonb, changes jsonb DEFAULT NULL::jsonb, overrides jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3826,7 +3826,8 @@ begin
     howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
-    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key,
+    howdah_private.forked_overrides(v_execution, v_seq, fork_execution.overrides),
+    v_execution.concurrency_key,
     v_encrypted_at, case when v_encrypted_at is not null then v_execution.contents_key_id end,
     case when v_encrypted_at is not null then howdah_private.decryption_deadline() end
   ) returning executions.* into v_run; -- with what input filters leave
@@ -21647,6 +21648,18 @@ begin
   end if;
   return v_data;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forked_overrides(e howdah.executions, seq integer, overrides jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when forked_overrides.overrides is null then o.original
+    else coalesce(o.original, '{}') || forked_overrides.overrides end
+  from howdah_private.original_overrides(e, forked_overrides.seq) as o (original)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.forked_sessions(u howdah.users, runs uuid[])
@@ -51058,7 +51071,7 @@ grant execute on function howdah.find_runs(jsonb,integer) to howdah_app;
 
 grant execute on function howdah.find_runs(jsonb,integer) to howdah_viewer;
 
-grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) to howdah_app;
+grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah_app;
 
@@ -57631,7 +57644,7 @@ comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything 
 comment on routine howdah.find_runs(jsonb,integer) is '@behavior -*
 Returns the newest runs, at most `most`, whose metadata contains this object: select id, status from howdah.find_runs(''{"order": 4711}''). Served by an index.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. overrides replace those of the run by name, such as {"model": "careful"}; null removes one. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session with the agent of another session and its conversation up to the end of a turn, by default the last turn, and sends a message in it. The original session does not change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 

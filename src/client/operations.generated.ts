@@ -200,7 +200,7 @@ export type Operations = {
   /** Send input to a live or paused run, which receives it at its next step. */
   addExecutionInput: { takes: { params: { id: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[] } }; gives: Execution };
   /** Fork a run. */
-  forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
+  forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown }; overrides?: { [name: string]: unknown } } }; gives: Execution };
   /** Get the whole record of a run, with limits, counters, versions and owner. */
   inspectExecution: { takes: { params: { id: string } }; gives: WholeExecution };
   /** List the runs of the tree of a run, with their usage. */

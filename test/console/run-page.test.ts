@@ -116,6 +116,26 @@ describe.skipIf(!CHROMIUM)('the page of a run', () => {
     expect(rows).toEqual([{ input: 'What is the total of A-1003?', version: 1 }]);
   });
 
+  test('a fork after a step uses another model', async () => {
+    await db.pool.query(
+      `insert into howdah.models (name, provider, model) values ('careful', 'scripted', 'x')`,
+    );
+    await open(`/runs/${original}/2`);
+    await tab.page.getByRole('button', { name: 'Fork from here' }).click();
+    await tab.page.getByRole('combobox', { name: 'Model' }).click();
+    await tab.page.getByRole('option', { name: 'careful' }).click();
+    await picture(tab.page, 'fork-model');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('button', { name: 'Start the fork' }).click();
+    await seen('Forked at step 2 of');
+    const { rows } = await db.pool.query(
+      `select forked_from_seq, overrides #>> '{model,name}' as model from howdah.executions
+       where forked_from_execution_id = $1 and overrides is not null`,
+      [original],
+    );
+    expect(rows).toEqual([{ forked_from_seq: 2, model: 'careful' }]);
+  });
+
   test('the graph of a workflow shows its members with their states, live', async () => {
     await db.pool.query(`
       with team as (

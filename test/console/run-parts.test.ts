@@ -61,6 +61,12 @@ test('a fork is copied as what can express it', () => {
     `npx howdah runs fork ${id} --seq 0 --input 'it'\\''s' --data '{"n":1}' --version 3`,
   );
   expect(copyFork({ id, seq: 2, input: '@file' }, url).cli).toBeUndefined();
+  const other = copyFork({ id, seq: 2, overrides: { model: "it's" } }, url);
+  expect(other.sql).toBe(
+    `select id from howdah.fork_execution('${id}', 2, overrides => '{"model":"it''s"}');`,
+  );
+  expect(other.graphql).toContain(`overrides: { model: "it's" }`);
+  expect(other.cli).toBe(`npx howdah runs fork ${id} --seq 2 --model 'it'\\''s'`);
 });
 
 test('the ids of a comparison stay ids in what is copied, whatever the URL says', () => {

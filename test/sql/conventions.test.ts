@@ -155,7 +155,7 @@ const LONG_BODIES: Record<string, number> = {
   // one select per kind of fault
   'howdah_private.system_use_faults(jsonb)': 70,
   // long lists of columns
-  'howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb)': 70,
+  'howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,jsonb)': 70,
 };
 
 /** Foreign keys whose index starts with another column. */

@@ -9,7 +9,7 @@
 --
 -- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
 -- affect runs that have begun. A retry is refused if an admin has since changed the model's
--- endpoint, and a fork looks up the model again (check_override_model, original_overrides). The
+-- endpoint, and a fork looks up the model again (check_override_model, forked_overrides). The
 -- engine writes the overrides of child runs from configurations; they are not checked here.
 
 -- Returns the budget of a run after a check against `maximum`, the limit of its agent or workflow.
@@ -280,6 +280,19 @@ as $$
   where e.parent_execution_id is null and not exists (
     select from howdah.steps as s
     where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
+$$;
+
+-- Returns the overrides of a fork after step `seq`: those of the original, with others in their
+-- place. The insert of the fork checks them; there a null removes one.
+create or replace function howdah_private.forked_overrides(
+  e howdah.executions, seq int, overrides jsonb
+) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when forked_overrides.overrides is null then o.original
+    else coalesce(o.original, '{}') || forked_overrides.overrides end
+  from howdah_private.original_overrides(e, forked_overrides.seq) as o (original)
 $$;
 
 -- Refuses the retry of a run whose overriding model an admin has since removed or moved to another

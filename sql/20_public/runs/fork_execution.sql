@@ -2,10 +2,11 @@
 -- run, with zero usage, and continues from there. The original does not change, and no copied step
 -- is repeated. A question or call without an outcome in the copied steps starts again. A fork with
 -- other data starts from the beginning. The pinned version stays unless another is named, and a
--- root keeps its overrides. The fork runs as the caller, who writes its new texts.
+-- root keeps its overrides, except those that are given. The fork runs as the caller, who writes
+-- its new texts.
 create or replace function howdah.fork_execution(
   id uuid, seq int default null, input text default null, version int default null,
-  input_data jsonb default null, changes jsonb default null
+  input_data jsonb default null, changes jsonb default null, overrides jsonb default null
 ) returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -51,7 +52,8 @@ begin
     howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
-    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key,
+    howdah_private.forked_overrides(v_execution, v_seq, fork_execution.overrides),
+    v_execution.concurrency_key,
     v_encrypted_at, case when v_encrypted_at is not null then v_execution.contents_key_id end,
     case when v_encrypted_at is not null then howdah_private.decryption_deadline() end
   ) returning executions.* into v_run; -- with what input filters leave
@@ -76,10 +78,11 @@ begin
       else to_jsonb(v_sent.content) end);
   return howdah_private.execution_row(v_id);
 end $$;
-comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb) is
+comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, jsonb) is
   'Forks a run: creates a new run with copies of the first steps of another run, which continues '
   'from there. Without seq, copies all steps. input replaces the input at seq 0 and is added '
   'otherwise. input_data replaces the data of the run, and changes sets single places in it, such '
-  'as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises '
-  'HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a '
-  'compensating run, or for changes of encrypted data.';
+  'as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. '
+  'overrides replace those of the run by name, such as {"model": "careful"}; null removes one. '
+  'Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for '
+  'a compensating run, or for changes of encrypted data.';

@@ -120,6 +120,8 @@ export type NewFork = {
   version: number | null;
   data: string | null;
   changes: string | null;
+  /** Overrides in place of those of the run, as JSON. */
+  overrides: string | null;
 };
 
 /** `after` is the last step that is known. With `tree`, all runs below are followed too. */

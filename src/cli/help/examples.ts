@@ -123,6 +123,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah runs fork ID --seq 7',
     'howdah runs fork ID --seq 0 --input "The same, shorter"',
     'howdah runs fork ID --set input.order.number=1001',
+    'howdah runs fork ID --seq 0 --model careful',
   ],
   'export-run': ['howdah runs export ID --out run.json', 'howdah runs export ID --redact'],
   replay: ['howdah dev replay ID', 'howdah dev replay run.json --agent support --version 3'],

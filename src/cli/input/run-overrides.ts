@@ -6,23 +6,26 @@ import { parseJsonOrText, parseNumber } from '../../json/parse-json.ts';
 import type { CliIo } from '../output/output.ts';
 import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 
-/** The options by which a run differs from its agent. */
+/** The options of `withOverrides`. */
 export type OverrideOptions = {
-  budget?: string;
   model?: string;
   temperature?: number | ExactNumber;
   param?: JsonObject;
   overrides?: string;
 };
 
+/** Adds the option for the maximum cost of a run. */
+export function withBudget(command: Command): Command {
+  return command.option(
+    '--budget <amount>',
+    'maximum cost of the run; can only lower the limit of the agent',
+    amount,
+  );
+}
+
 /** Adds the options by which one run differs from its agent. */
 export function withOverrides(command: Command): Command {
   return command
-    .option(
-      '--budget <amount>',
-      'maximum cost of the run; can only lower the limit of the agent',
-      amount,
-    )
     .option('--model <name>', 'model to use')
     .option('--temperature <number>', 'sampling temperature', number)
     .option(

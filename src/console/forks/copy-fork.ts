@@ -9,12 +9,16 @@ export type NewFork = {
   input?: string;
   inputData?: Json;
   version?: number;
+  overrides?: { model: string };
 };
 
 /** Returns the request of a fork in each language. The URL is the one of forks in REST. */
-export function copyFork({ id, seq, input, inputData, version }: NewFork, url: URL): Forms {
+export function copyFork(
+  { id, seq, input, inputData, version, overrides }: NewFork,
+  url: URL,
+): Forms {
   const data = inputData === undefined ? undefined : JSON.stringify(inputData);
-  const body = { seq, input, version, input_data: inputData };
+  const body = { seq, input, version, input_data: inputData, overrides };
   return {
     sql: `select id from howdah.fork_execution(${[
       quoteSql(id),
@@ -22,8 +26,9 @@ export function copyFork({ id, seq, input, inputData, version }: NewFork, url: U
       input !== undefined && `input => ${quoteSql(input)}`,
       version !== undefined && `version => ${version}`,
       data !== undefined && `input_data => ${quoteSql(data)}`,
+      overrides && `overrides => ${quoteSql(JSON.stringify(overrides))}`,
     ]
-      .filter((one) => one !== false)
+      .filter((one) => one !== false && one !== undefined)
       .join(', ')});`,
     graphql: `mutation ($inputData: JSON) {\n  forkExecution(input: { ${[
       `id: "${id}"`,
@@ -31,13 +36,16 @@ export function copyFork({ id, seq, input, inputData, version }: NewFork, url: U
       input !== undefined && `input: ${JSON.stringify(input)}`,
       version !== undefined && `version: ${version}`,
       data !== undefined && 'inputData: $inputData',
+      overrides && `overrides: { model: ${JSON.stringify(overrides.model)} }`,
     ]
-      .filter((one) => one !== false)
+      .filter((one) => one !== false && one !== undefined)
       .join(
         ', ',
       )} }) { result { id } }\n}${data === undefined ? '' : `\n# variables: {"inputData": ${data}}`}`,
     curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY" -H 'content-type: application/json' -d ${quoteShell(JSON.stringify(body))}`,
-    cli: /^[@-]/.test(input ?? data ?? '') ? undefined : cliOf({ id, seq, input, data, version }),
+    cli: /^[@-]/.test(input ?? data ?? '')
+      ? undefined
+      : cliOf({ id, seq, input, data, version, model: overrides?.model }),
   };
 }
 
@@ -45,14 +53,16 @@ type CliFork = Pick<NewFork, 'id' | 'seq'> & {
   input: string | undefined;
   data: string | undefined;
   version: number | undefined;
+  model: string | undefined;
 };
 
 /** The command reads a file after `@` and the standard input for `-`, so no such text is copied. */
-function cliOf({ id, seq, input, data, version }: CliFork): string {
+function cliOf({ id, seq, input, data, version, model }: CliFork): string {
   return [
     `npx howdah runs fork ${id} --seq ${seq}`,
     ...(input === undefined ? [] : [`--input ${quoteShell(input)}`]),
     ...(data === undefined ? [] : [`--data ${quoteShell(data)}`]),
     ...(version === undefined ? [] : [`--version ${version}`]),
+    ...(model === undefined ? [] : [`--model ${quoteShell(model)}`]),
   ].join(' ');
 }

@@ -11,7 +11,12 @@ import { useAction } from '../parts/use-action.ts';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
 import { apiUrl } from '../server/base-path.ts';
 import { request } from '../server/graphql.ts';
-import { type ForkVersions, forkRun, forkVersions } from '../server/operations.generated.ts';
+import {
+  type ForkVersions,
+  forkRun,
+  forkVersions,
+  modelNames,
+} from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { copyFork, type NewFork } from './copy-fork.ts';
 
@@ -44,9 +49,10 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
   const original = seq > 0 || isEmptyValue(run.inputData) ? '' : valueText(run.inputData);
   const [written, setWritten] = useState({ input: seq === 0 ? run.input : '', data: original });
   const [version, setVersion] = useState<number>();
+  const [model, setModel] = useState<string>();
   // Data that is not changed is not sent, so that it is copied exactly
   const parsed = written.data === original ? null : parseData(written.data);
-  const fork = forkOf(run, seq, { input: written.input, data: parsed, version });
+  const fork = forkOf(run, seq, { input: written.input, data: parsed, version, model });
   const { start, failure, isBusy } = useAction(async () => {
     const { forkExecution } = await request(forkRun, fork);
     close();
@@ -71,6 +77,7 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
         />
       )}
       <VersionChoice id={run.id} seq={seq} version={version} choose={setVersion} />
+      {run.workflow === null && <ModelChoice model={model} choose={setModel} />}
       {failure && <FailureAlert failure={failure} />}
       <Group justify="flex-end">
         <CopyAs forms={copyFork(fork, apiUrl(`/api/executions/${run.id}/fork`))} />
@@ -140,6 +147,27 @@ function VersionChoice({ id, seq, version, choose }: VersionChoiceProps) {
   );
 }
 
+type ModelChoiceProps = { model: string | undefined; choose(model: string | undefined): void };
+
+/** The model that the fork uses: that of the original, or another one. */
+function ModelChoice({ model, choose }: ModelChoiceProps) {
+  const { data } = useAnswer(modelNames, {});
+  const names = data?.models?.nodes.flatMap((one) => (one?.purpose === 'llm' ? [one.name] : []));
+  return (
+    <Select
+      label={text.model}
+      data={[
+        { value: '', label: text.sameModel },
+        ...(names ?? []).map((name) => ({ value: `model ${name}`, label: name })),
+      ]}
+      value={model === undefined ? '' : `model ${model}`}
+      onChange={(value) => choose(value ? value.replace(/^model /, '') : undefined)}
+      allowDeselect={false}
+      searchable
+    />
+  );
+}
+
 /** Returns the version of a run, and all versions of its agent or workflow. */
 function versionsOf(run: ForkVersions['execution']) {
   const all = run?.workflow?.workflowVersions.nodes ?? run?.agent?.agentVersions.nodes ?? [];
@@ -156,15 +184,21 @@ function parseData(text: string): Json | undefined {
   }
 }
 
-type Written = { input: string; data: Json | undefined; version: number | undefined };
+type Written = {
+  input: string;
+  data: Json | undefined;
+  version: number | undefined;
+  model: string | undefined;
+};
 
 /** Only what the person changed is sent, so that the rest is copied exactly. */
-function forkOf(run: ForkedRun, seq: number, { input, data, version }: Written): NewFork {
+function forkOf(run: ForkedRun, seq: number, { input, data, version, model }: Written): NewFork {
   const isChanged = seq === 0 ? input !== run.input : input.trim() !== '';
   return {
     ...{ id: run.id, seq },
     ...(isChanged && { input }),
     ...(data !== null && data !== undefined && { inputData: data }),
     ...(version !== undefined && { version }),
+    ...(model !== undefined && { overrides: { model } }),
   };
 }

@@ -517,10 +517,10 @@ export const forkVersions: Operation<ForkVersions, ForkVersionsVariables> = {
 };
 
 export type ForkRun = { forkExecution: { result: { id: string } | null } | null };
-export type ForkRunVariables = { id: string; seq: number; input?: string | null; inputData?: Json | null; version?: number | null };
+export type ForkRunVariables = { id: string; seq: number; input?: string | null; inputData?: Json | null; version?: number | null; overrides?: Json | null };
 export const forkRun: Operation<ForkRun, ForkRunVariables> = {
   name: 'ForkRun',
-  text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON$version:Int){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData version:$version}){result{id}}}",
+  text: "mutation ForkRun($id:UUID!$seq:Int!$input:String$inputData:JSON$version:Int$overrides:JSON){forkExecution(input:{id:$id seq:$seq input:$input inputData:$inputData version:$version overrides:$overrides}){result{id}}}",
 };
 
 export type WorkflowOfRun = { execution: { workflowVersion: { definition: Json } | null } | null };

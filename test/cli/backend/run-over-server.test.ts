@@ -206,6 +206,12 @@ test('a run is forked with other data, or from one of its steps', async () => {
   const later = await howdah('fork', copy, '--from', '2', '--version', '1', '--detach');
   expect(later).toMatchObject({ status: 0, stderr: '' });
   expect(await of(later.stdout.trim())).toMatchObject({ input: 'Ho.', forked_from_seq: 2 });
+  const cold = await howdah('fork', copy, '--seq', '2', '--temperature', '0', '--detach');
+  expect(
+    await one(db.pool, 'select overrides from howdah.executions where id = $1', [
+      cold.stdout.trim(),
+    ]),
+  ).toEqual({ overrides: { request_params: { temperature: 0 } } });
   expect(await howdah('fork', copy, '--seq', '99')).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('cannot be forked after step 99'),

@@ -234,12 +234,12 @@ describe.each(ways)('%s', (_, way) => {
 describe('a run with its own model', () => {
   const MODEL = { model: 'careful' };
 
-  /** Creates a run of the member, and cancels it. */
-  const cancelled = async (overrides: object) =>
+  /** Creates a run of a user, and cancels it. */
+  const cancelled = async (overrides: object, user = member) =>
     committed(db.pool, async (client) => {
       await takeRole(client, 'howdah_app', {
         'howdah.tenant_id': tenant_id,
-        'howdah.user_id': member,
+        'howdah.user_id': user,
       });
       const text = `select (howdah.run('desk', 'x', overrides => $1)).id`;
       const { id } = await one(client, text, [JSON.stringify(overrides)]);
@@ -265,6 +265,35 @@ describe('a run with its own model', () => {
       });
     } finally {
       await movedTo(null);
+    }
+  });
+
+  test('is forked with other overrides, which replace those of the run by name', async () => {
+    const id = await cancelled({ ...MODEL, request_params: { top_p: 0.5 }, allowed_tools: [] });
+    const forkWith = (user: string, overrides: unknown) =>
+      as(user, (client) =>
+        one(client, 'select (howdah.fork_execution($1, 0, overrides => $2)).overrides', [
+          id,
+          JSON.stringify(overrides),
+        ]),
+      );
+    expect(await forkWith(member, { model: 'spare', request_params: null })).toEqual({
+      overrides: { model: expect.objectContaining({ name: 'spare' }), allowed_tools: [] },
+    });
+    const removed = { model: null, request_params: null, allowed_tools: null };
+    expect(await forkWith(member, removed)).toEqual({ overrides: null });
+    expect(await forkWith(member, {})).toMatchObject({ overrides: { allowed_tools: [] } });
+    const own = await cancelled({}, runner);
+    for (const [user, overrides, code] of [
+      [runner, { model: 'careful' }, 'HWDEN'],
+      [admin, { model: 'nobody' }, 'HWNTF'],
+      [admin, { modell: 'own' }, 'HWINV'],
+      [admin, 'own', 'HWINV'],
+    ] as const) {
+      const text = 'select howdah.fork_execution($1, 0, overrides => $2)';
+      expect(
+        await as(user, (client) => refusedInside(client, text, [own, JSON.stringify(overrides)])),
+      ).toMatchObject({ code, fields: { field: expect.stringMatching(/^overrides/) } });
     }
   });
 

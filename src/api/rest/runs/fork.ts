@@ -31,15 +31,20 @@ export const forkRoute = route({
       .describe(
         'At seq 0 replaces single values of the input_data, such as {"order.number": 1001}',
       ),
+    overrides: object
+      .optional()
+      .describe(
+        'Replace overrides of the run by name, such as {"model": "careful"}; null removes one',
+      ),
   }),
   answers: { 201: { description: 'The new run', schema: executionSchema } },
   async work(db, { params, body }) {
     const { seq = null, input = null, version = null } = body;
-    const documents = [body.input_data, body.changes].map((one) =>
+    const documents = [body.input_data, body.changes, body.overrides].map((one) =>
       one === undefined || one === null ? null : JSON.stringify(one),
     );
     const { rows } = await db.query<{ id: string }>(
-      'select (howdah.fork_execution($1, $2, $3, $4, $5, $6)).id::uuid::text as id',
+      'select (howdah.fork_execution($1, $2, $3, $4, $5, $6, $7)).id::uuid::text as id',
       [params.id, seq, input, version, ...documents],
     );
     const made = rows[0]?.id ?? '';

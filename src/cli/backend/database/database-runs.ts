@@ -55,10 +55,10 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
       tenant === undefined
         ? inTransaction(pool, (client) => insertRun(client, run))
         : forTenant(database, tenant, (client) => insertRun(client, run)),
-    async fork(id, { seq, input, version, data, changes }) {
+    async fork(id, { seq, input, version, data, changes, overrides }) {
       const { rows } = await pool.query(
-        'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
-        [await requireExecution(db, id), seq, input, version, data, changes],
+        'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6, $7)',
+        [await requireExecution(db, id), seq, input, version, data, changes, overrides],
       );
       return rows[0].id;
     },

@@ -99,7 +99,7 @@ async function startRun(api: Api, run: NewRun): Promise<string> {
 async function forkRun(
   api: Api,
   id: string,
-  { seq, input, version, data, changes }: NewFork,
+  { seq, input, version, data, changes, overrides }: NewFork,
 ): Promise<string> {
   const body = {
     seq,
@@ -107,6 +107,7 @@ async function forkRun(
     ...(version !== null && { version }),
     ...(data !== null && { input_data: parseJson(data) }),
     ...(changes !== null && { changes: parseJson<JsonObject>(changes) }),
+    ...(overrides !== null && { overrides: parseJson<JsonObject>(overrides) }),
   };
   return (await api.call('forkExecution', { params: { id }, body })).id;
 }

@@ -14,12 +14,18 @@ import {
 import { parseNextTime } from '../../input/parse-time.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { type OverrideOptions, overridesOf, withOverrides } from '../../input/run-overrides.ts';
+import {
+  type OverrideOptions,
+  overridesOf,
+  withBudget,
+  withOverrides,
+} from '../../input/run-overrides.ts';
 import { followStartedRun } from '../../nouns/follow-started-run.ts';
 import type { CliIo } from '../../output/output.ts';
 import { TREE_OPTION } from '../../print/live-run.ts';
 
 export type RunCommandOptions = OverrideOptions & {
+  budget?: string;
   tenant?: string;
   detach?: true;
   tree?: true;
@@ -52,7 +58,7 @@ export function register(command: Command, io: CliIo): void {
 
 /** Adds the options that `run` and `run-agent` share. */
 export function withOptions(command: Command): Command {
-  return withOverrides(command)
+  return withOverrides(withBudget(command))
     .option(...TENANT_OPTION)
     .option('--detach', 'print the id of the run and return immediately')
     .addOption(new Option(...TREE_OPTION).conflicts('detach'))

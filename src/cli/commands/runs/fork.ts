@@ -10,11 +10,12 @@ import {
 } from '../../input/input-argument.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
 import { executionId } from '../../input/resolve-id.ts';
+import { type OverrideOptions, overridesOf, withOverrides } from '../../input/run-overrides.ts';
 import { changesIn, type SetOption, setOption } from '../../input/set-option.ts';
 import { followStartedRun } from '../../nouns/follow-started-run.ts';
 import type { CliIo } from '../../output/output.ts';
 
-type ForkOptions = {
+type ForkOptions = OverrideOptions & {
   seq?: number;
   input?: string;
   set?: SetOption;
@@ -43,7 +44,7 @@ export function register(command: Command, io: CliIo): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
+  const placed = command
     .option(
       '--from, --seq <n>',
       'number of steps to copy; 0 starts from the beginning (default with --set and --data)',
@@ -66,7 +67,8 @@ function withOptions(command: Command): Command {
       '--version <n>',
       'version of the agent (default: the version of the original run)',
       parseWholeNumber(0),
-    )
+    );
+  return withOverrides(placed)
     .option('--detach', 'print the id of the new run and return immediately')
     .option(...API_OPTION);
 }
@@ -87,6 +89,7 @@ function seqOf({ seq, set, inputData }: ForkOptions): number {
 async function readFork(io: CliIo, options: ForkOptions): Promise<NewFork> {
   const seq = seqOf(options);
   const { input, set, inputData, version = null } = options;
+  const overrides = await overridesOf(io, options);
   if (input !== undefined && set?.input !== undefined) {
     throw new HowdahError('EUSAGE', 'the input is given twice, in --input and in --set input=…', {
       hint: 'Omit one of them.',
@@ -99,5 +102,6 @@ async function readFork(io: CliIo, options: ForkOptions): Promise<NewFork> {
     version,
     data: (await readJsonArgument(io, 'data', inputData)) ?? null,
     changes: set ? changesIn(set) : null,
+    overrides: overrides === undefined ? null : JSON.stringify(overrides),
   };
 }

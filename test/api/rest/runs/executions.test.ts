@@ -371,6 +371,12 @@ describe('runs', () => {
     });
     expect(forked.headers.get('location')).toBe(`/api/executions/${forked.body.id}`);
     expect((await ask('POST', `/api/executions/${id}/fork`)).status).toBe(201);
+    const overrides = { request_params: { temperature: 0 } };
+    const changed = await ask('POST', `/api/executions/${id}/fork`, { overrides });
+    const { rows } = await db.pool.query('select overrides from howdah.executions where id = $1', [
+      changed.body.id,
+    ]);
+    expect([changed.status, rows]).toEqual([201, [{ overrides }]]);
   });
 
   test('are forked with new input data, or with single values replaced', async () => {
