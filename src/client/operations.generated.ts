@@ -54,6 +54,8 @@ export type Me = { user_id: string | null; username: string | null; role: "owner
 
 export type KnownModel = { vendor: string; name: string; title: string | null; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; aliases: (string)[]; context_tokens: number | null; max_output_tokens: number | null; input_modalities: (string)[] | null; output_modalities: (string)[] | null; capabilities: { [name: string]: unknown }; input_price: number | null; cached_input_price: number | null; cache_write_price: number | null; output_price: number | null; unit_price: number | null; price_unit: string | null; as_of: string; source: string; facts_source: string };
 
+export type StepRequest = { model: { name: string; provider: string; model: string; base_url: string | null; request_params: { [name: string]: unknown } }; messages: ({ role: string; content: string | null; parts?: ({ [name: string]: unknown })[]; tool_calls?: ({ [name: string]: unknown })[]; tool_call_id?: string })[]; tools: ({ [name: string]: unknown })[]; tool_choice: string | null; output_schema: unknown };
+
 export type TodoList = { content: string; version: string };
 
 export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
@@ -273,6 +275,8 @@ export type Operations = {
   listLiveExecutions: { takes: { query?: { limit?: number } }; gives: { queue: ({ status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; runs: number; oldest_due_seconds: number })[]; runs: ({ id: string; agent: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; steps: number; tokens: number; cost: number; seconds: number })[] } };
   /** Export a run with everything that a replay needs. */
   exportExecution: { takes: { params: { id: string }; query?: { redact?: "true" | "false"; pretty?: "true" | "false" } }; gives: string };
+  /** Get the request that a step sent to its model. */
+  getStepRequest: { takes: { params: { id: string; seq: number } }; gives: StepRequest };
   /** Get the todo list of a session as Markdown, with the version for an edit. */
   getTodoList: { takes: { params: { sid: string } }; gives: TodoList };
   /** Apply an edited todo list. */
@@ -714,6 +718,7 @@ export const operations = {
   listModelCatalog: ['GET', '/api/models/catalog'],
   listLiveExecutions: ['GET', '/api/executions/live'],
   exportExecution: ['GET', '/api/executions/{id}/export'],
+  getStepRequest: ['GET', '/api/executions/{id}/steps/{seq}/request'],
   getTodoList: ['GET', '/sessions/{sid}/todolist'],
   editTodoList: ['PUT', '/sessions/{sid}/todolist'],
   useAlertRules: ['POST', '/api/alert-rules/use'],

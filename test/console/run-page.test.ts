@@ -116,6 +116,17 @@ describe.skipIf(!CHROMIUM)('the page of a run', () => {
     expect(rows).toEqual([{ input: 'What is the total of A-1003?', version: 1 }]);
   });
 
+  test('a step of a model shows the request that it sent, as text', async () => {
+    await open(`/runs/${fork}/4`);
+    await tab.page.getByRole('button', { name: 'Show the request to the model' }).click();
+    const request = tab.page.getByRole('region', { name: 'Request to the model' });
+    await request.getByText('And of <b>A-1002</b>?').waitFor();
+    await request.getByText('1 tool').waitFor();
+    await picture(tab.page, 'step-request');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    expect(tab.problems).toEqual([]);
+  });
+
   test('a fork after a step uses another model', async () => {
     await db.pool.query(
       `insert into howdah.models (name, provider, model) values ('careful', 'scripted', 'x')`,

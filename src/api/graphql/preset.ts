@@ -42,6 +42,7 @@ import { OmittedNullsPlugin } from './plugins/schema/omitted-nulls.ts';
 import { ProviderConfigsPlugin } from './plugins/schema/provider-config-fields.ts';
 import { RunCountersPlugin } from './plugins/schema/run-counters.ts';
 import { SecretsPlugin } from './plugins/schema/secrets-plugin.ts';
+import { StepRequestPlugin } from './plugins/schema/step-request-plugin.ts';
 import { TenantKeysPlugin } from './plugins/schema/tenant-keys.ts';
 import { TreesPlugin } from './plugins/schema/trees.ts';
 import { UserSchemasPlugin } from './plugins/schema/user-schemas-plugin.ts';
@@ -100,6 +101,7 @@ export function schemaPreset(
       ListPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
+      StepRequestPlugin,
       ProviderConfigsPlugin,
       InputsPlugin,
       OmittedNullsPlugin,

@@ -13,6 +13,7 @@ import { acceptTool } from '../../operations/definitions/mcp-tools.ts';
 import { listModelCatalog } from '../../operations/definitions/model-catalog.ts';
 import { listLiveRuns } from '../../operations/runs/live-runs.ts';
 import { exportRun } from '../../operations/runs/run-export.ts';
+import { stepRequest } from '../../operations/runs/step-request.ts';
 import { editTodoList, readTodoList } from '../../operations/runs/todolists.ts';
 import { allResources } from '../../resources/all-resources.generated.ts';
 import { administrationRoutes } from './administration/administration-routes.ts';
@@ -41,6 +42,7 @@ const sharedOperations: readonly Route[] = [
   listModelCatalog,
   listLiveRuns,
   exportRun,
+  stepRequest,
   readTodoList,
   editTodoList,
   useAlertRules,

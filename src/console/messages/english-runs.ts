@@ -77,6 +77,19 @@ export const runTexts = {
     replayHint:
       'A replay runs the loop on the log of this run again, without a call of a model or a tool, and names the first step that differs. With --agent NAME it uses the current definition of an agent.',
   },
+  request: {
+    title: 'Request to the model',
+    show: 'Show the request to the model',
+    hide: 'Hide the request to the model',
+    explain:
+      'Computed again from the version of the agent and the log before this step, by the functions that sent it. Files are only named.',
+    model: (name: string, provider: string, model: string) => `Model ${name}: ${provider} ${model}`,
+    params: 'Parameters',
+    messages: (count: number) => (count === 1 ? '1 message' : `${count} messages`),
+    tools: (count: number) => (count === 1 ? '1 tool' : `${count} tools`),
+    toolChoice: 'The tool that had to be called',
+    schema: 'Schema of the answer',
+  },
   views: {
     button: 'Views',
     chosen: (name: string) => `View: ${name}`,

@@ -13,6 +13,7 @@ import { type StepPage, stepPage } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { StepIcon } from '../timeline/step-icon.tsx';
 import { MessageView } from './message-view.tsx';
+import { RequestPart } from './request-part.tsx';
 import { useStepMessages } from './use-step-messages.ts';
 
 const text = messages.step;
@@ -80,6 +81,7 @@ function StepContent({ runId, step, fork }: StepContentProps) {
         <Part title={text.output} value={step.output} />
       )}
       <Part title={text.annotations} value={step.annotations} />
+      {sendsRequest(step) && <RequestPart key={step.seq} runId={runId} seq={step.seq} />}
       {!hasContent && (
         <Text size="sm" c="dimmed">
           {text.empty}
@@ -88,6 +90,12 @@ function StepContent({ runId, step, fork }: StepContentProps) {
       <StepOrigin step={step} />
     </Stack>
   );
+}
+
+/** Returns whether a step may record the outcome of a request to a model. */
+function sendsRequest({ kind, name, callId, worker }: Step): boolean {
+  if (callId !== null || worker === null) return false;
+  return kind === 'model' || kind === 'retry' || (kind === 'guard' && name === 'context');
 }
 
 function StepFacts({ step }: { step: Step }) {

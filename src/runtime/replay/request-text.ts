@@ -18,7 +18,8 @@ export function requestOf(action: Action, definition: AgentDefinition): ModelReq
       return {
         model: action.model,
         messages: action.messages,
-        tools: toolSchemas(definition),
+        tools: action.decision ? [action.decision] : toolSchemas(definition),
+        ...(action.decision ? { tool_choice: action.decision.name } : {}),
         output_schema: definition.agent.output_schema,
       };
     case 'summarize':

@@ -102,6 +102,10 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{ rest: 'GET /api/executions/{id}/compare/{other_id}', cli: 'diff' },
   },
   {
+    ...{ group: 'Runs', what: 'read the request of a step', graphql: 'stepRequest' },
+    ...{ rest: 'GET /api/executions/{id}/steps/{seq}/request', cli: 'show' },
+  },
+  {
     ...{ group: 'Runs', what: 'export a run', sql: 'howdah.export_run()', cli: 'runs export' },
     rest: 'GET /api/executions/{id}/export',
   },
