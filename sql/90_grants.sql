@@ -632,6 +632,7 @@ grant execute on function
   howdah_private.notice_previous_prices(howdah.models, text),
   howdah_private.with_catalog(howdah.models),
   howdah_private.unsaved_model_test_cost(text, text, text, jsonb),
+  howdah_private.tested_row(uuid), howdah_private.tested_row_cost(jsonb, jsonb),
   howdah_private.without_catalog(howdah.models, howdah.models)
   to howdah_app;
 

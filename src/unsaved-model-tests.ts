@@ -15,7 +15,8 @@ import { createEgress, type Egress } from './tools/egress.ts';
 //
 // Models are reached through the guard of outgoing requests, since a user chooses the address, or a
 // host as the provider. OpenAI without an address is not: its server is that of the environment,
-// which an operator wrote. Models of a caller who owns the machine are not either.
+// which an operator wrote. Models of a caller who owns the machine are not either, nor is a row of
+// howdah.models whose address an owner of the database wrote.
 
 /** Maximum number of models tested at once by a process. */
 const MAX_CONCURRENT_TESTS = 4;
@@ -30,9 +31,12 @@ export function createUnsavedModelTests(config: Options): TryUnsavedModel {
   return (tested, { key, tenantId, ownsMachine, signal }) =>
     semaphore.run({ signal }, async () => {
       const { model } = tested;
-      if (!ownsMachine) await refusePrivateAddress(egress, model, signal);
+      const isRow = model.id !== null;
+      if (!ownsMachine && (!isRow || model.is_guarded)) {
+        await refusePrivateAddress(egress, model, signal);
+      }
       const isOfEnvironment = model.base_url === null && model.provider === 'openai';
-      const isOpen = ownsMachine || isOfEnvironment;
+      const isOpen = ownsMachine || isOfEnvironment || (isRow && !model.is_guarded);
       const found = findProvider(providersFor(isOpen ? {} : { is_guarded: true }), model);
       const context = { signal, tenant_id: tenantId, ...(key !== undefined && { key }) };
       return redactKey(await testModel(found, tested, context), key);

@@ -47,6 +47,8 @@ const REVIEWED: Record<string, string> = {
   disconnect_account: 'can_act_for(), and the own account or permit()',
   drop_own_secret: 'secrets of current_tenant(), then permit()',
   uncounted_usage: 'runs of current_tenant() that no grant hides, or of all for an owner',
+  tested_row: 'models of current_tenant(), looked for with the id, after permit()',
+  tested_row_cost: 'its arguments alone',
   unsaved_model_test_cost: 'prices of the catalogue, the same for all tenants',
   take_request_key: 'keys of current_tenant() and of who asks, for sessions of the API alone',
   verified_binding: 'what a worker signed for this transaction',

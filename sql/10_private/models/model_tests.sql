@@ -94,6 +94,41 @@ as $$
   ), '{}') || m.request_params
 $$;
 
+-- Returns the model that a test calls, with its purpose and its parameters.
+create or replace function howdah_private.tested_model(m howdah.models) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('purpose', (m).purpose, 'capabilities', (m).capabilities,
+    'model', howdah_private.model_definition(m, howdah_private.model_test_params(m)))
+$$;
+
+-- Returns the model to call and the row, for a test by the API. The row exists only within the
+-- transaction that calls this, which stores the row, reads it here and takes it back: the triggers
+-- of the table then decide what is tested, as they decide what is stored.
+create or replace function howdah_private.tested_row(model_id uuid) returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.permit('models', 'manage');
+  return (
+    select howdah_private.tested_model(m) || jsonb_build_object('row', to_jsonb(m))
+    from howdah.models as m
+    where m.tenant_id = howdah.current_tenant() and m.id = tested_row.model_id
+  );
+end $$;
+
+-- Returns the cost of such a test at the prices of the row, which tested_row returned.
+create or replace function howdah_private.tested_row_cost(model jsonb, answer jsonb)
+  returns numeric
+  language sql immutable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.model_test_cost(
+    jsonb_populate_record(null::howdah.models, tested_row_cost.model), tested_row_cost.answer)
+$$;
+
 -- Begins an attempt and returns the model to call, with its purpose and its parameters. Returns
 -- null if the test has ended or was the last attempt.
 create or replace function howdah_private.begin_model_test(
@@ -121,7 +156,5 @@ begin
   end if;
   perform howdah_private.enqueue_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
     begin_model_test.attempt + 1);
-  return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
-    'model', howdah_private.model_definition(v_model,
-      howdah_private.model_test_params(v_model)));
+  return howdah_private.tested_model(v_model);
 end $$;

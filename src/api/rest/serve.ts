@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { TryUnsavedModel } from '../../contracts/agents/model-test.ts';
+import type { TestedModel, TryUnsavedModel } from '../../contracts/agents/model-test.ts';
+import type { ReadSecret } from '../../contracts/secret.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { answerFailure, type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
 import { logEvents } from '../events/log/log-events.ts';
@@ -45,6 +47,8 @@ export type RestOptions = StreamSourcesOptions & {
   identities: Identities;
   requestQueue: RequestQueue;
   secrets: SecretWriter;
+  /** Reads the key of a model that is tested before it is stored. */
+  readSecret: ReadSecret;
   tryUnsavedModel: TryUnsavedModel | undefined;
   /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
@@ -196,9 +200,10 @@ function createRouteContext(
     transaction,
     leftSignal: () => leftSignal(reply.raw),
     ...(tryModel && {
-      tryUnsavedModel: (tested, key) =>
+      tryUnsavedModel: async (tested, key) =>
         tryModel(tested, {
-          ...{ key, tenantId: identity.tenantId, ownsMachine: identity.ownsMachine === true },
+          key: key ?? (await readKey(tested, identity.tenantId, context.readSecret)),
+          ...{ tenantId: identity.tenantId, ownsMachine: identity.ownsMachine === true },
           signal: leftSignal(reply.raw),
         }),
     }),
@@ -243,4 +248,16 @@ function send(reply: FastifyReply, answer: RouteResponse, known = '') {
 export function matches(header: string, tag: string): boolean {
   const tags = header.split(',').map((one) => one.trim().replace(/^W\//, ''));
   return tags.includes('*') || tags.includes(`"${tag}"`);
+}
+
+/** Returns the key of a model that names a secret. Throws `HWINV` if it cannot be read. */
+async function readKey(
+  { model: { secret_name } }: TestedModel,
+  tenantId: string,
+  readSecret: ReadSecret,
+): Promise<string | undefined> {
+  if (secret_name === undefined) return undefined;
+  const secret = await readSecret(tenantId, secret_name);
+  if (secret.ok) return secret.value;
+  throw new RequestRefusal(400, secret.error.message, { detail: { field: 'secret_name' } });
 }

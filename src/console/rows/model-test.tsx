@@ -12,31 +12,56 @@ const text = rowTexts.modelTest;
 
 /** A button that asks a stored model a tiny question. Its key stays where it is stored. */
 export function ModelTest({ name }: { name: string }) {
-  const [isOpen, setOpen] = useState(false);
-  const [report, setReport] = useState<JsonObject>();
-  const { start, failure } = useAction(async () => {
-    setOpen(true);
-    setReport(undefined);
-    const body = { model: name };
-    const answer = await callRest<JsonObject>('/api/models/test', { method: 'POST', body });
-    setReport(answer.body);
-  });
+  const test = useModelTest();
+  const { start, failure } = useAction(() => test.run({ model: name }));
   return (
     <>
       <Button size="xs" variant="default" onClick={start}>
         {text.button}
       </Button>
-      <Modal opened={isOpen} onClose={() => setOpen(false)} title={text.title(name)} size="lg">
-        {!report && !failure && (
-          <Stack gap="sm">
-            <Loader size="sm" aria-label={text.busy} />
-            <Text size="sm">{text.busy}</Text>
-          </Stack>
-        )}
-        {failure && <FailureAlert failure={failure} />}
-        {report && <Report report={report} />}
-      </Modal>
+      <TestDialog name={name} test={test} failure={failure} />
     </>
+  );
+}
+
+/** A test of a model: its report, and whether it is shown. */
+export type Test = {
+  isShown: boolean;
+  report: JsonObject | undefined;
+  /** Tests what the body describes. Throws a `Failure`. */
+  run(body: JsonObject): Promise<void>;
+  close(): void;
+};
+
+/** Tests a model, stored or not. */
+export function useModelTest(): Test {
+  const [isShown, setShown] = useState(false);
+  const [report, setReport] = useState<JsonObject>();
+  const run = async (body: JsonObject) => {
+    setShown(true);
+    setReport(undefined);
+    const answer = await callRest<JsonObject>('/api/models/test', { method: 'POST', body });
+    setReport(answer.body);
+  };
+  return { isShown, report, run, close: () => setShown(false) };
+}
+
+type TestDialogProps = { name: string; test: Test; failure?: Failure | undefined };
+
+/** The report of a test, or why there is none. */
+export function TestDialog({ name, test, failure }: TestDialogProps) {
+  const { isShown, report, close } = test;
+  return (
+    <Modal opened={isShown} onClose={close} title={text.title(name)} size="lg">
+      {!report && !failure && (
+        <Stack gap="sm">
+          <Loader size="sm" aria-label={text.busy} />
+          <Text size="sm">{text.busy}</Text>
+        </Stack>
+      )}
+      {failure && <FailureAlert failure={failure} />}
+      {report && <Report report={report} />}
+    </Modal>
   );
 }
 

@@ -1,7 +1,9 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
+import { loadConfig } from '../../../src/config.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
+import { createUnsavedModelTests } from '../../../src/unsaved-model-tests.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { tokenOptions } from '../../api/subscriptions/tokens.ts';
@@ -25,7 +27,9 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
 
   beforeAll(async () => {
     const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
-    api = await startTestApi(db.url, { ...tokenOptions, masterKeys });
+    const config = loadConfig({ DATABASE_URL: db.url });
+    const tryUnsavedModel = createUnsavedModelTests(config);
+    api = await startTestApi(db.url, { ...tokenOptions, masterKeys, tryUnsavedModel });
     worker = await startTestWorker(db.url);
     browser = await launchChromium();
     owner = await logIn('owner');
@@ -154,6 +158,24 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await owner.page.getByRole('dialog').getByText('The model answers.').waitFor();
     await picture(owner.page, 'model-test');
     expect(owner.problems).toEqual([]);
+  });
+
+  test('a model is tested in its form, before it is saved', async () => {
+    await open('/definitions/models/new');
+    await owner.page.getByLabel('Name', { exact: false }).first().fill('rehearsed');
+    await owner.page.getByLabel('Provider', { exact: true }).fill('scriptd');
+    await button('Test').click();
+    await owner.page.locator('[data-field=provider][aria-invalid=true]').waitFor();
+    await owner.page.getByLabel('Provider', { exact: true }).fill('scripted');
+    const script = { script: [{ content: 'ready' }, { content: 'ready' }] };
+    await owner.page.getByLabel('Request params').fill(JSON.stringify(script));
+    await owner.page.getByLabel('Capabilities').fill('{"tools": false}');
+    await button('Test').click();
+    await owner.page.getByRole('dialog').getByText('The model answers.').waitFor();
+    await picture(owner.page, 'model-form-test');
+    const { rows } = await db.pool.query(`select from howdah.models where name = 'rehearsed'`);
+    expect(rows).toEqual([]);
+    owner.problems.length = 0;
   });
 
   test('a fault of the server stands at its field', async () => {

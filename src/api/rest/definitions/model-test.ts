@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type {
+  EndedModelTest,
   ModelTestAnswer,
   ModelTestReport,
   TestedModel,
@@ -8,7 +9,9 @@ import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import { object } from '../../../resources/fields.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
+import type { Body } from '../../../resources/resource.ts';
 import { type Route, type RouteContext, route } from '../framework/route.ts';
+import { costOfRow, isRow, testedRowFields, tryRow } from './tested-row.ts';
 import { isUnsaved, unsavedModel, unsavedModelFields } from './unsaved-model.ts';
 
 const report = z
@@ -48,17 +51,18 @@ export const testModel: Route = route({
   summary: 'Test a model, or a configuration before it is stored',
   description:
     'Calls the model once or twice with a tiny request. A model that fails is a result, not an error: `ok` is false. ' +
-    'With `model` alone, a worker tests the stored model of this name or id. With other fields, this server tests ' +
-    'the configuration. Its key is neither stored nor logged, and is sent to the model alone: with a `base_url` of your own, the key of the environment is not sent. ' +
+    'With `model` alone, a worker tests the stored model of this name or id. With `name`, the body is that of POST /api/models, and with `id` ' +
+    'that of PATCH /api/models/{id}: this server tests the row that they would store, with the key of its `secret_name`, and stores nothing. ' +
+    'Other fields are a configuration. Its key is neither stored nor logged, and is sent to the model alone: with a `base_url` of your own, the key of the environment is not sent. ' +
     'A private address is 403 unless HOWDAH_EGRESS_ALLOW lists it; requests without a login on loopback may name any. Only admins and owners may test.',
-  body: z.strictObject(unsavedModelFields),
+  body: z.strictObject({ ...testedRowFields, ...unsavedModelFields }),
   permission: { object: 'models', action: 'manage' },
   answers: { 200: { description: 'The result of the test', schema: report } },
-  async serve({ body }, context) {
+  async serve({ body, identity: { tenantId } }, context) {
+    if (isRow(body)) return { body: await testRow(body, tenantId, context) };
+    const isStored = !isUnsaved(body);
     return {
-      body: isUnsaved(body)
-        ? await testUnsaved(body, context)
-        : await testStored(body.model, context),
+      body: isStored ? await testStored(body.model, context) : await testUnsaved(body, context),
     };
   },
 });
@@ -79,20 +83,41 @@ async function testStored(
 
 async function testUnsaved(
   body: Parameters<typeof unsavedModel>[1],
-  { transaction, tryUnsavedModel }: RouteContext,
+  context: RouteContext,
 ): Promise<ModelTestReport> {
-  if (!tryUnsavedModel) {
-    throw new RequestRefusal(400, 'this API calls no models itself', {
-      hint: 'Store the model, and send its name.',
-      detail: { field: 'provider' },
-    });
-  }
-  const { tested, key, warnings: left } = await transaction((db) => unsavedModel(db, body));
-  const { result, seconds } = await tryUnsavedModel(tested, key);
-  const { provider, model } = tested.model;
-  const about = { ok: result.ok, purpose: tested.purpose, provider, model, seconds };
+  const test = testsOf(context);
+  const { tested, key, warnings } = await context.transaction((db) => unsavedModel(db, body));
+  const ended = await test(tested, key);
+  return reportOf(tested, ended, warnings, (answer) =>
+    context.transaction((db) => costOf(db, tested, answer)),
+  );
+}
+
+async function testRow(body: Body, tenantId: string, context: RouteContext) {
+  const { transaction, secrets } = context;
+  const test = testsOf(context);
+  const { tested, row } = await transaction((db) => tryRow(db, body, { tenantId, secrets }));
+  const ended = await test(tested, undefined);
+  return reportOf(tested, ended, [], (answer) => transaction((db) => costOfRow(db, row, answer)));
+}
+
+function testsOf({ tryUnsavedModel }: RouteContext) {
+  if (tryUnsavedModel) return tryUnsavedModel;
+  throw new RequestRefusal(400, 'this API calls no models itself', {
+    hint: 'Store the model, and send its name.',
+    detail: { field: 'provider' },
+  });
+}
+
+async function reportOf(
+  { model: { provider, model }, purpose }: TestedModel,
+  { result, seconds }: EndedModelTest,
+  left: readonly string[],
+  costOfAnswer: (answer: ModelTestAnswer) => Promise<{ cost?: number }>,
+): Promise<ModelTestReport> {
+  const about = { ok: result.ok, purpose, provider, model, seconds };
   const found = result.ok
-    ? { ...result.answer, ...(await transaction((db) => costOf(db, tested, result.answer))) }
+    ? { ...result.answer, ...(await costOfAnswer(result.answer)) }
     : { error: result.error };
   const warnings = [...left, ...((result.ok && result.answer.warnings) || [])];
   return { ...about, ...found, ...(warnings.length > 0 && { warnings }) };

@@ -1,12 +1,13 @@
 import { Button, Group, Stack, Text } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
-import type { JsonObject } from '../../../json/json.ts';
+import type { Json, JsonObject } from '../../../json/json.ts';
 import { messages } from '../../messages/messages.ts';
 import { rowTexts } from '../../messages/row-texts.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { useAction } from '../../parts/use-action.ts';
 import { toFailure } from '../../server/failure.ts';
 import { callRest, type RestAnswer } from '../../server/rest.ts';
+import { TestDialog, useModelTest } from '../model-test.tsx';
 import type { ResourceType, RowField } from '../resource-types.ts';
 import { FieldInput } from './field-input.tsx';
 import { beginForm, formFields, kindOf, readForm, type Written } from './form-values.ts';
@@ -48,11 +49,35 @@ export function RowForm({ type, types, row, done, cancel }: RowFormProps) {
         <Button type="submit" loading={form.isBusy}>
           {row ? rowTexts.save : rowTexts.create(type.one)}
         </Button>
+        {type.name === 'models' && <TestButton form={form} id={row?.body.id} />}
         <Button variant="default" onClick={cancel}>
           {messages.common.cancel}
         </Button>
       </Group>
     </Stack>
+  );
+}
+
+type TestButtonProps = { form: Form; id: Json | undefined };
+
+/** Tests the model that is written in the form, before it is saved. */
+function TestButton({ form, id }: TestButtonProps) {
+  const test = useModelTest();
+  const run = async (body: JsonObject) => {
+    try {
+      await test.run({ ...body, ...(id !== undefined && { id }) });
+    } catch (error) {
+      test.close(); // what the server rejects stands in the form
+      throw error;
+    }
+  };
+  return (
+    <>
+      <Button variant="default" disabled={form.isBusy} onClick={() => form.start(run)}>
+        {rowTexts.modelTest.button}
+      </Button>
+      <TestDialog name={String(form.written.name ?? '')} test={test} />
+    </>
   );
 }
 
@@ -62,15 +87,17 @@ function isWide(field: RowField, type: ResourceType): boolean {
   return !['number', 'boolean', 'choice', 'time', 'row', 'choices'].includes(kind);
 }
 
+type Form = ReturnType<typeof useRowForm>;
+
 function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'done'>) {
   const fields = formFields(type, row?.body);
   const [begun] = useState(() => beginForm(fields, row?.body));
   const [written, setWritten] = useState<Readonly<Record<string, Written>>>(begun);
   const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});
   const [isUnchanged, setUnchanged] = useState(false);
-  const send = async (body: JsonObject) => {
+  const placeFailure = async (sent: Promise<void>) => {
     try {
-      done((await sendRow(type, row, body)).body);
+      await sent;
     } catch (error) {
       const found = placeFaults(fields, toFailure(error).faults);
       setFaults(found);
@@ -78,28 +105,33 @@ function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'do
       throw error;
     }
   };
-  const { start, failure, isBusy } = useAction(async () => {
-    const read = readForm(fields, written, begun, row === undefined);
-    setUnchanged(false);
-    setFaults(
-      Object.fromEntries(
-        Object.entries(read.faults).map(([name, f]) => [name, rowTexts.faults[f]]),
-      ),
-    );
-    const [first] = Object.keys(read.faults);
-    if (first !== undefined) return focusFirst(first);
-    if (row && Object.keys(read.body).length === 0) return setUnchanged(true);
-    await send(read.body);
-  });
+  const { start, failure, isBusy } = useAction(
+    async (send: (body: JsonObject) => Promise<void>) => {
+      const read = readForm(fields, written, begun, row === undefined);
+      setUnchanged(false);
+      setFaults(
+        Object.fromEntries(
+          Object.entries(read.faults).map(([name, f]) => [name, rowTexts.faults[f]]),
+        ),
+      );
+      const [first] = Object.keys(read.faults);
+      if (first !== undefined) return focusFirst(first);
+      await placeFailure(send(read.body));
+    },
+  );
+  const save = async (body: JsonObject) => {
+    if (row && Object.keys(body).length === 0) setUnchanged(true);
+    else done((await sendRow(type, row, body)).body);
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    start();
+    start(save);
   };
   const change = (name: string, value: Written) => {
     setWritten((last) => ({ ...last, [name]: value }));
     setFaults(({ [name]: _, ...others }) => others);
   };
-  return { fields, written, faults, failure, isBusy, isUnchanged, submit, change };
+  return { fields, written, faults, failure, isBusy, isUnchanged, start, submit, change };
 }
 
 function sendRow(type: ResourceType, row: RestAnswer<JsonObject> | undefined, body: JsonObject) {

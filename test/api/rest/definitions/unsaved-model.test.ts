@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
-import type { TestedModel } from '../../../../src/contracts/agents/model-test.ts';
+import type { ModelTestAnswer, TestedModel } from '../../../../src/contracts/agents/model-test.ts';
 import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
 import { one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
@@ -15,13 +15,17 @@ const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefin
 const tests: { tested: TestedModel; key: string | undefined }[] = [];
 let api: ApiServer;
 let names = 0;
+let answer: ModelTestAnswer = {};
 
 beforeAll(async () => {
   api = await startTestApi(db.url, {
     masterKeys,
     async tryUnsavedModel(tested, { key }) {
       tests.push({ tested, key });
-      return { result: { ok: true, answer: { warnings: ['of the provider'] } }, seconds: 0 };
+      return {
+        result: { ok: true, answer: { warnings: ['of the provider'], ...answer } },
+        seconds: 0,
+      };
     },
   });
 });
@@ -127,4 +131,53 @@ test('several configurations at once are refused', async () => {
   ] as const) {
     expect(await ask(body)).toMatchObject({ status: 400, body: { field } });
   }
+});
+
+test('a row is tested as it would be stored, with the key of its secret, and is not stored', async () => {
+  await call(api, 'POST', '/api/secrets', { name: 'groq', value: 'gsk-0123456789' });
+  const row = {
+    ...{ name: 'swift', provider: 'groq', model: 'm', secret_name: 'groq', domain: 'mail' },
+    ...{ request_params: { temperature: 0 }, capabilities: { tools: false }, input_price: 2 },
+  };
+  expect(await ask(row)).toMatchObject({ status: 200, body: { ok: true, provider: 'groq' } });
+  const { tested, key } = tests.at(-1) ?? {};
+  expect(key).toBe('gsk-0123456789');
+  expect((await call(api, 'GET', '/api/models?name=swift')).body.data).toEqual([]);
+  const { body: stored } = await call(api, 'POST', '/api/models', row);
+  expect(await ask({ id: stored.id })).toMatchObject({ status: 200 });
+  const ofRow = tests.at(-1)?.tested;
+  expect({ ...tested, model: { ...tested?.model, id: stored.id } }).toEqual(ofRow);
+});
+
+test('a change of a row is tested, and the row stays as it is', async () => {
+  const row = { name: 'steady', provider: 'scripted', model: 'before', request_params: {} };
+  const { body: stored } = await call(api, 'POST', '/api/models', row);
+  const changed = { id: stored.id, model: 'after', input_price: 1_000_000, output_price: 0 };
+  answer = { usage: { tokens_in: 3, tokens_out: 0 } };
+  expect(await ask(changed)).toMatchObject({ status: 200, body: { model: 'after', cost: 3 } });
+  answer = {};
+  expect(tests.at(-1)?.tested.model).toMatchObject({ id: stored.id, model: 'after' });
+  const { body: read } = await call(api, 'GET', `/api/models/${stored.id}`);
+  expect(read).toEqual(stored);
+});
+
+test.each([
+  { name: 'odd', provider: 'groq', model: 'm', secret_name: 'nobody' },
+  { name: 'odd', provider: 'scriptd', model: 'm' },
+  { name: 'odd', provider: 'scripted', model: 'm', input_price: -1 },
+  { name: 'default', provider: 'scripted', model: 'm' },
+])('the row %j is refused as storing it is', async (row) => {
+  const before = tests.length;
+  const refused = await call(api, 'POST', '/api/models', row);
+  expect(refused.status).toBeGreaterThanOrEqual(400);
+  expect((await ask(row)).body).toEqual(refused.body);
+  expect(tests).toHaveLength(before);
+});
+
+test('a row has the fields of a model alone, and a changed one exists', async () => {
+  expect(await ask({ name: 'odd', provider: 'scripted', voice: 'nova' })).toMatchObject({
+    ...{ status: 400, body: { field: 'voice' } },
+  });
+  const id = '0196f9d2-7bb4-7e0a-8a53-1f6f9c1d0001';
+  expect(await ask({ id, model: 'm' })).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
 });
