@@ -49,6 +49,18 @@ test('schemas stand alone, references lead to resources, and enums have labels',
   });
 });
 
+test('the type of a value that may be null is that of the value', () => {
+  const { base_url, input_price } = typeOf('models').fields;
+  expect([base_url, input_price]).toMatchObject([
+    { schema: { type: 'string' }, is_nullable: true },
+    { schema: { type: 'number' }, is_nullable: true },
+  ]);
+  const several = types.flatMap(({ name, fields }) =>
+    fields.filter(({ schema }) => Array.isArray(schema.type)).map((one) => `${name}.${one.name}`),
+  );
+  expect(several).toEqual([]);
+});
+
 test('a form knows what is needed, written once, referred to and null', () => {
   const { create, change, fields, can_delete, list } = typeOf('grants');
   expect({ create, change, can_delete }).toEqual({

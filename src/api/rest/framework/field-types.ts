@@ -38,8 +38,11 @@ function jsonSchemaOf(schema: z.ZodType): JsonObject {
   return properties.it;
 }
 
-/** Returns a schema without the choice of null. */
-function withoutNull({ anyOf, ...rest }: JsonObject): JsonObject {
+/** Returns a schema without the choice of null: a type of several, or one of several schemas. */
+function withoutNull({ anyOf, ...schema }: JsonObject): JsonObject {
+  const { type } = schema;
+  const types = Array.isArray(type) ? type.filter((one) => one !== 'null') : [];
+  const rest = types.length === 1 ? { ...schema, type: types[0] ?? null } : schema;
   if (anyOf === undefined) return rest;
   const others = (anyOf as JsonObject[]).filter(({ type }) => type !== 'null');
   const [only] = others;
