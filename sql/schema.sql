@@ -9009,9 +9009,7 @@ begin
   end if;
   perform howdah_private.enqueue_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
     begin_model_test.attempt + 1);
-  return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
-    'model', howdah_private.model_definition(v_model,
-      howdah_private.model_test_params(v_model)));
+  return howdah_private.tested_model(v_model);
 end $function$
 ;
 
@@ -38468,6 +38466,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tested_model(m howdah.models)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('purpose', (m).purpose, 'capabilities', (m).capabilities,
+    'model', howdah_private.model_definition(m, howdah_private.model_test_params(m)))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tested_row(model_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit('models', 'manage');
+  return (
+    select howdah_private.tested_model(m) || jsonb_build_object('row', to_jsonb(m))
+    from howdah.models as m
+    where m.tenant_id = howdah.current_tenant() and m.id = tested_row.model_id
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tested_row_cost(model jsonb, answer jsonb)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.model_test_cost(
+    jsonb_populate_record(null::howdah.models, tested_row_cost.model), tested_row_cost.answer)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.text_array(list jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -53962,6 +53998,12 @@ grant execute on function howdah_private.tenant_code_fault(regclass) to howdah_e
 grant execute on function howdah_private.tenant_trigger_writes() to howdah_worker;
 
 grant execute on function howdah_private.tenants_with_retention() to howdah_worker;
+
+grant execute on function howdah_private.tested_model(howdah.models) to howdah_engine;
+
+grant execute on function howdah_private.tested_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.tested_row_cost(jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.text_array(jsonb) to howdah_app;
 
