@@ -3,6 +3,7 @@ import { App } from './shell/app.tsx';
 import '@mantine/core/styles.css';
 import './styles.css';
 import './answers/answers.css';
+import './system/system.css';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce;
 // Dialogs add a style sheet at run time; the package that does it reads the nonce here.

@@ -324,6 +324,7 @@ const SLOW = [
   'test/console/conversations/playground.test.ts',
   'test/console/long-run.test.ts',
   'test/console/rows/costs-page.test.ts',
+  'test/console/rows/system-pages.test.ts',
   'test/console/rows/rows-pages.test.ts',
   'test/console/runs/saved-views.test.ts',
   'test/console/run-page.test.ts',

@@ -69,8 +69,4 @@ export const englishRows = {
     passed: 'The model answers.',
     failed: 'The model does not answer.',
   },
-  system: {
-    title: 'System',
-    rows: 'Everything that can be configured',
-  },
 };

@@ -28,8 +28,8 @@ const RowsPlace = lazy(async () => ({
 const CostsPage = lazy(async () => ({
   default: (await import('../costs/costs-page.tsx')).CostsPage,
 }));
-const SystemPage = lazy(async () => ({
-  default: (await import('../system/system-page.tsx')).SystemPage,
+const SystemPlace = lazy(async () => ({
+  default: (await import('../system/system-place.tsx')).SystemPlace,
 }));
 
 const ChatPage = lazy(async () => ({ default: (await import('../chat/chat-page.tsx')).ChatPage }));
@@ -132,10 +132,7 @@ function Place() {
         {({ resource }) => <RowsPlace resource={resource} />}
       </Route>
       <Route path="/costs" component={CostsPage} />
-      <Route path="/system" component={SystemPage} />
-      <Route path="/system/:resource/*?">
-        {({ resource }) => <RowsPlace resource={resource} />}
-      </Route>
+      <Route path="/system/:page?/*?">{({ page }) => <SystemPlace page={page} />}</Route>
       <Route path="/playground" component={PlaygroundPage} />
       <Route path="/chat/:id?">{({ id }) => <ChatPage id={id} />}</Route>
       <Route>

@@ -48,7 +48,9 @@ export const runSqlQuery = operation({
 /** Returns the error of a query as that of its request, with the place in the text. */
 function toRefusal({ code, message, retryable, cause }: RunError): RequestRefusal {
   const { hint, ...detail }: JsonObject = isJsonObject(cause ?? null) ? (cause as JsonObject) : {};
-  return new RequestRefusal(retryable ? 503 : 400, message, {
+  const { line, column } = detail;
+  const place = line === undefined ? '' : ` (line ${line}, column ${column})`;
+  return new RequestRefusal(retryable ? 503 : 400, `${message}${place}`, {
     ...(typeof hint === 'string' && { hint }),
     detail: { field: 'query', reason: code, ...detail },
   });

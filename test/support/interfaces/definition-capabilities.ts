@@ -209,6 +209,25 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ graphql: 'auditLogs', rest: 'GET /api/audit-log', cli: 'admin audit' },
   },
   {
+    ...{ group: 'Observing', what: 'run one SELECT with your own rights' },
+    ...{ sql: 'select howdah.executions', rest: 'POST /api/sql', cli: 'sql' },
+  },
+  {
+    ...{ group: 'Observing', what: 'check the chain of the audit log' },
+    ...{ sql: 'howdah.check_audit_log()', graphql: 'checkAuditLog' },
+    ...{ rest: 'GET /api/audit-log/check', cli: 'admin audit' },
+  },
+  {
+    ...{ group: 'Observing', what: 'pause a batch job' },
+    ...{ sql: 'howdah.pause_batch_job()', graphql: 'pauseBatchJob' },
+    ...{ rest: 'POST /api/batch-jobs/{name}/pause', cli: 'admin jobs pause' },
+  },
+  {
+    ...{ group: 'Observing', what: 'resume a batch job' },
+    ...{ sql: 'howdah.resume_batch_job()', graphql: 'resumeBatchJob' },
+    ...{ rest: 'POST /api/batch-jobs/{name}/resume', cli: 'admin jobs resume' },
+  },
+  {
     ...{ group: 'Observing', what: 'read the performance of agents and workflows' },
     ...{ sql: 'select howdah.agent_performance', graphql: 'agentPerformances' },
     rest: ['GET /api/agents/{id}/performance', 'GET /api/workflows/{id}/performance'],

@@ -121,6 +121,11 @@ export const GAPS: readonly Gap[] = [
     because: 'The command reads files on your machine, and sends what it made of them by REST.',
   },
   {
+    on: 'GraphQL',
+    what: /^run one SELECT/,
+    because: 'A query of GraphQL names its fields; REST takes SQL.',
+  },
+  {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
     what: /^replay a run$/,
     because: 'The command calls models in its own process.',

@@ -1,0 +1,5 @@
+import { englishSystem } from './english-system.ts';
+import { inLanguage } from './messages.ts';
+
+/** The texts of the place of the installation. */
+export const systemTexts = inLanguage({ en: englishSystem });
