@@ -24,7 +24,7 @@ comment on column howdah.executions.input_data is
   'Data in addition to the text. The model receives it as JSON below the input.';
 comment on column howdah.executions.overrides is
   'Differences from the pinned version, set when the run started: model (by name, kept by value), '
-  'request_params, allowed_tools, suppress_markdown, mission_override.';
+  'request_params, allowed_tools, suppress_markdown, mission_override, tool.';
 comment on column howdah.executions.metrics is
   'Facts about the end, from hooks: annotations, and hook_errors.';
 comment on column howdah.executions.max_steps is

@@ -7509,7 +7509,8 @@ declare
 begin
   update howdah.executions as e
   set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
-    overrides = nullif(e.overrides - 'mission_override', '{}'),
+    overrides = nullif(e.overrides - case when e.overrides ? 'tool'
+      then '{tool,model,allowed_tools}' else '{mission_override}' end::text[], '{}'),
     first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
       'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
     max_steps = least(e.max_steps, run.model_count + (v.definition #>> '{agent,max_steps}')::int),
@@ -12476,7 +12477,7 @@ CREATE OR REPLACE FUNCTION howdah_private.check_override_model(e howdah.executio
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
+  v_fault text := case when e.overrides ? 'model' and not e.overrides ? 'tool' and e.handoffs = 0
     then howdah_private.changed_model_fault(e.tenant_id,
       jsonb_build_array(e.overrides -> 'model')) end;
 begin
@@ -12503,25 +12504,28 @@ declare
   );
   v_params text[] := array(select p.name from howdah_private.sampling_params() as p
     order by p.name);
-  v_restricted text := (
-    select x.field from (
-      select 1 as place, 'model' as field where e.overrides ->> 'model' <> all (v_names)
-      union all
-      select 2, 'request_params.' || k.key
-      from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
-      where k.key <> all (v_params)
-      union all
-      select 3, 'mission_override' where e.overrides ? 'mission_override'
-    ) as x order by x.place, x.field limit 1
-  );
+  v_restricted text;
+  v_object text; -- the table in which the caller could store the value
 begin
+  select x.field, x.object into v_restricted, v_object from (
+    select 1 as place, 'model' as field, 'agent_models' as object
+    where e.overrides ->> 'model' <> all (v_names)
+    union all
+    select 2, 'request_params.' || k.key, 'agent_models'
+    from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
+    where k.key <> all (v_params)
+    union all
+    select 3, 'mission_override', 'agents' where e.overrides ? 'mission_override'
+    union all
+    select 4, 'tool', 'agent_tools' where e.overrides ? 'tool'
+  ) as x order by x.place, x.field limit 1;
   perform howdah_private.check_request_params(
     'overrides.request_params', e.overrides -> 'request_params'
   )
   where v_restricted is null
     or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
   if v_restricted is null or howdah_private.is_trusted()
-    or (howdah_private.may('agent_models', 'edit')
+    or (howdah_private.may(v_object, 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;
   end if;
@@ -12534,7 +12538,7 @@ begin
     hint = 'Permission to edit the agent is required.' || case
       when v_restricted = 'model'
         then format(' Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
-      when v_restricted = 'mission_override' then ''
+      when v_restricted in ('mission_override', 'tool') then ''
       else format(' Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $function$
 ;
@@ -12558,16 +12562,21 @@ begin
     select '.' || k.key,
       format('does not apply to an agent with an external engine (%s)', check_overrides.engine),
       'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
-    from (values ('model'), ('request_params'), ('mission_override')) as k (key)
+    from (values ('model'), ('request_params'), ('mission_override'), ('tool')) as k (key)
     where check_overrides.engine is not null and e.overrides ? k.key
     union all
-    select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
+    select t.field, format('names %s, which is not a tool of the agent', t.name),
       coalesce(
         'The agent has ' || howdah_private.list_names(check_overrides.tools, 20) || '.',
         'The agent has no tools.'
       )
-    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
-      when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
+    from (
+      select '.allowed_tools', a.name
+      from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
+        when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as a (name)
+      union all
+      select '.tool', e.overrides ->> 'tool' where e.overrides ? 'tool'
+    ) as t (field, name)
     where t.name <> all (check_overrides.tools)
   ) as f limit 1;
   if found then
@@ -14083,10 +14092,8 @@ declare
 begin
   if jsonb_typeof(e.overrides) = 'object' then
     e.overrides := e.overrides - array(
-      select k.key from jsonb_each(e.overrides) as k
-      where k.value = 'null'
-        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown',
-          'mission_override'));
+      select f.key from howdah_private.override_fields() as f
+      where e.overrides -> f.key = 'null');
   end if;
   perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
@@ -14094,8 +14101,9 @@ begin
   ));
   perform howdah_private.check_plain_secrets('overrides', e.overrides);
   perform howdah_private.check_override_right(e, v_definition -> 'models');
-  return nullif(e.overrides || case when e.overrides ? 'model'
-    then jsonb_build_object('model', howdah_private.model_of_run(
+  return nullif(e.overrides || case
+    when e.overrides ? 'tool' then howdah_private.overrides_of_tool(e.overrides ->> 'tool')
+    when e.overrides ? 'model' then jsonb_build_object('model', howdah_private.model_of_run(
       e.tenant_id, e.overrides ->> 'model', v_definition -> 'models'
     ))
     else '{}' end, '{}');
@@ -28041,8 +28049,9 @@ CREATE OR REPLACE FUNCTION howdah_private.original_overrides(e howdah.executions
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select e.overrides || case when e.overrides ? 'model'
-    then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
+  select case when e.overrides ? 'tool' then jsonb_build_object('tool', e.overrides -> 'tool')
+    else e.overrides || case when e.overrides ? 'model'
+      then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end end
   where e.parent_execution_id is null and not exists (
     select from howdah.steps as s
     where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
@@ -28139,6 +28148,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.override_fields()
+ RETURNS TABLE(key text, type text, must text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values ('model', 'string', 'must be the name of a model'),
+    ('request_params', 'object', 'must be an object'),
+    ('allowed_tools', 'array', 'must be a list of names'),
+    ('suppress_markdown', 'boolean', 'must be true or false'),
+    ('mission_override', 'string', 'must be a text'),
+    ('tool', 'string', 'must be the name of a tool')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.overrides_fault(overrides jsonb)
  RETURNS TABLE(field text, fault text, fix text)
  LANGUAGE sql
@@ -28163,20 +28187,11 @@ AS $function$
         'Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', ''
       ) || format('Known fields: %s.', array_to_string(w.known, ', '))
     from root as g cross join lateral jsonb_object_keys(g.o) as k (key)
-    cross join (
-      values (
-        '{model,request_params,allowed_tools,suppress_markdown,mission_override}'::text[])
-    ) as w (known)
+    cross join (select array(select f.key from howdah_private.override_fields() as f)) as w (known)
     where k.key <> all (w.known)
     union all
     select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
-    from root as g cross join (values
-      ('model', 'string', 'must be the name of a model'),
-      ('suppress_markdown', 'boolean', 'must be true or false'),
-      ('mission_override', 'string', 'must be a text'),
-      ('request_params', 'object', 'must be an object'),
-      ('allowed_tools', 'array', 'must be a list of names')
-    ) as t (key, type, must)
+    from root as g cross join howdah_private.override_fields() as t
     where g.o ? t.key and (jsonb_typeof(g.o -> t.key) <> t.type
       or t.key = 'allowed_tools' and jsonb_path_exists(
         g.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true
@@ -28191,9 +28206,20 @@ AS $function$
     from root as g cross join howdah_private.sampling_params() as p
     where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
       and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
+    union all
+    select 6, '.' || k.key, 'has no meaning beside tool', 'Omit the field: no model is called.'
+    from root as g cross join jsonb_object_keys(g.o) as k (key)
+    where g.o ? 'tool' and k.key <> 'tool'
   ) as x
   order by x.place, x.field limit 1
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.overrides_of_tool(tool text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('tool', tool, 'allowed_tools', jsonb_build_array(tool), 'model', jsonb_build_object('id', NULL::unknown, 'name', 'tool', 'provider', 'engine:tool', 'model', tool, 'base_url', NULL::unknown, 'context_tokens', NULL::unknown, 'request_params', '{}'::jsonb))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.oversized_requests(e howdah.executions)
@@ -53135,7 +53161,11 @@ grant execute on function howdah_private.order_trees(uuid[],integer) to howdah_a
 
 grant execute on function howdah_private.origin_of(text) to howdah_engine;
 
+grant execute on function howdah_private.override_fields() to howdah_engine;
+
 grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.overrides_of_tool(text) to howdah_engine;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
 
@@ -55870,7 +55900,7 @@ comment on column howdah.executions.output is 'The output.';
 
 comment on column howdah.executions.output_data is 'The answer as JSON, if the agent has an output_schema.';
 
-comment on column howdah.executions.overrides is 'Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, mission_override.';
+comment on column howdah.executions.overrides is 'Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, mission_override, tool.';
 
 comment on column howdah.executions.owner_worker is '@behavior -*
 The worker process that owns the run while it is running.';

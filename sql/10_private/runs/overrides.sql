@@ -4,8 +4,9 @@
 --   max_cost: lowers the limit of the agent or workflow and never raises it (bounded_max_cost)
 --   allowed_tools, suppress_markdown, sampling parameters, models of the agent: any user who may
 --     run the agent
---   any other model of the tenant, any other parameter, mission_override (another instruction):
---     only a user who may edit the agent, and so could store the values there
+--   any other model of the tenant, any other parameter, mission_override (another instruction),
+--     tool (one call in place of the model): only a user who may edit the agent, and so could store
+--     the values there
 --
 -- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
 -- affect runs that have begun. A retry is refused if an admin has since changed the model's
@@ -55,6 +56,20 @@ as $$
     ('stop', '{string,array}'), ('reasoning_effort', '{string}'), ('verbosity', '{string}')
 $$;
 
+-- Returns the fields of overrides, with their JSON types and the words for a value of another type.
+create or replace function howdah_private.override_fields()
+  returns table (key text, type text, must text)
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  values ('model', 'string', 'must be the name of a model'),
+    ('request_params', 'object', 'must be an object'),
+    ('allowed_tools', 'array', 'must be a list of names'),
+    ('suppress_markdown', 'boolean', 'must be true or false'),
+    ('mission_override', 'string', 'must be a text'),
+    ('tool', 'string', 'must be the name of a tool')
+$$;
+
 -- Returns the first fault in the shape of overrides, or no row.
 create or replace function howdah_private.overrides_fault(overrides jsonb)
   returns table (field text, fault text, fix text)
@@ -79,20 +94,11 @@ as $$
         'Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', ''
       ) || format('Known fields: %s.', array_to_string(w.known, ', '))
     from root as g cross join lateral jsonb_object_keys(g.o) as k (key)
-    cross join (
-      values (
-        '{model,request_params,allowed_tools,suppress_markdown,mission_override}'::text[])
-    ) as w (known)
+    cross join (select array(select f.key from howdah_private.override_fields() as f)) as w (known)
     where k.key <> all (w.known)
     union all
     select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
-    from root as g cross join (values
-      ('model', 'string', 'must be the name of a model'),
-      ('suppress_markdown', 'boolean', 'must be true or false'),
-      ('mission_override', 'string', 'must be a text'),
-      ('request_params', 'object', 'must be an object'),
-      ('allowed_tools', 'array', 'must be a list of names')
-    ) as t (key, type, must)
+    from root as g cross join howdah_private.override_fields() as t
     where g.o ? t.key and (jsonb_typeof(g.o -> t.key) <> t.type
       or t.key = 'allowed_tools' and jsonb_path_exists(
         g.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true
@@ -107,6 +113,10 @@ as $$
     from root as g cross join howdah_private.sampling_params() as p
     where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
       and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
+    union all
+    select 6, '.' || k.key, 'has no meaning beside tool', 'Omit the field: no model is called.'
+    from root as g cross join jsonb_object_keys(g.o) as k (key)
+    where g.o ? 'tool' and k.key <> 'tool'
   ) as x
   order by x.place, x.field limit 1
 $$;
@@ -131,16 +141,21 @@ begin
     select '.' || k.key,
       format('does not apply to an agent with an external engine (%s)', check_overrides.engine),
       'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
-    from (values ('model'), ('request_params'), ('mission_override')) as k (key)
+    from (values ('model'), ('request_params'), ('mission_override'), ('tool')) as k (key)
     where check_overrides.engine is not null and e.overrides ? k.key
     union all
-    select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
+    select t.field, format('names %s, which is not a tool of the agent', t.name),
       coalesce(
         'The agent has ' || howdah_private.list_names(check_overrides.tools, 20) || '.',
         'The agent has no tools.'
       )
-    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
-      when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
+    from (
+      select '.allowed_tools', a.name
+      from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
+        when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as a (name)
+      union all
+      select '.tool', e.overrides ->> 'tool' where e.overrides ? 'tool'
+    ) as t (field, name)
     where t.name <> all (check_overrides.tools)
   ) as f limit 1;
   if found then
@@ -200,25 +215,28 @@ declare
   );
   v_params text[] := array(select p.name from howdah_private.sampling_params() as p
     order by p.name);
-  v_restricted text := (
-    select x.field from (
-      select 1 as place, 'model' as field where e.overrides ->> 'model' <> all (v_names)
-      union all
-      select 2, 'request_params.' || k.key
-      from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
-      where k.key <> all (v_params)
-      union all
-      select 3, 'mission_override' where e.overrides ? 'mission_override'
-    ) as x order by x.place, x.field limit 1
-  );
+  v_restricted text;
+  v_object text; -- the table in which the caller could store the value
 begin
+  select x.field, x.object into v_restricted, v_object from (
+    select 1 as place, 'model' as field, 'agent_models' as object
+    where e.overrides ->> 'model' <> all (v_names)
+    union all
+    select 2, 'request_params.' || k.key, 'agent_models'
+    from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
+    where k.key <> all (v_params)
+    union all
+    select 3, 'mission_override', 'agents' where e.overrides ? 'mission_override'
+    union all
+    select 4, 'tool', 'agent_tools' where e.overrides ? 'tool'
+  ) as x order by x.place, x.field limit 1;
   perform howdah_private.check_request_params(
     'overrides.request_params', e.overrides -> 'request_params'
   )
   where v_restricted is null
     or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
   if v_restricted is null or howdah_private.is_trusted()
-    or (howdah_private.may('agent_models', 'edit')
+    or (howdah_private.may(v_object, 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;
   end if;
@@ -231,9 +249,19 @@ begin
     hint = 'Permission to edit the agent is required.' || case
       when v_restricted = 'model'
         then format(' Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
-      when v_restricted = 'mission_override' then ''
+      when v_restricted in ('mission_override', 'tool') then ''
       else format(' Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $$;
+
+-- Returns the overrides with which one tool takes the place of the models. The run then goes like
+-- that of an agent whose engine is a tool: its input is the arguments of the one call.
+create or replace function howdah_private.overrides_of_tool(tool text) returns jsonb
+  language sql immutable
+  return jsonb_build_object('tool', overrides_of_tool.tool,
+    'allowed_tools', jsonb_build_array(overrides_of_tool.tool),
+    'model', jsonb_build_object('id', null, 'name', 'tool', 'provider', 'engine:tool',
+      'model', overrides_of_tool.tool, 'base_url', null, 'context_tokens', null,
+      'request_params', '{}'::jsonb));
 
 -- Returns the overrides of a new run after all checks, with the model as a copy. A known field that
 -- is null is left out.
@@ -249,10 +277,8 @@ declare
 begin
   if jsonb_typeof(e.overrides) = 'object' then
     e.overrides := e.overrides - array(
-      select k.key from jsonb_each(e.overrides) as k
-      where k.value = 'null'
-        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown',
-          'mission_override'));
+      select f.key from howdah_private.override_fields() as f
+      where e.overrides -> f.key = 'null');
   end if;
   perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
@@ -260,8 +286,9 @@ begin
   ));
   perform howdah_private.check_plain_secrets('overrides', e.overrides);
   perform howdah_private.check_override_right(e, v_definition -> 'models');
-  return nullif(e.overrides || case when e.overrides ? 'model'
-    then jsonb_build_object('model', howdah_private.model_of_run(
+  return nullif(e.overrides || case
+    when e.overrides ? 'tool' then howdah_private.overrides_of_tool(e.overrides ->> 'tool')
+    when e.overrides ? 'model' then jsonb_build_object('model', howdah_private.model_of_run(
       e.tenant_id, e.overrides ->> 'model', v_definition -> 'models'
     ))
     else '{}' end, '{}');
@@ -275,8 +302,9 @@ create or replace function howdah_private.original_overrides(e howdah.executions
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select e.overrides || case when e.overrides ? 'model'
-    then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
+  select case when e.overrides ? 'tool' then jsonb_build_object('tool', e.overrides -> 'tool')
+    else e.overrides || case when e.overrides ? 'model'
+      then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end end
   where e.parent_execution_id is null and not exists (
     select from howdah.steps as s
     where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
@@ -302,7 +330,7 @@ create or replace function howdah_private.check_override_model(e howdah.executio
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
+  v_fault text := case when e.overrides ? 'model' and not e.overrides ? 'tool' and e.handoffs = 0
     then howdah_private.changed_model_fault(e.tenant_id,
       jsonb_build_array(e.overrides -> 'model')) end;
 begin

@@ -110,6 +110,8 @@ export type Overrides = {
   mission_override?: string;
   /** The names of the only tools of the agent that the run may use. */
   allowed_tools?: string[];
+  /** The tool that is called once in place of the model. `model` and `allowed_tools` name it too. */
+  tool?: string;
   /** True if the answer must be plain text. */
   suppress_markdown?: boolean;
   /**

@@ -195,6 +195,19 @@ describe.each(ways)('%s', (_, way) => {
     }
   });
 
+  test('allows one tool in place of the model to users who may edit the agent', async () => {
+    const overrides = { tool: 'look_up' };
+    expect(await refused(runner, 'desk', { overrides })).toMatchObject({
+      code: 'HWDEN',
+      detail: { field: 'overrides.tool', agent_id: desk, required_permission: 'edit' },
+    });
+    expect((await startRun(member, 'desk', { overrides })).overrides).toEqual({
+      tool: 'look_up',
+      allowed_tools: ['look_up'],
+      model: expect.objectContaining({ provider: 'engine:tool', model: 'look_up' }),
+    });
+  });
+
   test.each<[unknown, string, string, string]>([
     [[1], 'HWINV', 'overrides', 'overrides must be an object'],
     [{ modell: 'own' }, 'HWINV', 'overrides.modell', 'overrides.modell is unknown'],
@@ -210,6 +223,9 @@ describe.each(ways)('%s', (_, way) => {
     [{ allowed_tools: [['look_up']] }, 'HWINV', 'overrides.allowed_tools', 'a list of names'],
     [{ allowed_tools: ['lock_up'] }, 'HWINV', 'overrides.allowed_tools', 'names lock_up'],
     [{ request_params: 1 }, 'HWINV', 'overrides.request_params', 'must be an object'],
+    [{ tool: 1 }, 'HWINV', 'overrides.tool', 'must be the name of a tool'],
+    [{ tool: 'lock_up' }, 'HWINV', 'overrides.tool', 'names lock_up'],
+    [{ tool: 'look_up', model: 'own' }, 'HWINV', 'overrides.model', 'no meaning beside tool'],
     [
       { request_params: { temperature: '0' } },
       'HWINV',

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Worker } from '../../../workers/start-worker.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { executionOf, makeAgent, waitForEnd, waitForStatus } from '../arrange.ts';
+
+// A run of one tool of an agent, in place of its models: overrides {"tool": NAME}.
+
+const database = testDatabase();
+let worker: Worker;
+let agent: string;
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+  agent = await makeAgent(database.pool, {
+    script: [{ content: 'the model was called' }],
+    tools: ['calculator', 'now'],
+    output_schema: { type: 'object', required: ['never'] },
+  });
+});
+afterAll(() => worker.stop(0));
+
+const CALL = JSON.stringify({ expression: '6 * 7' });
+
+async function runTool(tool: string, input: string): Promise<string> {
+  const { id } = await one(
+    database.pool,
+    `insert into howdah.executions (agent_id, input, overrides)
+     values ($1, $2, jsonb_build_object('tool', $3::text)) returning id`,
+    [agent, input, tool],
+  );
+  return id;
+}
+
+const stepsOf = (id: string) =>
+  one(
+    database.pool,
+    `select array_agg(s.kind::text order by s.seq) as kinds,
+       sum(s.tokens_in + s.tokens_out)::int as tokens
+     from howdah.steps as s where s.execution_id = $1`,
+    [id],
+  );
+
+test('the input is the arguments of one call, and its result is the answer', async () => {
+  const id = await runTool('calculator', CALL);
+  expect(await waitForEnd(database.pool, id)).toMatchObject({
+    status: 'completed',
+    output: expect.stringContaining('42'),
+  });
+  const { kinds, tokens } = await stepsOf(id);
+  expect(kinds.filter((kind: string) => kind === 'tool')).toHaveLength(1);
+  expect(tokens).toBe(0);
+});
+
+test('a call that needs an approval waits for it, as in any run', async () => {
+  await database.pool.query(
+    `update howdah.agent_tools as g set requires_approval = true
+     from howdah.tools as t where t.id = g.tool_id and g.agent_id = $1 and t.name = 'calculator'`,
+    [agent],
+  );
+  const id = await runTool('calculator', CALL);
+  await waitForStatus(database.pool, id, 'waiting');
+  const question = await one(
+    database.pool,
+    `select id, kind, tool_call from howdah.questions where execution_id = $1`,
+    [id],
+  );
+  expect(question).toMatchObject({ kind: 'approval', tool_call: { name: 'calculator' } });
+  await database.pool.query('select howdah.approve($1)', [question.id]);
+  expect(await waitForEnd(database.pool, id)).toMatchObject({ status: 'completed' });
+});
+
+test('arguments that do not fit fail the run, and a fork calls the same tool again', async () => {
+  const failed = await runTool('now', '{"timezone": 7}');
+  expect(await waitForEnd(database.pool, failed)).toMatchObject({
+    status: 'failed',
+    error: { code: 'invalid_arguments' },
+  });
+  const fork = await one(
+    database.pool,
+    `select (f).id, (f).overrides from howdah.fork_execution($1, 0, input => '{"timezone": "UTC"}') as f`,
+    [failed],
+  );
+  expect(fork.overrides).toMatchObject({ tool: 'now', allowed_tools: ['now'] });
+  expect(await waitForEnd(database.pool, fork.id)).toMatchObject({ status: 'completed' });
+  await database.pool.query('select howdah.retry_execution($1)', [failed]);
+  await waitForEnd(database.pool, failed);
+  expect(await executionOf(database.pool, failed)).toMatchObject({ status: 'failed' });
+});
