@@ -10,10 +10,12 @@ type SchemaFormProps = {
   fields: readonly SchemaField[];
   isBusy: boolean;
   submit(value: JsonObject): void;
+  /** The word on its button. */
+  label?: string;
 };
 
 /** A form made from a JSON Schema. The server checks the answer against the schema in any case. */
-export function SchemaForm({ fields, isBusy, submit }: SchemaFormProps) {
+export function SchemaForm({ fields, isBusy, submit, label = text.submit }: SchemaFormProps) {
   const [written, setWritten] = useState<Record<string, string>>(() =>
     Object.fromEntries(fields.map(({ name, initial }) => [name, initial])),
   );
@@ -37,7 +39,7 @@ export function SchemaForm({ fields, isBusy, submit }: SchemaFormProps) {
       ))}
       <Group>
         <Button type="submit" loading={isBusy}>
-          {text.submit}
+          {label}
         </Button>
       </Group>
     </Stack>

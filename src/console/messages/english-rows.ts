@@ -69,4 +69,14 @@ export const englishRows = {
     passed: 'The model answers.',
     failed: 'The model does not answer.',
   },
+  toolTrial: {
+    title: 'Try it',
+    explain:
+      'The call is a run of the agent: its approvals, limits and hooks apply, and what it changes is changed.',
+    noAgent: 'No agent has this tool. Give it to an agent to try it.',
+    agent: 'As the agent',
+    call: 'Call the tool',
+    arguments: 'Arguments',
+    notObject: 'Write a JSON object, such as {"order": 4711}.',
+  },
 };

@@ -2,18 +2,16 @@ import { ActionIcon, Group, Paper, Text } from '@mantine/core';
 import { X } from 'lucide-react';
 import { useEffect } from 'react';
 import { AnswerFooter } from '../answers/answer-footer.tsx';
-import { AnswerView, openQuestionsOf } from '../answers/answer-view.tsx';
-import { useAnswers } from '../answers/use-answers.ts';
+import { AnswerView } from '../answers/answer-view.tsx';
+import { copyStart } from '../answers/copy-start.ts';
+import { useRunAnswer } from '../answers/use-run-answer.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
 import type { Failure } from '../server/failure.ts';
-import { playgroundRun, runAnswer } from '../server/operations.generated.ts';
-import { useAnswer } from '../server/use-answer.ts';
 import { ColumnForm } from './column-form.tsx';
-import type { Column } from './columns.ts';
-import { copyColumn } from './copy-column.ts';
+import { type Column, overridesOf } from './columns.ts';
 import type { TellQuestion } from './use-first-question.ts';
 
 const text = messages.playground;
@@ -51,7 +49,12 @@ export function PlaygroundColumn(props: ColumnProps) {
           {text.column(place)}
         </Text>
         <Group gap={4} wrap="nowrap">
-          <CopyAs forms={copyColumn(column, message || text.exampleMessage)} />
+          <CopyAs
+            forms={copyStart({
+              ...{ agent: column.agent, message: message || text.exampleMessage },
+              ...{ version: column.version, overrides: overridesOf(column) },
+            })}
+          />
           {remove && (
             <ActionIcon
               variant="subtle"
@@ -83,35 +86,22 @@ export function PlaygroundColumn(props: ColumnProps) {
 type AnswerProps = Pick<ColumnProps, 'place' | 'questionId' | 'tellQuestion'> & { id: string };
 
 function ColumnAnswer({ id, place, questionId, tellQuestion }: AnswerProps) {
-  const { data, failure, reload } = useAnswer(playgroundRun, { id });
-  const live = useAnswers(runAnswer, id, {
-    from: null,
-    eventOf: ({ executionEvents }) => executionEvents,
-    onNews: reload,
-  });
-  const run = data?.execution;
-  const first = run ? openQuestionsOf(run)[0] : undefined;
+  const { run, answer, question, isMissing, failure, restart } = useRunAnswer(id);
   useEffect(() => {
-    tellQuestion(place, first);
+    tellQuestion(place, question);
     return () => tellQuestion(place, undefined);
-  }, [tellQuestion, place, first]);
-  // the events of a run end with it, so a run that is tried again is followed anew
-  const again = () => {
-    live.restart();
-    reload();
-  };
-  const shown = failure ?? live.failure;
+  }, [tellQuestion, place, question]);
   return (
     <div className="playground-answer">
-      {shown && <FailureAlert failure={shown} onRetry={again} />}
+      {failure && <FailureAlert failure={failure} onRetry={restart} />}
       {run && (
         <article aria-label={nameOfRun(run)} aria-busy={run.completedAt === null}>
           <p className="answer-text playground-message">{run.input}</p>
-          <AnswerView run={run} answer={live.answers.get(id)} questionId={questionId} />
-          <AnswerFooter run={run} reload={again} />
+          <AnswerView run={run} answer={answer} questionId={questionId} />
+          <AnswerFooter run={run} reload={restart} />
         </article>
       )}
-      {data && !run && <Text size="sm">{messages.run.notFound}</Text>}
+      {isMissing && <Text size="sm">{messages.run.notFound}</Text>}
     </div>
   );
 }

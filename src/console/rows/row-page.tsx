@@ -11,11 +11,12 @@ import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
-import { ModelTest } from './model-test.tsx';
 import { listPath, rowPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
 import { RowActions } from './row-actions.tsx';
 import { titleOf } from './rows-page.tsx';
+import { ModelTest } from './trials/model-test.tsx';
+import { ToolTrial } from './trials/tool-trial.tsx';
 import { useRow } from './use-row.ts';
 import { Versions } from './versions/versions.tsx';
 
@@ -36,6 +37,7 @@ export function RowPage({ type, id }: RowPageProps) {
       {row && (
         <Stack gap="xl">
           <RowFields type={type} row={row.body} />
+          {type.name === 'tools' && <ToolTrial key={String(row.body.id)} tool={row.body} />}
           {type.has_versions && <Versions {...{ type, reload }} row={row.body} />}
         </Stack>
       )}

@@ -178,6 +178,31 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     owner.problems.length = 0;
   });
 
+  test('a tool is tried with a form, and a call that needs an approval waits for it', async () => {
+    await db.pool.query(
+      `with made as (insert into howdah.agents (name) values ('clerk') returning id)
+       insert into howdah.agent_tools (agent_id, tool_id, requires_approval)
+       select m.id, howdah.tool('calculator'), true from made as m`,
+    );
+    await open('/definitions/tools/calculator');
+    const form = owner.page.getByRole('region', { name: 'Try it' });
+    await form.getByLabel('expression').fill('6 * 7');
+    await form.getByRole('button', { name: 'Call the tool' }).click();
+    await form.getByRole('button', { name: /^Approve/ }).click();
+    await form.locator('.answer-text').getByText('42').waitFor();
+    await picture(owner.page, 'tool-trial');
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    const { rows } = await db.pool.query(
+      `select e.status, e.overrides ->> 'tool' as tool from howdah.executions as e
+       where e.agent_id = howdah.agent('clerk')`,
+    );
+    expect(rows).toEqual([{ status: 'completed', tool: 'calculator' }]);
+    await open('/definitions/tools/calculator', viewer);
+    await heading('calculator', viewer);
+    expect(await viewer.page.getByText('Try it').count()).toBe(0);
+    expect(owner.problems).toEqual([]);
+  });
+
   test('a fault of the server stands at its field', async () => {
     await open('/system/schedules/new');
     await owner.page.getByLabel('Name').fill('nightly');

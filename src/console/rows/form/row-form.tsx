@@ -7,8 +7,8 @@ import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { useAction } from '../../parts/use-action.ts';
 import { toFailure } from '../../server/failure.ts';
 import { callRest, type RestAnswer } from '../../server/rest.ts';
-import { TestDialog, useModelTest } from '../model-test.tsx';
 import type { ResourceType, RowField } from '../resource-types.ts';
+import { TestDialog, useModelTest } from '../trials/model-test.tsx';
 import { FieldInput } from './field-input.tsx';
 import { beginForm, formFields, kindOf, readForm, type Written } from './form-values.ts';
 

@@ -1,12 +1,12 @@
 import { Button, Loader, Modal, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
-import type { JsonObject } from '../../json/json.ts';
-import { rowTexts } from '../messages/row-texts.ts';
-import { FailureAlert } from '../parts/failure-alert.tsx';
-import { useAction } from '../parts/use-action.ts';
-import { ValueView } from '../parts/value-view.tsx';
-import { Failure } from '../server/failure.ts';
-import { callRest } from '../server/rest.ts';
+import type { JsonObject } from '../../../json/json.ts';
+import { rowTexts } from '../../messages/row-texts.ts';
+import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { useAction } from '../../parts/use-action.ts';
+import { ValueView } from '../../parts/value-view.tsx';
+import { Failure } from '../../server/failure.ts';
+import { callRest } from '../../server/rest.ts';
 
 const text = rowTexts.modelTest;
 

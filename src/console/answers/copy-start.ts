@@ -1,0 +1,65 @@
+import type { JsonObject } from '../../json/json.ts';
+import type { Forms } from '../parts/forms.ts';
+import { quoteShell, quoteSql } from '../parts/quote.ts';
+import { apiUrl, basePath } from '../server/base-path.ts';
+
+/** How a run of an agent is started. */
+type Start = {
+  agent: string;
+  message: string;
+  version?: string | undefined;
+  overrides?: JsonObject | undefined;
+};
+
+/** Returns the start of a run as a request in each language. */
+export function copyStart(start: Start): Forms {
+  return {
+    sdk: sdkOf(start),
+    curl: curlOf(start),
+    sql: sqlOf(start),
+    cli: cliOf(start),
+    graphql: graphqlOf(start),
+  };
+}
+
+function optionsOf({ version, overrides }: Start): JsonObject {
+  return { ...(version && { version }), ...(overrides && { overrides }) };
+}
+
+function sdkOf(start: Start): string {
+  const options = optionsOf(start);
+  const last = Object.keys(options).length > 0 ? `, ${JSON.stringify(options, null, 2)}` : '';
+  const agent = `howdah.agent(${JSON.stringify(start.agent)})`;
+  return `import { env } from 'node:process';\nimport { connect } from 'howdah';\n\nconst howdah = connect(${JSON.stringify(`${location.origin}${basePath}`)}, { token: env.HOWDAH_KEY });\nconst { output } = await ${agent}.send(${JSON.stringify(start.message)}${last});`;
+}
+
+function curlOf(start: Start): string {
+  const { agent, message } = start;
+  const body = JSON.stringify({ agent, message, ...optionsOf(start), wait: true });
+  return `curl ${quoteShell(apiUrl('/api/execute').href)} -H "Authorization: Bearer $HOWDAH_KEY" \\\n  -H 'Content-Type: application/json' -d ${quoteShell(body)}`;
+}
+
+function sqlOf({ agent, message, version, overrides }: Start): string {
+  const more = [
+    version && `version => ${quoteSql(version)}`,
+    overrides && `overrides => ${quoteSql(JSON.stringify(overrides))}`,
+  ].filter((one) => one);
+  const words = [quoteSql(agent), quoteSql(message), ...more].join(',\n  ');
+  return `select id, status from howdah.run(${words});`;
+}
+
+function cliOf({ agent, message, version, overrides }: Start): string {
+  return [
+    `npx howdah run ${quoteShell(agent)} ${quoteShell(message)}`,
+    version && `--as-version ${quoteShell(version)}`,
+    overrides && `--overrides ${quoteShell(JSON.stringify(overrides))}`,
+  ]
+    .filter((one) => one)
+    .join(' ');
+}
+
+/** The values are JSON beside the mutation, so that they need no quotes of GraphQL. */
+function graphqlOf(start: Start): string {
+  const variables = { agent: start.agent, input: start.message, ...optionsOf(start) };
+  return `mutation ($agent: String!, $input: String!, $version: String, $overrides: JSON) {\n  run(input: { agent: $agent, input: $input, version: $version, overrides: $overrides }) {\n    result { id status }\n  }\n}\n# variables: ${JSON.stringify(variables)}`;
+}
