@@ -9,7 +9,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { makeAgent, runToEnd, shortenBackOff, waitForEnd } from '../arrange.ts';
 import { loadExport, tool } from './replay-runs.ts';
 
-// The request of a step is not stored. It is rebuilt, and compared here with what a server received.
+// The request of a step is not stored. It is rebuilt, and compared with what a server received.
 
 const database = testDatabase();
 const servers: FakeServer[] = [];
