@@ -71,7 +71,10 @@ export async function applyImported(
   const systems = await applySystems(db, [file], { dryRun, prune }).catch((error) => {
     throw refusalOf(error, origin);
   });
-  for (const one of systems) refuseOverwriting(one, origin);
+  for (const one of systems) {
+    if (one.name !== name) throw otherName(name, one.name);
+    refuseOverwriting(one, origin);
+  }
   return { systems };
 }
 const mark = (origin: Origin): string => `# made by: howdah ${origin}\n`;
@@ -112,6 +115,17 @@ async function refuseOtherSystem(client: Queryable, name: string, origin: Origin
     {
       hint: `Use another name: --name NAME. ${byHand(origin)}`,
       detail: { agent_system: name },
+    },
+  );
+}
+
+function otherName(name: string, found: string): HowdahError {
+  return new HowdahError(
+    'HWINV',
+    `nothing was imported: text is the system ${JSON.stringify(found)}, and name is ${JSON.stringify(name)}`,
+    {
+      hint: 'Send the name that stands in text.',
+      detail: { field: 'name' },
     },
   );
 }
