@@ -13,7 +13,8 @@ create table howdah.saved_views (
   constraint name_is_unique_for_user unique nulls not distinct (tenant_id, user_id, place, name),
   foreign key (tenant_id, user_id) references howdah.users (tenant_id, id) on delete cascade,
   constraint place_is_a_path check (place ~ '^[a-z][a-z0-9/-]{0,99}$'),
-  constraint filter_is_an_object check (jsonb_typeof(filter) = 'object')
+  constraint filter_is_an_object check (jsonb_typeof(filter) = 'object'),
+  constraint filter_has_4000_bytes check (octet_length(filter::text) <= 4000)
 );
 alter table howdah.saved_views enable row level security, force row level security;
 comment on table howdah.saved_views is
@@ -29,6 +30,8 @@ comment on constraint place_is_a_path on howdah.saved_views is
   'Write the path of the place without the first slash, such as runs.';
 comment on constraint filter_is_an_object on howdah.saved_views is
   'Write an object, such as {"status": "failed"}.';
+comment on constraint filter_has_4000_bytes on howdah.saved_views is
+  'Keep filter within 4,000 bytes.';
 
 -- Down Migration
 drop table howdah.saved_views;

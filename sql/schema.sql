@@ -1229,6 +1229,7 @@ create table howdah.saved_views (
   constraint saved_views_pkey PRIMARY KEY (id),
   constraint saved_views_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint saved_views_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint filter_has_4000_bytes CHECK ((octet_length((filter)::text) <= 4000)),
   constraint filter_is_an_object CHECK ((jsonb_typeof(filter) = 'object'::text)),
   constraint place_is_a_path CHECK ((place ~ '^[a-z][a-z0-9/-]{0,99}$'::text))
 );
@@ -42363,6 +42364,14 @@ begin
       detail = jsonb_build_object('object', 'saved_views', 'id', old.id)::text,
       hint = 'Save a view of your own.';
   end if;
+  if tg_op = 'UPDATE' and old.is_shared and not new.is_shared
+    and current_user not in ('howdah_engine', 'howdah_owner') and not howdah_private.is_trusted()
+    and old.user_id is distinct from howdah.current_user_id() then
+    raise exception using errcode = 'HWDEN',
+      message = format('only its user may stop sharing the saved view %L', old.name),
+      detail = jsonb_build_object('object', 'saved_views', 'id', old.id, 'field', 'is_shared')::text,
+      hint = 'Delete it instead.';
+  end if;
   return case tg_op when 'DELETE' then old else new end;
 end $function$
 ;
@@ -42385,6 +42394,7 @@ begin
     when n.filter is null then array['missing', 'filter']
     when n.name is null then array['missing', 'name']
     when n.place is null then array['missing', 'place']
+    when not (octet_length((filter)::text) <= 4000) then array['check', 'filter_has_4000_bytes']
     when not (jsonb_typeof(filter) = 'object'::text) then array['check', 'filter_is_an_object']
     when not (place ~ '^[a-z][a-z0-9/-]{0,99}$'::text) then array['check', 'place_is_a_path']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']

@@ -20,6 +20,20 @@ export async function callRest<Body>(
   return { body: answer.body as Body, tag: answer.tag };
 }
 
+type Page<Row> = { data: Row[]; next: string | null };
+
+/** Reads all pages of a list, whose path has a query. */
+export async function listAll<Row>(path: string): Promise<Row[]> {
+  const { body } = await callRest<Page<Row>>(path);
+  const rows = body.data;
+  for (let { next } = body; next !== null; ) {
+    const { body: page } = await callRest<Page<Row>>(`${path}&cursor=${encodeURIComponent(next)}`);
+    rows.push(...page.data);
+    next = page.next;
+  }
+  return rows;
+}
+
 /** Reads a path, again whenever it changes. Without a path it waits. */
 export function useRest<Body>(path: string | undefined): Loaded<RestAnswer<Body>> {
   return useRequest(path ?? '', () => callRest<Body>(path ?? ''));

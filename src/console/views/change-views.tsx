@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { type Failure, toFailure } from '../server/failure.ts';
+import { useMe } from '../server/me.tsx';
 import type { View } from './view-query.ts';
 import { changeView, deleteView } from './views.ts';
 
@@ -43,6 +44,7 @@ export function ChangeViews({ views, changed, close }: ChangeViewsProps) {
 type ViewLineProps = { view: View; run(work: Promise<void>): Promise<void> };
 
 function ViewLine({ view: { id, name, is_shared, saved_by }, run }: ViewLineProps) {
+  const { username = null } = useMe();
   const [written, setWritten] = useState(name);
   const [isDoomed, setDoomed] = useState(false);
   const isRenamed = written.trim() !== '' && written.trim() !== name;
@@ -70,6 +72,7 @@ function ViewLine({ view: { id, name, is_shared, saved_by }, run }: ViewLineProp
           label={text.share}
           aria-label={text.shareOf(name)}
           checked={is_shared}
+          disabled={is_shared && saved_by !== username}
           onChange={() => void run(changeView(id, { is_shared: !is_shared }))}
           size="xs"
         />

@@ -1,19 +1,17 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import { useMayWrite, useMe } from '../server/me.tsx';
-import { callRest, useRest } from '../server/rest.ts';
+import { callRest, listAll } from '../server/rest.ts';
+import { useRequest } from '../server/use-request.ts';
 import type { View } from './view-query.ts';
 
 const PATH = '/api/saved-views';
-/** The most views of a place that are shown. */
-const MOST = 200;
 
 /** Reads the views of a place that the person sees: their own, and those that others share. */
 export function useViews(place: string) {
-  const { data, failure, reload } = useRest<{ data: View[] }>(
-    `${PATH}?place=${place}&limit=${MOST}`,
-  );
+  const path = `${PATH}?place=${place}&limit=200`;
+  const { data, failure, reload } = useRequest(path, () => listAll<View>(path));
   const { username = null } = useMe();
-  const views = (data?.body.data ?? []).toSorted((a, b) => a.name.localeCompare(b.name));
+  const views = (data ?? []).toSorted((a, b) => a.name.localeCompare(b.name));
   const { own = [], shared = [] } = Object.groupBy(views, ({ saved_by }) =>
     saved_by === username ? 'own' : 'shared',
   );

@@ -42,6 +42,33 @@ const names = async (client: Client) =>
   (await all(client, 'select name from howdah.saved_views order by name')).map(({ name }) => name);
 
 describe('a saved view', () => {
+  test('of another user cannot be hidden by an admin, but changed and deleted', () =>
+    rolledBack(db.pool, async (client) => {
+      await actAs(client, ada);
+      await save(client, 'ours', true);
+      await actAs(client, admin, 'admin');
+      expect(
+        await refusedInside(client, 'update howdah.saved_views set is_shared = false'),
+      ).toMatchObject({
+        code: 'HWDEN',
+        message: expect.stringContaining('only its user may stop'),
+      });
+      await client.query(`update howdah.saved_views set name = 'failed runs'`);
+      await client.query('delete from howdah.saved_views');
+      expect(await names(client)).toEqual([]);
+    }));
+
+  test('has a filter of at most 4,000 bytes', () =>
+    rolledBack(db.pool, async (client) => {
+      await actAs(client, ada);
+      await save(client, 'mine');
+      const long = `update howdah.saved_views set filter = jsonb_build_object('q', repeat('x', 4000))`;
+      expect(await refusedInside(client, long)).toMatchObject({
+        code: 'HWINV',
+        fields: { fields: ['filter'] },
+      });
+    }));
+
   test('is seen by its user alone until it is shared', () =>
     rolledBack(db.pool, async (client) => {
       await actAs(client, ada);
