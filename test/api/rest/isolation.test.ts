@@ -72,6 +72,10 @@ async function rowsOf(tenant: string): Promise<string> {
 const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 const namesIn = ({ path }: Route) => [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 const isOne = (route: Route) => namesIn(route).length > 0;
+/** Batch jobs work for all tenants: their names are in the code, and no tenant may pause them. */
+const isOfAllTenants = ({ path }: Route) => path.startsWith('/api/batch-jobs/');
+/** Answers that are refused to members and viewers, who would take an empty one for good news. */
+const OF_ADMINS: readonly string[] = ['/api/audit-log/check', '/api/violations'];
 /** Returns whether a route answers with a list that ends, not with a stream. */
 const isList = (route: Route) =>
   !isOne(route) && route.method === 'GET' && route.answers[200]?.type !== 'text/event-stream';
@@ -135,20 +139,21 @@ function comparableText({ status, body }: Called, id: string): string {
 }
 
 describe('a row of another tenant looks like a missing row', () => {
-  test.each(restRoutes.filter(isOne).map((route) => [label(route), route] as const))(
-    '%s',
-    async (_label, route) => {
-      for (const [table, id] of Object.entries(theirs)) {
-        const missing = makeMissingId();
-        const own = (of: string) => bodyFor(route, of);
-        const there = await requestRoute(route, id, own(id));
-        const not = await requestRoute(route, missing, own(missing));
-        expect(comparableText(there, id), table).toBe(comparableText(not, missing));
-        expect(there.status, table).toBe(404);
-        expect(JSON.stringify(there.body)).not.toContain(MARK);
-      }
-    },
-  );
+  test.each(
+    restRoutes
+      .filter((one) => isOne(one) && !isOfAllTenants(one))
+      .map((route) => [label(route), route] as const),
+  )('%s', async (_label, route) => {
+    for (const [table, id] of Object.entries(theirs)) {
+      const missing = makeMissingId();
+      const own = (of: string) => bodyFor(route, of);
+      const there = await requestRoute(route, id, own(id));
+      const not = await requestRoute(route, missing, own(missing));
+      expect(comparableText(there, id), table).toBe(comparableText(not, missing));
+      expect(there.status, table).toBe(404);
+      expect(JSON.stringify(there.body)).not.toContain(MARK);
+    }
+  });
 });
 
 test('a body that names a foreign row gets the same answer as for a missing row', async () => {
@@ -261,7 +266,8 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
   // an export has the definitions of all, which people without rights may not read
   for (const route of restRoutes.filter((one) => isList(one) && !one.path.endsWith('/export'))) {
     const read = await call(api, 'GET', route.path, undefined, { token: own });
-    expect(read.status, label(route)).toBe(200);
+    const mayRead = role === 'owner' || role === 'admin' || !OF_ADMINS.includes(route.path);
+    expect(read.status, label(route)).toBe(mayRead ? 200 : 403);
   }
 });
 
