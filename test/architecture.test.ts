@@ -130,6 +130,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'playground',
     'home',
     'rows',
+    'agent-systems',
     'costs',
     'system',
     'shell',
@@ -206,7 +207,7 @@ const HOMES: Record<string, RegExp> = {
   'quickjs-emscripten-core': /^src\/tools\//,
   uuid: /^src\/runtime\//,
   ws: /^src\/api\//,
-  yaml: /^src\/systems\//,
+  yaml: /^src\/(systems|console)\//, // console: the picture of a file while it is typed
   // parses external input; contracts, client, json and runtime import only types
   zod: /^(src\/(api|cli|db|json|operations|providers|resources|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };

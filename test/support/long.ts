@@ -323,6 +323,7 @@ const SLOW = [
   'test/console/conversations/chat.test.ts',
   'test/console/conversations/playground.test.ts',
   'test/console/long-run.test.ts',
+  'test/console/rows/agent-systems.test.ts',
   'test/console/rows/costs-page.test.ts',
   'test/console/rows/system-pages.test.ts',
   'test/console/rows/rows-pages.test.ts',

@@ -52,9 +52,14 @@ function teamOf(definition: Json | undefined): Team | undefined {
   return isJsonObject(workflow ?? null) ? (workflow as unknown as Team) : undefined;
 }
 
-type GraphProps = { graph: WorkflowGraph; states: ReadonlyMap<string, MemberState> };
+type GraphProps = {
+  graph: WorkflowGraph;
+  /** Undefined for a workflow that no run is at. */
+  states: ReadonlyMap<string, MemberState> | undefined;
+};
 
-function Graph({ graph, states }: GraphProps) {
+/** A workflow as nodes and edges, with the states of its members. */
+export function Graph({ graph, states }: GraphProps) {
   const { places, width, height } = useMemo(() => layoutOf(graph), [graph]);
   const hasCycle = graph.edges.some(
     ({ from, to }) => (places.get(to)?.x ?? 0) <= (places.get(from)?.x ?? 0),
@@ -74,7 +79,7 @@ function Graph({ graph, states }: GraphProps) {
             <path
               key={`${edge.from} ${edge.to} ${edge.label}`}
               d={pathOf(placeOf(places, edge.from), placeOf(places, edge.to))}
-              data-passed={states.has(edge.to) || undefined}
+              data-passed={states?.has(edge.to) || undefined}
               markerEnd="url(#arrow)"
             >
               {edge.label && <title>{edge.label}</title>}
@@ -84,7 +89,12 @@ function Graph({ graph, states }: GraphProps) {
         <ol>
           {graph.nodes.map((name) => (
             <li key={name} style={styleOf(placeOf(places, name))}>
-              <Node name={name} state={states.get(name)} conditions={conditionsOf(graph, name)} />
+              <Node
+                name={name}
+                state={states?.get(name)}
+                conditions={conditionsOf(graph, name)}
+                isOfRun={states !== undefined}
+              />
             </li>
           ))}
         </ol>
@@ -102,9 +112,14 @@ function conditionsOf({ edges }: WorkflowGraph, name: string): string {
   return edges.flatMap(({ to, label }) => (to === name && label ? [label] : [])).join(' · ');
 }
 
-type NodeProps = { name: string; state: MemberState | undefined; conditions: string };
+type NodeProps = {
+  name: string;
+  state: MemberState | undefined;
+  conditions: string;
+  isOfRun: boolean;
+};
 
-function Node({ name, state, conditions }: NodeProps) {
+function Node({ name, state, conditions, isOfRun }: NodeProps) {
   if (name === START || name === END) {
     return <div className="graph-end">{name === START ? text.start : text.end}</div>;
   }
@@ -118,7 +133,7 @@ function Node({ name, state, conditions }: NodeProps) {
         <Status status={state.status} waitingFor={state.waitingFor} />
       ) : (
         <Text size="sm" c="dimmed" truncate>
-          {conditions ? text.when(conditions) : text.notStarted}
+          {conditions ? text.when(conditions) : isOfRun && text.notStarted}
         </Text>
       )}
     </>

@@ -10,6 +10,7 @@ export const englishPlaces = {
   prompts: 'Prompts',
   skills: 'Skills',
   mcpServers: 'MCP servers',
+  agentSystems: 'Agent systems',
   costs: 'Costs',
   system: 'System',
 };

@@ -69,6 +69,53 @@ export const englishRows = {
     passed: 'The model answers.',
     failed: 'The model does not answer.',
   },
+  systems: {
+    title: 'Agent systems',
+    explain: 'A file describes a whole system: its agents, workflows, tools, models and prompts.',
+    new: 'New agent system',
+    newTitle: 'New agent system',
+    none: 'There are no agent systems yet.',
+    notFound: 'There is no such agent system, or you may not see it.',
+    all: 'All agent systems',
+    name: 'Name',
+    description: 'Description',
+    version: 'Version',
+    applied: 'Applied',
+    file: 'The file of the system, in YAML',
+    faults: 'Check of the file',
+    checking: 'Checking…',
+    state: (count: number) => {
+      if (count === 0) return 'The file can be applied.';
+      return count === 1 ? '1 fault' : `${count} faults`;
+    },
+    place: (line: number, column: number) => `${line}:${column}`,
+    picture: 'Picture of a workflow',
+    workflow: 'Workflow',
+    noWorkflow: 'The file has no workflow.',
+    apply: 'Apply',
+    applyTitle: 'Apply the file',
+    applyNow: 'Apply it',
+    noChange: 'The file changes nothing.',
+    actions: { create: 'Creates', change: 'Changes', unchanged: 'Keeps', delete: 'Deletes' },
+    prune: (names: string) => `Delete what the file does not have: ${names}`,
+    editFile: 'Edit as YAML',
+    example: `version: v1
+name: my-system
+
+agents:
+  writer:
+    mission: Write one paragraph about the message.
+  editor:
+    mission: Make the text shorter and plainer.
+
+workflows:
+  press:
+    type: chain
+    members: [writer, editor]
+
+orchestrator: press
+`,
+  },
   toolTrial: {
     title: 'Try it',
     explain:

@@ -21,6 +21,14 @@ export function listPath(resource: string): string {
   return `/${isDefinition ? 'definitions' : 'system'}/${resource}`;
 }
 
+/** The place of agent systems, which are files and no rows. */
+export const SYSTEMS = '/definitions/agent-systems';
+
+/** Returns the path of an agent system, by its id or its name. */
+export function systemPath(system: string): string {
+  return `${SYSTEMS}/${encodeURIComponent(system)}`;
+}
+
 /** Returns the path of a row, by its id or its name. */
 export function rowPath({ name }: Pick<ResourceType, 'name'>, row: string): string {
   return `${listPath(name)}/${encodeURIComponent(row)}`;
@@ -32,6 +40,11 @@ export function rowPath({ name }: Pick<ResourceType, 'name'>, row: string): stri
  */
 export function rowOfPath(part: string): string {
   return part.replaceAll(/%(?:2[346BCF]|3[ABDF]|40)/gi, decodeURIComponent);
+}
+
+/** Returns whether a part of a path is an id, and not a name. */
+export function isId(part: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(part);
 }
 
 /** Returns the path of the row that a field refers to. */

@@ -11,7 +11,7 @@ import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
-import { listPath, rowPath } from './paths.ts';
+import { listPath, rowPath, systemPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
 import { RowActions } from './row-actions.tsx';
 import { titleOf } from './rows-page.tsx';
@@ -56,6 +56,7 @@ type ActionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 function Actions({ type, row, reload }: ActionsProps) {
   const [, navigate] = useLocation();
   const mayWrite = useMayWrite(tableOf(type));
+  const mayApply = useMayWrite('agent_systems');
   const id = String(row.id);
   return (
     <>
@@ -73,6 +74,11 @@ function Actions({ type, row, reload }: ActionsProps) {
         </Button>
       )}
       <CopyAs forms={copyRow(type, id, apiUrl('/'))} />
+      {mayApply && typeof row.agent_system_id === 'string' && (
+        <Button size="xs" variant="default" component={Link} href={systemPath(row.agent_system_id)}>
+          {rowTexts.systems.editFile}
+        </Button>
+      )}
       {mayWrite && type.change && (
         <Button size="xs" component={Link} href={`${rowPath(type, id)}/edit`}>
           {rowTexts.edit}

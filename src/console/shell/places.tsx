@@ -5,6 +5,7 @@ import {
   Coins,
   Columns2,
   Cpu,
+  FileCode,
   House,
   Inbox,
   List,
@@ -34,6 +35,7 @@ export const places = [
   { path: '/definitions/prompts', name: messages.places.prompts, Icon: MessageSquareText },
   { path: '/definitions/skills', name: messages.places.skills, Icon: Blocks },
   { path: '/definitions/mcp-servers', name: messages.places.mcpServers, Icon: Plug },
+  { path: '/definitions/agent-systems', name: messages.places.agentSystems, Icon: FileCode },
   { path: '/costs', name: messages.places.costs, Icon: Coins, isFirst: true },
   { path: '/system', name: messages.places.system, Icon: Settings },
 ] as const satisfies readonly Place[];

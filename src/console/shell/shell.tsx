@@ -25,6 +25,9 @@ const InboxPage = lazy(async () => ({
 const RowsPlace = lazy(async () => ({
   default: (await import('../rows/rows-place.tsx')).RowsPlace,
 }));
+const SystemsPlace = lazy(async () => ({
+  default: (await import('../agent-systems/systems-place.tsx')).SystemsPlace,
+}));
 const CostsPage = lazy(async () => ({
   default: (await import('../costs/costs-page.tsx')).CostsPage,
 }));
@@ -127,6 +130,9 @@ function Place() {
       </Route>
       <Route path="/workflows/*?">
         <RowsPlace resource="workflows" />
+      </Route>
+      <Route path="/definitions/agent-systems/:name?">
+        {({ name }) => <SystemsPlace name={name} />}
       </Route>
       <Route path="/definitions/:resource/*?">
         {({ resource }) => <RowsPlace resource={resource} />}
