@@ -256,7 +256,7 @@ grant execute on function
   howdah.mcp_server_schema(howdah.mcp_server_type), howdah.me(),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
-  howdah.skill(text),
+  howdah.sessions_with(text), howdah_private.patterns_of_words(text), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),
   howdah.usage_summary(text, date, date), howdah.check_audit_log(bigint, int), howdah.check_runs(),
   howdah.live_workers(), howdah.next_runs(int), howdah.queue_states(), howdah.tenant_batch_jobs(),

@@ -4981,6 +4981,40 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.sessions_with(words text)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_patterns text[] := howdah_private.patterns_of_words(sessions_with.words);
+begin
+  if v_patterns is null then
+    raise exception using errcode = 'HWINV', message = 'words contains no word to search for',
+      detail = jsonb_build_object('field', 'words')::text,
+      hint = 'Write words that occur in the title or in a message of the conversation.';
+  end if;
+  return query
+  with newest as (
+    select s.id, s.title from howdah.sessions as s
+    where s.tenant_id = v_tenant_id order by s.id desc limit 1000
+  )
+  select n.id from newest as n
+  where lower(n.title) like all (v_patterns) or exists (
+    select from (
+      select lower(concat_ws(E'\n', left(e.input, 20000), left(e.output, 20000))) as content
+      from howdah.executions as e
+      where e.tenant_id = v_tenant_id and e.session_id = n.id and e.contents_encrypted_at is null
+      order by e.turn desc limit 20
+    ) as t
+    where t.content like all (v_patterns))
+  order by n.id desc limit 200;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.set_default_agent(agent text)
  RETURNS howdah.agents
  LANGUAGE plpgsql
@@ -28675,6 +28709,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.patterns_of_words(words text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array_agg('%' || regexp_replace(w.word, '([\\%_])', '\\\1', 'g') || '%')
+  from (
+    select distinct lower(s.word) as word
+    from regexp_split_to_table(left(patterns_of_words.words, 1000), '\s+') as s (word)
+    where s.word <> '' limit 10
+  ) as w
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.pause_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -42369,7 +42418,9 @@ begin
     and old.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
       message = format('only its user may stop sharing the saved view %L', old.name),
-      detail = jsonb_build_object('object', 'saved_views', 'id', old.id, 'field', 'is_shared')::text,
+      detail = jsonb_build_object(
+        'object', 'saved_views', 'id', old.id, 'field', 'is_shared'
+      )::text,
       hint = 'Delete it instead.';
   end if;
   return case tg_op when 'DELETE' then old else new end;
@@ -51299,6 +51350,12 @@ grant execute on function howdah.send_message(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.session_state(uuid) to howdah_app;
 
+grant execute on function howdah.sessions_with(text) to howdah_app;
+
+grant execute on function howdah.sessions_with(text) to howdah_engine;
+
+grant execute on function howdah.sessions_with(text) to howdah_viewer;
+
 grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 grant execute on function howdah.set_default_agent(text) to howdah_engine;
@@ -53226,6 +53283,12 @@ grant execute on function howdah_private.partition_settings(text) to howdah_engi
 grant execute on function howdah_private.partitioned_tables() to howdah_engine;
 
 grant execute on function howdah_private.parts_with_texts(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.patterns_of_words(text) to howdah_app;
+
+grant execute on function howdah_private.patterns_of_words(text) to howdah_engine;
+
+grant execute on function howdah_private.patterns_of_words(text) to howdah_viewer;
 
 grant execute on function howdah_private.period_begins(howdah.limit_period,timestamp with time zone) to howdah_engine;
 
@@ -57816,6 +57879,9 @@ Returns the next times of a cron expression in a time zone. Returns no rows if t
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
 comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id}, or null. If several reasons apply, reason is the first of approval, effect, paused, quota, failed and blocked_todo.';
+
+comment on routine howdah.sessions_with(text) is '@behavior -*
+Returns the ids of the newest conversations, at most 200, that have all these words, or parts of words, in the title or in one turn: the message and the answer. Searches the newest 1,000 conversations with 20 turns each: select id, title from howdah.sessions where id in (select howdah.sessions_with(''refund A-1001'')).';
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default of its user, or of the tenant if the agent has no user.';
 

@@ -18,7 +18,9 @@ begin
     and old.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
       message = format('only its user may stop sharing the saved view %L', old.name),
-      detail = jsonb_build_object('object', 'saved_views', 'id', old.id, 'field', 'is_shared')::text,
+      detail = jsonb_build_object(
+        'object', 'saved_views', 'id', old.id, 'field', 'is_shared'
+      )::text,
       hint = 'Delete it instead.';
   end if;
   return case tg_op when 'DELETE' then old else new end;

@@ -230,7 +230,7 @@ export type Operations = {
   /** Create a session. */
   startSession: { takes: { body?: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; agent_system_id?: string; title?: string; policy?: "queue" | "reject" | "interrupt" | "steer"; state?: { [name: string]: unknown } } }; gives: Session };
   /** List sessions, newest first. */
-  listSessions: { takes: { query?: { limit?: number; cursor?: string; user_id?: string; agent_id?: string } }; gives: { data: (Session)[]; next: string | null } };
+  listSessions: { takes: { query?: { limit?: number; cursor?: string; user_id?: string; agent_id?: string; words?: string } }; gives: { data: (Session)[]; next: string | null } };
   /** Get a session. */
   getSession: { takes: { params: { sid: string } }; gives: Session };
   /** Set the agent or workflow of the next messages of a session. */

@@ -30,6 +30,7 @@ import { IndexedColumnsPlugin } from './plugins/lists/indexed-columns.ts';
 import { LargeListsPlugin } from './plugins/lists/large-lists.ts';
 import { PagesPlugin } from './plugins/lists/page-arguments.ts';
 import { RunSearchPlugin } from './plugins/lists/run-search.ts';
+import { SearchFiltersPlugin } from './plugins/lists/search-filters.ts';
 import { createReplicaPlugin } from './plugins/replica-plugin.ts';
 import { createRequestQueuePlugin } from './plugins/request-queue-plugin.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests-plugin.ts';
@@ -101,6 +102,7 @@ export function schemaPreset(
       ListPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
+      SearchFiltersPlugin,
       StepRequestPlugin,
       ProviderConfigsPlugin,
       InputsPlugin,

@@ -1,4 +1,6 @@
-import { Button, Paper, Select, Text } from '@mantine/core';
+import { Button, Paper, Select, Text, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { Search } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
 import { messages } from '../messages/messages.ts';
@@ -11,46 +13,38 @@ import { useAnswer } from '../server/use-answer.ts';
 
 const text = messages.chat;
 const PAGE = 30;
+/** The pause in typing after which the words are searched for. */
+const TYPING_MS = 300;
 
-/** The conversations, the newest first: all, or those with an agent. */
+/** The conversations, the newest first: all, or those with an agent or with some words. */
 export function SessionList({ selected }: { selected: string | undefined }) {
   const [after, setAfter] = useState<string>();
-  const names = useKnownNames();
   const [agent, setAgent] = useState<string | null>(null);
-  const agentId = agent === null ? undefined : names?.agents.get(agent);
-  const page = useAnswer(sessionsQuery, {
-    first: PAGE,
-    after: after ?? null,
-    ...(agentId !== undefined && { filter: { agentId: { equalTo: agentId } } }),
-  });
-  const isKnown = page.data?.sessions?.nodes.some((one) => one?.id === selected) ?? true;
-  const { reload } = page;
-  // a conversation that has just begun belongs into the list
-  useEffect(() => {
-    if (selected !== undefined && !isKnown && after === undefined) reload();
-  }, [selected]);
-  const lines = page.data?.sessions?.nodes.filter((one) => one !== null) ?? [];
+  const [written, setWritten] = useState('');
+  const [words] = useDebouncedValue(written.trim(), TYPING_MS);
+  const { lines, page } = useSessions({ agent, words, after, selected });
   const next = page.data?.sessions?.pageInfo;
   return (
     <nav className="session-list" aria-label={text.sessions}>
-      <Select
-        size="xs"
-        aria-label={text.with}
-        placeholder={text.withAll}
-        data={[...(names?.agents.keys() ?? [])]}
-        value={agent}
-        onChange={(next) => {
-          setAgent(next);
+      <SearchField
+        written={written}
+        write={(value) => {
+          setWritten(value);
           setAfter(undefined);
         }}
-        clearable
-        searchable
       />
-      {page.failure && <FailureAlert failure={page.failure} onRetry={reload} />}
+      <AgentFilter
+        agent={agent}
+        choose={(value) => {
+          setAgent(value);
+          setAfter(undefined);
+        }}
+      />
+      {page.failure && <FailureAlert failure={page.failure} onRetry={page.reload} />}
       <Lines lines={lines} selected={selected} />
       {page.data && lines.length === 0 && (
         <Text size="sm" c="dimmed">
-          {text.noSessions}
+          {words === '' ? text.noSessions : text.noneFound}
         </Text>
       )}
       {after !== undefined && (
@@ -64,6 +58,66 @@ export function SessionList({ selected }: { selected: string | undefined }) {
         </Button>
       )}
     </nav>
+  );
+}
+
+type Wanted = {
+  agent: string | null;
+  words: string;
+  after: string | undefined;
+  selected: string | undefined;
+};
+
+/** Reads a page of conversations, and again when one is selected that has just begun. */
+function useSessions({ agent, words, after, selected }: Wanted) {
+  const agentId = useKnownNames()?.agents.get(agent ?? '');
+  const filter = {
+    ...(agentId !== undefined && { agentId: { equalTo: agentId } }),
+    ...(words !== '' && { words }),
+  };
+  const page = useAnswer(sessionsQuery, {
+    first: PAGE,
+    after: after ?? null,
+    ...(Object.keys(filter).length > 0 && { filter }), // an empty filter is refused
+  });
+  const isKnown = page.data?.sessions?.nodes.some((one) => one?.id === selected) ?? true;
+  const { reload } = page;
+  // a conversation that has just begun belongs into the list
+  useEffect(() => {
+    if (selected !== undefined && !isKnown && after === undefined) reload();
+  }, [selected]);
+  return { lines: page.data?.sessions?.nodes.filter((one) => one !== null) ?? [], page };
+}
+
+function SearchField({ written, write }: { written: string; write(value: string): void }) {
+  return (
+    <TextInput
+      size="xs"
+      type="search"
+      aria-label={text.search}
+      placeholder={text.search}
+      leftSection={<Search size={14} aria-hidden />}
+      value={written}
+      onChange={(event) => write(event.currentTarget.value)}
+    />
+  );
+}
+
+type AgentFilterProps = { agent: string | null; choose(agent: string | null): void };
+
+function AgentFilter({ agent, choose }: AgentFilterProps) {
+  const names = useKnownNames();
+  return (
+    <Select
+      size="xs"
+      aria-label={text.with}
+      placeholder={text.withAll}
+      data={[...(names?.agents.keys() ?? [])]}
+      value={agent}
+      onChange={choose}
+      clearable
+      searchable
+    />
   );
 }
 

@@ -111,6 +111,10 @@ export const runTexts = {
     keep: 'Keep',
     by: (name: string | null) => `by ${name ?? 'a key without a user'}`,
   },
+  kinds: {
+    workflow: 'workflow',
+    named: (name: string, kind: 'agent' | 'workflow') => `${name} (${kind})`,
+  },
   sessions: {
     name: (id: string) => `Session …${id.slice(-6)}`,
     none: 'Without a session',

@@ -203,6 +203,7 @@ export type SessionFilter = {
   user?: UserFilter | null;
   userExists?: boolean | null;
   userId?: UUIDFilter | null;
+  words?: string | null;
   workflow?: WorkflowFilter | null;
   workflowExists?: boolean | null;
   workflowId?: UUIDFilter | null;
@@ -472,6 +473,20 @@ export type SwitchAgentVariables = { id: string; agent?: string | null; workflow
 export const switchAgent: Operation<SwitchAgent, SwitchAgentVariables> = {
   name: 'SwitchAgent',
   text: "mutation SwitchAgent($id:UUID!$agent:String$workflow:String){switchAgent(input:{sessionId:$id agent:$agent workflow:$workflow}){result{id}}}",
+};
+
+export type ChatPrompts = { prompts: { nodes: ({ id: string; name: string; description: string; template: string } | null)[] } | null };
+export type ChatPromptsVariables = {  };
+export const chatPrompts: Operation<ChatPrompts, ChatPromptsVariables> = {
+  name: 'ChatPrompts',
+  text: "query ChatPrompts{prompts(orderBy:[NAME_ASC]first:200){nodes{id name description template}}}",
+};
+
+export type AskWorkflow = { runWorkflow: { result: { id: string } | null } | null };
+export type AskWorkflowVariables = { workflow: string; input: string; sessionId?: string | null; idempotencyKey?: string | null };
+export const askWorkflow: Operation<AskWorkflow, AskWorkflowVariables> = {
+  name: 'AskWorkflow',
+  text: "mutation AskWorkflow($workflow:String!$input:String!$sessionId:UUID$idempotencyKey:String){runWorkflow(input:{workflow:$workflow input:$input sessionId:$sessionId idempotencyKey:$idempotencyKey}){result{id}}}",
 };
 
 export type CompareRuns = { compareExecutions: Json | null; first: ComparedRun | null; second: ComparedRun | null };

@@ -18,6 +18,9 @@ export function impliedByStatuses(statuses: readonly ExecutionStatus[]): string[
 /** The condition that a run belongs to a row of a table. The `?` is a ref: `shop.orders:4711`. */
 export const BELONGS_TO_ROW = 't.id = any (array(select howdah.runs_of(?::text)))';
 
+/** The condition that a session has words in its title or in a turn. The `?` is the words. */
+export const HAS_WORDS = 't.id = any (array(select howdah.sessions_with(?::text)))';
+
 /** Most tags of a filter that are searched. Few runs have more than a few values in common. */
 const MAX_TAGS = 4;
 

@@ -35,7 +35,11 @@ const MOST_OF_WATCHED_ROWS = { buffers: 30_000, rows: 6_000 };
 /** The status is that of the run: at `cancelled`, all runs of the tenant may be joined. */
 const MOST_OF_STATUS = { buffers: 30_000 };
 
+/** The newest 1,000 sessions are read with their newest turns. */
+const MOST_OF_WORDS = { buffers: 20_000 };
+
 function mostAt(path: string, filter?: string) {
+  if (filter === 'words') return MOST_OF_WORDS;
   if (!path.includes('watched-rows')) return MOST;
   return filter === 'status' ? MOST_OF_STATUS : MOST_OF_WATCHED_ROWS;
 }
@@ -211,7 +215,7 @@ const PATHS: Readonly<Record<string, Samples>> = {
       } satisfies Samples,
     ]),
   ),
-  '/sessions': {},
+  '/sessions': { words: () => ['order', 'none'] },
   '/api/webhook-deliveries': { status: () => enumLabels.delivery_status },
   '/api/inbound-deliveries': { status: () => enumLabels.inbound_status },
   '/api/audit-log': { since: RECENT, until: RECENT },

@@ -16,6 +16,22 @@ import { createSample } from '../sample-runs.ts';
 
 const HOSTILE = `<img src="https://evil.example/x.png" onerror="alert(1)"><script>alert(2)</script>
 [a link](https://evil.example) javascript:alert(3)`;
+const MARKDOWN = `# Your orders
+
+1. **A-1001** is \`shipped\`
+2. A-1002
+
+| order | cents |
+|---|---|
+| A-1001 | 1250 |
+
+> All is well.
+
+\`\`\`sql
+select 1 < 2;
+\`\`\`
+
+${HOSTILE} ![x](https://evil.example/x.png)`;
 const POEM = 'The elephant walks, and every word of this line is written one by one.';
 
 describe.skipIf(!CHROMIUM)('the chat', () => {
@@ -30,6 +46,7 @@ describe.skipIf(!CHROMIUM)('the chat', () => {
   beforeAll(async () => {
     model = await startOpenAiServer(({ body }) => {
       const said = JSON.stringify((body.messages as unknown[]).at(-1));
+      if (said.includes('markdown')) return { content: MARKDOWN };
       if (said.includes('poem')) return { content: POEM, endsAfter: answerEnds.promise };
       return { content: `Understood.\n${HOSTILE}` };
     });
@@ -192,4 +209,52 @@ describe.skipIf(!CHROMIUM)('the chat', () => {
       await phone.close();
     },
   );
+
+  test('the Markdown of an answer is formatted, and what it links to stays text', async () => {
+    await open('/chat?agent=writer');
+    await send('Answer in markdown.');
+    const formatted = tab.page.locator('.answer-markdown').last();
+    await formatted.locator('table td', { hasText: '1250' }).waitFor();
+    expect(await formatted.locator('h4').textContent()).toBe('Your orders');
+    expect(await formatted.locator('ol > li strong').textContent()).toBe('A-1001');
+    expect(await formatted.locator('pre').textContent()).toBe('select 1 < 2;');
+    expect(await formatted.locator('a, img, script, style, [style]').count()).toBe(0);
+    await formatted.getByText('![x](https://evil.example/x.png)').waitFor();
+    await picture(tab.page, 'chat-markdown');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    expect(tab.foreign).toEqual([]);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('a prompt is inserted into the message, with its placeholders', async () => {
+    await db.pool.query(
+      `insert into howdah.prompts (name, description, template, variables)
+       values ('refund', 'Asks for a <b>refund</b>', 'Refund {{order}}, please.',
+         '{"order": {"type": "string"}}')`,
+    );
+    await open('/chat?agent=writer');
+    await tab.page.getByRole('textbox', { name: 'Message' }).fill('Hello.');
+    await tab.page.getByRole('button', { name: 'Insert a prompt' }).click();
+    await tab.page.getByRole('menuitem', { name: 'refund' }).waitFor();
+    await picture(tab.page, 'chat-prompts');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('menuitem', { name: 'refund' }).click();
+    expect(await tab.page.getByRole('textbox', { name: 'Message' }).inputValue()).toBe(
+      'Hello.\nRefund {{order}}, please.',
+    );
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('conversations are found by words of their messages and answers', async () => {
+    await open('/chat');
+    const lines = tab.page.locator('.session-list a');
+    await lines.nth(2).waitFor();
+    await tab.page.getByRole('searchbox', { name: 'Search for words' }).fill('elephant LINE');
+    await expect.poll(() => lines.allTextContents()).toHaveLength(2);
+    await picture(tab.page, 'chat-search');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('searchbox', { name: 'Search for words' }).fill('giraffe');
+    await tab.page.getByText('None of the newest 1,000 conversations').waitFor();
+    expect(tab.problems).toEqual([]);
+  });
 });

@@ -154,7 +154,8 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{ graphql: 'createSession', rest: 'POST /sessions', cli: 'chat' },
   },
   {
-    ...{ group: 'Conversations', what: 'list sessions', sql: 'select howdah.sessions' },
+    ...{ group: 'Conversations', what: 'list sessions' },
+    sql: ['select howdah.sessions', 'howdah.sessions_with()'],
     ...{ graphql: ['sessions', 'session'], rest: ['GET /sessions', 'GET /sessions/{sid}'] },
   },
   {

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { HAS_WORDS } from '../../../db/queries/run-search.ts';
 import { answerPage } from '../../../operations/pagination.ts';
 import { equalTo } from '../../../resources/equal-to.ts';
 import { id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../../resources/request-refusal.ts';
 import { nameOf } from '../../../resources/subject-names.ts';
+import { conditionsOf } from '../../lists/list-filters.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const policy = z.enum(enumLabels.session_policy);
@@ -150,10 +152,19 @@ const listSessions = route({
   tag: 'sessions',
   summary: 'List sessions, newest first',
   isReplicable: true,
-  query: z.strictObject({ ...page, user_id: id.optional(), agent_id: id.optional() }),
+  query: z.strictObject({
+    ...page,
+    ...{ user_id: id.optional(), agent_id: id.optional() },
+    words: z
+      .string()
+      .optional()
+      .describe('Words that the title or one turn contains, of the newest 1,000 sessions'),
+  }),
   answers: { 200: { description: 'A page of sessions', schema: pageOf(session) } },
   async work(db, { query, url }) {
-    return answerPage(db, sessions, equalTo(query), query, url);
+    const { words, ...others } = query;
+    const where = [...equalTo(others), ...conditionsOf({ [HAS_WORDS]: words })];
+    return answerPage(db, sessions, where, query, url);
   },
 });
 

@@ -373,3 +373,22 @@ describe('sessions', () => {
       expect((await ask('GET', `/sessions/${agent_id}/${what}`)).status).toBe(404);
   });
 });
+
+test('sessions are found by words, in REST and GraphQL', async () => {
+  const agent_id = await makeAgent(db.pool, {});
+  const { id } = await one(
+    db.pool,
+    `insert into howdah.sessions (agent_id, title) values ($1, 'An okapi') returning id`,
+    [agent_id],
+  );
+  const listed = await ask('GET', `/sessions?words=OKAPI&agent_id=${agent_id}`);
+  expect(listed.body.data.map((one: { id: string }) => one.id)).toEqual([id]);
+  expect((await ask('GET', '/sessions?words=okapis')).body.data).toEqual([]);
+  expect(await ask('GET', '/sessions?words=%20')).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV' },
+  });
+  const query = '{ sessions(filter: {words: "okapi"}) { nodes { id } } }';
+  const { body } = await ask('POST', '/graphql', { query });
+  expect(body).toEqual({ data: { sessions: { nodes: [{ id }] } } });
+});

@@ -3,11 +3,7 @@ import 'postgraphile';
 import { PgCondition, sqlValueWithCodec, TYPES } from 'postgraphile/@dataplan/pg';
 import { type SQL, sql } from 'postgraphile/pg-sql2';
 import type { ExecutionStatus } from '../../../../contracts/runs/step.ts';
-import {
-  BELONGS_TO_ROW,
-  impliedByStatuses,
-  metadataContains,
-} from '../../../../db/queries/run-search.ts';
+import { impliedByStatuses, metadataContains } from '../../../../db/queries/run-search.ts';
 import { isJsonObject } from '../../../../json/json.ts';
 
 /** Adds the conditions of a field of a filter, as Grafast calls it. */
@@ -27,12 +23,7 @@ export const RunSearchPlugin: GraphileConfig.Plugin = {
   version: '1.0.0',
   schema: {
     hooks: {
-      GraphQLInputObjectType_fields(fields, build, { scope, fieldWithHooks }) {
-        const runs = build.input.pgRegistry.pgResources.executions?.codec;
-        if (runs && scope.isPgConnectionFilter && scope.pgCodec === runs) {
-          const ref = fieldWithHooks({ fieldName: 'ref' }, refField(build));
-          return build.extend(fields, { ref }, 'HowdahRunSearchPlugin');
-        }
+      GraphQLInputObjectType_fields(fields, _build, { scope }) {
         const codecs = scope.pgConnectionFilterOperators?.pgCodecs ?? [];
         if (!codecs.some((codec) => codec === TYPES.jsonb)) return fields;
         const served = Object.entries(fields).filter(([name]) => METADATA_OPERATORS.includes(name));
@@ -53,15 +44,6 @@ export const RunSearchPlugin: GraphileConfig.Plugin = {
     },
   },
 };
-
-/** The filter of runs by a row of a table that they belong to. */
-const refField = ({ graphql }: GraphileBuild.Build) => ({
-  type: graphql.GraphQLString,
-  description: 'A row of a table that the runs belong to, such as shop.orders:4711.',
-  apply(target: Target, ref: unknown) {
-    if (typeof ref === 'string') add(target, [belongsTo(target.alias, ref)]);
-  },
-});
 
 function withEquality(name: string, apply: Apply): Apply {
   return (target, value, ...rest) => {
@@ -119,11 +101,6 @@ function contains(alias: SQL, value: unknown): SQL[] {
   return metadataContains(value).map((text) => overAlias(text, alias, value));
 }
 
-function belongsTo(alias: SQL, ref: string): SQL {
-  const [left = '', right = ''] = BELONGS_TO_ROW.replace(/^t/, '').split('?::text');
-  return sql`${alias}${ownText(left)}${sqlValueWithCodec(ref, TYPES.text)}${ownText(right)}`;
-}
-
 function equals(alias: SQL, value: unknown): SQL[] {
   const isEqual = sql`case when ${alias}.metadata = ${jsonb(value)} then true else false end`;
   return [isEqual, ...contains(alias, value)];
@@ -145,6 +122,6 @@ function overAlias(text: string, alias: SQL, value?: unknown): SQL {
 }
 
 /** Returns a text of run-search.ts as SQL. `sql.raw` would print a warning with a stack trace. */
-function ownText(text: string): SQL {
+export function ownText(text: string): SQL {
   return sql(Object.assign([text], { raw: [text] }));
 }
