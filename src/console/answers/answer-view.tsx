@@ -5,6 +5,7 @@ import { messages } from '../messages/messages.ts';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
 import { ErrorText } from '../run/step-detail.tsx';
 import type { AnswerRun } from '../server/operations.generated.ts';
+import { AnswerText } from './answer-text.tsx';
 import { type Answer, NO_ANSWER, type Part } from './answers.ts';
 import { ToolCall } from './tool-call.tsx';
 
@@ -18,8 +19,8 @@ type AnswerViewProps = {
 };
 
 /**
- * An answer: its texts, its calls in place, and what it asks a person. All of it is text, whatever
- * a model or a tool wrote.
+ * An answer: its texts, its calls in place, and what it asks a person. The Markdown of its texts is
+ * formatted; all else is text, whatever a model or a tool wrote.
  */
 export function AnswerView({ run, answer = NO_ANSWER, questionId }: AnswerViewProps) {
   const isLive = run.completedAt === null && !answer.hasEnded;
@@ -32,7 +33,7 @@ export function AnswerView({ run, answer = NO_ANSWER, questionId }: AnswerViewPr
         .map((part) => (
           <PartView key={part.key} part={part} isLive={isLive} />
         ))}
-      {answer.draft && <p className="answer-text answer-draft">{answer.draft.text}</p>}
+      {answer.draft && <AnswerText text={answer.draft.text} isDraft />}
       <Rest run={run} parts={answer.parts} />
       {!hasError && isJsonObject(run.error) && run.status === 'failed' && (
         <div role="alert">
@@ -55,7 +56,7 @@ export function openQuestionsOf(run: AnswerRun): string[] {
 function PartView({ part, isLive }: { part: Part; isLive: boolean }) {
   switch (part.kind) {
     case 'text':
-      return <p className="answer-text">{part.content}</p>;
+      return <AnswerText text={part.content} />;
     case 'call':
       return <ToolCall call={part.call} isLive={isLive} />;
     case 'question':
@@ -93,7 +94,7 @@ function noteText(value: Json): string {
 function Rest({ run, parts }: { run: AnswerRun; parts: readonly Part[] }) {
   const isSaid = parts.some((one) => one.kind === 'text' && one.content === run.output);
   if (run.completedAt === null || isEmptyValue(run.output) || isSaid) return null;
-  return <p className="answer-text">{run.output}</p>;
+  return <AnswerText text={run.output ?? ''} />;
 }
 
 function Working({ run }: { run: AnswerRun }) {
