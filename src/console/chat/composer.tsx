@@ -14,6 +14,7 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useAction } from '../parts/use-action.ts';
 import { useMayWrite } from '../server/me.tsx';
+import { PromptMenu } from './prompt-menu.tsx';
 
 const text = messages.chat;
 
@@ -94,6 +95,12 @@ function MessageForm(props: ComposerProps) {
       <Group justify="space-between" mt={6} gap="xs">
         <Group gap="xs">
           <AttachButton add={add} isDisabled={isBusy} />
+          <PromptMenu
+            insert={(template) =>
+              change(content.trim() === '' ? template : `${content}\n${template}`)
+            }
+            isDisabled={isBusy}
+          />
           {children}
         </Group>
         <Group gap="xs">

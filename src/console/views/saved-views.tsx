@@ -60,7 +60,7 @@ export function SavedViews({ place, query, open }: SavedViewsProps) {
             {shown ? text.chosen(shown.name) : text.button}
           </Button>
         </Menu.Target>
-        <Menu.Dropdown className="views-menu">
+        <Menu.Dropdown className="menu-of-rows">
           {failure && <FailureAlert failure={failure} onRetry={reload} />}
           {!failure && all.length === 0 && (
             <Text size="xs" c="dimmed" p="xs">
