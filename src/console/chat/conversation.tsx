@@ -14,7 +14,6 @@ import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import {
   type AnswerRun,
-  askAgent,
   cancelRun,
   type OneSession,
   oneSession,
@@ -23,9 +22,9 @@ import {
 } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { AgentChoice, type Subject, subjectOf } from './agent-choice.tsx';
-import { storeFiles } from './attachments.ts';
 import { Composer } from './composer.tsx';
 import { copySession } from './copy-session.ts';
+import { sendMessage } from './send-message.ts';
 import { TurnView } from './turn-view.tsx';
 import { useStickyEnd } from './use-sticky-end.ts';
 import { type Turns, useTurns } from './use-turns.ts';
@@ -58,9 +57,8 @@ function Loaded({ session, failure, reload }: LoadedProps) {
   const send = async (content: string, files: readonly File[], key: string) => {
     await settled();
     if (!subject) return;
-    const parts = files.length > 0 ? await storeFiles(id, files) : undefined;
-    await sendMessage({ id, subject, content, parts, allowed, key });
-    if (parts) reload();
+    await sendMessage({ session: id, subject, content, files, allowed, key });
+    if (files.length > 0) reload();
     await turns.reload();
   };
   const live = turns.turns?.find((one) => one.completedAt === null);
@@ -164,26 +162,6 @@ function useSessionAnswers(id: string, { turns, reload }: Turns) {
     if (unknown !== '') void reload();
   }, [unknown, reload]);
   return live;
-}
-
-type Message = {
-  id: string;
-  subject: Subject;
-  content: string;
-  parts: Awaited<ReturnType<typeof storeFiles>> | undefined;
-  allowed: readonly string[] | undefined;
-  key: string;
-};
-
-async function sendMessage({ id, subject, content, parts, allowed, key }: Message) {
-  await request(askAgent, {
-    agent: subject.name,
-    input: content,
-    sessionId: id,
-    idempotencyKey: key,
-    ...(parts && { inputParts: parts }),
-    ...(allowed && { overrides: { allowed_tools: [...allowed] } }),
-  });
 }
 
 type HeadProps = {

@@ -5,10 +5,10 @@ import { ToolChoice } from '../answers/tool-choice.tsx';
 import { messages } from '../messages/messages.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
 import { request } from '../server/graphql.ts';
-import { askAgent, startConversation } from '../server/operations.generated.ts';
+import { startConversation } from '../server/operations.generated.ts';
 import { AgentChoice, type Subject } from './agent-choice.tsx';
-import { storeFiles } from './attachments.ts';
 import { Composer } from './composer.tsx';
+import { sendMessage } from './send-message.ts';
 
 const text = messages.chat;
 const MAX_TITLE = 80;
@@ -20,27 +20,19 @@ export function NewConversation() {
   const named = new URLSearchParams(useSearch()).get('agent');
   const [chosen, setChosen] = useState<Subject>();
   const [allowed, setAllowed] = useState<readonly string[]>();
-  const session = useRef<{ id: string; subject: string }>(undefined);
+  const session = useRef<{ id: string; subject: Subject }>(undefined);
   const all = [...(names?.agents.keys() ?? [])];
   const first = all.find((name) => name === named) ?? all.find(isDevelopment) ?? all[0];
   const subject =
     chosen ?? (first === undefined ? undefined : { kind: 'agent' as const, name: first });
   const send = async (content: string, files: readonly File[], key: string) => {
     if (!subject) return;
-    if (session.current?.subject !== subject.name) {
+    if (!isSame(session.current?.subject, subject)) {
       const id = await start(subject, titleOf(content));
-      session.current = { id, subject: subject.name };
+      session.current = { id, subject };
     }
-    const { id } = session.current;
-    const parts = files.length > 0 ? await storeFiles(id, files) : undefined;
-    await request(askAgent, {
-      agent: subject.name,
-      input: content,
-      sessionId: id,
-      idempotencyKey: key,
-      ...(parts && { inputParts: parts }),
-      ...(allowed && { overrides: { allowed_tools: [...allowed] } }),
-    });
+    const { id = '' } = session.current ?? {};
+    await sendMessage({ session: id, subject, content, files, allowed, key });
     navigate(`/chat/${id}`);
   };
   return (
@@ -69,6 +61,10 @@ export function NewConversation() {
     </section>
   );
 }
+
+/** An agent and a workflow may have one name. */
+const isSame = (one: Subject | undefined, other: Subject) =>
+  one?.kind === other.kind && one.name === other.name;
 
 const isDevelopment = (name: string) => name === 'development';
 

@@ -104,17 +104,11 @@ function NameFilter({ filter, names, change }: FilterBarProps) {
   const value = filter.agent
     ? `agent ${filter.agent}`
     : filter.workflow && `workflow ${filter.workflow}`;
-  const known = [
-    ...[...(names?.agents.keys() ?? [])].map((name) => ({ value: `agent ${name}`, label: name })),
-    ...[...(names?.workflows.keys() ?? [])].map((name) => ({
-      value: `workflow ${name}`,
-      label: name,
-    })),
-  ];
-  const isKnown = !value || known.some((one) => one.value === value);
+  const groups = groupsOf(names);
+  const isKnown = !value || groups.some(({ items }) => items.some((one) => one.value === value));
   const data = isKnown
-    ? known
-    : [...known, { value, label: filter.agent ?? filter.workflow ?? '' }];
+    ? groups
+    : [...groups, { group: '', items: [{ value, label: filter.agent ?? filter.workflow ?? '' }] }];
   return (
     <Select
       aria-label={text.filters.agent}
@@ -134,6 +128,20 @@ function NameFilter({ filter, names, change }: FilterBarProps) {
       w={190}
     />
   );
+}
+
+/** Returns the agents and the workflows. A name that is both is followed by what it is. */
+function groupsOf(names: KnownNames | undefined) {
+  const { agents, workflows } = names ?? {};
+  const itemsOf = (kind: 'agent' | 'workflow', own: KnownNames['agents'] | undefined) =>
+    [...(own?.keys() ?? [])].map((name) => ({
+      value: `${kind} ${name}`,
+      label: agents?.has(name) && workflows?.has(name) ? messages.kinds.named(name, kind) : name,
+    }));
+  return [
+    { group: messages.chat.agents, items: itemsOf('agent', agents) },
+    { group: messages.chat.workflows, items: itemsOf('workflow', workflows) },
+  ].filter(({ items }) => items.length > 0);
 }
 
 type TextFilterProps = PartProps & {

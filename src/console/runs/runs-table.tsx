@@ -212,11 +212,12 @@ function Row({ row, selection, peek }: RowProps) {
   );
 }
 
+/** The version of an agent, or that the name is that of a workflow. */
 function Version({ row }: { row: RunRow }) {
-  if (!row.agentVersion) return null;
+  if (!row.agentVersion && !row.workflow) return null;
   return (
     <Text size="xs" c="dimmed" component="span">
-      @{row.agentVersion.version}
+      {row.agentVersion ? `@${row.agentVersion.version}` : ` ${messages.kinds.workflow}`}
     </Text>
   );
 }
