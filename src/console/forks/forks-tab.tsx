@@ -1,12 +1,12 @@
 import { Anchor, Button, Loader, Paper, Stack, Table, Text, Title } from '@mantine/core';
 import { Link } from 'wouter';
-import { formatCompact, formatCost, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
 import { ValueView } from '../parts/value-view.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
+import { UsageCells } from '../runs/usage-cells.tsx';
 import type { ForkRow } from '../server/operations.generated.ts';
 import type { Forks } from './use-forks.ts';
 
@@ -110,7 +110,6 @@ function ForkTable({ title, rows, compare, hasStep = false }: ForkTableProps) {
 
 function Row({ row, path, hasStep }: { row: ForkRow; path: string; hasStep: boolean }) {
   const version = row.agentVersion ?? row.workflowVersion;
-  const tokens = sum([row.tokensIn, row.tokensOut, row.childrenTokensIn, row.childrenTokensOut]);
   return (
     <Table.Tr>
       <Table.Td>
@@ -129,12 +128,7 @@ function Row({ row, path, hasStep }: { row: ForkRow; path: string; hasStep: bool
           {row.forkedFromSeq}
         </Table.Td>
       )}
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
-        {formatCompact(tokens)}
-      </Table.Td>
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
-        {formatCost(sum([row.cost, row.childrenCost]))}
-      </Table.Td>
+      <UsageCells row={row} />
       <Table.Td ta="right" visibleFrom="sm" className="figure">
         <Moment at={row.createdAt} />
       </Table.Td>

@@ -9,6 +9,7 @@ import { Status } from '../parts/status.tsx';
 import { useKeys } from '../parts/use-keys.ts';
 import type { RunRow } from '../server/operations.generated.ts';
 import { nameOfRun } from './run-name.ts';
+import { UsageCells } from './usage-cells.tsx';
 import type { Selection } from './use-selection.ts';
 
 const text = messages.runs.columns;
@@ -149,7 +150,6 @@ type RowProps = {
 };
 
 function Row({ row, selection, peek }: RowProps) {
-  const tokens = sum([row.tokensIn, row.tokensOut, row.childrenTokensIn, row.childrenTokensOut]);
   return (
     <Table.Tr
       data-selected={selection?.has(row.id) || undefined}
@@ -182,12 +182,7 @@ function Row({ row, selection, peek }: RowProps) {
       <Table.Td ta="right" visibleFrom="md" className="figure">
         {formatCount(row.stepCount)}
       </Table.Td>
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
-        {formatCompact(tokens)}
-      </Table.Td>
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
-        {formatCost(sum([row.cost, row.childrenCost]))}
-      </Table.Td>
+      <UsageCells row={row} />
       <Table.Td ta="right" visibleFrom="sm" className="figure">
         <Duration row={row} />
       </Table.Td>

@@ -1,0 +1,23 @@
+import { Table } from '@mantine/core';
+import { formatCompact, formatCost, sum } from '../messages/format.ts';
+import type { RunRow } from '../server/operations.generated.ts';
+
+type Usage = Pick<
+  RunRow,
+  ('tokensIn' | 'tokensOut' | 'childrenTokensIn' | 'childrenTokensOut') | ('cost' | 'childrenCost')
+>;
+
+/** The tokens and the cost of a run with all runs below it, as cells of a table. */
+export function UsageCells({ row }: { row: Usage }) {
+  const tokens = sum([row.tokensIn, row.tokensOut, row.childrenTokensIn, row.childrenTokensOut]);
+  return (
+    <>
+      <Table.Td ta="right" visibleFrom="sm" className="figure">
+        {formatCompact(tokens)}
+      </Table.Td>
+      <Table.Td ta="right" visibleFrom="sm" className="figure">
+        {formatCost(sum([row.cost, row.childrenCost]))}
+      </Table.Td>
+    </>
+  );
+}
