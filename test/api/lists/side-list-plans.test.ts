@@ -222,8 +222,11 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/resources': {},
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
-/** Lists of list-plans.test.ts, sums of the days of a rollup, and paths of one row. */
-const OTHER_PATHS = /^\/api\/(executions|steps|usage)\b|\{/;
+/**
+ * Lists of list-plans.test.ts, sums of the days of a rollup, the check of the audit log, which reads
+ * rows by their primary key, and paths of one row.
+ */
+const OTHER_PATHS = /^\/api\/(executions|steps|usage|audit-log\/check)\b|\{/;
 const SMALL_PATHS =
   /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|grants|hooks|inbound-hooks|integrations|limits|mcp-servers|models|output-filters|prompts|retention-policies|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 
