@@ -1,3 +1,4 @@
+/// <reference path="./markdown-it.d.ts" />
 import MarkdownIt from 'markdown-it';
 
 /** The elements that formatted text may have. None of them loads or leads to anything. */
