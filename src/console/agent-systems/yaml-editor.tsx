@@ -64,7 +64,7 @@ export function YamlEditor({ label, initial, faults, change, ref }: YamlEditorPr
 function extensionsOf(label: string, change: (text: string) => void) {
   return [
     EditorView.cspNonce.of(styleNonce()),
-    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
     EditorView.lineWrapping,
     EditorView.updateListener.of(({ docChanged, state }) => {
       if (docChanged) change(state.doc.toString());
