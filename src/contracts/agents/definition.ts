@@ -110,7 +110,7 @@ export type Overrides = {
   mission_override?: string;
   /** The names of the only tools of the agent that the run may use. */
   allowed_tools?: string[];
-  /** The tool that is called once in place of the model. `model` and `allowed_tools` name it too. */
+  /** The tool that is called once in place of the model. `allowed_tools` names it too. */
   tool?: string;
   /** True if the answer must be plain text. */
   suppress_markdown?: boolean;
