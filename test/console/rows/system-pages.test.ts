@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { copyAudit } from '../../../src/console/system/audit/copy-audit.ts';
 import { chartPoints, numberColumns } from '../../../src/console/system/sql/chart-points.ts';
 import type { Howdah } from '../../../src/index.ts';
 import { startHowdah } from '../../embedding/start-howdah.ts';
@@ -24,6 +25,18 @@ test('a chart has the numbers of one column, named by the first other column', (
   });
   expect(chartPoints([{ n: 7 }], 'n').points).toEqual([{ name: '1', value: 7 }]);
   expect(numberColumns([{ name: 'a' }])).toEqual([]);
+});
+
+test('the log is copied with its filter, the newest entries first', () => {
+  const { sql, graphql, cli } = copyAudit(
+    { actor: "o'hara", object_id: '7' },
+    new URL('http://127.0.0.1:8000/api/audit-log'),
+  );
+  expect(sql).toContain("where actor = 'o''hara'\n  and object_id = '7'\norder by seq desc");
+  expect(graphql).toContain(
+    'orderBy: [SEQ_DESC], filter: { actor: { equalTo: "o\'hara" }, objectId',
+  );
+  expect(cli).toBe("npx howdah admin audit --actor 'o'\\''hara' --object-id 7");
 });
 
 const HOSTILE = '<img src=x onerror=alert(1)>';

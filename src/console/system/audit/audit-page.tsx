@@ -6,6 +6,7 @@ import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { Moment } from '../../parts/moment.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
+import { apiUrl } from '../../server/base-path.ts';
 import { useRest } from '../../server/rest.ts';
 import type { AuditEntry } from '../answers.ts';
 import { type Column, PlainTable } from '../plain-table.tsx';
@@ -38,7 +39,7 @@ export function AuditPage() {
   return (
     <>
       <PageTitle title={text.title} table={text.table}>
-        <CopyAs forms={copyAudit(filter)} />
+        <CopyAs forms={copyAudit(filter, apiUrl('/api/audit-log'))} />
       </PageTitle>
       <AuditChain />
       <Filters key={query.toString()} filter={filter} change={show} />

@@ -1,16 +1,15 @@
 import type { Forms } from '../../parts/forms.ts';
 import { quoteShell, quoteSql } from '../../parts/quote.ts';
-import { apiUrl } from '../../server/base-path.ts';
 
 /** The conditions of the audit log, as REST names them. */
 export const AUDIT_FILTERS = ['actor', 'action', 'object', 'object_id'] as const;
 export type AuditFilter = Partial<Record<(typeof AUDIT_FILTERS)[number], string>>;
 
 /** Returns the request of the audit log in each language. */
-export function copyAudit(filter: AuditFilter): Forms {
+export function copyAudit(filter: AuditFilter, root: URL): Forms {
   const conditions = Object.entries(filter);
   const where = conditions.map(([name, value]) => `${name} = ${quoteSql(value)}`).join('\n  and ');
-  const url = apiUrl('/api/audit-log');
+  const url = new URL(root);
   url.search = new URLSearchParams(filter).toString();
   const options = conditions.map(
     ([name, value]) => ` --${name.replace('_', '-')} ${quoteShell(value)}`,
@@ -22,7 +21,7 @@ export function copyAudit(filter: AuditFilter): Forms {
   const given = fields.length > 0 ? `, filter: { ${fields.join(', ')} }` : '';
   return {
     sql: `select seq, created_at, actor, client, action, object, object_id, changed\nfrom howdah.audit_log\n${where ? `where ${where}\n` : ''}order by seq desc limit 50;`,
-    graphql: `query {\n  auditLogs(first: 50${given}) {\n    nodes { seq createdAt actor client action object objectId changed }\n  }\n}`,
+    graphql: `query {\n  auditLogs(first: 50, orderBy: [SEQ_DESC]${given}) {\n    nodes { seq createdAt actor client action object objectId changed }\n  }\n}`,
     curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
     cli: `npx howdah admin audit${options.join('')}`,
   };
