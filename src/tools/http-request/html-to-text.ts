@@ -1,22 +1,14 @@
 import { Parser } from 'htmlparser2';
+import {
+  BLOCK_ELEMENTS,
+  CELL_ELEMENTS,
+  HIDDEN_ELEMENTS,
+  MAX_NESTING,
+} from '../../text/html/elements.ts';
 
-/**
- * The deepest nesting. A deeper page is not written for people, and the parser takes long over it.
- */
-const DEEPEST = 500;
 /** Most links with a URL in the text, and the longest such URL. A URL may be as long as a page. */
 const MOST_LINKS = 2_000;
 const LONGEST_LINK = 500;
-const UNREAD = new Set(
-  'head script style noscript template svg math nav iframe object canvas select textarea'.split(
-    ' ',
-  ),
-);
-const BLOCKS = new Set(
-  `address article aside blockquote body br dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 h3 h4
-  h5 h6 header hr li main ol p pre section summary table tbody tfoot thead tr ul`.split(/\s+/),
-);
-const CELLS = new Set(['td', 'th']);
 const MARKS = new Map([
   ['li', '- '],
   ['h1', '# '],
@@ -66,13 +58,13 @@ class Page {
 
   onopentag(name: string, attributes: Record<string, string>): void {
     this.#depth += 1;
-    this.isTooDeep ||= this.#depth > DEEPEST;
+    this.isTooDeep ||= this.#depth > MAX_NESTING;
     if (name === 'title' && this.#title === '') this.#inTitle = true;
-    if (UNREAD.has(name)) this.#unread += 1;
+    if (HIDDEN_ELEMENTS.has(name)) this.#unread += 1;
     if (this.#unread > 0) return;
-    if (BLOCKS.has(name)) this.#break();
+    if (BLOCK_ELEMENTS.has(name)) this.#break();
     if (name === 'pre') this.#preformatted += 1;
-    if (CELLS.has(name) && this.#hasText) this.#say(' | ');
+    if (CELL_ELEMENTS.has(name) && this.#hasText) this.#say(' | ');
     this.#line.push(MARKS.get(name) ?? '');
     if (name === 'img' && attributes.alt) this.#say(`[${attributes.alt}]`);
     if (name === 'a') this.#link = { href: attributes.href ?? '', at: this.#line.length };
@@ -81,10 +73,10 @@ class Page {
   onclosetag(name: string): void {
     this.#depth -= 1;
     if (name === 'title') this.#inTitle = false;
-    if (UNREAD.has(name)) this.#unread = Math.max(0, this.#unread - 1);
+    if (HIDDEN_ELEMENTS.has(name)) this.#unread = Math.max(0, this.#unread - 1);
     if (this.#unread > 0) return;
     if (name === 'a') this.#leaveLink();
-    if (BLOCKS.has(name)) this.#break();
+    if (BLOCK_ELEMENTS.has(name)) this.#break();
     if (name === 'pre') this.#preformatted = Math.max(0, this.#preformatted - 1);
   }
 
