@@ -254,9 +254,10 @@ grant execute on function
   howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
   howdah_private.find_watched_rows(jsonb),
   howdah.mcp_server_schema(howdah.mcp_server_type), howdah.me(),
-  howdah.model(text, text, jsonb), howdah.prompt(text),
+  howdah.knowledge_base(text), howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
-  howdah.sessions_with(text), howdah_private.patterns_of_words(text), howdah.skill(text),
+  howdah.search(text[], text, int, jsonb, text), howdah.sessions_with(text),
+  howdah_private.patterns_of_words(text), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),
   howdah.usage_summary(text, date, date), howdah.check_audit_log(bigint, int), howdah.check_runs(),
   howdah.live_workers(), howdah.next_runs(int), howdah.queue_states(), howdah.tenant_batch_jobs(),
@@ -392,6 +393,7 @@ grant execute on function
   howdah_private.restore_parts(uuid, jsonb), howdah_private.seeded_parts(),
   howdah_private.set_agent_models(uuid, howdah.model_purpose, text[], jsonb),
   howdah_private.set_agent_servers(uuid, text[]),
+  howdah_private.set_agent_knowledge_bases(uuid, text[]),
   howdah_private.set_agent_skills(uuid, text[]), howdah_private.set_agent_tools(uuid, text[]),
   howdah_private.set_request_params(uuid, jsonb), howdah_private.workflow_row(uuid)
   to howdah_app;
@@ -549,6 +551,15 @@ grant execute on function
   howdah_private.with_names(jsonb), howdah_private.without_fields(jsonb, text[])
   to howdah_app, howdah_viewer;
 grant execute on function howdah_private.call_search_messages(uuid, jsonb) to howdah_worker;
+
+-- Room knowledge.
+grant execute on function
+  howdah_private.call_knowledge_search(uuid, jsonb),
+  howdah_private.claim_documents(uuid, uuid, int), howdah_private.due_knowledge_bases(),
+  howdah_private.fail_document(uuid, text, text, text),
+  howdah_private.return_documents(uuid[], text[]),
+  howdah_private.store_chunks(uuid, text, jsonb)
+  to howdah_worker;
 
 grant execute on function
   howdah_private.begin_model_test(uuid, uuid, int),

@@ -24,6 +24,8 @@ create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
 create type howdah.delivery_status as enum ('pending', 'delivered', 'failed');
 
+create type howdah.document_status as enum ('pending', 'working', 'ready', 'failed');
+
 create type howdah.erasure_mode as enum ('anonymise', 'delete');
 
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
@@ -95,6 +97,23 @@ create type howdah.write_back_status as enum ('waiting', 'written', 'superseded'
 create type howdah_private.due_kind as enum ('erase_run', 'encrypt_run', 'delete_file');
 
 -- tables
+
+create table howdah.agent_knowledge_bases (
+  agent_id uuid not null,
+  knowledge_base_id uuid not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  k integer default 5 not null,
+  weight double precision default 1 not null,
+  constraint agent_knowledge_bases_pkey PRIMARY KEY (agent_id, knowledge_base_id),
+  constraint agent_knowledge_bases_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint agent_knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint agent_knowledge_bases_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint k_is_from_1_to_20 CHECK (((k >= 1) AND (k <= 20))),
+  constraint weight_is_positive CHECK (((weight > (0)::double precision) AND (weight <= (1000)::double precision)))
+);
+alter table howdah.agent_knowledge_bases enable row level security, force row level security;
+CREATE INDEX agent_knowledge_bases_agent_id_idx ON howdah.agent_knowledge_bases USING btree (tenant_id, agent_id);
+CREATE INDEX agent_knowledge_bases_knowledge_base_id_idx ON howdah.agent_knowledge_bases USING btree (tenant_id, knowledge_base_id);
 
 create table howdah.agent_models (
   tenant_id uuid default howdah.current_tenant() not null,
@@ -414,6 +433,29 @@ create table howdah.board_entries (
 alter table howdah.board_entries enable row level security, force row level security;
 CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id);
 
+create table howdah.chunks (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  document_id uuid not null,
+  number bigint generated always as identity not null,
+  seq integer not null,
+  start_offset integer not null,
+  end_offset integer not null,
+  length integer not null,
+  trust howdah.trust not null,
+  digest text not null,
+  heading_path text[] not null,
+  content text not null,
+  constraint chunks_of_a_document_have_an_order UNIQUE (tenant_id, document_id, seq) DEFERRABLE,
+  constraint chunks_pkey PRIMARY KEY (id),
+  constraint chunks_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
+  constraint chunks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.chunks enable row level security, force row level security;
+CREATE INDEX chunks_knowledge_base_id_idx ON howdah.chunks USING btree (tenant_id, knowledge_base_id, id);
+CREATE UNIQUE INDEX chunks_number_idx ON howdah.chunks USING btree (number);
+
 create table howdah.connected_accounts (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -436,6 +478,35 @@ create table howdah.connected_accounts (
 );
 alter table howdah.connected_accounts enable row level security, force row level security;
 CREATE INDEX connected_accounts_user_id_idx ON howdah.connected_accounts USING btree (tenant_id, user_id);
+
+create table howdah.documents (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  knowledge_base_id uuid not null,
+  status_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  status howdah.document_status default 'pending'::howdah.document_status not null,
+  title text not null,
+  type text default 'text/markdown'::text not null,
+  created_by text not null,
+  digest text default md5(content) not null,
+  metadata jsonb default '{}'::jsonb not null,
+  content text not null,
+  error jsonb,
+  constraint documents_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint documents_pkey PRIMARY KEY (id),
+  constraint documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint documents_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint error_is_of_a_failed_document CHECK (((error IS NOT NULL) = (status = 'failed'::howdah.document_status))),
+  constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint title_is_one_line CHECK (((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text))),
+  constraint type_is_a_text_type CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text])))
+);
+alter table howdah.documents enable row level security, force row level security;
+CREATE INDEX documents_knowledge_base_id_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, id);
+CREATE INDEX documents_title_idx ON howdah.documents USING btree (tenant_id, title, id);
 
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
@@ -748,6 +819,26 @@ create table howdah.integrations (
   constraint scopes_are_words CHECK ((array_to_string(scopes, ' '::text, ' '::text) ~ '^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$'::text))
 );
 alter table howdah.integrations enable row level security, force row level security;
+
+create table howdah.knowledge_bases (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  domain text,
+  language text default 'english'::text not null,
+  chunking jsonb default '{}'::jsonb not null,
+  trust howdah.trust default 'external'::howdah.trust not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
+  constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint knowledge_bases_pkey PRIMARY KEY (id),
+  constraint knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint chunking_is_an_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
+  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
+  constraint trust_is_internal_or_external CHECK ((trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])))
+);
+alter table howdah.knowledge_bases enable row level security, force row level security;
 
 create table howdah.limits (
   id uuid default howdah.uuid_v7() not null,
@@ -1995,6 +2086,17 @@ create unlogged table howdah_private.child_ends (
 );
 alter table howdah_private.child_ends enable row level security, force row level security;
 
+create table howdah_private.chunk_terms (
+  knowledge_base_id uuid not null,
+  chunk_number bigint not null,
+  length integer not null,
+  frequency integer not null,
+  term text not null,
+  constraint chunk_terms_pkey PRIMARY KEY (knowledge_base_id, term, chunk_number) INCLUDE (frequency, length)
+);
+alter table howdah_private.chunk_terms enable row level security, force row level security;
+CREATE INDEX chunk_terms_chunk_number_idx ON howdah_private.chunk_terms USING btree (chunk_number);
+
 create table howdah_private.closed_months (
   month date not null,
   first_id uuid not null,
@@ -2051,6 +2153,20 @@ create table howdah_private.due_answers (
 );
 alter table howdah_private.due_answers enable row level security, force row level security;
 CREATE INDEX due_answers_tenant_id_table_trigger_id_due_at_idx ON howdah_private.due_answers USING btree (tenant_id, table_trigger_id, due_at);
+
+create table howdah_private.due_documents (
+  document_id uuid not null,
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  attempts integer default 0 not null,
+  constraint due_documents_pkey PRIMARY KEY (document_id),
+  constraint due_documents_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
+  constraint due_documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.due_documents enable row level security, force row level security;
+CREATE INDEX due_documents_document_id_idx ON howdah_private.due_documents USING btree (tenant_id, document_id);
+CREATE INDEX due_documents_knowledge_base_id_idx ON howdah_private.due_documents USING btree (tenant_id, knowledge_base_id, due_at);
 
 create table howdah_private.due_work (
   id uuid default howdah.uuid_v7() not null,
@@ -2132,6 +2248,16 @@ create table howdah_private.installation (
   constraint there_is_one CHECK (is_current)
 );
 alter table howdah_private.installation enable row level security, force row level security;
+
+create table howdah_private.knowledge_base_sizes (
+  id bigint generated always as identity not null,
+  knowledge_base_id uuid not null,
+  chunks bigint not null,
+  terms bigint not null,
+  constraint knowledge_base_sizes_pkey PRIMARY KEY (id)
+);
+alter table howdah_private.knowledge_base_sizes enable row level security, force row level security;
+CREATE INDEX knowledge_base_sizes_knowledge_base_id_idx ON howdah_private.knowledge_base_sizes USING btree (knowledge_base_id) INCLUDE (chunks, terms);
 
 create table howdah_private.limit_counters (
   limit_id uuid not null,
@@ -3962,6 +4088,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.knowledge_base(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select b.id into v_id from howdah.knowledge_bases as b
+  where b.name = knowledge_base.name and b.tenant_id = v_tenant_id;
+  if v_id is null then
+    v_known := array(
+      select b.name from howdah.knowledge_bases as b
+      where b.tenant_id = v_tenant_id order by b.name limit 50);
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no knowledge base named %L', knowledge_base.name),
+      detail = jsonb_build_object('knowledge_base', knowledge_base.name)::text,
+      hint = coalesce(
+        'Did you mean ' || howdah_private.nearest_word(knowledge_base.name, v_known) || '?',
+        'The knowledge bases of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no knowledge bases yet.');
+  end if;
+  return v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
  RETURNS howdah.version_labels
  LANGUAGE sql
@@ -4918,6 +5073,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.search(bases text[], query text, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, mode text DEFAULT 'text'::text)
+ RETURNS TABLE(document_id uuid, chunk_seq integer, content text, score double precision, ranks jsonb, knowledge_base text, title text, heading_path text[], start_offset integer, end_offset integer, trust howdah.trust)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  perform howdah_private.check_knowledge_search(search.query, search.k, search.filter, search.mode);
+  v_ids := case when search.bases is null then array(
+      select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
+    else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
+  return query
+  with best as materialized (
+    select f.chunk_number, f.score, b.name, b.language,
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from howdah.knowledge_bases as b
+    cross join lateral howdah_private.search_base(b, search.query, search.k, search.filter) as f
+    where b.id = any (v_ids) and b.tenant_id = howdah.current_tenant()
+    order by f.score desc, f.chunk_number limit search.k
+  )
+  select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(
+      'rank', b.rank, 'score', round(b.score::numeric, 4), 'terms', array(
+        select t.term from howdah_private.chunk_terms as t
+        join howdah_private.terms_of(b.language, search.query) as q on q.term = t.term
+        where t.chunk_number = b.chunk_number order by t.term))),
+    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, c.trust
+  from best as b
+  join howdah.chunks as c on c.number = b.chunk_number
+  join howdah.documents as d on d.id = c.document_id
+  order by b.rank;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.send_message(session_id uuid, content text, input_parts jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
@@ -5160,7 +5351,8 @@ AS $function$
     (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
   from howdah_private.batch_job_list() as j
   cross join lateral (
-    select j.name in ('encrypt_run', 'erase_run', 'write_answer') as is_by_tenant
+    select j.name in ('encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
+      as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
   where howdah.current_tenant() is not null
@@ -8600,6 +8792,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.bases_of_call(run howdah.executions, name text)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_names text[];
+  v_ids uuid[];
+begin
+  select array_agg(b.name order by b.name),
+    array_agg(b.id) filter (where bases_of_call.name is null or b.name = bases_of_call.name)
+  into v_names, v_ids
+  from howdah.agent_knowledge_bases as g
+  join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+  where g.tenant_id = run.tenant_id and g.agent_id = run.agent_id;
+  if v_ids is null then
+    raise exception using errcode = 'HWNTF',
+      message = case when v_names is null then 'you have no knowledge base'
+        else format('you have no knowledge base %s', to_jsonb(left(bases_of_call.name, 100))) end,
+      detail = '{"field": "base"}',
+      hint = coalesce(format('Your knowledge bases: %s.', array_to_string(v_names, ', ')),
+        'A person gives an agent its knowledge bases in howdah.agent_knowledge_bases.');
+  end if;
+  return v_ids;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.batch_job_list()
  RETURNS TABLE(name text, description text)
  LANGUAGE sql
@@ -8612,6 +8832,7 @@ AS $function$
     ('delete_file', 'Deletes files in the folder of the workers whose resources are deleted.'),
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
+    ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')
 $function$
@@ -8650,6 +8871,8 @@ AS $function$
     from howdah_private.due_work as d
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
+    union all
+    select 'ingest_document', d.due_at, d.attempts > 0 from howdah_private.due_documents as d
     union all
     select 'count_usage', null, false from howdah_private.usage_events
   )
@@ -9678,7 +9901,25 @@ AS $function$
           }
         }
       }'::jsonb,
-      'pure', '{search, history}')
+      'pure', '{search, history}'),
+    ('knowledge_search',
+      'Searches your knowledge bases, and returns the parts of documents that fit best. Search '
+        'before you answer a question that the documents may answer, and say in which document '
+        'you found it.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {
+          "query": {
+            "type": "string", "minLength": 1, "maxLength": 1000,
+            "description": "A question, or words that the text may contain; any of them matches"
+          },
+          "base": {
+            "type": "string",
+            "description": "The name of one of your knowledge bases; omit it to search all"
+          }
+        }
+      }'::jsonb,
+      'pure', '{search, knowledge, documents}')
 $function$
 ;
 
@@ -9722,6 +9963,7 @@ begin
         value ->> 'key'), 'system')
     when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id,
       howdah_private.parse_id(value ->> 'id'))
+    when 'knowledge_search' then howdah_private.trust_of_chunks(v_run.tenant_id, value)
     when 'search_messages' then coalesce(howdah_private.trust_of_runs(v_run.tenant_id, array(
       select (m.found ->> 'execution_id')::uuid
       from jsonb_array_elements(value -> 'messages') as m (found))), 'system')
@@ -9884,6 +10126,43 @@ begin
       'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
   end loop;
   return v_files;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_knowledge_search(execution_id uuid, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_knowledge_search.execution_id);
+  v_ids uuid[] := howdah_private.bases_of_call(v_run, arguments ->> 'base');
+begin
+  perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
+  return (
+    with found as (
+      select b.name, f.chunk_number, f.score * g.weight as score
+      from howdah.agent_knowledge_bases as g
+      join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+      cross join lateral howdah_private.search_base(b, arguments ->> 'query', g.k, '{}') as f
+      where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id and b.id = any (v_ids)
+    ),
+    listed as (
+      select f.score, f.chunk_number, jsonb_build_object('document_id', c.document_id, 'seq', c.seq,
+        'base', f.name, 'title', d.title, 'headings', c.heading_path, 'text', c.content) as chunk
+      from found as f
+      join howdah.chunks as c on c.number = f.chunk_number
+      join howdah.documents as d on d.id = c.document_id
+    ),
+    sized as (
+      select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.chunk_number)
+        as bytes
+      from listed as l
+    )
+    select jsonb_build_object('chunks', coalesce(
+      to_jsonb(array_agg(s.chunk order by s.score desc, s.chunk_number)), '[]'))
+    from sized as s where s.bytes <= 60000);
 end $function$
 ;
 
@@ -12054,6 +12333,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_knowledge_search(query text, k integer, filter jsonb, mode text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_field text := case
+    when mode is null or mode <> 'text' then 'mode'
+    when query is null or query !~ '\S' or length(query) > 10000 then 'query'
+    when (k between 1 and 1000) is not true then 'k'
+    when jsonb_typeof(filter) is distinct from 'object' then 'filter' end;
+begin
+  if v_field is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = case v_field
+      when 'mode' then format('mode must be text, not %s', coalesce(quote_literal(mode), 'null'))
+      when 'query' then 'query must have 1 to 10000 characters, and a word'
+      when 'k' then format('k must be from 1 to 1000, not %s', coalesce(k::text, 'null'))
+      else 'filter must be a JSON object' end,
+    detail = jsonb_build_object('field', v_field)::text,
+    hint = case v_field
+      when 'mode' then 'Leave mode out. The modes vector and hybrid need embeddings of the chunks, '
+        'which knowledge bases do not have yet.'
+      when 'query' then 'Ask in words that may occur in the documents.'
+      when 'k' then 'k is the number of chunks to return; the default is 10.'
+      else 'Name what the metadata of documents contains, such as {"year": 2026}.' end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_leftovers(state text)
  RETURNS void
  LANGUAGE plpgsql
@@ -12657,7 +12968,7 @@ begin
     return;
   end if;
   raise exception using errcode = 'HWNTF',
-    message = format('there is no %s named %L', rtrim(field, 's'), v_name),
+    message = format('there is no %s named %L', replace(rtrim(field, 's'), '_', ' '), v_name),
     detail = jsonb_build_object('field', field, 'name', v_name)::text,
     hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
       'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
@@ -14312,6 +14623,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer)
+ RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
+    claim_documents.knowledge_base_id, claim_documents.at_most);
+begin
+  perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
+  perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
+    '3 attempts to divide the document ended without a result')
+  from howdah_private.due_documents as u where u.document_id = any (v_ids) and u.attempts >= 3;
+  update howdah.documents as d set status = 'working', status_at = clock_timestamp()
+  from howdah_private.due_documents as u
+  where d.id = any (v_ids) and u.document_id = d.id and u.tenant_id = d.tenant_id;
+  return query
+  update howdah_private.due_documents as u
+  set attempts = u.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
+  from howdah.documents as d
+  join howdah.knowledge_bases as b on b.tenant_id = d.tenant_id and b.id = d.knowledge_base_id
+  where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
+  returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type, d.content, b.chunking;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_due_runs(worker uuid, ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -14798,6 +15137,9 @@ AS $function$
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
+    ('knowledge_bases', 'none', 'chunking language'),
+    ('chunks', 'content', 'heading_path'),
+    ('chunk_terms', 'content', 'term'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),
@@ -15523,6 +15865,7 @@ CREATE OR REPLACE FUNCTION howdah_private.content_columns(relation regclass)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case content_columns.relation
+    when 'howdah.agent_knowledge_bases'::regclass then '{}'::text[]
     when 'howdah.agent_models'::regclass then '{request_params}'::text[]
     when 'howdah.agent_servers'::regclass then '{}'::text[]
     when 'howdah.agent_skills'::regclass then '{}'::text[]
@@ -15536,7 +15879,9 @@ AS $function$
     when 'howdah.approvals'::regclass then '{}'::text[]
     when 'howdah.audit_log'::regclass then '{}'::text[]
     when 'howdah.board_entries'::regclass then '{key,value}'::text[]
+    when 'howdah.chunks'::regclass then '{content,heading_path}'::text[]
     when 'howdah.connected_accounts'::regclass then '{error}'::text[]
+    when 'howdah.documents'::regclass then '{content,error,metadata,title}'::text[]
     when 'howdah.executions'::regclass then '{callback_url,client_tools,concurrency_key,debounce_key,error,first_limits,history,idempotency_key,input,input_data,input_hits,input_parts,metadata,metrics,output,output_data,overrides}'::text[]
     when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
     when 'howdah.grants'::regclass then '{}'::text[]
@@ -15544,6 +15889,7 @@ AS $function$
     when 'howdah.inbound_deliveries'::regclass then '{error,reply}'::text[]
     when 'howdah.inbound_hooks'::regclass then '{condition,debounce_key,description,mapping,reply}'::text[]
     when 'howdah.integrations'::regclass then '{description}'::text[]
+    when 'howdah.knowledge_bases'::regclass then '{domain}'::text[]
     when 'howdah.limits'::regclass then '{}'::text[]
     when 'howdah.mail'::regclass then '{content,input_hits,subject}'::text[]
     when 'howdah.mcp_prompts'::regclass then '{description,fault,template,variables}'::text[]
@@ -17409,6 +17755,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.digested_pieces(document howdah.documents, base howdah.knowledge_bases, pieces jsonb)
+ RETURNS TABLE(seq integer, digest text, words text, content text, heading_path text[], start_offset integer, end_offset integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.place::int, md5(base.language || E'\n' || w.words), w.words, p.piece ->> 'content',
+    h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int
+  from jsonb_array_elements(digested_pieces.pieces) with ordinality as p (piece, place)
+  cross join lateral (
+    select array(select jsonb_array_elements_text(p.piece -> 'heading_path')) as path
+  ) as h
+  cross join lateral (
+    select concat_ws(E'\n', document.title, array_to_string(h.path, E'\n'),
+      p.piece ->> 'content') as words
+  ) as w
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.discover_with_account(account howdah.connected_accounts)
  RETURNS void
  LANGUAGE sql
@@ -17791,6 +18156,36 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.due_knowledge_bases()
+ RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with recursive bases (tenant_id, id) as (
+    (select u.tenant_id, u.knowledge_base_id from howdah_private.due_documents as u
+      order by u.tenant_id, u.knowledge_base_id limit 1)
+    union all
+    select n.tenant_id, n.knowledge_base_id from bases as b
+    cross join lateral (
+      select u.tenant_id, u.knowledge_base_id from howdah_private.due_documents as u
+      where (u.tenant_id, u.knowledge_base_id) > (b.tenant_id, b.id)
+      order by u.tenant_id, u.knowledge_base_id limit 1
+    ) as n
+  )
+  select b.tenant_id, b.id from bases as b
+  cross join lateral (
+    select u.due_at from howdah_private.due_documents as u
+    where u.tenant_id = b.tenant_id and u.knowledge_base_id = b.id order by u.due_at limit 1
+  ) as f
+  where f.due_at <= clock_timestamp()
+    and not (select howdah_private.is_batch_job_paused('ingest_document'))
+  order by f.due_at limit 1000
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.due_rows_of(tenant_id uuid)
  RETURNS TABLE(job text, due_at timestamp with time zone, has_failed boolean, last_error text)
  LANGUAGE sql
@@ -17805,6 +18200,10 @@ AS $function$
     select 'write_answer', a.due_at, a.attempts > 0, null
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'ingest_document', u.due_at, u.attempts > 0, null
+    from howdah_private.due_documents as u
+    where u.tenant_id = due_rows_of.tenant_id
   ) as w
   limit 10000
 $function$
@@ -18537,6 +18936,18 @@ AS $function$
       'attempt', enqueue_discovery.attempt),
     run_at => clock_timestamp() + (enqueue_discovery.attempt - 1) * interval '2 minutes',
     job_key => 'mcp ' || enqueue_discovery.server_id, max_attempts => 3)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_documents(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.due_documents as u (document_id, tenant_id, knowledge_base_id)
+  select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
+  where d.id = any (enqueue_documents.ids)
+  on conflict (document_id) do update set due_at = clock_timestamp(), attempts = 0
 $function$
 ;
 
@@ -19801,6 +20212,9 @@ begin
   return query select howdah_private.exported_row('connected_account', to_jsonb(t), 'howdah.connected_accounts',
       exported_rows.redact)
     from howdah.connected_accounts as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('document', to_jsonb(t), 'howdah.documents',
+      exported_rows.redact)
+    from howdah.documents as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
   return query select howdah_private.exported_row('grant', to_jsonb(t), 'howdah.grants',
       exported_rows.redact)
     from howdah.grants as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
@@ -20012,6 +20426,30 @@ begin
     set status = 'failed', error = left(fail_account.error, 1000)
     where a.id = fail_account.account_id and a.status <> 'connected';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fail_document(document_id uuid, claim text, code text, message text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(fail_document.document_id, fail_document.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  delete from howdah.chunks as c
+  where c.tenant_id = v_document.tenant_id and c.document_id = v_document.id;
+  update howdah.documents as d set status = 'failed', status_at = clock_timestamp(),
+    error = jsonb_build_object('code', fail_document.code, 'message', fail_document.message)
+  where d.id = v_document.id;
+  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  return true;
 end $function$
 ;
 
@@ -22868,6 +23306,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.insert_chunks(document howdah.documents, base howdah.knowledge_bases, pieces jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  with fresh as materialized (
+    select p.*, to_tsvector(base.language::regconfig, p.words) as terms
+    from howdah_private.digested_pieces(document, base, insert_chunks.pieces) as p
+    where not exists (
+      select from howdah.chunks as c
+      where c.tenant_id = document.tenant_id and c.document_id = document.id and c.seq = p.seq)
+  ),
+  added as (
+    insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset,
+      end_offset, length, trust, digest, heading_path, content)
+    select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, (
+        select coalesce(sum(cardinality(t.positions)), 0) from unnest(f.terms) as t),
+      base.trust, f.digest, f.heading_path, f.content
+    from fresh as f order by f.seq
+    returning number, seq, length
+  )
+  insert into howdah_private.chunk_terms (knowledge_base_id, chunk_number, length, frequency, term)
+  select base.id, a.number, a.length, cardinality(t.positions), t.lexeme
+  from added as a join fresh as f on f.seq = a.seq cross join lateral unnest(f.terms) as t;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_delivery(hook howdah.inbound_hooks, delivery jsonb)
  RETURNS howdah.inbound_deliveries
  LANGUAGE plpgsql
@@ -25158,6 +25624,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_claimed_document(document_id uuid, claim text)
+ RETURNS howdah.documents
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document howdah.documents;
+begin
+  select d.* into v_document from howdah.documents as d
+  where d.id = lock_claimed_document.document_id for no key update;
+  perform from howdah_private.due_documents as u
+  where u.document_id = lock_claimed_document.document_id
+    and u.due_at = lock_claimed_document.claim::timestamptz;
+  return case when found then v_document end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_content_key(tenant_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -25213,6 +25696,25 @@ begin
     exit when found;
   end loop;
   return v_last;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return array(
+    select d.id from howdah_private.due_documents as u
+    join howdah.documents as d on d.tenant_id = u.tenant_id and d.id = u.document_id
+    where u.tenant_id = lock_due_documents.tenant_id
+      and u.knowledge_base_id = lock_due_documents.knowledge_base_id
+      and u.due_at <= clock_timestamp()
+    order by u.due_at limit lock_due_documents.at_most
+    for no key update of d skip locked);
 end $function$
 ;
 
@@ -26644,6 +27146,28 @@ AS $function$
     group by v.bucket having sum(v.calls) > 0
   ) as b
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.merge_sizes(knowledge_base_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids bigint[] := array(
+    select s.id from howdah_private.knowledge_base_sizes as s
+    where s.knowledge_base_id = merge_sizes.knowledge_base_id limit 1000 for update skip locked);
+begin
+  if cardinality(v_ids) >= 50 then
+    with merged as (
+      delete from howdah_private.knowledge_base_sizes as s where s.id = any (v_ids)
+      returning s.chunks, s.terms
+    )
+    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
+    select merge_sizes.knowledge_base_id, sum(m.chunks), sum(m.terms) from merged as m;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.merge_totals(tenant_id uuid, day date)
@@ -28767,6 +29291,7 @@ CREATE OR REPLACE FUNCTION howdah_private.permission_rows()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   values
+    ('agent_knowledge_bases', 'edit', 'member'::howdah.user_role, 't'::boolean),
     ('agent_models', 'edit', 'member'::howdah.user_role, 't'::boolean),
     ('agent_servers', 'edit', 'member'::howdah.user_role, 't'::boolean),
     ('agent_skills', 'edit', 'member'::howdah.user_role, 't'::boolean),
@@ -28781,12 +29306,14 @@ AS $function$
     ('api_keys', 'read', 'admin'::howdah.user_role, 'f'::boolean),
     ('approvals', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('audit_log', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('documents', 'edit', 'member'::howdah.user_role, 'f'::boolean),
     ('executions', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('feedback_entries', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('grants', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'run', 'admin'::howdah.user_role, 'f'::boolean),
     ('integrations', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('knowledge_bases', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('limits', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('mail', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('mcp_servers', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
@@ -31893,6 +32420,8 @@ AS $function$
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.approvals as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.documents as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
   update howdah.feedback_entries as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.mail as t set created_by = $3
@@ -32212,6 +32741,36 @@ AS $function$
     'detail', jsonb_build_object('field', 'ids', 'id', repeated_id.id),
     'hint', 'The row of its first place in ids has its result. Name each id once.')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.replace_chunks(document howdah.documents, base howdah.knowledge_bases, pieces jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  with wanted as (
+    select p.*, row_number() over (partition by p.digest order by p.seq) as copy
+    from howdah_private.digested_pieces(document, base, replace_chunks.pieces) as p
+  ),
+  present as (
+    select c.id, c.digest, row_number() over (partition by c.digest order by c.seq) as copy
+    from howdah.chunks as c where c.tenant_id = document.tenant_id and c.document_id = document.id
+  ),
+  matched as materialized (
+    select w.seq, w.start_offset, w.end_offset, p.id
+    from present as p left join wanted as w on w.digest = p.digest and w.copy = p.copy
+  ),
+  deleted as (
+    delete from howdah.chunks as c using matched as m where c.id = m.id and m.seq is null
+  )
+  update howdah.chunks as c
+  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset
+  from matched as m
+  where c.id = m.id and m.seq is not null
+    and (c.seq, c.start_offset, c.end_offset) <> (m.seq, m.start_offset, m.end_offset);
+  perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.replacement_version(run howdah.executions, pinned howdah.agent_versions)
@@ -33270,6 +33829,24 @@ begin
     where t.id = return_answers.table_trigger_id and d.tenant_id = t.tenant_id
       and d.table_trigger_id = t.id and d.due_at <= clock_timestamp();
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.return_documents(ids uuid[], claims text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.documents as d set status = 'pending', status_at = clock_timestamp()
+  from unnest(return_documents.ids, return_documents.claims) as c (id, claim)
+  where d.id = c.id
+    and (howdah_private.lock_claimed_document(c.id, c.claim)).id is not null;
+  update howdah_private.due_documents as u
+  set due_at = clock_timestamp(), attempts = u.attempts - 1
+  from unnest(return_documents.ids, return_documents.claims) as c (id, claim)
+  where u.document_id = c.id and u.due_at = c.claim::timestamptz;
 end $function$
 ;
 
@@ -34659,6 +35236,47 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.search_base(base howdah.knowledge_bases, query text, k integer, filter jsonb)
+ RETURNS TABLE(chunk_number bigint, score double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+declare
+  v_chunks float8;
+  v_mean float8;
+begin
+  select sum(s.chunks), sum(s.terms)::float8 / nullif(sum(s.chunks), 0) into v_chunks, v_mean
+  from howdah_private.knowledge_base_sizes as s where s.knowledge_base_id = base.id;
+  return query
+  with terms as materialized (
+    select q.term, q.frequency * ln(1 + (v_chunks - f.chunks + 0.5) / (f.chunks + 0.5)) * 2.2
+      as weight
+    from howdah_private.terms_of(base.language, search_base.query) as q
+    cross join lateral (
+      select count(*)::float8 as chunks from howdah_private.chunk_terms as t
+      where t.knowledge_base_id = base.id and t.term = q.term
+    ) as f
+  ),
+  scored as (
+    select t.chunk_number, sum(q.weight * t.frequency
+      / (t.frequency + 0.3 + 0.9 * t.length / v_mean)) as score
+    from terms as q join howdah_private.chunk_terms as t
+      on t.knowledge_base_id = base.id and t.term = q.term
+    group by t.chunk_number
+  ),
+  best as (select s.* from scored as s order by s.score desc, s.chunk_number offset 0)
+  select b.chunk_number, b.score from best as b
+  where search_base.filter = '{}' or exists (
+    select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+    where c.number = b.chunk_number and d.metadata @> search_base.filter)
+  limit search_base.k;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.search_words(query text)
  RETURNS text[]
  LANGUAGE sql
@@ -35349,6 +35967,25 @@ AS $function$
     order by s.id desc limit 30
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_agent_knowledge_bases(agent_id uuid, names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_part_exists('knowledge_bases', set_agent_knowledge_bases.names,
+    array(select b.name from howdah.knowledge_bases as b
+      where b.tenant_id = howdah.current_tenant() order by b.name));
+  delete from howdah.agent_knowledge_bases as x using howdah.knowledge_bases as b
+  where x.agent_id = set_agent_knowledge_bases.agent_id and b.id = x.knowledge_base_id
+    and b.name <> all (set_agent_knowledge_bases.names);
+  insert into howdah.agent_knowledge_bases (agent_id, knowledge_base_id)
+  select set_agent_knowledge_bases.agent_id, b.id from howdah.knowledge_bases as b
+  where b.tenant_id = howdah.current_tenant() and b.name = any (set_agent_knowledge_bases.names)
+  on conflict on constraint agent_knowledge_bases_pkey do nothing;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.set_agent_models(agent_id uuid, purpose howdah.model_purpose, names text[], request_params jsonb DEFAULT NULL::jsonb)
@@ -36625,6 +37262,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(store_chunks.document_id, store_chunks.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  perform howdah_private.replace_chunks(v_document, b, store_chunks.pieces)
+  from howdah.knowledge_bases as b
+  where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
+  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null
+  where d.id = v_document.id;
+  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.store_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -37897,6 +38558,7 @@ AS $function$
     w.by_agent, w.reading::howdah.user_role, w.exported, string_to_array(w.policies, ' '),
     string_to_array(w.by_hand, ' ')
   from (values
+    ('agent_knowledge_bases', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
     ('agent_models', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
     ('agent_servers', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
     ('agent_skills', 'definition', 'none', 'edit', 'member', true, null, null, '', ''),
@@ -37908,6 +38570,7 @@ AS $function$
     ('api_keys', 'definition', 'user', 'manage', 'admin', false, 'admin', 'api_key', '', ''),
     ('approvals', 'definition', 'none', 'manage', 'admin', false, null, 'approval', '',
       'sight erasure'),
+    ('documents', 'content', 'none', 'edit', 'member', false, null, 'document', '', 'stamp'),
     ('executions', 'log', 'run', 'run', 'member', true, null, null, 'eraser inserter',
       'sight stamp export erasure'),
     ('feedback_entries', 'content', 'run', 'run', 'member', true, null, null, 'eraser',
@@ -37916,6 +38579,7 @@ AS $function$
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),
     ('integrations', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('knowledge_bases', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('limits', 'definition', 'none', 'manage', 'admin', false, null, 'limit', '', ''),
     ('mail', 'content', 'run', 'run', 'member', true, null, null, '', 'sight export erasure'),
     ('mcp_servers', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
@@ -37959,10 +38623,12 @@ AS $function$
     ('audit_inbox', 'queue', 'none', null, null, '', 'names'),
     ('audit_log', 'log', 'none', 'admin', null, '', 'names checks'),
     ('board_entries', 'content', 'run', null, null, '', 'sight export erasure'),
+    ('chunks', 'content', 'none', null, null, '', ''),
     ('connected_accounts', 'content', 'user', null, 'connected_account', '', 'sight erasure'),
     ('data_keys', 'queue', 'none', null, null, '', ''),
     ('debounced_runs', 'queue', 'run', null, null, '', 'names'),
     ('due_answers', 'queue', 'run', null, null, '', 'erasure'),
+    ('due_documents', 'queue', 'none', null, null, '', ''),
     ('due_work', 'queue', 'none', null, null, '', ''),
     ('ended_runs', 'queue', 'run', null, null, '', ''),
     ('hooks', 'definition', 'none', null, null, '', ''),
@@ -38542,6 +39208,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.terms_of(language text, words text)
+ RETURNS TABLE(term text, frequency integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.lexeme, cardinality(t.positions)
+  from unnest(to_tsvector(terms_of.language::regconfig, terms_of.words)) as t
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tested_model(m howdah.models)
  RETURNS jsonb
  LANGUAGE sql
@@ -38939,6 +39616,46 @@ begin
     end loop;
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_knowledge_bases__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.raise_unknown('agent_knowledge_bases', 'agent_id', 'agents', new.agent_id::text, 'agent_knowledge_bases_tenant_id_agent_id_fkey');
+  end if;
+  if new.knowledge_base_id is not null
+    and not exists (select from howdah.knowledge_bases as r where r.tenant_id = new.tenant_id and r.id = new.knowledge_base_id) then
+    perform howdah_private.raise_unknown('agent_knowledge_bases', 'knowledge_base_id', 'knowledge_bases', new.knowledge_base_id::text, 'agent_knowledge_bases_tenant_id_knowledge_base_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_knowledge_bases__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.agent_id is null then array['missing', 'agent_id']
+    when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
+    when not ((k >= 1) AND (k <= 20)) then array['check', 'k_is_from_1_to_20']
+    when not ((weight > (0)::double precision) AND (weight <= (1000)::double precision)) then array['check', 'weight_is_positive']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -39859,6 +40576,56 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_chunks__record_size()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_sign constant int := case tg_op when 'INSERT' then 1 else -1 end;
+begin
+  if tg_op = 'DELETE' then
+    delete from howdah_private.chunk_terms as t using changed as c
+    where t.chunk_number = c.number;
+  end if;
+  insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
+  select c.knowledge_base_id, v_sign * count(*), v_sign * sum(c.length) from changed as c
+  where exists (select from howdah.knowledge_bases as b where b.id = c.knowledge_base_id)
+  group by c.knowledge_base_id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_chunks__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.content is null then array['missing', 'content']
+    when n.digest is null then array['missing', 'digest']
+    when n.document_id is null then array['missing', 'document_id']
+    when n.end_offset is null then array['missing', 'end_offset']
+    when n.heading_path is null then array['missing', 'heading_path']
+    when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
+    when n.length is null then array['missing', 'length']
+    when n.number is null then array['missing', 'number']
+    when n.seq is null then array['missing', 'seq']
+    when n.start_offset is null then array['missing', 'start_offset']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.trust is null then array['missing', 'trust']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__audit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -39910,6 +40677,105 @@ begin
   where c.tenant_id = old.tenant_id and c.id = old.integration_id
     and exists (select from howdah.tenants as t where t.id = old.tenant_id);
   return old;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__enqueue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    perform howdah_private.enqueue_documents(array(select n.id from new_rows as n));
+  else
+    perform howdah_private.enqueue_documents(array(
+      select n.id from new_rows as n join old_rows as o on o.id = n.id
+      where n.status = 'pending' and (o.status <> 'pending'
+        or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))));
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when octet_length(n.content) > 1048576 and n.content is distinct from old.content and current_user <> 'howdah_eraser' then array['size', 'content', '1048576', 'bytes']
+    when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
+    when length(n.title) > 500 and n.title is distinct from old.title and current_user <> 'howdah_eraser' then array['size', 'title', '500', 'characters']
+    when octet_length(n.type) > 1048576 and n.type is distinct from old.type and current_user <> 'howdah_eraser' then array['size', 'type', '1048576', 'bytes']
+    when strpos(n.content::text, 'howdah.sealed.v') > 0 and n.content is distinct from old.content then array['sealed', 'content']
+    when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
+    when strpos(n.title::text, 'howdah.sealed.v') > 0 and n.title is distinct from old.title then array['sealed', 'title']
+    when strpos(n.type::text, 'howdah.sealed.v') > 0 and n.type is distinct from old.type then array['sealed', 'type']
+    when n.content is null then array['missing', 'content']
+    when n.created_by is null then array['missing', 'created_by']
+    when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
+    when n.title is null then array['missing', 'title']
+    when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
+    when not ((error IS NOT NULL) = (status = 'failed'::howdah.document_status)) then array['check', 'error_is_of_a_failed_document']
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
+    when not ((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text)) then array['check', 'title_is_one_line']
+    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text])) then array['check', 'type_is_a_text_type']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__refuse_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_plain_secrets('metadata', new.metadata);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__renew()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user = 'howdah_engine' then
+    return new;
+  elsif new.status <> old.status and new.status <> 'pending' then
+    raise exception using errcode = 'HWINV',
+      message = format('status of a document cannot be set to %s', new.status),
+      detail = jsonb_build_object('field', 'status', 'status', new.status)::text,
+      hint = 'Set status to pending to divide the document again. Workers set the other states.';
+  elsif new.status <> old.status
+    or (new.title, new.type, new.content) is distinct from (old.title, old.type, old.content) then
+    new.status := 'pending';
+    new.status_at := now();
+    new.error := null;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__sign()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.created_by := howdah_private.actor();
+  return new;
 end $function$
 ;
 
@@ -40842,6 +41708,102 @@ begin
           'howdah.disconnect_account(id).' end;
   end if;
   return old;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_languages text[] := array(
+    select c.cfgname::text from pg_ts_config as c
+    where c.cfgnamespace = 'pg_catalog'::regnamespace order by 1);
+  v_faults text[] := howdah_private.json_faults(
+    '{"type": "object", "additionalProperties": false, "properties": {
+      "max_characters": {"type": "integer", "minimum": 200, "maximum": 8000}}}', new.chunking);
+begin
+  if new.language is not null and new.language <> all (v_languages) then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no language %L', new.language),
+      detail = jsonb_build_object('field', 'language', 'language', new.language)::text,
+      hint = format('The languages: %s.', array_to_string(v_languages, ', '));
+  elsif cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'chunking: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'chunking', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Write chunking as {"max_characters": 2000}, from 200 to 8000.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__delete_terms()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah_private.chunk_terms as t using old_rows as o
+  where t.knowledge_base_id = o.id;
+  delete from howdah_private.knowledge_base_sizes as s using old_rows as o
+  where s.knowledge_base_id = o.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__refresh()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (new.language, new.chunking) is distinct from (old.language, old.chunking) then
+    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id;
+    perform howdah_private.enqueue_documents(array(
+      select d.id from howdah.documents as d
+      where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id order by d.id));
+  end if;
+  if new.trust <> old.trust then
+    update howdah.chunks as c set trust = new.trust
+    where c.tenant_id = new.tenant_id and c.knowledge_base_id = new.id;
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.chunking) > 500 and n.chunking is distinct from old.chunking and (octet_length(n.chunking::text) > 1048576 or jsonb_path_exists(n.chunking, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'chunking', '1048576', 'bytes']
+    when length(n.domain) > 200 and n.domain is distinct from old.domain and current_user <> 'howdah_eraser' then array['size', 'domain', '200', 'characters']
+    when octet_length(n.language) > 1048576 and n.language is distinct from old.language and current_user <> 'howdah_eraser' then array['size', 'language', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.chunking::text, 'howdah.sealed.v') > 0 and n.chunking is distinct from old.chunking then array['sealed', 'chunking']
+    when strpos(n.domain::text, 'howdah.sealed.v') > 0 and n.domain is distinct from old.domain then array['sealed', 'domain']
+    when strpos(n.language::text, 'howdah.sealed.v') > 0 and n.language is distinct from old.language then array['sealed', 'language']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.name is null then array['missing', 'name']
+    when not (jsonb_typeof(chunking) = 'object'::text) then array['check', 'chunking_is_an_object']
+    when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when not (trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])) then array['check', 'trust_is_internal_or_external']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -44478,6 +45440,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.trust_of_chunks(tenant_id uuid, value jsonb)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(max(coalesce(c.trust, 'external')), 'system')
+  from jsonb_array_elements(trust_of_chunks.value -> 'chunks') as f (chunk)
+  left join howdah.chunks as c on c.tenant_id = trust_of_chunks.tenant_id
+    and c.document_id = (f.chunk ->> 'document_id')::uuid and c.seq = (f.chunk ->> 'seq')::int
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.trust_of_log(e howdah.executions, up_to integer)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -47343,6 +48318,7 @@ AS $function$
   select w.object, string_to_array(w.columns, ' '), string_to_array(w.first, ' '),
     string_to_array(w.later, ' '), w.deletes
   from (values
+    ('agent_knowledge_bases', 'k weight', 'agent_id knowledge_base_id', '', true),
     ('agent_models', 'model_id purpose position request_params', 'agent_id', '', true),
     ('agent_servers', 'allowed_tools', 'agent_id server_id', '', true),
     ('agent_skills', 'position', 'agent_id skill_id', '', true),
@@ -47357,6 +48333,7 @@ AS $function$
       '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
+    ('documents', 'title type content metadata', 'knowledge_base_id', 'status', true),
     ('executions',
       '',
       'run_at input_trust priority agent_id agent_version_id session_id workflow_id '
@@ -47372,6 +48349,7 @@ AS $function$
       'description resource_url account_scope grant_type scopes issuer endpoints client_id '
       'secret_name sends_resource is_active',
       'name', '', true),
+    ('knowledge_bases', 'name domain language chunking trust', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -48230,6 +49208,20 @@ create view howdah_private.queue_jobs with (security_invoker=true) as
 
 -- triggers
 
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, knowledge_base_id ON howdah.agent_knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_knowledge_bases__check_references();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_knowledge_bases', 'edit');
+
+CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_knowledge_bases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'knowledge_base_id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_knowledge_bases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'knowledge_base_id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_knowledge_bases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'knowledge_base_id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, knowledge_base_id, k, weight ON howdah.agent_knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_knowledge_bases__refuse_invalid();
+
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_models', 'edit');
@@ -48444,6 +49436,12 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXE
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, written_by_execution_id, version, key, value ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
 
+CREATE TRIGGER _400_record_deleted AFTER DELETE ON howdah.chunks REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_chunks__record_size();
+
+CREATE TRIGGER _400_record_new AFTER INSERT ON howdah.chunks REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_chunks__record_size();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, knowledge_base_id, document_id, number, seq, start_offset, end_offset, length, trust, digest, heading_path, content ON howdah.chunks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_chunks__refuse_invalid();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_release_tokens BEFORE DELETE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__release_tokens();
@@ -48453,6 +49451,34 @@ CREATE TRIGGER _800_audit AFTER UPDATE ON howdah.connected_accounts FOR EACH ROW
 CREATE TRIGGER _801_audit_delete AFTER DELETE ON howdah.connected_accounts FOR EACH ROW WHEN ((old.status = 'connected'::howdah.account_status)) EXECUTE FUNCTION howdah_private.tg_connected_accounts__audit();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id, expires_at ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
+
+CREATE TRIGGER _005_lock_caller BEFORE INSERT ON howdah.documents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.documents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('documents', 'edit');
+
+CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__sign();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE OF title, type, content, metadata ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.documents FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_documents__refuse_keys();
+
+CREATE TRIGGER _310_renew BEFORE UPDATE OF status, title, type, content ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__renew();
+
+CREATE TRIGGER _400_enqueue_changed AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'howdah_engine'::name)) EXECUTE FUNCTION howdah_private.tg_documents__enqueue();
+
+CREATE TRIGGER _400_enqueue_new AFTER INSERT ON howdah.documents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_documents__enqueue();
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.documents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (true) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit();
 
@@ -48575,6 +49601,24 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.integrations REFERENCING
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('knowledge_bases', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF language, chunking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check();
+
+CREATE TRIGGER _400_delete_terms AFTER DELETE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_knowledge_bases__delete_terms();
+
+CREATE TRIGGER _400_refresh AFTER UPDATE OF language, chunking, trust ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refresh();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.knowledge_bases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__check_references();
 
@@ -49276,6 +50320,20 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah_private.message_lo
 
 -- policies
 
+create policy engine on howdah.agent_knowledge_bases to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.agent_knowledge_bases to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.agent_knowledge_bases to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
+
 create policy engine on howdah.agent_models to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
@@ -49442,11 +50500,23 @@ CASE
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
 END));
 
+create policy engine on howdah.chunks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.chunks to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.chunks to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.connected_accounts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.connected_accounts to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.connected_accounts to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
+
+create policy engine on howdah.documents to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.documents to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.documents to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -49559,6 +50629,12 @@ create policy engine on howdah.integrations to howdah_engine using (true) with c
 create policy operator on howdah.integrations to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.integrations to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.knowledge_bases to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.knowledge_bases to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.knowledge_bases to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.limits to howdah_engine using (true) with check (true);
 
@@ -50060,6 +51136,10 @@ create policy engine on howdah_private.child_ends to howdah_engine using (true) 
 
 create policy operator on howdah_private.child_ends to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.chunk_terms to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.chunk_terms to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.closed_months to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.closed_months to howdah_owner using (true) with check (true);
@@ -50075,6 +51155,10 @@ create policy operator on howdah_private.debounced_runs to howdah_owner using (t
 create policy engine on howdah_private.due_answers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.due_answers to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.due_documents to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.due_documents to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.due_work to howdah_engine using (true) with check (true);
 
@@ -50101,6 +51185,10 @@ create policy operator on howdah_private.inbox to howdah_owner using (true) with
 create policy engine on howdah_private.installation to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.installation to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.knowledge_base_sizes to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.knowledge_base_sizes to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.limit_counters to howdah_engine using (true) with check (true);
 
@@ -50256,6 +51344,14 @@ create policy operator on howdah_private.workers to howdah_owner using (true) wi
 
 -- grants
 
+grant insert on column howdah.agent_knowledge_bases.agent_id to howdah_app;
+
+grant insert, update on column howdah.agent_knowledge_bases.k to howdah_app;
+
+grant insert on column howdah.agent_knowledge_bases.knowledge_base_id to howdah_app;
+
+grant insert, update on column howdah.agent_knowledge_bases.weight to howdah_app;
+
 grant insert, update on column howdah.agent_models."position" to howdah_app;
 
 grant insert on column howdah.agent_models.agent_id to howdah_app;
@@ -50410,6 +51506,18 @@ grant select on column howdah.api_keys.user_id to howdah_app;
 
 grant select on column howdah.api_keys.user_id to howdah_viewer;
 
+grant insert, update on column howdah.documents.content to howdah_app;
+
+grant insert on column howdah.documents.knowledge_base_id to howdah_app;
+
+grant insert, update on column howdah.documents.metadata to howdah_app;
+
+grant update on column howdah.documents.status to howdah_app;
+
+grant insert, update on column howdah.documents.title to howdah_app;
+
+grant insert, update on column howdah.documents.type to howdah_app;
+
 grant insert on column howdah.executions.agent_id to howdah_app;
 
 grant insert on column howdah.executions.agent_id to howdah_inserter;
@@ -50561,6 +51669,16 @@ grant insert, update on column howdah.integrations.scopes to howdah_app;
 grant insert, update on column howdah.integrations.secret_name to howdah_app;
 
 grant insert, update on column howdah.integrations.sends_resource to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.chunking to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.domain to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.language to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.name to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.trust to howdah_app;
 
 grant insert on column howdah.limits.key to howdah_app;
 
@@ -51204,6 +52322,12 @@ grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to how
 
 grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_engine;
 
+grant execute on function howdah.knowledge_base(text) to howdah_app;
+
+grant execute on function howdah.knowledge_base(text) to howdah_engine;
+
+grant execute on function howdah.knowledge_base(text) to howdah_viewer;
+
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
@@ -51345,6 +52469,10 @@ grant execute on function howdah.runs_of(text) to howdah_viewer;
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_engine;
+
+grant execute on function howdah.search(text[],text,integer,jsonb,text) to howdah_app;
+
+grant execute on function howdah.search(text[],text,integer,jsonb,text) to howdah_viewer;
 
 grant execute on function howdah.send_message(uuid,text,jsonb) to howdah_app;
 
@@ -51668,6 +52796,8 @@ grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose)
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
 
+grant execute on function howdah_private.bases_of_call(howdah.executions,text) to howdah_engine;
+
 grant execute on function howdah_private.batch_job_list() to howdah_engine;
 
 grant execute on function howdah_private.begin_call(uuid,uuid,integer,uuid,text,uuid,text,boolean) to howdah_worker;
@@ -51751,6 +52881,8 @@ grant execute on function howdah_private.call_durations() to howdah_engine;
 grant execute on function howdah_private.call_durations() to howdah_viewer;
 
 grant execute on function howdah_private.call_files(uuid,text[]) to howdah_worker;
+
+grant execute on function howdah_private.call_knowledge_search(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
 
@@ -51950,6 +53082,8 @@ grant execute on function howdah_private.check_input(howdah.executions) to howda
 
 grant execute on function howdah_private.check_input_size(text,integer,integer) to howdah_engine;
 
+grant execute on function howdah_private.check_knowledge_search(text,integer,jsonb,text) to howdah_engine;
+
 grant execute on function howdah_private.check_leftovers(text) to howdah_worker;
 
 grant execute on function howdah_private.check_long_input(howdah.executions) to howdah_engine;
@@ -52085,6 +53219,8 @@ grant execute on function howdah_private.check_watch_expression(regclass,text,te
 grant execute on function howdah_private.check_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
 grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.claim_documents(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -52278,6 +53414,8 @@ grant execute on function howdah_private.detach_prompts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.digested_pieces(howdah.documents,howdah.knowledge_bases,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.discovered_agents(howdah.executions,text[]) to howdah_engine;
 
 grant execute on function howdah_private.discovered_tools(howdah.executions,text[]) to howdah_engine;
@@ -52314,6 +53452,8 @@ grant execute on function howdah_private.drop_watch(uuid) to howdah_engine;
 
 grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
+grant execute on function howdah_private.due_knowledge_bases() to howdah_worker;
+
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.due_watches() to howdah_worker;
@@ -52347,6 +53487,8 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
+
+grant execute on function howdah_private.enqueue_documents(uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.enqueue_encryptions(interval) to howdah_worker;
 
@@ -52453,6 +53595,8 @@ grant execute on function howdah_private.exported_run(uuid,integer,boolean) to h
 grant execute on function howdah_private.exported_system(text) to howdah_app;
 
 grant execute on function howdah_private.exported_system(text) to howdah_engine;
+
+grant execute on function howdah_private.fail_document(uuid,text,text,text) to howdah_worker;
 
 grant execute on function howdah_private.fail_due(howdah_private.due_kind,uuid,text,boolean) to howdah_worker;
 
@@ -52661,6 +53805,8 @@ grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_app;
 
 grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.knowledge_bases,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
@@ -53000,7 +54146,11 @@ grant execute on function howdah_private.lock_chat_key(uuid,text) to howdah_app;
 
 grant execute on function howdah_private.lock_chat_key(uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.lock_claimed_document(uuid,text) to howdah_engine;
+
 grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
+
+grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -53105,6 +54255,8 @@ grant execute on function howdah_private.merge_histograms(howdah_private.histogr
 grant execute on function howdah_private.merge_histograms(howdah_private.histogram[]) to howdah_engine;
 
 grant execute on function howdah_private.merge_histograms(howdah_private.histogram[]) to howdah_viewer;
+
+grant execute on function howdah_private.merge_sizes(uuid) to howdah_engine;
 
 grant execute on function howdah_private.merge_usage(integer) to howdah_worker;
 
@@ -53590,6 +54742,8 @@ grant execute on function howdah_private.repair_queue(interval,integer) to howda
 
 grant execute on function howdah_private.repeated_id(uuid) to howdah_engine;
 
+grant execute on function howdah_private.replace_chunks(howdah.documents,howdah.knowledge_bases,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_engine;
@@ -53645,6 +54799,8 @@ grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_w
 grant execute on function howdah_private.retry_delay(integer) to howdah_engine;
 
 grant execute on function howdah_private.return_answers(uuid,uuid[],uuid[],text[],boolean) to howdah_worker;
+
+grant execute on function howdah_private.return_documents(uuid[],text[]) to howdah_worker;
 
 grant execute on function howdah_private.return_suspect(uuid,uuid) to howdah_worker;
 
@@ -53778,6 +54934,8 @@ grant execute on function howdah_private.sealed_oauth_document(howdah_private.se
 
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
 
+grant execute on function howdah_private.search_base(howdah.knowledge_bases,text,integer,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.search_words(text) to howdah_engine;
 
 grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_app;
@@ -53831,6 +54989,10 @@ grant execute on function howdah_private.session_target(text,text) to howdah_app
 grant execute on function howdah_private.session_target(text,text) to howdah_engine;
 
 grant execute on function howdah_private.sessions_to_search(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.set_agent_knowledge_bases(uuid,text[]) to howdah_app;
+
+grant execute on function howdah_private.set_agent_knowledge_bases(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.set_agent_models(uuid,howdah.model_purpose,text[],jsonb) to howdah_app;
 
@@ -53957,6 +55119,8 @@ grant execute on function howdah_private.step_usage(howdah_private.usage_events)
 grant execute on function howdah_private.step_usage(howdah_private.usage_events) to howdah_viewer;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.store_chunks(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.store_file(howdah.executions,text,text,bytea,jsonb) to howdah_engine;
 
@@ -54102,6 +55266,8 @@ grant execute on function howdah_private.tenant_trigger_writes() to howdah_worke
 
 grant execute on function howdah_private.tenants_with_retention() to howdah_worker;
 
+grant execute on function howdah_private.terms_of(text,text) to howdah_engine;
+
 grant execute on function howdah_private.tested_model(howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.tested_row(uuid) to howdah_app;
@@ -54135,6 +55301,8 @@ grant execute on function howdah_private.tg__stamp_clock() to howdah_engine;
 grant execute on function howdah_private.tg__trim_capabilities() to howdah_engine;
 
 grant execute on function howdah_private.tg__watch() to howdah_owner;
+
+grant execute on function howdah_private.tg_agent_knowledge_bases__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
 
@@ -54182,7 +55350,15 @@ grant execute on function howdah_private.tg_approvals__refuse_invalid() to howda
 
 grant execute on function howdah_private.tg_board_entries__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_chunks__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_connected_accounts__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_documents__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_documents__refuse_keys() to howdah_engine;
+
+grant execute on function howdah_private.tg_documents__renew() to howdah_engine;
 
 grant execute on function howdah_private.tg_executions__permit() to howdah_engine;
 
@@ -54213,6 +55389,8 @@ grant execute on function howdah_private.tg_inbound_hooks__refuse_invalid() to h
 grant execute on function howdah_private.tg_integrations__guard() to howdah_engine;
 
 grant execute on function howdah_private.tg_integrations__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_knowledge_bases__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__check_insert() to howdah_engine;
 
@@ -54439,6 +55617,8 @@ grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
 grant execute on function howdah_private.tree_rows_after(uuid[],integer[],integer[],integer[],integer) to howdah_authenticator;
 
 grant execute on function howdah_private.tree_states(uuid[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.trust_of_chunks(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
@@ -54680,6 +55860,12 @@ grant execute on function howdah_private.writer_grant_statements(regclass) to ho
 
 grant execute on function howdah_private.written_columns() to howdah_engine;
 
+grant delete, select on table howdah.agent_knowledge_bases to howdah_app;
+
+grant delete, insert, select, update on table howdah.agent_knowledge_bases to howdah_engine;
+
+grant select on table howdah.agent_knowledge_bases to howdah_viewer;
+
 grant delete, select on table howdah.agent_models to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
@@ -54756,11 +55942,23 @@ grant delete, insert, select, update on table howdah.board_entries to howdah_eng
 
 grant select on table howdah.board_entries to howdah_viewer;
 
+grant select on table howdah.chunks to howdah_app;
+
+grant delete, insert, select, update on table howdah.chunks to howdah_engine;
+
+grant select on table howdah.chunks to howdah_viewer;
+
 grant select on table howdah.connected_accounts to howdah_app;
 
 grant delete, insert, select, update on table howdah.connected_accounts to howdah_engine;
 
 grant select on table howdah.connected_accounts to howdah_viewer;
+
+grant delete, select on table howdah.documents to howdah_app;
+
+grant delete, insert, select, update on table howdah.documents to howdah_engine;
+
+grant select on table howdah.documents to howdah_viewer;
 
 grant select on table howdah.executions to howdah_app;
 
@@ -54807,6 +56005,12 @@ grant delete, select on table howdah.integrations to howdah_app;
 grant delete, insert, select, update on table howdah.integrations to howdah_engine;
 
 grant select on table howdah.integrations to howdah_viewer;
+
+grant delete, select on table howdah.knowledge_bases to howdah_app;
+
+grant delete, insert, select, update on table howdah.knowledge_bases to howdah_engine;
+
+grant select on table howdah.knowledge_bases to howdah_viewer;
 
 grant delete, select on table howdah.limits to howdah_app;
 
@@ -55066,6 +56270,8 @@ grant delete, insert, select, update on table howdah_private.batch_progress to h
 
 grant delete, insert, select, update on table howdah_private.child_ends to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.chunk_terms to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.closed_months to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
@@ -55073,6 +56279,8 @@ grant delete, insert, select, update on table howdah_private.data_keys to howdah
 grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.due_answers to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.due_documents to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.due_work to howdah_engine;
 
@@ -55087,6 +56295,8 @@ grant delete, insert, select, update on table howdah_private.inbox to howdah_eng
 grant select, update on table howdah_private.inbox to howdah_eraser;
 
 grant delete, insert, select, update on table howdah_private.installation to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.knowledge_base_sizes to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.limit_counters to howdah_engine;
 
@@ -55273,6 +56483,16 @@ grant delete, insert, select, update on view howdah.violations to howdah_engine;
 grant delete, insert, select, update on view howdah_private.queue_jobs to howdah_engine;
 
 -- comments
+
+comment on column howdah.agent_knowledge_bases.agent_id is 'The agent.';
+
+comment on column howdah.agent_knowledge_bases.k is 'The most chunks of this base in one search, from 1 to 20.';
+
+comment on column howdah.agent_knowledge_bases.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah.agent_knowledge_bases.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.agent_knowledge_bases.weight is 'Factor of the scores of this base, among several bases of an agent.';
 
 comment on column howdah.agent_models."position" is 'Position in the order, from 1.';
 
@@ -55673,6 +56893,32 @@ comment on column howdah.board_entries.version is 'Number of writes of the key.'
 
 comment on column howdah.board_entries.written_by_execution_id is 'Run that wrote this version.';
 
+comment on column howdah.chunks.content is 'The text. HTML is converted to plain text.';
+
+comment on column howdah.chunks.digest is 'MD5 of the language, the title, the headings and the text, as hex.';
+
+comment on column howdah.chunks.document_id is 'The document.';
+
+comment on column howdah.chunks.end_offset is 'Number of characters of the content of the document up to the end of the chunk.';
+
+comment on column howdah.chunks.heading_path is 'Headings above the text, from the outermost one, without the title.';
+
+comment on column howdah.chunks.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.chunks.knowledge_base_id is 'The knowledge base of the document.';
+
+comment on column howdah.chunks.length is 'Number of terms: of the title, the headings and the text.';
+
+comment on column howdah.chunks.number is 'A number of the chunk, which its terms name: half as long as the id.';
+
+comment on column howdah.chunks.seq is 'Position in the document: 1, 2, 3 and so on.';
+
+comment on column howdah.chunks.start_offset is 'Number of characters of the content of the document before the chunk.';
+
+comment on column howdah.chunks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.chunks.trust is 'Trust of the text, as that of the knowledge base.';
+
 comment on column howdah.connected_accounts.connected_at is 'Time of the last consent.';
 
 comment on column howdah.connected_accounts.created_at is 'Time of creation.';
@@ -55728,6 +56974,34 @@ comment on column howdah.daily_usage.tokens_out is 'Tokens written by models.';
 comment on column howdah.daily_usage.workflow is 'The workflow, by name.';
 
 comment on column howdah.daily_usage.workflow_id is 'The workflow.';
+
+comment on column howdah.documents.content is 'The text.';
+
+comment on column howdah.documents.created_at is 'Time of creation.';
+
+comment on column howdah.documents.created_by is 'The creator: the user of the token, else the database login.';
+
+comment on column howdah.documents.digest is 'MD5 of the content, as hex.';
+
+comment on column howdah.documents.error is 'Why the document could not be divided: {code, message}; null if it could.';
+
+comment on column howdah.documents.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.documents.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah.documents.metadata is 'Tags of the application, which searches filter by, such as {"year": 2026}.';
+
+comment on column howdah.documents.status is 'pending, working, ready or failed. Set a failed document to pending to try it again.';
+
+comment on column howdah.documents.status_at is 'Time since which the document has its status.';
+
+comment on column howdah.documents.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.documents.title is 'Title of the document. It is searched too.';
+
+comment on column howdah.documents.type is 'MIME type of the content: text/markdown, text/plain or text/html.';
+
+comment on column howdah.documents.updated_at is 'Time of the last change.';
 
 comment on column howdah.effects.arguments is 'The arguments of the call.';
 
@@ -56204,6 +57478,24 @@ comment on column howdah.integrations.sends_resource is 'True sends the resource
 comment on column howdah.integrations.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.integrations.updated_at is 'Time of the last change.';
+
+comment on column howdah.knowledge_bases.chunking is 'How documents are divided: {"max_characters": 2000}, from 200 to 8000. A change divides all documents again.';
+
+comment on column howdah.knowledge_bases.created_at is 'Time of creation.';
+
+comment on column howdah.knowledge_bases.domain is 'Subject of the documents, in a word or two.';
+
+comment on column howdah.knowledge_bases.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.knowledge_bases.language is 'Language of the documents: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.';
+
+comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bases of the tenant.';
+
+comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.knowledge_bases.trust is 'How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.';
+
+comment on column howdah.knowledge_bases.updated_at is 'Time of the last change.';
 
 comment on column howdah.limit_usage.key is 'The key of the limit; for a limit on each key, a concurrency key in use.';
 
@@ -57552,6 +58844,16 @@ comment on column howdah_private.batch_progress.name is 'The job, as in howdah_p
 
 comment on column howdah_private.batch_progress.paused_at is 'Start of the pause. While it is set, workers take no batch. Null if the job is not paused.';
 
+comment on column howdah_private.chunk_terms.chunk_number is 'The number of the chunk.';
+
+comment on column howdah_private.chunk_terms.frequency is 'How often the chunk has the term.';
+
+comment on column howdah_private.chunk_terms.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah_private.chunk_terms.length is 'Number of all terms of the chunk.';
+
+comment on column howdah_private.chunk_terms.term is 'The term, as the text search configuration of the base writes it.';
+
 comment on column howdah_private.closed_months.archive is 'Location of the archive. Null if there is none.';
 
 comment on column howdah_private.closed_months.cleared_to is 'Id up to which related rows of other tables are deleted.';
@@ -57571,6 +58873,14 @@ comment on column howdah_private.debounced_runs.caller is 'Whose inserts make on
 comment on column howdah_private.debounced_runs.target_id is 'The agent or workflow.';
 
 comment on column howdah_private.due_answers.due_at is 'Time of the next attempt. A worker that begins an attempt moves it to that of the one after, so the answer is due again if the worker dies.';
+
+comment on column howdah_private.due_documents.attempts is 'Attempts that have begun.';
+
+comment on column howdah_private.due_documents.document_id is 'The document.';
+
+comment on column howdah_private.due_documents.due_at is 'Time of the next attempt. It identifies an attempt under way.';
+
+comment on column howdah_private.due_documents.knowledge_base_id is 'Its knowledge base.';
 
 comment on column howdah_private.due_work.due_at is 'Time of the next attempt. An attempt at a file sets it later, so that no two workers make the same one.';
 
@@ -57601,6 +58911,14 @@ comment on column howdah_private.installation.has_input_filters is 'False until 
 comment on column howdah_private.installation.has_run_limits is 'False until the first limit is written, of any metric.';
 
 comment on column howdah_private.installation.has_settings is 'False until the first row of settings is written.';
+
+comment on column howdah_private.knowledge_base_sizes.chunks is 'Chunks that were added.';
+
+comment on column howdah_private.knowledge_base_sizes.id is 'Primary key.';
+
+comment on column howdah_private.knowledge_base_sizes.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah_private.knowledge_base_sizes.terms is 'Terms of these chunks.';
 
 comment on column howdah_private.limit_counters.slot is '0, and for tokens and cost of tenants, agents and the system up to 7. Commits that stay far from the limit lock one slot. Other commits lock all of them.';
 
@@ -57797,6 +59115,9 @@ comment on routine howdah.give_feedback(uuid,double precision,text,integer) is '
 
 comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of the hook: /hooks/NAME for the tenant default, else /hooks/TENANT/NAME.';
 
+comment on routine howdah.knowledge_base(text) is '@behavior -*
+Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
+
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
 comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Labels a version of a prompt (production, candidate, …). A label that exists already moves to this version.';
@@ -57876,6 +59197,9 @@ Returns the ids of the runs that belong to a row of a table, the newest 1,000 at
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
+comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. ranks says why: the rank, the score (BM25) and the terms of the query that the chunk has.';
+
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
 comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id}, or null. If several reasons apply, reason is the first of approval, effect, paused, quota, failed and blocked_todo.';
@@ -57950,6 +59274,8 @@ comment on routine howdah_private.raise_question_notices(uuid,uuid[]) is 'Raises
 
 comment on routine howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) is 'Formats a step of the log as one line of text.';
 
+comment on table howdah.agent_knowledge_bases is 'The knowledge bases that an agent searches by the tool knowledge_search. A change applies at once, also to live runs. It is in no version of the agent.';
+
 comment on table howdah.agent_models is 'Models of an agent, in order: position 1 is the default, the others are fallbacks. An agent without models uses the model named default.';
 
 comment on table howdah.agent_servers is 'MCP servers of an agent, each with all of its accepted tools or some of them.';
@@ -57978,7 +59304,11 @@ comment on table howdah.board_entries is '@foreignKey (root_execution_id) refere
 @foreignKey (written_by_execution_id) references howdah.executions (id)|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten
 Values that the runs of one tree share, by key. The tool board_write names the version that it read; a stale write is refused and returns the current value.';
 
+comment on table howdah.chunks is 'Parts of documents, which searches find. A chunk whose text stays the same after a change of the document keeps its id.';
+
 comment on table howdah.connected_accounts is 'Accounts that people connected for runs, without their tokens. Users see their own accounts and that of the tenant, admins see all.';
+
+comment on table howdah.documents is 'Texts of a knowledge base. To insert one is enough: a worker divides it into chunks, and again after each change of its title, type or content.';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
@@ -57998,6 +59328,8 @@ comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with t
 comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, only the signature or secret of the hook.';
 
 comment on table howdah.integrations is 'APIs and MCP servers that agents use with OAuth, written by admins. The configuration of an MCP server or of an HTTP tool names one.';
+
+comment on table howdah.knowledge_bases is 'Collections of documents that people and agents search (howdah.search).';
 
 comment on table howdah.limits is 'Maximum use within a period, or at once. Runs, requests and storage above it are refused (HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
 
@@ -58106,6 +59438,8 @@ comment on table howdah_private.batch_progress is 'Progress of batch jobs, a row
 
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
+comment on table howdah_private.chunk_terms is 'Terms of chunks, a row for each term of a chunk. They are deleted with the chunk.';
+
 comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. The rollup has their usage.';
 
 comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypted with a master key. Each tenant has one current key; older keys stay until a rotation has re-encrypted their secrets.';
@@ -58115,6 +59449,8 @@ comment on table howdah_private.debounced_runs is 'Last run of each debounce key
 comment on table howdah_private.document_versions is 'Versions of sealed documents. A version never counts twice, also not for a document that was deleted meanwhile.';
 
 comment on table howdah_private.due_answers is 'Runs of watched tables whose answers a worker must write into their rows. A worker deletes the row when it has done so. No foreign key to the run: an answer whose run is gone is dropped when its turn comes.';
+
+comment on table howdah_private.due_documents is 'Documents that a worker has to divide into chunks.';
 
 comment on table howdah_private.due_work is 'Work that is due at a time, for whichever worker takes it first. A worker deletes the row when the work is done. A queue beside the jobs of Graphile Worker, because a thousand delayed jobs take 13 s to take and complete, and a thousand rows in batches 0.2 s.';
 
@@ -58127,6 +59463,8 @@ comment on table howdah_private.idempotency_keys is 'Run of each idempotency key
 comment on table howdah_private.inbox is 'Events for a live run that are not in its log yet. The worker that owns the run moves them to the log at its next step and deletes the rows.';
 
 comment on table howdah_private.installation is 'One row: random values that differ per database, and the features that have been used.';
+
+comment on table howdah_private.knowledge_base_sizes is 'Sizes of knowledge bases as sums of changes. Each statement that adds or deletes chunks adds a row, so it waits for no other. Ingestion merges the rows of a base.';
 
 comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at: the sum of its slots. The transaction that uses it changes a slot under the lock of the row.';
 

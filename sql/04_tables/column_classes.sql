@@ -51,6 +51,9 @@ as $$
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
+    ('knowledge_bases', 'none', 'chunking language'),
+    ('chunks', 'content', 'heading_path'),
+    ('chunk_terms', 'content', 'term'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),

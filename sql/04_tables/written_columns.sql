@@ -13,6 +13,7 @@ as $$
   select w.object, string_to_array(w.columns, ' '), string_to_array(w.first, ' '),
     string_to_array(w.later, ' '), w.deletes
   from (values
+    ('agent_knowledge_bases', 'k weight', 'agent_id knowledge_base_id', '', true),
     ('agent_models', 'model_id purpose position request_params', 'agent_id', '', true),
     ('agent_servers', 'allowed_tools', 'agent_id server_id', '', true),
     ('agent_skills', 'position', 'agent_id skill_id', '', true),
@@ -27,6 +28,7 @@ as $$
       '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
+    ('documents', 'title type content metadata', 'knowledge_base_id', 'status', true),
     ('executions',
       '',
       'run_at input_trust priority agent_id agent_version_id session_id workflow_id '
@@ -42,6 +44,7 @@ as $$
       'description resource_url account_scope grant_type scopes issuer endpoints client_id '
       'secret_name sends_resource is_active',
       'name', '', true),
+    ('knowledge_bases', 'name domain language chunking trust', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',

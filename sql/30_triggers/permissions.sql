@@ -74,6 +74,9 @@ end $$;
 
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agents
   for each row execute function howdah_private.tg__permit_agent('edit', 'id');
+create or replace trigger _020_permit_agent
+  before insert or update or delete on howdah.agent_knowledge_bases
+  for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_models
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_tools

@@ -60,6 +60,13 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
     load: () => import('./commands/agents/tools.ts'),
   },
   {
+    name: 'kb',
+    group: 'Agents',
+    summary: 'manage the knowledge bases; add documents and search them',
+    args: '[list|add|ls|search|rm|create|…]',
+    load: () => import('./commands/agents/kb.ts'),
+  },
+  {
     name: 'runs',
     group: 'Runs',
     alias: 'executions',

@@ -12,6 +12,7 @@ export const enumLabels = {
   child_wake: ['each', 'failure', 'last'],
   context_policy: ['trim', 'summarize', 'none'],
   delivery_status: ['pending', 'delivered', 'failed'],
+  document_status: ['pending', 'working', 'ready', 'failed'],
   erasure_mode: ['anonymise', 'delete'],
   execution_status: ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'],
   filter_action: ['flag', 'redact', 'block'],

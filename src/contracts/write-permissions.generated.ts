@@ -2,6 +2,7 @@
 
 /** The actions that a caller must be permitted to write the rows of a table: all of them. */
 export const writePermissions: Readonly<Record<string, readonly string[]>> = {
+  agent_knowledge_bases: ['edit'],
   agent_models: ['edit'],
   agent_servers: ['edit'],
   agent_skills: ['edit'],
@@ -11,11 +12,13 @@ export const writePermissions: Readonly<Record<string, readonly string[]>> = {
   alert_rules: ['manage'],
   api_keys: ['manage'],
   approvals: ['manage'],
+  documents: ['edit'],
   executions: ['run'],
   feedback_entries: ['run'],
   grants: ['manage'],
   inbound_hooks: ['manage', 'run'],
   integrations: ['manage'],
+  knowledge_bases: ['manage'],
   limits: ['manage'],
   mail: ['run'],
   mcp_servers: ['manage'],

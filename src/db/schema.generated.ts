@@ -33,6 +33,8 @@ export type ContextPolicy = "none" | "summarize" | "trim";
 
 export type DeliveryStatus = "delivered" | "failed" | "pending";
 
+export type DocumentStatus = "failed" | "pending" | "ready" | "working";
+
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
 
 export type FilterAction = "block" | "flag" | "redact";
@@ -120,6 +122,14 @@ export type WaitingReason = "child" | "question" | "quota" | "timer" | "turn";
 export type WorkflowType = "chain" | "evaluator_optimizer" | "graph" | "map" | "orchestrator" | "parallel" | "router" | "voting";
 
 export type WriteBackStatus = "failed" | "gone" | "superseded" | "waiting" | "written";
+
+export interface AgentKnowledgeBases {
+  agent_id: string;
+  k: Generated<number>;
+  knowledge_base_id: string;
+  tenant_id: Generated<string>;
+  weight: Generated<number>;
+}
 
 export interface AgentModels {
   agent_id: string;
@@ -371,6 +381,22 @@ export interface BoardEntries {
   written_by_execution_id: string;
 }
 
+export interface Chunks {
+  content: string;
+  digest: string;
+  document_id: string;
+  end_offset: number;
+  heading_path: string[];
+  id: Generated<string>;
+  knowledge_base_id: string;
+  length: number;
+  number: Generated<Int8>;
+  seq: number;
+  start_offset: number;
+  tenant_id: string;
+  trust: Trust;
+}
+
 export interface ConnectedAccounts {
   connected_at: Timestamp | null;
   created_at: Generated<Timestamp>;
@@ -403,6 +429,23 @@ export interface DailyUsage {
   tokens_out: Numeric | null;
   workflow: string | null;
   workflow_id: string | null;
+}
+
+export interface Documents {
+  content: string;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  digest: Generated<string>;
+  error: Json | null;
+  id: Generated<string>;
+  knowledge_base_id: string;
+  metadata: Generated<Json>;
+  status: Generated<DocumentStatus>;
+  status_at: Generated<Timestamp>;
+  tenant_id: Generated<string>;
+  title: string;
+  type: Generated<string>;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Effects {
@@ -667,6 +710,18 @@ export interface Integrations {
   secret_name: string | null;
   sends_resource: Generated<boolean>;
   tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface KnowledgeBases {
+  chunking: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  domain: string | null;
+  id: Generated<string>;
+  language: Generated<string>;
+  name: string;
+  tenant_id: Generated<string>;
+  trust: Generated<Trust>;
   updated_at: Generated<Timestamp>;
 }
 
@@ -1478,6 +1533,7 @@ export interface WorkflowVersions {
 }
 
 export interface DB {
+  agent_knowledge_bases: AgentKnowledgeBases;
   agent_models: AgentModels;
   agent_performance: AgentPerformance;
   agent_servers: AgentServers;
@@ -1495,8 +1551,10 @@ export interface DB {
   audit_log: AuditLog;
   batch_jobs: BatchJobs;
   board_entries: BoardEntries;
+  chunks: Chunks;
   connected_accounts: ConnectedAccounts;
   daily_usage: DailyUsage;
+  documents: Documents;
   effects: Effects;
   execution_counters: ExecutionCounters;
   execution_timeline: ExecutionTimeline;
@@ -1509,6 +1567,7 @@ export interface DB {
   inbound_deliveries: InboundDeliveries;
   inbound_hooks: InboundHooks;
   integrations: Integrations;
+  knowledge_bases: KnowledgeBases;
   limit_usage: LimitUsage;
   limits: Limits;
   mail: Mail;

@@ -15,7 +15,9 @@ import { inboundHooks } from './automation/inbound-hooks.ts';
 import { schedules } from './automation/schedules.ts';
 import { webhooks } from './automation/webhooks.ts';
 import { agents } from './definitions/agents.ts';
+import { documents } from './definitions/documents.ts';
 import { integrations } from './definitions/integrations.ts';
+import { knowledgeBases } from './definitions/knowledge-bases.ts';
 import { mcpServers } from './definitions/mcp-servers.ts';
 import { models } from './definitions/models.ts';
 import { prompts } from './definitions/prompts.ts';
@@ -43,7 +45,9 @@ export const allResources: readonly Resource[] = [
   schedules,
   webhooks,
   agents,
+  documents,
   integrations,
+  knowledgeBases,
   mcpServers,
   models,
   prompts,

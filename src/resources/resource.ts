@@ -108,6 +108,8 @@ type Description = Pick<
   readOnly?: Fields;
   /** Fields that are only shown, each with its expression of SQL over the row `t`. */
   computed?: Readonly<Record<string, ComputedField>>;
+  /** Columns that can be written but are not shown, since their values are large. */
+  writeOnly?: Fields;
   /** Fields that `valuesOf` writes into columns, or `writeParts` into other tables. */
   parts?: Fields;
   once?: readonly string[];
@@ -137,6 +139,7 @@ export function resource(table: string, described: Description): Resource {
   const { shownColumns = {}, computed = {}, parts = {} } = described;
   const columns = withComments(table, described.columns);
   const readOnly = withComments(table, described.readOnly ?? {});
+  const writeOnly = withComments(table, described.writeOnly ?? {});
   const { living, stamp, isLarge = false, filters = {}, conditions = equalTo, ...rest } = described;
   const { one, many = `${one}s`, once = [], writes = ['create', 'change', 'delete'] } = described;
   const shown = { id, ...z.object({ ...columns, ...shownColumns }).required().shape, ...readOnly };
@@ -158,8 +161,8 @@ export function resource(table: string, described: Description): Resource {
       isLarge,
     },
     row: z.object({ ...shown, ...schemas }).meta({ id: inCamels(one.toLowerCase()) }),
-    fields: z.strictObject({ ...columns, ...parts }),
-    columns: [...Object.keys(columns), ...(parts.base64 ? ['bytes'] : [])],
+    fields: z.strictObject({ ...columns, ...writeOnly, ...parts }),
+    columns: [...Object.keys({ ...columns, ...writeOnly }), ...(parts.base64 ? ['bytes'] : [])],
     filters: { query: filters, conditions },
   };
 }

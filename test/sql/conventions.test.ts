@@ -132,7 +132,7 @@ const LONG_BODIES: Record<string, number> = {
   // a JSON document
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with a JSON document
-  'howdah_private.builtin_tools()': 300,
+  'howdah_private.builtin_tools()': 325,
   // a row per table
   'howdah_private.table_rules()': 120,
   'howdah_private.written_columns()': 80,
@@ -202,6 +202,7 @@ const OTHER_TIMES: Record<string, string> = {
 
 /** Ids that have no default, and who generates them. */
 const IDS_WITHOUT_DEFAULT: Record<string, string> = {
+  'howdah_private.knowledge_base_sizes': 'a number; none points at it',
   'howdah_private.limited_calls': 'the order in which calls began; none points at it',
   'howdah_private.inbox': 'the order in which events came; never shown to anybody',
   'howdah_private.sealed_documents': 'the id of its connection, account or flow',
@@ -210,6 +211,12 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
 
 /** References without a foreign key, and what keeps them valid. */
 const NO_FOREIGN_KEY: Record<string, string> = {
+  'howdah.chunks.knowledge_base_id': 'that of the document',
+  'howdah_private.chunk_terms.knowledge_base_id':
+    'deleted with the base and its chunks, by triggers per statement',
+  'howdah_private.due_documents.knowledge_base_id': 'that of the document',
+  'howdah_private.knowledge_base_sizes.knowledge_base_id':
+    'a key would wait for who deletes the base; deleted by a trigger',
   'howdah.executions.agent_id':
     'read by the insert trigger; its versions keep it, and they are never deleted',
   'howdah.executions.agent_version_id':
@@ -347,6 +354,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
+  'howdah.chunks': 'made of documents, by workers',
   'howdah.connected_accounts': 'connect_account and disconnect_account audit what people do',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
@@ -366,6 +374,7 @@ const NOT_AUDITED: Record<string, string> = {
 
 /** Statements without a row in the audit log, and what records their writer. */
 const WRITTEN_UNAUDITED: Record<string, string> = {
+  'howdah.documents insert': 'the document has created_by and a digest of its content',
   'howdah.executions insert': 'the hot path: the run has created_by',
   'howdah.mail insert': 'the message has created_by',
   'howdah.resources insert': 'the file has created_by and a hash of its bytes',
@@ -1136,8 +1145,12 @@ describe('conventions', () => {
                'owner_worker', 'tokens_in', 'tokens_out', 'cost', 'current_version_id',
                'version_is_stale', 'from_environment', 'live_execution_id', 'turn', 'turns', 'max_cost_used')`,
         ),
-        // Users set the status of their todos.
-      ).toEqual(['howdah.todos.status INSERT', 'howdah.todos.status UPDATE']);
+        // Users set the status of their todos, and set a document to pending.
+      ).toEqual([
+        'howdah.documents.status UPDATE',
+        'howdah.todos.status INSERT',
+        'howdah.todos.status UPDATE',
+      ]);
     });
 
     test.each([

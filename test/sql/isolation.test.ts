@@ -58,6 +58,7 @@ const REVIEWED: Record<string, string> = {
   execution_row: 'current_tenant(), looked for with the id',
   find_runs: 'runs of current_tenant(), except hidden_agents()',
   runs_of: 'runs of current_tenant(), except hidden_agents()',
+  search: 'knowledge bases of current_tenant()',
   find_watched_rows: 'watches of current_tenant(), and runs that sees_run() shows',
   export_user_data: 'find_user()',
   give_feedback: 'runs of current_tenant(), looked for with the id',
@@ -186,6 +187,7 @@ const TABLES_WITH_IDS =
  * another tenant first.
  */
 const KEYS_OF_PARTS: Record<string, string> = {
+  agent_knowledge_bases_pkey: 'agent_id: check_agent_right()',
   agent_models_pkey: 'agent_id: check_agent_right()',
   agent_servers_pkey: 'agent_id: check_agent_right(); server_id would not be enough',
   agent_skills_pkey: 'agent_id: check_agent_right(); skill_id would not be enough',

@@ -5,6 +5,7 @@ import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
 import { encryptionJob } from './encrypt-runs.ts';
+import { ingestionJob } from './ingest-documents.ts';
 import { erasureJob, fileJob, usageJob, usageMergeJob } from './statement-jobs.ts';
 import { type AnswerOptions, answersJob } from './write-answers.ts';
 
@@ -50,6 +51,7 @@ function jobsOf(options: BatchRunnersOptions): BatchJob[] {
   const { pool, masterKeys, resourceFolder } = options;
   return [
     answersJob(options),
+    ingestionJob(pool),
     erasureJob(pool),
     usageJob(pool),
     usageMergeJob(pool),

@@ -19,7 +19,7 @@ begin
     return;
   end if;
   raise exception using errcode = 'HWNTF',
-    message = format('there is no %s named %L', rtrim(field, 's'), v_name),
+    message = format('there is no %s named %L', replace(rtrim(field, 's'), '_', ' '), v_name),
     detail = jsonb_build_object('field', field, 'name', v_name)::text,
     hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
       'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
@@ -152,4 +152,23 @@ begin
   group by s.id
   on conflict on constraint agent_skills_pkey do update set position = excluded.position
     where agent_skills.position <> excluded.position;
+end $$;
+
+-- Sets the knowledge bases by name. Bases that stay keep their k and weight.
+create or replace function howdah_private.set_agent_knowledge_bases(agent_id uuid, names text[])
+  returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.check_part_exists('knowledge_bases', set_agent_knowledge_bases.names,
+    array(select b.name from howdah.knowledge_bases as b
+      where b.tenant_id = howdah.current_tenant() order by b.name));
+  delete from howdah.agent_knowledge_bases as x using howdah.knowledge_bases as b
+  where x.agent_id = set_agent_knowledge_bases.agent_id and b.id = x.knowledge_base_id
+    and b.name <> all (set_agent_knowledge_bases.names);
+  insert into howdah.agent_knowledge_bases (agent_id, knowledge_base_id)
+  select set_agent_knowledge_bases.agent_id, b.id from howdah.knowledge_bases as b
+  where b.tenant_id = howdah.current_tenant() and b.name = any (set_agent_knowledge_bases.names)
+  on conflict on constraint agent_knowledge_bases_pkey do nothing;
 end $$;

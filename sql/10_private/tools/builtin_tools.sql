@@ -299,7 +299,25 @@ as $$
           }
         }
       }'::jsonb,
-      'pure', '{search, history}')
+      'pure', '{search, history}'),
+    ('knowledge_search',
+      'Searches your knowledge bases, and returns the parts of documents that fit best. Search '
+        'before you answer a question that the documents may answer, and say in which document '
+        'you found it.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {
+          "query": {
+            "type": "string", "minLength": 1, "maxLength": 1000,
+            "description": "A question, or words that the text may contain; any of them matches"
+          },
+          "base": {
+            "type": "string",
+            "description": "The name of one of your knowledge bases; omit it to search all"
+          }
+        }
+      }'::jsonb,
+      'pure', '{search, knowledge, documents}')
 $$;
 
 -- Adds missing built-in tools to a tenant and updates their descriptions. A tool of the tenant with

@@ -13,6 +13,10 @@ as $$
     select 'write_answer', a.due_at, a.attempts > 0, null
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'ingest_document', u.due_at, u.attempts > 0, null
+    from howdah_private.due_documents as u
+    where u.tenant_id = due_rows_of.tenant_id
   ) as w
   limit 10000
 $$;
@@ -34,7 +38,8 @@ as $$
     (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
   from howdah_private.batch_job_list() as j
   cross join lateral (
-    select j.name in ('encrypt_run', 'erase_run', 'write_answer') as is_by_tenant
+    select j.name in ('encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
+      as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
   where howdah.current_tenant() is not null

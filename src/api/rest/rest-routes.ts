@@ -24,6 +24,7 @@ import { agentRoutes } from './definitions/agent-routes.ts';
 import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
+import { knowledgeRoutes } from './definitions/knowledge.ts';
 import { resourceRoutes } from './framework/resource-routes.ts';
 import type { Route } from './framework/route.ts';
 import { resourceTypesRoute } from './resource-types.ts';
@@ -72,6 +73,7 @@ const ownRoutes: readonly Route[] = [
   ...webhookRoutes,
   ...inboundHookRoutes,
   ...integrationRoutes,
+  ...knowledgeRoutes,
   ...administrationRoutes,
 ];
 

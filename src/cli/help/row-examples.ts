@@ -50,6 +50,17 @@ export const rowExamples = {
     'howdah tools delete orders',
     'howdah tools import-openapi openapi.json --dry-run',
   ],
+  kb: [
+    'howdah kb create handbook --language english',
+    'howdah kb add handbook returns.md shipping.html --metadata \'{"year": 2026}\'',
+    'howdah kb ls handbook',
+    'howdah kb search handbook "how long is a refund possible?"',
+    'howdah kb rm handbook returns.md',
+    'howdah kb list',
+    'howdah kb show handbook',
+    'howdah kb change handbook --trust internal',
+    'howdah kb delete handbook',
+  ],
   mcp: [
     'howdah dev mcp serve',
     'howdah dev mcp list',

@@ -4,6 +4,7 @@ import type { Json } from '../../json/json.ts';
 import type { Operation } from './operation.ts';
 
 export type AgentFilter = {
+  agentKnowledgeBasesExist?: boolean | null;
   agentModelsExist?: boolean | null;
   agentServersExist?: boolean | null;
   agentSkillsExist?: boolean | null;
@@ -256,13 +257,16 @@ export type StringFilter = {
 };
 
 export type TenantFilter = {
+  agentKnowledgeBasesExist?: boolean | null;
   agentSystemsExist?: boolean | null;
   agentsExist?: boolean | null;
   alertRulesExist?: boolean | null;
   apiKeysExist?: boolean | null;
   approvalsExist?: boolean | null;
   boardEntriesExist?: boolean | null;
+  chunksExist?: boolean | null;
   connectedAccountsExist?: boolean | null;
+  documentsExist?: boolean | null;
   feedbackEntriesExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
@@ -270,6 +274,7 @@ export type TenantFilter = {
   inboundDeliveriesExist?: boolean | null;
   inboundHooksExist?: boolean | null;
   integrationsExist?: boolean | null;
+  knowledgeBasesExist?: boolean | null;
   limitsExist?: boolean | null;
   mailsExist?: boolean | null;
   mcpServersExist?: boolean | null;

@@ -56,6 +56,11 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
     'execution_id',
     'args',
   ],
+  knowledge_search: [
+    'select howdah_private.call_knowledge_search($1, $2) as value',
+    'execution_id',
+    'args',
+  ],
   search_messages: [
     'select howdah_private.call_search_messages($1, $2) as value',
     'execution_id',

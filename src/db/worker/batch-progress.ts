@@ -8,6 +8,7 @@ export type BatchJobName =
   | 'delete_file'
   | 'encrypt_run'
   | 'erase_run'
+  | 'ingest_document'
   | 'merge_usage'
   | 'write_answer';
 

@@ -62,6 +62,7 @@ const parts = {
   tools: names.optional().describe('Names of tools'),
   servers: names.optional().describe('Names of MCP servers'),
   skills: names.optional().describe('Names of skills, in their order'),
+  knowledge_bases: names.optional().describe('Names of knowledge bases to search'),
 };
 
 /**
@@ -103,6 +104,15 @@ const shownParts = {
   },
   skills: {
     sql: namesOf('agent_skills', 'skills', 'skill_id', 'order by x.position, y.name'),
+    schema: names,
+  },
+  knowledge_bases: {
+    sql: namesOf(
+      'agent_knowledge_bases',
+      'knowledge_bases',
+      'knowledge_base_id',
+      'order by y.name',
+    ),
     schema: names,
   },
 };
@@ -148,7 +158,7 @@ export const agents = resource('agents', {
   },
   conditions: conditionsOf,
   async writeParts(db, agentId, body, { isWhole }) {
-    const { model, models, request_params, tools, servers, skills } = body;
+    const { model, models, request_params, tools, servers, skills, knowledge_bases } = body;
     if (isWhole || model !== undefined || models !== undefined) {
       await setModels(db, agentId, { model, models, request_params, isWhole });
     } else if (request_params !== undefined) {
@@ -163,6 +173,10 @@ export const agents = resource('agents', {
     }
     if (isWhole || skills !== undefined) {
       await db.query('select howdah_private.set_agent_skills($1, $2)', [agentId, skills ?? []]);
+    }
+    if (isWhole || knowledge_bases !== undefined) {
+      const bases = knowledge_bases ?? [];
+      await db.query('select howdah_private.set_agent_knowledge_bases($1, $2)', [agentId, bases]);
     }
   },
   async remove(db, agentId) {

@@ -46,16 +46,44 @@ function mostAt(path: string, filter?: string) {
 
 /** Lists of the API that grow with the runs. Another test has those of runs, steps and messages. */
 const TYPES = [
-  ...['AuditLog', 'BoardEntry', 'FeedbackEntry', 'InboundDelivery', 'Mail', 'Question', 'Resource'],
+  ...[
+    'AuditLog',
+    'BoardEntry',
+    'Chunk',
+    'Document',
+    'FeedbackEntry',
+    'InboundDelivery',
+    'Mail',
+    'Question',
+    'Resource',
+  ],
   ...['Session', 'Todo', 'WatchedRow', 'WebhookDelivery'],
 ];
 const OF_RUNS = ['Execution', 'Message', 'Step'];
 
 /** Lists of what people define, one by one: Postgres may read all of them. */
 const SMALL = [
-  ...['Agent', 'AgentModel', 'AgentServer', 'AgentSkill', 'AgentSystem', 'AgentSystemVersion'],
+  ...[
+    'Agent',
+    'AgentKnowledgeBase',
+    'AgentModel',
+    'AgentServer',
+    'AgentSkill',
+    'AgentSystem',
+    'AgentSystemVersion',
+  ],
   ...['AgentTool', 'AgentVersion', 'AlertRule', 'ApiKey', 'Approval', 'ConnectedAccount', 'Grant'],
-  ...['Hook', 'InboundHook', 'Integration', 'Limit', 'McpPrompt', 'McpServer', 'McpTool', 'Model'],
+  ...[
+    'Hook',
+    'InboundHook',
+    'Integration',
+    'KnowledgeBase',
+    'Limit',
+    'McpPrompt',
+    'McpServer',
+    'McpTool',
+    'Model',
+  ],
   ...['ModelTest', 'OutputFilter', 'Prompt', 'PromptVersion', 'RetentionPolicy', 'Schedule'],
   ...['Secret', 'Setting', 'Skill', 'SkillVersion', 'StatusTransition', 'TableTrigger', 'Tenant'],
   ...['Tool', 'ToolPolicy', 'User', 'VersionLabel', 'Webhook', 'Workflow', 'WorkflowAgent'],
@@ -88,6 +116,8 @@ const SAMPLES: Samples = {
   lastReceivedAt: RECENT,
   updatedAt: RECENT,
   'AuditLog.seq': () => [100500],
+  'Chunk.seq': () => [1],
+  knowledgeBaseId: ({ bases }) => bases,
   'Todo.position': () => [1],
   'BoardEntry.key': () => ['plan'],
   'WebhookDelivery.event': () => ['execution.rare', 'execution.common', 'none'],
@@ -98,7 +128,7 @@ const SAMPLES: Samples = {
   uri: ({ number }) => [`test:${number}`],
   type: () => ['text/rare', 'text/common', 'text/none'],
   ...Object.fromEntries(
-    ['action', 'actor', 'createdBy', 'name', 'object'].map((name) => [
+    ['action', 'actor', 'createdBy', 'name', 'object', 'title'].map((name) => [
       name,
       () => ['rare', 'common', 'none'],
     ]),
@@ -107,6 +137,7 @@ const SAMPLES: Samples = {
 
 /** Columns within a run or session, which another filter names. */
 const INNER: Readonly<Record<string, string>> = {
+  'Chunk.seq': 'documentId',
   'Todo.position': 'sessionId',
   'BoardEntry.key': 'rootExecutionId',
 };
@@ -220,6 +251,7 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/inbound-deliveries': { status: () => enumLabels.inbound_status },
   '/api/audit-log': { since: RECENT, until: RECENT },
   '/api/resources': {},
+  '/api/documents': {},
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**
@@ -228,7 +260,7 @@ const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'n
  */
 const OTHER_PATHS = /^\/api\/(executions|steps|usage|audit-log\/check)\b|\{/;
 const SMALL_PATHS =
-  /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|grants|hooks|inbound-hooks|integrations|limits|mcp-servers|models|output-filters|prompts|retention-policies|schedules|secrets|skills|tool|users|webhooks|workflows)/;
+  /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 
 const routes = restLists.filter(({ path }) => !OTHER_PATHS.test(path));
 

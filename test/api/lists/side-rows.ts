@@ -11,12 +11,21 @@ export type KnownSideRows = KnownRows & {
   watches: string[];
   webhooks: string[];
   inboundHooks: string[];
+  bases: string[];
 };
 
-const LARGE = ['sessions', 'watched_rows', 'questions', 'feedback_entries', 'webhook_deliveries'];
+const LARGE = [
+  'documents',
+  'chunks',
+  'sessions',
+  'watched_rows',
+  'questions',
+  'feedback_entries',
+  'webhook_deliveries',
+];
 const TABLES = [
   ...[...LARGE, 'inbound_deliveries', 'mail', 'resources', 'todos', 'board_entries', 'audit_log'],
-  ...['webhooks', 'inbound_hooks', 'table_triggers'],
+  ...['webhooks', 'inbound_hooks', 'table_triggers', 'knowledge_bases'],
 ];
 const triggers = (verb: 'enable' | 'disable') =>
   TABLES.map((table) => `alter table howdah.${table} ${verb} trigger user;`).join('\n');
@@ -97,6 +106,16 @@ const SIDE_ROWS = `
     s.name, 'text/' || s.name, 1, repeat('a', 64), '\\x00',
     case when s.n % 16 = 15 then 'test:' || s.n end, 'x', s.at
   from sided as s;
+  insert into howdah.knowledge_bases (tenant_id, name)
+  select t.id, k.name from howdah.tenants as t
+  cross join unnest('{rare,common}'::text[]) as k (name) where t.slug in ('large', 'small');
+  insert into howdah.documents (id, tenant_id, knowledge_base_id, title, content, created_by)
+  select s.id, s.tenant_id, b.id, s.name, 'x', 'x'
+  from sided as s join howdah.knowledge_bases as b on b.tenant_id = s.tenant_id and b.name = s.name;
+  insert into howdah.chunks (id, tenant_id, knowledge_base_id, document_id, seq, start_offset,
+    end_offset, length, trust, digest, heading_path, content)
+  select d.id, d.tenant_id, d.knowledge_base_id, d.id, 1, 0, 1, 1, 'external', 'x', '{}', 'x'
+  from howdah.documents as d;
   insert into howdah.todos (id, tenant_id, session_id, position, title)
   select s.id, s.tenant_id, s.id, 1, 'Do it' from sided as s;
   insert into howdah.board_entries (
@@ -127,7 +146,8 @@ export async function knownSideRows(db: Db, known: KnownRows): Promise<KnownSide
        array(select w.id from howdah.table_triggers as w where w.tenant_id = m.tenant_id) as watches,
        array(select w.id from howdah.webhooks as w where w.tenant_id = m.tenant_id) as webhooks,
        array(select h.id from howdah.inbound_hooks as h where h.tenant_id = m.tenant_id)
-         as "inboundHooks"
+         as "inboundHooks",
+       array(select b.id from howdah.knowledge_bases as b where b.tenant_id = m.tenant_id) as bases
      from howdah.mail as m where m.tenant_id = $1 and m.reply_to_id is not null
      order by m.id limit 1 offset 3`,
     [known.tenant],

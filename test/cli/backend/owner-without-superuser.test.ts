@@ -176,6 +176,12 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('prompts', 'delete', 'made', '--yes');
   await cli('skills', 'create', 'made', 'Be brief.', '--description', 'Brevity.');
   await cli('skills', 'delete', 'made', '--yes');
+  await cli('kb', 'create', 'made');
+  await cli('kb', 'add', 'made', 'README.md');
+  await cli('kb', 'ls', 'made');
+  await cli('kb', 'search', 'made', 'agents');
+  await cli('kb', 'rm', 'made', 'README.md', '--yes');
+  await cli('kb', 'delete', 'made', '--yes');
   await cli('grants', 'list');
   await cli('limits', 'list');
   await cli('hooks', 'list');

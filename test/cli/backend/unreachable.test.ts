@@ -49,6 +49,7 @@ const LINES: Record<string, string[]> = {
   models: [],
   prompts: [],
   skills: [],
+  kb: [],
   grants: [],
   limits: [],
   hooks: [],

@@ -234,6 +234,21 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('filters list', 'filters', 'list');
   await note('filters test', 'filters', 'test', '12345678901');
   await note('filters remove', 'filters', 'remove', 'tax_id', '--yes');
+  await note('kb create', 'kb', 'create', 'handbook');
+  await note('kb add', 'kb', 'add', 'handbook', 'README.md', '--metadata', '{"year": 2026}');
+  await eventually(
+    database.pool,
+    'the document is divided',
+    `select * from howdah.documents where status = 'ready'`,
+    [],
+  );
+  await note('kb ls', 'kb', 'ls', 'handbook');
+  await note('kb search', 'kb', 'search', 'handbook', 'agents');
+  await note('kb list', 'kb', 'list');
+  await note('kb show', 'kb', 'show', 'handbook');
+  await note('kb change', 'kb', 'change', 'handbook', '--domain', 'docs');
+  await note('kb rm', 'kb', 'rm', 'handbook', 'README.md', '--yes');
+  await note('kb delete', 'kb', 'delete', 'handbook', '--yes');
   await note('settings list', 'settings', 'list');
   await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');

@@ -41,6 +41,7 @@ test('each job has a row, with what is due, due later and failing', async () => 
     'delete_file',
     'encrypt_run',
     'erase_run',
+    'ingest_document',
     'merge_usage',
     'write_answer',
   ]);

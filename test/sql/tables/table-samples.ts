@@ -153,6 +153,24 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
    select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
     write: `update howdah.agent_skills set position = 2`,
   },
+  knowledge_bases: {
+    row: `insert into howdah.knowledge_bases (tenant_id, name) values ($1, $2)`,
+    write: `update howdah.knowledge_bases set domain = 'x'`,
+  },
+  documents: {
+    row: `insert into howdah.documents (tenant_id, knowledge_base_id, title, content)
+   select $1, id, $2, $2 from howdah.knowledge_bases where tenant_id = $1 and name = $2`,
+    write: `update howdah.documents set title = 'y'`,
+  },
+  chunks: {
+    row: `insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset, end_offset, length, trust, digest, heading_path, content)
+   select $1, knowledge_base_id, id, 1, 0, 1, 1, 'external', $2, '{}', $2 from howdah.documents where tenant_id = $1 and title = $2`,
+  },
+  agent_knowledge_bases: {
+    row: `insert into howdah.agent_knowledge_bases (tenant_id, agent_id, knowledge_base_id)
+   select $1, $3, id from howdah.knowledge_bases where tenant_id = $1 and name = $2`,
+    write: `update howdah.agent_knowledge_bases set k = 3`,
+  },
   mcp_servers: {
     row: `insert into howdah.mcp_servers (tenant_id, name, type, configuration)
    values ($1, $2, 'http', '{"url": "https://mcp.example.com/"}')`,

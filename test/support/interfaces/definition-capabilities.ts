@@ -48,6 +48,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     sql: 'howdah.explain_model()',
   },
   {
+    ...{ group: 'Agents and tools', what: 'search knowledge bases' },
+    ...{ sql: 'howdah.search()', graphql: 'search', cli: 'kb search' },
+    rest: 'GET /api/knowledge-bases/{id}/search',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'render a prompt with values' },
     sql: 'howdah.render_prompt()',
   },
@@ -60,6 +65,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
       'howdah.model()',
       'howdah.prompt()',
       'howdah.skill()',
+      'howdah.knowledge_base()',
       'howdah.tool()',
     ],
     graphql: ['agents', 'workflows', 'models', 'prompts', 'skills'],

@@ -12,7 +12,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /^list (models|tools|skills|MCP servers) of an agent$|^list members of a workflow$|^show what a tool can do$/,
+    what: /^list (models|tools|skills|MCP servers|knowledge bases) of an agent$|^list members of a workflow$|^show what a tool can do$/,
     because:
       '`howdah agents show`, `howdah dev workflows show` and `howdah tools AGENT` print this as part of their output.',
   },
@@ -35,6 +35,12 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
+    what: /^change a document$|chunks of documents$/,
+    because:
+      'A file that has changed is added again: `howdah kb rm`, then `howdah kb add`. `howdah sql` reads and changes the rows.',
+  },
+  {
+    on: 'CLI',
     what: /^answer many questions$/,
     because:
       'At a terminal, a person reads each question. One statement answers many: `howdah sql --write "select * from howdah.answer_questions(…)"`.',
@@ -53,6 +59,11 @@ export const GAPS: readonly Gap[] = [
     on: ['REST', 'TypeScript'],
     what: /^list offered MCP|^accept a changed prompt/,
     because: 'An admin reviews all that a server offers: GraphQL shows it in one query.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^list chunks of documents$/,
+    because: 'A search returns the chunks that a program needs. GraphQL and SQL have the rows.',
   },
   {
     on: ['REST', 'TypeScript'],

@@ -90,6 +90,25 @@ const NAMED_TABLES: readonly TableNames[] = [
     own: { delete: { sql: 'howdah.delete_skill()' } },
   },
   {
+    ...{ group: 'Agents and tools', table: 'agent_knowledge_bases', one: 'knowledge base' },
+    of: 'an agent',
+    own: partOfAgent(),
+  },
+  {
+    group: 'Agents and tools',
+    table: 'chunks',
+    one: 'chunk of a document',
+    many: 'chunks of documents',
+  },
+  {
+    ...described('documents', 'Agents and tools'),
+    own: {
+      read: { rest: 'GET /api/documents/{id}/content', cli: 'kb ls' },
+      create: { rest: 'POST /api/knowledge-bases/{id}/documents', cli: 'kb add' },
+      delete: { cli: 'kb rm' },
+    },
+  },
+  {
     ...described('resources', 'Runs'),
     one: 'file',
     many: 'files',

@@ -41,6 +41,7 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
 
 /** Columns whose filters are served in another way than the keys of the indexes say. */
 const FILTERS: Readonly<Record<string, Readonly<Record<string, boolean>>>> = {
+  chunks: { number: false }, // the index is for terms, and begins with no tenant
   executions: {
     metadata: true, // by the tags of runs
     priority: false, // the index is for claims, and begins with a status

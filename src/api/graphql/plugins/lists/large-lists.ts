@@ -17,6 +17,7 @@ import {
  */
 const INNER_ORDERS: Readonly<Record<string, { pattern: RegExp; filters: readonly string[] }>> = {
   board_entries: { pattern: /^KEY_/, filters: ['rootExecutionId'] },
+  chunks: { pattern: /^SEQ_/, filters: ['documentId'] },
   executions: { pattern: /^TURN_/, filters: ['sessionId'] },
   steps: { pattern: /^SEQ_/, filters: ['executionId'] },
   messages: { pattern: /^SEQ_/, filters: ['executionId'] },

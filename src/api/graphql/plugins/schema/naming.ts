@@ -13,6 +13,9 @@ export const NamingPlugin: GraphileConfig.Plugin = {
   version: '1.0.0',
   inflection: {
     replace: {
+      // the singular of bases is taken for basis
+      singularize: (previous, _options, word) =>
+        /bases$/i.test(word) ? word.slice(0, -1) : (previous?.(word) ?? word),
       nodeIdFieldName: () => 'nodeId',
       _attributeName: (previous, _options, details) =>
         previous?.({ ...details, skipRowId: true }) ?? details.attributeName,

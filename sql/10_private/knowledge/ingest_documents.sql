@@ -1,0 +1,179 @@
+-- Ingestion: documents become chunks, and chunks become terms, in the batch job ingest_document.
+--
+--   insert, edit         → status pending, a row in due_documents   (30_triggers/knowledge.sql)
+--   claim_documents      → status working, due again in two minutes, in case the worker dies
+--   a thread of a worker → divides the text (src/knowledge)
+--   store_chunks         → writes chunks and terms, status ready, in one transaction
+--   fail_document        → status failed, with the reason
+--
+-- A knowledge base is a lane, so bases and tenants take turns. `claim` is the time of due_at at the
+-- claim. An edit sets due_at, so the worker that has the earlier text stores nothing.
+--
+-- A transaction locks the row of a document before its row in due_documents, as an edit does.
+
+-- Adds documents to the queue, as never tried.
+create or replace function howdah_private.enqueue_documents(ids uuid[]) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.due_documents as u (document_id, tenant_id, knowledge_base_id)
+  select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
+  where d.id = any (enqueue_documents.ids)
+  on conflict (document_id) do update set due_at = clock_timestamp(), attempts = 0
+$$;
+
+-- Returns the bases that have due documents, at most 1,000, those of the oldest documents first, or
+-- none in a pause. Skips from base to base in the index.
+create or replace function howdah_private.due_knowledge_bases()
+  returns table (tenant_id uuid, knowledge_base_id uuid)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+  with recursive bases (tenant_id, id) as (
+    (select u.tenant_id, u.knowledge_base_id from howdah_private.due_documents as u
+      order by u.tenant_id, u.knowledge_base_id limit 1)
+    union all
+    select n.tenant_id, n.knowledge_base_id from bases as b
+    cross join lateral (
+      select u.tenant_id, u.knowledge_base_id from howdah_private.due_documents as u
+      where (u.tenant_id, u.knowledge_base_id) > (b.tenant_id, b.id)
+      order by u.tenant_id, u.knowledge_base_id limit 1
+    ) as n
+  )
+  select b.tenant_id, b.id from bases as b
+  cross join lateral (
+    select u.due_at from howdah_private.due_documents as u
+    where u.tenant_id = b.tenant_id and u.knowledge_base_id = b.id order by u.due_at limit 1
+  ) as f
+  where f.due_at <= clock_timestamp()
+    and not (select howdah_private.is_batch_job_paused('ingest_document'))
+  order by f.due_at limit 1000
+$$;
+
+-- Locks documents of a base that are due, the oldest first, and returns their ids.
+create or replace function howdah_private.lock_due_documents(
+  tenant_id uuid, knowledge_base_id uuid, at_most int
+) returns uuid[]
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+begin
+  return array(
+    select d.id from howdah_private.due_documents as u
+    join howdah.documents as d on d.tenant_id = u.tenant_id and d.id = u.document_id
+    where u.tenant_id = lock_due_documents.tenant_id
+      and u.knowledge_base_id = lock_due_documents.knowledge_base_id
+      and u.due_at <= clock_timestamp()
+    order by u.due_at limit lock_due_documents.at_most
+    for no key update of d skip locked);
+end $$;
+
+-- Claims due documents of a base. Returns them with the settings of the base. A document whose
+-- worker ended in each of three attempts fails.
+create or replace function howdah_private.claim_documents(
+  tenant_id uuid, knowledge_base_id uuid, at_most int
+) returns table (
+  id uuid, claim text, title text, type text, content text, chunking jsonb
+)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
+    claim_documents.knowledge_base_id, claim_documents.at_most);
+begin
+  perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
+  perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
+    '3 attempts to divide the document ended without a result')
+  from howdah_private.due_documents as u where u.document_id = any (v_ids) and u.attempts >= 3;
+  update howdah.documents as d set status = 'working', status_at = clock_timestamp()
+  from howdah_private.due_documents as u
+  where d.id = any (v_ids) and u.document_id = d.id and u.tenant_id = d.tenant_id;
+  return query
+  update howdah_private.due_documents as u
+  set attempts = u.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
+  from howdah.documents as d
+  join howdah.knowledge_bases as b on b.tenant_id = d.tenant_id and b.id = d.knowledge_base_id
+  where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
+  returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type, d.content, b.chunking;
+end $$;
+
+-- Locks a document if the claim still holds. Returns null if the document was edited or deleted.
+create or replace function howdah_private.lock_claimed_document(document_id uuid, claim text)
+  returns howdah.documents
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_document howdah.documents;
+begin
+  select d.* into v_document from howdah.documents as d
+  where d.id = lock_claimed_document.document_id for no key update;
+  perform from howdah_private.due_documents as u
+  where u.document_id = lock_claimed_document.document_id
+    and u.due_at = lock_claimed_document.claim::timestamptz;
+  return case when found then v_document end;
+end $$;
+
+-- Marks a document as failed, and deletes its chunks, whose offsets may no longer fit.
+create or replace function howdah_private.fail_document(
+  document_id uuid, claim text, code text, message text
+) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(fail_document.document_id, fail_document.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  delete from howdah.chunks as c
+  where c.tenant_id = v_document.tenant_id and c.document_id = v_document.id;
+  update howdah.documents as d set status = 'failed', status_at = clock_timestamp(),
+    error = jsonb_build_object('code', fail_document.code, 'message', fail_document.message)
+  where d.id = v_document.id;
+  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  return true;
+end $$;
+
+-- Returns claimed documents that were not tried, so that they are due at once.
+create or replace function howdah_private.return_documents(ids uuid[], claims text[])
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.documents as d set status = 'pending', status_at = clock_timestamp()
+  from unnest(return_documents.ids, return_documents.claims) as c (id, claim)
+  where d.id = c.id
+    and (howdah_private.lock_claimed_document(c.id, c.claim)).id is not null;
+  update howdah_private.due_documents as u
+  set due_at = clock_timestamp(), attempts = u.attempts - 1
+  from unnest(return_documents.ids, return_documents.claims) as c (id, claim)
+  where u.document_id = c.id and u.due_at = c.claim::timestamptz;
+end $$;
+
+-- Merges the rows that hold the size of a base, if there are many.
+create or replace function howdah_private.merge_sizes(knowledge_base_id uuid) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[] := array(
+    select s.id from howdah_private.knowledge_base_sizes as s
+    where s.knowledge_base_id = merge_sizes.knowledge_base_id limit 1000 for update skip locked);
+begin
+  if cardinality(v_ids) >= 50 then
+    with merged as (
+      delete from howdah_private.knowledge_base_sizes as s where s.id = any (v_ids)
+      returning s.chunks, s.terms
+    )
+    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
+    select merge_sizes.knowledge_base_id, sum(m.chunks), sum(m.terms) from merged as m;
+  end if;
+end $$;

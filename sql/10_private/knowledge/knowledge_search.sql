@@ -1,0 +1,79 @@
+-- The tool `knowledge_search`: a search in the knowledge bases of an agent. The worker calls it in
+-- the transaction that commits the step of the tool.
+
+-- Returns the ids of the knowledge bases that a call searches: those of the agent, or the one that
+-- the model names.
+create or replace function howdah_private.bases_of_call(run howdah.executions, name text)
+  returns uuid[]
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_names text[];
+  v_ids uuid[];
+begin
+  select array_agg(b.name order by b.name),
+    array_agg(b.id) filter (where bases_of_call.name is null or b.name = bases_of_call.name)
+  into v_names, v_ids
+  from howdah.agent_knowledge_bases as g
+  join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+  where g.tenant_id = run.tenant_id and g.agent_id = run.agent_id;
+  if v_ids is null then
+    raise exception using errcode = 'HWNTF',
+      message = case when v_names is null then 'you have no knowledge base'
+        else format('you have no knowledge base %s', to_jsonb(left(bases_of_call.name, 100))) end,
+      detail = '{"field": "base"}',
+      hint = coalesce(format('Your knowledge bases: %s.', array_to_string(v_names, ', ')),
+        'A person gives an agent its knowledge bases in howdah.agent_knowledge_bases.');
+  end if;
+  return v_ids;
+end $$;
+
+-- Searches the bases of the agent. Returns the chunks in the order of their scores, as many as fit
+-- into one result.
+create or replace function howdah_private.call_knowledge_search(execution_id uuid, arguments jsonb)
+  returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_knowledge_search.execution_id);
+  v_ids uuid[] := howdah_private.bases_of_call(v_run, arguments ->> 'base');
+begin
+  perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
+  return (
+    with found as (
+      select b.name, f.chunk_number, f.score * g.weight as score
+      from howdah.agent_knowledge_bases as g
+      join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+      cross join lateral howdah_private.search_base(b, arguments ->> 'query', g.k, '{}') as f
+      where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id and b.id = any (v_ids)
+    ),
+    listed as (
+      select f.score, f.chunk_number, jsonb_build_object('document_id', c.document_id, 'seq', c.seq,
+        'base', f.name, 'title', d.title, 'headings', c.heading_path, 'text', c.content) as chunk
+      from found as f
+      join howdah.chunks as c on c.number = f.chunk_number
+      join howdah.documents as d on d.id = c.document_id
+    ),
+    sized as (
+      select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.chunk_number)
+        as bytes
+      from listed as l
+    )
+    select jsonb_build_object('chunks', coalesce(
+      to_jsonb(array_agg(s.chunk order by s.score desc, s.chunk_number)), '[]'))
+    from sized as s where s.bytes <= 60000);
+end $$;
+
+-- Returns the trust of the chunks that a call has returned: the lowest of them.
+create or replace function howdah_private.trust_of_chunks(tenant_id uuid, value jsonb)
+  returns howdah.trust
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(max(coalesce(c.trust, 'external')), 'system')
+  from jsonb_array_elements(trust_of_chunks.value -> 'chunks') as f (chunk)
+  left join howdah.chunks as c on c.tenant_id = trust_of_chunks.tenant_id
+    and c.document_id = (f.chunk ->> 'document_id')::uuid and c.seq = (f.chunk ->> 'seq')::int
+$$;

@@ -1,0 +1,120 @@
+-- Writes the chunks of a document. A chunk with the same digest as before keeps its row and its
+-- terms; only its place may change.
+
+-- Returns the terms of a text with their number, by a text search configuration of Postgres.
+create or replace function howdah_private.terms_of(language text, words text)
+  returns table (term text, frequency int)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select t.lexeme, cardinality(t.positions)
+  from unnest(to_tsvector(terms_of.language::regconfig, terms_of.words)) as t
+$$;
+
+-- Writes the chunks that a worker has made of a document, and marks the document as ready. Writes
+-- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
+-- of {content, heading_path, start_offset, end_offset} in the order of the text.
+create or replace function howdah_private.store_chunks(
+  document_id uuid, claim text, pieces jsonb
+) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(store_chunks.document_id, store_chunks.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  perform howdah_private.replace_chunks(v_document, b, store_chunks.pieces)
+  from howdah.knowledge_bases as b
+  where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
+  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null
+  where d.id = v_document.id;
+  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  return true;
+end $$;
+
+-- Deletes chunks that are no longer in the text, moves the others, and adds the new ones.
+create or replace function howdah_private.replace_chunks(
+  document howdah.documents, base howdah.knowledge_bases, pieces jsonb
+) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with wanted as (
+    select p.*, row_number() over (partition by p.digest order by p.seq) as copy
+    from howdah_private.digested_pieces(document, base, replace_chunks.pieces) as p
+  ),
+  present as (
+    select c.id, c.digest, row_number() over (partition by c.digest order by c.seq) as copy
+    from howdah.chunks as c where c.tenant_id = document.tenant_id and c.document_id = document.id
+  ),
+  matched as materialized (
+    select w.seq, w.start_offset, w.end_offset, p.id
+    from present as p left join wanted as w on w.digest = p.digest and w.copy = p.copy
+  ),
+  deleted as (
+    delete from howdah.chunks as c using matched as m where c.id = m.id and m.seq is null
+  )
+  update howdah.chunks as c
+  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset
+  from matched as m
+  where c.id = m.id and m.seq is not null
+    and (c.seq, c.start_offset, c.end_offset) <> (m.seq, m.start_offset, m.end_offset);
+  perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
+end $$;
+
+-- Adds the chunks of a document that have no row yet, with their terms.
+create or replace function howdah_private.insert_chunks(
+  document howdah.documents, base howdah.knowledge_bases, pieces jsonb
+) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with fresh as materialized (
+    select p.*, to_tsvector(base.language::regconfig, p.words) as terms
+    from howdah_private.digested_pieces(document, base, insert_chunks.pieces) as p
+    where not exists (
+      select from howdah.chunks as c
+      where c.tenant_id = document.tenant_id and c.document_id = document.id and c.seq = p.seq)
+  ),
+  added as (
+    insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset,
+      end_offset, length, trust, digest, heading_path, content)
+    select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, (
+        select coalesce(sum(cardinality(t.positions)), 0) from unnest(f.terms) as t),
+      base.trust, f.digest, f.heading_path, f.content
+    from fresh as f order by f.seq
+    returning number, seq, length
+  )
+  insert into howdah_private.chunk_terms (knowledge_base_id, chunk_number, length, frequency, term)
+  select base.id, a.number, a.length, cardinality(t.positions), t.lexeme
+  from added as a join fresh as f on f.seq = a.seq cross join lateral unnest(f.terms) as t;
+end $$;
+
+-- Returns the pieces of a document with their numbers, their digests, and the words to search.
+create or replace function howdah_private.digested_pieces(
+  document howdah.documents, base howdah.knowledge_bases, pieces jsonb
+) returns table (
+  seq int, digest text, words text, content text, heading_path text[], start_offset int,
+  end_offset int
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p.place::int, md5(base.language || E'\n' || w.words), w.words, p.piece ->> 'content',
+    h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int
+  from jsonb_array_elements(digested_pieces.pieces) with ordinality as p (piece, place)
+  cross join lateral (
+    select array(select jsonb_array_elements_text(p.piece -> 'heading_path')) as path
+  ) as h
+  cross join lateral (
+    select concat_ws(E'\n', document.title, array_to_string(h.path, E'\n'),
+      p.piece ->> 'content') as words
+  ) as w
+$$;

@@ -1,0 +1,130 @@
+-- Search in knowledge bases: BM25 over the terms of chunks (k1 1.2, b 0.75).
+--
+--   score of a chunk = sum over its terms of the query of
+--     n × ln(1 + (N - df + 0.5) / (df + 0.5))
+--       × tf × 2.2 / (tf + 1.2 × (0.25 + 0.75 × length / mean))
+--
+-- n is how often the query has the term, tf how often the chunk has it, df how many chunks have it,
+-- N the number of chunks of the base, mean their mean length. A chunk needs one of the terms: a
+-- question in natural language has words that no document has. All numbers are exact, since they
+-- are counted by the statement itself, or are sums that change with the chunks.
+--
+-- Row security would read all chunks of a tenant for an operator that is not leakproof, so the
+-- search is a function of the engine. It checks the tenant itself.
+
+-- Returns the best chunks of a knowledge base. With a filter, chunks are read in the order of their
+-- scores until enough documents have the metadata.
+create or replace function howdah_private.search_base(
+  base howdah.knowledge_bases, query text, k int, filter jsonb
+) returns table (chunk_number bigint, score float8)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_chunks float8;
+  v_mean float8;
+begin
+  select sum(s.chunks), sum(s.terms)::float8 / nullif(sum(s.chunks), 0) into v_chunks, v_mean
+  from howdah_private.knowledge_base_sizes as s where s.knowledge_base_id = base.id;
+  return query
+  with terms as materialized (
+    select q.term, q.frequency * ln(1 + (v_chunks - f.chunks + 0.5) / (f.chunks + 0.5)) * 2.2
+      as weight
+    from howdah_private.terms_of(base.language, search_base.query) as q
+    cross join lateral (
+      select count(*)::float8 as chunks from howdah_private.chunk_terms as t
+      where t.knowledge_base_id = base.id and t.term = q.term
+    ) as f
+  ),
+  scored as (
+    select t.chunk_number, sum(q.weight * t.frequency
+      / (t.frequency + 0.3 + 0.9 * t.length / v_mean)) as score
+    from terms as q join howdah_private.chunk_terms as t
+      on t.knowledge_base_id = base.id and t.term = q.term
+    group by t.chunk_number
+  ),
+  best as (select s.* from scored as s order by s.score desc, s.chunk_number offset 0)
+  select b.chunk_number, b.score from best as b
+  where search_base.filter = '{}' or exists (
+    select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+    where c.number = b.chunk_number and d.metadata @> search_base.filter)
+  limit search_base.k;
+end $$;
+
+-- Refuses arguments of a search that are missing or out of range.
+create or replace function howdah_private.check_knowledge_search(
+  query text, k int, filter jsonb, mode text
+) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_field text := case
+    when mode is null or mode <> 'text' then 'mode'
+    when query is null or query !~ '\S' or length(query) > 10000 then 'query'
+    when (k between 1 and 1000) is not true then 'k'
+    when jsonb_typeof(filter) is distinct from 'object' then 'filter' end;
+begin
+  if v_field is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = case v_field
+      when 'mode' then format('mode must be text, not %s', coalesce(quote_literal(mode), 'null'))
+      when 'query' then 'query must have 1 to 10000 characters, and a word'
+      when 'k' then format('k must be from 1 to 1000, not %s', coalesce(k::text, 'null'))
+      else 'filter must be a JSON object' end,
+    detail = jsonb_build_object('field', v_field)::text,
+    hint = case v_field
+      when 'mode' then 'Leave mode out. The modes vector and hybrid need embeddings of the chunks, '
+        'which knowledge bases do not have yet.'
+      when 'query' then 'Ask in words that may occur in the documents.'
+      when 'k' then 'k is the number of chunks to return; the default is 10.'
+      else 'Name what the metadata of documents contains, such as {"year": 2026}.' end;
+end $$;
+
+-- Searches the knowledge bases of a tenant with these names, all of them for null.
+create or replace function howdah.search(
+  bases text[], query text, k int default 10, filter jsonb default '{}', mode text default 'text'
+) returns table (
+  document_id uuid, chunk_seq int, content text, score float8, ranks jsonb, knowledge_base text,
+  title text, heading_path text[], start_offset int, end_offset int, trust howdah.trust
+)
+  language plpgsql stable security definer rows 10
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  perform howdah_private.check_knowledge_search(search.query, search.k, search.filter, search.mode);
+  v_ids := case when search.bases is null then array(
+      select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
+    else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
+  return query
+  with best as materialized (
+    select f.chunk_number, f.score, b.name, b.language,
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from howdah.knowledge_bases as b
+    cross join lateral howdah_private.search_base(b, search.query, search.k, search.filter) as f
+    where b.id = any (v_ids) and b.tenant_id = howdah.current_tenant()
+    order by f.score desc, f.chunk_number limit search.k
+  )
+  select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(
+      'rank', b.rank, 'score', round(b.score::numeric, 4), 'terms', array(
+        select t.term from howdah_private.chunk_terms as t
+        join howdah_private.terms_of(b.language, search.query) as q on q.term = t.term
+        where t.chunk_number = b.chunk_number order by t.term))),
+    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, c.trust
+  from best as b
+  join howdah.chunks as c on c.number = b.chunk_number
+  join howdah.documents as d on d.id = c.document_id
+  order by b.rank;
+end $$;
+comment on function howdah.search(text[], text, int, jsonb, text) is
+  E'@behavior -filterProc -orderBy\n'
+  'Returns the chunks of knowledge bases that fit a question best, at most k: '
+  'select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). '
+  'bases are names, null for all. Only documents whose metadata contains filter are searched. '
+  'ranks says why: the rank, the score (BM25) and the terms of the query that the chunk has.';

@@ -1,0 +1,176 @@
+-- Checks knowledge bases and documents, and adds documents to the queue of the batch job
+-- ingest_document (10_private/knowledge/ingest_documents.sql).
+
+-- Refuses a language that is no text search configuration, and unknown settings of chunking.
+create or replace function howdah_private.tg_knowledge_bases__check() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_languages text[] := array(
+    select c.cfgname::text from pg_ts_config as c
+    where c.cfgnamespace = 'pg_catalog'::regnamespace order by 1);
+  v_faults text[] := howdah_private.json_faults(
+    '{"type": "object", "additionalProperties": false, "properties": {
+      "max_characters": {"type": "integer", "minimum": 200, "maximum": 8000}}}', new.chunking);
+begin
+  if new.language is not null and new.language <> all (v_languages) then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no language %L', new.language),
+      detail = jsonb_build_object('field', 'language', 'language', new.language)::text,
+      hint = format('The languages: %s.', array_to_string(v_languages, ', '));
+  elsif cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'chunking: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'chunking', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Write chunking as {"max_characters": 2000}, from 200 to 8000.';
+  end if;
+  return new;
+end $$;
+create or replace trigger _300_check before insert or update of language, chunking
+  on howdah.knowledge_bases
+  for each row execute function howdah_private.tg_knowledge_bases__check();
+
+-- Divides all documents of a base again after a change of its language or chunking. Chunks get the
+-- trust of their base at once.
+create or replace function howdah_private.tg_knowledge_bases__refresh() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (new.language, new.chunking) is distinct from (old.language, old.chunking) then
+    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id;
+    perform howdah_private.enqueue_documents(array(
+      select d.id from howdah.documents as d
+      where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id order by d.id));
+  end if;
+  if new.trust <> old.trust then
+    update howdah.chunks as c set trust = new.trust
+    where c.tenant_id = new.tenant_id and c.knowledge_base_id = new.id;
+  end if;
+  return null;
+end $$;
+create or replace trigger _400_refresh after update of language, chunking, trust
+  on howdah.knowledge_bases
+  for each row execute function howdah_private.tg_knowledge_bases__refresh();
+
+-- Deletes what no foreign key deletes.
+create or replace function howdah_private.tg_knowledge_bases__delete_terms() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah_private.chunk_terms as t using old_rows as o
+  where t.knowledge_base_id = o.id;
+  delete from howdah_private.knowledge_base_sizes as s using old_rows as o
+  where s.knowledge_base_id = o.id;
+  return null;
+end $$;
+create or replace trigger _400_delete_terms after delete on howdah.knowledge_bases
+  referencing old table as old_rows
+  for each statement execute function howdah_private.tg_knowledge_bases__delete_terms();
+
+-- Names the author of a new document.
+create or replace function howdah_private.tg_documents__sign() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.created_by := howdah_private.actor();
+  return new;
+end $$;
+create or replace trigger _005_lock_caller before insert on howdah.documents
+  for each statement execute function howdah_private.tg__lock_caller();
+create or replace trigger _100_sign before insert on howdah.documents
+  for each row execute function howdah_private.tg_documents__sign();
+create or replace trigger _100_stamp before update of title, type, content, metadata
+  on howdah.documents
+  for each row execute function howdah_private.tg__stamp();
+
+create or replace function howdah_private.tg_documents__refuse_keys() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.check_plain_secrets('metadata', new.metadata);
+  return new;
+end $$;
+create or replace trigger _300_refuse_keys before insert or update of metadata on howdah.documents
+  for each row when (new.metadata <> '{}')
+  execute function howdah_private.tg_documents__refuse_keys();
+
+-- Sets a changed document to pending. Callers may do so themselves, to try a document again.
+create or replace function howdah_private.tg_documents__renew() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user = 'howdah_engine' then
+    return new;
+  elsif new.status <> old.status and new.status <> 'pending' then
+    raise exception using errcode = 'HWINV',
+      message = format('status of a document cannot be set to %s', new.status),
+      detail = jsonb_build_object('field', 'status', 'status', new.status)::text,
+      hint = 'Set status to pending to divide the document again. Workers set the other states.';
+  elsif new.status <> old.status
+    or (new.title, new.type, new.content) is distinct from (old.title, old.type, old.content) then
+    new.status := 'pending';
+    new.status_at := now();
+    new.error := null;
+  end if;
+  return new;
+end $$;
+create or replace trigger _310_renew before update of status, title, type, content
+  on howdah.documents
+  for each row execute function howdah_private.tg_documents__renew();
+
+-- Adds new documents to the queue, and those that an update has set to pending.
+create or replace function howdah_private.tg_documents__enqueue() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    perform howdah_private.enqueue_documents(array(select n.id from new_rows as n));
+  else
+    perform howdah_private.enqueue_documents(array(
+      select n.id from new_rows as n join old_rows as o on o.id = n.id
+      where n.status = 'pending' and (o.status <> 'pending'
+        or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))));
+  end if;
+  return null;
+end $$;
+create or replace trigger _400_enqueue_new after insert on howdah.documents
+  referencing new table as new_rows
+  for each statement execute function howdah_private.tg_documents__enqueue();
+create or replace trigger _400_enqueue_changed after update on howdah.documents
+  referencing old table as old_rows new table as new_rows
+  for each statement when (current_user <> 'howdah_engine')
+  execute function howdah_private.tg_documents__enqueue();
+
+-- Records how much a statement changes the size of bases. Nothing is recorded for a base that is
+-- deleted with its chunks.
+create or replace function howdah_private.tg_chunks__record_size() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_sign constant int := case tg_op when 'INSERT' then 1 else -1 end;
+begin
+  if tg_op = 'DELETE' then
+    delete from howdah_private.chunk_terms as t using changed as c
+    where t.chunk_number = c.number;
+  end if;
+  insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
+  select c.knowledge_base_id, v_sign * count(*), v_sign * sum(c.length) from changed as c
+  where exists (select from howdah.knowledge_bases as b where b.id = c.knowledge_base_id)
+  group by c.knowledge_base_id;
+  return null;
+end $$;
+create or replace trigger _400_record_new after insert on howdah.chunks
+  referencing new table as changed
+  for each statement execute function howdah_private.tg_chunks__record_size();
+create or replace trigger _400_record_deleted after delete on howdah.chunks
+  referencing old table as changed
+  for each statement execute function howdah_private.tg_chunks__record_size();

@@ -1,0 +1,158 @@
+import { readFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
+import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
+import { listOperation } from '../../../operations/list-operation.ts';
+import { documents } from '../../../resources/definitions/documents.ts';
+import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
+import type { CommandResource } from '../../../resources/resource.ts';
+import type { Backend, Row } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
+import { readArgument } from '../../input/input-argument.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
+import { plainText } from '../../output/terminal-text.ts';
+import { printRows, shortenRow } from '../../print/rows.ts';
+
+type Options = { tenant?: string };
+
+/** Documents by title, as the commands name them. */
+const namedDocuments: CommandResource = {
+  ...documents,
+  command: { noun: 'kb', list: [], empty: '', name: 'title' },
+};
+const MOST_LISTED = 1_000;
+const TYPES: Readonly<Record<string, string>> = {
+  '.htm': 'text/html',
+  '.html': 'text/html',
+  '.md': 'text/markdown',
+  '.txt': 'text/plain',
+};
+
+/**
+ * Registers `howdah kb [list | show | create | change | delete | add | ls | search | rm]`:
+ * knowledge bases, their documents, and searches.
+ */
+export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    ...resourceVerbs(knowledgeBases),
+    { name: 'add', summary: 'add files to a knowledge base', register: registerAdd },
+    { name: 'ls', summary: 'list the documents of a knowledge base', register: registerLs },
+    { name: 'search', summary: 'search a knowledge base', register: registerSearch },
+    { name: 'rm', summary: 'delete a document of a knowledge base', register: registerRm },
+  ]);
+}
+
+const withBase = (command: Command) =>
+  command
+    .argument('<base>', 'name or id of the knowledge base')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION);
+
+const findBase = ({ definitions }: Backend, name: string) => definitions.find(knowledgeBases, name);
+
+async function listDocuments({ call }: Backend, baseId: unknown): Promise<readonly Row[]> {
+  const query = { knowledge_base_id: baseId, limit: String(MOST_LISTED) };
+  return (await call(listOperation<Row>(documents), { query })).data;
+}
+
+function registerAdd(command: Command, io: CliIo): void {
+  withBase(command)
+    .argument('<files...>', 'files: Markdown, text (.txt) or HTML; the title is the file name')
+    .option('--metadata <json|@file>', 'tags of the documents, by which searches filter')
+    .action(async (name: string, files: string[], options: Options & { metadata?: string }) => {
+      const metadata = await readArgument(io, 'metadata', options.metadata);
+      const texts = await Promise.all(files.map(readDocument));
+      const added = await withBackend(io, command, options, async (backend) => {
+        const { id } = await findBase(backend, name);
+        const rows: Row[] = [];
+        for (const text of texts) {
+          const values = {
+            ...text,
+            knowledge_base_id: id,
+            ...(metadata !== undefined && { metadata }),
+          };
+          rows.push(await backend.definitions.create(namedDocuments, values));
+        }
+        return rows;
+      });
+      printRows(io, { items: added, rows: added.map(toListed) });
+    });
+}
+
+async function readDocument(file: string) {
+  const content = await readFile(file, 'utf8').catch((cause) => {
+    throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, { cause });
+  });
+  const ending = extname(file).toLowerCase();
+  const type = TYPES[ending] ?? 'text/markdown';
+  return { title: basename(file), type, content };
+}
+
+const toListed = (row: Row) => shortenRow(row, ['id', 'title', 'type', 'status', 'status_at']);
+
+function registerLs(command: Command, io: CliIo): void {
+  withBase(command).action(async (name: string, options: Options) => {
+    const items = await withBackend(io, command, options, async (backend) =>
+      listDocuments(backend, (await findBase(backend, name)).id),
+    );
+    printRows(io, { items, rows: items.map(toListed), empty: 'No documents.' });
+  });
+}
+
+type SearchOptions = Options & { k?: string; filter?: string };
+
+function registerSearch(command: Command, io: CliIo): void {
+  withBase(command)
+    .argument('<query>', 'a question, or words that the text may contain')
+    .option('--k <number>', 'the most chunks (default: 10)')
+    .option('--filter <json>', 'JSON that the metadata of the documents must contain')
+    .action(async (name: string, query: string, { k, filter, ...options }: SearchOptions) => {
+      const { chunks } = await withBackend(io, command, options, async (backend) => {
+        const { id } = await findBase(backend, name);
+        return backend.call(searchKnowledge, { params: { id }, query: { query, k, filter } });
+      });
+      if (io.json) return printJson(io, { items: chunks });
+      if (chunks.length === 0) io.err('Nothing was found.');
+      for (const { title, heading_path, score, content } of chunks) {
+        io.out(`${[title, ...heading_path].map(plainText).join(' › ')}  (${score.toFixed(2)})`);
+        io.out(`${plainText(content)}\n`);
+      }
+    });
+}
+
+function registerRm(command: Command, io: CliIo): void {
+  withBase(command)
+    .argument('<document>', 'title or id of the document')
+    .option(...YES_OPTION)
+    .action(
+      async (name: string, document: string, { yes, ...options }: Options & { yes?: true }) => {
+        const isWanted = () => confirm(io, `This deletes the document ${document}.`, yes);
+        const row = await withBackend(io, command, options, async (backend) => {
+          const { id } = await findBase(backend, name);
+          const found = (await listDocuments(backend, id)).filter((one) =>
+            [one.id, one.title].includes(document),
+          );
+          if (found.length !== 1) throw notOne(name, document, found);
+          return backend.definitions.delete(namedDocuments, String(found[0]?.id), isWanted);
+        });
+        if (row === undefined) return;
+        if (io.json) printJson(io, row);
+        else io.out(`${plainText(String(row.title))} deleted`);
+      },
+    );
+}
+
+const notOne = (base: string, document: string, found: readonly Row[]) =>
+  found.length === 0
+    ? new HowdahError('HWNTF', `${base} has no document ${document}`, {
+        hint: `Its documents: howdah kb ls ${base}`,
+      })
+    : new HowdahError('HWCNF', `${base} has ${found.length} documents ${document}`, {
+        hint: `Name one by its id: ${found.map(({ id }) => id).join(', ')}`,
+      });

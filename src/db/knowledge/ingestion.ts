@@ -1,0 +1,82 @@
+import { storableJson } from '../../json/storable-json.ts';
+import { inTransaction, type Pool } from '../connection/pool.ts';
+
+/** A knowledge base with documents that are due. */
+export type DueBase = { tenant_id: string; knowledge_base_id: string };
+
+/** A document that this worker divides. `claim` identifies the attempt. */
+export type ClaimedDocument = {
+  id: string;
+  claim: string;
+  title: string;
+  type: string;
+  content: string;
+  chunking: { max_characters?: number };
+};
+
+/** Returns the knowledge bases whose documents are due, those of the oldest documents first. */
+export async function dueKnowledgeBases(pool: Pool): Promise<DueBase[]> {
+  return (await pool.query<DueBase>('select * from howdah_private.due_knowledge_bases()')).rows;
+}
+
+/**
+ * Claims documents of a base that are due. They are due again after two minutes, so that another
+ * worker tries if this process dies.
+ */
+export async function claimDocuments(
+  pool: Pool,
+  { tenant_id, knowledge_base_id }: DueBase,
+  atMost: number,
+): Promise<ClaimedDocument[]> {
+  const { rows } = await pool.query<ClaimedDocument>(
+    'select * from howdah_private.claim_documents($1, $2, $3)',
+    [tenant_id, knowledge_base_id, atMost],
+  );
+  return rows;
+}
+
+/**
+ * Stores the pieces of a document as chunks. Returns false if it was edited or deleted. Throws
+ * `57014` after the time limit.
+ */
+export async function storeChunks(
+  pool: Pool,
+  { id, claim }: ClaimedDocument,
+  pieces: readonly object[],
+  limit_ms: number,
+): Promise<boolean> {
+  return inTransaction(pool, async (client) => {
+    await client.query(`set local statement_timeout = ${limit_ms}`);
+    const { rows } = await client.query<{ stored: boolean }>(
+      'select howdah_private.store_chunks($1, $2, $3) as stored',
+      [id, claim, storableJson(pieces)],
+    );
+    return rows[0]?.stored ?? false;
+  });
+}
+
+/** Marks a document as failed, with the reason. */
+export async function failDocument(
+  pool: Pool,
+  { id, claim }: ClaimedDocument,
+  code: string,
+  message: string,
+): Promise<void> {
+  await pool.query('select howdah_private.fail_document($1, $2, $3, $4)', [
+    id,
+    claim,
+    code,
+    message,
+  ]);
+}
+
+/** Returns claimed documents that nobody tried. They are due at once. */
+export async function returnDocuments(
+  pool: Pool,
+  documents: readonly ClaimedDocument[],
+): Promise<void> {
+  await pool.query('select howdah_private.return_documents($1, $2)', [
+    documents.map(({ id }) => id),
+    documents.map(({ claim }) => claim),
+  ]);
+}

@@ -1,0 +1,132 @@
+import { type Block, type BlockText, type Line, linesOf, trimRange } from './block.ts';
+import { readHtml } from './read-html.ts';
+import { readMarkdown, readPlainText } from './read-markdown.ts';
+import { sentencesOf } from './sentences.ts';
+
+/** A part of a document, as `howdah_private.store_chunks` takes it. Offsets count characters. */
+export type Piece = {
+  content: string;
+  heading_path: string[];
+  start_offset: number;
+  end_offset: number;
+};
+
+export type DocumentText = {
+  type: string;
+  content: string;
+  /** The most UTF-16 units of a piece. */
+  maxCharacters: number;
+};
+
+/** A range of the text, with the headings above it. */
+type Range = Line & { path: string[] };
+
+/**
+ * Divides a document into pieces. A piece has whole blocks (paragraphs, tables, code) of one
+ * section, as many as fit. A block that is too long is divided between sentences or lines.
+ */
+export function divideDocument({ type, content, maxCharacters }: DocumentText): Piece[] {
+  const read = readBlocks(type, content);
+  const ranges = divide(read, maxCharacters).flatMap((range) => {
+    const trimmed = trimRange(read.text, range.start, range.end);
+    return trimmed ? [{ ...range, ...trimmed }] : [];
+  });
+  const toCharacters = characterCounter(content);
+  return ranges.map(({ start, end, path }) => {
+    const [from, to] = read.toSource(start, end);
+    return {
+      content: read.text.slice(start, end),
+      heading_path: path,
+      start_offset: toCharacters(from),
+      end_offset: toCharacters(to),
+    };
+  });
+}
+
+function readBlocks(type: string, content: string): BlockText {
+  if (type === 'text/html') return readHtml(content);
+  return type === 'text/plain' ? readPlainText(content) : readMarkdown(content);
+}
+
+/** Returns the ranges of the pieces. */
+function divide({ text, blocks }: BlockText, most: number): Range[] {
+  const ranges: Range[] = [];
+  let open: Extract<Block, { kind: 'heading' }>[] = [];
+  let current: Range | undefined;
+  let isHeadingBare = false;
+  const endRange = () => {
+    const heading = open.at(-1);
+    // a heading without text below it is a piece, since its words would be lost
+    if (isHeadingBare && heading) {
+      const { start, end } = heading;
+      ranges.push({ start, end, path: open.slice(0, -1).map(({ title }) => title) });
+    }
+    isHeadingBare = false;
+    if (current) ranges.push(current);
+    current = undefined;
+  };
+  for (const block of blocks) {
+    if (block.kind === 'heading') {
+      const isBelow = isHeadingBare && block.level > (open.at(-1)?.level ?? 0);
+      if (isBelow) isHeadingBare = false;
+      endRange();
+      open = [...open.filter(({ level }) => level < block.level), block];
+      isHeadingBare = true;
+      continue;
+    }
+    isHeadingBare = false;
+    for (const part of partsOf(text, block, most)) {
+      if (current && part.end - current.start > most) endRange();
+      current = {
+        ...(current ?? { start: part.start, path: open.map(({ title }) => title) }),
+        end: part.end,
+      };
+    }
+  }
+  endRange();
+  return ranges;
+}
+
+/** Returns a block, or its parts if it is too long for one piece. */
+function partsOf(text: string, block: Block, most: number): Line[] {
+  if (block.end - block.start <= most) return [block];
+  const { start, end, kind } = block;
+  const units = kind === 'paragraph' ? sentencesOf(text, start, end) : linesOf(text, start, end);
+  return units.flatMap((unit) => cut(text, unit, most));
+}
+
+/** Cuts a sentence or line that is too long between words, or anywhere if a word is too long. */
+function cut(text: string, unit: Line, most: number): Line[] {
+  const parts: Line[] = [];
+  let { start } = unit;
+  while (unit.end - start > most) {
+    const space = text.lastIndexOf(' ', start + most);
+    const isUseful = space > start + most / 2;
+    const isPair = /[\uD800-\uDBFF]/.test(text[start + most - 1] ?? '');
+    const end = isUseful ? space : start + most - (isPair ? 1 : 0);
+    parts.push({ start, end });
+    start = isUseful ? end + 1 : end;
+  }
+  return [...parts, { start, end: unit.end }];
+}
+
+/**
+ * Returns a function that converts offsets in UTF-16 units to numbers of characters, as Postgres
+ * counts them. Offsets that rise are converted in one pass.
+ */
+function characterCounter(text: string): (offset: number) => number {
+  if (!/[\uD800-\uDBFF]/.test(text)) return (offset) => offset;
+  let at = 0;
+  let characters = 0;
+  return (offset) => {
+    if (offset < at) {
+      at = 0;
+      characters = 0;
+    }
+    for (; at < offset; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code < 0xdc00 || code > 0xdfff) characters += 1;
+    }
+    return characters;
+  };
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { parseJson } from '../../json/parse-json.ts';
+import { knowledgeBases } from '../../resources/definitions/knowledge-bases.ts';
+import { byId, id, numberText, object } from '../../resources/fields.ts';
+import { readRow } from '../../resources/operations.ts';
+import { operation } from '../operation.ts';
+
+const chunk = z
+  .object({
+    document_id: id,
+    chunk_seq: z.int().describe('The position of the chunk in the document'),
+    content: z.string(),
+    score: z.number(),
+    ranks: object.describe('Why the chunk was found: rank, score and terms of the query'),
+    knowledge_base: z.string(),
+    title: z.string().describe('The title of the document'),
+    heading_path: z.array(z.string()),
+    start_offset: z.int().describe('Characters of the document before the chunk'),
+    end_offset: z.int().describe('Characters of the document up to the end of the chunk'),
+    trust: z.enum(enumLabels.trust),
+  })
+  .meta({ id: 'FoundChunk' });
+
+/** A chunk that a search has found. */
+export type FoundChunk = z.output<typeof chunk>;
+
+function isJson(text: string): boolean {
+  try {
+    parseJson(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Searches a knowledge base. */
+export const searchKnowledge = operation({
+  method: 'GET',
+  path: `${knowledgeBases.path}/{id}/search`,
+  id: 'searchKnowledgeBase',
+  tag: 'knowledge-bases',
+  summary: 'Search a knowledge base',
+  description: 'The chunks that fit best come first. See docs/knowledge.md.',
+  params: byId,
+  query: z.strictObject({
+    query: z.string().describe('A question, or words that the text may contain'),
+    k: numberText(z.int()).optional().describe('The most chunks; 10 by default'),
+    filter: z
+      .string()
+      .refine(isJson, 'must be JSON, such as {"year": 2026}')
+      .optional()
+      .describe('A JSON object that the metadata of the documents must contain'),
+    mode: z.string().optional().describe('text, the default'),
+  }),
+  isReplicable: true,
+  answers: {
+    200: {
+      description: 'The chunks, the best first',
+      schema: z.object({ chunks: z.array(chunk) }),
+    },
+  },
+  async work(db, { params, query: { query, k = 10, filter = '{}', mode = 'text' } }) {
+    const { row } = await readRow(db, knowledgeBases, params.id);
+    const { rows } = await db.query<FoundChunk>('select * from howdah.search($1, $2, $3, $4, $5)', [
+      [row.name],
+      query,
+      k,
+      filter,
+      mode,
+    ]);
+    return { body: { chunks: rows } };
+  },
+});

@@ -1,0 +1,222 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ApiServer } from '../../../src/api/server.ts';
+import { runCli } from '../../cli/run-cli.ts';
+import { makeTenant, one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { ingestDocuments } from '../../support/work/ingest-documents.ts';
+import { ask as askGraphql, startTestApi } from '../harness.ts';
+import { type CallOptions, call } from '../rest/call.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
+
+// Documents are added, searched and deleted over REST, GraphQL and by commands.
+
+/** Nothing listens here, so a command that opens this database fails. */
+const UNREACHABLE = 'postgresql://127.0.0.1:1/nowhere';
+const TEXT = '# Refunds\n\nRefunds are possible within 30 days.\n\n# Shipping\n\nShipping is free.';
+
+const database = testDatabase();
+let api: ApiServer;
+let folder: string;
+let owner: string;
+/** The key of an owner of another tenant. */
+let stranger: string;
+let viewer: string;
+
+beforeAll(async () => {
+  api = await startTestApi(database.url, tokenOptions);
+  folder = await mkdtemp(join(tmpdir(), 'howdah-kb-'));
+  owner = await keyOf('owner');
+  viewer = await keyOf('viewer');
+  const other = await makeTenant(database.pool);
+  stranger = await keyOf('owner', other);
+  vi.stubEnv('HOWDAH_API_KEY', owner);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await api?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function keyOf(role: string, tenant?: string): Promise<string> {
+  const client = await database.pool.connect();
+  try {
+    await client.query(`select set_config('howdah.tenant_id', $1, false)`, [tenant ?? '']);
+    const text = 'select key from howdah.create_api_key($1::text, $1::text::howdah.user_role)';
+    return (await one<{ key: string }>(client, text, [role])).key;
+  } finally {
+    await client.query('discard all');
+    client.release();
+  }
+}
+
+const ask = (method: string, path: string, body?: unknown, options: CallOptions = {}) =>
+  call(api, method, path, body, { token: owner, ...options });
+const makeBase = async (name: string) =>
+  (await ask('POST', '/api/knowledge-bases', { name })).body.id as string;
+const found = async (id: string, query: string, options?: CallOptions) =>
+  ask(
+    'GET',
+    `/api/knowledge-bases/${id}/search?query=${encodeURIComponent(query)}`,
+    undefined,
+    options,
+  );
+
+describe('REST', () => {
+  test('takes documents as JSON and as text, and finds their chunks', async () => {
+    const id = await makeBase('rest');
+    const path = `/api/knowledge-bases/${id}/documents`;
+    const asJson = await ask('POST', path, {
+      title: 'Terms',
+      content: TEXT,
+      metadata: { year: 2026 },
+    });
+    expect(asJson.status).toBe(201);
+    expect(asJson.body).toMatchObject({ title: 'Terms', status: 'pending', error: null });
+    const asHtml = await ask('POST', `${path}?title=Page`, '<h1>Opening</h1><p>From nine.</p>', {
+      headers: { 'content-type': 'text/html' },
+    });
+    expect(asHtml.body).toMatchObject({ title: 'Page', type: 'text/html' });
+    await ingestDocuments(database.pool);
+    const read = await ask('GET', asJson.headers.get('location') ?? '');
+    expect(read.body).toMatchObject({ status: 'ready' });
+    expect(read.body).not.toHaveProperty('content');
+    expect((await ask('GET', `${asJson.headers.get('location')}/content`)).body).toBe(TEXT);
+    expect((await found(id, 'how long are refunds possible?')).body.chunks).toMatchObject([
+      {
+        title: 'Terms',
+        content: 'Refunds are possible within 30 days.',
+        heading_path: ['Refunds'],
+        knowledge_base: 'rest',
+        ranks: { text: { rank: 1 } },
+      },
+    ]);
+    expect((await found(id, 'opening')).body.chunks).toMatchObject([{ content: 'From nine.' }]);
+    const filtered = await ask(
+      'GET',
+      `/api/knowledge-bases/${id}/search?query=nine refunds&filter={"year":2026}&k=5`,
+    );
+    expect(filtered.body.chunks).toMatchObject([{ title: 'Terms' }]);
+  });
+
+  test('says what is wrong with a request', async () => {
+    const id = await makeBase('wrong');
+    const path = `/api/knowledge-bases/${id}/documents`;
+    const text = { headers: { 'content-type': 'text/markdown' } };
+    expect((await ask('POST', path, 'text', text)).body.detail).toBe('title is missing');
+    expect((await ask('POST', path, { title: 'a' })).status).toBe(400);
+    const mode = await ask('GET', `/api/knowledge-bases/${id}/search?query=x&mode=vector`);
+    expect(mode.body.detail).toContain('mode must be text');
+    expect((await found(crypto.randomUUID(), 'x')).status).toBe(404);
+  });
+
+  test('shows nothing to another tenant, and lets viewers only read', async () => {
+    const id = await makeBase('closed');
+    await ask('POST', `/api/knowledge-bases/${id}/documents`, { title: 'a', content: 'secret' });
+    await ingestDocuments(database.pool);
+    expect((await found(id, 'secret', { token: stranger })).status).toBe(404);
+    const list = await ask('GET', '/api/documents', undefined, { token: stranger });
+    expect(list.body.data).toEqual([]);
+    const upload = await ask(
+      'POST',
+      `/api/knowledge-bases/${id}/documents`,
+      { title: 'b', content: 'c' },
+      { token: stranger },
+    );
+    expect(upload.status).toBe(404);
+    expect((await found(id, 'secret', { token: viewer })).body.chunks).toHaveLength(1);
+    const refused = await ask(
+      'POST',
+      `/api/knowledge-bases/${id}/documents`,
+      { title: 'b', content: 'c' },
+      { token: viewer },
+    );
+    expect(refused.status).toBe(403);
+  });
+
+  test('gives an agent its knowledge bases by name', async () => {
+    await makeBase('for agents');
+    const made = await ask('POST', '/api/agents', {
+      name: 'reader',
+      knowledge_bases: ['for agents'],
+      tools: ['knowledge_search'],
+    });
+    expect(made.body).toMatchObject({ knowledge_bases: ['for agents'] });
+    const changed = await ask('PATCH', `/api/agents/${made.body.id}`, { knowledge_bases: [] });
+    expect(changed.body).toMatchObject({ knowledge_bases: [] });
+    const wrong = await ask('PATCH', `/api/agents/${made.body.id}`, {
+      knowledge_bases: ['for agent'],
+    });
+    expect(wrong.body.detail).toBe("there is no knowledge base named 'for agent'");
+  });
+});
+
+describe('GraphQL', () => {
+  const graphql = (query: string, variables: object, token = owner) =>
+    askGraphql(api, query, variables, token);
+
+  test('creates a base and a document, and searches', async () => {
+    const made = await graphql(
+      'mutation { createKnowledgeBase(input: {knowledgeBase: {name: "graph"}}) { knowledgeBase { id } } }',
+      {},
+    );
+    const { id } = made.data.createKnowledgeBase.knowledgeBase;
+    await graphql(
+      `mutation ($base: UUID!, $content: String!) {
+        createDocument(input: {document: {knowledgeBaseId: $base, title: "t", content: $content}}) { document { status } } }`,
+      { base: id, content: TEXT },
+    );
+    await ingestDocuments(database.pool);
+    const query = `query ($bases: [String]!) {
+      search(bases: $bases, query: "refunds") { nodes { title content chunkSeq score trust } } }`;
+    expect((await graphql(query, { bases: ['graph'] })).data.search.nodes).toEqual([
+      {
+        title: 't',
+        content: 'Refunds are possible within 30 days.',
+        chunkSeq: 1,
+        score: expect.any(Number),
+        trust: 'external',
+      },
+    ]);
+    const refused = await graphql(query, { bases: ['graph'] }, stranger);
+    expect(refused.errors).toMatchObject([{ extensions: { code: 'HWNTF' } }]);
+    const documents = await graphql(
+      '{ documents { nodes { title chunks { nodes { seq } } } } }',
+      {},
+      stranger,
+    );
+    expect(documents.data.documents.nodes).toEqual([]);
+  });
+});
+
+describe.each([
+  ['a database', (...argv: string[]) => runCli(database.url, ...argv)],
+  ['a server', (...argv: string[]) => runCli(UNREACHABLE, ...argv, '--api', api.url)],
+])('howdah kb on %s', (face, run) => {
+  const name = face.replace(' ', '-');
+
+  test('adds files, lists, searches and deletes them', async () => {
+    const file = join(folder, 'terms.md');
+    await writeFile(file, TEXT);
+    expect(await run('kb', 'create', name)).toMatchObject({ status: 0 });
+    const added = await run('kb', 'add', name, file, '--metadata', '{"year": 2026}');
+    expect(added).toMatchObject({ status: 0, stdout: expect.stringContaining('terms.md') });
+    await ingestDocuments(database.pool);
+    expect((await run('kb', 'ls', name)).stdout).toMatch(/terms\.md .*ready/);
+    const hit = await run('kb', 'search', name, 'refunds', '--k', '1');
+    expect(hit.stdout).toContain('terms.md › Refunds');
+    expect(hit.stdout).toContain('Refunds are possible within 30 days.');
+    const none = await run('kb', 'search', name, 'refunds', '--filter', '{"year": 1999}');
+    expect(none).toMatchObject({ status: 0, stderr: expect.stringContaining('Nothing was found') });
+    expect(await run('kb', 'rm', name, 'missing.md', '--yes')).toMatchObject({ status: 3 });
+    expect(await run('kb', 'rm', name, 'terms.md', '--yes')).toMatchObject({ status: 0 });
+    expect((await run('kb', 'search', name, 'refunds')).stderr).toContain('Nothing was found');
+  });
+
+  test('names a file that cannot be read, and a base that does not exist', async () => {
+    expect((await run('kb', 'add', name, join(folder, 'none.md'))).stderr).toContain('none.md');
+    expect(await run('kb', 'search', 'nowhere', 'x')).toMatchObject({ status: 3 });
+  });
+});

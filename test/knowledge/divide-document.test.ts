@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { divideDocument, type Piece } from '../../src/knowledge/divide-document.ts';
+import { sentencesOf } from '../../src/knowledge/sentences.ts';
+
+const divide = (content: string, { type = 'text/markdown', maxCharacters = 2_000 } = {}) =>
+  divideDocument({ type, content, maxCharacters });
+
+const sentences = (text: string) =>
+  sentencesOf(text, 0, text.length).map(({ start, end }) => text.slice(start, end));
+
+/** Returns what the offsets of a piece point at, counted in characters as in SQL. */
+const pointedAt = (content: string, { start_offset, end_offset }: Piece) =>
+  [...content].slice(start_offset, end_offset).join('');
+
+test('sections are pieces with the headings above them', () => {
+  const content = `Before.
+
+# Refunds
+
+## Terms
+
+Within 30 days.
+
+Not for vouchers.
+
+Exceptions
+----------
+
+None.
+
+# Shipping
+Free.
+`;
+  expect(divide(content).map(({ content, heading_path }) => [content, heading_path])).toEqual([
+    ['Before.', []],
+    ['Within 30 days.\n\nNot for vouchers.', ['Refunds', 'Terms']],
+    ['None.', ['Refunds', 'Exceptions']],
+    ['Free.', ['Shipping']],
+  ]);
+});
+
+test('offsets point at the text of each piece, in characters', () => {
+  const content = '# 😀 Eins\n\nÄpfel 😀 und Birnen.\n\n# Zwei\n\nKirschen 😀.';
+  const pieces = divide(content);
+  expect(pieces).toHaveLength(2);
+  for (const piece of pieces) expect(pointedAt(content, piece)).toBe(piece.content);
+});
+
+test('a heading without text is a piece, unless a heading below it has text', () => {
+  expect(divide('# A\n\n# B\n\n## C\n\nText').map(({ content }) => content)).toEqual([
+    '# A',
+    'Text',
+  ]);
+});
+
+test('headings in code are no headings, and a table stays whole', () => {
+  const content = '# A\n\n```sh\n# no heading\nls\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n';
+  expect(divide(content).map(({ heading_path }) => heading_path)).toEqual([['A']]);
+  expect(divide(content)[0]?.content).toContain('# no heading');
+});
+
+test('a long paragraph is divided between sentences, a long table between rows', () => {
+  const paragraph = 'This sentence has forty characters, yes. '.repeat(20);
+  for (const { content } of divide(paragraph, { maxCharacters: 200 })) {
+    expect(content).toMatch(/^This .* yes\.$/s);
+    expect(content.length).toBeLessThanOrEqual(200);
+  }
+  const rows = ['| a | b |', '|---|---|', ...Array.from({ length: 50 }, (_, n) => `| ${n} | x |`)];
+  for (const { content } of divide(rows.join('\n'), { maxCharacters: 200 })) {
+    expect(content).toMatch(/^\|.*\|$/s);
+  }
+});
+
+test('a text without any gap is cut, and no character is halved', () => {
+  const content = '😀'.repeat(500);
+  const pieces = divide(content, { maxCharacters: 201 });
+  expect(pieces.map((piece) => piece.content).join('')).toBe(content);
+  for (const piece of pieces) expect(piece.content.isWellFormed()).toBe(true);
+});
+
+test('nothing is lost: each word of a document is in a piece', () => {
+  const words = Array.from({ length: 3_000 }, (_, n) => `w${n}`);
+  const content = words.map((word, n) => (n % 50 === 49 ? `${word}.\n\n` : word)).join(' ');
+  const found = divide(content, { maxCharacters: 300 }).flatMap((piece) =>
+    piece.content.match(/w\d+/g),
+  );
+  expect(found).toEqual(words);
+});
+
+test.each([
+  ['Dr. Müller kam am 3. Oktober. Er blieb.', ['Dr. Müller kam am 3. Oktober.', 'Er blieb.']],
+  [
+    'Das kostet 3,5 Mio. Euro, z. B. für Papier. Viel!',
+    ['Das kostet 3,5 Mio. Euro, z. B. für Papier.', 'Viel!'],
+  ],
+  ['On Jan. 5 it was 3.5 degrees. Cold.', ['On Jan. 5 it was 3.5 degrees.', 'Cold.']],
+  ['See Fig. 3 and e.g. J. Smith. Done?', ['See Fig. 3 and e.g. J. Smith.', 'Done?']],
+  ['A line that\ngoes on. The next.', ['A line that\ngoes on.', 'The next.']],
+  ['- one\n- two\n', ['- one', '- two']],
+])('%s', (text, expected) => {
+  expect(sentences(text)).toEqual(expected);
+});
+
+test('HTML is read as a person sees it, and offsets point into its source', () => {
+  const content = `<html><head><title>No</title><style>p{}</style></head><body>
+<h1>Caf&eacute;s</h1><p>Fish &amp; chips,
+  <b>warm</b>.</p><script>no()</script>
+<h2>Prices</h2><table><tr><th>Dish</th><th>Euro</th></tr><tr><td>Fish</td><td>9</td></tr></table>
+<ul><li>one</li><li>two</li></ul><pre>a
+  b</pre></body></html>`;
+  const pieces = divide(content, { type: 'text/html' });
+  expect(pieces.map(({ content, heading_path }) => [content, heading_path])).toEqual([
+    ['Fish & chips, warm.', ['Cafés']],
+    ['Dish | Euro\nFish | 9\n- one\n- two\na\n  b', ['Cafés', 'Prices']],
+  ]);
+  expect(pointedAt(content, pieces[0] as Piece)).toBe('Fish &amp; chips,\n  <b>warm</b>.');
+  expect(pointedAt(content, pieces[1] as Piece)).toMatch(/^Dish<\/th>.*a\n {2}b$/s);
+});
+
+test('a page that is nested too deep is refused', () => {
+  expect(() => divide('<div>'.repeat(100_000), { type: 'text/html' })).toThrow('nested');
+});
+
+test.each(['text/markdown', 'text/html', 'text/plain'])(
+  '%s of 1 MB is read once',
+  (type) => {
+    for (const line of ['# ', '| a ', '<p>&lt;', '`'.repeat(40), ' \t', 'a. ', '1. x\n', '&']) {
+      divide(line.repeat(Math.floor(1_000_000 / line.length)), { type });
+    }
+  },
+  60_000,
+);

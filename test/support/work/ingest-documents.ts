@@ -1,0 +1,21 @@
+import type pg from 'pg';
+import { doTurn } from '../../../workers/batch-jobs/batch-job.ts';
+import {
+  type IngestionLimits,
+  ingestionJob,
+} from '../../../workers/batch-jobs/ingest-documents.ts';
+
+/** Divides all documents that are due, as workers do. Throws what a batch throws. */
+export async function ingestDocuments(pool: pg.Pool, limits?: IngestionLimits): Promise<number> {
+  const job = ingestionJob(pool, limits);
+  let sum = 0;
+  for (;;) {
+    const lanes = (await job.lanes?.due()) ?? [];
+    if (lanes.length === 0) return sum;
+    for (const lane of lanes) {
+      const { done, error } = await doTurn(job, lane);
+      if (error !== undefined) throw error;
+      sum += done;
+    }
+  }
+}
