@@ -1,5 +1,6 @@
 /**
- * The benches of `howdah dev bench`: all but `size`, which reads the lock file of a checkout.
+ * The benches of `howdah dev bench`: all but `size`, which reads the lock file of a checkout, and
+ * `knowledge`, which reads test data.
  */
 export const BENCH_NAMES = [
   'steps',

@@ -4,6 +4,7 @@ import { subscribers } from './clients/subscribers.ts';
 import { bulk } from './data/bulk.ts';
 import { encryption } from './data/encryption.ts';
 import { history } from './data/history.ts';
+import { knowledge } from './data/knowledge.ts';
 import { queued } from './data/queued.ts';
 import { writeBack } from './data/write-back.ts';
 import { formatDataSize } from './data-sizes.ts';
@@ -100,6 +101,11 @@ export const BENCHES: Record<string, BenchEntry> = {
   size: {
     run: size,
     description: 'The packages that `npm install --omit=dev` installs, and their size on disk.',
+  },
+  knowledge: {
+    run: knowledge,
+    description:
+      'Searches of knowledge bases with judged queries (Cranfield, CISI): nDCG@10 of `howdah.search`, and of `minisearch` with a stemmer. Then 50,400 documents of one chunk: documents per second from the insert until all can be searched, and the time of searches with three and nine words. Needs HOWDAH_TEST_ASSETS.',
   },
   history: {
     run: history,

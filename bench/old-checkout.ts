@@ -22,6 +22,7 @@ export const PRIVATE_FILES = [
   'clients/feeds.ts',
   'data/encryption.ts',
   'data/history.ts',
+  'data/knowledge.ts',
   'data/hot-path-calls.ts',
   'data/limited-commits.ts',
   'data/queued.ts',
