@@ -93,6 +93,12 @@ export const GAPS: readonly Gap[] = [
     because: 'The database cannot encrypt the key. A process that has the master key generates it.',
   },
   {
+    on: 'SQL',
+    what: /^read the request of a step$/,
+    because:
+      'The API makes the request from the log with the code that workers use. SQL has the log: `howdah.messages`, `howdah.steps`.',
+  },
+  {
     on: ['SQL', 'GraphQL'],
     what: /^test an inbound hook/,
     because: 'PostgreSQL does not evaluate CEL expressions. The API does.',
