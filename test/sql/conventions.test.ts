@@ -145,7 +145,8 @@ const LONG_BODIES: Record<string, number> = {
   // one statement of named CTEs, which is also sent to other databases
   'howdah_private.refused_calls(jsonb,text[])': 80,
   // one select per invariant, for separate reading
-  'howdah_private.find_violations(timestamp with time zone,uuid)': 230,
+  'howdah_private.find_violations(timestamp with time zone,uuid)': 250,
+  'howdah_private.find_wait_violations(timestamp with time zone,uuid)': 75,
   // one query per kind of row
   'howdah.export_user_data(uuid,boolean)': 75,
   'howdah_private.exported_run(uuid,integer,boolean)': 80,

@@ -3,12 +3,17 @@
 -- checks the last hour, howdah.check_all() everything, howdah.check_runs() the last hour of one
 -- tenant. There may be a million live runs. So the first CTE keeps only the columns that the rules
 -- need, one pass checks all rules about a run and its own log, and rules about children start from
--- the children. Compiling the query would cost more than it saves, so JIT is off.
+-- the children. Compiling the query would cost more than it saves, so JIT is off. Each call plans
+-- its queries for its tenant, so that the logs of other tenants are not read.
 create or replace function howdah_private.find_violations(since timestamptz, only_tenant uuid)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
+  set plan_cache_mode = force_custom_plan
 as $$
+#variable_conflict use_column
+begin
+  return query
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for,
       greatest(e.run_at, e.wake_at) as due_at,
@@ -90,11 +95,13 @@ as $$
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
     where r.completed_at >= find_violations.since and r.status = 'completed'
+      and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
   ),
   results as (
     select m.execution_id, m.tool_call_id as call_id
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     where r.completed_at >= find_violations.since and r.status = 'completed' and m.role = 'tool'
+      and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
   )
   select v.* from (
   select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
@@ -118,6 +125,7 @@ as $$
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
   from howdah.executions as r left join howdah_private.run_heads as h on h.execution_id = r.id
   where r.status = 'running'
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and coalesce(h.updated_at, r.updated_at) < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
@@ -180,6 +188,7 @@ as $$
   select 'wrong_tenant', r.tenant_id, r.id, 'its parent belongs to another tenant'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
   where p.tenant_id <> r.tenant_id and r.parent_execution_id is not null
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and (r.status in ('queued', 'running', 'waiting', 'paused')
       or r.completed_at >= find_violations.since)
   union all
@@ -200,17 +209,21 @@ as $$
     'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
-  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
+  where s.live_execution_id is not null
+    and (find_violations.only_tenant is null or s.tenant_id = find_violations.only_tenant)
+    and (e.id is null or e.completed_at is not null)
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and no run has the turn'
   from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
   where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and r.parent_execution_id is null
   union all
   select 'stuck_turn', r.tenant_id, r.id,
     'waits for its turn, and its workflow has room for more members'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
   where r.status = 'waiting' and r.waiting_for = 'turn'
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and p.members_at_once > p.live_children - p.members_waiting
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps exist without their execution'
@@ -224,21 +237,26 @@ as $$
   where find_violations.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
   union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
-  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
+  from howdah.agents as a
+  where (a.version_is_stale or a.current_version_id is null)
+    and (find_violations.only_tenant is null or a.tenant_id = find_violations.only_tenant)
   union all
   select 'late_schedule', s.tenant_id, null, 'schedule ' || s.name || ' was due at ' || s.next_at
   from howdah.schedules as s
   where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
+    and (find_violations.only_tenant is null or s.tenant_id = find_violations.only_tenant)
     and exists (select from howdah_private.workers)
   union all
-  select * from howdah_private.find_head_violations()
+  select * from howdah_private.find_head_violations(find_violations.only_tenant)
   union all
-  select * from howdah_private.find_wait_violations(find_violations.since)
+  select * from howdah_private.find_wait_violations(
+    find_violations.since, find_violations.only_tenant)
   union all
-  select * from howdah_private.find_tree_violations(find_violations.since)
+  select * from howdah_private.find_tree_violations(
+    find_violations.since, find_violations.only_tenant)
   ) as v (rule, tenant_id, execution_id, detail)
-  where find_violations.only_tenant is null or v.tenant_id = find_violations.only_tenant
-$$;
+  where find_violations.only_tenant is null or v.tenant_id = find_violations.only_tenant;
+end $$;
 
 -- Returns the violations of all tenants.
 create or replace function howdah_private.find_violations(since timestamptz)
@@ -250,32 +268,49 @@ as $$
 $$;
 
 -- Returns live runs with encrypted contents that are at work, or that no worker will decrypt.
-create or replace function howdah_private.find_encryption_violations()
+create or replace function howdah_private.find_encryption_violations(only_tenant uuid)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
+  set plan_cache_mode = force_custom_plan
 as $$
+#variable_conflict use_column
+begin
+  return query
   select 'encrypted_at_work', r.tenant_id, r.id::uuid,
     case when r.status = 'running' then 'is running, but its contents are encrypted'
       else 'waits for its decryption, but is not in the queue' end
   from howdah.executions as r
   where r.status in ('queued', 'running', 'waiting', 'paused')
+    and (find_encryption_violations.only_tenant is null
+      or r.tenant_id = find_encryption_violations.only_tenant)
     and r.contents_encrypted_at is not null and (r.status = 'running' or not exists (
       select from howdah_private.due_work as d
-      where d.kind = 'encrypt_run' and d.id = r.root_execution_id))
-$$;
+      where d.kind = 'encrypt_run' and d.id = r.root_execution_id));
+end $$;
 
 -- Returns violations of heads and of encryption. Each running run has one head, with its owner and
 -- fence, which is not behind its row.
-create or replace function howdah_private.find_head_violations()
+create or replace function howdah_private.find_head_violations(only_tenant uuid)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
+  set plan_cache_mode = force_custom_plan
 as $$
+#variable_conflict use_column
+begin
+  return query
   select 'run_head', coalesce(r.tenant_id, h.tenant_id), coalesce(r.id::uuid, h.execution_id),
     f.fault
-  from (select e.* from howdah.executions as e where e.status = 'running') as r
-  full join howdah_private.run_heads as h on h.execution_id = r.id
+  from (
+    select e.* from howdah.executions as e
+    where e.status = 'running' and (find_head_violations.only_tenant is null
+      or e.tenant_id = find_head_violations.only_tenant)
+  ) as r
+  full join (
+    select x.* from howdah_private.run_heads as x
+    where find_head_violations.only_tenant is null or x.tenant_id = find_head_violations.only_tenant
+  ) as h on h.execution_id = r.id
   cross join lateral (
     select case
       when h.execution_id is null then 'is running, but has no head'
@@ -298,19 +333,25 @@ as $$
   ) as f
   where f.fault is not null
   union all
-  select * from howdah_private.find_encryption_violations()
-$$;
+  select * from howdah_private.find_encryption_violations(find_head_violations.only_tenant);
+end $$;
 
 -- Returns violations of waiting runs (for questions, children, limits, answers), and of effects.
-create or replace function howdah_private.find_wait_violations(since timestamptz)
+create or replace function howdah_private.find_wait_violations(since timestamptz, only_tenant uuid)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
+  set plan_cache_mode = force_custom_plan
 as $$
+#variable_conflict use_column
+begin
+  return query
   with waiting as materialized (
     select e.id::uuid as id, e.tenant_id, e.waiting_for, e.live_children, e.has_inbox
     from howdah.executions as e
     where e.status = 'waiting' and e.updated_at < clock_timestamp() - interval '10 seconds'
+      and (find_wait_violations.only_tenant is null
+        or e.tenant_id = find_wait_violations.only_tenant)
   )
   select 'stuck_wait', r.tenant_id, r.id, 'waits for a child, but no child is live'
   from waiting as r
@@ -339,6 +380,8 @@ as $$
     format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
   from howdah.executions as r
   where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
+    and (find_wait_violations.only_tenant is null
+      or r.tenant_id = find_wait_violations.only_tenant)
     and howdah_private.was_never_claimed(r)
     and not exists (
       select from howdah_private.debounced_runs as d
@@ -356,29 +399,39 @@ as $$
     'question ' || q.id || ' is open, but its run has ended'
   from howdah.executions as r join howdah.questions as q on q.execution_id = r.id
   where r.completed_at >= find_wait_violations.since and q.status = 'open' and q.kind <> 'effect'
+    and (find_wait_violations.only_tenant is null
+      or r.tenant_id = find_wait_violations.only_tenant)
   union all
   select 'effect_twice', s.tenant_id, s.execution_id,
     'two finished calls with the key ' || s.idempotency_key
   from howdah.executions as r join howdah.steps as s on s.execution_id = r.id
   where (r.status in ('queued', 'running', 'waiting', 'paused')
       or r.completed_at >= find_wait_violations.since)
+    and (find_wait_violations.only_tenant is null
+      or r.tenant_id = find_wait_violations.only_tenant)
     and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
     and s.idempotency_key is not null
   group by s.tenant_id, s.execution_id, s.idempotency_key
-  having count(*) > 1
-$$;
+  having count(*) > 1;
+end $$;
 
 -- Returns violations between children and their parents, such as wrong counters.
-create or replace function howdah_private.find_tree_violations(since timestamptz)
+create or replace function howdah_private.find_tree_violations(since timestamptz, only_tenant uuid)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
+  set plan_cache_mode = force_custom_plan
 as $$
+#variable_conflict use_column
+begin
+  return query
   with children as materialized (
     select e.id::uuid as id, e.tenant_id, e.parent_execution_id
     from howdah.executions as e
     where e.parent_execution_id is not null
       and e.status in ('queued', 'running', 'waiting', 'paused')
+      and (find_tree_violations.only_tenant is null
+        or e.tenant_id = find_tree_violations.only_tenant)
   )
   select 'live_children', r.tenant_id, r.id::uuid,
     format('%s children are live, counted %s', coalesce(c.live, 0), r.live_children)
@@ -388,6 +441,8 @@ as $$
     from children as b group by b.parent_execution_id
   ) as c on c.id = r.id
   where r.status in ('queued', 'running', 'waiting', 'paused')
+    and (find_tree_violations.only_tenant is null
+      or r.tenant_id = find_tree_violations.only_tenant)
     and coalesce(c.live, 0) <> r.live_children
   union all
   select 'orphan', b.tenant_id, b.id, 'is live, but its parent has ended as ' || p.status
@@ -406,9 +461,11 @@ as $$
     select coalesce(h.tokens_in, c.tokens_in) as tokens_in,
       coalesce(h.tokens_out, c.tokens_out) as tokens_out, coalesce(h.cost, c.cost) as cost
   ) as u
-  where r.status in ('queued', 'running', 'waiting', 'paused')
-    or r.completed_at >= find_tree_violations.since
+  where (r.status in ('queued', 'running', 'waiting', 'paused')
+      or r.completed_at >= find_tree_violations.since)
+    and (find_tree_violations.only_tenant is null
+      or r.tenant_id = find_tree_violations.only_tenant)
   group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
-    <> (sum(u.tokens_in), sum(u.tokens_out), sum(u.cost))
-$$;
+    <> (sum(u.tokens_in), sum(u.tokens_out), sum(u.cost));
+end $$;

@@ -495,7 +495,7 @@ describe('heads of running runs', () => {
         rolledBack(db.pool, async (client) => {
           await client.query(`set local session_replication_role = replica`);
           await client.query(text, [id]);
-          const heads = 'select detail from howdah_private.find_head_violations()';
+          const heads = 'select detail from howdah_private.find_head_violations(null)';
           return (await all(client, heads)).map(({ detail }) => detail);
         });
       expect(await faults(gone)).toEqual(['is running, but has no head']);
