@@ -35,7 +35,10 @@ as $$
     case when p.is_by_tenant then count(d.job) filter (where d.due_at > now()) end,
     case when p.is_by_tenant then count(d.job) filter (where d.has_failed) end,
     min(d.due_at) filter (where d.due_at <= now()),
-    (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
+    -- may name files and hosts of the machines
+    case when howdah.current_user_role() <= 'admin' then
+      (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
+    end
   from howdah_private.batch_job_list() as j
   cross join lateral (
     select j.name in ('encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
@@ -50,4 +53,5 @@ comment on function howdah.tenant_batch_jobs() is
   'Batch jobs of the workers, with the rows of the tenant: select * from '
   'howdah.tenant_batch_jobs(). waiting, later and failing are null for jobs that keep no rows for '
   'each tenant, and count at most 10,000 rows in all. howdah.batch_jobs has the rows of all '
-  'tenants, for operators. can_pause: the caller may call howdah.pause_batch_job.';
+  'tenants, for operators. Only admins and owners see last_error. can_pause: the caller may call '
+  'howdah.pause_batch_job.';

@@ -112,6 +112,20 @@ describe('batch jobs', () => {
     expect(job('delete_file')).toMatchObject({ waiting: null, later: null, failing: null });
   });
 
+  test('the text of an error is for admins', async () => {
+    await addWork('encrypt_run', tenant, '/var/lib/howdah: permission denied');
+    const errorFor = async (role: string) => {
+      const { body } = await as(role, 'GET', '/api/batch-jobs');
+      const job = body.data.find(({ name }: { name: string }) => name === 'encrypt_run');
+      return [job.failing, job.last_error];
+    };
+    for (const role of ['viewer', 'member']) expect(await errorFor(role)).toEqual([1, null]);
+    for (const role of ['admin', 'owner']) {
+      expect(await errorFor(role)).toEqual([1, '/var/lib/howdah: permission denied']);
+    }
+    await db.pool.query(`delete from howdah_private.due_work where kind = 'encrypt_run'`);
+  });
+
   test('are paused by who owns the machine, and by no tenant', async () => {
     expect((await own('POST', '/api/batch-jobs/erase_run/pause')).status).toBe(204);
     const paused = await all(db.pool, 'select name from howdah.batch_jobs where is_paused');
