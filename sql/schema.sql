@@ -3172,12 +3172,17 @@ CREATE OR REPLACE FUNCTION howdah.check_runs()
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
 begin
   perform howdah_private.check_admin('read the violations of the tenant');
   return query
   select v.rule, v.execution_id, v.detail
-  from howdah_private.find_violations(now() - interval '1 hour', howdah.current_tenant()) as v
+  from howdah_private.find_violations(now() - interval '1 hour', v_tenant_id) as v
+  where v.tenant_id = v_tenant_id -- no row, if there were no tenant
   limit 1000;
 end $function$
 ;
@@ -5348,7 +5353,10 @@ AS $function$
     case when p.is_by_tenant then count(d.job) filter (where d.due_at > now()) end,
     case when p.is_by_tenant then count(d.job) filter (where d.has_failed) end,
     min(d.due_at) filter (where d.due_at <= now()),
-    (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
+    -- may name files and hosts of the machines
+    case when howdah.current_user_role() <= 'admin' then
+      (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1]
+    end
   from howdah_private.batch_job_list() as j
   cross join lateral (
     select j.name in ('encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
@@ -11358,7 +11366,11 @@ AS $function$
 declare
   v_role constant howdah.user_role := howdah.current_user_role();
 begin
-  if coalesce(v_role <= 'admin', false) then
+  if howdah.current_tenant() is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
+  elsif coalesce(v_role <= 'admin', false) then
     return;
   end if;
   raise exception using errcode = 'HWDEN',
@@ -20966,35 +20978,52 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.find_encryption_violations()
+CREATE OR REPLACE FUNCTION howdah_private.find_encryption_violations(only_tenant uuid)
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
+#variable_conflict use_column
+begin
+  return query
   select 'encrypted_at_work', r.tenant_id, r.id::uuid,
     case when r.status = 'running' then 'is running, but its contents are encrypted'
       else 'waits for its decryption, but is not in the queue' end
   from howdah.executions as r
   where r.status in ('queued', 'running', 'waiting', 'paused')
+    and (find_encryption_violations.only_tenant is null
+      or r.tenant_id = find_encryption_violations.only_tenant)
     and r.contents_encrypted_at is not null and (r.status = 'running' or not exists (
       select from howdah_private.due_work as d
-      where d.kind = 'encrypt_run' and d.id = r.root_execution_id))
-$function$
+      where d.kind = 'encrypt_run' and d.id = r.root_execution_id));
+end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.find_head_violations()
+CREATE OR REPLACE FUNCTION howdah_private.find_head_violations(only_tenant uuid)
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
+#variable_conflict use_column
+begin
+  return query
   select 'run_head', coalesce(r.tenant_id, h.tenant_id), coalesce(r.id::uuid, h.execution_id),
     f.fault
-  from (select e.* from howdah.executions as e where e.status = 'running') as r
-  full join howdah_private.run_heads as h on h.execution_id = r.id
+  from (
+    select e.* from howdah.executions as e
+    where e.status = 'running' and (find_head_violations.only_tenant is null
+      or e.tenant_id = find_head_violations.only_tenant)
+  ) as r
+  full join (
+    select x.* from howdah_private.run_heads as x
+    where find_head_violations.only_tenant is null or x.tenant_id = find_head_violations.only_tenant
+  ) as h on h.execution_id = r.id
   cross join lateral (
     select case
       when h.execution_id is null then 'is running, but has no head'
@@ -21017,8 +21046,8 @@ AS $function$
   ) as f
   where f.fault is not null
   union all
-  select * from howdah_private.find_encryption_violations()
-$function$
+  select * from howdah_private.find_encryption_violations(find_head_violations.only_tenant);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_inbound_hooks(tenants text[], names text[])
@@ -21208,18 +21237,24 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.find_tree_violations(since timestamp with time zone)
+CREATE OR REPLACE FUNCTION howdah_private.find_tree_violations(since timestamp with time zone, only_tenant uuid)
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
+#variable_conflict use_column
+begin
+  return query
   with children as materialized (
     select e.id::uuid as id, e.tenant_id, e.parent_execution_id
     from howdah.executions as e
     where e.parent_execution_id is not null
       and e.status in ('queued', 'running', 'waiting', 'paused')
+      and (find_tree_violations.only_tenant is null
+        or e.tenant_id = find_tree_violations.only_tenant)
   )
   select 'live_children', r.tenant_id, r.id::uuid,
     format('%s children are live, counted %s', coalesce(c.live, 0), r.live_children)
@@ -21229,6 +21264,8 @@ AS $function$
     from children as b group by b.parent_execution_id
   ) as c on c.id = r.id
   where r.status in ('queued', 'running', 'waiting', 'paused')
+    and (find_tree_violations.only_tenant is null
+      or r.tenant_id = find_tree_violations.only_tenant)
     and coalesce(c.live, 0) <> r.live_children
   union all
   select 'orphan', b.tenant_id, b.id, 'is live, but its parent has ended as ' || p.status
@@ -21247,12 +21284,14 @@ AS $function$
     select coalesce(h.tokens_in, c.tokens_in) as tokens_in,
       coalesce(h.tokens_out, c.tokens_out) as tokens_out, coalesce(h.cost, c.cost) as cost
   ) as u
-  where r.status in ('queued', 'running', 'waiting', 'paused')
-    or r.completed_at >= find_tree_violations.since
+  where (r.status in ('queued', 'running', 'waiting', 'paused')
+      or r.completed_at >= find_tree_violations.since)
+    and (find_tree_violations.only_tenant is null
+      or r.tenant_id = find_tree_violations.only_tenant)
   group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
-    <> (sum(u.tokens_in), sum(u.tokens_out), sum(u.cost))
-$function$
+    <> (sum(u.tokens_in), sum(u.tokens_out), sum(u.cost));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_user(id uuid)
@@ -21291,11 +21330,15 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.find_violations(since timestamp with time zone, only_tenant uuid)
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
+#variable_conflict use_column
+begin
+  return query
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for,
       greatest(e.run_at, e.wake_at) as due_at,
@@ -21377,11 +21420,13 @@ AS $function$
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
     where r.completed_at >= find_violations.since and r.status = 'completed'
+      and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
   ),
   results as (
     select m.execution_id, m.tool_call_id as call_id
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     where r.completed_at >= find_violations.since and r.status = 'completed' and m.role = 'tool'
+      and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
   )
   select v.* from (
   select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
@@ -21405,6 +21450,7 @@ AS $function$
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
   from howdah.executions as r left join howdah_private.run_heads as h on h.execution_id = r.id
   where r.status = 'running'
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and coalesce(h.updated_at, r.updated_at) < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
@@ -21467,6 +21513,7 @@ AS $function$
   select 'wrong_tenant', r.tenant_id, r.id, 'its parent belongs to another tenant'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
   where p.tenant_id <> r.tenant_id and r.parent_execution_id is not null
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and (r.status in ('queued', 'running', 'waiting', 'paused')
       or r.completed_at >= find_violations.since)
   union all
@@ -21487,17 +21534,21 @@ AS $function$
     'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
-  where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
+  where s.live_execution_id is not null
+    and (find_violations.only_tenant is null or s.tenant_id = find_violations.only_tenant)
+    and (e.id is null or e.completed_at is not null)
   union all
   select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and no run has the turn'
   from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
   where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and r.parent_execution_id is null
   union all
   select 'stuck_turn', r.tenant_id, r.id,
     'waits for its turn, and its workflow has room for more members'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
   where r.status = 'waiting' and r.waiting_for = 'turn'
+    and (find_violations.only_tenant is null or r.tenant_id = find_violations.only_tenant)
     and p.members_at_once > p.live_children - p.members_waiting
   union all
   select 'log_without_run', s.tenant_id, s.execution_id, 'its steps exist without their execution'
@@ -21511,34 +21562,45 @@ AS $function$
   where find_violations.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
   union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
-  from howdah.agents as a where a.version_is_stale or a.current_version_id is null
+  from howdah.agents as a
+  where (a.version_is_stale or a.current_version_id is null)
+    and (find_violations.only_tenant is null or a.tenant_id = find_violations.only_tenant)
   union all
   select 'late_schedule', s.tenant_id, null, 'schedule ' || s.name || ' was due at ' || s.next_at
   from howdah.schedules as s
   where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
+    and (find_violations.only_tenant is null or s.tenant_id = find_violations.only_tenant)
     and exists (select from howdah_private.workers)
   union all
-  select * from howdah_private.find_head_violations()
+  select * from howdah_private.find_head_violations(find_violations.only_tenant)
   union all
-  select * from howdah_private.find_wait_violations(find_violations.since)
+  select * from howdah_private.find_wait_violations(
+    find_violations.since, find_violations.only_tenant)
   union all
-  select * from howdah_private.find_tree_violations(find_violations.since)
+  select * from howdah_private.find_tree_violations(
+    find_violations.since, find_violations.only_tenant)
   ) as v (rule, tenant_id, execution_id, detail)
-  where find_violations.only_tenant is null or v.tenant_id = find_violations.only_tenant
-$function$
+  where find_violations.only_tenant is null or v.tenant_id = find_violations.only_tenant;
+end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.find_wait_violations(since timestamp with time zone)
+CREATE OR REPLACE FUNCTION howdah_private.find_wait_violations(since timestamp with time zone, only_tenant uuid)
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
+#variable_conflict use_column
+begin
+  return query
   with waiting as materialized (
     select e.id::uuid as id, e.tenant_id, e.waiting_for, e.live_children, e.has_inbox
     from howdah.executions as e
     where e.status = 'waiting' and e.updated_at < clock_timestamp() - interval '10 seconds'
+      and (find_wait_violations.only_tenant is null
+        or e.tenant_id = find_wait_violations.only_tenant)
   )
   select 'stuck_wait', r.tenant_id, r.id, 'waits for a child, but no child is live'
   from waiting as r
@@ -21567,6 +21629,8 @@ AS $function$
     format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
   from howdah.executions as r
   where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
+    and (find_wait_violations.only_tenant is null
+      or r.tenant_id = find_wait_violations.only_tenant)
     and howdah_private.was_never_claimed(r)
     and not exists (
       select from howdah_private.debounced_runs as d
@@ -21584,17 +21648,21 @@ AS $function$
     'question ' || q.id || ' is open, but its run has ended'
   from howdah.executions as r join howdah.questions as q on q.execution_id = r.id
   where r.completed_at >= find_wait_violations.since and q.status = 'open' and q.kind <> 'effect'
+    and (find_wait_violations.only_tenant is null
+      or r.tenant_id = find_wait_violations.only_tenant)
   union all
   select 'effect_twice', s.tenant_id, s.execution_id,
     'two finished calls with the key ' || s.idempotency_key
   from howdah.executions as r join howdah.steps as s on s.execution_id = r.id
   where (r.status in ('queued', 'running', 'waiting', 'paused')
       or r.completed_at >= find_wait_violations.since)
+    and (find_wait_violations.only_tenant is null
+      or r.tenant_id = find_wait_violations.only_tenant)
     and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
     and s.idempotency_key is not null
   group by s.tenant_id, s.execution_id, s.idempotency_key
-  having count(*) > 1
-$function$
+  having count(*) > 1;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_watched_rows(row_key jsonb)
@@ -59218,7 +59286,7 @@ comment on routine howdah.switch_agent(uuid,text,text) is 'Switches a session to
 
 comment on routine howdah.tail(uuid,text) is 'Shows the steps of a run as notices, each as it commits, until the run ends, and returns the answer, or [encrypted]. Commits between two polls, so it must be called outside a transaction block.';
 
-comment on routine howdah.tenant_batch_jobs() is 'Batch jobs of the workers, with the rows of the tenant: select * from howdah.tenant_batch_jobs(). waiting, later and failing are null for jobs that keep no rows for each tenant, and count at most 10,000 rows in all. howdah.batch_jobs has the rows of all tenants, for operators. can_pause: the caller may call howdah.pause_batch_job.';
+comment on routine howdah.tenant_batch_jobs() is 'Batch jobs of the workers, with the rows of the tenant: select * from howdah.tenant_batch_jobs(). waiting, later and failing are null for jobs that keep no rows for each tenant, and count at most 10,000 rows in all. howdah.batch_jobs has the rows of all tenants, for operators. Only admins and owners see last_error. can_pause: the caller may call howdah.pause_batch_job.';
 
 comment on routine howdah.test_model(text) is 'Tests a model, by its name or id: a worker calls the model and writes the result to the row that is returned. Read the row in model_tests until its status is passed or failed. Raises HWNTF if there is no such model.';
 

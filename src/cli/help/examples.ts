@@ -135,7 +135,19 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah approve ID --arguments \'{"amount": 20}\'',
   ],
   reject: ['howdah reject ID --reason "Ask the customer first"'],
-  audit: ['howdah admin audit', 'howdah admin audit --object agents --since 7d'],
+  audit: [
+    'howdah admin audit',
+    'howdah admin audit --object agents --since 7d',
+    'howdah admin audit --check',
+  ],
+  queue: ['howdah admin queue', 'howdah admin queue --json'],
+  violations: ['howdah admin violations'],
+  jobs: [
+    'howdah admin jobs',
+    'howdah admin jobs list',
+    'howdah admin jobs pause erase_run',
+    'howdah admin jobs resume erase_run',
+  ],
   filters: [
     'howdah admin filters list',
     "howdah admin filters add iban '[A-Z]{2}[0-9]{20}'",

@@ -224,7 +224,7 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
   });
 });
 
-/** The lists of REST that grow with the runs, with the values of filters that are none of above. */
+/** The lists of REST that grow with the runs, with values of filters that are none of the above. */
 const PATHS: Readonly<Record<string, Samples>> = {
   '/api/questions': {
     status: () => enumLabels.question_status,
@@ -255,8 +255,8 @@ const PATHS: Readonly<Record<string, Samples>> = {
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**
- * Lists of list-plans.test.ts, sums of the days of a rollup, the check of the audit log, which reads
- * rows by their primary key, and paths of one row.
+ * Lists of list-plans.test.ts, sums of the days of a rollup, the check of the audit log, which
+ * reads rows by their primary key, and paths of one row.
  */
 const OTHER_PATHS = /^\/api\/(executions|steps|usage|audit-log\/check)\b|\{/;
 const SMALL_PATHS =

@@ -6,7 +6,7 @@ import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { type UserRole, userRoles } from '../../../src/db/access/subjects.ts';
 import { allResources } from '../../../src/resources/all-resources.generated.ts';
-import { all } from '../../sql/support.ts';
+import { all, one } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
@@ -120,11 +120,14 @@ const OWN_BODIES: Record<string, object> = {
   'PUT /sessions/{sid}/todolist': { content: '- [ ] x', version: 'x' },
   'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // the type is one of a fixed list
 };
+/** Queries of routes that require one. */
+const QUERIES: Record<string, string> = { 'GET /api/knowledge-bases/{id}/search': '?query=x' };
 const bodyFor = (route: Route, id: string): unknown =>
   OWN_BODIES[label(route)] ?? (route.body && valueFor(route.body, id));
 
 async function requestRoute(route: Route, id: string, body: unknown): Promise<Called> {
-  const path = route.path.replaceAll(/\{\w+\}/g, id);
+  const filled = route.path.replace('{seq}', '1').replaceAll(/\{\w+\}/g, id);
+  const path = `${filled}${QUERIES[label(route)] ?? ''}`;
   const headers = route.bodyTypes ? { 'content-type': String(route.bodyTypes[0]) } : {};
   return call(api, route.method, path, body, { token, headers });
 }
@@ -250,7 +253,15 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
     path,
     body,
   }));
-  const begun = [...creationsFor(role), ...others];
+  const { knowledge_base_id } = await one(
+    db.pool,
+    `insert into howdah.knowledge_bases (tenant_id, name) values ($1, $2)
+     returning id as knowledge_base_id`,
+    [tenant_id, `base of ${role}`],
+  );
+  const begun = [...creationsFor(role), ...others].map((made) =>
+    made.table === 'documents' ? { ...made, body: { ...made.body, knowledge_base_id } } : made,
+  );
   expect(begun.length).toBeGreaterThan(18);
   for (const { table, path, body } of begun) {
     const made = await call(api, 'POST', path, body, { token: own });

@@ -50,6 +50,7 @@ const LINES: Record<string, string[]> = {
   prompts: [],
   skills: [],
   kb: [],
+  views: [],
   grants: [],
   limits: [],
   hooks: [],

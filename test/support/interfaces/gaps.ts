@@ -6,11 +6,6 @@ export type Gap = { on: InterfaceName | readonly InterfaceName[]; what: RegExp; 
 
 export const GAPS: readonly Gap[] = [
   {
-    on: 'SQL',
-    what: /^read the request of a step$/,
-    because: 'The runtime makes requests, not the database, so it alone can make one again.',
-  },
-  {
     on: 'CLI',
     what: /^list (models|tools|skills|MCP servers|knowledge bases) of an agent$|^list members of a workflow$|^show what a tool can do$/,
     because:
