@@ -264,7 +264,9 @@ grant execute on function
   howdah_private.check_admin(text), howdah_private.oldest_live_runs(),
   howdah.watches(text), howdah.workflow(text), howdah_private.todo_line(howdah.todos),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
-  howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
+  howdah_private.exported_run(uuid, int, boolean), howdah_private.is_history_changed(uuid),
+  howdah_private.markdown_line(text), howdah_private.max_export_depth(),
+  howdah_private.run_for_request(uuid),
   howdah_private.raise_unwatched(text), howdah_private.searched_tag(jsonb, int),
   howdah_private.suggest_runnable(text), howdah_private.tags_of(jsonb),
   howdah_private.workflow_by_name(text)

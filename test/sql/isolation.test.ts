@@ -73,6 +73,7 @@ const REVIEWED: Record<string, string> = {
   live_workers: 'workers that take runs of current_tenant(), with the number of its runs',
   set_batch_job_pause: 'no tenant: for can_pause_batch_jobs()',
   tenant_batch_jobs: 'work of current_tenant(); whether a job is paused has no tenant',
+  is_history_changed: 'runs of current_tenant(), and hidden_agents() of whoever asks',
   is_any_worker_alive: 'tells of the installation, which has no tenant',
   store_request_answer: 'keys of current_tenant() and of who asks, for sessions of the API alone',
   may: 'the role of the session and grants of current_tenant()',

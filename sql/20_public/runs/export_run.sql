@@ -21,8 +21,13 @@ comment on function howdah.export_run(uuid, boolean) is
   'for howdah dev replay. With redact, leaves out all contents: text, arguments, results, '
   'metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
--- Returns the document of a run and of its children, down to max_depth. The key `contents` says
--- that contents are missing: `redacted` or `erased`. The key is absent if nothing is missing.
+-- Returns the depth below which the document of a run has no children.
+create or replace function howdah_private.max_export_depth() returns int
+  language sql immutable parallel safe
+  return 32;
+
+-- Returns the document of a run and of its children, down to max_export_depth. The key `contents`
+-- says that contents are missing: `redacted` or `erased`. The key is absent if nothing is missing.
 create or replace function howdah_private.exported_run(id uuid, depth int,
   redact boolean default false) returns jsonb
   language sql stable
@@ -78,7 +83,9 @@ as $$
       select to_jsonb(array_agg(
         howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact)
           order by c.id))
-      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
+      from howdah.executions as c
+      where c.parent_execution_id = e.id
+        and exported_run.depth < howdah_private.max_export_depth()
         -- the export of a user's data runs with the engine's privileges
         and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id))
     ), '[]')

@@ -70,6 +70,11 @@ export type ExportedRun = {
   }[];
   /** The earlier messages of the session. */
   history: Message[];
+  /**
+   * True if the history may differ from what the run read. Only in a document from which requests
+   * are rebuilt.
+   */
+  is_history_changed?: boolean;
   steps: ExportedStep[];
   messages: ExportedMessage[];
   questions: (JsonObject & { id: string })[];

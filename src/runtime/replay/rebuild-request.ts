@@ -1,46 +1,33 @@
+import { ENGINE_PREFIX, TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { ModelRequest } from '../../contracts/agents/model.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { ExportedStep } from '../../contracts/runs/exported-run.ts';
+import type { ExportedRun, ExportedStep } from '../../contracts/runs/exported-run.ts';
 import type { Message } from '../../contracts/runs/message.ts';
+import type { StepRequest } from '../../contracts/runs/step-request.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { applyOverrides } from '../held-run/overrides.ts';
 import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
 import { wasAskedAgain, withRaisedLimit } from '../model-calls/answers/truncated-answer.ts';
-import { strategyOf } from '../strategies/registry.ts';
+import { requestAt } from './record/recorded-request.ts';
 import { RunRecording } from './record/run-recording.ts';
 import { readExportedRun } from './replay-run.ts';
-import { requestOf } from './request-text.ts';
-
-/** The request of a step to its model, as the runtime gives it to the provider of the model. */
-export type StepRequest = {
-  model: Pick<ModelRequest['model'], 'name' | 'provider' | 'model' | 'base_url'> & {
-    request_params: JsonObject;
-  };
-  /** Files are only named: a record does not contain their contents. */
-  messages: Pick<Message, 'role' | 'content' | 'parts' | 'tool_calls' | 'tool_call_id'>[];
-  tools: ModelRequest['tools'];
-  /** The name of the tool that the model had to call, or null. */
-  tool_choice: string | null;
-  output_schema: ModelRequest['output_schema'];
-};
 
 /**
  * Rebuilds the request that a step of an exported run sent to its model. A request is not stored:
  * it is computed from the version of the agent and the log before the step, and the same functions
  * compute it again. Throws `HWNTF` if there is no such step, and `HWINV` for a step that sent no
- * request, was copied by a fork, or belongs to the run of a workflow.
+ * request, was copied by a fork, or belongs to the run of a workflow or of an engine. Throws
+ * `HWCNF` if the earlier turns of the session are no longer those that the run read.
  */
 export function rebuildRequest(exported: unknown, seq: number): StepRequest {
-  const record = new RunRecording(readExportedRun(exported));
+  const run = readExportedRun(exported, 'its requests cannot be rebuilt');
+  const record = new RunRecording(run);
   const position = record.steps.findIndex((step) => step.seq === seq);
   const step = record.steps[position];
-  checkStep(record, position, step, seq);
-  const { overrides, is_compensation } = record.claimAt(position);
-  const definition = applyOverrides({ is_compensation, overrides }, record.definitionAt(position));
-  const state = record.stateAt(position);
-  const action = strategyOf({ is_compensation }, definition)(definition, state);
-  const request = sendsRequest(step) ? requestOf(action, definition) : undefined;
-  if (!request) throw noRequest(seq, step);
+  checkStep(record, step, seq);
+  const { action, definition, state, request } = requestAt(record, position);
+  if (!request || !sendsRequest(step)) throw noRequest(seq, step);
+  checkModel(request.model, seq);
+  if (run.is_history_changed && definition.agent.use_history) throw changedHistory(run, seq);
   const isRaised = action.type === 'call_model' && wasAskedAgain(state);
   const model = isRaised ? withRaisedLimit(request.model) : request.model;
   return {
@@ -53,8 +40,7 @@ export function rebuildRequest(exported: unknown, seq: number): StepRequest {
 }
 
 function checkStep(
-  { run, start, steps }: RunRecording,
-  position: number,
+  { run, steps }: RunRecording,
   step: ExportedStep | undefined,
   seq: number,
 ): asserts step is ExportedStep {
@@ -72,13 +58,44 @@ function checkStep(
       detail,
     });
   }
-  const origin = steps.find(({ kind }) => kind === 'fork')?.input;
-  if (isJsonObject(origin) && position < start) {
+  const isCopied = seq <= (run.execution.forked_from_seq ?? 0);
+  const origin = steps.find(({ kind, seq: place }) => kind === 'fork' && place > seq)?.input;
+  if (isCopied && isJsonObject(origin)) {
     throw new HowdahError('HWINV', `step ${seq} was copied from execution ${origin.execution_id}`, {
       hint: `Ask for the step of the original: howdah show ${origin.execution_id}/${seq} --request`,
       detail,
     });
   }
+}
+
+/** Refuses the model of a run that has an engine in place of a model. */
+function checkModel({ provider, model }: ModelRequest['model'], seq: number): void {
+  if (!provider.startsWith(ENGINE_PREFIX)) return;
+  const isTool = provider === TOOL_PROVIDER;
+  const engine = provider.slice(ENGINE_PREFIX.length);
+  throw new HowdahError(
+    'HWINV',
+    isTool
+      ? `step ${seq} called the tool ${model} in place of a model`
+      : `step ${seq} was answered by an external engine (${engine}), which sends its own requests`,
+    {
+      hint: isTool
+        ? 'The arguments of the call are the input of the run.'
+        : 'Look for the requests in the logs of the engine.',
+      detail: { field: 'seq', seq },
+    },
+  );
+}
+
+function changedHistory({ execution: { id, session_id } }: ExportedRun, seq: number): HowdahError {
+  return new HowdahError(
+    'HWCNF',
+    `the history of execution ${id} has changed since it began, so its requests cannot be rebuilt`,
+    {
+      hint: 'An earlier turn of its session was retried, erased or deleted, or is hidden from you.',
+      detail: { execution_id: id, session_id, seq },
+    },
+  );
 }
 
 /** Returns whether a step records the outcome of a request of the loop itself. */

@@ -116,9 +116,12 @@ async function play(
 
 /**
  * Reads a document of `howdah.export_run`. Checks only enough to be sure that the value is such a
- * document.
+ * document. `consequence` says in the error what missing contents prevent.
  */
-export function readExportedRun(value: unknown): ExportedRun {
+export function readExportedRun(
+  value: unknown,
+  consequence = 'it cannot be replayed',
+): ExportedRun {
   if (!isJsonObject(value) || value.format !== 'howdah-run' || value.version !== 1) {
     throw noRun('format and version are not "howdah-run" and 1');
   }
@@ -131,13 +134,13 @@ export function readExportedRun(value: unknown): ExportedRun {
     throw noRun(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`);
   }
   if (value.contents !== undefined) {
-    throw withoutContents(value.contents);
+    throw withoutContents(value.contents, consequence);
   }
   return value as unknown as ExportedRun;
 }
 
-function withoutContents(contents: Json): HowdahError {
-  const message = `the contents of this run are ${contents}, so it cannot be replayed`;
+function withoutContents(contents: Json, consequence: string): HowdahError {
+  const message = `the contents of this run are ${contents}, so ${consequence}`;
   const hint =
     contents === 'redacted'
       ? 'Export it completely: howdah export-run ID without --redact'

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ExportedRun } from '../../../src/contracts/runs/exported-run.ts';
+import type { StepRequest } from '../../../src/contracts/runs/step-request.ts';
 import { isJsonObject, type JsonObject } from '../../../src/json/json.ts';
-import { rebuildRequest, type StepRequest } from '../../../src/runtime/replay/rebuild-request.ts';
+import { rebuildRequest } from '../../../src/runtime/replay/rebuild-request.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -143,14 +144,102 @@ describe('the rebuilt request of a step', () => {
       expect.objectContaining({ code: 'HWINV', message: expect.stringContaining('sent no') }),
     );
     expect(() => rebuildRequest(run, 99)).toThrow(expect.objectContaining({ code: 'HWNTF' }));
-    const { rows } = await database.pool.query(
-      'select (howdah.fork_execution($1, 1)).id::uuid as id',
-      [id],
+  });
+
+  test('is that of the run whose step a fork copied', async () => {
+    const server = await serverOf(({ index }) =>
+      index % 2 === 0
+        ? { tool_calls: [{ name: 'lookup', arguments: { id: index } }] }
+        : { content: 'done' },
     );
-    await waitForEnd(database.pool, rows[0].id);
-    const fork = await loadExport(database.pool, rows[0].id);
-    expect(() => rebuildRequest(fork, 1)).toThrow(
-      expect.objectContaining({ code: 'HWINV', message: expect.stringContaining(id) }),
+    const agent = await makeAgent(database.pool, {
+      models: [{ provider: 'openai', base_url: server.url }],
+      tools: ['lookup'],
+    });
+    const forkOf = async (id: string, seq: number) => {
+      const text = 'select (howdah.fork_execution($1, $2)).id::uuid as id';
+      const { rows } = await database.pool.query(text, [id, seq]);
+      await waitForEnd(database.pool, rows[0].id);
+      return loadExport(database.pool, rows[0].id);
+    };
+    const first = (await runToEnd(database.pool, agent, 'Hi')).id;
+    const second = await forkOf(first, 1); // model, fork, tool, …
+    const third = await forkOf(second.execution.id, 4);
+    expect(second.steps[1]?.kind).toBe('fork');
+    expect(third.steps[1]?.kind).toBe('fork');
+    const { seq = 0 } = second.steps.find(({ kind, seq }) => kind === 'model' && seq > 2) ?? {};
+    expect(seq).toBeLessThan(5);
+    for (const [run, step, origin] of [
+      [second, 1, first],
+      [third, 1, first],
+      [third, seq, second.execution.id],
+    ] as const) {
+      expect(() => rebuildRequest(run, step)).toThrow(
+        expect.objectContaining({
+          code: 'HWINV',
+          message: `step ${step} was copied from execution ${origin}`,
+        }),
+      );
+    }
+    expect(() => rebuildRequest(second, 2)).toThrow(
+      expect.objectContaining({ message: 'step 2 (fork) sent no request to a model' }),
+    );
+  });
+
+  test('is refused when an earlier turn is no longer what the run read', async () => {
+    const server = await serverOf(() => ({ content: 'done' }));
+    const spec = { models: [{ provider: 'openai', base_url: server.url }] };
+    const requestFor = async (id: string) => {
+      const { rows } = await database.pool.query(
+        'select howdah_private.run_for_request($1) as run',
+        [id],
+      );
+      return rebuildRequest(rows[0].run, 1).messages.map(({ content }) => content);
+    };
+    for (const use_history of [true, false]) {
+      const agent = await makeAgent(database.pool, { ...spec, use_history });
+      const { rows } = await database.pool.query(
+        'insert into howdah.sessions (agent_id) values ($1) returning id',
+        [agent],
+      );
+      const session_id = rows[0].id;
+      const first = await runToEnd(database.pool, agent, 'One', { session_id });
+      const { id } = await runToEnd(database.pool, agent, 'Two', { session_id });
+      const read = use_history ? ['One', 'done', 'Two'] : ['Two'];
+      expect(await requestFor(id)).toEqual(read);
+      await database.pool.query('select howdah_private.erase_log($1, false)', [[first.id]]);
+      await (use_history
+        ? expect(requestFor(id)).rejects.toMatchObject({
+            code: 'HWCNF',
+            message: expect.stringContaining('has changed since it began'),
+          })
+        : expect(requestFor(id)).resolves.toEqual(read));
+    }
+  });
+
+  test('says that an engine sent its own', async () => {
+    const server = await serverOf(() => ({ content: 'done' }));
+    const agent = await makeAgent(database.pool, {
+      models: [{ provider: 'openai', base_url: server.url }],
+    });
+    const { id } = await runToEnd(database.pool, agent, 'Hi');
+    const run = await loadExport(database.pool, id);
+    const models = run.definition.models.map((one) => ({ ...one, provider: 'engine:http' }));
+    const ofEngine = { ...run, definition: { ...run.definition, models } };
+    expect(() => rebuildRequest(ofEngine, 1)).toThrow(
+      expect.objectContaining({ code: 'HWINV', message: expect.stringContaining('engine (http)') }),
+    );
+  });
+
+  test('needs the contents of the run', async () => {
+    const server = await serverOf(() => ({ content: 'done' }));
+    const agent = await makeAgent(database.pool, {
+      models: [{ provider: 'openai', base_url: server.url }],
+    });
+    const { id } = await runToEnd(database.pool, agent, 'Hi');
+    const run = { ...(await loadExport(database.pool, id)), contents: 'erased' };
+    expect(() => rebuildRequest(run, 1)).toThrow(
+      'the contents of this run are erased, so its requests cannot be rebuilt',
     );
   });
 });

@@ -12,7 +12,7 @@ import {
   type SelectionSetNode,
 } from 'postgraphile/graphql';
 import { addInputs, type InputMeasures, type InputMeter, noInputs } from './input-measures.ts';
-import { weightOfRows } from './weights.ts';
+import { ROOT_WEIGHTS, weightOfRows } from './weights.ts';
 
 /**
  * The measures of a selection. `pages` is 1 for the rows of a page, whose size is at the field
@@ -144,6 +144,7 @@ function joinsOf(
   parent: Parent,
 ): number {
   if (isConnection(parent) && (name === 'totalCount' || name === 'pageInfo')) return 1;
+  if (parent?.name === 'Query' && ROOT_WEIGHTS[name] !== undefined) return ROOT_WEIGHTS[name];
   if (!selectionSet || isWrapper(name, parent) || isPayload(type)) return 0;
   return isPayload(parent) ? Math.min(1, weightOfRows(type)) : weightOfRows(type);
 }

@@ -25,6 +25,12 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   UsageByDay: 5,
 };
 
+/**
+ * The weights of root fields that lead to no rows. A request is rebuilt from the whole log of a
+ * run, which is up to 16 MB.
+ */
+export const ROOT_WEIGHTS: Readonly<Record<string, number>> = { stepRequest: 20 };
+
 export function weightOf(rowType: string): number {
   return WEIGHTS[rowType] ?? 1;
 }

@@ -9,17 +9,16 @@ import type { Pool } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { unifiedDiff } from '../../../text/unified-diff.ts';
 import type { RuntimeDependencies } from '../../environment/runtime-dependencies.ts';
-import { applyOverrides } from '../../held-run/overrides.ts';
 import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';
 import { inputOf } from '../../model-calls/patience.ts';
-import { strategyOf } from '../../strategies/registry.ts';
 import { stepText } from '../format-divergence.ts';
 import type { ReplayChecker } from '../replay-checker.ts';
 import type { ReplayedRun } from '../replayed-run.ts';
-import { describeRequest, requestOf, requestText } from '../request-text.ts';
+import { describeRequest, requestText } from '../request-text.ts';
 import { asStoredText } from './as-stored-json.ts';
 import { isUnknownEffect, modelOutcome, toolOutcome } from './recorded-answers.ts';
+import { requestAt } from './recorded-request.ts';
 import type { RunRecording } from './run-recording.ts';
 
 /**
@@ -89,22 +88,9 @@ async function answer(
   return outcome;
 }
 
-/**
- * Returns the request that the model must have been sent according to the record. The same pure
- * functions compute the request, from the recorded definition.
- */
+/** Returns the request that the model must have been sent according to the record. */
 async function recordedRequest(record: RunRecording, position: number): Promise<string> {
-  const { execution } = record.run;
-  const { overrides } = record.claimAt(position);
-  const definition = applyOverrides(
-    { is_compensation: false, overrides },
-    record.definitionAt(position),
-  );
-  const next = strategyOf(
-    { is_compensation: execution.compensates_execution_id !== null },
-    definition,
-  );
-  const request = requestOf(next(definition, record.stateAt(position)), definition);
+  const { request } = requestAt(record, position);
   const resolved = await resolveParts(
     request ? dropUnsupportedMedia(request.model, request.messages) : [],
     fileOf,

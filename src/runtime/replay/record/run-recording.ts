@@ -72,7 +72,7 @@ export class RunRecording {
     return behind;
   }
 
-  /** Returns true when the next step came from outside: no worker made it. */
+  /** Returns true when the next step was written by no worker. */
   isOutside(position: number): boolean {
     return this.steps[position]?.worker === null;
   }

@@ -61,6 +61,42 @@ test('REST, GraphQL and the command show the request of a step', async () => {
   }
 });
 
+test('a run is read without its child runs, and up to a size', async () => {
+  const client = await db.pool.connect();
+  try {
+    await client.query('begin');
+    const insert = `insert into howdah.executions (agent_id, parent_execution_id, input)
+      select e.agent_id, $2, 'Hi' from howdah.executions as e where e.id = $1 returning id`;
+    const parent = (await client.query(insert, [id, null])).rows[0].id;
+    await client.query(insert, [id, parent]);
+    const text = 'select howdah_private.run_for_request($1) as run, howdah.export_run($1) as tree';
+    const read = () => client.query(text, [parent]);
+    const { run, tree } = (await read()).rows[0];
+    expect([run.children.length, tree.children.length]).toEqual([0, 1]);
+    await client.query(
+      `insert into howdah.steps (execution_id, seq, tenant_id, kind, output)
+       select e.id, 99, e.tenant_id, 'timer', to_jsonb(repeat('x', 16777216))
+       from howdah.executions as e where e.id = $1`,
+      [parent],
+    );
+    await expect(read()).rejects.toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('up to 16777216 bytes'),
+    });
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+});
+
+test('a GraphQL operation asks for at most three requests', async () => {
+  const fields = (count: number) =>
+    Array.from({ length: count }, (_, i) => `r${i}: stepRequest(executionId: "${id}", seq: 1)`);
+  expect((await ask(`{ ${fields(3).join(' ')} }`)).errors).toBeUndefined();
+  const { errors } = await ask(`{ ${fields(4).join(' ')} }`);
+  expect(errors?.[0]?.extensions).toMatchObject({ detail: { limit: 'joins', found: 80 } });
+});
+
 test('steps without a request are refused with the same code everywhere', async () => {
   expect((await get(`${id}/steps/2/request`)).status).toBe(400);
   expect((await get(`${id}/steps/99/request`)).status).toBe(404);

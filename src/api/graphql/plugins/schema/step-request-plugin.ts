@@ -5,14 +5,13 @@ import { GraphQLError } from 'postgraphile/graphql';
 import { extendSchema, gql } from 'postgraphile/utils';
 import { HowdahError } from '../../../../contracts/errors.ts';
 import type { JsonObject } from '../../../../json/json.ts';
-import { parseJson } from '../../../../json/parse-json.ts';
-import { rebuildRequest } from '../../../../runtime/replay/rebuild-request.ts';
+import { REBUILT_HOW, readStepRequest } from '../../../../operations/runs/step-request.ts';
 
 const typeDefs = gql`
   extend type Query {
     """
-    The request that a step sent to its model: model, messages, tools, tool_choice and output_schema. It is computed
-    again from the version of the agent and the log before the step, by the functions that sent it.
+    The request that a step sent to its model: model, messages, tools, tool_choice and output_schema.
+    ${REBUILT_HOW}
     """
     stepRequest(executionId: UUID!, seq: Int!): JSON
   }
@@ -47,14 +46,10 @@ export const StepRequestPlugin = extendSchema(() => ({
 }));
 
 async function readRequest({ id, seq, withPgClient, pgSettings }: Asked): Promise<JsonObject> {
-  const { rows } = await withPgClient(pgSettings, (client) =>
-    client.query<{ run: string }>({
-      text: 'select howdah.export_run($1)::text as run',
-      values: [id],
-    }),
-  );
+  const ask = (text: string, values: unknown[]) =>
+    withPgClient(pgSettings, (client) => client.query<{ run: string }>({ text, values }));
   try {
-    return rebuildRequest(parseJson(rows[0]?.run ?? ''), seq) as unknown as JsonObject;
+    return (await readStepRequest(ask, id, seq)) as unknown as JsonObject;
   } catch (error) {
     if (!(error instanceof HowdahError)) throw error;
     const { message, code, hint, detail } = error;
