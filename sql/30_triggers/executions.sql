@@ -230,7 +230,8 @@ declare
     else coalesce(defaults.version_id, howdah_private.refresh_agent_version(e.agent_id)) end;
 begin
   if coalesce(defaults.prompt_id, e.agent_version_id) is not null
-    and e.parent_execution_id is null then
+    and e.parent_execution_id is null
+    and (e.overrides ? 'tool') is not true then -- else the prompt is not sent
     perform howdah_private.check_prompt_values(v_version_id, e.input_data);
   end if;
   return v_version_id;

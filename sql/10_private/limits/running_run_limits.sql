@@ -25,8 +25,8 @@ begin
 end $$;
 
 -- Returns whether a run counts for a limit: by its agent, its model, or its key. The model is the
--- one that the run was begun with, else the first of its pinned version. A limit for each key does
--- not hold for a key with a limit of its own.
+-- one that the run was begun with, else the first of its pinned version (model_chosen). A limit for
+-- each key does not hold for a key with a limit of its own.
 create or replace function howdah_private.is_limited_by(
   l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text, concurrency_key text
 ) returns boolean
@@ -48,10 +48,13 @@ as $$
     else true end
 $$;
 
--- Returns the model that a run was begun with. A handoff to another agent ends that choice.
+-- Returns the model that a run was begun with, or an empty text if the run calls a tool in place of
+-- a model. A handoff to another agent ends that choice.
 create or replace function howdah_private.model_chosen(overrides jsonb, handoffs int) returns text
   language sql immutable
-  return case when model_chosen.handoffs = 0 then model_chosen.overrides #>> '{model,id}' end;
+  return case when model_chosen.handoffs > 0 then null
+    when model_chosen.overrides ? 'tool' then ''
+    else model_chosen.overrides #>> '{model,id}' end;
 
 -- Returns the limits of running runs of these tenants, and how many more runs each limit allows
 -- now. The number is negative if a limit was lowered below its usage. A limit that applies to each

@@ -5,8 +5,8 @@
 --   allowed_tools, suppress_markdown, sampling parameters, models of the agent: any user who may
 --     run the agent
 --   any other model of the tenant, any other parameter, mission_override (another instruction),
---     tool (one call in place of the model): only a user who may edit the agent, and so could store
---     the values there
+--     tool (one call in place of the model): only a user who may edit the agent, who could also
+--     write the value into agent_models, agents or agent_tools
 --
 -- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
 -- affect runs that have begun. A retry is refused if an admin has since changed the model's
@@ -58,7 +58,7 @@ $$;
 
 -- Returns the fields of overrides, with their JSON types and the words for a value of another type.
 create or replace function howdah_private.override_fields()
-  returns table (key text, type text, must text)
+  returns table (key text, type text, fault text)
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
@@ -97,7 +97,7 @@ as $$
     cross join (select array(select f.key from howdah_private.override_fields() as f)) as w (known)
     where k.key <> all (w.known)
     union all
-    select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
+    select 4, '.' || t.key, t.fault, 'Omit the field to use the configuration of the agent.'
     from root as g cross join howdah_private.override_fields() as t
     where g.o ? t.key and (jsonb_typeof(g.o -> t.key) <> t.type
       or t.key = 'allowed_tools' and jsonb_path_exists(
@@ -114,7 +114,8 @@ as $$
     where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
       and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
     union all
-    select 6, '.' || k.key, 'has no meaning beside tool', 'Omit the field: no model is called.'
+    select 6, '.' || k.key, 'cannot be combined with tool',
+      'Omit the field, or omit tool.'
     from root as g cross join jsonb_object_keys(g.o) as k (key)
     where g.o ? 'tool' and k.key <> 'tool'
   ) as x
@@ -123,12 +124,15 @@ $$;
 
 -- Refuses overrides that are malformed, or that have no meaning for the agent of the run.
 create or replace function howdah_private.check_overrides(
-  e howdah.executions, engine text, tools text[]
+  e howdah.executions, engine text, tools jsonb
 ) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_names text[] := array(
+    select t.tool ->> 'name' from jsonb_array_elements(check_overrides.tools) as t (tool)
+    order by 1);
   v_fault record;
 begin
   select f.* into v_fault from (
@@ -146,7 +150,7 @@ begin
     union all
     select t.field, format('names %s, which is not a tool of the agent', t.name),
       coalesce(
-        'The agent has ' || howdah_private.list_names(check_overrides.tools, 20) || '.',
+        'The agent has ' || howdah_private.list_names(v_names, 20) || '.',
         'The agent has no tools.'
       )
     from (
@@ -156,7 +160,17 @@ begin
       union all
       select '.tool', e.overrides ->> 'tool' where e.overrides ? 'tool'
     ) as t (field, name)
-    where t.name <> all (check_overrides.tools)
+    where t.name <> all (v_names)
+    union all
+    select '.tool', format('names %s, which hands the run over', t.tool ->> 'name'),
+      'Run the agent to which the tool hands over.'
+    from jsonb_array_elements(check_overrides.tools) as t (tool)
+    where t.tool ->> 'name' = e.overrides ->> 'tool'
+      and t.tool #> '{configuration,handoff}' = 'true'
+    union all
+    select '.tool', 'cannot be combined with ' || d.name, 'Write the arguments into input, as JSON.'
+    from (values ('input_data', e.input_data), ('input_parts', e.input_parts)) as d (name, value)
+    where e.overrides ? 'tool' and d.value is not null
   ) as f limit 1;
   if found then
     raise exception using errcode = 'HWINV',
@@ -216,10 +230,10 @@ declare
   v_params text[] := array(select p.name from howdah_private.sampling_params() as p
     order by p.name);
   v_restricted text;
-  v_object text; -- the table in which the caller could store the value
+  v_table text; -- the table in which the caller could store the value
 begin
-  select x.field, x.object into v_restricted, v_object from (
-    select 1 as place, 'model' as field, 'agent_models' as object
+  select x.field, x.table_name into v_restricted, v_table from (
+    select 1 as place, 'model' as field, 'agent_models' as table_name
     where e.overrides ->> 'model' <> all (v_names)
     union all
     select 2, 'request_params.' || k.key, 'agent_models'
@@ -236,7 +250,7 @@ begin
   where v_restricted is null
     or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
   if v_restricted is null or howdah_private.is_trusted()
-    or (howdah_private.may(v_object, 'edit')
+    or (howdah_private.may(v_table, 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;
   end if;
@@ -280,10 +294,8 @@ begin
       select f.key from howdah_private.override_fields() as f
       where e.overrides -> f.key = 'null');
   end if;
-  perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
-    select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
-    order by 1
-  ));
+  perform howdah_private.check_overrides(
+    e, v_definition #>> '{agent,engine}', v_definition -> 'tools');
   perform howdah_private.check_plain_secrets('overrides', e.overrides);
   perform howdah_private.check_override_right(e, v_definition -> 'models');
   return nullif(e.overrides || case

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rebuildRequest } from '../../../src/runtime/replay/rebuild-request.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { one } from '../../sql/support.ts';
+import { one, refusal } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { executionOf, makeAgent, waitForEnd, waitForStatus } from '../arrange.ts';
+import { loadExport } from '../replay/replay-runs.ts';
 
 // A run of one tool of an agent, in place of its models: overrides {"tool": NAME}.
 
@@ -87,4 +89,37 @@ test('arguments that do not fit fail the run, and a fork calls the same tool aga
   await database.pool.query('select howdah.retry_execution($1)', [failed]);
   await waitForEnd(database.pool, failed);
   expect(await executionOf(database.pool, failed)).toMatchObject({ status: 'failed' });
+});
+
+test('a run of one tool sent no request', async () => {
+  const id = await runTool('now', '{"timezone": "UTC"}');
+  await waitForEnd(database.pool, id);
+  const run = await loadExport(database.pool, id);
+  const { seq = 0 } = run.steps.find(({ kind }) => kind === 'model') ?? {};
+  expect(() => rebuildRequest(run, seq)).toThrow(
+    expect.objectContaining({ code: 'HWINV', message: expect.stringContaining('the tool now') }),
+  );
+});
+
+test('a tool needs no values of the prompt, and takes no other input', async () => {
+  await database.pool.query(
+    `with prompt as (
+       insert into howdah.prompts (name, template, variables)
+       values ('needy', 'Serve {{customer}}.', '{"customer": {"type": "string"}}') returning id
+     )
+     update howdah.agents as a set prompt_id = p.id from prompt as p where a.id = $1`,
+    [agent],
+  );
+  const id = await runTool('now', '{"timezone": "UTC"}');
+  expect(await waitForEnd(database.pool, id)).toMatchObject({ status: 'completed' });
+  const start = database.pool.query(
+    `insert into howdah.executions (agent_id, input, input_data, overrides)
+     values ($1, '{}', '{"customer": "Ann"}', '{"tool": "now"}')`,
+    [agent],
+  );
+  expect(await refusal(start)).toMatchObject({
+    code: 'HWINV',
+    message: 'overrides.tool cannot be combined with input_data',
+    fields: { field: 'overrides.tool' },
+  });
 });

@@ -225,7 +225,7 @@ describe.each(ways)('%s', (_, way) => {
     [{ request_params: 1 }, 'HWINV', 'overrides.request_params', 'must be an object'],
     [{ tool: 1 }, 'HWINV', 'overrides.tool', 'must be the name of a tool'],
     [{ tool: 'lock_up' }, 'HWINV', 'overrides.tool', 'names lock_up'],
-    [{ tool: 'look_up', model: 'own' }, 'HWINV', 'overrides.model', 'no meaning beside tool'],
+    [{ tool: 'look_up', model: 'own' }, 'HWINV', 'overrides.model', 'cannot be combined with tool'],
     [
       { request_params: { temperature: '0' } },
       'HWINV',
@@ -348,8 +348,12 @@ describe('a run with its own model', () => {
     });
   });
 
-  test('counts against the limit of that model only', async () => {
+  test('counts against the limit of that model only, and of no model if it calls a tool', async () => {
     const agent_id = await makeAgent(db.pool);
+    await db.pool.query(
+      `insert into howdah.agent_tools (agent_id, tool_id) values ($1, howdah.tool('calculator'))`,
+      [agent_id],
+    );
     const own = await makeModel(db.pool);
     const other = await makeModel(db.pool, { name: 'other' });
     await db.pool.query('insert into howdah.agent_models (agent_id, model_id) values ($1, $2)', [
@@ -361,16 +365,19 @@ describe('a run with its own model', () => {
       await makeRun(db.pool, { agent_id, overrides }),
       await makeRun(db.pool, { agent_id, overrides }),
       await makeRun(db.pool, { agent_id }),
+      await makeRun(db.pool, { agent_id, overrides: { tool: 'calculator' } }),
+      await makeRun(db.pool, { agent_id, overrides: { tool: 'calculator' } }),
     ];
     await db.pool.query(
-      `insert into howdah.limits (scope, subject_id, metric, max_value) values ('model', $1, 'running_runs', 1)`,
-      [other],
+      `insert into howdah.limits (scope, subject_id, metric, max_value)
+       select 'model', id, 'running_runs', 1 from unnest($1::uuid[]) as id`,
+      [[own, other]],
     );
     try {
       const worker = await makeWorker(db.pool);
       const text = `select execution_id as id, overrides from howdah_private.claim_executions($1, $2, 1, null, 0)`;
       const claimed = await all(db.pool, text, [worker, runs]);
-      expect(claimed.map(({ id }) => id)).toEqual([runs[0], runs[2]]);
+      expect(claimed.map(({ id }) => id)).toEqual([runs[0], runs[2], runs[3], runs[4]]);
       expect(claimed[0]?.overrides).toMatchObject({ model: { id: other } });
     } finally {
       await db.pool.query('delete from howdah.limits');
