@@ -306,35 +306,6 @@ begin
     else '{}' end, '{}');
 end $$;
 
--- Returns the overrides as the caller gave them, for a fork after step `seq`. Returns null for a
--- child run, whose overrides its parent decides, and after a handoff, since the overrides were for
--- the previous agent.
-create or replace function howdah_private.original_overrides(e howdah.executions, seq int)
-  returns jsonb
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select case when e.overrides ? 'tool' then jsonb_build_object('tool', e.overrides -> 'tool')
-    else e.overrides || case when e.overrides ? 'model'
-      then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end end
-  where e.parent_execution_id is null and not exists (
-    select from howdah.steps as s
-    where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
-$$;
-
--- Returns the overrides of a fork after step `seq`: those of the original, with others in their
--- place. The insert of the fork checks them; there a null removes one.
-create or replace function howdah_private.forked_overrides(
-  e howdah.executions, seq int, overrides jsonb
-) returns jsonb
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select case when forked_overrides.overrides is null then o.original
-    else coalesce(o.original, '{}') || forked_overrides.overrides end
-  from howdah_private.original_overrides(e, forked_overrides.seq) as o (original)
-$$;
-
 -- Refuses the retry of a run whose overriding model an admin has since removed or moved to another
 -- endpoint or secret. An admin may retry such a run.
 create or replace function howdah_private.check_override_model(e howdah.executions) returns void

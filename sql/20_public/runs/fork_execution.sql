@@ -26,6 +26,8 @@ declare
   v_sent record;
 begin
   perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
+  perform howdah_private.check_fork_overrides(
+    v_execution, v_seq, fork_execution.overrides, v_version_id);
   perform howdah_private.check_fork_of_encrypted(v_execution, fork_execution.input,
     fork_execution.input_data, fork_execution.changes)
   where v_execution.contents_encrypted_at is not null;
@@ -83,6 +85,7 @@ comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, js
   'from there. Without seq, copies all steps. input replaces the input at seq 0 and is added '
   'otherwise. input_data replaces the data of the run, and changes sets single places in it, such '
   'as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. '
-  'overrides replace those of the run by name, such as {"model": "careful"}; null removes one. '
+  'overrides replace those of the run by name, such as {"model": "careful"}; null removes one, and '
+  'request_params are merged. '
   'Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for '
   'a compensating run, or for changes of encrypted data.';

@@ -23,14 +23,14 @@ export function withBudget(command: Command): Command {
   );
 }
 
-/** Adds the options by which one run differs from its agent. */
-export function withOverrides(command: Command): Command {
+/** Adds the options by which one run differs from its agent. `note` follows those of parameters. */
+export function withOverrides(command: Command, note = ''): Command {
   return command
     .option('--model <name>', 'model to use')
-    .option('--temperature <number>', 'sampling temperature', number)
+    .option('--temperature <number>', `sampling temperature${note}`, number)
     .option(
       '--param <name=value>',
-      'parameter of the model request, such as top_p=0.9; may be repeated',
+      `parameter of the model request, such as top_p=0.9; may be repeated${note}`,
       param,
     )
     .option(

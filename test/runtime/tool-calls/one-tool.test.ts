@@ -4,7 +4,7 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { one, refusal } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { executionOf, makeAgent, waitForEnd, waitForStatus } from '../arrange.ts';
+import { executionOf, makeAgent, runToEnd, waitForEnd, waitForStatus } from '../arrange.ts';
 import { loadExport } from '../replay/replay-runs.ts';
 
 // A run of one tool of an agent, in place of its models: overrides {"tool": NAME}.
@@ -89,6 +89,36 @@ test('arguments that do not fit fail the run, and a fork calls the same tool aga
   await database.pool.query('select howdah.retry_execution($1)', [failed]);
   await waitForEnd(database.pool, failed);
   expect(await executionOf(database.pool, failed)).toMatchObject({ status: 'failed' });
+});
+
+/** Makes an agent whose engine is the calculator. */
+async function makeAdder(): Promise<string> {
+  const { id } = await one(
+    database.pool,
+    `insert into howdah.agents (name, engine, engine_configuration)
+     values ('adder', 'custom', '{"tool": "calculator"}') returning id`,
+  );
+  await database.pool.query(
+    `insert into howdah.agent_tools (agent_id, tool_id) values ($1, howdah.tool('calculator'))`,
+    [id],
+  );
+  return id;
+}
+
+test('a run of one tool cannot be forked after its call', async () => {
+  const own = await runTool('now', '{"timezone": 7}');
+  const engine = (await runToEnd(database.pool, await makeAdder(), CALL)).id;
+  await waitForEnd(database.pool, own);
+  for (const id of [own, engine]) {
+    for (const seq of [1, null]) {
+      const fork = database.pool.query('select howdah.fork_execution($1, $2)', [id, seq]);
+      expect(await refusal(fork)).toMatchObject({
+        code: 'HWINV',
+        message: expect.stringContaining('can only be forked at seq 0'),
+        fields: { field: 'seq', execution_id: id },
+      });
+    }
+  }
 });
 
 test('a run of one tool sent no request', async () => {

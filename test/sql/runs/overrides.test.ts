@@ -299,12 +299,16 @@ describe('a run with its own model', () => {
     const removed = { model: null, request_params: null, allowed_tools: null };
     expect(await forkWith(member, removed)).toEqual({ overrides: null });
     expect(await forkWith(member, {})).toMatchObject({ overrides: { allowed_tools: [] } });
+    expect(await forkWith(member, { request_params: { temperature: 0 } })).toMatchObject({
+      overrides: { request_params: { top_p: 0.5, temperature: 0 } },
+    });
     const own = await cancelled({}, runner);
     for (const [user, overrides, code] of [
       [runner, { model: 'careful' }, 'HWDEN'],
       [admin, { model: 'nobody' }, 'HWNTF'],
       [admin, { modell: 'own' }, 'HWINV'],
       [admin, 'own', 'HWINV'],
+      [admin, { tool: 'look_up' }, 'HWINV'],
     ] as const) {
       const text = 'select howdah.fork_execution($1, 0, overrides => $2)';
       expect(

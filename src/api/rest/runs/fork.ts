@@ -34,7 +34,7 @@ export const forkRoute = route({
     overrides: object
       .optional()
       .describe(
-        'Replace overrides of the run by name, such as {"model": "careful"}; null removes one',
+        'Replace overrides of the run by name, such as {"model": "careful"}; null removes one, and request_params are merged',
       ),
   }),
   answers: { 201: { description: 'The new run', schema: executionSchema } },

@@ -68,7 +68,7 @@ function withOptions(command: Command): Command {
       'version of the agent (default: the version of the original run)',
       parseWholeNumber(0),
     );
-  return withOverrides(placed)
+  return withOverrides(placed, '; keeps the other parameters of the run')
     .option('--detach', 'print the id of the new run and return immediately')
     .option(...API_OPTION);
 }
