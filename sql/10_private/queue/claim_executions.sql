@@ -160,15 +160,16 @@ begin
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
 
--- Returns the overrides of a run for the agent that has the run now. A model that was chosen for
--- the first agent does not apply to an agent that the run was handed to.
+-- Returns the overrides of a run for the agent that has the run now. A model, its parameters and an
+-- instruction that were chosen for the first agent do not apply to an agent that the run was handed
+-- to.
 create or replace function howdah_private.agent_overrides(e howdah.executions) returns jsonb
   language sql immutable
   return case
     when e.client_tools is null and (e.overrides is null or e.handoffs = 0) then e.overrides
     else nullif(
       coalesce(case when e.handoffs = 0 then e.overrides
-        else e.overrides - '{model,request_params}'::text[] end, '{}')
+        else e.overrides - '{model,request_params,mission_override}'::text[] end, '{}')
       || case when e.client_tools is null then '{}'
         else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 

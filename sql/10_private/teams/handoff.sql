@@ -48,10 +48,9 @@ $$;
 
 -- Updates the row of the run to match its handoff step. A repeated commit changes nothing. Usage
 -- keeps counting: a limit of the new agent applies if it is narrower than what is left, and a
--- handoff never extends a run's limits. A mission and a single tool of the overrides are dropped,
--- because they belonged to the previous agent. The session follows to the new agent, unless a user
--- has assigned it to another agent in the meantime. `run` has the counters of its head, and the row
--- may lag.
+-- handoff never extends a run's limits. The overrides stay in the row, for a replay of the steps
+-- before (agent_overrides). The session follows to the new agent, unless a user has assigned it to
+-- another agent in the meantime. `run` has the counters of its head, and the row may lag.
 create or replace function howdah_private.apply_handoff(run howdah.executions, output jsonb)
   returns void
   language plpgsql volatile security definer
@@ -63,8 +62,6 @@ declare
 begin
   update howdah.executions as e
   set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
-    overrides = nullif(e.overrides - case when e.overrides ? 'tool'
-      then '{tool,model,allowed_tools}' else '{mission_override}' end::text[], '{}'),
     first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
       'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
     max_steps = least(e.max_steps, run.model_count + (v.definition #>> '{agent,max_steps}')::int),

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { StepRequest } from '../../../src/contracts/runs/step-request.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { rebuildRequest } from '../../../src/runtime/replay/rebuild-request.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { committed, one, refusal, runRow, takeRole } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -280,6 +282,56 @@ describe('a run that is handed over', () => {
     expect(await kindsOf(pool, after.run.id)).toBe('model handoff fork model output');
     expect((await runRow(database.pool, after.run.id)).handoffs).toBe(1);
     expect((await runRow(database.pool, run.id)).agent_id).toBe(target);
+  });
+
+  test('keeps its overrides for the steps before, and takes none for them in a fork', async () => {
+    const { pool } = database;
+    const first = await makeTriage(await makeBilling({ instruction: 'You bill.' }));
+    const overrides = { mission_override: 'You sort.', request_params: { seed: 7 } };
+    const { id } = await one(
+      pool,
+      `insert into howdah.executions (agent_id, input, overrides) values ($1, 'money', $2) returning id`,
+      [first, overrides],
+    );
+    expect(await waitForEnd(pool, id)).toMatchObject({ output: 'billed', overrides });
+    const run = await expectEqualReplay(pool, id);
+    const readBy = ({ messages, model }: StepRequest) => [
+      messages[0]?.content,
+      model.request_params.seed,
+    ];
+    expect(readBy(rebuildRequest(run, 1))).toEqual(['You sort.', 7]);
+    expect(readBy(rebuildRequest(run, 3))).toEqual(['You bill.', undefined]);
+    const fork = 'select (howdah.fork_execution($1, $2, overrides => $3)).id::uuid as id';
+    for (const field of ['model', 'request_params', 'mission_override']) {
+      const late = pool.query(fork, [id, 2, { [field]: field === 'request_params' ? {} : 'x' }]);
+      expect(await refusal(late)).toMatchObject({
+        code: 'HWINV',
+        fields: { field: `overrides.${field}` },
+        hint: expect.stringContaining('before step 2'),
+      });
+    }
+    const early = await one(pool, fork, [id, 1, { mission_override: 'You guess.' }]);
+    await waitForEnd(pool, early.id);
+    expect((await runRow(pool, early.id)).overrides).toEqual({
+      ...overrides,
+      mission_override: 'You guess.',
+    });
+  });
+
+  test('does not begin with its handoff in place of a model', async () => {
+    const target = await makeBilling();
+    const tool = await makeHandoffTool(target);
+    const agent = await makeAgent(database.pool, { script: [{ content: 'x' }], tools: [tool] });
+    const start = database.pool.query(
+      `insert into howdah.executions (agent_id, input, overrides)
+       values ($1, '{}', jsonb_build_object('tool', $2::text))`,
+      [agent, tool],
+    );
+    expect(await refusal(start)).toMatchObject({
+      code: 'HWINV',
+      message: `overrides.tool names ${tool}, which hands the run over`,
+      fields: { field: 'overrides.tool' },
+    });
   });
 });
 

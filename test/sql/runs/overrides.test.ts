@@ -336,7 +336,10 @@ describe('a run with its own model', () => {
   });
 
   test('uses the model of the other agent after a handoff', async () => {
-    const id = await cancelled({ ...MODEL, request_params: { top_p: 0.5 }, allowed_tools: [] });
+    const id = await cancelled({
+      ...{ ...MODEL, request_params: { top_p: 0.5 } },
+      ...{ allowed_tools: [], mission_override: 'Be brief.' },
+    });
     const text = `select howdah_private.agent_overrides(jsonb_populate_record(e, $2)) as applied,
         howdah_private.model_chosen(e.overrides, $3) as counted
       from howdah.executions as e where e.id = $1`;

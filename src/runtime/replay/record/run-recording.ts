@@ -207,7 +207,7 @@ export class RunRecording {
     const { overrides, client_tools } = this.run.execution;
     const last = this.steps[position - 1]?.seq ?? 0;
     const isHandedOver = this.run.handoffs?.some(({ seq }) => seq <= last) ?? false;
-    const { model: _, request_params: __, ...others } = overrides ?? {};
+    const { model: _, request_params: __, mission_override: ___, ...others } = overrides ?? {};
     const claimedOverrides = {
       ...(isHandedOver ? others : overrides),
       ...(client_tools && { client_tools }),
