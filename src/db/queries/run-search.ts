@@ -15,11 +15,17 @@ export function impliedByStatuses(statuses: readonly ExecutionStatus[]): string[
   return statuses.some((status) => OPEN.includes(status)) ? [] : ['t.completed_at is not null'];
 }
 
-/** The condition that a run belongs to a row of a table. The `?` is a ref: `shop.orders:4711`. */
-export const BELONGS_TO_ROW = 't.id = any (array(select howdah.runs_of(?::text)))';
+/** The function that returns the runs of a row of a table, by a ref such as `shop.orders:4711`. */
+export const RUNS_OF = 'howdah.runs_of';
+
+/** The condition that a run belongs to a row of a table. The `?` is a ref. */
+export const BELONGS_TO_ROW = `t.id = any (array(select ${RUNS_OF}(?::text)))`;
+
+/** The function that returns the sessions with words in their title or in a turn. */
+export const SESSIONS_WITH = 'howdah.sessions_with';
 
 /** The condition that a session has words in its title or in a turn. The `?` is the words. */
-export const HAS_WORDS = 't.id = any (array(select howdah.sessions_with(?::text)))';
+export const HAS_WORDS = `t.id = any (array(select ${SESSIONS_WITH}(?::text)))`;
 
 /** Most tags of a filter that are searched. Few runs have more than a few values in common. */
 const MAX_TAGS = 4;

@@ -2,23 +2,23 @@ import '../../environment.ts';
 import 'postgraphile';
 import { PgCondition, sqlValueWithCodec, TYPES } from 'postgraphile/@dataplan/pg';
 import { sql } from 'postgraphile/pg-sql2';
-import { BELONGS_TO_ROW, HAS_WORDS } from '../../../../db/queries/run-search.ts';
+import { RUNS_OF, SESSIONS_WITH } from '../../../../db/queries/run-search.ts';
 import { ownText } from './run-search.ts';
 
 type Target = ConstructorParameters<typeof PgCondition>[0];
 
-/** A filter that is no column: its value is the `?::text` of a condition over `t`. */
-type Search = { field: string; condition: string; description: string };
+/** A filter that is no column: a function returns the ids of the rows for its value. */
+type Search = { field: string; ids: string; description: string };
 
 const SEARCHES: Readonly<Record<string, Search>> = {
   executions: {
     field: 'ref',
-    condition: BELONGS_TO_ROW,
+    ids: RUNS_OF,
     description: 'A row of a table that the runs belong to, such as shop.orders:4711.',
   },
   sessions: {
     field: 'words',
-    condition: HAS_WORDS,
+    ids: SESSIONS_WITH,
     description: 'Words that the title or one turn of the session contains.',
   },
 };
@@ -35,13 +35,13 @@ export const SearchFiltersPlugin: GraphileConfig.Plugin = {
           Object.entries(SEARCHES).find(([name]) => pgResources[name]?.codec === scope.pgCodec) ??
           [];
         if (!scope.isPgConnectionFilter || !search) return fields;
-        const { field, condition, description } = search;
+        const { field, ids, description } = search;
         const added = fieldWithHooks(
           { fieldName: field },
           {
             ...{ type: build.graphql.GraphQLString, description },
             apply(target: Target, value: unknown) {
-              if (typeof value === 'string') addSearch(target, condition, value);
+              if (typeof value === 'string') addSearch(target, ids, value);
             },
           },
         );
@@ -52,8 +52,7 @@ export const SearchFiltersPlugin: GraphileConfig.Plugin = {
 };
 
 /** A condition of its own, so that `or` and `not` keep it together. */
-function addSearch(target: Target, condition: string, value: string): void {
-  const [left = '', right = ''] = condition.replace(/^t\b/, '').split('?::text');
-  const text = sqlValueWithCodec(value, TYPES.text);
-  new PgCondition(target).where(sql`(${target.alias}${ownText(left)}${text}${ownText(right)})`);
+function addSearch(target: Target, ids: string, value: string): void {
+  const found = sql`${ownText(ids)}(${sqlValueWithCodec(value, TYPES.text)})`;
+  new PgCondition(target).where(sql`(${target.alias}.id = any (array(select ${found})))`);
 }
