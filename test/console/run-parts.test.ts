@@ -60,7 +60,9 @@ test('a fork is copied as what can express it', () => {
   expect(forms.cli).toBe(
     `npx howdah runs fork ${id} --seq 0 --input 'it'\\''s' --data '{"n":1}' --version 3`,
   );
-  expect(copyFork({ id, seq: 2, input: '@file' }, url).cli).toBeUndefined();
+  expect(copyFork({ id, seq: 2, input: '@file' }, url).cli).toBe(
+    `npx howdah runs fork ${id} --seq 2 --input @@file`,
+  );
   const other = copyFork({ id, seq: 2, overrides: { model: "it's" } }, url);
   expect(other.sql).toBe(
     `select id from howdah.fork_execution('${id}', 2, overrides => '{"model":"it''s"}');`,

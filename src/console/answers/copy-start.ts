@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../json/json.ts';
+import { curlCommand, howdahCommand, textArgument } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell, quoteSql } from '../parts/quote.ts';
-import { apiUrl, basePath } from '../server/base-path.ts';
+import { quoteSql } from '../parts/quote.ts';
 
 /** How a run of an agent is started. */
 type Start = {
@@ -11,11 +11,11 @@ type Start = {
   overrides?: JsonObject | undefined;
 };
 
-/** Returns the start of a run as a request in each language. */
-export function copyStart(start: Start): Forms {
+/** Returns the start of a run as a request in each language. The URL is the root of the API. */
+export function copyStart(start: Start, root: URL): Forms {
   return {
-    sdk: sdkOf(start),
-    curl: curlOf(start),
+    sdk: sdkOf(start, root),
+    curl: curlOf(start, root),
     sql: sqlOf(start),
     cli: cliOf(start),
     graphql: graphqlOf(start),
@@ -26,17 +26,21 @@ function optionsOf({ version, overrides }: Start): JsonObject {
   return { ...(version && { version }), ...(overrides && { overrides }) };
 }
 
-function sdkOf(start: Start): string {
+function sdkOf(start: Start, root: URL): string {
   const options = optionsOf(start);
   const last = Object.keys(options).length > 0 ? `, ${JSON.stringify(options, null, 2)}` : '';
   const agent = `howdah.agent(${JSON.stringify(start.agent)})`;
-  return `import { env } from 'node:process';\nimport { connect } from 'howdah';\n\nconst howdah = connect(${JSON.stringify(`${location.origin}${basePath}`)}, { token: env.HOWDAH_KEY });\nconst { output } = await ${agent}.send(${JSON.stringify(start.message)}${last});`;
+  return `import { env } from 'node:process';\nimport { connect } from 'howdah';\n\nconst howdah = connect(${JSON.stringify(root.href.replace(/\/$/, ''))}, { token: env.HOWDAH_KEY });\nconst { output } = await ${agent}.send(${JSON.stringify(start.message)}${last});`;
 }
 
-function curlOf(start: Start): string {
+function curlOf(start: Start, root: URL): string {
   const { agent, message } = start;
-  const body = JSON.stringify({ agent, message, ...optionsOf(start), wait: true });
-  return `curl ${quoteShell(apiUrl('/api/execute').href)} -H "Authorization: Bearer $HOWDAH_KEY" \\\n  -H 'Content-Type: application/json' -d ${quoteShell(body)}`;
+  return curlCommand(new URL('api/execute', root), {
+    agent,
+    message,
+    ...optionsOf(start),
+    wait: true,
+  });
 }
 
 function sqlOf({ agent, message, version, overrides }: Start): string {
@@ -48,14 +52,14 @@ function sqlOf({ agent, message, version, overrides }: Start): string {
   return `select id, status from howdah.run(${words});`;
 }
 
-function cliOf({ agent, message, version, overrides }: Start): string {
-  return [
-    `npx howdah run ${quoteShell(agent)} ${quoteShell(message)}`,
-    version && `--as-version ${quoteShell(version)}`,
-    overrides && `--overrides ${quoteShell(JSON.stringify(overrides))}`,
-  ]
-    .filter((one) => one)
-    .join(' ');
+function cliOf({ agent, message, version, overrides }: Start): string | undefined {
+  const input = textArgument(message);
+  if (input === undefined) return undefined;
+  const options = [
+    ['as-version', version || undefined],
+    ['overrides', overrides && JSON.stringify(overrides)],
+  ] as const;
+  return howdahCommand('run', options, [agent, input]);
 }
 
 /** The values are JSON beside the mutation, so that they need no quotes of GraphQL. */

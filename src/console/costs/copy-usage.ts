@@ -1,5 +1,6 @@
+import { curlCommand, howdahCommand } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell, quoteSql } from '../parts/quote.ts';
+import { quoteSql } from '../parts/quote.ts';
 
 /** Returns the request of usage by one fact in each language. */
 export function copyUsage(
@@ -14,7 +15,7 @@ export function copyUsage(
   return {
     sql,
     graphql: `query {\n  usageSummary(${given.join(', ')}) {\n    nodes { value runs calls tokensIn tokensOut cachedTokens cost }\n  }\n}`,
-    curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
-    cli: `npx howdah sql ${quoteShell(sql)}`,
+    curl: curlCommand(url),
+    cli: howdahCommand('sql', [], [sql]),
   };
 }

@@ -1,5 +1,6 @@
+import { curlCommand } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell, quoteSql } from '../parts/quote.ts';
+import { quoteSql } from '../parts/quote.ts';
 import { apiUrl } from '../server/base-path.ts';
 
 type NewFeedback = { id: string; score?: number; comment?: string };
@@ -13,11 +14,10 @@ export function copyFeedback({ id, score, comment }: NewFeedback): Forms {
     ...(comment === undefined ? [] : [`comment: ${JSON.stringify(comment)}`]),
   ];
   const words = comment === undefined ? 'null' : quoteSql(comment);
-  const body = quoteShell(JSON.stringify({ score, comment }));
   return {
     sql: `select howdah.give_feedback(${quoteSql(id)}, ${score ?? 'null'}, ${words});`,
     graphql: `mutation {\n  giveFeedback(input: { ${fields.join(', ')} }) { result { id } }\n}`,
-    curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY" -H 'content-type: application/json' -d ${body}`,
+    curl: curlCommand(url, { score, comment }),
     cli: undefined,
   };
 }

@@ -1,6 +1,7 @@
 import type { Json } from '../../json/json.ts';
+import { curlCommand, howdahCommand, textArgument } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell, quoteSql } from '../parts/quote.ts';
+import { quoteSql } from '../parts/quote.ts';
 
 /** A fork: the run, the number of steps that it copies, and what differs from the run. */
 export type NewFork = {
@@ -42,10 +43,8 @@ export function copyFork(
       .join(
         ', ',
       )} }) { result { id } }\n}${data === undefined ? '' : `\n# variables: {"inputData": ${data}}`}`,
-    curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY" -H 'content-type: application/json' -d ${quoteShell(JSON.stringify(body))}`,
-    cli: /^[@-]/.test(input ?? data ?? '')
-      ? undefined
-      : cliOf({ id, seq, input, data, version, model: overrides?.model }),
+    curl: curlCommand(url, body),
+    cli: cliOf({ id, seq, input, data, version, model: overrides?.model }),
   };
 }
 
@@ -56,13 +55,14 @@ type CliFork = Pick<NewFork, 'id' | 'seq'> & {
   model: string | undefined;
 };
 
-/** The command reads a file after `@` and the standard input for `-`, so no such text is copied. */
-function cliOf({ id, seq, input, data, version, model }: CliFork): string {
-  return [
-    `npx howdah runs fork ${id} --seq ${seq}`,
-    ...(input === undefined ? [] : [`--input ${quoteShell(input)}`]),
-    ...(data === undefined ? [] : [`--data ${quoteShell(data)}`]),
-    ...(version === undefined ? [] : [`--version ${version}`]),
-    ...(model === undefined ? [] : [`--model ${quoteShell(model)}`]),
-  ].join(' ');
+function cliOf({ id, seq, input, data, version, model }: CliFork): string | undefined {
+  const written = input === undefined ? undefined : textArgument(input);
+  if (input !== undefined && written === undefined) return undefined;
+  return howdahCommand(`runs fork ${id}`, [
+    ['seq', seq],
+    ['input', written],
+    ['data', data],
+    ['version', version],
+    ['model', model],
+  ]);
 }

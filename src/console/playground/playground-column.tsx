@@ -9,6 +9,7 @@ import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
+import { apiUrl } from '../server/base-path.ts';
 import type { Failure } from '../server/failure.ts';
 import { ColumnForm } from './column-form.tsx';
 import { type Column, overridesOf } from './columns.ts';
@@ -50,10 +51,13 @@ export function PlaygroundColumn(props: ColumnProps) {
         </Text>
         <Group gap={4} wrap="nowrap">
           <CopyAs
-            forms={copyStart({
-              ...{ agent: column.agent, message: message || text.exampleMessage },
-              ...{ version: column.version, overrides: overridesOf(column) },
-            })}
+            forms={copyStart(
+              {
+                ...{ agent: column.agent, message: message || text.exampleMessage },
+                ...{ version: column.version, overrides: overridesOf(column) },
+              },
+              apiUrl('/'),
+            )}
           />
           {remove && (
             <ActionIcon

@@ -1,5 +1,6 @@
+import { curlCommand, howdahCommand } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell, quoteSql } from '../parts/quote.ts';
+import { quoteSql } from '../parts/quote.ts';
 import { camel, namesInGraphql } from './graphql-names.ts';
 import { fieldOf, type ResourceType } from './resource-types.ts';
 
@@ -32,8 +33,8 @@ export function copyRow(type: ResourceType, id: string, root: URL): Forms {
   return {
     sql: sqlOf(whole, [['id', id]], ''),
     graphql: `query {\n  ${one}(id: ${JSON.stringify(id)}) { ${selectionOf(whole)} }\n}`,
-    curl: `curl ${quoteShell(curl.href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
-    cli: type.command === null ? undefined : `npx howdah ${type.command} show ${quoteShell(id)}`,
+    curl: curlCommand(curl),
+    cli: type.command === null ? undefined : howdahCommand(`${type.command} show`, [], [id]),
   };
 }
 
@@ -69,5 +70,5 @@ function curlOf({ path }: ResourceType, filter: Filter, root: URL): string {
   const url = new URL(path, root);
   for (const [name, value] of Object.entries(filter)) url.searchParams.set(name, value);
   url.searchParams.set('limit', String(ROWS));
-  return `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`;
+  return curlCommand(url);
 }

@@ -3,10 +3,10 @@ import { useState } from 'react';
 import type { StepRequest } from '../../contracts/runs/step-request.ts';
 import type { Json } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
+import { curlCommand } from '../parts/command-line.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell } from '../parts/quote.ts';
 import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
 import { apiUrl } from '../server/base-path.ts';
 import { useRest } from '../server/rest.ts';
@@ -90,7 +90,7 @@ function copyRequest(runId: string, seq: number): Forms {
   const url = apiUrl(requestPath(runId, seq));
   return {
     graphql: `query {\n  stepRequest(executionId: "${runId}", seq: ${seq})\n}`,
-    curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
+    curl: curlCommand(url),
     cli: `npx howdah show ${runId}/${seq} --request`,
   };
 }

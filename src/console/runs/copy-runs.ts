@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../json/json.ts';
+import { curlCommand, howdahCommand } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteGraphql, quoteShell, quoteSql } from '../parts/quote.ts';
+import { quoteGraphql, quoteSql } from '../parts/quote.ts';
 import {
   type KnownNames,
   matchingStatuses,
@@ -68,22 +69,18 @@ function curlOf(filter: RunFilter, names: KnownNames, root: URL): string | undef
   set('session_id', filter.session);
   set('is_root', filter.withChildren ? undefined : 'true');
   set('limit', String(ROWS));
-  return `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`;
+  return curlCommand(url);
 }
 
 /** The command has no condition on metadata and sessions, and always lists child runs as well. */
 function cliOf(filter: RunFilter): string | undefined {
   if (filter.metadata || filter.session || !filter.withChildren) return undefined;
-  const options = [
-    ['--status', matchingStatuses(filter)?.join(',')],
-    ['--agent', filter.agent],
-    ['--workflow', filter.workflow],
-    ['--ref', filter.ref],
-    ['--since', filter.since],
-  ].filter(([, value]) => value);
-  return [
-    'npx howdah runs',
-    ...options.map(([name, value]) => `${name} ${quoteShell(value ?? '')}`),
-    `--limit ${ROWS}`,
-  ].join(' ');
+  return howdahCommand('runs', [
+    ['status', matchingStatuses(filter)?.join(',') || undefined],
+    ['agent', filter.agent || undefined],
+    ['workflow', filter.workflow || undefined],
+    ['ref', filter.ref],
+    ['since', filter.since],
+    ['limit', ROWS],
+  ]);
 }

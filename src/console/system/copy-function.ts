@@ -1,5 +1,5 @@
+import { curlCommand } from '../parts/command-line.ts';
 import type { Forms } from '../parts/forms.ts';
-import { quoteShell } from '../parts/quote.ts';
 import { apiUrl } from '../server/base-path.ts';
 
 type Source = {
@@ -15,7 +15,7 @@ export function copyFunction({ sql, graphql, path, command }: Source): Forms {
   return {
     sql,
     graphql: `query {\n  ${graphql}\n}`,
-    curl: `curl ${quoteShell(apiUrl(path).href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
+    curl: curlCommand(apiUrl(path)),
     cli: `npx howdah ${command}`,
   };
 }

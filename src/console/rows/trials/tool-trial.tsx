@@ -13,6 +13,7 @@ import { rowTexts } from '../../messages/row-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { useAction } from '../../parts/use-action.ts';
+import { apiUrl } from '../../server/base-path.ts';
 import { request } from '../../server/graphql.ts';
 import { useMayWrite } from '../../server/me.tsx';
 import { askAgent } from '../../server/operations.generated.ts';
@@ -62,7 +63,7 @@ function TrialForm({ tool, agents }: { tool: JsonObject; agents: readonly string
           <Text size="sm" c="dimmed" maw={560}>
             {text.explain}
           </Text>
-          <CopyAs forms={copyStart({ agent, message, overrides })} />
+          <CopyAs forms={copyStart({ agent, message, overrides }, apiUrl('/'))} />
         </Group>
         <Select
           label={text.agent}

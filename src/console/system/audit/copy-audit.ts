@@ -1,3 +1,4 @@
+import { curlCommand } from '../../parts/command-line.ts';
 import type { Forms } from '../../parts/forms.ts';
 import { quoteShell, quoteSql } from '../../parts/quote.ts';
 
@@ -22,7 +23,7 @@ export function copyAudit(filter: AuditFilter, root: URL): Forms {
   return {
     sql: `select seq, created_at, actor, client, action, object, object_id, changed\nfrom howdah.audit_log\n${where ? `where ${where}\n` : ''}order by seq desc limit 50;`,
     graphql: `query {\n  auditLogs(first: 50, orderBy: [SEQ_DESC]${given}) {\n    nodes { seq createdAt actor client action object objectId changed }\n  }\n}`,
-    curl: `curl ${quoteShell(url.href)} -H "Authorization: Bearer $HOWDAH_KEY"`,
+    curl: curlCommand(url),
     cli: `npx howdah admin audit${options.join('')}`,
   };
 }

@@ -16,13 +16,12 @@ import { formatCount } from '../../messages/format.ts';
 import { systemTexts } from '../../messages/system-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
-import type { Forms } from '../../parts/forms.ts';
 import { PageTitle } from '../../parts/page-title.tsx';
-import { quoteShell } from '../../parts/quote.ts';
 import { apiUrl } from '../../server/base-path.ts';
 import { type Failure, toFailure } from '../../server/failure.ts';
 import { callRest } from '../../server/rest.ts';
 import { useIsAdmin } from '../rights.ts';
+import { copyQuery } from './copy-query.ts';
 import { ResultChart } from './result-chart.tsx';
 import { ResultTable } from './result-table.tsx';
 
@@ -54,7 +53,7 @@ function QueryPage() {
   return (
     <>
       <PageTitle title={text.title}>
-        <CopyAs forms={formsOf(query, Number(limit) || 1)} />
+        <CopyAs forms={copyQuery(query, Number(limit) || 1, apiUrl(PATH))} />
       </PageTitle>
       <Stack gap="sm">
         <QueryField query={query} change={setQuery} start={start} />
@@ -177,13 +176,4 @@ function Answer({ result: { rows, cut_by } }: { result: Result }) {
       {view === 'table' ? <ResultTable rows={rows} /> : <ResultChart rows={rows} kind={view} />}
     </section>
   );
-}
-
-function formsOf(query: string, limit: number): Forms {
-  const body = JSON.stringify({ query, limit });
-  return {
-    sql: query,
-    curl: `curl ${quoteShell(apiUrl(PATH).href)} -H "Authorization: Bearer $HOWDAH_KEY" \\\n  -H 'Content-Type: application/json' -d ${quoteShell(body)}`,
-    cli: `npx howdah sql ${quoteShell(query)} --limit ${limit}`,
-  };
 }
