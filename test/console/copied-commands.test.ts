@@ -1,14 +1,18 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { buildSchema, parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
 import { register as registerRun } from '../../src/cli/commands/agents/run.ts';
 import { register as registerSql } from '../../src/cli/commands/data/sql.ts';
+import { register as registerAudit } from '../../src/cli/commands/people/audit.ts';
 import { register as registerFork } from '../../src/cli/commands/runs/fork.ts';
 import { readTextArgument } from '../../src/cli/input/input-argument.ts';
 import type { CliIo } from '../../src/cli/output/output.ts';
 import { copyStart } from '../../src/console/answers/copy-start.ts';
 import { copyFork } from '../../src/console/forks/copy-fork.ts';
 import { curlCommand } from '../../src/console/parts/command-line.ts';
+import { copyAudit } from '../../src/console/system/audit/copy-audit.ts';
 import { copyQuery } from '../../src/console/system/sql/copy-query.ts';
 
 // What the console copies for the command line means the same there, whatever a person wrote.
@@ -56,6 +60,15 @@ test.each(['-- a comment\nselect 1', "select '@'"])('the query %j is read whole'
   const { cli } = copyQuery(query, 20, ROOT);
   const { args, options } = await readCommand(cli, 'sql', registerSql);
   expect([args, options.limit]).toEqual([[query], 20]);
+});
+
+test('each language asks for the entries of the audit log that the page shows', async () => {
+  const forms = copyAudit({ action: 'update', object_id: ID }, ROOT);
+  const { options } = await readCommand(forms.cli, 'admin audit', registerAudit);
+  expect(options).toEqual({ action: 'update', objectId: ID, limit: 50 });
+  const schema = buildSchema(readFileSync('src/api/schema.graphql', 'utf8'));
+  expect(validate(schema, parse(forms.graphql ?? ''))).toEqual([]);
+  expect(forms.curl).toContain('limit=50');
 });
 
 test('a single dash is standard input, so that it is left to the other languages', () => {

@@ -36,7 +36,7 @@ test('the log is copied with its filter, the newest entries first', () => {
   expect(graphql).toContain(
     'orderBy: [SEQ_DESC], filter: { actor: { equalTo: "o\'hara" }, objectId',
   );
-  expect(cli).toBe("npx howdah admin audit --actor 'o'\\''hara' --object-id 7");
+  expect(cli).toBe("npx howdah admin audit --actor 'o'\\''hara' --object-id 7 --limit 50");
 });
 
 const HOSTILE = '<img src=x onerror=alert(1)>';

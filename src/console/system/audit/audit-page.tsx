@@ -11,11 +11,10 @@ import { useRest } from '../../server/rest.ts';
 import type { AuditEntry } from '../answers.ts';
 import { type Column, PlainTable } from '../plain-table.tsx';
 import { AuditChain } from './audit-chain.tsx';
-import { AUDIT_FILTERS, type AuditFilter, copyAudit } from './copy-audit.ts';
+import { AUDIT_FILTERS, type AuditFilter, copyAudit, ROWS } from './copy-audit.ts';
 
 const text = systemTexts.audit;
 const { columns: names } = text;
-const ROWS = 50;
 
 /** The audit log of the tenant, and the check of its chain. The URL has the filter and the page. */
 export function AuditPage() {

@@ -1,6 +1,9 @@
-import { curlCommand } from '../../parts/command-line.ts';
+import { curlCommand, howdahCommand } from '../../parts/command-line.ts';
 import type { Forms } from '../../parts/forms.ts';
-import { quoteShell, quoteSql } from '../../parts/quote.ts';
+import { quoteSql } from '../../parts/quote.ts';
+
+/** Rows of a page. */
+export const ROWS = 50;
 
 /** The conditions of the audit log, as REST names them. */
 export const AUDIT_FILTERS = ['actor', 'action', 'object', 'object_id'] as const;
@@ -11,19 +14,17 @@ export function copyAudit(filter: AuditFilter, root: URL): Forms {
   const conditions = Object.entries(filter);
   const where = conditions.map(([name, value]) => `${name} = ${quoteSql(value)}`).join('\n  and ');
   const url = new URL(root);
-  url.search = new URLSearchParams(filter).toString();
-  const options = conditions.map(
-    ([name, value]) => ` --${name.replace('_', '-')} ${quoteShell(value)}`,
-  );
+  url.search = new URLSearchParams({ ...filter, limit: String(ROWS) }).toString();
+  const options = conditions.map(([name, value]) => [name.replace('_', '-'), value] as const);
   const fields = conditions.map(([name, value]) => {
     const field = name.replace('_id', 'Id');
     return `${field}: { equalTo: ${JSON.stringify(value)} }`;
   });
   const given = fields.length > 0 ? `, filter: { ${fields.join(', ')} }` : '';
   return {
-    sql: `select seq, created_at, actor, client, action, object, object_id, changed\nfrom howdah.audit_log\n${where ? `where ${where}\n` : ''}order by seq desc limit 50;`,
-    graphql: `query {\n  auditLogs(first: 50, orderBy: [SEQ_DESC]${given}) {\n    nodes { seq createdAt actor client action object objectId changed }\n  }\n}`,
+    sql: `select seq, created_at, actor, client, action, object, object_id, changed\nfrom howdah.audit_log\n${where ? `where ${where}\n` : ''}order by seq desc limit ${ROWS};`,
+    graphql: `query {\n  auditLogs(first: ${ROWS}, orderBy: [SEQ_DESC]${given}) {\n    nodes { seq createdAt actor client action object objectId changed }\n  }\n}`,
     curl: curlCommand(url),
-    cli: `npx howdah admin audit${options.join('')}`,
+    cli: howdahCommand('admin audit', [...options, ['limit', ROWS]]),
   };
 }
