@@ -165,6 +165,20 @@ describe.skipIf(!CHROMIUM)('the list of runs', () => {
     expect(tab.problems).toEqual([]);
   });
 
+  test('a condition that is left as it was keeps what is shown beside the list', async () => {
+    const [id] = await sample.runsOfTomorrow(1, { kept: 1 });
+    await open(`${listOf({ kept: 1 })}&peek=${id}`);
+    const metadata = tab.page.getByRole('textbox', { name: 'Metadata' });
+    await metadata.focus();
+    await tab.page.keyboard.press('Tab');
+    expect(new URL(tab.page.url()).searchParams.get('peek')).toBe(id);
+    await metadata.fill('{"kept": 2}');
+    await metadata.press('Enter');
+    await seen('No run matches the filter: Metadata.');
+    const focused = 'document.activeElement.getAttribute("aria-label")';
+    expect(await tab.page.evaluate(focused)).toBe('Metadata');
+  });
+
   test('the runs of a session stand together', async () => {
     const { rows } = await db.pool.query(`
       with session as (insert into howdah.sessions (agent_id) values (howdah.agent('support')) returning id)

@@ -1,7 +1,8 @@
-import { Group, Select, TextInput } from '@mantine/core';
-import { type KeyboardEvent, useEffect, useState } from 'react';
+import { Group, Select } from '@mantine/core';
+import { useState } from 'react';
 import type { JsonObject } from '../../json/json.ts';
 import { rowTexts } from '../messages/row-texts.ts';
+import { TextFilter } from '../parts/text-filter.tsx';
 import { useRest } from '../server/rest.ts';
 import type { Filter } from './copy-rows.ts';
 import { type FieldType, fieldOf, type ResourceType } from './resource-types.ts';
@@ -40,7 +41,15 @@ export function FilterBar({ type, types, filter, change }: FilterBarProps) {
         }
         const words = wordsOf(field);
         if (words) return <Choice key={field.name} {...shared} data={words} />;
-        return <TextCondition key={`${field.name} ${shared.value}`} {...shared} />;
+        return (
+          <TextFilter
+            key={field.name}
+            {...shared}
+            label={field.label}
+            placeholder={`${field.label}: ${rowTexts.any}`}
+            width={170}
+          />
+        );
       })}
     </Group>
   );
@@ -97,22 +106,4 @@ function RowCondition({ type, ...shared }: ConditionProps & { type: ResourceType
     label: String(row[type.name_field]),
   }));
   return <Choice {...shared} data={choices} onDropdownOpen={() => setOpened(true)} />;
-}
-
-function TextCondition({ field, value, change }: ConditionProps) {
-  const [written, setWritten] = useState(value);
-  useEffect(() => setWritten(value), [value]);
-  const onKey = (event: KeyboardEvent) => event.key === 'Enter' && change(written.trim());
-  return (
-    <TextInput
-      size="xs"
-      w={170}
-      aria-label={field.label}
-      placeholder={`${field.label}: ${rowTexts.any}`}
-      value={written}
-      onChange={(event) => setWritten(event.currentTarget.value)}
-      onKeyDown={onKey}
-      onBlur={() => written.trim() !== value && change(written.trim())}
-    />
-  );
 }

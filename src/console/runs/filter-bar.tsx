@@ -1,7 +1,7 @@
-import { Button, Checkbox, Group, MultiSelect, Select, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { Button, Checkbox, Group, MultiSelect, Select } from '@mantine/core';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { messages } from '../messages/messages.ts';
+import { TextFilter } from '../parts/text-filter.tsx';
 import type { ExecutionStatus } from '../server/operations.generated.ts';
 import { isRef, type KnownNames, type RunFilter, readMetadata } from './run-filter.ts';
 
@@ -29,20 +29,20 @@ export function FilterBar({ filter, names, change }: FilterBarProps) {
         w={150}
       />
       <TextFilter
-        key={`metadata ${filter.metadata ?? ''}`}
-        name="metadata"
+        label={text.filters.metadata}
+        value={filter.metadata ?? ''}
+        change={(written) => change({ metadata: written || undefined })}
         isValid={(written) => readMetadata(written) !== undefined}
         placeholder={text.metadataPlaceholder}
         fault={text.metadataInvalid}
-        {...{ filter, change }}
       />
       <TextFilter
-        key={`ref ${filter.ref ?? ''}`}
-        name="ref"
+        label={text.filters.ref}
+        value={filter.ref ?? ''}
+        change={(written) => change({ ref: written || undefined })}
         isValid={isRef}
         placeholder={text.refPlaceholder}
         fault={text.refInvalid}
-        {...{ filter, change }}
       />
       <Checkbox
         label={text.filters.children}
@@ -142,35 +142,4 @@ function groupsOf(names: KnownNames | undefined) {
     { group: messages.chat.agents, items: itemsOf('agent', agents) },
     { group: messages.chat.workflows, items: itemsOf('workflow', workflows) },
   ].filter(({ items }) => items.length > 0);
-}
-
-type TextFilterProps = PartProps & {
-  /** The condition that the person writes. */
-  name: 'metadata' | 'ref';
-  isValid(text: string): boolean;
-  placeholder: string;
-  fault: string;
-};
-
-/** A condition that is a text. It is applied by Enter, or when the field is left. */
-function TextFilter({ name, filter, change, isValid, placeholder, fault }: TextFilterProps) {
-  const [written, setWritten] = useState(filter[name] ?? '');
-  const value = written.trim();
-  const isInvalid = value !== '' && !isValid(value);
-  const apply = () => {
-    if (!isInvalid) change({ [name]: value || undefined });
-  };
-  return (
-    <TextInput
-      aria-label={text.filters[name]}
-      placeholder={placeholder}
-      value={written}
-      onChange={(event) => setWritten(event.currentTarget.value)}
-      onBlur={apply}
-      onKeyDown={(event) => event.key === 'Enter' && apply()}
-      error={isInvalid ? fault : undefined}
-      size="xs"
-      w={160}
-    />
-  );
 }

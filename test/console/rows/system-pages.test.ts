@@ -114,9 +114,19 @@ describe.skipIf(!CHROMIUM)('the place of the installation', () => {
     await table.fill('alert_rules');
     await table.press('Enter');
     await tab.page.waitForURL(/object=alert_rules/);
+    const focused = 'document.activeElement.getAttribute("aria-label")';
+    expect(await tab.page.evaluate(focused)).toBe('Table');
     const rows = tab.page.getByRole('table', { name: 'Audit log' }).getByRole('row');
     await rows.nth(1).waitFor();
     await expect.poll(() => rows.filter({ hasText: 'agents' }).count()).toBe(0);
+    // a field that is left as it was changes neither the filter nor the page
+    const answer = await fetch(`${howdah.url}/api/audit-log?limit=1`);
+    const { next } = (await answer.json()) as { next: string };
+    await open(`/audit-log?after=${next}`, 'Audit log');
+    await rows.nth(1).waitFor();
+    await table.focus();
+    await tab.page.keyboard.press('Tab');
+    expect(new URL(tab.page.url()).searchParams.get('after')).toBe(next);
   });
 
   test('a setting is changed and reset', async () => {

@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Text, TextInput } from '@mantine/core';
+import { Button, Group, Loader, Text } from '@mantine/core';
 import { useLocation, useSearch } from 'wouter';
 import { messages } from '../../messages/messages.ts';
 import { systemTexts } from '../../messages/system-texts.ts';
@@ -6,6 +6,7 @@ import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { Moment } from '../../parts/moment.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
+import { TextFilter } from '../../parts/text-filter.tsx';
 import { apiUrl } from '../../server/base-path.ts';
 import { useRest } from '../../server/rest.ts';
 import type { AuditEntry } from '../answers.ts';
@@ -41,7 +42,7 @@ export function AuditPage() {
         <CopyAs forms={copyAudit(filter, apiUrl('/api/audit-log'))} />
       </PageTitle>
       <AuditChain />
-      <Filters key={query.toString()} filter={filter} change={show} />
+      <Filters filter={filter} change={show} />
       {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
       {list.isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {entries?.length === 0 && <Text size="sm">{text.empty}</Text>}
@@ -94,23 +95,20 @@ function shortId(id: string) {
 type FiltersProps = { filter: AuditFilter; change(filter: AuditFilter): void };
 
 function Filters({ filter, change }: FiltersProps) {
-  const set = (name: (typeof AUDIT_FILTERS)[number], value: string) => {
-    const { [name]: before = '', ...others } = filter;
-    if (value.trim() !== before)
-      change(value.trim() ? { ...others, [name]: value.trim() } : others);
+  const set = (name: keyof AuditFilter, value: string) => {
+    const { [name]: _, ...others } = filter;
+    change(value ? { ...others, [name]: value } : others);
   };
   return (
     <Group gap="xs" mb="sm" className="filter-bar">
       {AUDIT_FILTERS.map((name) => (
-        <TextInput
+        <TextFilter
           key={name}
-          size="xs"
-          w={150}
-          aria-label={text.filters[name]}
+          label={text.filters[name]}
           placeholder={text.filters[name]}
-          defaultValue={filter[name] ?? ''}
-          onKeyDown={(event) => event.key === 'Enter' && set(name, event.currentTarget.value)}
-          onBlur={(event) => set(name, event.currentTarget.value)}
+          value={filter[name] ?? ''}
+          change={(value) => set(name, value)}
+          width={150}
         />
       ))}
     </Group>
