@@ -24,3 +24,9 @@ export function isTyping(target: EventTarget | null): boolean {
   const field = 'textarea, select, input:not([type="checkbox"], [type="radio"])';
   return target.isContentEditable || target.matches(field);
 }
+
+/** Writes a key with the modifier of the system: ⌘K on macs, Ctrl+K elsewhere. */
+export function shortcutLabel(key: string): string {
+  const isMac = /^(Mac|iP)/.test(navigator.platform);
+  return isMac ? `⌘${key === 'Enter' ? '⏎' : key}` : `Ctrl+${key}`;
+}

@@ -4,6 +4,7 @@ import { Search } from 'lucide-react';
 import { lazy, Suspense } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
+import { shortcutLabel } from '../parts/use-keys.ts';
 import { Boundary } from './boundary.tsx';
 import { CommandPalette } from './command-palette.tsx';
 import { LiveState, LostBanner } from './live-state.tsx';
@@ -94,7 +95,7 @@ function Header({ isMenuOpen, toggleMenu, openPalette }: HeaderProps) {
             variant="default"
             size="xs"
             leftSection={<Search size={14} aria-hidden />}
-            rightSection={<Kbd size="xs">⌘K</Kbd>}
+            rightSection={<Kbd size="xs">{shortcutLabel('K')}</Kbd>}
             onClick={openPalette}
             visibleFrom="sm"
           >

@@ -17,6 +17,7 @@ import { systemTexts } from '../../messages/system-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
+import { shortcutLabel } from '../../parts/use-keys.ts';
 import { apiUrl } from '../../server/base-path.ts';
 import { type Failure, toFailure } from '../../server/failure.ts';
 import { callRest } from '../../server/rest.ts';
@@ -61,7 +62,7 @@ function QueryPage() {
           <Button
             size="xs"
             leftSection={<Play size={14} aria-hidden />}
-            rightSection={<Kbd size="xs">⌘⏎</Kbd>}
+            rightSection={<Kbd size="xs">{shortcutLabel('Enter')}</Kbd>}
             onClick={start}
             loading={isBusy}
             disabled={query.trim() === ''}
