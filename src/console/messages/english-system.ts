@@ -147,6 +147,7 @@ export const englishSystem = {
     value: 'Value',
     rowNumber: 'row',
     examples: 'Examples',
+    ownQuery: 'Empty the query to replace it by an example.',
     example: {
       'Runs by status': `select status, count(*) as runs
 from howdah.executions

@@ -174,6 +174,23 @@ describe.skipIf(!CHROMIUM)('the place of the installation', () => {
     tab.problems.length = 0; // the browser reports the refused query
   });
 
+  test('an example does not replace a query that a person wrote', async () => {
+    await open('/sql', 'SQL');
+    await tab.page.getByRole('button', { name: 'Run' }).getByText('Ctrl+Enter').waitFor();
+    const query = tab.page.getByRole('textbox', { name: 'Query' });
+    const example = tab.page.getByRole('menuitem', { name: 'Cost by day' });
+    await query.fill('select 1 as mine');
+    await tab.page.getByRole('button', { name: 'Examples' }).click();
+    await tab.page.getByText('Empty the query to replace it by an example.').waitFor();
+    expect(await example.isDisabled()).toBe(true);
+    await check('system-sql-examples');
+    await tab.page.keyboard.press('Escape');
+    await query.fill('');
+    await tab.page.getByRole('button', { name: 'Examples' }).click();
+    await example.click();
+    expect(await query.inputValue()).toContain('howdah.usage_by_day');
+  });
+
   test.each(['light', 'dark'] as const)('on a phone in %s colours', async (colorScheme) => {
     const phone = await openTab(browser, howdah.url ?? '', {
       colorScheme,

@@ -80,7 +80,7 @@ function QueryPage() {
             suffix={` ${text.limit.toLowerCase()}`}
             hideControls
           />
-          <Examples choose={setQuery} />
+          <Examples query={query} choose={setQuery} />
         </Group>
         {failure && <FailureAlert failure={failure} />}
         {result && <Answer result={result} />}
@@ -136,7 +136,11 @@ function useQuery() {
   return { run, ...state };
 }
 
-function Examples({ choose }: { choose(query: string): void }) {
+const EXAMPLES: readonly string[] = Object.values(text.example);
+
+/** Queries to begin with. None takes the place of a query that the person wrote. */
+function Examples({ query, choose }: { query: string; choose(query: string): void }) {
+  const isOwn = query.trim() !== '' && !EXAMPLES.includes(query);
   return (
     <Menu position="bottom-start" withinPortal shadow="md">
       <Menu.Target>
@@ -145,8 +149,9 @@ function Examples({ choose }: { choose(query: string): void }) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {Object.entries(text.example).map(([name, query]) => (
-          <Menu.Item key={name} onClick={() => choose(query)}>
+        {isOwn && <Menu.Label>{text.ownQuery}</Menu.Label>}
+        {Object.entries(text.example).map(([name, example]) => (
+          <Menu.Item key={name} onClick={() => choose(example)} disabled={isOwn}>
             {name}
           </Menu.Item>
         ))}
