@@ -178,6 +178,47 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     owner.problems.length = 0;
   });
 
+  test('a test that runs is shown again, and does not keep the form from being saved', async () => {
+    let answer = () => {};
+    const isAsked = Promise.withResolvers<void>();
+    await owner.page.route('**/api/models/test', async (route) => {
+      const isAnswered = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      isAsked.resolve();
+      await isAnswered;
+      await route.continue().catch(() => {});
+    });
+    const dialog = owner.page.getByRole('dialog');
+    const busy = dialog.getByText('The model is asked once or twice.');
+    await open('/definitions/models/default');
+    await button('Test').click();
+    await busy.waitFor();
+    await owner.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await button('Test').click();
+    await busy.waitFor();
+    await isAsked.promise;
+    answer();
+    await dialog.getByText('The model answers.').waitFor();
+    await open('/definitions/models/new');
+    await owner.page.getByLabel('Name', { exact: false }).first().fill('unhurried');
+    await owner.page.getByLabel('Provider', { exact: true }).fill('scripted');
+    await button('Test').click();
+    await busy.waitFor();
+    await owner.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await button('Test').click();
+    await busy.waitFor();
+    await owner.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await button('Create model').click();
+    await heading('unhurried');
+    answer();
+    await owner.page.unroute('**/api/models/test');
+    expect(owner.problems).toEqual([]);
+  });
+
   test('a tool is tried with a form, and a call that needs an approval waits for it', async () => {
     await db.pool.query(
       `with made as (insert into howdah.agents (name) values ('clerk') returning id)

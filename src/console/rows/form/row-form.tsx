@@ -73,7 +73,11 @@ function TestButton({ form, id }: TestButtonProps) {
   };
   return (
     <>
-      <Button variant="default" disabled={form.isBusy} onClick={() => form.start(run)}>
+      <Button
+        variant="default"
+        onClick={() => (form.isTesting ? test.show() : form.test(run))}
+        disabled={form.isBusy}
+      >
         {rowTexts.modelTest.button}
       </Button>
       <TestDialog name={String(form.written.name ?? '')} test={test} />
@@ -89,15 +93,54 @@ function isWide(field: RowField, type: ResourceType): boolean {
 
 type Form = ReturnType<typeof useRowForm>;
 
+type Send = (body: JsonObject) => Promise<void>;
+
 function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'done'>) {
+  const [isUnchanged, setUnchanged] = useState(false);
+  const { fields, written, faults, change, sendWritten } = useFields(type, row);
+  // a test takes up to a minute, in which the form can be saved
+  const saving = useAction(sendWritten);
+  const testing = useAction(sendWritten);
+  const save = async (body: JsonObject) => {
+    if (row && Object.keys(body).length === 0) setUnchanged(true);
+    else done((await sendRow(type, row, body)).body);
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setUnchanged(false);
+    testing.clear();
+    saving.start(save);
+  };
+  const test = (send: Send) => {
+    setUnchanged(false);
+    saving.clear();
+    testing.start(send);
+  };
+  return {
+    ...{ fields, written, faults, isUnchanged, submit, test, change },
+    ...{ failure: saving.failure ?? testing.failure, isBusy: saving.isBusy },
+    isTesting: testing.isBusy,
+  };
+}
+
+/** The fields of a form: what is written into them, and their faults. */
+function useFields(type: ResourceType, row: RowFormProps['row']) {
   const fields = formFields(type, row?.body);
   const [begun] = useState(() => beginForm(fields, row?.body));
   const [written, setWritten] = useState<Readonly<Record<string, Written>>>(begun);
   const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});
-  const [isUnchanged, setUnchanged] = useState(false);
-  const placeFailure = async (sent: Promise<void>) => {
+  /** Sends what is written, unless it has a fault. Faults of the answer stand at their fields. */
+  const sendWritten = async (send: Send) => {
+    const read = readForm(fields, written, begun, row === undefined);
+    setFaults(
+      Object.fromEntries(
+        Object.entries(read.faults).map(([name, f]) => [name, rowTexts.faults[f]]),
+      ),
+    );
+    const [first] = Object.keys(read.faults);
+    if (first !== undefined) return focusFirst(first);
     try {
-      await sent;
+      await send(read.body);
     } catch (error) {
       const found = placeFaults(fields, toFailure(error).faults);
       setFaults(found);
@@ -105,33 +148,11 @@ function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'do
       throw error;
     }
   };
-  const { start, failure, isBusy } = useAction(
-    async (send: (body: JsonObject) => Promise<void>) => {
-      const read = readForm(fields, written, begun, row === undefined);
-      setUnchanged(false);
-      setFaults(
-        Object.fromEntries(
-          Object.entries(read.faults).map(([name, f]) => [name, rowTexts.faults[f]]),
-        ),
-      );
-      const [first] = Object.keys(read.faults);
-      if (first !== undefined) return focusFirst(first);
-      await placeFailure(send(read.body));
-    },
-  );
-  const save = async (body: JsonObject) => {
-    if (row && Object.keys(body).length === 0) setUnchanged(true);
-    else done((await sendRow(type, row, body)).body);
-  };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    start(save);
-  };
   const change = (name: string, value: Written) => {
     setWritten((last) => ({ ...last, [name]: value }));
     setFaults(({ [name]: _, ...others }) => others);
   };
-  return { fields, written, faults, failure, isBusy, isUnchanged, start, submit, change };
+  return { fields, written, faults, change, sendWritten };
 }
 
 function sendRow(type: ResourceType, row: RestAnswer<JsonObject> | undefined, body: JsonObject) {

@@ -16,7 +16,14 @@ export function ModelTest({ name }: { name: string }) {
   const { start, failure } = useAction(() => test.run({ model: name }));
   return (
     <>
-      <Button size="xs" variant="default" onClick={start}>
+      <Button
+        size="xs"
+        variant="default"
+        onClick={() => {
+          test.show();
+          start();
+        }}
+      >
         {text.button}
       </Button>
       <TestDialog name={name} test={test} failure={failure} />
@@ -28,8 +35,10 @@ export function ModelTest({ name }: { name: string }) {
 export type Test = {
   isShown: boolean;
   report: JsonObject | undefined;
-  /** Tests what the body describes. Throws a `Failure`. */
+  /** Tests what the body describes, and shows it. Throws a `Failure`. */
   run(body: JsonObject): Promise<void>;
+  /** Shows the test that runs, or the last report. */
+  show(): void;
   close(): void;
 };
 
@@ -43,7 +52,7 @@ export function useModelTest(): Test {
     const answer = await callRest<JsonObject>('/api/models/test', { method: 'POST', body });
     setReport(answer.body);
   };
-  return { isShown, report, run, close: () => setShown(false) };
+  return { isShown, report, run, show: () => setShown(true), close: () => setShown(false) };
 }
 
 type TestDialogProps = { name: string; test: Test; failure?: Failure | undefined };
