@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import { columnChanges } from '../../src/console/inbox/row-changes.ts';
-import { fieldsOf, readFields } from '../../src/console/inbox/schema-fields.ts';
+import {
+  allowsMoreFields,
+  fieldsOf,
+  readFields,
+  writeFields,
+} from '../../src/console/inbox/schema-fields.ts';
 import { quoteGraphql, quoteShell, quoteSql } from '../../src/console/parts/quote.ts';
 import { copyRuns } from '../../src/console/runs/copy-runs.ts';
 import {
@@ -165,7 +170,7 @@ test('a form has the fields of its schema, and names what is missing or wrong', 
     required: ['size', 'name'],
     properties: {
       size: { type: 'integer' },
-      name: { type: 'string', title: 'Your name' },
+      name: { type: 'string', title: 'Your name', minLength: 1 },
       colour: { enum: ['red', 'blue'] },
     },
   });
@@ -180,6 +185,31 @@ test('a form has the fields of its schema, and names what is missing or wrong', 
   });
   const { value } = readFields(fields ?? [], { size: '4', name: 'Ada', colour: 'red' });
   expect(value).toEqual({ size: 4, name: 'Ada', colour: 'red' });
+});
+
+test('a text may be empty where its schema allows it, and a value may be null', () => {
+  const fields =
+    fieldsOf({
+      required: ['note', 'place', 'size'],
+      properties: {
+        note: { type: 'string' },
+        place: { type: ['string', 'null'] },
+        size: { type: ['null', 'integer'] },
+        more: { type: ['array', 'null'] },
+      },
+    }) ?? [];
+  expect(fields.map(({ kind }) => kind)).toEqual(['text', 'text', 'number', 'json']);
+  expect(readFields(fields, {})).toEqual({
+    value: { note: '', place: null, size: null },
+    faults: {},
+  });
+  const value = { note: 'a\nb', size: 7, more: [1] };
+  expect(readFields(fields, writeFields(fields, value) ?? {}).value).toEqual({
+    ...value,
+    place: null,
+  });
+  expect(writeFields(fields, { other: 1 })).toBeUndefined();
+  expect([{}, { additionalProperties: false }].map(allowsMoreFields)).toEqual([true, false]);
 });
 
 test('a changed row shows what changes first', () => {

@@ -7,7 +7,7 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { isEmptyValue } from '../parts/value-view.tsx';
 import { answerOne } from '../server/operations.generated.ts';
 import type { FormProps } from './question-detail.ts';
-import { fieldsOf, writeValue } from './schema-fields.ts';
+import { allowsMoreFields, fieldsOf, writeValue } from './schema-fields.ts';
 import { SchemaForm } from './schema-form.tsx';
 import { useSend } from './use-send.ts';
 
@@ -23,7 +23,13 @@ export function AnswerForm({ question, answered }: FormProps) {
   return (
     <Stack gap="sm">
       {failure && <FailureAlert failure={failure} />}
-      {fields && <SchemaForm fields={fields} isBusy={isBusy} submit={sendData} />}
+      {fields && (
+        <SchemaForm
+          {...{ fields, isBusy }}
+          submit={sendData}
+          allowsMore={allowsMoreFields(schema)}
+        />
+      )}
       {!fields && Array.isArray(options) && options.length > 0 && (
         <Options options={options} isBusy={isBusy} submit={sendText} />
       )}

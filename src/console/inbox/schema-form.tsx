@@ -2,7 +2,15 @@ import { Button, Group, Select, Stack, Textarea, TextInput } from '@mantine/core
 import { type FormEvent, useState } from 'react';
 import type { JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
-import { type FieldFault, readFields, type SchemaField, writeValue } from './schema-fields.ts';
+import { JsonForm } from './json-form.tsx';
+import {
+  beginFields,
+  type FieldFault,
+  readFields,
+  type SchemaField,
+  writeFields,
+  writeValue,
+} from './schema-fields.ts';
 
 const text = messages.inbox;
 
@@ -12,19 +20,68 @@ type SchemaFormProps = {
   submit(value: JsonObject): void;
   /** The word on its button. */
   label?: string;
+  /** True if the value may have other fields, which are written as JSON. */
+  allowsMore?: boolean;
+  /** Is told the value that is written, without what is faulty. */
+  onChange?(value: JsonObject): void;
 };
 
 /** A form made from a JSON Schema. The server checks the answer against the schema in any case. */
-export function SchemaForm({ fields, isBusy, submit, label = text.submit }: SchemaFormProps) {
-  const [written, setWritten] = useState<Record<string, string>>(() =>
-    Object.fromEntries(fields.map(({ name, initial }) => [name, initial])),
+export function SchemaForm(props: SchemaFormProps) {
+  const { fields, label = text.submit, allowsMore = false, onChange, ...shared } = props;
+  const [written, setWritten] = useState(() => beginFields(fields));
+  const [json, setJson] = useState<string>();
+  if (json !== undefined) {
+    return (
+      <JsonForm
+        {...{ ...shared, label }}
+        begun={json}
+        onChange={(_, value) => value && onChange?.(value)}
+        showFields={(value) => {
+          const next = writeFields(fields, value);
+          if (!next) return false;
+          setWritten(next);
+          setJson(undefined);
+          return true;
+        }}
+      />
+    );
+  }
+  return (
+    <FieldsForm
+      {...{ ...shared, label, fields, written }}
+      change={(next) => {
+        setWritten(next);
+        onChange?.(readFields(fields, next).value);
+      }}
+      writeJson={allowsMore ? (value) => setJson(JSON.stringify(value, null, 2)) : undefined}
+    />
   );
+}
+
+type FieldsFormProps = Pick<SchemaFormProps, 'fields' | 'isBusy' | 'submit'> & {
+  label: string;
+  written: Readonly<Record<string, string>>;
+  change(written: Record<string, string>): void;
+  /** Goes on in JSON. */
+  writeJson: ((value: JsonObject) => void) | undefined;
+};
+
+function FieldsForm(props: FieldsFormProps) {
+  const { fields, isBusy, submit, label, written, change, writeJson } = props;
   const [faults, setFaults] = useState<Record<string, FieldFault>>({});
+  /** Uses the value, unless a fault would keep a part of it out. */
+  const use = (take: (value: JsonObject) => void, mayLack: boolean) => {
+    const read = readFields(fields, written);
+    const found = Object.entries(read.faults).filter(
+      ([, fault]) => !mayLack || fault !== 'required',
+    );
+    setFaults(Object.fromEntries(found));
+    if (found.length === 0) take(read.value);
+  };
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
-    const read = readFields(fields, written);
-    setFaults(read.faults);
-    if (Object.keys(read.faults).length === 0) submit(read.value);
+    use(submit, false);
   };
   return (
     <Stack component="form" gap="sm" onSubmit={onSubmit} maw={480}>
@@ -33,7 +90,7 @@ export function SchemaForm({ fields, isBusy, submit, label = text.submit }: Sche
           key={field.name}
           field={field}
           value={written[field.name] ?? ''}
-          change={(value) => setWritten((last) => ({ ...last, [field.name]: value }))}
+          change={(value) => change({ ...written, [field.name]: value })}
           fault={faults[field.name]}
         />
       ))}
@@ -41,6 +98,11 @@ export function SchemaForm({ fields, isBusy, submit, label = text.submit }: Sche
         <Button type="submit" loading={isBusy}>
           {label}
         </Button>
+        {writeJson && (
+          <Button variant="subtle" onClick={() => use(writeJson, true)}>
+            {text.asJson}
+          </Button>
+        )}
       </Group>
     </Stack>
   );
@@ -80,12 +142,13 @@ function Field({ field, value, change, fault }: FieldProps) {
       />
     );
   }
-  if (field.kind === 'json') {
+  if (field.kind === 'json' || field.kind === 'text') {
     return (
       <Textarea
         {...shared}
         autosize
-        minRows={2}
+        minRows={field.kind === 'json' ? 2 : 1}
+        maxRows={14}
         onChange={(one) => change(one.currentTarget.value)}
       />
     );
@@ -93,7 +156,7 @@ function Field({ field, value, change, fault }: FieldProps) {
   return (
     <TextInput
       {...shared}
-      inputMode={field.kind === 'number' ? 'decimal' : 'text'}
+      inputMode="decimal"
       onChange={(one) => change(one.currentTarget.value)}
     />
   );

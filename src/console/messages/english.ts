@@ -1,4 +1,5 @@
 import { chatPlaces, chatTexts } from './english-chat.ts';
+import { formTexts } from './english-forms.ts';
 import { englishPlaces } from './english-places.ts';
 import { runTexts } from './english-runs.ts';
 
@@ -253,9 +254,7 @@ export const english = {
     column: 'Column',
     before: 'Before',
     after: 'After',
-    required: 'Fill in this field.',
-    notNumber: 'This is not a number.',
-    notJson: 'This is not JSON.',
+    ...formTexts,
     choose: 'Choose…',
     yes: 'yes',
     no: 'no',
