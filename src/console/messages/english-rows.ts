@@ -119,11 +119,11 @@ orchestrator: press
   toolTrial: {
     title: 'Try it',
     explain:
-      'The call is a run of the agent: its approvals, limits and hooks apply, and what it changes is changed.',
-    noAgent: 'No agent has this tool. Give it to an agent to try it.',
-    agent: 'As the agent',
+      'The call is a run of the agent: its approvals, limits and hooks apply, and its changes are real.',
+    noAgent:
+      'No agent can call this tool now. It needs an active tool, and an active agent that has it and no external engine.',
+    agent: 'Agent',
     call: 'Call the tool',
-    arguments: 'Arguments',
-    notObject: 'Write a JSON object, such as {"order": 4711}.',
+    noRun: 'The answer names no run. The same call is not made twice: send it again.',
   },
 };

@@ -3,6 +3,8 @@
 import type { Json } from '../../json/json.ts';
 import type { Operation } from './operation.ts';
 
+export type AgentEngine = 'a2a' | 'builtin' | 'custom' | 'http' | 'openai';
+
 export type AgentFilter = {
   agentKnowledgeBasesExist?: boolean | null;
   agentModelsExist?: boolean | null;
@@ -171,6 +173,8 @@ export type LimitPeriod = 'day' | 'hour' | 'minute' | 'month';
 export type LimitScope = 'agent' | 'api_key' | 'key' | 'model' | 'session' | 'system' | 'tenant' | 'tool' | 'user';
 
 export type ListEventKind = 'changed' | 'removed' | 'synced';
+
+export type McpToolStatus = 'accepted' | 'changed' | 'gone' | 'new' | 'refused';
 
 export type MessageRole = 'assistant' | 'system' | 'tool' | 'user';
 
@@ -406,6 +410,8 @@ export type ForkRow = { id: string; status: ExecutionStatus; waitingFor: Waiting
 export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; trust: Trust; createdAt: string; expiresAt: string | null; executionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null } | null };
 
 export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; reason: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
+
+export type ToolHolder = { name: string; isActive: boolean; deletedAt: string | null; engine: AgentEngine; humanInput: boolean; agentTools: { nodes: ({ toolId: string } | null)[] }; agentServers: { nodes: ({ allowedTools: (string | null)[] | null } | null)[] }; agentSkills: { nodes: ({ skillId: string } | null)[] } };
 
 export type RunHead = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; stopReason: StopReason | null; finishReason: FinishReason | null; createdAt: string; runAt: string; startedAt: string | null; completedAt: string | null; queueSeconds: number | null; isPauseRequested: boolean; input: string; inputData: Json | null; output: string | null; outputData: Json | null; error: Json | null; metadata: Json; trust: Trust; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; stepCount: number; modelCount: number; messageCount: number; createdBy: string; rootExecutionId: string; parentExecutionId: string | null; forkedFromExecutionId: string | null; forkedFromSeq: number | null; sessionId: string | null; turn: number | null; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; workflowVersion: { version: number } | null; user: { username: string } | null; treeQuestions: { nodes: ({ id: string; kind: QuestionKind; prompt: string } | null)[] } };
 
@@ -646,6 +652,13 @@ export type RunAnswerVariables = { id: string; after?: string | null };
 export const runAnswer: Operation<RunAnswer, RunAnswerVariables> = {
   name: 'RunAnswer',
   text: "subscription RunAnswer($id:UUID!$after:String){executionEvents(executionId:$id after:$after tree:false){...AnswerEvent}}fragment AnswerEvent on RunEvent{event cursor executionId agent data}",
+};
+
+export type ToolHolders = { holders: { nodes: (ToolHolder | null)[] } | null; all?: { nodes: (ToolHolder | null)[] } | null; mcpServer?: { isActive: boolean; mcpToolsByServerId: { nodes: ({ status: McpToolStatus } | null)[] } } | null };
+export type ToolHoldersVariables = { tool: string; server: string; hasServer: boolean; remoteName: string; isForAll: boolean };
+export const toolHolders: Operation<ToolHolders, ToolHoldersVariables> = {
+  name: 'ToolHolders',
+  text: "query ToolHolders($tool:UUID!$server:UUID!$hasServer:Boolean!$remoteName:String!$isForAll:Boolean!){holders:agents(filter:{or:[{agentTools:{some:{toolId:{equalTo:$tool}}}}{agentServers:{some:{serverId:{equalTo:$server}}}}]}orderBy:[NAME_ASC]first:500){nodes{...ToolHolder}}all:agents(orderBy:[NAME_ASC]first:500)@include(if:$isForAll){nodes{...ToolHolder}}mcpServer(id:$server)@include(if:$hasServer){isActive mcpToolsByServerId(filter:{name:{equalTo:$remoteName}}first:1){nodes{status}}}}fragment ToolHolder on Agent{name isActive deletedAt engine humanInput agentTools(filter:{toolId:{equalTo:$tool}}first:1){nodes{toolId}}agentServers(filter:{serverId:{equalTo:$server}}first:1){nodes{allowedTools}}agentSkills(first:1){nodes{skillId}}}",
 };
 
 export type RunPage = { execution: RunHead | null; explainExecution: Json | null };

@@ -187,7 +187,7 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
       });
       isAsked.resolve();
       await isAnswered;
-      await route.continue().catch(() => {});
+      await route.fulfill({ json: { ok: true, model: 'default' } });
     });
     const dialog = owner.page.getByRole('dialog');
     const busy = dialog.getByText('The model is asked once or twice.');
@@ -215,7 +215,7 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await button('Create model').click();
     await heading('unhurried');
     answer();
-    await owner.page.unroute('**/api/models/test');
+    await owner.page.unrouteAll({ behavior: 'wait' });
     expect(owner.problems).toEqual([]);
   });
 
@@ -231,6 +231,8 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await form.getByRole('button', { name: 'Call the tool' }).click();
     await form.getByRole('button', { name: /^Approve/ }).click();
     await form.locator('.answer-text').getByText('42').waitFor();
+    await form.getByRole('status').getByText('completed', { exact: true }).waitFor();
+    expect(await form.locator('[aria-live=polite]').count()).toBe(0);
     await picture(owner.page, 'tool-trial');
     expect(await seriousFindings(owner.page)).toEqual([]);
     const { rows } = await db.pool.query(
@@ -241,6 +243,83 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await open('/definitions/tools/calculator', viewer);
     await heading('calculator', viewer);
     expect(await viewer.page.getByText('Try it').count()).toBe(0);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a call of a tool whose answer was lost is not made twice', async () => {
+    await open('/definitions/tools/calculator');
+    const form = owner.page.getByRole('region', { name: 'Try it' });
+    let lost = 0;
+    await owner.page.route('**/graphql', async (route) => {
+      if (lost > 0 || !route.request().postData()?.includes('mutation AskAgent')) {
+        return route.continue();
+      }
+      lost += 1;
+      await route.fetch();
+      await route.abort();
+    });
+    await form.getByLabel('expression').fill('7 * 8');
+    await form.getByRole('button', { name: 'Call the tool' }).click();
+    await form.getByText('The server cannot be reached.').waitFor();
+    await form.getByRole('button', { name: 'Call the tool' }).click();
+    await form.getByRole('button', { name: /^Approve/ }).waitFor();
+    await owner.page.unroute('**/graphql');
+    const { rows } = await db.pool.query(
+      `select count(*)::int from howdah.executions where input like '%7 * 8%'`,
+    );
+    expect([lost, rows]).toEqual([1, [{ count: 1 }]]);
+    owner.problems.length = 0; // the browser reports the lost answer
+  });
+
+  test('what is typed into the form of a tool is copied, also as JSON', async () => {
+    await owner.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    const copied = async () => {
+      await form.getByRole('button', { name: 'Copy as' }).click();
+      await owner.page.getByRole('menuitem', { name: 'CLI' }).click();
+      return owner.page.evaluate('navigator.clipboard.readText()');
+    };
+    await open('/definitions/tools/calculator');
+    const form = owner.page.getByRole('region', { name: 'Try it' });
+    await form.getByLabel('expression').fill('1 + 2');
+    expect(await copied()).toContain(`clerk '{"expression":"1 + 2"}'`);
+    await db.pool.query(
+      `update howdah.tools set parameters = parameters - 'additionalProperties'
+       where name = 'calculator'`,
+    );
+    await owner.page.reload();
+    await form.getByLabel('expression').fill('1 + 2');
+    await form.getByRole('button', { name: 'Write as JSON' }).click();
+    const json = form.getByLabel('JSON');
+    await json.fill('{"expression": "2", "digits": 3}');
+    expect(await copied()).toContain(`'{"expression":"2","digits":3}'`);
+    await form.getByRole('button', { name: 'Fill in fields' }).click();
+    await form.getByText('This has more than the fields can show.').waitFor();
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    await json.fill('{"expression": "3"}');
+    await form.getByRole('button', { name: 'Fill in fields' }).click();
+    expect(await form.getByLabel('expression').inputValue()).toBe('3');
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a tool is tried by the agents that can call it alone', async () => {
+    await db.pool.query(
+      `insert into howdah.agents (name, human_input, is_active, engine, engine_configuration)
+       values ('asker', true, true, 'builtin', '{}'), ('idle', true, false, 'builtin', '{}'),
+         ('remote', true, true, 'http', '{"url": "https://agents.example.com"}')`,
+    );
+    const form = owner.page.getByRole('region', { name: 'Try it' });
+    await open('/definitions/tools/ask_user');
+    await form.getByRole('combobox', { name: 'Agent' }).click();
+    const options = owner.page.getByRole('option');
+    await options.filter({ hasText: 'asker' }).waitFor();
+    const names = await options.allInnerTexts();
+    expect(names.filter((name) => ['asker', 'idle', 'remote'].includes(name))).toEqual(['asker']);
+    await options.filter({ hasText: 'asker' }).click();
+    await form.getByLabel('question').fill('Roses?');
+    await form.getByRole('button', { name: 'Call the tool' }).click();
+    await form.getByText('Roses?').last().waitFor();
+    await open('/definitions/tools/load_skill');
+    await form.getByText('No agent can call this tool now.').waitFor();
     expect(owner.problems).toEqual([]);
   });
 
