@@ -147,6 +147,46 @@ describe.skipIf(!CHROMIUM)('the page of a run', () => {
     expect(rows).toEqual([{ forked_from_seq: 2, model: 'careful' }]);
   });
 
+  test('a run of one tool has no model to choose, and sent no request to one', async () => {
+    const { rows } = await db.pool.query(
+      `select (howdah.run('support', '{"expression": "6 * 7"}',
+         overrides => '{"tool": "calculator"}')).id`,
+    );
+    await waitForEnd(db.pool, rows[0].id);
+    await open(`/runs/${rows[0].id}`);
+    const version = tab.page.getByRole('combobox', { name: 'Version' });
+    await tab.page.getByRole('button', { name: 'Fork', exact: true }).click();
+    await version.waitFor();
+    expect(await tab.page.getByRole('combobox', { name: 'Model' }).count()).toBe(0);
+    const steps = await db.pool.query(
+      `select seq, kind from howdah.steps where execution_id = $1 order by seq`,
+      [rows[0].id],
+    );
+    expect(steps.rows.map(({ kind }) => kind)).toContain('model');
+    for (const { seq } of steps.rows) {
+      await open(`/runs/${rows[0].id}/${seq}`);
+      await tab.page.getByRole('button', { name: 'Fork from here' }).waitFor();
+      const request = tab.page.getByRole('button', { name: 'Show the request to the model' });
+      expect(await request.count()).toBe(0);
+    }
+  });
+
+  test('the failure of the names of models is shown, and they are read again', async () => {
+    let failures = 1;
+    await tab.page.route('**/graphql', (route) => {
+      const isNames = route.request().postData()?.includes('query ModelNames');
+      return isNames && failures-- > 0 ? route.abort() : route.continue();
+    });
+    await open(`/runs/${original}`);
+    await tab.page.getByRole('button', { name: 'Fork', exact: true }).click();
+    const dialog = tab.page.getByRole('dialog');
+    await dialog.getByText('The server cannot be reached.').waitFor();
+    await dialog.getByRole('alert').getByRole('button').click();
+    await dialog.getByRole('combobox', { name: 'Model' }).waitFor();
+    await tab.page.unroute('**/graphql');
+    tab.problems.length = 0; // the browser reports the lost answer
+  });
+
   test('the graph of a workflow shows its members with their states, live', async () => {
     await db.pool.query(`
       with team as (

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, Select, Stack, Text, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
-import type { Json } from '../../json/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { formatTime } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
@@ -50,6 +50,7 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
   const [written, setWritten] = useState({ input: seq === 0 ? run.input : '', data: original });
   const [version, setVersion] = useState<number>();
   const [model, setModel] = useState<string>();
+  const { data: forked, failure: unread, reload } = useAnswer(forkVersions, { id: run.id });
   // Data that is not changed is not sent, so that it is copied exactly
   const parsed = written.data === original ? null : parseData(written.data);
   const fork = forkOf(run, seq, { input: written.input, data: parsed, version, model });
@@ -76,8 +77,9 @@ function ForkForm({ run, seq, close }: Omit<ForkDialogProps, 'isOpen'>) {
           error={parsed === undefined ? text.invalid : undefined}
         />
       )}
-      <VersionChoice id={run.id} seq={seq} version={version} choose={setVersion} />
-      {run.workflow === null && <ModelChoice model={model} choose={setModel} />}
+      {unread && <FailureAlert failure={unread} onRetry={reload} />}
+      <VersionChoice {...{ seq, version }} run={forked?.execution} choose={setVersion} />
+      {callsModel(forked?.execution) && <ModelChoice model={model} choose={setModel} />}
       {failure && <FailureAlert failure={failure} />}
       <Group justify="flex-end">
         <CopyAs forms={copyFork(fork, apiUrl(`/api/executions/${run.id}/fork`))} />
@@ -115,17 +117,24 @@ function Area({ label, value, change, error, isFirst = false }: AreaProps) {
   );
 }
 
+type Forked = ForkVersions['execution'] | undefined;
+
+/** Returns whether a run calls models: that of an agent without an external engine or one tool. */
+function callsModel(run: Forked): boolean {
+  const hasTool = isJsonObject(run?.overrides) && 'tool' in run.overrides;
+  return run?.agent?.engine === 'builtin' && !hasTool;
+}
+
 type VersionChoiceProps = {
-  id: string;
+  run: Forked;
   seq: number;
   version: number | undefined;
   choose(version: number | undefined): void;
 };
 
 /** The version that the fork runs: that of the original, or another one. */
-function VersionChoice({ id, seq, version, choose }: VersionChoiceProps) {
-  const { data } = useAnswer(forkVersions, { id });
-  const { own, all } = versionsOf(data?.execution ?? null);
+function VersionChoice({ run, seq, version, choose }: VersionChoiceProps) {
+  const { own, all } = versionsOf(run);
   if (all.length < 2) return null;
   return (
     <Select
@@ -151,8 +160,9 @@ type ModelChoiceProps = { model: string | undefined; choose(model: string | unde
 
 /** The model that the fork uses: that of the original, or another one. */
 function ModelChoice({ model, choose }: ModelChoiceProps) {
-  const { data } = useAnswer(modelNames, {});
+  const { data, failure, reload } = useAnswer(modelNames, {});
   const names = data?.models?.nodes.flatMap((one) => (one?.purpose === 'llm' ? [one.name] : []));
+  if (failure) return <FailureAlert failure={failure} onRetry={reload} />;
   return (
     <Select
       label={text.model}
@@ -169,7 +179,7 @@ function ModelChoice({ model, choose }: ModelChoiceProps) {
 }
 
 /** Returns the version of a run, and all versions of its agent or workflow. */
-function versionsOf(run: ForkVersions['execution']) {
+function versionsOf(run: Forked) {
   const all = run?.workflow?.workflowVersions.nodes ?? run?.agent?.agentVersions.nodes ?? [];
   const own = (run?.workflowVersion ?? run?.agentVersion)?.version;
   return { own, all: all.filter((one) => one !== null) };

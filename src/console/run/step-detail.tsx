@@ -46,14 +46,20 @@ export function StepDetail({ runId, seq, closePath, fork }: StepDetailProps) {
       </Group>
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {!failure && !isLoading && !step && <Text size="sm">{text.notFound}</Text>}
-      {step && <StepContent runId={runId} step={step} fork={fork} />}
+      {step && <StepContent {...{ runId, step, fork }} callsTool={callsTool(data.execution)} />}
     </Paper>
   );
 }
 
-type StepContentProps = { runId: string; step: Step; fork: StepDetailProps['fork'] };
+type StepContentProps = {
+  runId: string;
+  step: Step;
+  fork: StepDetailProps['fork'];
+  /** True if a tool takes the place of the models of the run. */
+  callsTool: boolean;
+};
 
-function StepContent({ runId, step, fork }: StepContentProps) {
+function StepContent({ runId, step, fork, callsTool }: StepContentProps) {
   const said = useStepMessages(runId, step.seq);
   const hasContent =
     said.length > 0 || [step.input, step.output, step.error].some((one) => !isEmptyValue(one));
@@ -81,7 +87,9 @@ function StepContent({ runId, step, fork }: StepContentProps) {
         <Part title={text.output} value={step.output} />
       )}
       <Part title={text.annotations} value={step.annotations} />
-      {sendsRequest(step) && <RequestPart key={step.seq} runId={runId} seq={step.seq} />}
+      {!callsTool && sendsRequest(step) && (
+        <RequestPart key={step.seq} runId={runId} seq={step.seq} />
+      )}
       {!hasContent && (
         <Text size="sm" c="dimmed">
           {text.empty}
@@ -90,6 +98,14 @@ function StepContent({ runId, step, fork }: StepContentProps) {
       <StepOrigin step={step} />
     </Stack>
   );
+}
+
+/** Returns whether a run makes one call of a tool in place of its models. */
+function callsTool(run: StepPage['execution']): boolean {
+  const { overrides = null, agent } = run ?? {};
+  if (isJsonObject(overrides) && 'tool' in overrides) return true;
+  const configuration = agent?.engineConfiguration ?? null;
+  return agent?.engine === 'custom' && isJsonObject(configuration) && 'tool' in configuration;
 }
 
 /** Returns whether a step may record the outcome of a request to a model. */

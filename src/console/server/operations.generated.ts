@@ -535,11 +535,11 @@ export const runForks: Operation<RunForks, RunForksVariables> = {
   text: "query RunForks($id:UUID!$origin:UUID!$hasOrigin:Boolean!){origin:execution(id:$origin)@include(if:$hasOrigin){...ForkRow}executions(filter:{forkedFromExecutionId:{equalTo:$id}}orderBy:[ID_DESC]first:50){nodes{...ForkRow}pageInfo{hasNextPage}}}fragment ForkRow on Execution{id status waitingFor createdAt startedAt completedAt forkedFromSeq tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost agent{name}agentVersion{version}workflow{name}workflowVersion{version}}",
 };
 
-export type ForkVersions = { execution: { agentVersion: { version: number } | null; workflowVersion: { version: number } | null; agent: { agentVersions: { nodes: ({ version: number; createdAt: string } | null)[] } } | null; workflow: { workflowVersions: { nodes: ({ version: number; createdAt: string } | null)[] } } | null } | null };
+export type ForkVersions = { execution: { overrides: Json | null; agentVersion: { version: number } | null; workflowVersion: { version: number } | null; agent: { engine: AgentEngine; agentVersions: { nodes: ({ version: number; createdAt: string } | null)[] } } | null; workflow: { workflowVersions: { nodes: ({ version: number; createdAt: string } | null)[] } } | null } | null };
 export type ForkVersionsVariables = { id: string };
 export const forkVersions: Operation<ForkVersions, ForkVersionsVariables> = {
   name: 'ForkVersions',
-  text: "query ForkVersions($id:UUID!){execution(id:$id){agentVersion{version}workflowVersion{version}agent{agentVersions(orderBy:[VERSION_DESC]first:100){nodes{version createdAt}}}workflow{workflowVersions(orderBy:[VERSION_DESC]first:100){nodes{version createdAt}}}}}",
+  text: "query ForkVersions($id:UUID!){execution(id:$id){overrides agentVersion{version}workflowVersion{version}agent{engine agentVersions(orderBy:[VERSION_DESC]first:100){nodes{version createdAt}}}workflow{workflowVersions(orderBy:[VERSION_DESC]first:100){nodes{version createdAt}}}}}",
 };
 
 export type ForkRun = { forkExecution: { result: { id: string } | null } | null };
@@ -703,11 +703,11 @@ export const runTokens: Operation<RunTokens, RunTokensVariables> = {
   text: "subscription RunTokens($id:UUID!){executionTokens(executionId:$id){seq attempt text}}",
 };
 
-export type StepPage = { step: { seq: number; kind: StepKind; name: string | null; effect: ToolEffect | null; callId: string | null; input: Json | null; output: Json | null; error: Json | null; annotations: Json | null; tokensIn: number; tokensOut: number; cost: string; startedAt: string; finishedAt: string; idempotencyKey: string | null; worker: string | null } | null };
+export type StepPage = { execution: { overrides: Json | null; agent: { engine: AgentEngine; engineConfiguration: Json } | null } | null; step: { seq: number; kind: StepKind; name: string | null; effect: ToolEffect | null; callId: string | null; input: Json | null; output: Json | null; error: Json | null; annotations: Json | null; tokensIn: number; tokensOut: number; cost: string; startedAt: string; finishedAt: string; idempotencyKey: string | null; worker: string | null } | null };
 export type StepPageVariables = { id: string; seq: number };
 export const stepPage: Operation<StepPage, StepPageVariables> = {
   name: 'StepPage',
-  text: "query StepPage($id:UUID!$seq:Int!){step(executionId:$id seq:$seq){seq kind name effect callId input output error annotations tokensIn tokensOut cost startedAt finishedAt idempotencyKey worker}}",
+  text: "query StepPage($id:UUID!$seq:Int!){execution(id:$id){overrides agent{engine engineConfiguration}}step(executionId:$id seq:$seq){seq kind name effect callId input output error annotations tokensIn tokensOut cost startedAt finishedAt idempotencyKey worker}}",
 };
 
 export type Messages = { messages: { nodes: (RunMessage | null)[] } | null };
