@@ -127,8 +127,12 @@ describe.skipIf(!CHROMIUM)('the console', () => {
     expect(await tab.page.title()).toMatch(/^\(\d+\) Inbox/);
     expect(await seriousFindings(tab.page)).toEqual([]);
     await picture(tab.page, 'approval');
+    expect(await tab.page.locator('main [aria-live]').count()).toBe(0);
     await tab.page.keyboard.press('a');
-    await seen(/^Answered by .*: approve$/);
+    await tab.page
+      .getByRole('status')
+      .filter({ hasText: /^Answered by .*: approve$/ })
+      .waitFor();
     const { rows } = await db.pool.query(
       `select answer from howdah.questions where kind = 'approval'`,
     );

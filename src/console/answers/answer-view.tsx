@@ -33,7 +33,12 @@ export function AnswerView({ run, answer = NO_ANSWER, questionId }: AnswerViewPr
         .map((part) => (
           <PartView key={part.key} part={part} isLive={isLive} />
         ))}
-      {answer.draft && <AnswerText text={answer.draft.text} isDraft />}
+      {/* a log would read the draft out with each word; the step that replaces it is read once */}
+      {answer.draft && (
+        <div aria-live="off">
+          <AnswerText text={answer.draft.text} isDraft />
+        </div>
+      )}
       <Rest run={run} parts={answer.parts} />
       {!hasError && isJsonObject(run.error) && run.status === 'failed' && (
         <div role="alert">

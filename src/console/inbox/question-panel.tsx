@@ -30,7 +30,7 @@ export function QuestionPanel({ id }: { id: string }) {
   }, [isOpen, reload]);
   const question = data?.question;
   return (
-    <Paper withBorder radius="md" p="md" component="section" aria-live="polite">
+    <Paper withBorder radius="md" p="md" component="section">
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {!failure && !data && <Loader size="sm" aria-label={messages.common.loading} />}
       {!failure && data && !question && <Text size="sm">{text.notFound}</Text>}
@@ -107,18 +107,24 @@ function Reason({ question: { reason } }: { question: QuestionDetail }) {
   );
 }
 
-/** The form of an open question, or what became of it. */
+/** The form of an open question, or what became of it, which is read out when it happens. */
 function Outcome({ question, reload }: { question: QuestionDetail; reload(): void }) {
   const mayAnswer = useMayWrite('executions');
-  if (question.status === 'answered') {
-    return (
-      <Text size="sm" className="user-text">
-        {text.answered(question.answer ?? messages.common.none, question.answeredBy ?? '')}
-      </Text>
-    );
-  }
-  if (question.status !== 'open') return <Text size="sm">{text[question.status]}</Text>;
-  if (!mayAnswer) return <Text size="sm">{messages.common.readOnly}</Text>;
+  const isOpen = question.status === 'open';
   const Form = { approval: ApprovalForm, effect: EffectForm, question: AnswerForm }[question.kind];
-  return <Form question={question} answered={reload} />;
+  return (
+    <div>
+      <Text size="sm" component="div" className="user-text" role="status">
+        {outcomeOf(question)}
+      </Text>
+      {isOpen && !mayAnswer && <Text size="sm">{messages.common.readOnly}</Text>}
+      {isOpen && mayAnswer && <Form question={question} answered={reload} />}
+    </div>
+  );
+}
+
+function outcomeOf({ status, answer, answeredBy }: QuestionDetail): string {
+  if (status === 'open') return '';
+  if (status !== 'answered') return text[status];
+  return text.answered(answer ?? messages.common.none, answeredBy ?? '');
 }

@@ -177,7 +177,7 @@ describe.skipIf(!CHROMIUM)('the chat', () => {
     answerEnds = Promise.withResolvers();
     await open('/chat?agent=writer');
     await send('Another poem.');
-    await tab.page.locator('.answer-draft').waitFor();
+    await tab.page.locator('[role=log] [aria-live=off] .answer-draft').waitFor();
     await tab.page.getByRole('button', { name: 'Stop' }).click();
     await tab.page.locator('.answer-footer', { hasText: 'cancelled' }).waitFor();
     answerEnds.resolve();
