@@ -1,3 +1,5 @@
+const rowCount = (count: string) => (count === '1' ? '1 row' : `${count} rows`);
+
 /** The texts of the place of the installation, in English. */
 export const englishSystem = {
   title: 'System',
@@ -46,7 +48,7 @@ export const englishSystem = {
     alerts: 'Alerts',
     noAlerts: 'No alert rule is firing.',
     allAlerts: 'All alert rules',
-    foundRows: (count: string) => `${count} rows`,
+    foundRows: rowCount,
     violations: 'Violations',
     violationsHint:
       'Broken promises of the engine, in runs that are live or ended within the last hour.',
@@ -80,7 +82,7 @@ export const englishSystem = {
     check: 'Check the chain',
     stop: 'Stop',
     checking: (checked: string, all: string) => `${checked} of ${all} rows are checked.`,
-    whole: (count: string) => `The chain is whole: ${count} rows follow each other unchanged.`,
+    whole: (count: string) => `The chain is whole, with ${rowCount(count)} unchanged.`,
     checkpoint: (seq: string) => `The last signed checkpoint is at row ${seq}, of`,
     noCheckpoint: 'No checkpoint is signed yet. A worker signs one every five minutes.',
     faults: {
@@ -131,8 +133,7 @@ export const englishSystem = {
     hint: 'One SELECT. It reads with your rights, writes nothing, and has five seconds.',
     run: 'Run',
     limit: 'Rows',
-    busy: 'The query runs.',
-    rows: (count: string) => (count === '1' ? '1 row' : `${count} rows`),
+    rows: rowCount,
     cutBy: {
       rows: 'There are more rows. Raise the number of rows, or aggregate.',
       bytes: 'The rows are larger than 1 MB. Choose fewer columns.',
