@@ -3932,6 +3932,8 @@ declare
   v_sent record;
 begin
   perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
+  perform howdah_private.check_fork_overrides(
+    v_execution, v_seq, fork_execution.overrides, v_version_id);
   perform howdah_private.check_fork_of_encrypted(v_execution, fork_execution.input,
     fork_execution.input_data, fork_execution.changes)
   where v_execution.contents_encrypted_at is not null;
@@ -6953,7 +6955,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_overrides(e howdah.executions)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN CASE WHEN (((e).client_tools IS NULL) AND (((e).overrides IS NULL) OR ((e).handoffs = 0))) THEN (e).overrides ELSE NULLIF((COALESCE(CASE WHEN ((e).handoffs = 0) THEN (e).overrides ELSE ((e).overrides - '{model,request_params}'::text[]) END, '{}'::jsonb) || CASE WHEN ((e).client_tools IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('client_tools', (e).client_tools) END), '{}'::jsonb) END
+RETURN CASE WHEN (((e).client_tools IS NULL) AND (((e).overrides IS NULL) OR ((e).handoffs = 0))) THEN (e).overrides ELSE NULLIF((COALESCE(CASE WHEN ((e).handoffs = 0) THEN (e).overrides ELSE ((e).overrides - '{model,request_params,mission_override}'::text[]) END, '{}'::jsonb) || CASE WHEN ((e).client_tools IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('client_tools', (e).client_tools) END), '{}'::jsonb) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
@@ -7744,8 +7746,6 @@ declare
 begin
   update howdah.executions as e
   set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
-    overrides = nullif(e.overrides - case when e.overrides ? 'tool'
-      then '{tool,model,allowed_tools}' else '{mission_override}' end::text[], '{}'),
     first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
       'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
     max_steps = least(e.max_steps, run.model_count + (v.definition #>> '{agent,max_steps}')::int),
@@ -11993,6 +11993,45 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_fork_overrides(e howdah.executions, seq integer, overrides jsonb, version_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_handoff int := case when e.handoffs > 0
+    then howdah_private.copied_handoff(e.id, check_fork_overrides.seq) end;
+  v_fault record;
+begin
+  select f.* into v_fault from (
+    select 'seq' as field, format('execution %s called one tool in place of a model, so it can '
+      'only be forked at seq 0', e.id) as fault,
+      'Fork at seq 0 with other arguments as input, retry it, or start another run.' as fix
+    where check_fork_overrides.seq > 0 and (e.overrides ? 'tool' or exists (
+      select from howdah.agent_versions as v
+      where v.id = check_fork_overrides.version_id
+        and v.definition #>> '{models,0,provider}' = 'engine:tool'))
+    union all
+    select 'overrides.tool', 'overrides.tool cannot be given in a fork',
+      'Start another run with overrides.tool. A fork of a run with a tool keeps it.'
+    where jsonb_typeof(check_fork_overrides.overrides -> 'tool') <> 'null'
+    union all
+    select 'overrides.' || k.key, format(
+      'overrides.%s cannot be changed after the handoff at step %s', k.key, v_handoff),
+      format('Omit the field, or fork before step %s.', v_handoff)
+    from (values ('model'), ('request_params'), ('mission_override')) as k (key)
+    where v_handoff is not null
+      and jsonb_typeof(check_fork_overrides.overrides -> k.key) <> 'null'
+  ) as f limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = v_fault.fault,
+      detail = jsonb_build_object('field', v_fault.field, 'execution_id', e.id)::text,
+      hint = v_fault.fix;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_fork_size(turn integer, history jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -12863,10 +12902,10 @@ declare
   v_params text[] := array(select p.name from howdah_private.sampling_params() as p
     order by p.name);
   v_restricted text;
-  v_object text; -- the table in which the caller could store the value
+  v_table text; -- the table in which the caller could store the value
 begin
-  select x.field, x.object into v_restricted, v_object from (
-    select 1 as place, 'model' as field, 'agent_models' as object
+  select x.field, x.table_name into v_restricted, v_table from (
+    select 1 as place, 'model' as field, 'agent_models' as table_name
     where e.overrides ->> 'model' <> all (v_names)
     union all
     select 2, 'request_params.' || k.key, 'agent_models'
@@ -12883,7 +12922,7 @@ begin
   where v_restricted is null
     or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
   if v_restricted is null or howdah_private.is_trusted()
-    or (howdah_private.may(v_object, 'edit')
+    or (howdah_private.may(v_table, 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;
   end if;
@@ -12901,13 +12940,16 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_overrides(e howdah.executions, engine text, tools text[])
+CREATE OR REPLACE FUNCTION howdah_private.check_overrides(e howdah.executions, engine text, tools jsonb)
  RETURNS void
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_names text[] := array(
+    select t.tool ->> 'name' from jsonb_array_elements(check_overrides.tools) as t (tool)
+    order by 1);
   v_fault record;
 begin
   select f.* into v_fault from (
@@ -12925,7 +12967,7 @@ begin
     union all
     select t.field, format('names %s, which is not a tool of the agent', t.name),
       coalesce(
-        'The agent has ' || howdah_private.list_names(check_overrides.tools, 20) || '.',
+        'The agent has ' || howdah_private.list_names(v_names, 20) || '.',
         'The agent has no tools.'
       )
     from (
@@ -12935,7 +12977,17 @@ begin
       union all
       select '.tool', e.overrides ->> 'tool' where e.overrides ? 'tool'
     ) as t (field, name)
-    where t.name <> all (check_overrides.tools)
+    where t.name <> all (v_names)
+    union all
+    select '.tool', format('names %s, which hands the run over', t.tool ->> 'name'),
+      'Run the agent to which the tool hands over.'
+    from jsonb_array_elements(check_overrides.tools) as t (tool)
+    where t.tool ->> 'name' = e.overrides ->> 'tool'
+      and t.tool #> '{configuration,handoff}' = 'true'
+    union all
+    select '.tool', 'cannot be combined with ' || d.name, 'Write the arguments into input, as JSON.'
+    from (values ('input_data', e.input_data), ('input_parts', e.input_parts)) as d (name, value)
+    where e.overrides ? 'tool' and d.value is not null
   ) as f limit 1;
   if found then
     raise exception using errcode = 'HWINV',
@@ -14453,10 +14505,8 @@ begin
       select f.key from howdah_private.override_fields() as f
       where e.overrides -> f.key = 'null');
   end if;
-  perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
-    select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
-    order by 1
-  ));
+  perform howdah_private.check_overrides(
+    e, v_definition #>> '{agent,engine}', v_definition -> 'tools');
   perform howdah_private.check_plain_secrets('overrides', e.overrides);
   perform howdah_private.check_override_right(e, v_definition -> 'models');
   return nullif(e.overrides || case
@@ -16266,6 +16316,18 @@ begin
         conversation_state.of_name is null)
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.copied_handoff(execution_id uuid, seq integer)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(s.seq) from howdah.steps as s
+  where s.execution_id = copied_handoff.execution_id and s.kind = 'handoff'
+    and s.seq <= copied_handoff.seq
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_to integer)
@@ -20304,7 +20366,9 @@ AS $function$
       select to_jsonb(array_agg(
         howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact)
           order by c.id))
-      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
+      from howdah.executions as c
+      where c.parent_execution_id = e.id
+        and exported_run.depth < howdah_private.max_export_depth()
         -- the export of a user's data runs with the engine's privileges
         and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id))
     ), '[]')
@@ -22204,7 +22268,12 @@ CREATE OR REPLACE FUNCTION howdah_private.forked_overrides(e howdah.executions, 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when forked_overrides.overrides is null then o.original
-    else coalesce(o.original, '{}') || forked_overrides.overrides end
+    else coalesce(o.original, '{}') || forked_overrides.overrides || case
+      when jsonb_typeof(o.original -> 'request_params') = 'object'
+        and jsonb_typeof(forked_overrides.overrides -> 'request_params') = 'object'
+      then jsonb_build_object('request_params', (o.original -> 'request_params')
+        || (forked_overrides.overrides -> 'request_params'))
+      else '{}' end end
   from howdah_private.original_overrides(e, forked_overrides.seq) as o (original)
 $function$
 ;
@@ -23853,6 +23922,32 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
  LANGUAGE sql
  IMMUTABLE
 RETURN (howdah_private.settings_of_admins(configuration) = '{}'::jsonb)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_history_changed(execution_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with run as (
+    select e.tenant_id, e.started_at, r.session_id, r.turn
+    from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+    where e.id = is_history_changed.execution_id and r.turn > 1
+      and (e.turn > 1 or e.overrides -> 'ephemeral' = 'false')
+      and (e.tenant_id = howdah.current_tenant() or howdah_private.is_operator())
+  ),
+  earlier as (
+    select t.turn, coalesce(t.completed_at is null
+      or greatest(t.completed_at, t.contents_erased_at) > r.started_at
+      or coalesce(t.agent_id, t.workflow_id) = any (h.ids), false) as is_changed
+    from run as r cross join howdah_private.hidden_agents() as h (ids)
+    join howdah.executions as t
+      on t.tenant_id = r.tenant_id and t.session_id = r.session_id and t.turn < r.turn
+  )
+  select exists (select from earlier as t where t.is_changed)
+    or exists (select from run) and not exists (select from earlier as t where t.turn = 1)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_host(name text)
@@ -26829,6 +26924,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.max_export_depth()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 32
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.max_handoffs()
  RETURNS integer
  LANGUAGE sql
@@ -27726,7 +27828,7 @@ CREATE OR REPLACE FUNCTION howdah_private.model_chosen(overrides jsonb, handoffs
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
-RETURN CASE WHEN (handoffs = 0) THEN (overrides #>> '{model,id}'::text[]) ELSE NULL::text END
+RETURN CASE WHEN (handoffs > 0) THEN NULL::text WHEN (overrides ? 'tool'::text) THEN ''::text ELSE (overrides #>> '{model,id}'::text[]) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_defaults()
@@ -28776,7 +28878,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.override_fields()
- RETURNS TABLE(key text, type text, must text)
+ RETURNS TABLE(key text, type text, fault text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -28817,7 +28919,7 @@ AS $function$
     cross join (select array(select f.key from howdah_private.override_fields() as f)) as w (known)
     where k.key <> all (w.known)
     union all
-    select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
+    select 4, '.' || t.key, t.fault, 'Omit the field to use the configuration of the agent.'
     from root as g cross join howdah_private.override_fields() as t
     where g.o ? t.key and (jsonb_typeof(g.o -> t.key) <> t.type
       or t.key = 'allowed_tools' and jsonb_path_exists(
@@ -28834,7 +28936,8 @@ AS $function$
     where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
       and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
     union all
-    select 6, '.' || k.key, 'has no meaning beside tool', 'Omit the field: no model is called.'
+    select 6, '.' || k.key, 'cannot be combined with tool',
+      'Omit the field, or omit tool.'
     from root as g cross join jsonb_object_keys(g.o) as k (key)
     where g.o ? 'tool' and k.key <> 'tool'
   ) as x
@@ -34489,6 +34592,33 @@ AS $function$
   ) as n
   where e.id = (run ->> 'id')::uuid
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_for_request(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most constant int := 16777216; -- bytes of the document as text
+  v_run jsonb := howdah_private.exported_run(run_for_request.id, howdah_private.max_export_depth());
+begin
+  if v_run is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', run_for_request.id),
+      detail = jsonb_build_object('execution_id', run_for_request.id)::text,
+      hint = 'See howdah.executions for the runs that exist.';
+  elsif octet_length(v_run::text) > v_most then
+    raise exception using errcode = 'HWINV',
+      message = format('execution %s has %s bytes, and requests are rebuilt up to %s bytes',
+        run_for_request.id, octet_length(v_run::text), v_most),
+      detail = jsonb_build_object('execution_id', run_for_request.id, 'most', v_most)::text,
+      hint = 'Read the messages before the step in howdah.messages.';
+  end if;
+  return v_run || jsonb_build_object('is_history_changed',
+    howdah_private.is_history_changed(run_for_request.id));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
@@ -46666,7 +46796,8 @@ declare
     else coalesce(defaults.version_id, howdah_private.refresh_agent_version(e.agent_id)) end;
 begin
   if coalesce(defaults.prompt_id, e.agent_version_id) is not null
-    and e.parent_execution_id is null then
+    and e.parent_execution_id is null
+    and (e.overrides ? 'tool') is not true then -- else the prompt is not sent
     perform howdah_private.check_prompt_values(v_version_id, e.input_data);
   end if;
   return v_version_id;
@@ -53120,6 +53251,8 @@ grant execute on function howdah_private.check_fork(howdah.executions,integer,te
 
 grant execute on function howdah_private.check_fork_of_encrypted(howdah.executions,text,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_fork_overrides(howdah.executions,integer,jsonb,uuid) to howdah_engine;
+
 grant execute on function howdah_private.check_fork_size(integer,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_function_body(text,text) to howdah_app;
@@ -53184,7 +53317,7 @@ grant execute on function howdah_private.check_no_block(text) to howdah_viewer;
 
 grant execute on function howdah_private.check_not_erased(howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.check_overrides(howdah.executions,text,text[]) to howdah_engine;
+grant execute on function howdah_private.check_overrides(howdah.executions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_package(text) to howdah_app;
 
@@ -53365,6 +53498,8 @@ grant execute on function howdah_private.conversation_since(uuid,integer) to how
 grant execute on function howdah_private.conversation_state(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah_private.conversation_state(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.copied_handoff(uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
@@ -53948,6 +54083,10 @@ grant execute on function howdah_private.is_harmless_configuration(jsonb) to how
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_viewer;
 
+grant execute on function howdah_private.is_history_changed(uuid) to howdah_app;
+
+grant execute on function howdah_private.is_history_changed(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.is_host(text) to howdah_app;
 
 grant execute on function howdah_private.is_host(text) to howdah_engine;
@@ -54277,6 +54416,12 @@ grant execute on function howdah_private.match_todo_lines(uuid,jsonb) to howdah_
 grant execute on function howdah_private.match_todo_lines(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.matching_branch(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.max_export_depth() to howdah_app;
+
+grant execute on function howdah_private.max_export_depth() to howdah_engine;
+
+grant execute on function howdah_private.max_export_depth() to howdah_viewer;
 
 grant execute on function howdah_private.max_handoffs() to howdah_engine;
 
@@ -54931,6 +55076,12 @@ grant execute on function howdah_private.run_figures(jsonb) to howdah_app;
 grant execute on function howdah_private.run_figures(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.run_figures(jsonb) to howdah_viewer;
+
+grant execute on function howdah_private.run_for_request(uuid) to howdah_app;
+
+grant execute on function howdah_private.run_for_request(uuid) to howdah_engine;
+
+grant execute on function howdah_private.run_for_request(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
@@ -59175,7 +59326,7 @@ comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything 
 comment on routine howdah.find_runs(jsonb,integer) is '@behavior -*
 Returns the newest runs, at most `most`, whose metadata contains this object: select id, status from howdah.find_runs(''{"order": 4711}''). Served by an index.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. overrides replace those of the run by name, such as {"model": "careful"}; null removes one. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. overrides replace those of the run by name, such as {"model": "careful"}; null removes one, and request_params are merged. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session with the agent of another session and its conversation up to the end of a turn, by default the last turn, and sends a message in it. The original session does not change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 

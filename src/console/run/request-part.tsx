@@ -1,7 +1,6 @@
 import { Button, Group, Loader, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
-import type { StepRequest } from '../../contracts/runs/step-request.ts';
-import type { Json } from '../../json/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
 import { curlCommand } from '../parts/command-line.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
@@ -12,6 +11,21 @@ import { apiUrl } from '../server/base-path.ts';
 import { useRest } from '../server/rest.ts';
 
 const text = messages.request;
+
+/** The request of a step, as `GET /api/executions/{id}/steps/{seq}/request` returns it. */
+type StepRequest = {
+  model: { name: string; provider: string; model: string; request_params: JsonObject };
+  messages: {
+    role: string;
+    content: string | null;
+    parts?: Json;
+    tool_calls?: Json;
+    tool_call_id?: string;
+  }[];
+  tools: Json[];
+  tool_choice: string | null;
+  output_schema: Json;
+};
 
 type RequestPartProps = { runId: string; seq: number };
 
