@@ -4,19 +4,16 @@
 
 -- Returns the row before the first row of a part: that with the number `after`, or for 0 what comes
 -- before the log. Retention erases rows from the beginning, and leaves an entry with the number and
--- the hash of the last one. No row: the row `after` is missing.
+-- the hash of the last one, after which a part begins at the earliest. No row: the row `after` is
+-- missing.
 create or replace function howdah_private.audit_row_before(tenant_id uuid, after bigint)
   returns table (seq bigint, hash bytea)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select l.seq, l.hash from howdah.audit_log as l
-  where audit_row_before.after > 0
-    and l.tenant_id = audit_row_before.tenant_id and l.seq = audit_row_before.after
-  union all
-  (
-    select coalesce(e.seq, 0), coalesce(e.hash,
-      sha256(convert_to('howdah audit log of ' || audit_row_before.tenant_id, 'UTF8')))
+  with start as materialized (
+    select coalesce(e.seq, 0) as seq, coalesce(e.hash,
+      sha256(convert_to('howdah audit log of ' || audit_row_before.tenant_id, 'UTF8'))) as hash
     from (values (1)) as one
     left join lateral (
       select (l.detail ->> 'through')::bigint as seq, decode(l.detail ->> 'hash', 'hex') as hash
@@ -25,8 +22,12 @@ as $$
         and l.object = 'audit_log'
       order by l.seq desc limit 1
     ) as e on true
-    where audit_row_before.after <= 0
   )
+  select s.seq, s.hash from start as s where audit_row_before.after <= s.seq
+  union all
+  select l.seq, l.hash from start as s join howdah.audit_log as l
+    on l.tenant_id = audit_row_before.tenant_id and l.seq = audit_row_before.after
+  where audit_row_before.after > s.seq
 $$;
 
 -- Returns how many rows follow a row of the log, the last of them, and the first that does not fit:
@@ -72,6 +73,22 @@ as $$
   where h.tenant_id = audit_end.tenant_id
 $$;
 
+-- Refuses a place beyond the end of a log, from which there is nothing to check.
+create or replace function howdah_private.check_audit_place(after bigint, last_seq bigint)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if check_audit_place.after > check_audit_place.last_seq then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no row %s: the audit log ends at row %s',
+        check_audit_place.after, check_audit_place.last_seq),
+      detail = jsonb_build_object('field', 'after', 'last_seq', check_audit_place.last_seq)::text,
+      hint = 'Leave out "after" to check the log from its beginning.';
+  end if;
+end $$;
+
 create or replace function howdah.check_audit_log(
   after bigint default 0, most int default 10000,
   out checked int, out through bigint, out last_seq bigint, out fault text, out fault_seq bigint,
@@ -93,6 +110,8 @@ begin
   select * into v_rows
   from howdah_private.check_audit_rows(v_tenant_id, v_before.seq, v_before.hash, v_most);
   select * into v_end from howdah_private.audit_end(v_tenant_id);
+  perform howdah_private.check_audit_place(
+    check_audit_log.after, greatest(v_before.seq, v_end.seq, 0));
   checked := coalesce(v_rows.checked, 0);
   through := coalesce(v_rows.through, v_before.seq, check_audit_log.after);
   last_seq := coalesce(v_end.seq, 0);
@@ -107,7 +126,8 @@ begin
   elsif checked < v_most and through < last_seq then
     fault := 'truncated';
     fault_seq := through + 1;
-  elsif through > last_seq or (through = last_seq and v_rows.last_hash <> v_end.hash) then
+  elsif through > last_seq or (through = last_seq
+    and coalesce(v_rows.last_hash, v_before.hash) <> v_end.hash) then
     fault := 'forged';
     fault_seq := through;
   end if;

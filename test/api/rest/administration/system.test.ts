@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
-import { all, makeAgent, makeRun, makeTenant, makeWorker, one } from '../../../sql/support.ts';
+import {
+  all,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+  rolledBack,
+} from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { ask, startTestApi } from '../../harness.ts';
 import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
@@ -156,13 +164,14 @@ test('violations are those of the tenant, for its admins', async () => {
 
 describe('the chain of the audit log', () => {
   const check = async (search = '') => (await own('GET', `/api/audit-log/check${search}`)).body;
-  const tamper = async (statement: string, expected: object) => {
+  const tamper = async (statement: string, expected: object, after = 0) => {
     const client = await db.pool.connect();
     try {
       await client.query('begin; set local session_replication_role = replica');
       await client.query(statement);
       const { rows } = await client.query(
-        'select fault, fault_seq::int from howdah.check_audit_log()',
+        'select fault, fault_seq::int from howdah.check_audit_log($1)',
+        [after],
       );
       expect(rows).toEqual([expected]);
     } finally {
@@ -200,6 +209,47 @@ describe('the chain of the audit log', () => {
        where tenant_id = howdah.current_tenant()`,
       { fault: 'forged', fault_seq: last_seq },
     );
+  });
+
+  test('the row after which a part begins is compared with the end of the log', async () => {
+    const { last_seq } = await check();
+    await tamper(
+      `update howdah_private.audit_heads set hash = sha256('x')
+       where tenant_id = howdah.current_tenant()`,
+      { fault: 'forged', fault_seq: last_seq },
+      last_seq,
+    );
+  });
+
+  test('a place beyond the end of the log is refused', async () => {
+    const { last_seq } = await check();
+    const beyond = await own('GET', `/api/audit-log/check?after=${last_seq + 1}`);
+    expect(beyond).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'after', last_seq },
+    });
+  });
+
+  test('a part begins at the earliest after what retention erased', async () => {
+    await db.pool.query(
+      `select howdah_private.audit_action(l.tenant_id, 'erase', 'audit_log', l.tenant_id::text,
+         jsonb_build_object('through', 2, 'hash', encode(l.hash, 'hex')))
+       from howdah.audit_log as l where l.tenant_id = howdah.current_tenant() and l.seq = 2`,
+    );
+    const { last_seq } = await check();
+    await rolledBack(db.pool, async (client) => {
+      await client.query('set local session_replication_role = replica');
+      await client.query(
+        'delete from howdah.audit_log where tenant_id = howdah.current_tenant() and seq <= 2',
+      );
+      for (const after of [0, 1, 2]) {
+        const { rows } = await client.query(
+          'select fault, checked, through::int from howdah.check_audit_log($1)',
+          [after],
+        );
+        expect(rows).toEqual([{ fault: null, checked: last_seq - 2, through: last_seq }]);
+      }
+    });
   });
 
   test('is for admins', async () => {
