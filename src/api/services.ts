@@ -40,6 +40,7 @@ import {
 import { watchReadiness } from './health/readiness.ts';
 import { createRequestQueue, type RequestQueue } from './http/request-queue.ts';
 import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts';
+import { type CallerQueries, createCallerQueries } from './limits/caller-queries.ts';
 import { type CallerTurns, createCallerTurns } from './limits/caller-turns.ts';
 import { type Connections, createConnections } from './limits/connections.ts';
 import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts';
@@ -79,6 +80,7 @@ export type Services = Authentication & {
   requests: Pool;
   /** The connections of `requests`, shared fairly among tenants. */
   connections: Connections;
+  callerQueries: CallerQueries;
   /** Decrypts contents of runs that were read for several callers. */
   decryptRows: DecryptRunRows;
   /** Present if there is a replica. */
@@ -148,13 +150,13 @@ export async function openServices(
   return {
     ...authentication,
     ...{ pool, requests, reads, hub, visibilityGuard, lists, requestQueue, bounds, connections },
-    decryptRows,
+    callerQueries: createCallerQueries(requests, { connections, requestQueue }),
+    ...{ decryptRows, tryUnsavedModel: options.tryUnsavedModel },
     turns: createCallerTurns(bounds),
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     readSecret: createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     accounts: openAccounts(pool, options),
-    tryUnsavedModel: options.tryUnsavedModel,
     onError: (err, id) => log.error({ err, id }, 'a request failed'),
   };
 }

@@ -190,6 +190,12 @@ describe('an encrypted run', () => {
     expect(ciphertextsIn(after)).toBe(0);
   });
 
+  test('stays encrypted in a query of a person', async () => {
+    const query = `select input from howdah.executions where id = '${run.execution_id}'`;
+    const { body } = await call(api, 'POST', '/api/sql', { query });
+    expect(body.rows).toEqual([{ input: expect.stringMatching(/^howdah\.sealed\./) }]);
+  });
+
   test('shows ciphertexts through an API without the key', async () => {
     const shown = await readEverywhere(keyless, run);
     expect(WITH_TEXTS.filter((name) => ciphertextsIn(shown[name]) === 0)).toEqual([]);

@@ -18,6 +18,7 @@ import {
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { RequestQueue } from '../http/request-queue.ts';
+import type { CallerQueries } from '../limits/caller-queries.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
@@ -43,6 +44,7 @@ export type RestOptions = StreamSourcesOptions & {
   limits: StreamLimits;
   /** The connections that requests share. `pool` serves statements for many requests at once. */
   connections: Connections;
+  callerQueries: CallerQueries;
   countRequest: CountRequest;
   identities: Identities;
   requestQueue: RequestQueue;
@@ -174,7 +176,7 @@ function createRouteContext(
   context: RestContext,
 ): RouteContext {
   const { connections, reads, requestQueue, secrets, streams, hub, live, lists } = context;
-  const { tryUnsavedModel: tryModel } = context;
+  const tryModel = context.tryUnsavedModel;
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
     timezone: 'UTC',
@@ -199,6 +201,7 @@ function createRouteContext(
     secrets,
     transaction,
     leftSignal: () => leftSignal(reply.raw),
+    queryRows: context.callerQueries(identity, settings, () => leftSignal(reply.raw)),
     ...(tryModel && {
       tryUnsavedModel: async (tested, key) =>
         tryModel(tested, {

@@ -96,6 +96,11 @@ function createOpener(logins: SocketLogins, options: WebSocketEndpointOptions) {
   };
 }
 
+/** Returns a signal for messages, whose work goes on when their sender has left. */
+function neverLeft(): AbortSignal {
+  return new AbortController().signal;
+}
+
 function createMeans(options: WebSocketEndpointOptions) {
   const sources = createStreamSources(options);
   return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): RouteContext => {
@@ -105,7 +110,8 @@ function createMeans(options: WebSocketEndpointOptions) {
       secrets: options.secrets,
       transaction: createCallerTransaction(options, identity, settings),
       waitForEnd: async () => {}, // no message waits
-      leftSignal: () => new AbortController().signal,
+      leftSignal: neverLeft,
+      queryRows: options.callerQueries(identity, settings, neverLeft),
       runEvents: (id, after, options) => (signal) => runEvents(source, id, after, signal, options),
       sessionEvents: (id, after, options) => (signal) =>
         sessionEvents(source, id, after, signal, options),

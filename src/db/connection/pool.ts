@@ -209,7 +209,8 @@ export async function onConnection<T>(
 
 /**
  * Runs `work` in one transaction of one connection. Rolls back and rethrows if the transaction
- * fails. `cleanUp` runs afterwards in every case, before another caller gets the connection.
+ * fails. `cleanUp` runs afterwards in every case, before another caller gets the connection. With a
+ * rollback it is sent in one message, for which a pooler keeps the session.
  */
 export async function inTransaction<T>(
   pool: Connector,
@@ -218,6 +219,7 @@ export async function inTransaction<T>(
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  let isClean = cleanUp === '';
   try {
     await client.query('begin');
     const result = await work(client);
@@ -228,13 +230,14 @@ export async function inTransaction<T>(
       await giveUpStatement(client); // a rollback would wait for the statement
       broken = error as Error;
     } else {
-      await client.query('rollback').catch((lost: Error) => {
+      await client.query(isClean ? 'rollback' : `rollback; ${cleanUp}`).catch((lost: Error) => {
         broken = lost;
       });
+      isClean = true;
     }
     throw error;
   } finally {
-    if (cleanUp && !broken) {
+    if (!isClean && !broken) {
       await client.query(cleanUp).catch((lost: Error) => {
         broken = lost;
       });

@@ -4,8 +4,8 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { cancelOnAbort, processIdOf } from '../connection/cancel-statement.ts';
 import {
+  type Connector,
   inTransaction,
-  type Pool,
   type PoolClient,
   type Queryable,
   quoteName,
@@ -17,6 +17,9 @@ import { answeredAfter, enterSandbox, FORGET_SESSION } from './sql-sandbox.ts';
 import { isShort, sqlToolFailure } from './sql-tool.ts';
 
 export type RowsRequest = ReadRequest & { query: string };
+
+/** A query, without the one for whom it runs. */
+export type UnboundRequest = Omit<RowsRequest, 'boundTo'>;
 
 /** What a query may read, and how much. */
 export type ReadTarget = Pick<ReadRequest, 'schemas' | 'limits'>;
@@ -48,16 +51,37 @@ export const BOUNDS_OF_READS = [
 const READ = Symbol('read');
 
 /**
- * Reads the rows of a parsed SELECT, or of a query of ours. The functions of a SELECT are looked
- * up in the catalogue, and its plan is priced. Then the query runs as howdah_reader, bound to a
- * tenant, in a read-only transaction that is rolled back. `onLoss` gets the process of a backend
- * that may still run the query, since its connection was lost.
+ * Reads the rows of a parsed SELECT, or of a query of ours, bound to a tenant. `onLoss` gets the
+ * process of a backend that may still run the query, since its connection was lost.
  */
-export async function readBound(
-  pool: Pool,
+export function readBound(
+  pool: Connector,
   request: RowsRequest,
   parsed: ReadQuery,
   onLoss: (processId: number) => void,
+): Promise<Outcome<Rows>> {
+  const { boundTo, limits } = request;
+  const enter = (client: PoolClient) =>
+    enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
+  return readInSandbox(pool, request, parsed, { enter, onLoss });
+}
+
+/** What gives the transaction the rights of a reader, and what learns of a lost backend. */
+export type Sandbox = {
+  enter(client: PoolClient): Promise<unknown>;
+  onLoss(processId: number): void;
+};
+
+/**
+ * Reads the rows of a parsed SELECT. Its functions are looked up in the catalogue, and its plan is
+ * priced. Then the query runs as howdah_reader, to which `enter` changes, in a read-only
+ * transaction that is rolled back. Nothing of the session reaches its next user.
+ */
+export async function readInSandbox(
+  pool: Connector,
+  request: UnboundRequest,
+  parsed: ReadQuery,
+  sandbox: Sandbox,
 ): Promise<Outcome<Rows>> {
   let outcome: Outcome<Rows> | undefined;
   try {
@@ -68,7 +92,7 @@ export async function readBound(
         try {
           outcome =
             (await refuseRead(client, request, parsed)) ??
-            (await read(client, request, parsed, onLoss));
+            (await read(client, request, parsed, sandbox));
         } finally {
           stop();
         }
@@ -86,7 +110,7 @@ export async function readBound(
  * Makes the transaction read only. Returns the error of a query that calls what it may not call, or
  * reads too many tables.
  */
-export async function refuseRead(
+async function refuseRead(
   client: Queryable,
   request: ReadTarget,
   { calls, tables }: ReadQuery,
@@ -147,13 +171,12 @@ class LostMidwayError extends Error {
 
 async function read(
   client: PoolClient,
-  request: RowsRequest,
+  request: UnboundRequest,
   parsed: ReadQuery,
-  onLoss: (processId: number) => void,
+  { enter, onLoss }: Sandbox,
 ): Promise<Outcome<Rows>> {
-  const { boundTo, limits } = request;
   await client.query(BOUNDS_OF_READS);
-  await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
+  await enter(client);
   const rows = await readRows(client, request, parsed).catch((error: unknown) => {
     if (isShort(error) || !isConnectionLoss(error)) throw error;
     onLoss(processIdOf(client));

@@ -1,37 +1,41 @@
-import type { ReadLimits, Rows } from '../../contracts/bounded-read.ts';
+import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Queryable } from '../connection/pool.ts';
-import { parseQuery } from '../query-analysis/parse.ts';
-import { BOUNDS_OF_READS, explainError, readRows, refuseRead } from './bounded-read.ts';
+import type { Connector, PoolClient } from '../connection/pool.ts';
+import type { ReadQuery } from '../query-analysis/parse.ts';
+import { readInSandbox, type UnboundRequest } from './bounded-read.ts';
+
+/** The settings of a transaction that acts for a person. */
+export type CallerSettings = Readonly<Record<string, string>>;
 
 /**
- * Runs a SELECT that a person wrote, in a transaction of the API that acts for this person. The
- * query passes the checks of queries of models. It has the rows that the caller may see, in every
- * schema that howdah_analyst may read. Throws `HWDEN` if the caller may not query.
+ * Runs a SELECT that a person wrote, on a connection that has the role of the API. The query has
+ * the rows that the person may see, in every schema that howdah_analyst may read. `settings` name
+ * the person.
  */
-export async function queryAsCaller(
-  client: Queryable,
-  query: string,
-  limits: ReadLimits,
+export function queryAsCaller(
+  connections: Connector,
+  settings: CallerSettings,
+  request: UnboundRequest,
+  parsed: ReadQuery,
+  onLoss: (processId: number) => void,
 ): Promise<Outcome<Rows>> {
-  const request = { query, limits, schemas: null, signal: new AbortController().signal };
-  // Before the text is read, which takes longer than this check
-  await client.query("select howdah_private.check_admin('query the database')");
-  const parsed = await parseQuery(query, null);
-  if (!parsed.ok) return parsed;
-  // The role of the tenant may not bind SQL, so the session is the API's own again
-  await client.query('set local role howdah_authenticator');
-  const refusal = await refuseRead(client, request, parsed.value);
-  if (refusal) return refusal;
-  await client.query(BOUNDS_OF_READS);
+  const enter = (client: PoolClient) => bindToCaller(client, settings, request.limits.timeoutMs);
+  return readInSandbox(connections, request, parsed, { enter, onLoss });
+}
+
+/** Binds the transaction to a person. Only the role of the API may do this. */
+async function bindToCaller(
+  client: PoolClient,
+  { role: _, ...settings }: CallerSettings,
+  timeoutMs: number,
+): Promise<void> {
+  await client.query(
+    'select set_config(s.name, s.value, true) from unnest($1::text[], $2::text[]) as s (name, value)',
+    [Object.keys(settings), Object.values(settings)],
+  );
   await client.query(
     `select set_config('howdah.bound', howdah_private.caller_binding(), true),
        set_config('statement_timeout', $1, true), set_config('role', 'howdah_reader', true)`,
-    [String(limits.timeoutMs)],
+    [String(timeoutMs)],
   );
-  try {
-    return { ok: true, value: await readRows(client, request, parsed.value) };
-  } catch (error) {
-    return { ok: false, error: explainError(error, request, parsed.value.text) };
-  }
 }

@@ -18,26 +18,32 @@ export type QueryPool = {
 /** The longest wait for a turn, unless the signal of the request fires first. */
 const WAIT_MS = 60_000;
 
+/** Runs `read` when the tenant's turn has come. `onLoss` gets a backend that may be at work. */
+export type ReadInTurn = (
+  tenantId: string,
+  signal: AbortSignal,
+  read: (onLoss: (processId: number) => void) => Promise<Outcome<Rows>>,
+) => Promise<Outcome<Rows>>;
+
 /**
- * Shares the connections of `pool` fairly among tenants. A tenant has at most half of them, so that
- * its slow queries never take all. A query gives its place back when it has ended on the server, at
- * its time-out at the latest. A query that PostgreSQL cannot interrupt keeps its place longer.
+ * Shares places for queries fairly among tenants. A tenant has at most half of them, so that its
+ * slow queries never take all. A query gives its place back when it has ended on the server, at its
+ * time-out at the latest. A query that PostgreSQL cannot interrupt keeps its place longer.
  */
-export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
+export function createReadTurns(pool: Pool, places: number, waitMs = WAIT_MS): ReadInTurn {
   const share = Math.max(1, Math.floor(places / 2));
   const queue = new FairQueue({ places, max_per_key: share });
-
-  const readOurs: ReadOurs = async (request, parsed) => {
-    const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
+  return async (tenantId, signal, read) => {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
     let release: () => void;
     try {
-      release = await queue.acquire(request.boundTo.tenantId, deadline);
+      release = await queue.acquire(tenantId, deadline);
     } catch {
       return overloadError(waitMs, share);
     }
     let lost: number | undefined;
     try {
-      return await readBound(pool, request, parsed, (processId) => {
+      return await read((processId) => {
         lost = processId;
       });
     } finally {
@@ -45,7 +51,15 @@ export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): Q
       else void waitForBackendEnd(pool, lost).catch(ignore).finally(release);
     }
   };
+}
 
+/** Creates the queries of a worker, which share the connections of `pool`. */
+export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
+  const inTurn = createReadTurns(pool, places, waitMs);
+  const readOurs: ReadOurs = (request, parsed) =>
+    inTurn(request.boundTo.tenantId, request.signal, (onLoss) =>
+      readBound(pool, request, parsed, onLoss),
+    );
   return {
     readOurs,
     rows: async (request) => {
@@ -59,6 +73,6 @@ export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): Q
 function ignore(): void {}
 
 function overloadError(waitMs: number, share: number): Outcome<never> {
-  const message = `the query waited ${waitMs / 1000} s for its turn: a worker runs at most ${share} queries of one tenant at a time`;
+  const message = `the query waited ${waitMs / 1000} s for its turn: at most ${share} queries of one tenant run at a time in one process`;
   return { ok: false, error: { code: 'overloaded', message, retryable: true } };
 }

@@ -5,10 +5,10 @@ import {
   resumeBatchJobs,
 } from '../../../operations/administration/batch-jobs.ts';
 import { listViolations, showQueue } from '../../../operations/administration/queue.ts';
-import { runSqlQuery } from '../../../operations/administration/sql-query.ts';
 import type { Route } from '../framework/route.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { secretRoutes } from './secrets.ts';
+import { runSqlQuery } from './sql-query.ts';
 import { userRoutes } from './users.ts';
 
 /** Routes of people, keys and secrets, and of what an administrator watches. */

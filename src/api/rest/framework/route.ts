@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import type { EndedModelTest, TestedModel } from '../../../contracts/agents/model-test.ts';
+import type { ReadLimits, Rows } from '../../../contracts/bounded-read.ts';
+import type { Outcome } from '../../../contracts/errors.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { OpenedList } from '../../../db/lists/follow-list.ts';
 import type {
@@ -39,6 +41,11 @@ export type TreeOptions = { tree?: boolean | undefined };
 export type RouteContext = OperationContext & {
   /** Waits for its turn, and runs `work` in a transaction as the caller. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs a SELECT that the caller wrote when the turn of the tenant has come, with the rows that the
+   * caller may see. Contents stay encrypted.
+   */
+  queryRows(query: string, limits: ReadLimits): Promise<Outcome<Rows>>;
   /** Returns a signal that fires when the client disconnects before its answer is written. */
   leftSignal(): AbortSignal;
   /** Tests a model that is not stored, with its key. Absent if this API calls no models. */

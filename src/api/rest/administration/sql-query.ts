@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { RunError } from '../../contracts/errors.ts';
-import { queryAsCaller } from '../../db/sql-tools/query-as-caller.ts';
-import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { object } from '../../resources/fields.ts';
-import { RequestRefusal } from '../../resources/request-refusal.ts';
-import { operation } from '../operation.ts';
+import type { RunError } from '../../../contracts/errors.ts';
+import { callPrivate } from '../../../db/connection/pool.ts';
+import { isJsonObject, type JsonObject } from '../../../json/json.ts';
+import { object } from '../../../resources/fields.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
+import { route } from '../framework/route.ts';
 
 /** Most bytes of the rows of an answer, as JSON. */
 const MAX_BYTES = 1_000_000;
@@ -12,8 +12,8 @@ const MAX_BYTES = 1_000_000;
 const MAX_COST = 10_000_000;
 const TIMEOUT_MS = 5_000;
 
-/** Runs a SELECT with the rights of the caller. */
-export const runSqlQuery = operation({
+/** Route that runs a SELECT with the rights of the caller, in a transaction that is rolled back. */
+export const runSqlQuery = route({
   method: 'POST',
   path: '/api/sql',
   id: 'runSqlQuery',
@@ -37,9 +37,11 @@ export const runSqlQuery = operation({
       }),
     },
   },
-  async work(db, { body: { query, limit } }) {
+  async serve({ body: { query, limit } }, { transaction, queryRows }) {
+    // Before the text is read, which takes longer
+    await transaction((db) => callPrivate(db, 'check_admin', 'query the database'));
     const limits = { rows: limit, bytes: MAX_BYTES, cost: MAX_COST, timeoutMs: TIMEOUT_MS };
-    const outcome = await queryAsCaller(db, query, limits);
+    const outcome = await queryRows(query, limits);
     if (!outcome.ok) throw toRefusal(outcome.error);
     return { body: outcome.value };
   },
