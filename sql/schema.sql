@@ -3146,6 +3146,8 @@ begin
   select * into v_rows
   from howdah_private.check_audit_rows(v_tenant_id, v_before.seq, v_before.hash, v_most);
   select * into v_end from howdah_private.audit_end(v_tenant_id);
+  perform howdah_private.check_audit_place(
+    check_audit_log.after, greatest(v_before.seq, v_end.seq, 0));
   checked := coalesce(v_rows.checked, 0);
   through := coalesce(v_rows.through, v_before.seq, check_audit_log.after);
   last_seq := coalesce(v_end.seq, 0);
@@ -3160,7 +3162,8 @@ begin
   elsif checked < v_most and through < last_seq then
     fault := 'truncated';
     fault_seq := through + 1;
-  elsif through > last_seq or (through = last_seq and v_rows.last_hash <> v_end.hash) then
+  elsif through > last_seq or (through = last_seq
+    and coalesce(v_rows.last_hash, v_before.hash) <> v_end.hash) then
     fault := 'forged';
     fault_seq := through;
   end if;
@@ -8556,13 +8559,9 @@ CREATE OR REPLACE FUNCTION howdah_private.audit_row_before(tenant_id uuid, after
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select l.seq, l.hash from howdah.audit_log as l
-  where audit_row_before.after > 0
-    and l.tenant_id = audit_row_before.tenant_id and l.seq = audit_row_before.after
-  union all
-  (
-    select coalesce(e.seq, 0), coalesce(e.hash,
-      sha256(convert_to('howdah audit log of ' || audit_row_before.tenant_id, 'UTF8')))
+  with start as materialized (
+    select coalesce(e.seq, 0) as seq, coalesce(e.hash,
+      sha256(convert_to('howdah audit log of ' || audit_row_before.tenant_id, 'UTF8'))) as hash
     from (values (1)) as one
     left join lateral (
       select (l.detail ->> 'through')::bigint as seq, decode(l.detail ->> 'hash', 'hex') as hash
@@ -8571,8 +8570,12 @@ AS $function$
         and l.object = 'audit_log'
       order by l.seq desc limit 1
     ) as e on true
-    where audit_row_before.after <= 0
   )
+  select s.seq, s.hash from start as s where audit_row_before.after <= s.seq
+  union all
+  select l.seq, l.hash from start as s join howdah.audit_log as l
+    on l.tenant_id = audit_row_before.tenant_id and l.seq = audit_row_before.after
+  where audit_row_before.after > s.seq
 $function$
 ;
 
@@ -11575,6 +11578,23 @@ begin
       detail = jsonb_build_object(
         'scopes', check_api_key.scopes, 'own_scopes', v_own_scopes)::text,
       hint = format('Use scopes => %L.', string_to_array(v_own_scopes, ','));
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_audit_place(after bigint, last_seq bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if check_audit_place.after > check_audit_place.last_seq then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no row %s: the audit log ends at row %s',
+        check_audit_place.after, check_audit_place.last_seq),
+      detail = jsonb_build_object('field', 'after', 'last_seq', check_audit_place.last_seq)::text,
+      hint = 'Leave out "after" to check the log from its beginning.';
   end if;
 end $function$
 ;
@@ -53220,6 +53240,8 @@ grant execute on function howdah_private.check_agent_right(uuid,text,text) to ho
 grant execute on function howdah_private.check_agent_right(uuid,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.check_answers_are_newest(uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.check_audit_place(bigint,bigint) to howdah_engine;
 
 grant execute on function howdah_private.check_author(text,uuid,uuid) to howdah_engine;
 
