@@ -10,7 +10,7 @@ as $$
   values
     ('howdah_analyst'::name, array['howdah_viewer']::name[], true),
     ('howdah_app', '{}', true),
-    ('howdah_authenticator', '{howdah_analyst,howdah_app}', false),
+    ('howdah_authenticator', '{howdah_analyst,howdah_app,howdah_reader}', false),
     ('howdah_engine', '{howdah_worker}', true),
     ('howdah_eraser', '{}', true),
     ('howdah_inserter', '{}', true),

@@ -61,6 +61,11 @@ const BUILTINS: Record<string, [best: string, of: string, value: (run: string) =
   discover_agents: ['internal', 'internal', () => ({ agents: [] })],
   extract: ['external', 'external', () => ({})],
   http_request: ['external', 'external', () => ({})],
+  knowledge_search: [
+    'system',
+    'external',
+    () => ({ chunks: [{ document_id: '0197a000-0000-7000-8000-000000000001', seq: 1 }] }),
+  ],
   load_skill: ['system', 'system', () => 'do'],
   now: ['system', 'system', () => ({})],
   read_resource: ['external', 'external', () => ({ id: null })],
@@ -75,6 +80,7 @@ const BUILTINS: Record<string, [best: string, of: string, value: (run: string) =
 const NOTHING: Record<string, Json> = {
   board_write: { written: true },
   search_messages: { messages: [] },
+  knowledge_search: { chunks: [] },
   receive: { mail: [] },
 };
 

@@ -822,6 +822,7 @@ describe('acting as another user', () => {
         'howdah_analyst in howdah_viewer',
         'howdah_authenticator in howdah_analyst',
         'howdah_authenticator in howdah_app',
+        'howdah_authenticator in howdah_reader', // runs queries of people
         'howdah_engine in howdah_worker', // calls what workers call
         'howdah_reader in howdah_analyst',
         'howdah_tool in howdah_app',

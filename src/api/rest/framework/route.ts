@@ -42,8 +42,8 @@ export type RouteContext = OperationContext & {
   /** Waits for its turn, and runs `work` in a transaction as the caller. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T>;
   /**
-   * Runs a SELECT that the caller wrote when the turn of the tenant has come, with the rows that the
-   * caller may see. Contents stay encrypted.
+   * Runs a SELECT that the caller wrote when the turn of the tenant has come, with the rows that
+   * the caller may see. Contents stay encrypted.
    */
   queryRows(query: string, limits: ReadLimits): Promise<Outcome<Rows>>;
   /** Returns a signal that fires when the client disconnects before its answer is written. */
