@@ -32,7 +32,10 @@ afterAll(async () => {
   await api?.close();
 });
 
-const changing = restRoutes.filter(({ body, method }) => body && method !== 'GET');
+/** Routes with a body. A query of a person has one, and changes nothing. */
+const changing = restRoutes.filter(
+  ({ body, method, tag }) => body && method !== 'GET' && tag !== 'sql',
+);
 const objectOf = (tag: string) =>
   tag === 'questions' ? 'executions' : tag.replaceAll(/[- ]/g, '_');
 
