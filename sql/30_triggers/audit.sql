@@ -87,6 +87,32 @@ begin
   return null;
 end $$;
 
+-- The digest of a document covers its md5 in place of its text.
+create or replace function howdah_private.tg_documents__audit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+as $$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  select array_agg(to_jsonb(o)) into v_before from (
+    select d.id, d.tenant_id, d.knowledge_base_id, d.title, d.type, d.digest, d.metadata, d.status,
+      d.error, d.created_by, d.created_at
+    from old_rows as d
+  ) as o;
+  if tg_op = 'UPDATE' then
+    select array_agg(to_jsonb(n)) into v_after from (
+      select d.id, d.tenant_id, d.knowledge_base_id, d.title, d.type, d.digest, d.metadata,
+        d.status, d.error, d.created_by, d.created_at
+      from new_rows as d
+    ) as n;
+  end if;
+  perform howdah_private.audit_changes('documents', '{id}', v_before, v_after)
+  where v_before is not null;
+  return null;
+end $$;
+
 create or replace function howdah_private.tg_sessions__audit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set timezone = 'UTC'
@@ -131,7 +157,8 @@ begin
          when (current_user <> ''howdah_engine''
            and (current_user <> ''howdah_owner'' or current_setting(''role'') = ''howdah_owner''))
          execute function howdah_private.%4$I(''id'')', v_row.event, v_row.name, v_row.rows,
-      case v_row.name when 'resources' then 'tg_resources__audit' else 'tg__audit' end);
+      case v_row.name when 'resources' then 'tg_resources__audit'
+        when 'documents' then 'tg_documents__audit' else 'tg__audit' end);
   end loop;
 end $$;
 create or replace trigger _960_audit_insert after insert on howdah.sessions
