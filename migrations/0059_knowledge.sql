@@ -135,7 +135,9 @@ comment on column howdah.chunks.end_offset is
   'Number of characters of the content of the document up to the end of the chunk.';
 comment on column howdah.chunks.length is
   'Number of terms: of the title, the headings and the text.';
-comment on column howdah.chunks.trust is 'Trust of the text, as that of the knowledge base.';
+comment on column howdah.chunks.trust is
+  'Trust of the knowledge base when the document was divided. A search takes the lower one of it '
+  'and that of the base now.';
 comment on column howdah.chunks.digest is
   'MD5 of the language, the title, the headings and the text, as hex.';
 comment on column howdah.chunks.heading_path is

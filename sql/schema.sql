@@ -5099,19 +5099,24 @@ begin
     else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
   return query
   with best as materialized (
-    select f.chunk_number, f.score, b.name, b.language,
+    select f.chunk_number, f.score, b.id, b.name, b.trust,
       row_number() over (order by f.score desc, f.chunk_number) as rank
     from howdah.knowledge_bases as b
     cross join lateral howdah_private.search_base(b, search.query, search.k, search.filter) as f
     where b.id = any (v_ids) and b.tenant_id = howdah.current_tenant()
     order by f.score desc, f.chunk_number limit search.k
+  ),
+  terms as materialized (
+    select b.id, q.term from howdah.knowledge_bases as b
+    cross join lateral howdah_private.terms_of(b.language, search.query) as q
+    where b.id in (select f.id from best as f)
   )
   select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(
       'rank', b.rank, 'score', round(b.score::numeric, 4), 'terms', array(
         select t.term from howdah_private.chunk_terms as t
-        join howdah_private.terms_of(b.language, search.query) as q on q.term = t.term
+        join terms as q on q.id = b.id and q.term = t.term
         where t.chunk_number = b.chunk_number order by t.term))),
-    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, c.trust
+    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
   join howdah.documents as d on d.id = c.document_id
@@ -8883,7 +8888,7 @@ AS $function$
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
-    select 'ingest_document', d.due_at, d.attempts > 0 from howdah_private.due_documents as d
+    select 'ingest_document', d.due_at, d.attempts > 1 from howdah_private.due_documents as d
     union all
     select 'count_usage', null, false from howdah_private.usage_events
   )
@@ -10169,7 +10174,7 @@ begin
     sized as (
       select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.chunk_number)
         as bytes
-      from listed as l
+      from listed as l where octet_length(l.chunk::text) <= 60000
     )
     select jsonb_build_object('chunks', coalesce(
       to_jsonb(array_agg(s.chunk order by s.score desc, s.chunk_number)), '[]'))
@@ -14719,16 +14724,19 @@ begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
     '3 attempts to divide the document ended without a result')
-  from howdah_private.due_documents as u where u.document_id = any (v_ids) and u.attempts >= 3;
+  from howdah_private.due_documents as u
+  where u.document_id = any (v_ids) and u.attempts >= 3 and u.due_at <= clock_timestamp();
   update howdah.documents as d set status = 'working', status_at = clock_timestamp()
   from howdah_private.due_documents as u
-  where d.id = any (v_ids) and u.document_id = d.id and u.tenant_id = d.tenant_id;
+  where d.id = any (v_ids) and u.document_id = d.id and u.tenant_id = d.tenant_id
+    and u.due_at <= clock_timestamp();
   return query
   update howdah_private.due_documents as u
   set attempts = u.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
   from howdah.documents as d
   join howdah.knowledge_bases as b on b.tenant_id = d.tenant_id and b.id = d.knowledge_base_id
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
+    and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type, d.content, b.chunking;
 end $function$
 ;
@@ -17855,7 +17863,8 @@ CREATE OR REPLACE FUNCTION howdah_private.digested_pieces(document howdah.docume
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select p.place::int, md5(base.language || E'\n' || w.words), w.words, p.piece ->> 'content',
+  select p.place::int, md5(jsonb_build_array(base.language, document.title, h.path,
+      p.piece ->> 'content')::text), w.words, p.piece ->> 'content',
     h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int
   from jsonb_array_elements(digested_pieces.pieces) with ordinality as p (piece, place)
   cross join lateral (
@@ -18295,7 +18304,7 @@ AS $function$
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
     union all
-    select 'ingest_document', u.due_at, u.attempts > 0, null
+    select 'ingest_document', u.due_at, u.attempts > 1, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
   ) as w
@@ -32956,10 +32965,11 @@ begin
     delete from howdah.chunks as c using matched as m where c.id = m.id and m.seq is null
   )
   update howdah.chunks as c
-  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset
+  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset, trust = base.trust
   from matched as m
   where c.id = m.id and m.seq is not null
-    and (c.seq, c.start_offset, c.end_offset) <> (m.seq, m.start_offset, m.end_offset);
+    and (c.seq, c.start_offset, c.end_offset, c.trust)
+      <> (m.seq, m.start_offset, m.end_offset, base.trust);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
 end $function$
 ;
@@ -34122,7 +34132,7 @@ AS $function$
   values
     ('howdah_analyst'::name, array['howdah_viewer']::name[], true),
     ('howdah_app', '{}', true),
-    ('howdah_authenticator', '{howdah_analyst,howdah_app}', false),
+    ('howdah_authenticator', '{howdah_analyst,howdah_app,howdah_reader}', false),
     ('howdah_engine', '{howdah_worker}', true),
     ('howdah_eraser', '{}', true),
     ('howdah_inserter', '{}', true),
@@ -40898,6 +40908,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  select array_agg(to_jsonb(o)) into v_before from (
+    select d.id, d.tenant_id, d.knowledge_base_id, d.title, d.type, d.digest, d.metadata, d.status,
+      d.error, d.created_by, d.created_at
+    from old_rows as d
+  ) as o;
+  if tg_op = 'UPDATE' then
+    select array_agg(to_jsonb(n)) into v_after from (
+      select d.id, d.tenant_id, d.knowledge_base_id, d.title, d.type, d.digest, d.metadata,
+        d.status, d.error, d.created_by, d.created_at
+      from new_rows as d
+    ) as n;
+  end if;
+  perform howdah_private.audit_changes('documents', '{id}', v_before, v_after)
+  where v_before is not null;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_documents__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -41980,16 +42019,13 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__refresh()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if (new.language, new.chunking) is distinct from (old.language, old.chunking) then
+  if (new.language, new.chunking, new.trust)
+    is distinct from (old.language, old.chunking, old.trust) then
     update howdah.documents as d set status = 'pending', status_at = now(), error = null
     where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id;
     perform howdah_private.enqueue_documents(array(
       select d.id from howdah.documents as d
       where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id order by d.id));
-  end if;
-  if new.trust <> old.trust then
-    update howdah.chunks as c set trust = new.trust
-    where c.tenant_id = new.tenant_id and c.knowledge_base_id = new.id;
   end if;
   return null;
 end $function$
@@ -45664,10 +45700,12 @@ CREATE OR REPLACE FUNCTION howdah_private.trust_of_chunks(tenant_id uuid, value 
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(max(coalesce(c.trust, 'external')), 'system')
+  select coalesce(max(coalesce(greatest(c.trust, b.trust), 'external')), 'system')
   from jsonb_array_elements(trust_of_chunks.value -> 'chunks') as f (chunk)
   left join howdah.chunks as c on c.tenant_id = trust_of_chunks.tenant_id
     and c.document_id = (f.chunk ->> 'document_id')::uuid and c.seq = (f.chunk ->> 'seq')::int
+  left join howdah.knowledge_bases as b
+    on b.tenant_id = c.tenant_id and b.id = c.knowledge_base_id
 $function$
 ;
 
@@ -49687,9 +49725,9 @@ CREATE TRIGGER _400_enqueue_changed AFTER UPDATE ON howdah.documents REFERENCING
 
 CREATE TRIGGER _400_enqueue_new AFTER INSERT ON howdah.documents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_documents__enqueue();
 
-CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_documents__audit('id');
 
-CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_documents__audit('id');
 
 CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
@@ -57158,7 +57196,7 @@ comment on column howdah.chunks.start_offset is 'Number of characters of the con
 
 comment on column howdah.chunks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
-comment on column howdah.chunks.trust is 'Trust of the text, as that of the knowledge base.';
+comment on column howdah.chunks.trust is 'Trust of the knowledge base when the document was divided. A search takes the lower one of it and that of the base now.';
 
 comment on column howdah.connected_accounts.connected_at is 'Time of the last consent.';
 

@@ -31,23 +31,20 @@ create or replace trigger _300_check before insert or update of language, chunki
   on howdah.knowledge_bases
   for each row execute function howdah_private.tg_knowledge_bases__check();
 
--- Divides all documents of a base again after a change of its language or chunking. Chunks get the
--- trust of their base at once.
+-- Divides all documents of a base again after a change of its language, chunking or trust. Until
+-- then, a search takes the lower trust of a chunk and its base.
 create or replace function howdah_private.tg_knowledge_bases__refresh() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if (new.language, new.chunking) is distinct from (old.language, old.chunking) then
+  if (new.language, new.chunking, new.trust)
+    is distinct from (old.language, old.chunking, old.trust) then
     update howdah.documents as d set status = 'pending', status_at = now(), error = null
     where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id;
     perform howdah_private.enqueue_documents(array(
       select d.id from howdah.documents as d
       where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id order by d.id));
-  end if;
-  if new.trust <> old.trust then
-    update howdah.chunks as c set trust = new.trust
-    where c.tenant_id = new.tenant_id and c.knowledge_base_id = new.id;
   end if;
   return null;
 end $$;

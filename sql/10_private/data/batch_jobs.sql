@@ -74,7 +74,7 @@ as $$
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
-    select 'ingest_document', d.due_at, d.attempts > 0 from howdah_private.due_documents as d
+    select 'ingest_document', d.due_at, d.attempts > 1 from howdah_private.due_documents as d
     union all
     select 'count_usage', null, false from howdah_private.usage_events
   )

@@ -69,7 +69,8 @@ begin
 end $$;
 
 -- Claims due documents of a base. Returns them with the settings of the base. A document whose
--- worker ended in each of three attempts fails.
+-- worker ended in each of three attempts fails. Another worker may have claimed one between the
+-- search and the lock, so each statement looks at due_at again.
 create or replace function howdah_private.claim_documents(
   tenant_id uuid, knowledge_base_id uuid, at_most int
 ) returns table (
@@ -86,16 +87,19 @@ begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
     '3 attempts to divide the document ended without a result')
-  from howdah_private.due_documents as u where u.document_id = any (v_ids) and u.attempts >= 3;
+  from howdah_private.due_documents as u
+  where u.document_id = any (v_ids) and u.attempts >= 3 and u.due_at <= clock_timestamp();
   update howdah.documents as d set status = 'working', status_at = clock_timestamp()
   from howdah_private.due_documents as u
-  where d.id = any (v_ids) and u.document_id = d.id and u.tenant_id = d.tenant_id;
+  where d.id = any (v_ids) and u.document_id = d.id and u.tenant_id = d.tenant_id
+    and u.due_at <= clock_timestamp();
   return query
   update howdah_private.due_documents as u
   set attempts = u.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
   from howdah.documents as d
   join howdah.knowledge_bases as b on b.tenant_id = d.tenant_id and b.id = d.knowledge_base_id
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
+    and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type, d.content, b.chunking;
 end $$;
 

@@ -59,21 +59,23 @@ begin
     sized as (
       select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.chunk_number)
         as bytes
-      from listed as l
+      from listed as l where octet_length(l.chunk::text) <= 60000
     )
     select jsonb_build_object('chunks', coalesce(
       to_jsonb(array_agg(s.chunk order by s.score desc, s.chunk_number)), '[]'))
     from sized as s where s.bytes <= 60000);
 end $$;
 
--- Returns the trust of the chunks that a call has returned: the lowest of them.
+-- Returns the trust of the chunks that a call has returned: the lowest of them and of their bases.
 create or replace function howdah_private.trust_of_chunks(tenant_id uuid, value jsonb)
   returns howdah.trust
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(max(coalesce(c.trust, 'external')), 'system')
+  select coalesce(max(coalesce(greatest(c.trust, b.trust), 'external')), 'system')
   from jsonb_array_elements(trust_of_chunks.value -> 'chunks') as f (chunk)
   left join howdah.chunks as c on c.tenant_id = trust_of_chunks.tenant_id
     and c.document_id = (f.chunk ->> 'document_id')::uuid and c.seq = (f.chunk ->> 'seq')::int
+  left join howdah.knowledge_bases as b
+    on b.tenant_id = c.tenant_id and b.id = c.knowledge_base_id
 $$;

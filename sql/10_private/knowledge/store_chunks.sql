@@ -37,7 +37,8 @@ begin
   return true;
 end $$;
 
--- Deletes chunks that are no longer in the text, moves the others, and adds the new ones.
+-- Deletes chunks that are no longer in the text, moves the others, gives them the trust of the base,
+-- and adds the new ones.
 create or replace function howdah_private.replace_chunks(
   document howdah.documents, base howdah.knowledge_bases, pieces jsonb
 ) returns void
@@ -61,10 +62,11 @@ begin
     delete from howdah.chunks as c using matched as m where c.id = m.id and m.seq is null
   )
   update howdah.chunks as c
-  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset
+  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset, trust = base.trust
   from matched as m
   where c.id = m.id and m.seq is not null
-    and (c.seq, c.start_offset, c.end_offset) <> (m.seq, m.start_offset, m.end_offset);
+    and (c.seq, c.start_offset, c.end_offset, c.trust)
+      <> (m.seq, m.start_offset, m.end_offset, base.trust);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
 end $$;
 
@@ -107,7 +109,8 @@ create or replace function howdah_private.digested_pieces(
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select p.place::int, md5(base.language || E'\n' || w.words), w.words, p.piece ->> 'content',
+  select p.place::int, md5(jsonb_build_array(base.language, document.title, h.path,
+      p.piece ->> 'content')::text), w.words, p.piece ->> 'content',
     h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int
   from jsonb_array_elements(digested_pieces.pieces) with ordinality as p (piece, place)
   cross join lateral (

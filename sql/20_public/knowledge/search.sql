@@ -104,19 +104,24 @@ begin
     else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
   return query
   with best as materialized (
-    select f.chunk_number, f.score, b.name, b.language,
+    select f.chunk_number, f.score, b.id, b.name, b.trust,
       row_number() over (order by f.score desc, f.chunk_number) as rank
     from howdah.knowledge_bases as b
     cross join lateral howdah_private.search_base(b, search.query, search.k, search.filter) as f
     where b.id = any (v_ids) and b.tenant_id = howdah.current_tenant()
     order by f.score desc, f.chunk_number limit search.k
+  ),
+  terms as materialized (
+    select b.id, q.term from howdah.knowledge_bases as b
+    cross join lateral howdah_private.terms_of(b.language, search.query) as q
+    where b.id in (select f.id from best as f)
   )
   select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(
       'rank', b.rank, 'score', round(b.score::numeric, 4), 'terms', array(
         select t.term from howdah_private.chunk_terms as t
-        join howdah_private.terms_of(b.language, search.query) as q on q.term = t.term
+        join terms as q on q.id = b.id and q.term = t.term
         where t.chunk_number = b.chunk_number order by t.term))),
-    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, c.trust
+    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
   join howdah.documents as d on d.id = c.document_id

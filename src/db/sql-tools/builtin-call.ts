@@ -68,6 +68,12 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
   ],
 };
 
+/**
+ * The longest time of tools that may read much. A run whose call ends with a lost connection is
+ * tried again, and again.
+ */
+const TIME_LIMITS_MS: Readonly<Record<string, number>> = { knowledge_search: 10_000 };
+
 /** Returns whether a built-in tool runs in the transaction that commits its step. */
 export function isDatabaseBuiltin(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name);
@@ -106,8 +112,11 @@ async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<Builtin
     const value = call[name];
     return typeof value === 'string' ? value : storableJson(value);
   });
+  const limitMs = TIME_LIMITS_MS[call.name];
   try {
+    if (limitMs) await client.query(`set local statement_timeout = ${limitMs}`);
     const { rows } = await client.query(text, values);
+    if (limitMs) await client.query('set local statement_timeout to default');
     const { value, waits_ms } = rows[0];
     if (waits_ms) {
       return { waits_ms };
@@ -118,7 +127,7 @@ async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<Builtin
     );
     return { ok: true, value, trust: known[0].trust };
   } catch (error) {
-    return { ok: false, error: refusalOf(error) };
+    return { ok: false, error: refusalOf(error, limitMs) };
   }
 }
 
@@ -126,8 +135,17 @@ async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<Builtin
  * Returns the error that a model receives for a rejected call. Rethrows any other error, because it
  * is no answer of the tool.
  */
-function refusalOf(error: unknown): RunError {
+function refusalOf(error: unknown, limitMs: number | undefined): RunError {
   const { code, message, hint } = faultOf(error);
+  if (limitMs && code === '57014') {
+    const cause = { hint: 'Ask with fewer and rarer words.' };
+    return {
+      code: 'timeout',
+      message: `it took longer than ${limitMs} ms`,
+      retryable: false,
+      cause,
+    };
+  }
   if (!/^HW/.test(code)) {
     throw error;
   }

@@ -222,3 +222,38 @@ describe('who finds what', () => {
     expect(await refusal(terms)).toMatchObject({ code: '42501' });
   });
 });
+
+describe('a changed document', () => {
+  const chunks = (baseId: string) =>
+    all(
+      db.pool,
+      `select heading_path, content, trust from howdah.chunks
+       where knowledge_base_id = $1 order by seq`,
+      [baseId],
+    );
+
+  test('has no chunk of the earlier text whose headings and text have the same words', async () => {
+    const base = await makeBase();
+    await addDocuments(base.id, { menu: '# A\n## B\nC' });
+    expect(await chunks(base.id)).toMatchObject([{ heading_path: ['A', 'B'], content: 'C' }]);
+    await db.pool.query('update howdah.documents set content = $2 where knowledge_base_id = $1', [
+      base.id,
+      '# A\nB\nC',
+    ]);
+    await ingestDocuments(db.pool);
+    expect(await chunks(base.id)).toMatchObject([{ heading_path: ['A'], content: 'B\nC' }]);
+  });
+
+  test('a base that is trusted less is so at once, and its chunks when they are divided', async () => {
+    const base = await makeBase({ trust: 'internal' });
+    await addDocuments(base.id, { menu: 'soup' });
+    expect(await search([base.name], 'soup')).toMatchObject([{ trust: 'internal' }]);
+    await db.pool.query(`update howdah.knowledge_bases set trust = 'external' where id = $1`, [
+      base.id,
+    ]);
+    expect(await chunks(base.id)).toMatchObject([{ trust: 'internal' }]);
+    expect(await search([base.name], 'soup')).toMatchObject([{ trust: 'external' }]);
+    await ingestDocuments(db.pool);
+    expect(await chunks(base.id)).toMatchObject([{ trust: 'external' }]);
+  });
+});
