@@ -122,7 +122,7 @@ describe('commands', () => {
     const isCancel = argv.includes('cancel');
     const { status, stdout, stderr } = await runCli(
       database.url,
-      ...argv.map((word) => (word === 'ID' ? execution : word)),
+      ...argv.map((word) => word.replace(/^ID(?=\/|$)/, execution)),
     );
     // cancel fails, because the runs of the demo have ended
     expect(status, stdout + stderr).toBe(isCancel ? 1 : 0);
