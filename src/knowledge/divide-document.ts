@@ -100,7 +100,7 @@ function cut(text: string, unit: Line, most: number): Line[] {
   const parts: Line[] = [];
   let { start } = unit;
   while (unit.end - start > most) {
-    const space = text.lastIndexOf(' ', start + most);
+    const space = start + text.slice(start, start + most + 1).lastIndexOf(' ');
     const isUseful = space > start + most / 2;
     const isPair = /[\uD800-\uDBFF]/.test(text[start + most - 1] ?? '');
     const end = isUseful ? space : start + most - (isPair ? 1 : 0);

@@ -57,8 +57,7 @@ function readCode(text: string, lines: readonly Line[], at: number, fence: strin
     const found = textOf(text, line).trim();
     return found.length >= fence.length && found === (fence[0] ?? '').repeat(found.length);
   };
-  const last = lines.findIndex((line, place) => place > at && closes(line));
-  const next = last === -1 ? lines.length : last + 1;
+  const next = Math.min(findEnd(lines, at, closes) + 1, lines.length);
   return { block: blockOf(text, lines, at, next, 'code'), next };
 }
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { divideDocument, type Piece } from '../../src/knowledge/divide-document.ts';
 import { sentencesOf } from '../../src/knowledge/sentences.ts';
 
@@ -78,6 +78,16 @@ test('a text without any gap is cut, and no character is halved', () => {
   for (const piece of pieces) expect(piece.content.isWellFormed()).toBe(true);
 });
 
+test('a text without any gap is searched once for gaps', () => {
+  const search = vi.spyOn(String.prototype, 'lastIndexOf');
+  const content = 'x'.repeat(200_000);
+  divide(content);
+  const searched = search.mock.contexts.reduce((sum: number, text) => sum + String(text).length, 0);
+  search.mockRestore();
+  expect(searched).toBeGreaterThan(0);
+  expect(searched).toBeLessThan(2 * content.length);
+});
+
 test('nothing is lost: each word of a document is in a piece', () => {
   const words = Array.from({ length: 3_000 }, (_, n) => `w${n}`);
   const content = words.map((word, n) => (n % 50 === 49 ? `${word}.\n\n` : word)).join(' ');
@@ -130,3 +140,13 @@ test.each(['text/markdown', 'text/html', 'text/plain'])(
   },
   60_000,
 );
+
+test('each line of many blocks of code is read once', () => {
+  // to look at the lines before each block as well would take minutes
+  const content = '```\n```\n'.repeat(400_000);
+  expect(divide(content, { maxCharacters: 8_000 }).length).toBeLessThan(500);
+}, 60_000);
+
+test('code without a closing fence goes on to the end', () => {
+  expect(divide('```\n# a\n~~~\n\nb')).toMatchObject([{ content: '```\n# a\n~~~\n\nb' }]);
+});
