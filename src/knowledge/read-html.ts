@@ -44,7 +44,7 @@ class Page {
     if (this.#depth > MAX_NESTING) throw new Error(`elements are nested over ${MAX_NESTING} deep`);
     if (HIDDEN_ELEMENTS.has(name)) this.#hidden += 1;
     if (this.#hidden > 0) return;
-    if (name === 'table') this.#endBlock();
+    if (name === 'table' || levelOf(name) !== undefined) this.#endBlock();
     if (BLOCK_ELEMENTS.has(name)) this.#endLine();
     if (name === 'table') this.#tables += 1;
     if (name === 'pre') this.#preformatted += 1;

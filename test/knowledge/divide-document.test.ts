@@ -127,6 +127,16 @@ test('HTML is read as a person sees it, and offsets point into its source', () =
   expect(pointedAt(content, pieces[1] as Piece)).toMatch(/^Dish<\/th>.*a\n {2}b$/s);
 });
 
+test('a heading in a table is a heading, and the text around it is not', () => {
+  const content = `<table><tr><td>Menu</td></tr>
+<tr><td><h2>Prices</h2>Fish is 9 Euro.</td></tr></table>`;
+  const pieces = divide(content, { type: 'text/html' });
+  expect(pieces.map(({ content, heading_path }) => [content, heading_path])).toEqual([
+    ['Menu', []],
+    ['Fish is 9 Euro.', ['Prices']],
+  ]);
+});
+
 test('a page that is nested too deep is refused', () => {
   expect(() => divide('<div>'.repeat(100_000), { type: 'text/html' })).toThrow('nested');
 });
