@@ -1,3 +1,4 @@
+import { truncateToFit } from '../text/truncate.ts';
 import { type Block, type BlockText, type Line, linesOf, trimRange } from './block.ts';
 import { readHtml } from './read-html.ts';
 import { readMarkdown, readPlainText } from './read-markdown.ts';
@@ -20,10 +21,19 @@ export type DocumentText = {
 
 /** A range of the text, with the headings above it. */
 type Range = Line & { path: string[] };
+type Heading = Extract<Block, { kind: 'heading' }>;
+
+/** The most UTF-16 units of a heading in a path. */
+const MAX_TITLE = 200;
+/** The most pieces of a document. Each is a row with its own terms. */
+const MAX_PIECES = 20_000;
+/** The most megabytes of all pieces. Each repeats the headings above it. */
+const MAX_MB = 8;
 
 /**
  * Divides a document into pieces. A piece has whole blocks (paragraphs, tables, code) of one
- * section, as many as fit. A block that is too long is divided between sentences or lines.
+ * section, as many as fit. A block that is too long is divided between sentences or lines. Throws
+ * `too_large` for too many pieces, or too much text in them.
  */
 export function divideDocument({ type, content, maxCharacters }: DocumentText): Piece[] {
   const read = readBlocks(type, content);
@@ -32,15 +42,26 @@ export function divideDocument({ type, content, maxCharacters }: DocumentText): 
     return trimmed ? [{ ...range, ...trimmed }] : [];
   });
   const toCharacters = characterCounter(content);
+  let bytes = 0;
   return ranges.map(({ start, end, path }) => {
     const [from, to] = read.toSource(start, end);
+    const part = read.text.slice(start, end);
+    for (const text of [part, ...path]) bytes += Buffer.byteLength(text);
+    if (bytes > MAX_MB * 1_000_000) {
+      throw tooLarge(`its chunks have over ${MAX_MB} MB with the headings above each`);
+    }
     return {
-      content: read.text.slice(start, end),
+      content: part,
       heading_path: path,
       start_offset: toCharacters(from),
       end_offset: toCharacters(to),
     };
   });
+}
+
+function tooLarge(reason: string): Error {
+  const message = `${reason}: divide it into several documents`;
+  return Object.assign(new Error(message), { code: 'too_large' });
 }
 
 function readBlocks(type: string, content: string): BlockText {
@@ -51,18 +72,23 @@ function readBlocks(type: string, content: string): BlockText {
 /** Returns the ranges of the pieces. */
 function divide({ text, blocks }: BlockText, most: number): Range[] {
   const ranges: Range[] = [];
-  let open: Extract<Block, { kind: 'heading' }>[] = [];
+  let open: Heading[] = [];
   let current: Range | undefined;
   let isHeadingBare = false;
+  const add = ({ start, end }: Line, path: string[]) => {
+    if (ranges.push({ start, end, path }) > MAX_PIECES) {
+      throw tooLarge(`it has over ${MAX_PIECES} chunks`);
+    }
+  };
   const endRange = () => {
     const heading = open.at(-1);
     // a heading without text below it is a piece, since its words would be lost
     if (isHeadingBare && heading) {
-      const { start, end } = heading;
-      ranges.push({ start, end, path: open.slice(0, -1).map(({ title }) => title) });
+      const path = pathOf(open.slice(0, -1));
+      for (const part of partsOf(text, heading, most)) add(part, path);
     }
     isHeadingBare = false;
-    if (current) ranges.push(current);
+    if (current) add(current, current.path);
     current = undefined;
   };
   for (const block of blocks) {
@@ -72,13 +98,15 @@ function divide({ text, blocks }: BlockText, most: number): Range[] {
       endRange();
       open = [...open.filter(({ level }) => level < block.level), block];
       isHeadingBare = true;
+      // and so would the words at the end of a heading that is cut
+      if (block.title.length > MAX_TITLE) endRange();
       continue;
     }
     isHeadingBare = false;
     for (const part of partsOf(text, block, most)) {
       if (current && part.end - current.start > most) endRange();
       current = {
-        ...(current ?? { start: part.start, path: open.map(({ title }) => title) }),
+        ...(current ?? { start: part.start, path: pathOf(open) }),
         end: part.end,
       };
     }
@@ -86,6 +114,10 @@ function divide({ text, blocks }: BlockText, most: number): Range[] {
   endRange();
   return ranges;
 }
+
+/** Returns the titles of headings. There are at most six, since each has a deeper level. */
+const pathOf = (headings: readonly Heading[]): string[] =>
+  headings.map(({ title }) => truncateToFit(title, MAX_TITLE));
 
 /** Returns a block, or its parts if it is too long for one piece. */
 function partsOf(text: string, block: Block, most: number): Line[] {

@@ -71,6 +71,32 @@ test('a long paragraph is divided between sentences, a long table between rows',
   }
 });
 
+test('a path has the start of a long heading, whose words are a piece as well', () => {
+  const title = Array.from({ length: 1_000 }, (_, n) => `w${n}`).join(' ');
+  const pieces = divide(`# A\n\n## ${title}\n\nText.\n\n## B\n\nMore.`);
+  const words = pieces.slice(0, -2).map(({ content }) => content);
+  expect(words.join(' ')).toBe(`## ${title}`);
+  for (const { content, heading_path } of pieces.slice(0, -2)) {
+    expect(content.length).toBeLessThanOrEqual(2_000);
+    expect(heading_path).toEqual(['A']);
+  }
+  expect(pieces.at(-2)).toMatchObject({
+    content: 'Text.',
+    heading_path: ['A', `${title.slice(0, 199)}…`],
+  });
+  expect(pieces.at(-1)).toMatchObject({ content: 'More.', heading_path: ['A', 'B'] });
+});
+
+test.each([
+  ['over 20000 chunks', `# ${'a'.repeat(20_000)}\n${'## b\nx\n'.repeat(140_000)}`],
+  ['over 20000 chunks', '# a\n'.repeat(250_000)],
+  ['over 8 MB', `# ${'ä'.repeat(200)}\n## ${'ö'.repeat(200)}\n${'### b\nx\n'.repeat(15_000)}`],
+])('a document that makes %s is refused', (reason, content) => {
+  expect(() => divide(content)).toThrow(
+    expect.objectContaining({ code: 'too_large', message: expect.stringContaining(reason) }),
+  );
+});
+
 test('a text without any gap is cut, and no character is halved', () => {
   const content = '😀'.repeat(500);
   const pieces = divide(content, { maxCharacters: 201 });

@@ -101,6 +101,7 @@ function reasonOf(error: unknown, limits: IngestionLimits): { code?: string; mes
     return { code: 'too_large', message: 'dividing the text took too much memory' };
   }
   const { code, message } = faultOf(error);
+  if (code === 'too_large') return { code, message };
   if (code === '57014') return outOfTime('writing the chunks', limits.store_ms);
   if (isTransient(error)) return { message };
   return { code: 'unreadable', message };

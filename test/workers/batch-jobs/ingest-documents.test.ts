@@ -217,6 +217,18 @@ test('a page that nobody can read fails with the reason, and loses its chunks', 
   await expectExactStatistics();
 });
 
+test('a document that makes too many chunks fails before they leave the thread', async () => {
+  const id = await addDocument(`# ${'a'.repeat(20_000)}\n${'## b\nx\n'.repeat(120_000)}`);
+  await ingestDocuments(db.pool);
+  expect(await document(id)).toMatchObject({
+    status: 'failed',
+    error: {
+      code: 'too_large',
+      message: 'it has over 20000 chunks: divide it into several documents',
+    },
+  });
+});
+
 test('a pause stops ingestion', async () => {
   await addDocument('Text.');
   await db.pool.query(`select howdah.pause_batch_job('ingest_document')`);
