@@ -14,8 +14,10 @@ import type { Batch, BatchJob } from './batch-job.ts';
 
 /** Knowledge bases whose documents are divided at once. */
 const SLOTS = { atOnce: 2, ofOneTenant: 1 };
-/** The most documents of a claim, which is due again after two minutes. */
-const MAX_DOCUMENTS = 20;
+/** The most documents of a claim, so that most claims are done long before they are due again. */
+const MAX_DOCUMENTS = 5;
+/** The time after which claimed documents are due again, as `claim_documents` sets it. */
+const CLAIM_MS = 120_000;
 const MAX_CHARACTERS = 2_000;
 const THREADS = { size: 1, heap_mb: 256 };
 
@@ -35,7 +37,7 @@ const DIVIDE = {
 export function ingestionJob(pool: Pool, limits = LIMITS): BatchJob {
   const threads = new ThreadPool(THREADS);
   return {
-    ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 5 },
+    ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 20 },
     lanes: {
       ...SLOTS,
       due: async () =>
@@ -46,48 +48,72 @@ export function ingestionJob(pool: Pool, limits = LIMITS): BatchJob {
     },
     async batch({ id, tenantId }, signal) {
       const base = { knowledge_base_id: id, tenant_id: tenantId };
+      const endsAt = performance.now() + CLAIM_MS;
       const documents = await claimDocuments(pool, base, MAX_DOCUMENTS);
-      return ingest({ pool, threads, limits, tenantId }, documents, signal);
+      return ingest({ pool, threads, limits, tenantId, endsAt, signal }, documents);
     },
   };
 }
 
-type Ingestion = { pool: Pool; threads: ThreadPool; limits: IngestionLimits; tenantId: string };
+type Ingestion = {
+  pool: Pool;
+  threads: ThreadPool;
+  limits: IngestionLimits;
+  tenantId: string;
+  /** When the claimed documents are due again. */
+  endsAt: number;
+  signal: AbortSignal;
+};
 
-/** Divides claimed documents one by one. Returns those that are left when the worker stops. */
-async function ingest(
-  ingestion: Ingestion,
-  documents: readonly ClaimedDocument[],
-  signal: AbortSignal,
-): Promise<Batch> {
+/**
+ * Divides claimed documents one by one. Returns those that were not tried: when the worker stops,
+ * when too little time of the claim is left, and when this throws.
+ */
+async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[]): Promise<Batch> {
+  const { pool, signal } = ingestion;
+  const left = [...documents];
   let done = 0;
-  for (const [place, document] of documents.entries()) {
-    if (signal.aborted) {
-      await returnDocuments(ingestion.pool, documents.slice(place));
-      break;
+  try {
+    for (const document of documents) {
+      const isFirst = left.length === documents.length;
+      if (signal.aborted || !(isFirst || hasTime(ingestion))) break;
+      if (await ingestOne(ingestion, document)) done += 1;
+      left.shift();
     }
-    if (await ingestOne(ingestion, document)) done += 1;
+  } catch (error) {
+    // an attempt that the stop of the worker ended does not count
+    const untried = signal.aborted ? left : left.slice(1);
+    await returnDocuments(pool, untried).catch(() => {}); // else they are due after the claim
+    if (signal.aborted) return { done, isMore: true };
+    throw error;
   }
+  if (left.length > 0) await returnDocuments(pool, left);
   return { done, isMore: documents.length > 0 };
 }
 
+/** Returns whether the claim lasts for one more document, which may take all of its time. */
+const hasTime = ({ limits, endsAt }: Ingestion) =>
+  performance.now() + limits.divide_ms + limits.store_ms < endsAt;
+
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
- * reason. Throws if the database is gone: the document is due again later.
+ * reason. Throws if the database is gone or the worker stops: the document is due again later.
  */
 async function ingestOne(ingestion: Ingestion, document: ClaimedDocument): Promise<boolean> {
-  const { pool, threads, limits, tenantId } = ingestion;
+  const { pool, threads, limits, tenantId, signal } = ingestion;
   const { type, content, chunking } = document;
   const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
   try {
     const pieces = await threads.run<
       Parameters<typeof divideDocument>,
       ReturnType<typeof divideDocument>
-    >(DIVIDE, [{ type, content, maxCharacters }], { key: tenantId, deadline_ms: limits.divide_ms });
+    >(DIVIDE, [{ type, content, maxCharacters }], {
+      ...{ key: tenantId, deadline_ms: limits.divide_ms, signal },
+    });
     return await storeChunks(pool, document, pieces, limits.store_ms);
   } catch (error) {
     const { code, message } = reasonOf(error, limits);
-    if (code === undefined) throw error;
+    if (code === undefined || signal.aborted) throw error;
     await failDocument(pool, document, code, message);
     return true;
   }

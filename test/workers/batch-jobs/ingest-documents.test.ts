@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Pool } from '../../../src/db/connection/pool.ts';
 import {
   claimDocuments,
   returnDocuments,
   storeChunks,
 } from '../../../src/db/knowledge/ingestion.ts';
+import {
+  type IngestionLimits,
+  ingestionJob,
+} from '../../../workers/batch-jobs/ingest-documents.ts';
 import { all, asRole, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ingestDocuments } from '../../support/work/ingest-documents.ts';
@@ -189,6 +194,61 @@ test('a worker that stops returns what it has not tried', async () => {
   expect(await all(db.pool, 'select attempts from howdah_private.due_documents')).toEqual([
     { attempts: 0 },
   ]);
+});
+
+describe('a batch', () => {
+  const NEVER = new AbortController().signal;
+  const doBatch = (pool: Pool, signal = NEVER, limits?: IngestionLimits) =>
+    ingestionJob(pool, limits).batch(
+      { id: base.knowledge_base_id, tenantId: base.tenant_id },
+      signal,
+    );
+  const attempts = async () =>
+    (await all(db.pool, 'select attempts from howdah_private.due_documents order by attempts')).map(
+      (row) => row.attempts,
+    );
+  const statuses = async () =>
+    (await all(db.pool, 'select status from howdah.documents order by status::text')).map(
+      (row) => row.status,
+    );
+  const addDocuments = async () => {
+    for (const text of ['One.', 'Two.', 'Three.']) await addDocument(text);
+  };
+  /** A pool for single statements only, since `connect` fails. */
+  const poolOf = (query: (...args: [string, unknown[]]) => Promise<unknown>) => {
+    const connect = () =>
+      Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    return { query, connect } as unknown as Pool;
+  };
+
+  test('that throws returns the documents behind the one that failed', async () => {
+    await addDocuments();
+    const broken = poolOf((text, values) => db.pool.query(text, values));
+    await expect(doBatch(broken)).rejects.toThrow('ECONNRESET');
+    expect(await attempts()).toEqual([0, 0, 1]);
+    expect(await statuses()).toEqual(['pending', 'pending', 'working']);
+  });
+
+  test('does one document, and returns the others if its claim may end meanwhile', async () => {
+    await addDocuments();
+    const limits = { divide_ms: 110_000, store_ms: 10_000 };
+    expect(await doBatch(db.pool, NEVER, limits)).toEqual({ done: 1, isMore: true });
+    expect(await attempts()).toEqual([0, 0]);
+    expect(await statuses()).toEqual(['pending', 'pending', 'ready']);
+  });
+
+  test('that the worker stops returns the document that is being divided', async () => {
+    await addDocuments();
+    const stop = new AbortController();
+    const pool = poolOf(async (text, values) => {
+      const result = await db.pool.query(text, values);
+      setImmediate(() => stop.abort()); // while the thread starts
+      return result;
+    });
+    expect(await doBatch(pool, stop.signal)).toEqual({ done: 0, isMore: true });
+    expect(await attempts()).toEqual([0, 0, 0]);
+    expect(await statuses()).toEqual(['pending', 'pending', 'pending']);
+  });
 });
 
 test('a document that takes too long fails with the stage and the limit', async () => {
