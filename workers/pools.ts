@@ -12,7 +12,7 @@ export const ANSWER_MS = 30_000;
  */
 const FILTER_ANSWER_MS = 8_000;
 /** The share of the client's time-out that the server may use. */
-const SERVER_SHARE = 0.8;
+export const SERVER_SHARE = 0.8;
 const { worker: MOST } = MOST_CONNECTIONS;
 
 /** The pools of a worker. `open` opens more of them, which `end` does not close. */

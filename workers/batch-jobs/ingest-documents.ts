@@ -23,7 +23,8 @@ const THREADS = { size: 1, heap_mb: 256 };
 
 /** The most time for the stages of one document. A document that needs more fails. */
 export type IngestionLimits = { divide_ms: number; store_ms: number };
-const LIMITS: IngestionLimits = { divide_ms: 10_000, store_ms: 60_000 };
+/** `store_ms` is below the time that a connection of a worker gives a statement. */
+export const INGESTION_LIMITS: IngestionLimits = { divide_ms: 10_000, store_ms: 20_000 };
 
 const DIVIDE = {
   module: moduleBeside('../../src/knowledge/divide-document.ts', import.meta.url),
@@ -34,7 +35,7 @@ const DIVIDE = {
  * Creates the job that divides documents of knowledge bases into chunks. A base is a lane. Texts
  * are divided in a thread, since their author decides how long it takes.
  */
-export function ingestionJob(pool: Pool, limits = LIMITS): BatchJob {
+export function ingestionJob(pool: Pool, limits = INGESTION_LIMITS): BatchJob {
   const threads = new ThreadPool(THREADS);
   return {
     ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 20 },

@@ -7,9 +7,11 @@ import {
   storeChunks,
 } from '../../../src/db/knowledge/ingestion.ts';
 import {
+  INGESTION_LIMITS,
   type IngestionLimits,
   ingestionJob,
 } from '../../../workers/batch-jobs/ingest-documents.ts';
+import { ANSWER_MS, SERVER_SHARE } from '../../../workers/pools.ts';
 import { all, asRole, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ingestDocuments } from '../../support/work/ingest-documents.ts';
@@ -253,12 +255,26 @@ describe('a batch', () => {
 
 test('a document that takes too long fails with the stage and the limit', async () => {
   const slow = await addDocument('<p>&lt;'.repeat(100_000), 'text/html');
-  await ingestDocuments(db.pool, { divide_ms: 1, store_ms: 60_000 });
+  await ingestDocuments(db.pool, { divide_ms: 1, store_ms: 20_000 });
   expect(await document(slow)).toEqual({
     status: 'failed',
     error: { code: 'time_limit', message: 'dividing the text took more than 0.001 s' },
   });
   expect(await all(db.pool, 'select * from howdah_private.due_documents')).toEqual([]);
+});
+
+test('a document whose chunks take too long to write fails, and keeps none', async () => {
+  const id = await addDocument('A sentence of the text. '.repeat(20_000));
+  await ingestDocuments(db.pool, { divide_ms: 10_000, store_ms: 1 });
+  expect(await document(id)).toEqual({
+    status: 'failed',
+    error: { code: 'time_limit', message: 'writing the chunks took more than 0.001 s' },
+  });
+  expect(await chunks(id)).toEqual([]);
+});
+
+test('the server ends the writing of chunks before a worker gives up the answer', () => {
+  expect(INGESTION_LIMITS.store_ms).toBeLessThan(ANSWER_MS * SERVER_SHARE);
 });
 
 test('a page that nobody can read fails with the reason, and loses its chunks', async () => {
