@@ -215,6 +215,40 @@ describe.each([
     expect((await run('kb', 'search', name, 'refunds')).stderr).toContain('Nothing was found');
   });
 
+  test('finds each document of a base with over 1,000', async () => {
+    const many = `many-${name}`;
+    await run('kb', 'create', many);
+    await database.pool.query(
+      `insert into howdah.documents (tenant_id, knowledge_base_id, title, content)
+       select b.tenant_id, b.id, 'title ' || n, 'text'
+       from howdah.knowledge_bases as b, generate_series(1, 1002) as n where b.name = $1`,
+      [many],
+    );
+    const list = async () =>
+      JSON.parse((await run('kb', 'ls', many, '--json')).stdout).items as Record<string, string>[];
+    const listed = await list();
+    expect(listed).toHaveLength(1_002);
+    const [older, oldest] = listed.slice(-2);
+    expect(await run('kb', 'rm', many, `${oldest?.title}`, '--yes')).toMatchObject({ status: 0 });
+    expect(await run('kb', 'rm', many, `${older?.id}`, '--yes')).toMatchObject({ status: 0 });
+    expect(await list()).toEqual(listed.slice(0, -2));
+    await database.pool.query('delete from howdah.knowledge_bases where name = $1', [many]);
+  });
+
+  test('deletes no document that is in another base, or has the title of another one', async () => {
+    const [one, other] = [`one-${name}`, `other-${name}`];
+    for (const base of [one, other]) await run('kb', 'create', base);
+    const file = join(folder, 'same.md');
+    await writeFile(file, 'Text.');
+    const added = await run('kb', 'add', other, file, file, '--json');
+    const [{ id }] = JSON.parse(added.stdout).items;
+    expect(await run('kb', 'rm', one, id, '--yes')).toMatchObject({ status: 3 });
+    const both = await run('kb', 'rm', other, 'same.md', '--yes');
+    expect(both).toMatchObject({ stderr: expect.stringContaining(id) });
+    expect(await run('kb', 'rm', other, id, '--yes')).toMatchObject({ status: 0 });
+    expect(JSON.parse((await run('kb', 'ls', other, '--json')).stdout).items).toHaveLength(1);
+  });
+
   test('names a file that cannot be read, and a base that does not exist', async () => {
     expect((await run('kb', 'add', name, join(folder, 'none.md'))).stderr).toContain('none.md');
     expect(await run('kb', 'search', 'nowhere', 'x')).toMatchObject({ status: 3 });

@@ -9,9 +9,11 @@ import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.t
 import type { CommandResource } from '../../../resources/resource.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { readArgument } from '../../input/input-argument.ts';
+import { isUuid } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
@@ -26,7 +28,10 @@ const namedDocuments: CommandResource = {
   ...documents,
   command: { noun: 'kb', list: [], empty: '', name: 'title' },
 };
-const MOST_LISTED = 1_000;
+const documentsById: CommandResource = {
+  ...documents,
+  command: { ...namedDocuments.command, name: 'id' },
+};
 const TYPES: Readonly<Record<string, string>> = {
   '.htm': 'text/html',
   '.html': 'text/html',
@@ -56,9 +61,23 @@ const withBase = (command: Command) =>
 
 const findBase = ({ definitions }: Backend, name: string) => definitions.find(knowledgeBases, name);
 
-async function listDocuments({ call }: Backend, baseId: unknown): Promise<readonly Row[]> {
-  const query = { knowledge_base_id: baseId, limit: String(MOST_LISTED) };
-  return (await call(listOperation<Row>(documents), { query })).data;
+/** Reads the documents of a base, or those with a title. */
+function listDocuments({ call }: Backend, baseId: string, title?: string): Promise<Row[]> {
+  const filter = { knowledge_base_id: baseId, title };
+  return allRows((page) => call(listOperation<Row>(documents), { query: { ...filter, ...page } }));
+}
+
+/** Returns the document of a base with this title or id. Throws `HWNTF`, and `HWCNF` for several. */
+async function findDocument(backend: Backend, base: string, document: string): Promise<Row> {
+  const { id } = await findBase(backend, base);
+  const titled = await listDocuments(backend, id, document);
+  const found = isUuid(document)
+    ? await backend.definitions.lookUp(documentsById, document)
+    : undefined;
+  const isOther = found?.knowledge_base_id === id && titled.every((row) => row.id !== found.id);
+  const all = isOther ? [...titled, found] : titled;
+  if (all.length === 1 && all[0]) return all[0];
+  throw notOne(base, document, all);
 }
 
 function registerAdd(command: Command, io: CliIo): void {
@@ -134,12 +153,8 @@ function registerRm(command: Command, io: CliIo): void {
       async (name: string, document: string, { yes, ...options }: Options & { yes?: true }) => {
         const isWanted = () => confirm(io, `This deletes the document ${document}.`, yes);
         const row = await withBackend(io, command, options, async (backend) => {
-          const { id } = await findBase(backend, name);
-          const found = (await listDocuments(backend, id)).filter((one) =>
-            [one.id, one.title].includes(document),
-          );
-          if (found.length !== 1) throw notOne(name, document, found);
-          return backend.definitions.delete(namedDocuments, String(found[0]?.id), isWanted);
+          const { id } = await findDocument(backend, name, document);
+          return backend.definitions.delete(documentsById, String(id), isWanted);
         });
         if (row === undefined) return;
         if (io.json) printJson(io, row);
