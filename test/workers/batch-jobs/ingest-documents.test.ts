@@ -326,18 +326,18 @@ test('sizes are merged, and a base leaves nothing behind', async () => {
   expect(await terms()).toBe(0);
 });
 
-test('a change of trust reaches the chunks at once, a change of chunking by the job', async () => {
+test('a change of trust or of chunking divides the documents of a base again', async () => {
   const id = await addDocument('A sentence of the text. '.repeat(40));
   await ingestDocuments(db.pool);
   expect(await chunks(id)).toHaveLength(1);
   await db.pool.query(
     `update howdah.knowledge_bases set trust = 'internal', chunking = '{"max_characters": 200}'`,
   );
+  await ingestDocuments(db.pool);
+  expect((await chunks(id)).length).toBeGreaterThan(4);
   expect(await all(db.pool, 'select distinct trust from howdah.chunks')).toEqual([
     { trust: 'internal' },
   ]);
-  await ingestDocuments(db.pool);
-  expect((await chunks(id)).length).toBeGreaterThan(4);
 });
 
 test('members write documents, and name themselves by nothing but their login', async () => {

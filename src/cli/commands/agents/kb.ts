@@ -67,7 +67,7 @@ function listDocuments({ call }: Backend, baseId: string, title?: string): Promi
   return allRows((page) => call(listOperation<Row>(documents), { query: { ...filter, ...page } }));
 }
 
-/** Returns the document of a base with this title or id. Throws `HWNTF`, and `HWCNF` for several. */
+/** Returns the document of a base with this title or id. Throws `HWNTF`, or `HWCNF` for several. */
 async function findDocument(backend: Backend, base: string, document: string): Promise<Row> {
   const { id } = await findBase(backend, base);
   const titled = await listDocuments(backend, id, document);
