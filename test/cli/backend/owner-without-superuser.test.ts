@@ -176,6 +176,8 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('prompts', 'delete', 'made', '--yes');
   await cli('skills', 'create', 'made', 'Be brief.', '--description', 'Brevity.');
   await cli('skills', 'delete', 'made', '--yes');
+  await cli('views', 'create', 'made', '--place', 'runs', '--filter', '{"status": "failed"}');
+  await cli('views', 'delete', 'made', '--yes');
   await cli('kb', 'create', 'made');
   await cli('kb', 'add', 'made', 'README.md');
   await cli('kb', 'ls', 'made');
