@@ -19,7 +19,7 @@ test('a request waits for a worker only until its client leaves', async () => {
       return work(client);
     });
   const context = { transaction, leftSignal: () => leaving.signal } as RouteContext;
-  const input = { body: { model: 'default' } } as never;
+  const input = { body: { model: 'default' }, identity: { tenantId: tenant } } as never;
   await expect(testModel.serve?.(input, context)).rejects.toBe(reason);
   expect(transactions).toBe(2);
 });
