@@ -12,7 +12,7 @@ const COLLECTIONS = [
   { name: 'cranfield', atLeast: 0.37 },
   { name: 'cisi', atLeast: 0.36 },
 ];
-/** How often the documents of the first collection are inserted for the times: 50,400 chunks. */
+/** Number of times that the first collection is inserted, for the times: 50,400 chunks. */
 const COPIES = 36;
 const QUERIES = 60;
 

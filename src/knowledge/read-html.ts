@@ -32,7 +32,7 @@ class Page {
   #preformatted = 0;
   #tables = 0;
   #heading: number | undefined;
-  /** Where the block that is being read begins. */
+  /** The start of the block that is being read. */
   #start: number | undefined;
   #firstPiece = 0;
   #needsSpace = false;

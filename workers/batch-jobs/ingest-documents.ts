@@ -61,7 +61,7 @@ type Ingestion = {
   threads: ThreadPool;
   limits: IngestionLimits;
   tenantId: string;
-  /** When the claimed documents are due again. */
+  /** The time at which the claimed documents are due again. */
   endsAt: number;
   signal: AbortSignal;
 };

@@ -14,7 +14,7 @@ import { classHighlighter } from '@lezer/highlight';
 import { type Ref, useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react';
 import type { Fault } from './use-check.ts';
 
-/** What the page does with the editor besides its text. */
+/** Callbacks and limits of the page around the editor. */
 export type EditorHandle = {
   /** Moves the cursor to a place, and shows it. */
   show(fault: Fault): void;

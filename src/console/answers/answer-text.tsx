@@ -4,7 +4,7 @@ const Markdown = lazy(async () => ({ default: (await import('./markdown.tsx')).M
 
 /** Longer texts are shown as they are: a browser takes long to format them. */
 const MAX_FORMATTED = 100_000;
-/** What a text with Markdown contains. Other texts need no parser. */
+/** Matches a text that may have Markdown. Other texts need no parser. */
 const MARKS = /[*_`#|~>]|^\s*([-+]|\d{1,9}[.)])\s|^(---|===)/m;
 
 /** A text that a model wrote, with its Markdown as formatted text. */

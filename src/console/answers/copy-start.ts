@@ -3,7 +3,7 @@ import { curlCommand, howdahCommand, textArgument } from '../parts/command-line.
 import type { Forms } from '../parts/forms.ts';
 import { quoteSql } from '../parts/quote.ts';
 
-/** How a run of an agent is started. */
+/** The agent or workflow and the values of a run to start. */
 type Start = {
   agent: string;
   message: string;

@@ -9,7 +9,7 @@ type TextFilterProps = {
   change(value: string): void;
   width?: number;
   isValid?(text: string): boolean;
-  /** What is wrong with a text that is not valid. */
+  /** The fault to show for a text that is not valid. */
   fault?: string;
 };
 

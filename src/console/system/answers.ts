@@ -49,7 +49,7 @@ export type BatchJob = {
   last_error: string | null;
 };
 
-/** What the page shows of a row of `GET /api/alert-rules`. */
+/** The shown fields of a row of `GET /api/alert-rules`. */
 export type AlertRule = {
   id: string;
   name: string;

@@ -4,9 +4,9 @@ import type { ReactNode } from 'react';
 export type Column<Row> = {
   name: string;
   show(row: Row): ReactNode;
-  /** Whether the column has numbers, which stand below each other. */
+  /** True for a column of numbers, which stand below each other. */
   isFigure?: boolean;
-  /** Whether a phone leaves it out. */
+  /** True if a phone leaves the column out. */
   isWide?: boolean;
 };
 

@@ -21,7 +21,7 @@ export type RowsRequest = ReadRequest & { query: string };
 /** A query, without the one for whom it runs. */
 export type UnboundRequest = Omit<RowsRequest, 'boundTo'>;
 
-/** What a query may read, and how much. */
+/** The tables that a query may read, and its limits. */
 export type ReadTarget = Pick<ReadRequest, 'schemas' | 'limits'>;
 
 const LOCK_TIMEOUT_MS = 2_000;
@@ -66,7 +66,7 @@ export function readBound(
   return readInSandbox(pool, request, parsed, { enter, onLoss });
 }
 
-/** What gives the transaction the rights of a reader, and what learns of a lost backend. */
+/** Functions that give the transaction the rights of a reader, and that learn of a lost backend. */
 export type Sandbox = {
   enter(client: PoolClient): Promise<unknown>;
   onLoss(processId: number): void;

@@ -112,7 +112,7 @@ function useTrial(agent: string, overrides: { tool: string }) {
   return { ...action, run };
 }
 
-/** What the call returned or asks, as it comes. */
+/** The result of the call, or its question, as it comes. */
 function TrialAnswer({ id }: { id: string }) {
   const { run, answer, question, isMissing, failure, restart } = useRunAnswer(id);
   return (

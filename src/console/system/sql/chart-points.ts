@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../../json/json.ts';
 /** Rows that a chart shows at most. */
 export const MOST_POINTS = 100;
 
-/** What a chart shows of the rows of a query. */
+/** The points that a chart shows of the rows of a query. */
 export type ChartPoints = {
   /** The column of the names, or undefined if rows are numbered. */
   label: string | undefined;
