@@ -174,6 +174,8 @@ create or replace function howdah_private.tg__audit_contents() returns trigger
   set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
 as $$
 declare
+  -- sha256 stands for the bytes of a file, and digest for the text of a document
+  v_left_out constant text := case tg_table_name when 'documents' then 'content' else 'bytes' end;
   v_before jsonb[];
   v_after jsonb[];
 begin
@@ -181,11 +183,11 @@ begin
     return null;
   end if;
   if tg_op <> 'INSERT' then
-    select array_agg(to_jsonb(o) - 'bytes') into v_before from old_rows as o
+    select array_agg(to_jsonb(o) - v_left_out) into v_before from old_rows as o
     where howdah_private.setting(o.tenant_id, 'audit_contents') = 1;
   end if;
   if tg_op <> 'DELETE' then
-    select array_agg(to_jsonb(n) - 'bytes') into v_after from new_rows as n
+    select array_agg(to_jsonb(n) - v_left_out) into v_after from new_rows as n
     where howdah_private.setting(n.tenant_id, 'audit_contents') = 1;
   end if;
   perform howdah_private.audit_changes(tg_table_name, '{id}', v_before, v_after)

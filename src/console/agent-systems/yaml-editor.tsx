@@ -14,7 +14,7 @@ import { classHighlighter } from '@lezer/highlight';
 import { type Ref, useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react';
 import type { Fault } from './use-check.ts';
 
-/** Callbacks and limits of the page around the editor. */
+/** Actions of the page on the editor. */
 export type EditorHandle = {
   /** Moves the cursor to a place, and shows it. */
   show(fault: Fault): void;

@@ -3,7 +3,7 @@ import { curlCommand, howdahCommand, textArgument } from '../parts/command-line.
 import type { Forms } from '../parts/forms.ts';
 import { quoteSql } from '../parts/quote.ts';
 
-/** The agent or workflow and the values of a run to start. */
+/** A run of an agent to start. */
 type Start = {
   agent: string;
   message: string;
