@@ -3,6 +3,7 @@ import type { OpenSink, TokenPiece } from '../../contracts/runs/step.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import { MOST_CONNECTIONS } from '../connection/connection-limits.ts';
 import { createPool } from '../connection/pool.ts';
+import { createBatcher } from './batcher.ts';
 import { createLateListenerBuffer, withOffsets } from './late-listener-buffer.ts';
 
 /** Milliseconds during which announcements are collected into one batch. */
@@ -44,15 +45,15 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     answerWithinMs,
     settings: { synchronous_commit: 'off' },
   });
-  const streamed = gather<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {
+  const streamed = createBatcher<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {
     await pool.query('select howdah_private.announce_tokens($1)', [
       storableJson(joinPieces(pieces)),
     ]);
   });
-  const noted = gather<ToolNote>(GATHER_MS, async (notes) => {
+  const noted = createBatcher<ToolNote>(GATHER_MS, async (notes) => {
     await pool.query('select howdah_private.announce_notes($1)', [storableJson(notes)]);
   });
-  const announced = gather<string>(GATHER_MS, async (ids) => {
+  const announced = createBatcher<string>(GATHER_MS, async (ids) => {
     // Send what belongs to a step before the step.
     await Promise.all([streamed.sendNow(), noted.sendNow()]);
     await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
@@ -82,39 +83,6 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
       lateListeners.close();
       await Promise.all([announced.over(), streamed.over(), noted.over(), announcing]);
       await pool.end();
-    },
-  };
-}
-
-/**
- * Collects items for a moment and sends them in one batch, one batch at a time. A failed batch is
- * dropped.
- */
-function gather<T>(ms: number, send: (items: T[]) => Promise<void>) {
-  let pending: T[] = [];
-  let busy: Promise<void> | undefined;
-  const sendNow = async (): Promise<void> => {
-    const items = pending;
-    pending = [];
-    if (items.length > 0) {
-      await send(items).catch(() => {});
-    }
-  };
-  const flush = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    await sendNow();
-    busy = pending.length > 0 ? flush() : undefined;
-  };
-  return {
-    sendNow,
-    add(item: T): void {
-      pending.push(item);
-      busy ??= flush();
-    },
-    async over(): Promise<void> {
-      while (busy) {
-        await busy;
-      }
     },
   };
 }
