@@ -37,8 +37,8 @@ begin
   return true;
 end $$;
 
--- Deletes chunks that are no longer in the text, moves the others, gives them the trust of the base,
--- and adds the new ones.
+-- Deletes chunks that are no longer in the text, moves the others, gives them the trust of the
+-- base, and adds the new ones.
 create or replace function howdah_private.replace_chunks(
   document howdah.documents, base howdah.knowledge_bases, pieces jsonb
 ) returns void
