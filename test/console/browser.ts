@@ -13,6 +13,7 @@ export async function openTab(
 ): Promise<Tab> {
   const context: BrowserContext = await browser.newContext({
     viewport: { width: 1440, height: 900 },
+    reducedMotion: 'reduce', // menus and dialogs do not fade in
     ...options,
   });
   const page = await context.newPage();
@@ -33,8 +34,16 @@ export async function openTab(
   return { page, problems, foreign, close: () => context.close() };
 }
 
-/** Returns the serious findings of axe about the page. */
+/**
+ * Returns the serious findings of axe about the page. Waits for the end of transitions: text that
+ * fades in has too little contrast until then.
+ */
 export async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(
+    `Promise.allSettled(document.getAnimations()
+       .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity)
+       .map(({ finished }) => finished)).then(() => undefined)`,
+  );
   const { violations } = await new AxeBuilder({ page }).analyze();
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
