@@ -85,21 +85,30 @@ async function readPipe(io: CliIo, what: string): Promise<string> {
 
 async function contentOf(what: string, file: string): Promise<string> {
   try {
-    const found = await stat(file);
-    if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file');
-    if (found.size > MOST_BYTES)
-      throw new Error(`it has ${found.size} bytes, and the maximum is ${MOST_BYTES}`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return await readTextFile(file);
   } catch (cause) {
     throw new HowdahError(
       'EUSAGE',
-      `${what} cannot be read from ${file || 'a file'}: ${reasonOf(cause)}`,
+      `${what} cannot be read from ${file || 'a file'}: ${(cause as Error).message}`,
       {
         hint: 'Write the name of a UTF-8 text file after @. For a text that starts with @, write @@.',
         detail: { file },
         cause,
       },
     );
+  }
+}
+
+/** Returns the text of a file. Throws with the reason if it is too large or not UTF-8 text. */
+export async function readTextFile(file: string): Promise<string> {
+  try {
+    const found = await stat(file);
+    if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file');
+    if (found.size > MOST_BYTES)
+      throw new Error(`it has ${found.size} bytes, and the maximum is ${MOST_BYTES}`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (cause) {
+    throw new Error(reasonOf(cause), { cause });
   }
 }
 

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
@@ -12,7 +11,7 @@ import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
-import { readArgument } from '../../input/input-argument.ts';
+import { readArgument, readTextFile } from '../../input/input-argument.ts';
 import { isUuid } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
@@ -105,8 +104,12 @@ function registerAdd(command: Command, io: CliIo): void {
 }
 
 async function readDocument(file: string) {
-  const content = await readFile(file, 'utf8').catch((cause) => {
-    throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, { cause });
+  const content = await readTextFile(file).catch((cause) => {
+    throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, {
+      hint: 'Add files of UTF-8 text: Markdown, plain text or HTML.',
+      detail: { file },
+      cause,
+    });
   });
   const ending = extname(file).toLowerCase();
   const type = TYPES[ending] ?? 'text/markdown';
