@@ -5,6 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Project, ProjectSource, SourceKind } from '../../systems/fast-agent/project.ts';
 import { definesAgents } from '../../systems/fast-agent/project.ts';
 import { MAX_SYSTEM_FILE_BYTES } from '../../systems/read-file.ts';
+import { readUtf8File } from './read-utf8-file.ts';
 
 const OWN_FOLDER = '.fast-agent';
 const CONFIG = ['fastagent.config.yaml', 'fast-agent.yaml'];
@@ -136,17 +137,7 @@ async function sourceAt(kind: SourceKind, path: string): Promise<ProjectSource> 
   const refuse = (why: string) =>
     new HowdahError('HWINV', `${path}:1:1: ${why}`, { detail: { file: path } });
   if (size > MAX_SYSTEM_FILE_BYTES) throw refuse('the file is larger than 1 MB');
-  try {
-    return {
-      kind,
-      name: path,
-      text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)),
-    };
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
-      ? refuse('the file is not valid UTF-8 text')
-      : error;
-  }
+  return { kind, name: path, text: await readUtf8File(path) };
 }
 
 /**

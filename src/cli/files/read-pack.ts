@@ -1,9 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { SystemFile } from '../../systems/apply.ts';
 import { TEXT_FIELDS } from '../../systems/pack.ts';
 import { nearestTo } from '../../systems/schema/schema-errors.ts';
+import { readUtf8File } from './read-utf8-file.ts';
 
 const MANIFEST = /^pack\.(ya?ml|json)$/;
 /** The ending of the files in each folder of a pack. */
@@ -24,7 +25,7 @@ export async function readPackFolder(folder: string): Promise<SystemFile> {
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
   const read = folders.map(({ name }) => namesIn(folder, name));
   const paths = (await Promise.all(read)).flat();
-  const textAt = (path: string) => readFile(join(folder, path), 'utf8');
+  const textAt = (path: string) => readUtf8File(join(folder, path));
   const parts = paths.map(async (path) => ({
     name: join(folder, path),
     path,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
@@ -8,6 +8,7 @@ import type { SystemFile } from '../../systems/apply.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import type { CallOperation } from '../backend/call-operation.ts';
 import { readPackFolder } from './read-pack.ts';
+import { readUtf8File } from './read-utf8-file.ts';
 
 /**
  * The option `-f` before files, which has no effect. It is for people who know it from other tools,
@@ -37,8 +38,9 @@ export function readSystemFiles(
     paths.map(async (path) => {
       if (path === STDIN.path) return { name: STDIN.name, text: await readAll(stdin) };
       try {
-        return { name: path, text: await readFile(path, 'utf8') };
+        return { name: path, text: await readUtf8File(path) };
       } catch (error) {
+        if (error instanceof HowdahError) throw error;
         const cause = error as NodeJS.ErrnoException;
         if (cause.code === 'EISDIR') return readPackFolder(path);
         throw await unreadable(path, cause);

@@ -164,6 +164,26 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect((await cli('validate')).status).toBe(2);
   });
 
+  test('refuses files and parts of packs that are not UTF-8', async () => {
+    const latin1 = Buffer.from('version: v1\nname: Größe\n', 'latin1');
+    const file = join(folder, 'latin1.yaml');
+    await writeFile(file, latin1);
+    await mkdir(join(folder, 'pack', 'skills'), { recursive: true });
+    await writeFile(join(folder, 'pack', 'pack.yaml'), 'version: v1\nname: sizes\n');
+    const part = join(folder, 'pack', 'skills', 'size.md');
+    await writeFile(part, latin1);
+    for (const [named, refused] of [
+      [file, file],
+      [join(folder, 'pack'), part],
+    ] as const) {
+      expect(await cli('validate', named)).toMatchObject({
+        status: 2,
+        stdout: '',
+        stderr: expect.stringContaining(`${refused}:1:1: the file is not valid UTF-8 text`),
+      });
+    }
+  });
+
   test('prints no source line that may contain a key', async () => {
     const file = await put(
       'version: v1\nname: k\nmodels:\n  m: { provider: openai, model: x, api_key: hunter2 }\n  n: { provider: openai, modle: sk-abcdefgh12345678 }\n',
