@@ -1,8 +1,10 @@
-import type { Command } from 'commander';
-import { scopeTerm } from '../../input/scope-terms.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ScopeTerm } from '../../../db/worker/worker-scope.ts';
 import type { CliIo } from '../../output/output.ts';
 import { megabytes } from '../../process/memory-limit.ts';
 import { type ServeToolOptions, serve, withToolOptions } from '../../process/serve.ts';
+
+const KINDS = ['tenant', 'agent', 'workflow'] as const;
 
 /**
  * Registers `howdah worker`, which runs agents until it is stopped, or with `--once` until nothing
@@ -23,4 +25,16 @@ export function register(command: Command, io: CliIo): void {
       megabytes,
     )
     .action((options: ServeToolOptions) => serve(io, { api: false, worker: true }, options));
+}
+
+/** Parses one `--only kind=name` and appends it to the earlier terms. */
+function scopeTerm(text: string, before: readonly ScopeTerm[] = []): ScopeTerm[] {
+  const [, word, name] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const kind = KINDS.find((one) => one === word);
+  if (kind === undefined || !name) {
+    throw new InvalidArgumentError(
+      `Use tenant=SLUG, agent=NAME or workflow=NAME, such as --only tenant=acme.`,
+    );
+  }
+  return [...before, { kind, name }];
 }
