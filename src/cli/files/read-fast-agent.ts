@@ -5,7 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Project, ProjectSource, SourceKind } from '../../systems/fast-agent/project.ts';
 import { definesAgents } from '../../systems/fast-agent/project.ts';
 import { MAX_SYSTEM_FILE_BYTES } from '../../systems/read-file.ts';
-import { readUtf8File } from './read-utf8-file.ts';
+import { readUtf8File, utf8Text } from '../input/utf8-text.ts';
 
 const OWN_FOLDER = '.fast-agent';
 const CONFIG = ['fastagent.config.yaml', 'fast-agent.yaml'];
@@ -108,11 +108,13 @@ function looksLikeCard(name: string, text: string): boolean {
 async function pythonFiles(root: string, names: readonly string[]): Promise<ProjectSource[]> {
   const read = names
     .filter((name) => name.endsWith('.py'))
-    .map(async (name): Promise<ProjectSource> => {
+    .map(async (name): Promise<ProjectSource[]> => {
       const path = join(root, name);
-      return { kind: 'python', name: path, text: (await readFile(path)).toString('utf8') };
+      const bytes = await readFile(path);
+      if (!definesAgents(bytes.toString())) return [];
+      return [{ kind: 'python', name: path, text: utf8Text(bytes, path) }];
     });
-  return (await Promise.all(read)).filter(({ text }) => definesAgents(text));
+  return (await Promise.all(read)).flat();
 }
 
 /** Returns the sorted names of the files in a folder. Returns none if there is no folder. */
@@ -152,7 +154,7 @@ function includeFrom(root: string): Project['include'] {
       const { size } = statSync(file);
       const isInside = file.startsWith(folder.endsWith(sep) ? folder : folder + sep);
       if (!isInside || NO_TEXT.test(file) || size > MAX_SYSTEM_FILE_BYTES) return undefined;
-      return readFileSync(file, 'utf8');
+      return utf8Text(readFileSync(file), file);
     } catch {
       return undefined;
     }

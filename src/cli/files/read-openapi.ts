@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
 import { MAX_OPENAPI_BYTES } from '../../systems/openapi/document.ts';
 import { createEgress } from '../../tools/egress.ts';
+import { readUtf8File, readUtf8Stream, utf8Text } from '../input/utf8-text.ts';
 import type { CliIo } from '../output/output.ts';
 
 const FETCH_MS = 30_000;
@@ -13,11 +12,12 @@ const FETCH_MS = 30_000;
  */
 export type OpenApiSource = { name: string; text: string; url?: string };
 
-/** Reads an OpenAPI description. Throws `HWNTF` if it cannot be read. */
+/** Reads an OpenAPI description. Throws `HWNTF` if there is none, or `HWINV` if it is not UTF-8. */
 export async function readOpenApi(io: CliIo, place: string): Promise<OpenApiSource> {
-  if (place === '-') return { name: 'stdin', text: await readAll(io.stdin) };
+  if (place === '-') return { name: 'stdin', text: await readUtf8Stream(io.stdin, 'stdin') };
   if (/^https?:\/\//i.test(place)) return fetchOpenApi(io, place);
-  const text = await readFile(place, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const text = await readUtf8File(place).catch((cause: NodeJS.ErrnoException | HowdahError) => {
+    if (cause instanceof HowdahError) throw cause;
     throw unreadable(
       place,
       cause.code === 'ENOENT' ? 'there is no such file' : cause.message,
@@ -42,7 +42,7 @@ async function fetchOpenApi(io: CliIo, place: string): Promise<OpenApiSource> {
   if (!answer.ok) throw unreadable(place, answer.error.message);
   const { status, body, url } = answer.value;
   if (status !== 200) throw unreadable(place, `the server answered with status ${status}`);
-  return { name: place, text: body.toString('utf8'), url };
+  return { name: place, text: utf8Text(body, place), url };
 }
 
 function unreadable(place: string, why: string, cause?: unknown): HowdahError {

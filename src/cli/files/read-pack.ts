@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { SystemFile } from '../../systems/apply.ts';
 import { TEXT_FIELDS } from '../../systems/pack.ts';
 import { nearestTo } from '../../systems/schema/schema-errors.ts';
-import { readUtf8File } from './read-utf8-file.ts';
+import { readUtf8File } from '../input/utf8-text.ts';
 
 const MANIFEST = /^pack\.(ya?ml|json)$/;
 /** The ending of the files in each folder of a pack. */

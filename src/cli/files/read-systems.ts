@@ -1,14 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
 import { applyFiles } from '../../operations/definitions/agent-systems.ts';
 import type { SystemFile } from '../../systems/apply.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import type { CallOperation } from '../backend/call-operation.ts';
+import { readUtf8File, readUtf8Stream } from '../input/utf8-text.ts';
 import { readPackFolder } from './read-pack.ts';
-import { readUtf8File } from './read-utf8-file.ts';
 
 /**
  * The option `-f` before files, which has no effect. It is for people who know it from other tools,
@@ -25,7 +24,7 @@ const ENDING = /\.(ya?ml|json)$/i;
 
 /**
  * Reads the files and packs that a command line names; `-` is standard input. Throws `HWNTF`,
- * `EUSAGE`.
+ * `HWINV`, `EUSAGE`.
  */
 export function readSystemFiles(
   paths: readonly string[],
@@ -36,7 +35,7 @@ export function readSystemFiles(
   }
   return Promise.all(
     paths.map(async (path) => {
-      if (path === STDIN.path) return { name: STDIN.name, text: await readAll(stdin) };
+      if (path === STDIN.path) return readStdin(stdin);
       try {
         return { name: path, text: await readUtf8File(path) };
       } catch (error) {
@@ -48,6 +47,11 @@ export function readSystemFiles(
     }),
   );
 }
+
+const readStdin = async (stdin: NodeJS.ReadableStream): Promise<SystemFile> => ({
+  name: STDIN.name,
+  text: await readUtf8Stream(stdin, STDIN.name),
+});
 
 async function unreadable(path: string, cause: NodeJS.ErrnoException): Promise<HowdahError> {
   const isMissing = cause.code === 'ENOENT';

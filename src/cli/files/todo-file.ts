@@ -3,6 +3,7 @@ import { lstatSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { TodoDocument } from '../../db/operations/todolists.ts';
+import { utf8Text } from '../input/utf8-text.ts';
 import { unwritableFile } from '../output/write-output.ts';
 
 /**
@@ -27,12 +28,13 @@ export function parseTodoFile(text: string, name: string): TodoFile {
   });
 }
 
-/** Reads a file. Throws `HWNTF` if there is none. */
+/** Reads a file. Throws `HWNTF` if there is none, or `HWINV` if it is not UTF-8. */
 export function readTodoFile(path: string): TodoFile {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = utf8Text(readFileSync(path), path);
   } catch (cause) {
+    if (cause instanceof HowdahError) throw cause;
     throw new HowdahError('HWNTF', `the file ${path} cannot be read`, {
       hint: 'Write it by howdah dev todo SESSION --write FILE.',
       detail: { file: path },

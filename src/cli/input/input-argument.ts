@@ -1,9 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+import { stat } from 'node:fs/promises';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import type { CliIo } from '../output/output.ts';
+import { readUtf8File, readUtf8Stream } from './utf8-text.ts';
 
 /** The maximum number of bytes to read, more than any text that the database accepts. */
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -80,7 +80,7 @@ async function readPipe(io: CliIo, what: string): Promise<string> {
     });
   }
   readers.set(io, what);
-  return readAll(io.stdin);
+  return readUtf8Stream(io.stdin, 'stdin');
 }
 
 async function contentOf(what: string, file: string): Promise<string> {
@@ -106,7 +106,7 @@ export async function readTextFile(file: string): Promise<string> {
     if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file');
     if (found.size > MOST_BYTES)
       throw new Error(`it has ${found.size} bytes, and the maximum is ${MOST_BYTES}`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return await readUtf8File(file);
   } catch (cause) {
     throw new Error(reasonOf(cause), { cause });
   }
@@ -115,5 +115,5 @@ export async function readTextFile(file: string): Promise<string> {
 function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'there is no such file';
-  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not valid UTF-8 text' : message;
+  return code === 'HWINV' ? 'it is not valid UTF-8 text' : message;
 }

@@ -19,6 +19,7 @@ import {
 } from '../../files/todo-file.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { utf8Text } from '../../input/utf8-text.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { execInPlace } from '../../process/exec.ts';
 
@@ -115,7 +116,7 @@ async function editList(io: CliIo, list: TodoFile): Promise<TodoFile> {
     const argv = ['-c', `${editor} "$1"`, 'editor', path];
     const status = await execInPlace(io, 'sh', argv, environment);
     if (status !== 0) throw usage(`${editor} ended with status ${status}; nothing was applied`);
-    return parseTodoFile(readFileSync(path, 'utf8'), 'the edited list');
+    return parseTodoFile(utf8Text(readFileSync(path), path), 'the edited list');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

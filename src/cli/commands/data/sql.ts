@@ -1,10 +1,10 @@
-import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { type AdHocQuery, adHocQuery } from '../../../db/sql-tools/ad-hoc-query.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { parseDuration } from '../../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { readUtf8Stream } from '../../input/utf8-text.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 
 type Options = { tenant?: string; write?: true; limit: number; timeout?: number };
@@ -77,7 +77,7 @@ function rowsOf(text: string): number {
 
 async function queryIn(io: CliIo, query: string | undefined): Promise<string> {
   const isPiped = query === '-' || (query === undefined && io.ask === undefined);
-  const text = isPiped ? await readAll(io.stdin) : (query ?? '');
+  const text = isPiped ? await readUtf8Stream(io.stdin, 'stdin') : (query ?? '');
   if (text.trim() !== '') return text;
   throw new HowdahError('EUSAGE', 'the statement is missing', {
     hint: `howdah sql "select status, count(*) from howdah.executions group by 1", or pipe the statement to howdah sql. For a session: psql "$(howdah db url)"`,

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AgentDefinition } from '../../../contracts/agents/definition.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
@@ -12,6 +11,7 @@ import type { Backend } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { hintIfNotFound } from '../../backend/unknown-name.ts';
 import { withBackend } from '../../backend/with-backend.ts';
+import { readUtf8File } from '../../input/utf8-text.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { plainText } from '../../output/terminal-text.ts';
@@ -77,7 +77,8 @@ async function definitionOf(
 }
 
 async function readRun(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
+  const text = await readUtf8File(path).catch((cause) => {
+    if (cause instanceof HowdahError) throw cause;
     throw new HowdahError('HWNTF', `'${path}' is neither a file nor the id of an execution`, {
       hint: 'Write a file: howdah runs export ID --out FILE. List the ids: howdah runs',
       cause,
