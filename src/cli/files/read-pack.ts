@@ -26,16 +26,13 @@ export async function readPackFolder(folder: string): Promise<SystemFile> {
   const read = folders.map(({ name }) => namesIn(folder, name));
   const paths = (await Promise.all(read)).flat();
   const textAt = (path: string) => readUtf8File(join(folder, path));
-  const parts = paths.map(async (path) => ({
+  const readPart = async (path: string) => ({
     name: join(folder, path),
     path,
     text: await textAt(path),
-  }));
-  return {
-    name: join(folder, manifest),
-    text: await textAt(manifest),
-    parts: await Promise.all(parts),
-  };
+  });
+  const [text, parts] = await Promise.all([textAt(manifest), Promise.all(paths.map(readPart))]);
+  return { name: join(folder, manifest), text, parts };
 }
 
 async function namesIn(folder: string, name: string): Promise<string[]> {

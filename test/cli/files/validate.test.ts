@@ -169,7 +169,9 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     const file = join(folder, 'latin1.yaml');
     await writeFile(file, latin1);
     await mkdir(join(folder, 'pack', 'skills'), { recursive: true });
-    await writeFile(join(folder, 'pack', 'pack.yaml'), 'version: v1\nname: sizes\n');
+    // Reading so long a manifest ends after the part was refused.
+    const comment = `# ${'x'.repeat(4_000_000)}\n`;
+    await writeFile(join(folder, 'pack', 'pack.yaml'), `version: v1\nname: sizes\n${comment}`);
     const part = join(folder, 'pack', 'skills', 'size.md');
     await writeFile(part, latin1);
     for (const [named, refused] of [
