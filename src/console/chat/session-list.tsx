@@ -1,5 +1,4 @@
 import { Button, Paper, Select, Text, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
 import { Search } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
@@ -10,18 +9,15 @@ import { nameOfRun } from '../runs/run-name.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
 import { type SessionLine, sessions as sessionsQuery } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
+import { useFilterQuery, useSessionFilter } from './use-session-filter.ts';
 
 const text = messages.chat;
 const PAGE = 30;
-/** The pause in typing after which the words are searched for. */
-const TYPING_MS = 300;
 
 /** The conversations, the newest first: all, or those with an agent or with some words. */
 export function SessionList({ selected }: { selected: string | undefined }) {
   const [after, setAfter] = useState<string>();
-  const [agent, setAgent] = useState<string | null>(null);
-  const [written, setWritten] = useState('');
-  const [words] = useDebouncedValue(written.trim(), TYPING_MS);
+  const { words, agent, written, write, choose } = useSessionFilter();
   const { lines, page } = useSessions({ agent, words, after, selected });
   const next = page.data?.sessions?.pageInfo;
   return (
@@ -29,14 +25,14 @@ export function SessionList({ selected }: { selected: string | undefined }) {
       <SearchField
         written={written}
         write={(value) => {
-          setWritten(value);
+          write(value);
           setAfter(undefined);
         }}
       />
       <AgentFilter
         agent={agent}
         choose={(value) => {
-          setAgent(value);
+          choose(value);
           setAfter(undefined);
         }}
       />
@@ -124,13 +120,14 @@ function AgentFilter({ agent, choose }: AgentFilterProps) {
 type LinesProps = { lines: readonly SessionLine[]; selected: string | undefined };
 
 function Lines({ lines, selected }: LinesProps) {
+  const query = useFilterQuery();
   if (lines.length === 0) return null;
   return (
     <Paper withBorder radius="md" className="table-frame">
       {lines.map((line) => (
         <Link
           key={line.id}
-          href={`/chat/${line.id}`}
+          href={`/chat/${line.id}${query}`}
           className="inbox-line"
           data-selected={line.id === selected || undefined}
           aria-current={line.id === selected ? 'true' : undefined}

@@ -253,7 +253,13 @@ describe.skipIf(!CHROMIUM)('the chat', () => {
     await expect.poll(() => lines.allTextContents()).toHaveLength(2);
     await picture(tab.page, 'chat-search');
     expect(await seriousFindings(tab.page)).toEqual([]);
-    await tab.page.getByRole('searchbox', { name: 'Search for words' }).fill('giraffe');
+    await lines.first().click();
+    await tab.page.waitForURL(/\/chat\/[0-9a-f-]+\?q=elephant\+LINE$/);
+    await tab.page.reload(); // the URL has the filter
+    await expect.poll(() => lines.allTextContents()).toHaveLength(2);
+    const search = tab.page.getByRole('searchbox', { name: 'Search for words' });
+    expect(await search.inputValue()).toBe('elephant LINE');
+    await search.fill('giraffe');
     await tab.page.getByText('None of the newest 1,000 conversations').waitFor();
     expect(tab.problems).toEqual([]);
   });
