@@ -167,6 +167,9 @@ describe.skipIf(!CHROMIUM)('the place of the installation', () => {
     await tab.page.getByText('Line', { exact: true }).click();
     await tab.page.locator('.line-chart polyline').waitFor({ state: 'attached' });
     await check('system-sql-line');
+    await tab.page.reload(); // the URL has the query, which is not run
+    await expect.poll(() => query.inputValue()).toContain("('two', 5.5)");
+    expect(await tab.page.getByText('3 rows').count()).toBe(0);
     await query.fill('select nme from howdah.agents');
     await tab.page.getByRole('button', { name: 'Run' }).click();
     await tab.page.getByText('line 1, column 8').waitFor();

@@ -23,12 +23,12 @@ import { type Failure, toFailure } from '../../server/failure.ts';
 import { callRest } from '../../server/rest.ts';
 import { useIsAdmin } from '../rights.ts';
 import { copyQuery } from './copy-query.ts';
+import { DEFAULT_ROWS, MAX_ROWS, putQueryInUrl, queryInUrl } from './query-in-url.ts';
 import { ResultChart } from './result-chart.tsx';
 import { ResultTable } from './result-table.tsx';
 
 const text = systemTexts.sql;
 const PATH = '/api/sql';
-const MOST_ROWS = 1_000;
 const VIEWS = ['table', 'bars', 'line'] as const;
 type View = (typeof VIEWS)[number];
 
@@ -47,10 +47,15 @@ export function SqlPage() {
 }
 
 function QueryPage() {
-  const [query, setQuery] = useState<string>(text.example['Runs by status']);
-  const [limit, setLimit] = useState<number | string>(200);
+  const [shown] = useState(queryInUrl);
+  const [query, setQuery] = useState<string>(shown?.query ?? text.example['Runs by status']);
+  const [limit, setLimit] = useState<number | string>(shown?.limit ?? DEFAULT_ROWS);
   const { run, result, failure, isBusy } = useQuery();
-  const start = () => void run(query, Number(limit) || 1);
+  const start = () => {
+    const asked = { query, limit: Number(limit) || 1 };
+    putQueryInUrl(asked);
+    void run(asked.query, asked.limit);
+  };
   return (
     <>
       <PageTitle title={text.title}>
@@ -76,7 +81,7 @@ function QueryPage() {
             value={limit}
             onChange={setLimit}
             min={1}
-            max={MOST_ROWS}
+            max={MAX_ROWS}
             suffix={` ${text.limit.toLowerCase()}`}
             hideControls
           />
