@@ -12,7 +12,7 @@ import {
 import { useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { costTexts } from '../messages/cost-texts.ts';
-import { formatCompact, formatCost, sum } from '../messages/format.ts';
+import { dayBefore, formatCompact, formatCost, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -21,7 +21,7 @@ import { apiUrl } from '../server/base-path.ts';
 import { useRest } from '../server/rest.ts';
 import { copyUsage } from './copy-usage.ts';
 import { DayChart } from './day-chart.tsx';
-import { averageOf, dayBefore, daysOf, type UsageSum } from './days.ts';
+import { averageOf, daysOf, type UsageSum } from './days.ts';
 import { Limits } from './limits.tsx';
 import { UsageTable } from './usage-table.tsx';
 

@@ -1,3 +1,5 @@
+import { DAY_MS, dayBefore } from '../messages/format.ts';
+
 /** Usage of one value, as `GET /api/usage` sums it. Large numbers are texts. */
 export type UsageSum = {
   value: string | null;
@@ -12,14 +14,8 @@ export type UsageSum = {
 /** The cost of a day. */
 export type DayCost = { day: string; cost: number };
 
-const DAY_MS = 86_400_000;
 /** Days that a chart shows at most. */
 export const MAX_DAYS = 366;
-
-/** Returns the day in UTC, some days before another. */
-export function dayBefore(now: number, days: number): string {
-  return new Date(now - days * DAY_MS).toISOString().slice(0, 10);
-}
 
 /** Returns a cost for each day of a range, also for those without usage. */
 export function daysOf(sums: readonly UsageSum[], since: string, until: string): DayCost[] {

@@ -62,6 +62,13 @@ export const englishRows = {
     setLabel: 'Set the label',
     removeLabel: (label: string) => `Remove the label ${label}`,
   },
+  usage: {
+    calls: (count: number, shown: string, days: number) =>
+      `${shown} ${count === 1 ? 'call' : 'calls'} in the last ${days} days`,
+    tokens: (sent: string, received: string) => `${sent} tokens in, ${received} out`,
+    none: (days: number) => `No calls in the last ${days} days.`,
+    costs: 'Costs',
+  },
   modelTest: {
     button: 'Test',
     title: (name: string) => `Test of ${name}`,

@@ -72,3 +72,10 @@ export function formatBytes(bytes: number): string {
     ? `${Math.round(bytes / 1_000)} kB`
     : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
+
+export const DAY_MS = 86_400_000;
+
+/** Returns the day in UTC, some days before another. */
+export function dayBefore(now: number, days: number): string {
+  return new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+}

@@ -14,6 +14,7 @@ import { copyRow } from './copy-rows.ts';
 import { listPath, rowPath, systemPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
 import { RowActions } from './row-actions.tsx';
+import { RowUsage } from './row-usage.tsx';
 import { titleOf } from './rows-page.tsx';
 import { ModelTest } from './trials/model-test.tsx';
 import { ToolTrial } from './trials/tool-trial.tsx';
@@ -37,6 +38,8 @@ export function RowPage({ type, id }: RowPageProps) {
       {row && (
         <Stack gap="xl">
           <RowFields type={type} row={row.body} />
+          {type.name === 'models' && <RowUsage by="model" name={nameOf(type, row.body)} />}
+          {type.name === 'tools' && <RowUsage by="tool" name={nameOf(type, row.body)} />}
           {type.name === 'tools' && <ToolTrial key={String(row.body.id)} tool={row.body} />}
           {type.has_versions && <Versions {...{ type, reload }} row={row.body} />}
         </Stack>

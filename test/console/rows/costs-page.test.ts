@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { averageOf, daysOf } from '../../../src/console/costs/days.ts';
 import type { Howdah } from '../../../src/index.ts';
 import { startHowdah } from '../../embedding/start-howdah.ts';
+import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
 import { CHROMIUM, launchChromium } from '../chromium.ts';
@@ -47,6 +48,20 @@ describe.skipIf(!CHROMIUM)('the place of costs', () => {
     await tab?.close();
     await browser?.close();
     await howdah?.close();
+  });
+
+  test('the page of a model or a tool says how often it was called lately', async () => {
+    const models = await one<{ name: string; calls: string }>(
+      db.pool,
+      "select value as name, calls from howdah.usage_summary('model') limit 1",
+    );
+    await tab.page.goto(`${howdah.url}/definitions/models/${models.name}`);
+    await tab.page.getByText(`${models.calls} calls in the last 30 days, `).waitFor();
+    await tab.page.goto(`${howdah.url}/definitions/tools/http_request`);
+    await tab.page.getByText('No calls in the last 30 days.').waitFor();
+    await tab.page.getByRole('main').getByRole('link', { name: 'Costs' }).click();
+    await tab.page.waitForURL(/\/costs\?by=tool$/);
+    expect(tab.problems).toEqual([]);
   });
 
   test('costs are shown by agent and by model, with limits, and lead to their runs', async () => {
