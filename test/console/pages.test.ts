@@ -48,6 +48,7 @@ describe.skipIf(!CHROMIUM)('the console', () => {
     await picture(tab.page, 'first-run');
     expect(await seriousFindings(tab.page)).toEqual([]);
     await tab.page.getByRole('button', { name: 'Start a run' }).click();
+    await tab.page.getByRole('status').getByText('Your run is a row').waitFor();
     await tab.page.locator('.row-link').first().click();
     await tab.page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
     await tab.page.locator('.line').nth(1).waitFor();

@@ -32,15 +32,14 @@ export function FirstRun({ runs }: { runs: readonly RunRow[] }) {
       <Way title={text.button}>
         <StartForm defaultInput={text.example} />
       </Way>
-      <div aria-live="polite">
+      <div>
         <Title order={2} size="h5" mb="xs">
           {text.appears}
         </Title>
-        {runs.length === 0 ? (
-          <Text size="sm" c="dimmed">
-            {text.waitingForRun}
-          </Text>
-        ) : (
+        <Text size="sm" c="dimmed" role="status" mb="xs">
+          {runs.length === 0 ? text.waitingForRun : text.runAppeared}
+        </Text>
+        {runs.length > 0 && (
           <Paper withBorder radius="md" className="table-frame">
             <RunsTable rows={runs.slice(0, 10)} />
           </Paper>

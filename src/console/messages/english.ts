@@ -275,6 +275,7 @@ export const english = {
     start: 'Start a run',
     appears: 'Your runs',
     waitingForRun: 'Waiting for the first run…',
+    runAppeared: 'Your run is a row in howdah.executions. A click shows its steps.',
     failed: 'Failed lately',
     noFailed: 'No run failed.',
     inbox: 'Waiting for a person',
