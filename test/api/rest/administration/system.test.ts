@@ -327,4 +327,34 @@ describe('a query of a person', () => {
     const { body } = await as('viewer', 'GET', '/api/me');
     expect(body).toMatchObject({ role: 'viewer', tenant_id: tenant });
   });
+
+  test('a function that is marked immutable, and is not, changes no later request', async () => {
+    await db.pool.query(`
+      create function public.becomes(setting text, value text) returns text
+        language plpgsql immutable as $$
+      begin
+        return set_config(setting, value, false);
+      end $$;
+      create function public.deletes() returns void language plpgsql immutable as $$
+      begin
+        delete from howdah.agents;
+      end $$;
+      grant execute on function public.becomes(text, text), public.deletes() to public`);
+    const settings = { role: 'none', 'howdah.tenant_id': other, statement_timeout: '1' };
+    for (const [setting, value] of Object.entries(settings)) {
+      const text = `select public.becomes('${setting}', '${value}')`;
+      await Promise.all(Array.from({ length: 12 }, () => query(text)));
+      const agents = await query(
+        `select name from howdah.agents where name in ('waiter', 'stranger')`,
+      );
+      expect(agents.body.rows).toEqual([{ name: 'waiter' }]);
+      expect((await as('viewer', 'GET', '/api/me')).body).toMatchObject({ role: 'viewer' });
+    }
+    expect((await query('select public.deletes()')).status).toBe(400);
+    const within = await as('admin', 'POST', '/api/sql', {
+      query: `select public.becomes('howdah.tenant_id', '${other}'),
+        public.becomes('howdah.bound', 'x'), array(select name from howdah.agents) as names`,
+    });
+    expect(JSON.stringify(within.body)).not.toContain('stranger');
+  });
 });
