@@ -14636,6 +14636,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.chunks_with_metadata(base howdah.knowledge_bases, filter jsonb)
+ RETURNS bigint[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+  with matching as (
+    select c.number from howdah.documents as d
+    join howdah.chunks as c on c.tenant_id = d.tenant_id and c.document_id = d.id
+    where d.tenant_id = base.tenant_id and d.knowledge_base_id = base.id
+      and d.metadata @> chunks_with_metadata.filter
+    limit 1001
+  )
+  select case when count(*) <= 1000 then coalesce(array_agg(m.number), '{}') end
+  from matching as m
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_answers(tenant_id uuid, table_trigger_id uuid, at_most integer)
  RETURNS TABLE(execution_id uuid, claim text)
  LANGUAGE plpgsql
@@ -35475,10 +35494,15 @@ AS $function$
 #variable_conflict use_column
 declare
   v_chunks float8;
-  v_mean float8;
+  v_length_factor float8;
+  v_numbers bigint[];
 begin
-  select sum(s.chunks), sum(s.terms)::float8 / nullif(sum(s.chunks), 0) into v_chunks, v_mean
+  select sum(s.chunks), 0.9 * sum(s.chunks) / nullif(sum(s.terms), 0)
+  into v_chunks, v_length_factor
   from howdah_private.knowledge_base_sizes as s where s.knowledge_base_id = base.id;
+  if search_base.filter <> '{}' then
+    v_numbers := howdah_private.chunks_with_metadata(base, search_base.filter);
+  end if;
   return query
   with terms as materialized (
     select q.term, q.frequency * ln(1 + (v_chunks - f.chunks + 0.5) / (f.chunks + 0.5)) * 2.2
@@ -35491,14 +35515,15 @@ begin
   ),
   scored as (
     select t.chunk_number, sum(q.weight * t.frequency
-      / (t.frequency + 0.3 + 0.9 * t.length / v_mean)) as score
+      / (t.frequency + (0.3::float8 + v_length_factor * t.length))) as score
     from terms as q join howdah_private.chunk_terms as t
       on t.knowledge_base_id = base.id and t.term = q.term
+    where v_numbers is null or t.chunk_number = any ((select v_numbers)::bigint[])
     group by t.chunk_number
   ),
   best as (select s.* from scored as s order by s.score desc, s.chunk_number offset 0)
   select b.chunk_number, b.score from best as b
-  where search_base.filter = '{}' or exists (
+  where search_base.filter = '{}' or v_numbers is not null or exists (
     select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
     where c.number = b.chunk_number and d.metadata @> search_base.filter)
   limit search_base.k;
@@ -53480,6 +53505,8 @@ grant execute on function howdah_private.check_variables(jsonb) to howdah_engine
 grant execute on function howdah_private.check_watch_expression(regclass,text,text) to howdah_engine;
 
 grant execute on function howdah_private.check_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
+
+grant execute on function howdah_private.chunks_with_metadata(howdah.knowledge_bases,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to howdah_worker;
 

@@ -152,6 +152,32 @@ describe('the ranking', () => {
     ]);
   });
 
+  test('a filter gives the same order and scores, however many documents pass', async () => {
+    const base = await makeBase();
+    await db.pool.query(
+      `insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata)
+       select $1, $2, 'd' || n, 'tea' || repeat(' and leaves', n % 7), jsonb_build_object(
+         'all', true, 'few', n % 100 = 0)
+       from generate_series(1, 1010) as n`,
+      [tenant, base.id],
+    );
+    await ingestDocuments(db.pool);
+    const ranked = async (filter: string, k = 1000) =>
+      (await search([base.name], 'tea leaves', { k, filter })).map(({ title, score }) => [
+        title,
+        score,
+      ]);
+    const everything = await ranked('{}');
+    expect(everything).toHaveLength(1000);
+    expect(await ranked('{"all": true}')).toEqual(everything);
+    const few = await ranked('{"few": true}');
+    expect(few).toHaveLength(10);
+    const scores = new Map(everything.map(([title, score]) => [title, score]));
+    for (const [title, score] of few) expect(scores.get(title) ?? score).toBe(score);
+    expect(await ranked('{"few": true}', 3)).toEqual(few.slice(0, 3));
+    expect(await ranked('{"all": false}')).toEqual([]);
+  }, 60_000);
+
   test('several bases are one list, and k bounds it', async () => {
     const bases = [await makeBase(), await makeBase()];
     for (const { id } of bases) await addDocuments(id, { [id]: 'tea', [`${id}b`]: 'tea and milk' });
