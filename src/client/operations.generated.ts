@@ -94,6 +94,10 @@ export type Document = { id: string; knowledge_base_id: string; title: string; t
 
 export type FoundChunk = { document_id: string; chunk_seq: number; content: string; score: number; ranks: { [name: string]: unknown }; knowledge_base: string; title: string; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external" };
 
+export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number };
+
+export type Chunk = { id: string; seq: number; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external"; content: string };
+
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
 export type ApiKey = { id: string; name: string; prefix: string; tenant_id: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean; tenant: string; user: string | null; state: "good" | "revoked" | "expired" | "inactive" };
@@ -437,8 +441,10 @@ export type Operations = {
   uploadDocument: { takes: { params: { id: string }; query?: { title?: string }; body: string }; gives: Document };
   /** Search a knowledge base. */
   searchKnowledgeBase: { takes: { params: { id: string }; query: { query: string; k?: number; filter?: string; mode?: string } }; gives: { chunks: (FoundChunk)[] } };
+  /** Count the documents of a knowledge base by status, and its chunks. */
+  getKnowledgeBaseState: { takes: { params: { id: string } }; gives: KnowledgeBaseState };
   /** List documents, newest first. */
-  listDocuments: { takes: { query?: { limit?: number; cursor?: string; knowledge_base_id?: string; title?: string } }; gives: { data: (Document)[]; next: string | null } };
+  listDocuments: { takes: { query?: { limit?: number; cursor?: string; knowledge_base_id?: string; title?: string; status?: "pending" | "working" | "ready" | "failed"; words?: string } }; gives: { data: (Document)[]; next: string | null } };
   /** Create a document. */
   createDocument: { takes: { body: { knowledge_base_id: string; title: string; type?: string; metadata?: { [name: string]: unknown }; content: string } }; gives: Document };
   /** Get a document. */
@@ -449,6 +455,8 @@ export type Operations = {
   changeDocument: { takes: { params: { id: string }; body: { knowledge_base_id?: string; title?: string; type?: string; metadata?: { [name: string]: unknown }; content?: string } }; gives: Document };
   /** Delete a document. */
   deleteDocument: { takes: { params: { id: string } }; gives: null };
+  /** List the chunks of a document, in their order. */
+  listDocumentChunks: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; from?: string } }; gives: { data: (Chunk)[]; next: string | null } };
   /** Get the text of a document. */
   getDocumentContent: { takes: { params: { id: string } }; gives: string };
   /** List users, newest first. */
@@ -830,14 +838,16 @@ export const operations = {
   replaceKnowledgeBase: ['PUT', '/api/knowledge-bases/{id}'],
   changeKnowledgeBase: ['PATCH', '/api/knowledge-bases/{id}'],
   deleteKnowledgeBase: ['DELETE', '/api/knowledge-bases/{id}'],
-  uploadDocument: ['POST', '/api/knowledge-bases/{id}/documents', 'text/markdown'],
+  uploadDocument: ['POST', '/api/knowledge-bases/{id}/documents', 'text/html'],
   searchKnowledgeBase: ['GET', '/api/knowledge-bases/{id}/search'],
+  getKnowledgeBaseState: ['GET', '/api/knowledge-bases/{id}/state'],
   listDocuments: ['GET', '/api/documents'],
   createDocument: ['POST', '/api/documents'],
   getDocument: ['GET', '/api/documents/{id}'],
   replaceDocument: ['PUT', '/api/documents/{id}'],
   changeDocument: ['PATCH', '/api/documents/{id}'],
   deleteDocument: ['DELETE', '/api/documents/{id}'],
+  listDocumentChunks: ['GET', '/api/documents/{id}/chunks'],
   getDocumentContent: ['GET', '/api/documents/{id}/content'],
   listUsers: ['GET', '/api/users'],
   createUser: ['POST', '/api/users'],

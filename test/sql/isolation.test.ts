@@ -59,6 +59,7 @@ const REVIEWED: Record<string, string> = {
   find_runs: 'runs of current_tenant(), except hidden_agents()',
   runs_of: 'runs of current_tenant(), except hidden_agents()',
   search: 'knowledge bases of current_tenant()',
+  knowledge_bases_state: 'documents and knowledge bases of current_tenant(), by the id',
   find_watched_rows: 'watches of current_tenant(), and runs that sees_run() shows',
   export_user_data: 'find_user()',
   give_feedback: 'runs of current_tenant(), looked for with the id',

@@ -53,7 +53,9 @@ export const rowExamples = {
   kb: [
     'howdah kb create handbook --language english',
     'howdah kb add handbook returns.md shipping.html --metadata \'{"year": 2026}\'',
-    'howdah kb ls handbook',
+    'howdah kb ls handbook --status failed',
+    'howdah kb state handbook',
+    'howdah kb chunks handbook returns.md',
     'howdah kb search handbook "how long is a refund possible?"',
     'howdah kb rm handbook returns.md',
     'howdah kb list',

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import type { Condition } from '../../db/queries/row-collection.ts';
+import { equalTo } from '../equal-to.ts';
 import { id, object, time } from '../fields.ts';
-import { resource } from '../resource.ts';
+import { RequestRefusal } from '../request-refusal.ts';
+import { type Body, resource } from '../resource.ts';
 import { times } from './columns.ts';
 
 const status = z.enum(enumLabels.document_status);
@@ -40,5 +43,27 @@ export const documents = resource('documents', {
   filters: {
     knowledge_base_id: id.optional(),
     title: z.string().optional(),
+    status: status.optional().describe('The status, within a knowledge base'),
+    words: z.string().optional().describe('Words of the title, within a knowledge base'),
   },
+  conditions: conditionsOf,
 });
+
+/** Documents of all bases have no index by status or words, so these need the base. */
+const OF_A_BASE = ['status', 'words'] as const;
+
+function conditionsOf({ words, ...query }: Body): Condition[] {
+  const all: Body = { ...query, words };
+  const field = OF_A_BASE.find((name) => all[name] !== undefined);
+  if (field !== undefined && query.knowledge_base_id === undefined) {
+    throw new RequestRefusal(400, `${field} needs knowledge_base_id`, {
+      hint: 'Name the knowledge base of the documents as well.',
+      detail: { field },
+    });
+  }
+  if (words === undefined) return equalTo(query);
+  return [...equalTo(query), [HAS_WORDS, String(words).split(/\s+/)]];
+}
+
+const HAS_WORDS =
+  '(select bool_and(strpos(lower(t.title), lower(w)) > 0) from unnest(?::text[]) as w)';

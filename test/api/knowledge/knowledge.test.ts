@@ -136,6 +136,59 @@ describe('REST', () => {
     expect(refused.status).toBe(403);
   });
 
+  test('counts documents by status and chunks, and lists the chunks of a document', async () => {
+    const id = await makeBase('counted');
+    const path = `/api/knowledge-bases/${id}/documents`;
+    const { body: terms } = await ask('POST', path, { title: 'Terms of Sale', content: TEXT });
+    await ingestDocuments(database.pool);
+    await ask('POST', path, { title: 'Price list', content: 'Tea costs 3 euros.' });
+    const state = `/api/knowledge-bases/${id}/state`;
+    const counts = { pending: 1, working: 0, ready: 1, failed: 0, chunks: 2 };
+    expect((await ask('GET', state)).body).toEqual(counts);
+    const chunks = `/api/documents/${terms.id}/chunks`;
+    const first = await ask('GET', `${chunks}?limit=1`);
+    expect(first.body.data).toMatchObject([
+      { seq: 1, heading_path: ['Refunds'], start_offset: 11, end_offset: 47, trust: 'external' },
+    ]);
+    const second = await ask('GET', `${chunks}?limit=1&cursor=${first.body.next}`);
+    expect(second.body).toMatchObject({
+      data: [{ seq: 2, content: 'Shipping is free.' }],
+      next: null,
+    });
+    expect((await ask('GET', `${chunks}?from=2`)).body.data).toEqual(second.body.data);
+    for (const from of ['0', '-1', 'x', '9999999999']) {
+      expect((await ask('GET', `${chunks}?from=${from}`)).body.errors, from).toMatchObject([
+        { field: 'from' },
+      ]);
+    }
+    for (const closed of [state, chunks]) {
+      expect((await ask('GET', closed, undefined, { token: stranger })).status).toBe(404);
+      expect((await ask('GET', closed, undefined, { token: viewer })).status).toBe(200);
+    }
+  });
+
+  test('lists the documents of a base by status and words of the title', async () => {
+    const id = await makeBase('filtered');
+    for (const title of ['Terms of Sale', 'Terms of %_', 'Price list']) {
+      await ask('POST', `/api/knowledge-bases/${id}/documents`, { title, content: TEXT });
+    }
+    const titles = async (filter: string) => {
+      const { body } = await ask('GET', `/api/documents?knowledge_base_id=${id}&${filter}`);
+      return body.data.map(({ title }: { title: string }) => title);
+    };
+    expect(await titles('words=sale TERMS')).toEqual(['Terms of Sale']);
+    expect(await titles('words=%25_')).toEqual(['Terms of %_']);
+    expect(await titles('words= ')).toHaveLength(3);
+    expect(await titles('status=ready')).toEqual([]);
+    await ingestDocuments(database.pool);
+    expect(await titles('status=ready&words=price')).toEqual(['Price list']);
+    for (const field of ['status=ready', 'words=price']) {
+      const refused = await ask('GET', `/api/documents?${field}`);
+      expect(refused.status).toBe(400);
+      expect(refused.body).toMatchObject({ code: 'HWINV', field: field.split('=')[0] });
+    }
+  });
+
   test('gives an agent its knowledge bases by name', async () => {
     await makeBase('for agents');
     const made = await ask('POST', '/api/agents', {

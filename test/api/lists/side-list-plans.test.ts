@@ -260,7 +260,8 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/inbound-deliveries': { status: () => enumLabels.inbound_status },
   '/api/audit-log': { since: RECENT, until: RECENT },
   '/api/resources': {},
-  '/api/documents': {},
+  // status and words are refused without the base, so no list of a tenant has them
+  '/api/documents': { status: () => [], words: () => [] },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**

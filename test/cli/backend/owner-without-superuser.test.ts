@@ -181,6 +181,8 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('kb', 'create', 'made');
   await cli('kb', 'add', 'made', 'README.md');
   await cli('kb', 'ls', 'made');
+  await cli('kb', 'state', 'made');
+  await cli('kb', 'chunks', 'made', 'README.md');
   await cli('kb', 'search', 'made', 'agents');
   await cli('kb', 'rm', 'made', 'README.md', '--yes');
   await cli('kb', 'delete', 'made', '--yes');

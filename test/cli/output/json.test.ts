@@ -243,6 +243,8 @@ test('the JSON output of each command matches the recorded file', async () => {
     [],
   );
   await note('kb ls', 'kb', 'ls', 'handbook');
+  await note('kb state', 'kb', 'state', 'handbook');
+  await note('kb chunks', 'kb', 'chunks', 'handbook', 'README.md');
   await note('kb search', 'kb', 'search', 'handbook', 'agents');
   await note('kb list', 'kb', 'list');
   await note('kb show', 'kb', 'show', 'handbook');

@@ -226,6 +226,22 @@ describe('refusals', () => {
 });
 
 describe('who finds what', () => {
+  test('the counts of a base are those of its own tenant, whatever the row says', async () => {
+    const other = await makeTenant(db.pool);
+    const { id } = await makeBase();
+    await addDocuments(id, { tea: 'Tea is served.', milk: 'Milk too.' });
+    const stateAs = (as: string) =>
+      asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': as }, async (client) => {
+        const text = `select howdah.knowledge_bases_state(
+            jsonb_populate_record(null::howdah.knowledge_bases, $1)) as state`;
+        const row = { id, tenant_id: as };
+        return (await one<{ state: object }>(client, text, [JSON.stringify(row)])).state;
+      });
+    const nothing = { pending: 0, working: 0, ready: 0, failed: 0, chunks: 0 };
+    expect(await stateAs(tenant)).toEqual({ ...nothing, ready: 2, chunks: 2 });
+    expect(await stateAs(other)).toEqual(nothing);
+  });
+
   test('no tenant finds chunks, bases or terms of another', async () => {
     const other = await makeTenant(db.pool);
     const base = await makeBase({ name: 'shared' });

@@ -53,6 +53,15 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/knowledge-bases/{id}/search',
   },
   {
+    ...{ group: 'Agents and tools', what: 'count the documents and chunks of a knowledge base' },
+    ...{
+      sql: 'howdah.knowledge_bases_state()',
+      graphql: ['knowledgeBase', 'knowledgeBases'],
+      cli: 'kb state',
+    },
+    rest: 'GET /api/knowledge-bases/{id}/state',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'render a prompt with values' },
     sql: 'howdah.render_prompt()',
   },

@@ -30,7 +30,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /^change a document$|chunks of documents$/,
+    what: /^change a document$/,
     because:
       'A file that has changed is added again: `howdah kb rm`, then `howdah kb add`. `howdah sql` reads and changes the rows.',
   },
@@ -54,11 +54,6 @@ export const GAPS: readonly Gap[] = [
     on: ['REST', 'TypeScript'],
     what: /^list offered MCP|^accept a changed prompt/,
     because: 'An admin reviews all that a server offers: GraphQL shows it in one query.',
-  },
-  {
-    on: ['REST', 'TypeScript'],
-    what: /^list chunks of documents$/,
-    because: 'A search returns the chunks that a program needs. GraphQL and SQL have the rows.',
   },
   {
     on: ['REST', 'TypeScript'],

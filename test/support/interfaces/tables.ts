@@ -99,6 +99,7 @@ const NAMED_TABLES: readonly TableNames[] = [
     table: 'chunks',
     one: 'chunk of a document',
     many: 'chunks of documents',
+    own: { read: { rest: 'GET /api/documents/{id}/chunks', cli: 'kb chunks' } },
   },
   {
     ...described('documents', 'Agents and tools'),

@@ -1,7 +1,12 @@
 import { z } from 'zod';
+import { DOCUMENT_TYPES } from '../../../contracts/document-types.ts';
 import type { Json } from '../../../json/json.ts';
 import { parseJson } from '../../../json/parse-json.ts';
 import { checkDocument } from '../../../operations/check-input.ts';
+import {
+  listChunks,
+  readKnowledgeState,
+} from '../../../operations/definitions/knowledge-chunks.ts';
 import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
 import { shownRow } from '../../../operations/operation.ts';
 import { documents } from '../../../resources/definitions/documents.ts';
@@ -12,7 +17,6 @@ import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const TEXT_TYPES = ['text/markdown', 'text/plain', 'text/html'];
 const sentDocument = documents.fields.omit({ knowledge_base_id: true });
 
 const upload = route({
@@ -28,7 +32,7 @@ const upload = route({
     title: z.string().optional().describe('The title of the document; needed for a text'),
   }),
   body: z.string(),
-  bodyTypes: [...TEXT_TYPES, 'application/json'],
+  bodyTypes: [...new Set(Object.values(DOCUMENT_TYPES)), 'application/json'],
   permission: { object: 'documents', action: 'edit' },
   isKeyed: true,
   answers: { 201: { description: 'The document', schema: documents.row } },
@@ -90,6 +94,8 @@ export const knowledgeRoutes: Route[] = [
   ...resourceRoutes(knowledgeBases),
   upload,
   searchKnowledge,
+  readKnowledgeState,
   ...resourceRoutes(documents),
+  listChunks,
   documentContent,
 ];

@@ -1,6 +1,11 @@
-import { basename, extname } from 'node:path';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { documentType } from '../../../contracts/document-types.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
+import {
+  listChunks,
+  readKnowledgeState,
+} from '../../../operations/definitions/knowledge-chunks.ts';
 import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import { documents } from '../../../resources/definitions/documents.ts';
@@ -18,7 +23,7 @@ import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { plainText } from '../../output/terminal-text.ts';
-import { printRows, shortenRow } from '../../print/rows.ts';
+import { printRow, printRows, shortenRow } from '../../print/rows.ts';
 
 type Options = { tenant?: string };
 
@@ -31,22 +36,18 @@ const documentsById: CommandResource = {
   ...documents,
   command: { ...namedDocuments.command, name: 'id' },
 };
-const TYPES: Readonly<Record<string, string>> = {
-  '.htm': 'text/html',
-  '.html': 'text/html',
-  '.md': 'text/markdown',
-  '.txt': 'text/plain',
-};
 
 /**
- * Registers `howdah kb [list | show | create | change | delete | add | ls | search | rm]`:
- * knowledge bases, their documents, and searches.
+ * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | state | search
+ * | rm]`: knowledge bases, their documents and chunks, and searches.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     ...resourceVerbs(knowledgeBases),
     { name: 'add', summary: 'add files to a knowledge base', register: registerAdd },
     { name: 'ls', summary: 'list the documents of a knowledge base', register: registerLs },
+    { name: 'chunks', summary: 'list the chunks of a document', register: registerChunks },
+    { name: 'state', summary: 'count documents by status, and chunks', register: registerState },
     { name: 'search', summary: 'search a knowledge base', register: registerSearch },
     { name: 'rm', summary: 'delete a document of a knowledge base', register: registerRm },
   ]);
@@ -60,16 +61,17 @@ const withBase = (command: Command) =>
 
 const findBase = ({ definitions }: Backend, name: string) => definitions.find(knowledgeBases, name);
 
-/** Reads the documents of a base, or those with a title. */
-function listDocuments({ call }: Backend, baseId: string, title?: string): Promise<Row[]> {
-  const filter = { knowledge_base_id: baseId, title };
+/** Reads the documents of a base that match a filter. */
+function listDocuments({ call }: Backend, baseId: string, wanted: Filter = {}): Promise<Row[]> {
+  const filter = { knowledge_base_id: baseId, ...wanted };
   return allRows((page) => call(listOperation<Row>(documents), { query: { ...filter, ...page } }));
 }
+type Filter = { title?: string; status?: string; words?: string };
 
 /** Returns the document of a base with this title or id. Throws `HWNTF`, or `HWCNF` for several. */
 async function findDocument(backend: Backend, base: string, document: string): Promise<Row> {
   const { id } = await findBase(backend, base);
-  const titled = await listDocuments(backend, id, document);
+  const titled = await listDocuments(backend, id, { title: document });
   const found = isUuid(document)
     ? await backend.definitions.lookUp(documentsById, document)
     : undefined;
@@ -111,19 +113,48 @@ async function readDocument(file: string) {
       cause,
     });
   });
-  const ending = extname(file).toLowerCase();
-  const type = TYPES[ending] ?? 'text/markdown';
-  return { title: basename(file), type, content };
+  return { title: basename(file), type: documentType(file), content };
 }
 
 const toListed = (row: Row) => shortenRow(row, ['id', 'title', 'type', 'status', 'status_at']);
 
+type LsOptions = Options & Pick<Filter, 'status' | 'words'>;
+
 function registerLs(command: Command, io: CliIo): void {
+  withBase(command)
+    .option('--status <status>', 'pending, working, ready or failed')
+    .option('--words <words>', 'words of the title')
+    .action(async (name: string, { status, words, ...options }: LsOptions) => {
+      const filter = { ...(status && { status }), ...(words && { words }) };
+      const items = await withBackend(io, command, options, async (backend) =>
+        listDocuments(backend, (await findBase(backend, name)).id, filter),
+      );
+      printRows(io, { items, rows: items.map(toListed), empty: 'No documents.' });
+    });
+}
+
+function registerChunks(command: Command, io: CliIo): void {
+  withBase(command)
+    .argument('<document>', 'title or id of the document')
+    .action(async (name: string, document: string, options: Options) => {
+      const items = await withBackend(io, command, options, async (backend) => {
+        const { id } = await findDocument(backend, name, document);
+        const params = { id: String(id) };
+        return allRows((page) => backend.call(listChunks, { params, query: page }));
+      });
+      const shown = ['seq', 'heading_path', 'start_offset', 'end_offset', 'content'];
+      const rows = items.map((row) => shortenRow(row, shown));
+      printRows(io, { items, rows, empty: 'No chunks.' });
+    });
+}
+
+function registerState(command: Command, io: CliIo): void {
   withBase(command).action(async (name: string, options: Options) => {
-    const items = await withBackend(io, command, options, async (backend) =>
-      listDocuments(backend, (await findBase(backend, name)).id),
-    );
-    printRows(io, { items, rows: items.map(toListed), empty: 'No documents.' });
+    const state = await withBackend(io, command, options, async (backend) => {
+      const { id } = await findBase(backend, name);
+      return backend.call(readKnowledgeState, { params: { id } });
+    });
+    printRow(io, state);
   });
 }
 
