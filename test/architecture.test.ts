@@ -132,6 +132,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'home',
     'rows',
     'agent-systems',
+    'knowledge',
     'costs',
     'system',
     'shell',

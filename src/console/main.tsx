@@ -3,6 +3,7 @@ import { App } from './shell/app.tsx';
 import '@mantine/core/styles.css';
 import './styles.css';
 import './answers/answers.css';
+import './knowledge/knowledge.css';
 import './system/system.css';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce;

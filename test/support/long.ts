@@ -325,6 +325,7 @@ const SLOW = [
   'test/console/long-run.test.ts',
   'test/console/rows/agent-systems.test.ts',
   'test/console/rows/costs-page.test.ts',
+  'test/console/rows/knowledge.test.ts',
   'test/console/rows/system-pages.test.ts',
   'test/console/rows/rows-pages.test.ts',
   'test/console/runs/saved-views.test.ts',

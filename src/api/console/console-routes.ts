@@ -23,6 +23,7 @@ const PLACES = [
   ...['/login', '/runs', '/runs/*', '/inbox', '/inbox/*'],
   ...['/agents', '/agents/*', '/workflows', '/workflows/*', '/definitions/*'],
   ...['/chat', '/chat/*', '/playground', '/costs', '/system', '/system/*'],
+  ...['/knowledge', '/knowledge/*'],
 ];
 
 const TYPES: Readonly<Record<string, string>> = {

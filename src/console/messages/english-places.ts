@@ -11,6 +11,7 @@ export const englishPlaces = {
   skills: 'Skills',
   mcpServers: 'MCP servers',
   agentSystems: 'Agent systems',
+  knowledge: 'Knowledge',
   costs: 'Costs',
   system: 'System',
 };

@@ -14,9 +14,19 @@ export const DEFINITIONS = [
 /** Resources whose place is at the first level of the paths. The API has `/tools` itself. */
 const AT_ROOT: readonly string[] = ['agents', 'workflows'];
 
+/** The place of knowledge bases, which have pages of their own. */
+export const KNOWLEDGE = '/knowledge';
+
+/** Returns whether the menu leads to the rows of a resource, so the place System does not. */
+export function hasOwnPlace(resource: string): boolean {
+  const isDefinition = (DEFINITIONS as readonly string[]).includes(resource);
+  return isDefinition || resource === 'knowledge-bases' || resource === 'documents';
+}
+
 /** Returns the path of a list. */
 export function listPath(resource: string): string {
   if (AT_ROOT.includes(resource)) return `/${resource}`;
+  if (resource === 'knowledge-bases') return KNOWLEDGE;
   const isDefinition = (DEFINITIONS as readonly string[]).includes(resource);
   return `/${isDefinition ? 'definitions' : 'system'}/${resource}`;
 }

@@ -619,6 +619,34 @@ export const rejectOne: Operation<RejectOne, RejectOneVariables> = {
   text: "mutation RejectOne($id:UUID!$reason:String){reject(input:{questionId:$id reason:$reason}){result{id status answer answeredBy}}}",
 };
 
+export type KnowledgeBases = { knowledgeBases: { nodes: ({ id: string; name: string; domain: string | null; language: string; trust: Trust; state: Json | null } | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
+export type KnowledgeBasesVariables = { after?: string | null };
+export const knowledgeBases: Operation<KnowledgeBases, KnowledgeBasesVariables> = {
+  name: 'KnowledgeBases',
+  text: "query KnowledgeBases($after:Cursor){knowledgeBases(first:50 after:$after orderBy:PRIMARY_KEY_DESC){nodes{id name domain language trust state}pageInfo{hasNextPage endCursor}}}",
+};
+
+export type KnowledgeState = { knowledgeBase: { state: Json | null } | null };
+export type KnowledgeStateVariables = { id: string };
+export const knowledgeState: Operation<KnowledgeState, KnowledgeStateVariables> = {
+  name: 'KnowledgeState',
+  text: "query KnowledgeState($id:UUID!){knowledgeBase(id:$id){state}}",
+};
+
+export type DocumentContent = { document: { content: string } | null };
+export type DocumentContentVariables = { id: string };
+export const documentContent: Operation<DocumentContent, DocumentContentVariables> = {
+  name: 'DocumentContent',
+  text: "query DocumentContent($id:UUID!){document(id:$id){content}}",
+};
+
+export type RetryDocument = { updateDocument: { document: { id: string } | null } | null };
+export type RetryDocumentVariables = { id: string };
+export const retryDocument: Operation<RetryDocument, RetryDocumentVariables> = {
+  name: 'RetryDocument',
+  text: "mutation RetryDocument($id:UUID!){updateDocument(input:{id:$id patch:{status:pending}}){document{id}}}",
+};
+
 export type PlaygroundAgent = { agents: { nodes: ({ id: string; name: string; instruction: string; currentVersion: { version: number } | null; agentVersions: { nodes: ({ version: number } | null)[] }; versionLabels: { nodes: ({ label: string; version: number } | null)[] }; agentModels: { nodes: ({ position: number; requestParams: Json; model: { name: string } | null } | null)[] } } | null)[] } | null };
 export type PlaygroundAgentVariables = { name: string };
 export const playgroundAgent: Operation<PlaygroundAgent, PlaygroundAgentVariables> = {

@@ -4,10 +4,11 @@ import { apiUrl } from './base-path.ts';
 import { Failure, failureOfProblem, LOGIN_NEEDED, UNREACHABLE } from './failure.ts';
 import { sessionKey, setSessionKey } from './session-key.ts';
 
-/** A request whose body is JSON. */
+/** A request whose body is JSON, or a file. */
 export type Request = {
   method?: string;
   body?: Json;
+  file?: Blob | undefined;
   headers?: Readonly<Record<string, string>>;
 };
 
@@ -17,7 +18,7 @@ export type Answer = { isOk: boolean; status: number; body: Json; tag: string | 
 /** Sends a request. Throws a `Failure` if no answer arrives, or only a part of one. */
 export async function sendRequest(
   path: string,
-  { method = 'GET', body, headers }: Request,
+  { method = 'GET', body, file, headers }: Request,
   key: string | undefined,
 ): Promise<Answer> {
   const init: RequestInit = {
@@ -28,6 +29,7 @@ export async function sendRequest(
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(file !== undefined && { body: file }), // the browser sends its type
     redirect: 'error',
   };
   try {

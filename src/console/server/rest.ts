@@ -6,15 +6,25 @@ import { type Loaded, useRequest } from './use-request.ts';
 /** An answer of REST: its body, and the tag of the row as it was then. */
 export type RestAnswer<Body> = { body: Body; tag: string | undefined };
 
-type Request = { method?: string; body?: Json; tag?: string | undefined };
+type Request = {
+  method?: string;
+  body?: Json;
+  file?: Blob;
+  tag?: string | undefined;
+  /** The key of something new: sent again, it counts once. */
+  key?: string;
+};
 
 /** Sends a request to the REST API. Throws a `Failure`. A login that is not valid any more ends. */
 export async function callRest<Body>(
   path: string,
-  { tag, ...request }: Request = {},
+  { tag, key: idempotencyKey, ...request }: Request = {},
 ): Promise<RestAnswer<Body>> {
   const key = sessionKey();
-  const headers: Record<string, string> = tag === undefined ? {} : { 'if-match': tag };
+  const headers = {
+    ...(tag !== undefined && { 'if-match': tag }),
+    ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+  };
   const answer = await sendRequest(path, { ...request, headers }, key);
   if (!answer.isOk) throw failureOfAnswer(answer, key);
   return { body: answer.body as Body, tag: answer.tag };

@@ -1,6 +1,7 @@
 import { Badge, NavLink } from '@mantine/core';
 import {
   Blocks,
+  BookOpen,
   Bot,
   Coins,
   Columns2,
@@ -36,6 +37,7 @@ export const places = [
   { path: '/definitions/skills', name: messages.places.skills, Icon: Blocks },
   { path: '/definitions/mcp-servers', name: messages.places.mcpServers, Icon: Plug },
   { path: '/definitions/agent-systems', name: messages.places.agentSystems, Icon: FileCode },
+  { path: '/knowledge', name: messages.places.knowledge, Icon: BookOpen },
   { path: '/costs', name: messages.places.costs, Icon: Coins, isFirst: true },
   { path: '/system', name: messages.places.system, Icon: Settings },
 ] as const satisfies readonly Place[];

@@ -29,6 +29,9 @@ const RowsPlace = lazy(async () => ({
 const SystemsPlace = lazy(async () => ({
   default: (await import('../agent-systems/systems-place.tsx')).SystemsPlace,
 }));
+const KnowledgePlace = lazy(async () => ({
+  default: (await import('../knowledge/knowledge-place.tsx')).KnowledgePlace,
+}));
 const CostsPage = lazy(async () => ({
   default: (await import('../costs/costs-page.tsx')).CostsPage,
 }));
@@ -138,6 +141,7 @@ function Place() {
       <Route path="/definitions/:resource/*?">
         {({ resource }) => <RowsPlace resource={resource} />}
       </Route>
+      <Route path="/knowledge/*?" component={KnowledgePlace} />
       <Route path="/costs" component={CostsPage} />
       <Route path="/system/:page?/*?">{({ page }) => <SystemPlace page={page} />}</Route>
       <Route path="/playground" component={PlaygroundPage} />

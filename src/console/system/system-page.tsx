@@ -4,7 +4,7 @@ import { messages } from '../messages/messages.ts';
 import { systemTexts } from '../messages/system-texts.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
-import { DEFINITIONS, listPath } from '../rows/paths.ts';
+import { hasOwnPlace, listPath } from '../rows/paths.ts';
 import { titleOf } from '../rows/rows-page.tsx';
 import { useResourceTypes } from '../rows/use-resource-types.ts';
 import { useIsAdmin, useMayRead } from './rights.ts';
@@ -62,7 +62,7 @@ function Watch() {
 /** Links to the lists of all rows without a place of their own. */
 function Configuration() {
   const { types, failure, reload } = useResourceTypes();
-  const others = types?.filter(({ name }) => !(DEFINITIONS as readonly string[]).includes(name));
+  const others = types?.filter(({ name }) => !hasOwnPlace(name));
   return (
     <section>
       <Title order={2} size="h5" mb="sm">

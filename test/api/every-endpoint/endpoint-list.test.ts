@@ -28,6 +28,8 @@ const CONSOLE = [
   'GET /definitions/*',
   'GET /inbox',
   'GET /inbox/*',
+  'GET /knowledge',
+  'GET /knowledge/*',
   'GET /login',
   'GET /playground',
   'GET /runs',

@@ -1,0 +1,184 @@
+import { Button, Group, Loader, Paper, Stack, Table, Text, Title } from '@mantine/core';
+import { useHotkeys } from '@mantine/hooks';
+import { Plus } from 'lucide-react';
+import { type ReactNode, useRef } from 'react';
+import { Link, useLocation, useSearch } from 'wouter';
+import { formatCompact } from '../messages/format.ts';
+import { knowledgeTexts } from '../messages/knowledge-texts.ts';
+import { messages } from '../messages/messages.ts';
+import { rowTexts } from '../messages/row-texts.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { PageTitle } from '../parts/page-title.tsx';
+import { usePolling } from '../parts/use-polling.ts';
+import { ValueView } from '../parts/value-view.tsx';
+import { apiUrl } from '../server/base-path.ts';
+import { useMayWrite } from '../server/me.tsx';
+import { type KnowledgeBases, knowledgeBases } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { copyBases, firstBase } from './copy-knowledge.ts';
+import { BaseProgress } from './documents/document-status.tsx';
+import { BASES, type BaseState, basePage } from './knowledge-rows.ts';
+
+const text = knowledgeTexts;
+
+type Node = NonNullable<NonNullable<KnowledgeBases['knowledgeBases']>['nodes'][number]>;
+
+/** The list of knowledge bases, with their progress. The URL has the page. */
+export function BasesPage() {
+  const [, navigate] = useLocation();
+  const after = new URLSearchParams(useSearch()).get('after');
+  const { data, failure, isLoading, reload } = useAnswer(knowledgeBases, { after });
+  const mayWrite = useMayWrite('knowledge_bases');
+  usePolling(reload, JSON.stringify(data));
+  const nodes = data?.knowledgeBases?.nodes.filter((node) => node !== null);
+  const { hasNextPage, endCursor } = data?.knowledgeBases?.pageInfo ?? {};
+  return (
+    <>
+      <PageTitle title={text.title} table="howdah.knowledge_bases">
+        <CopyAs forms={copyBases(apiUrl('/'))} />
+        {mayWrite && <NewButton />}
+      </PageTitle>
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
+      {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
+      {nodes && nodes.length > 0 && <BasesTable nodes={nodes} />}
+      {nodes?.length === 0 && after === null && <FirstBase mayWrite={mayWrite} />}
+      <Group mt="sm" gap="xs">
+        {after !== null && (
+          <Button variant="default" size="xs" onClick={() => navigate(BASES)}>
+            {rowTexts.newer}
+          </Button>
+        )}
+        {hasNextPage && (
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => navigate(`${BASES}?${new URLSearchParams({ after: endCursor ?? '' })}`)}
+          >
+            {rowTexts.older}
+          </Button>
+        )}
+      </Group>
+    </>
+  );
+}
+
+function NewButton() {
+  return (
+    <Button
+      size="xs"
+      component={Link}
+      href={`${BASES}/new`}
+      leftSection={<Plus size={14} aria-hidden />}
+    >
+      {text.new}
+    </Button>
+  );
+}
+
+/** The rows. J and K move between them, Enter opens one. */
+function BasesTable({ nodes }: { nodes: readonly Node[] }) {
+  const table = useRef<HTMLTableElement>(null);
+  const move = (step: number) => {
+    const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
+    const at = links.indexOf(document.activeElement as HTMLElement);
+    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
+  };
+  useHotkeys([
+    ['J', () => move(1)],
+    ['K', () => move(-1)],
+  ]);
+  const { columns } = text;
+  return (
+    <Paper withBorder radius="md" className="table-frame">
+      <Table
+        ref={table}
+        highlightOnHover
+        className="rows bases"
+        verticalSpacing={6}
+        aria-label={text.title}
+      >
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{columns.name}</Table.Th>
+            <Table.Th>{columns.documents}</Table.Th>
+            <Table.Th ta="right">{columns.chunks}</Table.Th>
+            <Table.Th visibleFrom="sm">{columns.domain}</Table.Th>
+            <Table.Th visibleFrom="sm">{columns.language}</Table.Th>
+            <Table.Th visibleFrom="sm">{columns.trust}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {nodes.map((node) => (
+            <BaseRow key={node.id} node={node} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Paper>
+  );
+}
+
+function BaseRow({ node }: { node: Node }) {
+  const state = node.state as BaseState;
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Link href={basePage(node.id)} className="row-link">
+          {node.name}
+        </Link>
+      </Table.Td>
+      <Table.Td>
+        <BaseProgress state={state} />
+      </Table.Td>
+      <Table.Td className="figure">{formatCompact(state.chunks)}</Table.Td>
+      <Table.Td visibleFrom="sm">{node.domain}</Table.Td>
+      <Table.Td visibleFrom="sm">{node.language}</Table.Td>
+      <Table.Td visibleFrom="sm">{node.trust}</Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** Ways to create a first base, which then appears. */
+function FirstBase({ mayWrite }: { mayWrite: boolean }) {
+  const ways = firstBase(apiUrl('/'));
+  return (
+    <Stack gap="md" maw={960}>
+      <div>
+        <Title order={2} size="h4">
+          {text.first.title}
+        </Title>
+        <Text size="sm">{text.first.text}</Text>
+      </div>
+      <div className="cards">
+        <Way title={text.first.sql}>
+          <ValueView value={ways.sql} label={text.first.sql} />
+        </Way>
+        <Way title={text.first.http}>
+          <ValueView value={ways.curl} label={text.first.http} />
+        </Way>
+        <Way title={text.first.cli}>
+          <ValueView value={ways.cli} label={text.first.cli} />
+        </Way>
+        {mayWrite && (
+          <Way title={text.first.button}>
+            <NewButton />
+          </Way>
+        )}
+      </div>
+      <Text size="sm" c="dimmed" role="status">
+        {text.first.waiting}
+      </Text>
+    </Stack>
+  );
+}
+
+function Way({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Paper withBorder radius="md" p="md">
+      <Title order={3} size="h6" mb="xs">
+        {title}
+      </Title>
+      {children}
+    </Paper>
+  );
+}

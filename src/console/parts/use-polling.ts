@@ -1,0 +1,29 @@
+import { useEffect, useEffectEvent } from 'react';
+import { useIsVisible } from '../server/use-live.ts';
+
+/** Time to the first reading after a change, and the longest time between two. */
+const FIRST_MS = 1_000;
+const LAST_MS = 30_000;
+const GROWTH = 1.5;
+
+/**
+ * Reads again and again what no subscription follows: soon after a change of `seen`, and then ever
+ * more rarely. A hidden tab reads nothing.
+ */
+export function usePolling(read: () => void, seen: string, isOn = true): void {
+  const isVisible = useIsVisible();
+  const readNow = useEffectEvent(read);
+  // `seen` is a dependency on purpose: after a change the next one is near
+  useEffect(() => {
+    if (!isVisible || !isOn) return;
+    let wait = FIRST_MS;
+    let timer = 0;
+    const turn = () => {
+      readNow();
+      wait = Math.min(wait * GROWTH, LAST_MS);
+      timer = window.setTimeout(turn, wait);
+    };
+    timer = window.setTimeout(turn, wait);
+    return () => clearTimeout(timer);
+  }, [isVisible, isOn, seen]);
+}
