@@ -101,6 +101,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'graphql',
     'rest',
     'oauth',
+    'oidc',
     'conversation-protocols',
     'openai',
     'a2a',
@@ -194,12 +195,13 @@ const HOMES: Record<string, RegExp> = {
   helmet: /^src\/api\//,
   htmlparser2: /^src\/(knowledge|tools)\//,
   'ipaddr.js': /^src\/tools\//,
-  jose: /^src\/(api\/login|cli\/commands)\//, // API: verifies tokens; CLI: signs them
+  jose: /^src\/(api\/(login|oidc)|cli\/commands)\//, // API: verifies tokens; CLI: signs them
   kysely: /^src\/db\//,
   'libpg-query': /^src\/db\//,
   'lru-cache': /^(src\/(api|runtime)|workers)\//,
   'node-pg-migrate': /^src\/db\//,
   openai: /^src\/providers\//,
+  'openid-client': /^src\/api\/oidc\//,
   pg: /^src\/db\//,
   // outside of telemetry only its type
   pino: /^(src\/telemetry|src\/api|workers)\/|^src\/[\w-]+\.ts$/,

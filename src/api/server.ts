@@ -24,6 +24,7 @@ import { createMcpEndpoint } from './mcp/mcp-endpoint.ts';
 import type { MountableApi } from './mount/handler.ts';
 import { openMemoryConnection } from './mount/memory-connection.ts';
 import { oauthRoutes } from './oauth/oauth-endpoint.ts';
+import { oidcRoutes } from './oidc/oidc-endpoint.ts';
 import { openAiRoutes } from './openai/openai-routes.ts';
 import { type Closer, openServices, type Services, type ServicesOptions } from './services.ts';
 import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
@@ -31,7 +32,7 @@ import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
 export type ApiOptions = ServicesOptions & {
   metricsToken?: string | undefined;
 } & Pick<Config, 'host' | 'port' | 'corsOrigins' | 'graphqlIntrospection' | 'graphqlOperations'> &
-  Partial<Pick<Config, 'publicUrl' | 'graphqlSchemas'>>;
+  Partial<Pick<Config, 'publicUrl' | 'graphqlSchemas' | 'oidc'>>;
 
 /** The end of a server. */
 type Shutdown = {
@@ -171,6 +172,7 @@ async function openEndpoints(
   const inbound = inboundDeliveryRoutes(app, services);
   closers.push(() => inbound.close());
   oauthRoutes(app, { ...services.accounts, onError: services.onError });
+  oidcRoutes(app, { ...options, pool, requests, onError: services.onError });
   closers.push(() =>
     closeApp(app, draining, {
       async endStreams() {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isLoopback } from '../network/addresses.ts';
 import { hostOf } from '../network/host-pattern.ts';
 import { trimEnd } from '../text/trim-end.ts';
+import { type OidcSettings, oidcSettings, oidcVariables } from './oidc-settings.ts';
 import { commaList, invalidVariable, wholeNumber } from './parse-variables.ts';
 
 /** The settings of the environment for the API: its address, its login and its limits. */
@@ -17,6 +18,8 @@ export type ApiSettings = Readonly<{
   jwtSecret: string | undefined;
   /** The URL of the keys with which another party signs tokens (RS256, ES256). */
   jwksUrl: string | undefined;
+  /** The login of the console at an OpenID provider. Contains a secret. */
+  oidc: OidcSettings | undefined;
   /** Origins whose pages may call the API, besides its own. */
   corsOrigins: readonly string[];
   /** True if introspection of the schema is allowed and GraphiQL is available. */
@@ -66,6 +69,7 @@ export const apiVariables = {
     z.url({ protocol: /^https?$/ }).optional(),
     'an http or https URL, such as https://login.example.com/.well-known/jwks.json',
   ],
+  ...oidcVariables,
   HOWDAH_CORS_ORIGINS: [
     commaList.pipe(z.array(z.string().refine(isOrigin))),
     'a comma-separated list of origins without a path, such as https://app.example.com,http://localhost:3000',
@@ -91,10 +95,11 @@ type Values = { [N in keyof typeof apiVariables]: z.infer<(typeof apiVariables)[
 /**
  * Returns the settings of the API. Throws `HWINV` if others could reach an API without login. By
  * default a login is required, except on the embedded database of a server that only this machine
- * reaches.
+ * reaches and that has no OpenID provider.
  */
 export function apiSettings(values: Values, isEmbedded: boolean): ApiSettings {
-  const auth = values.HOWDAH_AUTH ?? (isEmbedded && isOfThisMachine(values) ? 'none' : 'required');
+  const isOpen = isEmbedded && isOfThisMachine(values) && values.HOWDAH_OIDC_ISSUER === undefined;
+  const auth = values.HOWDAH_AUTH ?? (isOpen ? 'none' : 'required');
   if (auth === 'none' && !isLoopback(values.HOST)) {
     throw invalidVariable(
       'HOWDAH_AUTH',
@@ -112,6 +117,11 @@ export function apiSettings(values: Values, isEmbedded: boolean): ApiSettings {
     auth,
     jwtSecret: values.HOWDAH_JWT_SECRET,
     jwksUrl: values.HOWDAH_JWKS_URL,
+    oidc: oidcSettings(values, {
+      publicUrl: values.HOWDAH_PUBLIC_URL,
+      jwtSecret: values.HOWDAH_JWT_SECRET,
+      auth,
+    }),
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
     graphqlIntrospection: introspection === 'on',
     graphqlOperations:

@@ -20,7 +20,7 @@ const FOLDER = join(PACKAGE_ROOT, 'dist/pages/console');
  * well. Any other path keeps its answer: that of the API, or 404.
  */
 const PLACES = [
-  ...['/login', '/runs', '/runs/*', '/inbox', '/inbox/*'],
+  ...['/login', '/login/callback', '/runs', '/runs/*', '/inbox', '/inbox/*'],
   ...['/agents', '/agents/*', '/workflows', '/workflows/*', '/definitions/*'],
   ...['/chat', '/chat/*', '/playground', '/costs', '/system', '/system/*'],
   ...['/knowledge', '/knowledge/*'],

@@ -20,7 +20,7 @@ export type MetricsEndpoint = {
  * client and is counted as `other`.
  */
 const ENDPOINTS = new Set(
-  'a2a ag-ui agent-systems api docs graphiql graphql healthz hooks mcp metrics oauth openapi.json query readyz schemas sessions tools v1 ws'.split(
+  'a2a ag-ui agent-systems api docs graphiql graphql healthz hooks login mcp metrics oauth openapi.json query readyz schemas sessions tools v1 ws'.split(
     ' ',
   ),
 );

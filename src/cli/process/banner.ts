@@ -38,11 +38,13 @@ export function describeLogin({
   auth,
   jwtSecret,
   jwksUrl,
-}: Pick<Config, 'auth' | 'jwtSecret' | 'jwksUrl'>): string {
+  oidc,
+}: Pick<Config, 'auth' | 'jwtSecret' | 'jwksUrl'> & Partial<Pick<Config, 'oidc'>>): string {
   if (auth === 'none') return 'none, this machine only';
   const tokens = [
     ...(jwtSecret === undefined ? [] : ['tokens of HOWDAH_JWT_SECRET']),
     ...(jwksUrl === undefined ? [] : ['tokens of HOWDAH_JWKS_URL']),
+    ...(oidc === undefined ? [] : ['the console by HOWDAH_OIDC_ISSUER']),
   ];
   return `required: ${['API keys', ...tokens].join(', ')}`;
 }

@@ -31,6 +31,7 @@ const CONSOLE = [
   'GET /knowledge',
   'GET /knowledge/*',
   'GET /login',
+  'GET /login/callback',
   'GET /playground',
   'GET /runs',
   'GET /runs/*',
@@ -50,6 +51,10 @@ const OPEN = [
   'GET /docs/reference/scalar.js',
   'GET /healthz',
   ...CONSOLE,
+  // the login of the console: test/api/oidc
+  'GET /login/oidc',
+  'POST /login/oidc/finish',
+  'POST /login/oidc/start',
   // verified by signature: test/api/inbound
   'POST /hooks/:name',
   'POST /hooks/:tenant/:name',
@@ -176,11 +181,14 @@ const UNDESCRIBED = [
   'GET /docs',
   'GET /docs/reference',
   'GET /docs/reference/scalar.js',
+  'GET /login/oidc',
   'GET /oauth/callback',
   'GET /oauth/connect/:link',
   'GET /oauth/connect/:link/continue',
   'GET /openapi.json',
   'GET /schemas/agent-system.v1.json',
+  'POST /login/oidc/finish',
+  'POST /login/oidc/start',
 ];
 /** Described endpoints without a route: separate handlers serve them before the routes. */
 const UNROUTED = ['GET /metrics', 'GET /ws', 'POST /graphql', 'POST /mcp'];

@@ -30,6 +30,22 @@ const GROUPS = {
     HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
     HOWDAH_JWKS_URL:
       'The URL of the keys with which an identity provider signs tokens (RS256, ES256).',
+    HOWDAH_OIDC_ISSUER:
+      'The URL of the OpenID provider at which people [log in to the console](../keys.md#login-at-an-identity-provider). It needs HOWDAH_JWT_SECRET and HOWDAH_PUBLIC_URL, and makes a login required.',
+    HOWDAH_OIDC_CLIENT_ID: 'The id of this server as a client of the provider.',
+    HOWDAH_OIDC_CLIENT_SECRET: 'The secret of the client. Unset for a public client.',
+    HOWDAH_OIDC_CLIENT_AUTH: 'How the secret is sent, as the client is registered.',
+    HOWDAH_OIDC_SCOPES: 'The scopes that are requested.',
+    HOWDAH_OIDC_USER_CLAIM:
+      'The claim with the name of the user. With `email`, the provider must also say `email_verified`.',
+    HOWDAH_OIDC_TENANT_CLAIM:
+      'The claim with the slug of the tenant. If it is unset, everybody belongs to HOWDAH_OIDC_TENANT.',
+    HOWDAH_OIDC_TENANT: 'The slug of the tenant, without HOWDAH_OIDC_TENANT_CLAIM.',
+    HOWDAH_OIDC_ROLE_CLAIM:
+      'The claim with the role or with a list of roles, of which the highest counts. Nobody gets more than the role of the user. If it is unset, the role of the user counts.',
+    HOWDAH_OIDC_NEW_USERS:
+      'The role of users who are created at their first login. If it is unset, unknown users are refused.',
+    HOWDAH_OIDC_SESSION_MINUTES: 'The time after which a person signs in again.',
     HOWDAH_CORS_ORIGINS: 'Origins whose pages may call the API, besides the origin of the API.',
     HOWDAH_GRAPHQL_INTROSPECTION:
       'Whether introspection and GraphiQL are on. Default: on if no login is required, else off.',
