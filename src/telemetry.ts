@@ -166,6 +166,7 @@ function secretsOf(url: string, config: Config): (string | undefined)[] {
   return [
     password === '' ? undefined : decodeURIComponent(password),
     config.jwtSecret,
+    config.oidc?.clientSecret,
     config.metricsToken,
     config.defaultModel.apiKey,
     ...Object.values(config.models.keys).map(({ value }) => value),

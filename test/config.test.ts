@@ -283,6 +283,8 @@ test.each([
   ['HOWDAH_OIDC_ISSUER', 's3cret'],
   ['HOWDAH_OIDC_ISSUER', 'http://login.example/s3cret'],
   ['HOWDAH_OIDC_ISSUER', 'https://me:s3cret@login.example'],
+  ['HOWDAH_OIDC_ISSUER', 'https://login.microsoftonline.com/common/v2.0'],
+  ['HOWDAH_OIDC_ISSUER', 'https://login.example/.well-known/openid-configuration'],
   ['HOWDAH_OIDC_CLIENT_AUTH', 's3cret'],
   ['HOWDAH_OIDC_SCOPES', 'email s3cret'],
   ['HOWDAH_OIDC_NEW_USERS', 's3cret'],

@@ -25,6 +25,9 @@ export type OidcSettings = Readonly<{
 }>;
 
 const claim = z.string().max(200);
+/** Issuers of Entra that are any directory: whoever owns one chooses its users and their claims. */
+const SHARED_ISSUER =
+  /^https:\/\/login\.microsoftonline\.com\/(common|organizations|consumers)(\/|$)/i;
 
 /** The variables with their fixes, in the form of the variables of the configuration. */
 export const oidcVariables = {
@@ -32,8 +35,9 @@ export const oidcVariables = {
     z
       .url({ protocol: /^https?$/ })
       .refine((text) => /^https?:\/\/[^@?#]+$/i.test(text) && isConfidential(new URL(text)))
+      .refine((text) => !SHARED_ISSUER.test(text) && !text.includes('/.well-known/'))
       .optional(),
-    'the https URL of an OpenID provider, such as https://login.example.com/realms/acme; http is for loopback only',
+    'the https URL of an OpenID provider without /.well-known/…, such as https://login.example.com/realms/acme; for Entra the URL with the id of your directory; http is for loopback only',
   ],
   HOWDAH_OIDC_CLIENT_ID: [z.string().max(500).optional(), 'the id of the client at the provider'],
   HOWDAH_OIDC_CLIENT_SECRET: [

@@ -6,6 +6,8 @@ import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 export type ClaimedAccount = {
   tenant: string;
   username: string;
+  /** Whether the name of the user may differ in case, as email addresses do. */
+  ignoresCase: boolean;
   /** The most that the login may do. Undefined: what the row of the user allows. */
   role: UserRole | undefined;
 };
@@ -16,7 +18,7 @@ type Settings = Pick<
   'userClaim' | 'tenantClaim' | 'tenant' | 'roleClaim'
 >;
 
-const MAX_LENGTH = 255;
+const MAX_LENGTH = 200;
 
 /**
  * Reads the account from the claims of an ID token. Throws `HWDEN` with the name of a claim that is
@@ -27,12 +29,15 @@ export function readClaims(claims: Claims, settings: Settings, host: string): Cl
   const { userClaim, tenantClaim, roleClaim } = settings;
   if (userClaim === 'email' && !isTrue(claims.email_verified)) {
     throw new HowdahError('HWDEN', `${host} does not say that your email address is verified`, {
-      hint: 'Verify the address there. If your provider never says it (email_verified), the operator sets HOWDAH_OIDC_USER_CLAIM to a claim that users cannot change.',
+      hint: 'Verify the address there. If your provider never says it (email_verified), the operator sets HOWDAH_OIDC_USER_CLAIM to an id that nobody chooses, such as sub.',
       detail: { claim: 'email_verified' },
     });
   }
+  const username = textOf(claims, userClaim, host);
+  const isEmail = userClaim === 'email';
   return {
-    username: textOf(claims, userClaim, host),
+    username: isEmail ? username.trim().toLowerCase() : username,
+    ignoresCase: isEmail,
     tenant: tenantClaim === undefined ? settings.tenant : textOf(claims, tenantClaim, host),
     role: roleClaim === undefined ? undefined : roleOf(claims, roleClaim, host),
   };

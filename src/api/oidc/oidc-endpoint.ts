@@ -9,6 +9,7 @@ import { checkShape } from '../../operations/check-shape.ts';
 import { sentenceOf, zodMessage } from '../../operations/zod-messages.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
+import { trimEnd } from '../../text/trim-end.ts';
 import { answerFailure, type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
 import { readJson } from '../http/json-body.ts';
 import { BUSY, tenantShares } from '../http/request-queue.ts';
@@ -102,7 +103,8 @@ class OidcLogins {
   });
 
   constructor(options: LoginsOptions) {
-    const { oidc, jwtSecret, publicUrl } = options;
+    const { oidc, jwtSecret } = options;
+    const publicUrl = trimEnd(new URL(options.publicUrl).href, '/'); // as browsers write it
     this.#options = options;
     this.publicUrl = publicUrl;
     this.provider = createOpenIdProvider(oidc, `${publicUrl}/login/callback`);

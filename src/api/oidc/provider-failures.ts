@@ -21,7 +21,7 @@ export function factsOfFailure(error: unknown): FailureFacts {
   return {
     reason: String(code ?? name),
     error: oauthErrorOf(error),
-    status: status === undefined ? undefined : String(status),
+    status: textOf(String(status ?? inner.status ?? '')) || undefined,
     cause: textOf(inner.code) ?? textOf(inner.claim),
   };
 }
@@ -70,6 +70,11 @@ function refusedByProvider(host: string, name = 'error'): HowdahError {
   if (name === 'access_denied') {
     return new HowdahError('HWDEN', `${host} did not let you sign in (access_denied)`, {
       hint: `Allow the login there, or use another account. Who may sign in is decided at ${host}.`,
+    });
+  }
+  if (name === 'server_error' || name === 'temporarily_unavailable') {
+    return new HowdahError('EUNREACHABLE', `${host} fails now (${name})`, {
+      hint: 'Try again in a moment.',
     });
   }
   return new HowdahError('HWCNF', `${host} refused the login (${name})`, {

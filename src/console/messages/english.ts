@@ -35,6 +35,9 @@ export const english = {
       'The server does not accept this key or token. It may be mistyped, revoked or expired.',
     howTo: 'To create a key, run on the server:',
     unreachable: 'The server cannot be reached.',
+    oidc: (issuer: string) => `Sign in with ${issuer}`,
+    or: 'or',
+    signingIn: 'Signing in…',
   },
   common: {
     copy: 'Copy',

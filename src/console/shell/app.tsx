@@ -3,13 +3,14 @@ import { Router } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { basePath } from '../server/base-path.ts';
-import { LOGIN_NEEDED } from '../server/failure.ts';
+import { type Failure, LOGIN_NEEDED } from '../server/failure.ts';
 import { MeProvider } from '../server/me.tsx';
 import { OpenQuestionsProvider } from '../server/open-questions.tsx';
 import { loginCheck } from '../server/operations.generated.ts';
 import { useSessionKey } from '../server/session-key.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { LoginPage } from './login-page.tsx';
+import { SigningIn, useOidcReturn } from './oidc-login.tsx';
 import { Shell } from './shell.tsx';
 import { theme } from './theme.ts';
 
@@ -31,12 +32,14 @@ export function App({ nonce }: { nonce: string | undefined }) {
 /** Asks the server once whether this tab may use it. A new login begins everything anew. */
 function Entrance() {
   const key = useSessionKey();
-  return <Guarded key={key ?? ''} />;
+  const { isPending, failure } = useOidcReturn();
+  if (isPending) return <SigningIn />;
+  return <Guarded key={key ?? ''} loginFailure={failure} />;
 }
 
-function Guarded() {
+function Guarded({ loginFailure }: { loginFailure: Failure | undefined }) {
   const { data, failure, reload } = useAnswer(loginCheck, {});
-  if (failure?.code === LOGIN_NEEDED) return <LoginPage />;
+  if (failure?.code === LOGIN_NEEDED) return <LoginPage failure={loginFailure} />;
   if (data) {
     return (
       <MeProvider me={data.me}>

@@ -7,11 +7,12 @@ import { type Failure, LOGIN_NEEDED } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
 import { loginCheck } from '../server/operations.generated.ts';
 import { setSessionKey } from '../server/session-key.ts';
+import { OidcLogin } from './oidc-login.tsx';
 
 const text = messages.login;
 
 /** The page of a server that requires a login. The key is checked before it is kept. */
-export function LoginPage() {
+export function LoginPage({ failure: loginFailure }: { failure: Failure | undefined }) {
   useDocumentTitle(`${text.title} · Howdah`);
   const [key, setKey] = useState('');
   const [isMissing, setMissing] = useState(false);
@@ -34,6 +35,7 @@ export function LoginPage() {
           <Title order={1} size="h3">
             {text.title}
           </Title>
+          <OidcLogin failure={loginFailure} />
           <Text size="sm">{text.intro}</Text>
           <PasswordInput
             label={text.label}

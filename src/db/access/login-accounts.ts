@@ -9,19 +9,27 @@ export type LoginAccount = Readonly<{
   user: Readonly<{ id: string; role: UserRole; is_active: boolean }> | null;
 }>;
 
-/** Returns a tenant by its slug with a user by name, or undefined if there is no such tenant. */
+type Wanted = { tenant: string; username: string; ignoresCase: boolean };
+
+/**
+ * Returns a tenant by its slug with a user by name, or undefined if there is no such tenant. Of
+ * several users whose names differ in case alone, the one of exactly this name comes first, then
+ * one that is not active, so that nobody evades being deactivated.
+ */
 export async function findLoginAccount(
   pool: Pool,
-  { tenant, username }: { tenant: string; username: string },
+  { tenant, username, ignoresCase }: Wanted,
 ): Promise<LoginAccount | undefined> {
   const { rows } = await pool.query<LoginAccount>(
     `select t.id as tenant_id, t.is_active as tenant_is_active,
        case when u.id is not null then
          jsonb_build_object('id', u.id, 'role', u.role, 'is_active', u.is_active) end as "user"
      from howdah.tenants as t
-     left join howdah.users as u on u.tenant_id = t.id and u.username = $2
-     where t.slug = $1`,
-    [tenant, username],
+     left join howdah.users as u on u.tenant_id = t.id
+       and (u.username = $2 or $3 and lower(u.username) = lower($2))
+     where t.slug = $1
+     order by u.username = $2 desc, u.is_active limit 1`,
+    [tenant, username, ignoresCase],
   );
   return rows[0];
 }

@@ -163,9 +163,11 @@ describe('a login is refused with the fix', () => {
   test.each<[string, Partial<OpenIdProvider>, number, string]>([
     ['an unknown user', email('eve@example.com'), 403, 'HOWDAH_OIDC_NEW_USERS'],
     ['a deactivated user', email('gone@example.com'), 403, 'is_active'],
+    ['an address in another case', email('GONE@Example.com'), 403, 'is_active'],
     ['an unverified address', email('ada@example.com', false), 403, 'email_verified'],
     ['no address', { person: { sub: 'u3', email_verified: true } }, 403, 'HOWDAH_OIDC_USER_CLAIM'],
     ['a refusal', { error: 'access_denied' }, 403, 'another account'],
+    ['a provider that fails', { error: 'temporarily_unavailable' }, 503, 'in a moment'],
     ['a faulty client', { error: 'invalid_scope' }, 409, 'redirect URI'],
     ['an error that is no code', { error: '<b>s3cret</b>' }, 409, 'redirect URI'],
   ])('%s', async (_name, state, status, hint) => {

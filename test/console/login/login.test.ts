@@ -1,11 +1,11 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../src/api/server.ts';
-import { startTestApi } from '../api/harness.ts';
-import { tokenOptions } from '../api/subscriptions/tokens.ts';
-import { testDatabase } from '../support/database.ts';
-import { openTab, seriousFindings } from './browser.ts';
-import { CHROMIUM, launchChromium } from './chromium.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
+import { startTestApi } from '../../api/harness.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
+import { testDatabase } from '../../support/database.ts';
+import { openTab, seriousFindings } from '../browser.ts';
+import { CHROMIUM, launchChromium } from '../chromium.ts';
 
 describe.skipIf(!CHROMIUM)('a console that requires a login', () => {
   const db = testDatabase();
