@@ -39,7 +39,8 @@ begin
         'repair_partitions', 'freeze_month', 'unfreeze_month')
       and p.proname not in ('erase_log', 'delete_log', 'delete_replaced_run', 'erase_answer_log',
         'rename_author', 'rename_in_log', 'write_log_contents', 'write_side_contents',
-        'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
+        'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'watched_documents',
+        'plan_watch')
       and p.proowner = current_user::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -57,6 +58,7 @@ alter function howdah_private.write_side_contents(text, jsonb) owner to howdah_e
 grant create on schema howdah_private to howdah_tool, howdah_writer, howdah_reader;
 alter function howdah_private.run_as_tool_role(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
+alter function howdah_private.watched_documents(text, text[]) owner to howdah_tool;
 alter function howdah_private.plan_watch(text) owner to howdah_tool;
 alter function howdah_private.write_bound(text, jsonb, text) owner to howdah_writer;
 alter function howdah_private.run_read_query(text, text, text[], int, int, float8)
@@ -563,6 +565,11 @@ grant execute on function
   howdah_private.return_documents(uuid[], text[]),
   howdah_private.store_chunks(uuid, text, jsonb)
   to howdah_worker;
+grant execute on function howdah_private.watched_documents(text, text[]) to howdah_tool;
+grant execute on function
+  howdah_private.copy_rows_to_documents(regclass, howdah.knowledge_watches, text[]),
+  howdah_private.rename_row_documents(uuid, text), howdah_private.tg__watch_knowledge()
+  to howdah_owner;
 
 grant execute on function
   howdah_private.begin_model_test(uuid, uuid, int),

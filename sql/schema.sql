@@ -494,6 +494,7 @@ create table howdah.documents (
   metadata jsonb default '{}'::jsonb not null,
   content text not null,
   error jsonb,
+  source text,
   constraint documents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint documents_pkey PRIMARY KEY (id),
   constraint documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -506,6 +507,7 @@ create table howdah.documents (
 );
 alter table howdah.documents enable row level security, force row level security;
 CREATE INDEX documents_knowledge_base_id_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, id);
+CREATE UNIQUE INDEX documents_source_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, source) WHERE (source IS NOT NULL);
 CREATE INDEX documents_title_idx ON howdah.documents USING btree (tenant_id, title, id);
 
 create table howdah.executions (
@@ -839,6 +841,29 @@ create table howdah.knowledge_bases (
   constraint trust_is_internal_or_external CHECK ((trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])))
 );
 alter table howdah.knowledge_bases enable row level security, force row level security;
+
+create table howdah.knowledge_watches (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  knowledge_base_id uuid not null,
+  table_name text not null,
+  type text default 'text/markdown'::text not null,
+  content text not null,
+  title text,
+  metadata text,
+  condition text,
+  key_columns text[] not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint a_base_watches_a_table_once UNIQUE (tenant_id, knowledge_base_id, table_name),
+  constraint knowledge_watches_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint knowledge_watches_pkey PRIMARY KEY (id),
+  constraint knowledge_watches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint knowledge_watches_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint rows_are_found_by_a_key CHECK ((cardinality(key_columns) > 0)),
+  constraint type_is_a_text_type CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text])))
+);
+alter table howdah.knowledge_watches enable row level security, force row level security;
 
 create table howdah.limits (
   id uuid default howdah.uuid_v7() not null,
@@ -4127,6 +4152,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.knowledge_bases_state(base howdah.knowledge_bases)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'pending', count(*) filter (where d.status = 'pending'),
+    'working', count(*) filter (where d.status = 'working'),
+    'ready', count(*) filter (where d.status = 'ready'),
+    'failed', count(*) filter (where d.status = 'failed'),
+    'chunks', (
+      select coalesce(sum(s.chunks), 0)
+      from howdah.knowledge_bases as b
+      join howdah_private.knowledge_base_sizes as s on s.knowledge_base_id = b.id
+      where b.id = base.id and b.tenant_id = howdah.current_tenant()))
+  from howdah.documents as d
+  where d.tenant_id = howdah.current_tenant() and d.knowledge_base_id = base.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
  RETURNS howdah.version_labels
  LANGUAGE sql
@@ -5489,6 +5535,44 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.unwatch_knowledge(target text, base text DEFAULT NULL::text)
+ RETURNS SETOF howdah.knowledge_watches
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table regclass;
+  v_base uuid;
+  v_watch howdah.knowledge_watches;
+begin
+  perform howdah_private.require_database_owner('watch tables');
+  v_table := howdah_private.resolve_table(unwatch_knowledge.target);
+  v_base := howdah.knowledge_base(unwatch_knowledge.base)
+    where unwatch_knowledge.base is not null;
+  for v_watch in
+    delete from howdah.knowledge_watches as w
+    where w.tenant_id = howdah.current_tenant() and w.knowledge_base_id
+        = coalesce(v_base, w.knowledge_base_id)
+      and (w.table_name = coalesce(v_table::text, unwatch_knowledge.target)
+        or w.id in (select o.id from howdah_private.knowledge_watches_on(v_table) as o))
+    returning w.*
+  loop
+    perform howdah_private.drop_knowledge_triggers(v_watch.id);
+    return next v_watch;
+  end loop;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('no knowledge base watches %s', coalesce(
+        v_table::text, unwatch_knowledge.target, 'null')),
+      detail = jsonb_build_object('table', unwatch_knowledge.target)::text,
+      hint = coalesce('The watched tables are: ' || (
+        select string_agg(distinct w.table_name, ', ') from howdah.knowledge_watches as w
+        where w.tenant_id = howdah.current_tenant()
+      ), 'No table is watched.');
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.unwatch_table(target text)
  RETURNS SETOF howdah.table_triggers
  LANGUAGE plpgsql
@@ -5736,6 +5820,54 @@ AS $function$
     select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
       || '70008000000000000000')::uuid
   $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.watch_knowledge(target text, content text, base text, title text DEFAULT NULL::text, metadata text DEFAULT NULL::text, condition text DEFAULT NULL::text, type text DEFAULT 'text/markdown'::text, existing_rows boolean DEFAULT true)
+ RETURNS howdah.knowledge_watches
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_table regclass := howdah_private.resolve_watchable_table(watch_knowledge.target);
+  v_base uuid := howdah.knowledge_base(watch_knowledge.base);
+  v_key text[] := howdah_private.primary_key_of(v_table);
+  v_watch howdah.knowledge_watches;
+begin
+  if v_key = '{}' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s has no primary key, which identifies its rows', v_table),
+      detail = jsonb_build_object('table', v_table::text)::text,
+      hint = format('alter table %s add primary key (…);', v_table);
+  elsif watch_knowledge.content is null then
+    raise exception using errcode = 'HWINV', message = 'content is null',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Pass a column or an expression over the row, such as ''body''.';
+  end if;
+  perform howdah_private.check_watch_expression(v_table, f.field, f.expression)
+  from (values ('content', watch_knowledge.content), ('title', watch_knowledge.title),
+    ('metadata', watch_knowledge.metadata), ('condition', watch_knowledge.condition)
+  ) as f (field, expression)
+  where f.expression is not null;
+  perform howdah_private.rename_row_documents(w.id, v_table::text)
+  from howdah_private.knowledge_watches_on(v_table) as w
+  where w.knowledge_base_id = v_base and w.table_name <> v_table::text;
+  insert into howdah.knowledge_watches as w (knowledge_base_id, table_name, type, content, title,
+    metadata, condition, key_columns)
+  values (v_base, v_table::text, coalesce(watch_knowledge.type, 'text/markdown'),
+    watch_knowledge.content, watch_knowledge.title, watch_knowledge.metadata,
+    watch_knowledge.condition, v_key)
+  on conflict (tenant_id, knowledge_base_id, table_name) do update
+  set type = excluded.type, content = excluded.content, title = excluded.title,
+    metadata = excluded.metadata, condition = excluded.condition,
+    key_columns = excluded.key_columns, updated_at = clock_timestamp()
+  returning * into v_watch;
+  perform howdah_private.create_knowledge_triggers(v_table, v_watch.id);
+  if watch_knowledge.existing_rows then
+    perform howdah_private.copy_existing_rows(v_table, v_watch);
+  end if;
+  return v_watch;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.watch_table(target text, agent text DEFAULT NULL::text, input text DEFAULT NULL::text, into_column text DEFAULT NULL::text, on_event text DEFAULT 'insert'::text, condition text DEFAULT NULL::text, workflow text DEFAULT NULL::text, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer, on_refusal text DEFAULT 'record'::text)
@@ -14477,6 +14609,10 @@ when others then
       then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
       when 'input' then $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
         || 'write functions with their schema.'
+      when 'content' then 'Write a column or one expression for one row, such as body; '
+        || 'write functions with their schema.'
+      when 'metadata' then $h$Write one expression, such as jsonb_build_object('year', year); $h$
+        || 'write functions with their schema.'
       else $h$Write one expression for one row, such as $$'customer-' || customer_id$$; $h$
         || 'write functions with their schema.' end;
 end $function$
@@ -15990,7 +16126,7 @@ AS $function$
     when 'howdah.board_entries'::regclass then '{key,value}'::text[]
     when 'howdah.chunks'::regclass then '{content,heading_path}'::text[]
     when 'howdah.connected_accounts'::regclass then '{error}'::text[]
-    when 'howdah.documents'::regclass then '{content,error,metadata,title}'::text[]
+    when 'howdah.documents'::regclass then '{content,error,metadata,source,title}'::text[]
     when 'howdah.executions'::regclass then '{callback_url,client_tools,concurrency_key,debounce_key,error,first_limits,history,idempotency_key,input,input_data,input_hits,input_parts,metadata,metrics,output,output_data,overrides}'::text[]
     when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
     when 'howdah.grants'::regclass then '{}'::text[]
@@ -15999,6 +16135,7 @@ AS $function$
     when 'howdah.inbound_hooks'::regclass then '{condition,debounce_key,description,mapping,reply}'::text[]
     when 'howdah.integrations'::regclass then '{description}'::text[]
     when 'howdah.knowledge_bases'::regclass then '{domain}'::text[]
+    when 'howdah.knowledge_watches'::regclass then '{condition,content,metadata,title}'::text[]
     when 'howdah.limits'::regclass then '{}'::text[]
     when 'howdah.mail'::regclass then '{content,input_hits,subject}'::text[]
     when 'howdah.mcp_prompts'::regclass then '{description,fault,template,variables}'::text[]
@@ -16377,6 +16514,31 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.copy_existing_rows(watched regclass, watch howdah.knowledge_watches)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET extra_float_digits TO '1'
+ SET "DateStyle" TO 'ISO'
+AS $function$
+declare
+  v_image text;
+  v_rows text[] := '{}';
+  v_bytes bigint := 0;
+begin
+  for v_image in execute format('select record_out(t.*)::text from %s as t', watched) loop
+    v_rows := v_rows || v_image;
+    v_bytes := v_bytes + octet_length(v_image);
+    if cardinality(v_rows) = 1000 or v_bytes > 16777216 then
+      perform howdah_private.copy_rows_to_documents(watched, watch, v_rows);
+      v_rows := '{}';
+      v_bytes := 0;
+    end if;
+  end loop;
+  perform howdah_private.copy_rows_to_documents(watched, watch, v_rows);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_to integer)
  RETURNS integer
  LANGUAGE sql
@@ -16409,6 +16571,35 @@ AS $function$
   )
   select count(*)::int from copied_messages
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.copy_rows_to_documents(watched regclass, watch howdah.knowledge_watches, rows text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row text;
+  v_ref text;
+begin
+  perform howdah_private.store_row_documents(watched, watch, copy_rows_to_documents.rows);
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name
+  or integrity_constraint_violation or cardinality_violation or case_not_found
+  or program_limit_exceeded or raise_exception or sqlstate 'HWINV' then
+  foreach v_row in array copy_rows_to_documents.rows loop
+    begin
+      perform howdah_private.store_row_documents(watched, watch, array[v_row]);
+    exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name
+      or integrity_constraint_violation or cardinality_violation or case_not_found
+      or program_limit_exceeded or raise_exception or sqlstate 'HWINV' then
+      v_ref := howdah_private.refs_of_rows(watched, watch, array[v_row]);
+      perform howdah_private.store_refused_document(watch, v_ref, jsonb_build_object(
+        'code', case when sqlstate like 'HW%' then sqlstate else 'HWINV' end,
+        'message', left(sqlerrm, 1000)));
+    end;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.count_children(parents uuid[], waiting integer[], children integer[])
@@ -16741,6 +16932,32 @@ begin
     now() + create_account_link.valid_for);
   perform howdah_private.audit_account(account, 'request_connect');
   return v_address || '/oauth/connect/' || v_part;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.create_knowledge_triggers(watched regclass, watch_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_event record;
+begin
+  for v_event in
+    select e.* from (values
+      ('insert', 'referencing new table as new_rows'),
+      ('update', 'referencing old table as old_rows new table as new_rows'),
+      ('delete', 'referencing old table as old_rows'),
+      ('truncate', '')) as e (event, tables)
+  loop
+    execute format('create or replace trigger %I after %s on %s %s for each statement '
+      'execute function howdah_private.tg__watch_knowledge(%L)',
+      howdah_private.knowledge_watch_name(watch_id) || '_' || v_event.event, v_event.event,
+      watched, v_event.tables, watch_id);
+  end loop;
+exception when lock_not_available then
+  perform howdah_private.raise_busy_table(watched);
 end $function$
 ;
 
@@ -17580,6 +17797,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_row_documents(watch howdah.knowledge_watches, refs text[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah.documents as d
+  where d.tenant_id = (watch).tenant_id and d.knowledge_base_id = (watch).knowledge_base_id
+    and d.source = any (delete_row_documents.refs)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_rows_of_runs(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -18133,6 +18362,29 @@ begin
       and not exists (select from pg_catalog.pg_proc as p where p.pronamespace = n.oid)
       and not exists (select from pg_catalog.pg_class as c where c.relnamespace = n.oid)
       and not exists (select from pg_catalog.pg_type as t where t.typnamespace = n.oid)));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drop_knowledge_triggers(watch_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_trigger record;
+begin
+  for v_trigger in
+    select t.tgname, t.tgrelid::regclass as watched from pg_catalog.pg_trigger as t
+    where t.tgfoid = 'howdah_private.tg__watch_knowledge'::regproc and t.tgparentid = 0
+      and starts_with(t.tgname, howdah_private.knowledge_watch_name(watch_id))
+  loop
+    begin
+      execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    exception when lock_not_available then
+      perform howdah_private.raise_busy_table(v_trigger.watched);
+    end;
+  end loop;
 end $function$
 ;
 
@@ -25391,6 +25643,51 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.knowledge_watch_name(watch_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'howdah_knowledge_' || replace(knowledge_watch_name.watch_id::text, '-', '')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.knowledge_watch_query(watched regclass, watch howdah.knowledge_watches)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(
+    E'select howdah_rows.place, jsonb_build_object(%1$s), '
+    'case when (\n%2$s\n) then (\n%3$s\n)::text end, (\n%4$s\n)::text, (\n%5$s\n)::text '
+    'from unnest($1) with ordinality as howdah_rows (image, place)\n'
+    'cross join lateral (%6$s) as %7$I',
+    (select string_agg(
+        format('%L, %s', k.name, howdah_private.key_expression(c.oid, k.name, c.relname)), ', ')
+      from unnest((watch).key_columns) as k (name)),
+    coalesce((watch).condition, 'true'), (watch).content, coalesce((watch).title, 'null'),
+    coalesce((watch).metadata, 'null'), howdah_private.row_parsing_query(c.oid), c.relname)
+  from pg_catalog.pg_class as c where c.oid = knowledge_watch_query.watched
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.knowledge_watches_on(watched regclass)
+ RETURNS SETOF howdah.knowledge_watches
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.* from howdah.knowledge_watches as w
+  where w.tenant_id = howdah.current_tenant() and exists (
+    select from pg_catalog.pg_trigger as t
+    where t.tgrelid = knowledge_watches_on.watched
+      and t.tgfoid = 'howdah_private.tg__watch_knowledge'::regproc
+      and starts_with(t.tgname, howdah_private.knowledge_watch_name(w.id)))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.known_names(document jsonb)
  RETURNS TABLE(what text, name text)
  LANGUAGE sql
@@ -32182,6 +32479,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refs_of_rows(watched regclass, watch howdah.knowledge_watches, rows text[])
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_keys howdah.knowledge_watches := refs_of_rows.watch;
+begin
+  v_keys.content := 'null';
+  v_keys.title := null;
+  v_keys.metadata := null;
+  v_keys.condition := null;
+  return query
+  select howdah_private.row_ref(v_keys.table_name, k.row_key)
+  from howdah_private.watched_documents(
+    howdah_private.knowledge_watch_query(refs_of_rows.watched, v_keys), refs_of_rows.rows) as k;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refused_calls(calls jsonb, path text[])
  RETURNS TABLE(name text, reason text)
  LANGUAGE sql
@@ -32681,6 +32998,26 @@ AS $function$
     and (s.kind = 'answer' and s.output ->> 'by' = rename_in_log.name
       or s.kind in ('retry', 'fork') and s.input ->> 'by' = rename_in_log.name)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rename_row_documents(watch_id uuid, table_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_watch howdah.knowledge_watches;
+begin
+  select w.* into strict v_watch from howdah.knowledge_watches as w
+  where w.id = rename_row_documents.watch_id for update;
+  update howdah.documents as d
+  set source = rename_row_documents.table_name || substr(d.source, length(v_watch.table_name) + 1)
+  where d.tenant_id = v_watch.tenant_id and d.knowledge_base_id = v_watch.knowledge_base_id
+    and starts_with(d.source, v_watch.table_name || ':');
+  update howdah.knowledge_watches as w set table_name = rename_row_documents.table_name
+  where w.id = v_watch.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name text)
@@ -34294,6 +34631,21 @@ AS $function$
   from pg_catalog.pg_attribute as a
   left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
   where a.attrelid = row_parsing_query.watched and a.attnum > 0 and not a.attisdropped
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.row_ref(table_name text, row_key jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select row_ref.table_name || ':'
+    || case when octet_length(k.key) > 1000 then md5(k.key) else k.key end
+  from (
+    select case when count(*) = 1 then max(e.value) else row_ref.row_key::text end as key
+    from jsonb_each_text(row_ref.row_key) as e
+  ) as k
 $function$
 ;
 
@@ -37651,6 +38003,31 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_refused_document(watch howdah.knowledge_watches, source text, error jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_id uuid;
+begin
+  insert into howdah.documents as d (tenant_id, knowledge_base_id, source, title, type, content)
+  values ((watch).tenant_id, (watch).knowledge_base_id, store_refused_document.source,
+    left(store_refused_document.source, 500), (watch).type, '')
+  on conflict (tenant_id, knowledge_base_id, source) where source is not null do update
+  set content = ''
+  returning d.id into v_id;
+  delete from howdah.chunks as c
+  where c.tenant_id = (watch).tenant_id and c.document_id = v_id;
+  delete from howdah_private.due_documents as u where u.document_id = v_id;
+  update howdah.documents as d set status = 'failed', status_at = now(),
+    error = store_refused_document.error
+  where d.tenant_id = (watch).tenant_id and d.id = v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.store_request_answer(key text, answer jsonb)
  RETURNS void
  LANGUAGE sql
@@ -37661,6 +38038,53 @@ AS $function$
   where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder()
     and k.key = store_request_answer.key
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_row_documents(watched regclass, watch howdah.knowledge_watches, rows text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  with found as materialized (
+    select howdah_private.row_ref((watch).table_name, r.row_key) as source,
+      case when r.content ~ '\S' then r.content end as content,
+      left(btrim(regexp_replace(r.title, '[[:cntrl:]]+', ' ', 'g')), 500) as title,
+      coalesce(r.metadata::jsonb, '{}') as metadata
+    from howdah_private.watched_documents(howdah_private.knowledge_watch_query(
+      store_row_documents.watched, store_row_documents.watch), store_row_documents.rows) as r
+  ),
+  gone as (
+    delete from howdah.documents as d using found as f
+    where f.content is null and d.tenant_id = (watch).tenant_id
+      and d.knowledge_base_id = (watch).knowledge_base_id and d.source = f.source
+  ),
+  written as (
+    insert into howdah.documents as d
+      (tenant_id, knowledge_base_id, source, title, type, content, metadata)
+    select (watch).tenant_id, (watch).knowledge_base_id, f.source,
+      coalesce(nullif(f.title, ''), left(f.source, 500)), (watch).type, f.content, f.metadata
+    from found as f where f.content is not null
+    order by f.source
+    on conflict (tenant_id, knowledge_base_id, source) where source is not null do update
+    set title = excluded.title, type = excluded.type, content = excluded.content,
+      metadata = excluded.metadata, updated_at = clock_timestamp(),
+      status = case when (d.title, d.type, d.digest, d.status) is distinct from
+        (excluded.title, excluded.type, excluded.digest, 'ready') then 'pending' else d.status end,
+      status_at = case when (d.title, d.type, d.digest, d.status) is distinct from
+        (excluded.title, excluded.type, excluded.digest, 'ready') then now() else d.status_at end,
+      error = null
+    where (d.title, d.type, d.digest, d.metadata) is distinct from
+        (excluded.title, excluded.type, excluded.digest, excluded.metadata)
+      or d.status = 'failed'
+    returning d.id, d.status
+  )
+  select array_agg(w.id) into v_ids from written as w where w.status = 'pending';
+  perform howdah_private.enqueue_documents(v_ids);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.store_secret(tenant_id uuid, secret jsonb, fingerprint text, last_four text)
@@ -38888,6 +39312,7 @@ AS $function$
     ('idempotency_keys', 'queue', 'run', null, null, '', 'erasure'),
     ('inbound_deliveries', 'log', 'run', null, null, '', 'erasure'),
     ('inbox', 'queue', 'run', null, null, 'eraser', ''),
+    ('knowledge_watches', 'definition', 'none', null, null, '', ''),
     ('login_tenants', 'definition', 'none', null, null, '', ''),
     ('master_keys', 'definition', 'none', null, null, '', ''),
     ('mcp_prompts', 'definition', 'none', null, null, '', ''),
@@ -39870,6 +40295,74 @@ begin
         v_watch, tg_relid, v_path, v_rows, coalesce(v_old_rows, '{}'));
     end loop;
   end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__watch_knowledge()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET extra_float_digits TO '1'
+ SET "DateStyle" TO 'ISO'
+AS $function$
+declare
+  v_watch howdah.knowledge_watches;
+  v_rows text[];
+begin
+  select w.* into v_watch from howdah.knowledge_watches as w where w.id = tg_argv[0]::uuid;
+  if not found then -- the base was deleted
+    return null;
+  elsif tg_op = 'TRUNCATE' then
+    delete from howdah.documents as d
+    where d.tenant_id = v_watch.tenant_id and d.knowledge_base_id = v_watch.knowledge_base_id
+      and starts_with(d.source, v_watch.table_name || ':');
+    return null;
+  elsif tg_op = 'DELETE' then
+    for v_rows in
+      select array_agg(o.image) from (
+        select r.image, row_number() over w - 1 as place, sum(octet_length(r.image)) over w as bytes
+        from (select record_out(o.*)::text as image from old_rows as o) as r
+        window w as (rows unbounded preceding)
+      ) as o
+      group by o.place / 1000, o.bytes / 16777216
+    loop
+      perform howdah_private.delete_row_documents(v_watch, array(
+        select howdah_private.refs_of_rows(tg_relid, v_watch, v_rows)));
+    end loop;
+    return null;
+  elsif tg_op = 'UPDATE' then
+    perform howdah_private.delete_row_documents(v_watch, array(
+      with images as (
+        select i.*, row_number() over w - 1 as place, sum(octet_length(i.image)) over w as bytes
+        from (
+          select true as is_new, record_out(n.*)::text as image from new_rows as n
+          union all select false, record_out(o.*)::text from old_rows as o
+        ) as i
+        window w as (rows unbounded preceding)
+      ),
+      batches as (
+        select i.is_new, array_agg(i.image) as rows from images as i
+        group by i.is_new, i.place / 1000, i.bytes / 16777216
+      ),
+      refs as materialized (
+        select b.is_new, r.ref from batches as b
+        cross join lateral howdah_private.refs_of_rows(tg_relid, v_watch, b.rows) as r (ref)
+      )
+      select o.ref from refs as o
+      where not o.is_new and not exists (select from refs as n where n.is_new and n.ref = o.ref)));
+  end if;
+  for v_rows in
+    select array_agg(n.image) from (
+      select r.image, row_number() over w - 1 as place, sum(octet_length(r.image)) over w as bytes
+      from (select record_out(n.*)::text as image from new_rows as n) as r
+      window w as (rows unbounded preceding)
+    ) as n
+    group by n.place / 1000, n.bytes / 16777216
+  loop
+    perform howdah_private.copy_rows_to_documents(tg_relid, v_watch, v_rows);
+  end loop;
   return null;
 end $function$
 ;
@@ -42080,6 +42573,44 @@ begin
     when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
     when not (trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])) then array['check', 'trust_is_internal_or_external']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_watches__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.knowledge_base_id is not null
+    and not exists (select from howdah.knowledge_bases as r where r.tenant_id = new.tenant_id and r.id = new.knowledge_base_id) then
+    perform howdah_private.raise_unknown('knowledge_watches', 'knowledge_base_id', 'knowledge_bases', new.knowledge_base_id::text, 'knowledge_watches_tenant_id_knowledge_base_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_watches__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.content is null then array['missing', 'content']
+    when n.key_columns is null then array['missing', 'key_columns']
+    when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
+    when n.table_name is null then array['missing', 'table_name']
+    when not (cardinality(key_columns) > 0) then array['check', 'rows_are_found_by_a_key']
+    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text])) then array['check', 'type_is_a_text_type']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -47172,6 +47703,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.watched_documents(query text, rows text[])
+ RETURNS TABLE(place bigint, row_key jsonb, content text, title text, metadata text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query execute watched_documents.query using watched_documents.rows;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.watched_inputs(query text, rows text[])
  RETURNS TABLE(place bigint, input text, row_key jsonb, value text, concurrency_key text, debounce_key text)
  LANGUAGE plpgsql
@@ -49904,6 +50446,18 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_bases REFERENC
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
 
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF knowledge_base_id ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_watches__check_references();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.knowledge_watches REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.knowledge_watches REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_watches REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, table_name, type, content, key_columns ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_watches__refuse_invalid();
+
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('limits', 'manage');
@@ -50919,6 +51473,12 @@ create policy engine on howdah.knowledge_bases to howdah_engine using (true) wit
 create policy operator on howdah.knowledge_bases to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.knowledge_bases to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.knowledge_watches to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.knowledge_watches to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.knowledge_watches to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.limits to howdah_engine using (true) with check (true);
 
@@ -52612,6 +53172,10 @@ grant execute on function howdah.knowledge_base(text) to howdah_engine;
 
 grant execute on function howdah.knowledge_base(text) to howdah_viewer;
 
+grant execute on function howdah.knowledge_bases_state(howdah.knowledge_bases) to howdah_app;
+
+grant execute on function howdah.knowledge_bases_state(howdah.knowledge_bases) to howdah_viewer;
+
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
@@ -52812,6 +53376,8 @@ grant execute on function howdah.tools_actions(howdah.tools) to howdah_engine;
 
 grant execute on function howdah.tools_actions(howdah.tools) to howdah_viewer;
 
+grant execute on function howdah.unwatch_knowledge(text,text) to howdah_engine;
+
 grant execute on function howdah.unwatch_table(text) to howdah_engine;
 
 grant execute on function howdah.usage_by(text,text,timestamp with time zone) to howdah_app;
@@ -52859,6 +53425,8 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_viewer;
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
+
+grant execute on function howdah.watch_knowledge(text,text,text,text,text,text,text,boolean) to howdah_engine;
 
 grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer,text) to howdah_engine;
 
@@ -53590,6 +54158,10 @@ grant execute on function howdah_private.conversation_state(uuid,integer,text) t
 
 grant execute on function howdah_private.copied_handoff(uuid,integer) to howdah_engine;
 
+grant execute on function howdah_private.copy_existing_rows(regclass,howdah.knowledge_watches) to howdah_engine;
+
+grant execute on function howdah_private.copy_rows_to_documents(regclass,howdah.knowledge_watches,text[]) to howdah_owner;
+
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_engine;
@@ -53617,6 +54189,8 @@ grant execute on function howdah_private.counted_use(howdah.limits,uuid,timestam
 grant execute on function howdah_private.counter_share(numeric) to howdah_engine;
 
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
+
+grant execute on function howdah_private.create_knowledge_triggers(regclass,uuid) to howdah_engine;
 
 grant execute on function howdah_private.create_watch_triggers(regclass,howdah.table_triggers) to howdah_engine;
 
@@ -53727,6 +54301,8 @@ grant execute on function howdah_private.drop_aliases(jsonb) to howdah_engine;
 grant execute on function howdah_private.drop_functions(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.drop_functions(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.drop_knowledge_triggers(uuid) to howdah_engine;
 
 grant execute on function howdah_private.drop_own_secret(uuid,howdah.model_purpose) to howdah_app;
 
@@ -54380,6 +54956,12 @@ grant execute on function howdah_private.keyword_kind(text) to howdah_app;
 
 grant execute on function howdah_private.keyword_kind(text) to howdah_engine;
 
+grant execute on function howdah_private.knowledge_watch_name(uuid) to howdah_engine;
+
+grant execute on function howdah_private.knowledge_watch_query(regclass,howdah.knowledge_watches) to howdah_engine;
+
+grant execute on function howdah_private.knowledge_watches_on(regclass) to howdah_engine;
+
 grant execute on function howdah_private.known_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
@@ -55032,6 +55614,8 @@ grant execute on function howdah_private.rename_duplicate_columns(json) to howda
 
 grant execute on function howdah_private.rename_in_log(uuid[],text,text) to howdah_engine;
 
+grant execute on function howdah_private.rename_row_documents(uuid,text) to howdah_owner;
+
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_viewer;
@@ -55125,6 +55709,8 @@ grant execute on function howdah_private.row_key_condition(regclass,text[],text)
 grant execute on function howdah_private.row_key_condition(regclass,text[],text) to howdah_viewer;
 
 grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
+
+grant execute on function howdah_private.row_ref(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_engine;
 
@@ -55610,6 +56196,8 @@ grant execute on function howdah_private.tg__trim_capabilities() to howdah_engin
 
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 
+grant execute on function howdah_private.tg__watch_knowledge() to howdah_owner;
+
 grant execute on function howdah_private.tg_agent_knowledge_bases__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
@@ -55699,6 +56287,8 @@ grant execute on function howdah_private.tg_integrations__guard() to howdah_engi
 grant execute on function howdah_private.tg_integrations__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_knowledge_bases__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_knowledge_watches__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__check_insert() to howdah_engine;
 
@@ -56054,6 +56644,8 @@ grant execute on function howdah_private.watch_query(regclass,howdah.table_trigg
 
 grant execute on function howdah_private.watched_among(uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.watched_documents(text,text[]) to howdah_engine;
+
 grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.watched_table(uuid) to howdah_engine;
@@ -56319,6 +56911,12 @@ grant delete, select on table howdah.knowledge_bases to howdah_app;
 grant delete, insert, select, update on table howdah.knowledge_bases to howdah_engine;
 
 grant select on table howdah.knowledge_bases to howdah_viewer;
+
+grant select on table howdah.knowledge_watches to howdah_app;
+
+grant delete, insert, select, update on table howdah.knowledge_watches to howdah_engine;
+
+grant select on table howdah.knowledge_watches to howdah_viewer;
 
 grant delete, select on table howdah.limits to howdah_app;
 
@@ -57299,6 +57897,8 @@ comment on column howdah.documents.knowledge_base_id is 'The knowledge base.';
 
 comment on column howdah.documents.metadata is 'Tags of the application, which searches filter by, such as {"year": 2026}.';
 
+comment on column howdah.documents.source is 'Row of a watched table that the document is a copy of: table and key, such as public.articles:4711. Null for other documents.';
+
 comment on column howdah.documents.status is 'pending, working, ready or failed. Set a failed document to pending to try it again.';
 
 comment on column howdah.documents.status_at is 'Time since which the document has its status.';
@@ -57804,6 +58404,30 @@ comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the 
 comment on column howdah.knowledge_bases.trust is 'How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.';
 
 comment on column howdah.knowledge_bases.updated_at is 'Time of the last change.';
+
+comment on column howdah.knowledge_watches.condition is 'SQL expression over the columns of the row that must be true. Null accepts every row.';
+
+comment on column howdah.knowledge_watches.content is 'SQL expression over the columns of the row, whose value is the content of the document. A row of which it is null or blank is no document.';
+
+comment on column howdah.knowledge_watches.created_at is 'Time of creation.';
+
+comment on column howdah.knowledge_watches.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.knowledge_watches.key_columns is 'Primary key of the table, by which the document of a row is found again.';
+
+comment on column howdah.knowledge_watches.knowledge_base_id is 'The knowledge base of the documents.';
+
+comment on column howdah.knowledge_watches.metadata is 'SQL expression over the columns of the row, whose value is a JSON object: the metadata of the document. Null leaves them empty.';
+
+comment on column howdah.knowledge_watches.table_name is 'Name of the table when the watch was made.';
+
+comment on column howdah.knowledge_watches.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.knowledge_watches.title is 'SQL expression over the columns of the row, whose value is the title of the document. Null titles documents by table and key, such as public.articles:4711.';
+
+comment on column howdah.knowledge_watches.type is 'MIME type of the documents.';
+
+comment on column howdah.knowledge_watches.updated_at is 'Time of the last change.';
 
 comment on column howdah.limit_usage.key is 'The key of the limit; for a limit on each key, a concurrency key in use.';
 
@@ -59426,6 +60050,9 @@ comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of t
 comment on routine howdah.knowledge_base(text) is '@behavior -*
 Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
 
+comment on routine howdah.knowledge_bases_state(howdah.knowledge_bases) is '@behavior -filterBy -orderBy
+Counts the documents of a knowledge base by status, and its chunks: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
+
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
 comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Labels a version of a prompt (production, candidate, …). A label that exists already moves to this version.';
@@ -59538,6 +60165,9 @@ Returns the id of the tool with this name or alias in the current tenant. Raises
 comment on routine howdah.tools_actions(howdah.tools) is '@behavior -filterBy -orderBy
 What the agent that this tool calls may call itself: [{name, description, parameters}]. Null for other tools.';
 
+comment on routine howdah.unwatch_knowledge(text,text) is '@behavior -*
+Ends the watches of a table by a knowledge base, or by all. The documents stay, and no longer follow their rows. Only owners of the database may call this function.';
+
 comment on routine howdah.unwatch_table(text) is '@behavior -*
 Ends the watches of a table. Runs that they started continue, but their answers are not written. Only owners of the database may call this function.';
 
@@ -59559,6 +60189,9 @@ Returns a new uuid v7, in the layout of PostgreSQL 18 on every version.';
 
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 Returns the smallest uuid v7 for a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
+
+comment on routine howdah.watch_knowledge(text,text,text,text,text,text,text,boolean) is '@behavior -*
+Keeps the rows of a table as documents of a knowledge base: watch_knowledge(''public.articles'', ''body'', ''handbook''). content, title, metadata and condition are expressions over the row. Existing rows are copied, unless existing_rows is false. A second call with the same table and base changes the watch. unwatch_knowledge ends the watch. Only owners of the database may call this function.';
 
 comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer,text) is '@behavior -*
 Starts a run of an agent for each row that arrives in a table, and writes the answer of the run into a column. input (by default the row as JSON), condition, concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. With on_refusal => ''record'', a run that is refused becomes a failed run; ''raise'' rejects the statement. A second call with the same table, agent or workflow, and column changes the watch. unwatch_table ends the watch. Only owners of the database may call this function.';
@@ -59638,6 +60271,8 @@ comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which othe
 comment on table howdah.integrations is 'APIs and MCP servers that agents use with OAuth, written by admins. The configuration of an MCP server or of an HTTP tool names one.';
 
 comment on table howdah.knowledge_bases is 'Collections of documents that people and agents search (howdah.search).';
+
+comment on table howdah.knowledge_watches is 'Tables of users whose rows are documents of a knowledge base. howdah.watch_knowledge makes a row, howdah.unwatch_knowledge removes it.';
 
 comment on table howdah.limits is 'Maximum use within a period, or at once. Runs, requests and storage above it are refused (HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
 

@@ -93,6 +93,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     knowledge_base_id: "The knowledge base.",
     metadata: "Tags of the application, which searches filter by, such as {\"year\": 2026}.",
+    source: "Row of a watched table that the document is a copy of: table and key, such as public.articles:4711. Null for other documents.",
     status: "pending, working, ready or failed. Set a failed document to pending to try it again.",
     status_at: "Time since which the document has its status.",
     tenant_id: "The tenant that owns the row; no other tenant can see it.",

@@ -440,6 +440,7 @@ export interface Documents {
   id: Generated<string>;
   knowledge_base_id: string;
   metadata: Generated<Json>;
+  source: string | null;
   status: Generated<DocumentStatus>;
   status_at: Generated<Timestamp>;
   tenant_id: Generated<string>;
@@ -722,6 +723,21 @@ export interface KnowledgeBases {
   name: string;
   tenant_id: Generated<string>;
   trust: Generated<Trust>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface KnowledgeWatches {
+  condition: string | null;
+  content: string;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  key_columns: string[];
+  knowledge_base_id: string;
+  metadata: string | null;
+  table_name: string;
+  tenant_id: Generated<string>;
+  title: string | null;
+  type: Generated<string>;
   updated_at: Generated<Timestamp>;
 }
 
@@ -1568,6 +1584,7 @@ export interface DB {
   inbound_hooks: InboundHooks;
   integrations: Integrations;
   knowledge_bases: KnowledgeBases;
+  knowledge_watches: KnowledgeWatches;
   limit_usage: LimitUsage;
   limits: Limits;
   mail: Mail;

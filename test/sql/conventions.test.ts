@@ -47,6 +47,7 @@ const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.plan_watch(text)',
   'howdah_private.run_read_query(text,text,text[],integer,integer,double precision)',
   'howdah_private.run_as_tool_role(text,jsonb,text)',
+  'howdah_private.watched_documents(text,text[])',
   'howdah_private.watched_inputs(text,text[])',
   'howdah_private.write_bound(text,jsonb,text)',
 ];
@@ -71,6 +72,15 @@ const DEFAULTS_NOT_INLINED: Record<string, string> = {
 
 /** Functions with dynamic SQL, and why input of callers cannot reach it. */
 const DYNAMIC_SQL: Record<string, string> = {
+  'howdah_private.watched_documents(text,text[])':
+    'is there for expressions that are not ours, and has no more rights than that',
+  'howdah_private.copy_existing_rows(regclass,howdah.knowledge_watches)':
+    'no definer; the name is a regclass',
+  'howdah_private.create_knowledge_triggers(regclass,uuid)':
+    'no definer; names come from the catalogue and an id',
+  'howdah_private.lock_watched_table(regclass)': 'no definer; the name is a regclass',
+  'howdah_private.drop_knowledge_triggers(uuid)':
+    'no definer; names come from the catalogue and an id',
   'howdah_private.watched_inputs(text,text[])':
     'is there for expressions that are not ours, and has no more rights than that',
   'howdah_private.resolve_watchable_table(text)': 'no definer; the schema comes from the catalogue',
@@ -1060,7 +1070,7 @@ describe('conventions', () => {
                select from pg_trigger as t where t.tgfoid = p.oid))`,
         ),
         // on partitions of closed months and on tables of users
-      ).toEqual(['tg__refuse_closed', 'tg__watch']);
+      ).toEqual(['tg__refuse_closed', 'tg__watch', 'tg__watch_knowledge']);
     });
   });
 

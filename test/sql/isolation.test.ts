@@ -168,6 +168,7 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_reader run_read_query': 'runs as howdah_reader itself',
   'howdah_tool plan_watch': 'runs as howdah_tool itself',
   'howdah_tool run_as_tool_role': 'runs as howdah_tool itself',
+  'howdah_tool watched_documents': 'runs as howdah_tool itself',
   'howdah_tool watched_inputs': 'runs as howdah_tool itself',
   'howdah_writer write_bound': 'runs as howdah_writer itself',
 };

@@ -161,6 +161,10 @@ when others then
       then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
       when 'input' then $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
         || 'write functions with their schema.'
+      when 'content' then 'Write a column or one expression for one row, such as body; '
+        || 'write functions with their schema.'
+      when 'metadata' then $h$Write one expression, such as jsonb_build_object('year', year); $h$
+        || 'write functions with their schema.'
       else $h$Write one expression for one row, such as $$'customer-' || customer_id$$; $h$
         || 'write functions with their schema.' end;
 end $body$;

@@ -279,6 +279,7 @@ export type TenantFilter = {
   inboundHooksExist?: boolean | null;
   integrationsExist?: boolean | null;
   knowledgeBasesExist?: boolean | null;
+  knowledgeWatchesExist?: boolean | null;
   limitsExist?: boolean | null;
   mailsExist?: boolean | null;
   mcpServersExist?: boolean | null;

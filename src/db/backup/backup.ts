@@ -204,7 +204,10 @@ const SNAPSHOT = `
     jsonb_build_object(
       'secret_keys', array(select distinct k.wrapped_by from howdah_private.data_keys as k order by 1),
       'watched_tables', array(
-        select distinct w.table_name from howdah.table_triggers as w
+        select distinct w.table_name from (
+          select t.table_name from howdah.table_triggers as t
+          union all select k.table_name from howdah.knowledge_watches as k
+        ) as w
         where not $1 and not exists (select from known as k where starts_with(w.table_name, quote_ident(k.name) || '.'))
         order by 1),
       'functions', array(

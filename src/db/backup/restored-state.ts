@@ -49,8 +49,11 @@ const STATE = `
     (select count(*) from howdah.webhooks as w where w.is_active)::float8 as webhooks,
     array(select l.login::text from howdah_private.login_tenants as l
       where not exists (select from pg_catalog.pg_roles as r where r.rolname = l.login::text) order by 1) as missing_logins,
-    array(select distinct w.table_name from howdah.table_triggers as w
-      where not exists (select from pg_catalog.pg_trigger as t where t.tgname = howdah_private.watch_name(w.id)) order by 1
+    array(select w.table_name from howdah.table_triggers as w
+      where not exists (select from pg_catalog.pg_trigger as t where t.tgname = howdah_private.watch_name(w.id))
+      union select w.table_name from howdah.knowledge_watches as w
+      where not exists (select from pg_catalog.pg_trigger as t
+        where starts_with(t.tgname, howdah_private.knowledge_watch_name(w.id))) order by 1
     ) as unwatched_tables,
     array(select distinct t.configuration ->> 'signature' from howdah.tools as t
       where t.kind = 'sql' and to_regprocedure(t.configuration ->> 'signature') is null order by 1) as missing_functions`;

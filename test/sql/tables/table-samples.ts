@@ -217,6 +217,10 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
   inbound_deliveries: {
     row: `insert into howdah.inbound_deliveries (tenant_id, inbound_hook_id, status, error) select $1, id, 'failed', jsonb_build_object('message', $2::text) from howdah.inbound_hooks where tenant_id = $1`,
   },
+  knowledge_watches: {
+    row: `insert into howdah.knowledge_watches (tenant_id, knowledge_base_id, table_name, content, key_columns)
+   select $1, id, $2, $2, '{id}' from howdah.knowledge_bases where tenant_id = $1`,
+  },
   table_triggers: {
     row: `insert into howdah.table_triggers (tenant_id, table_name, agent_id, input, key_columns)
    values ($1, $2, $3, $2, '{id}')`,

@@ -63,7 +63,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^list watched tables$/,
+    what: /^list watched tables( of knowledge bases)?$/,
     because: 'The owner of the database creates watches in SQL. GraphQL and SQL list them.',
   },
   {

@@ -155,6 +155,12 @@ const NAMED_TABLES: readonly TableNames[] = [
   },
   { group: 'Starting runs', table: 'table_triggers', one: 'watched table' },
   {
+    ...{ group: 'Agents and tools', table: 'knowledge_watches' },
+    one: 'watched table of a knowledge base',
+    many: 'watched tables of knowledge bases',
+    graphql: ['knowledgeWatch', 'knowledgeWatches'],
+  },
+  {
     ...{ group: 'Starting runs', table: 'watched_rows', one: 'row of a watched table' },
     many: 'rows of a watched table',
     own: {

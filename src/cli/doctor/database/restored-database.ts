@@ -97,7 +97,7 @@ function missing(state: RestoredState): Finding[] {
       'tables',
       state.unwatched_tables,
       'watched, but missing or not watched in this database',
-      'Restore a backup with all schemas (howdah admin backup --all), or create the tables and call howdah.watch_table again.',
+      'Restore a backup with all schemas (howdah admin backup --all), or create the tables and call howdah.watch_table or howdah.watch_knowledge again.',
     ),
     ...finding(
       'functions',
