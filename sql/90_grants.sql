@@ -217,6 +217,9 @@ grant execute on function
   howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid),
   howdah.delete_agent(uuid), howdah.delete_prompt(uuid), howdah.delete_skill(uuid),
   howdah.delete_workflow(uuid), howdah.erase_user(uuid, howdah.erasure_mode, boolean),
+  howdah.remember(
+    text, howdah.memory_scope, uuid, howdah.memory_kind, timestamptz, howdah.trust),
+  howdah.correct_memory(uuid, text), howdah.forget(uuid),
   howdah.explain_execution(uuid), howdah.export_agent_system(text),
   howdah.export_user_data(uuid, boolean),
   howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, jsonb),
@@ -260,6 +263,7 @@ grant execute on function
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
   howdah.search(text[], text, int, jsonb, text), howdah.sessions_with(text),
+  howdah.recall(text, int, howdah.memory_scope, uuid),
   howdah_private.patterns_of_words(text), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),
   howdah.usage_summary(text, date, date), howdah.check_audit_log(bigint, int), howdah.check_runs(),
@@ -560,6 +564,7 @@ grant execute on function howdah_private.call_search_messages(uuid, jsonb) to ho
 -- Room knowledge.
 grant execute on function
   howdah_private.call_knowledge_search(uuid, jsonb),
+  howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
   howdah_private.claim_documents(uuid, uuid, int), howdah_private.due_knowledge_bases(),
   howdah_private.fail_document(uuid, text, text, text),
   howdah_private.return_documents(uuid[], text[]),

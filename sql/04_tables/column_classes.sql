@@ -54,6 +54,8 @@ as $$
     ('knowledge_bases', 'none', 'chunking language'),
     ('chunks', 'content', 'heading_path'),
     ('chunk_terms', 'content', 'term'),
+    ('memory_terms', 'content', 'term'),
+    ('memories', 'none', 'superseded_by'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),

@@ -65,6 +65,7 @@ as $$
     ('limits', 'definition', 'none', 'manage', 'admin', false, null, 'limit', '', ''),
     ('mail', 'content', 'run', 'run', 'member', true, null, null, '', 'sight export erasure'),
     ('mcp_servers', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
+    ('memories', 'content', 'user', 'run', 'member', false, null, null, '', 'sight export'),
     ('models', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('output_filters', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('prompts', 'definition', 'none', 'edit', 'member', false, null, null, '', ''),

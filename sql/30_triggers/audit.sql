@@ -174,8 +174,9 @@ create or replace function howdah_private.tg__audit_contents() returns trigger
   set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
 as $$
 declare
-  -- sha256 stands for the bytes of a file, and digest for the text of a document
-  v_left_out constant text := case tg_table_name when 'documents' then 'content' else 'bytes' end;
+  -- sha256 stands for the bytes of a file, and digest for the text of a document or memory
+  v_left_out constant text :=
+    case when tg_table_name in ('documents', 'memories') then 'content' else 'bytes' end;
   v_before jsonb[];
   v_after jsonb[];
 begin

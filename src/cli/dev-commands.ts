@@ -48,6 +48,13 @@ export const devCommands: readonly CommandEntry[] = [
     load: () => import('./commands/agents/skills.ts'),
   },
   {
+    name: 'memories',
+    group: 'Agents',
+    summary: 'manage what agents remember: add, correct, forget and recall memories',
+    args: '[list|show|add|correct|forget|recall]',
+    load: () => import('./commands/agents/memories.ts'),
+  },
+  {
     name: 'versions',
     group: 'Agents',
     summary: 'list, compare, label or restore versions of an agent, workflow, prompt or skill',

@@ -27,6 +27,8 @@ export const enumLabels = {
   limit_scope: ['tenant', 'user', 'agent', 'session', 'api_key', 'model', 'tool', 'key', 'system'],
   mcp_server_type: ['stdio', 'http'],
   mcp_tool_status: ['accepted', 'new', 'changed', 'refused', 'gone'],
+  memory_kind: ['fact', 'preference', 'procedure', 'episode'],
+  memory_scope: ['user', 'agent', 'session', 'tenant'],
   message_role: ['system', 'user', 'assistant', 'tool'],
   model_purpose: ['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier'],
   model_test_status: ['queued', 'passed', 'failed'],

@@ -22,6 +22,7 @@ export const writePermissions: Readonly<Record<string, readonly string[]>> = {
   limits: ['manage'],
   mail: ['run'],
   mcp_servers: ['manage'],
+  memories: ['run'],
   models: ['manage'],
   output_filters: ['manage'],
   prompts: ['edit'],

@@ -19,6 +19,7 @@ import { documents } from './definitions/documents.ts';
 import { integrations } from './definitions/integrations.ts';
 import { knowledgeBases } from './definitions/knowledge-bases.ts';
 import { mcpServers } from './definitions/mcp-servers.ts';
+import { memories } from './definitions/memories.ts';
 import { models } from './definitions/models.ts';
 import { prompts } from './definitions/prompts.ts';
 import { resources } from './definitions/resources.ts';
@@ -49,6 +50,7 @@ export const allResources: readonly Resource[] = [
   integrations,
   knowledgeBases,
   mcpServers,
+  memories,
   models,
   prompts,
   resources,

@@ -142,7 +142,7 @@ const LONG_BODIES: Record<string, number> = {
   // a JSON document
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with a JSON document
-  'howdah_private.builtin_tools()': 325,
+  'howdah_private.builtin_tools()': 375,
   // a row per table
   'howdah_private.table_rules()': 130,
   'howdah_private.written_columns()': 80,
@@ -208,6 +208,8 @@ const DAYS: Record<string, string> = {
 /** Timestamps whose names do not end in `_at`. */
 const OTHER_TIMES: Record<string, string> = {
   'howdah.executions.active_since': 'the beginning of a span, null outside of it',
+  'howdah.memories.valid_from': 'the beginning of a span',
+  'howdah.memories.valid_to': 'the end of a span, null while it is open',
   'howdah_private.run_heads.active_since': 'a copy from its run',
 };
 
@@ -223,6 +225,9 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
 /** References without a foreign key, and what keeps them valid. */
 const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.chunks.knowledge_base_id': 'that of the document',
+  'howdah.memories.source_execution_id': 'set to null with the run, by delete_runs',
+  'howdah.memories.subject_id': 'repeated by user_id, agent_id and session_id, which have keys',
+  'howdah_private.memory_terms.subject_id': 'that of the memory',
   'howdah_private.chunk_terms.knowledge_base_id':
     'deleted with the base and its chunks, by triggers per statement',
   'howdah_private.due_documents.knowledge_base_id': 'that of the document',
@@ -388,6 +393,7 @@ const WRITTEN_UNAUDITED: Record<string, string> = {
   'howdah.documents insert': 'the document has created_by and a digest of its content',
   'howdah.executions insert': 'the hot path: the run has created_by',
   'howdah.mail insert': 'the message has created_by',
+  'howdah.memories insert': 'the memory has created_by and a digest of its content',
   'howdah.resources insert': 'the file has created_by and a hash of its bytes',
 };
 

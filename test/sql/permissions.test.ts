@@ -4,6 +4,7 @@ import { type UserRole, userRoles } from '../../src/db/access/subjects.ts';
 import { testDatabase } from '../support/database.ts';
 import {
   all,
+  committed,
   failed,
   finish,
   makeAgent,
@@ -28,7 +29,7 @@ const WRITES: Record<string, string> = Object.fromEntries(
 );
 
 /** Tables that the application writes only through functions. */
-const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'secrets'];
+const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'memories', 'secrets'];
 
 /** A call of each function that acts on runs or definitions, with rows in a suitable state. */
 const ACTS: Record<string, string> = {
@@ -62,6 +63,9 @@ const ACTS: Record<string, string> = {
   run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
   delete_agent: `select howdah.delete_agent(howdah.agent('development'))`,
   delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
+  remember: `select howdah.remember('x', 'tenant')`,
+  correct_memory: `select howdah.correct_memory(id, 'z') from howdah.memories where content = 'y'`,
+  forget: `select howdah.forget(id) from howdah.memories where content = 'y'`,
   give_feedback: `select howdah.give_feedback(id, 0.5) from howdah.executions where status = 'queued'`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
   answer_questions: `select howdah.answer_questions(array(select id from howdah.questions), 'yes')`,
@@ -126,6 +130,10 @@ describe('permissions', () => {
        values ($1, $2, $4, null)`,
       [tenant_id, desk, model_id, tool_id],
     );
+    await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant_id]);
+      await client.query(`select howdah.remember('y', 'tenant')`);
+    });
     await db.pool.query(
       `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'openai', '')`,
       [tenant_id],

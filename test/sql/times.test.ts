@@ -25,6 +25,7 @@ test('every time that the application may write is checked, and every expires_at
 /** A call for each function that takes a time, with the time as $1. */
 const CALLS: Record<string, string> = {
   'create_api_key(expires_at)': `select howdah.create_api_key('k', expires_at => $1)`,
+  'remember(valid_from)': `select howdah.remember('x', 'tenant', valid_from => $1)`,
   'run(run_at)': `select howdah.run('clock', 'x', run_at => $1)`,
   'run_workflow(run_at)': `select howdah.run_workflow('clocks', 'x', run_at => $1)`,
   'schedule_times(after)': `select howdah.schedule_times('0 9 * * *', after => $1)`,

@@ -202,6 +202,9 @@ begin
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
+  -- what runs have learned about users, agents and the tenant outlives the runs
+  update howdah.memories as m set source_execution_id = null, source_seq = null
+  where m.source_execution_id = any (v_ids);
   perform howdah_private.count_usage_of(v_ids);
   perform howdah_private.assign_usage_to_sessions(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
@@ -249,7 +252,7 @@ begin
   ));
 end $$;
 
--- Erases the titles, states, todo lists and files of sessions whose runs are erased. With
+-- Erases the titles, states, todo lists, memories and files of sessions whose runs are erased. With
 -- delete_empty, deletes the sessions that have no runs left. The caller has locked the sessions FOR
 -- UPDATE, so that nobody adds a todo or file meanwhile.
 create or replace function howdah_private.erase_sessions(ids uuid[], delete_empty boolean)
@@ -269,6 +272,9 @@ begin
       and r.tenant_id = any (array(
         select s.tenant_id from howdah.sessions as s where s.id = any (erase_sessions.ids)))
   ));
+  delete from howdah.memories as m where m.session_id = any (erase_sessions.ids)
+    and m.tenant_id = any (array(
+      select s.tenant_id from howdah.sessions as s where s.id = any (erase_sessions.ids)));
   update howdah.todos as t set title = '[erased]', note = null
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;

@@ -391,6 +391,39 @@ as $$
     and l.action in ('retry', 'fork')
 $$;
 
+-- Deletes the memories about the user, and those that the runs of the user wrote about agents and
+-- the tenant, since such a run has read what the user said. Memories of runs that were deleted
+-- since are those of their author, unlike what a person wrote. What the user wrote about agents and
+-- the tenant stays. What others wrote, and a deleted memory had replaced, holds again.
+create or replace function howdah_private.erase_memories(u howdah.users, runs uuid[]) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ids uuid[] := array(
+    select m.id from howdah.memories as m
+    where m.tenant_id = u.tenant_id
+      and (m.user_id = u.id or m.source_execution_id = any (erase_memories.runs)
+        or m.created_by = u.username and m.source_execution_id is null and m.trust <> 'user'));
+  v_count int;
+begin
+  loop -- through several deleted memories that replaced each other
+    update howdah.memories as m set superseded_by = d.superseded_by,
+      valid_to = case when d.superseded_by is not null then m.valid_to end
+    from howdah.memories as d
+    where d.tenant_id = m.tenant_id and d.id = m.superseded_by and d.id = any (v_ids)
+      and m.tenant_id = u.tenant_id and m.id <> all (v_ids)
+      and (d.superseded_by is not null or not exists (
+        select from howdah.memories as o
+        where o.tenant_id = m.tenant_id and o.subject_id = m.subject_id and o.scope = m.scope
+          and o.digest = m.digest and o.superseded_by is null));
+    exit when not found;
+  end loop;
+  delete from howdah.memories as m where m.tenant_id = u.tenant_id and m.id = any (v_ids);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+
 -- Erases the answers of the user to questions of other runs, the messages to agents, and the files
 -- and comments of the user.
 create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[])
@@ -426,7 +459,8 @@ begin
   update howdah.feedback_entries as f set comment = '[erased]'
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object(
-    'questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs));
+    'questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs),
+    'memories', howdah_private.erase_memories(u, erase_user_traces.runs));
 end $$;
 
 -- Replaces the name of the user in all rows, deletes the keys of the user and what else is only

@@ -140,6 +140,7 @@ return (case filter_place_of.kind
     when 'send_message' then 'message'
     when 'board_write' then 'board' when 'todo' then 'board'
     when 'write_resource' then 'file'
+    when 'remember' then 'message'
   end
 end)::howdah.filter_place;
 

@@ -194,6 +194,8 @@ begin
     when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id,
       howdah_private.parse_id(value ->> 'id'))
     when 'knowledge_search' then howdah_private.trust_of_chunks(v_run.tenant_id, value)
+    when 'recall' then howdah_private.trust_of_memories(v_run.tenant_id, value)
+    when 'remember' then 'system'
     when 'search_messages' then coalesce(howdah_private.trust_of_runs(v_run.tenant_id, array(
       select (m.found ->> 'execution_id')::uuid
       from jsonb_array_elements(value -> 'messages') as m (found))), 'system')

@@ -73,6 +73,8 @@ as $$
         "request_params": {"type": "object"},
         "values_trust": {"enum": ["internal", "external"]}
       }', '{"model": "reader", "values_trust": "external"}'),
+      ('remember', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
+      ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
         "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}

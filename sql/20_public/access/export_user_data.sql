@@ -49,6 +49,7 @@ begin
   return query select howdah_private.exported_answers(v_user, v_runs, v_redact);
   return query select howdah_private.exported_feedback(v_user, v_runs, v_redact);
   return query select howdah_private.exported_mail(v_user, v_runs, v_redact);
+  return query select howdah_private.exported_memories(v_user, v_runs, v_redact);
   return query
     select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
     from (
@@ -66,7 +67,7 @@ comment on function howdah.export_user_data(uuid, boolean) is
   'Exports everything about a user, by default the caller, one document per row: user, grants, '
   'API keys, connected accounts (without tokens), limits, agents, schedules, inbound hooks, '
   'approvals, tests of models, sessions, runs with their logs, answers, feedback, messages to '
-  'agents, board entries, files (without content). With redact, leaves out all contents.';
+  'agents, board entries, memories, files (without content). With redact, leaves out all contents.';
 
 -- Returns the messages that the user and the runs of the user sent to agents, and the board entries
 -- that these runs wrote.
@@ -87,6 +88,25 @@ begin
     'howdah.board_entries', exported_mail.redact)
     from howdah.board_entries as b where b.written_by_execution_id = any (exported_mail.runs)
     order by b.id;
+end $$;
+
+-- Returns the memories about the user, and those that the user or the runs of the user wrote.
+-- Leaves out those of other users, and of agents that are hidden from the caller of the export.
+create or replace function howdah_private.exported_memories(u howdah.users, runs uuid[],
+  redact boolean) returns setof jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select howdah_private.exported_row('memory', to_jsonb(m), 'howdah.memories',
+    exported_memories.redact)
+    from howdah.memories as m
+    where m.tenant_id = u.tenant_id and (m.user_id = u.id or m.created_by = u.username
+        or m.source_execution_id = any (exported_memories.runs))
+      and (m.user_id is null or m.user_id in (u.id, howdah.current_user_id())
+        or howdah_private.may('users', 'manage'))
+      and howdah_private.sees_agent(m.agent_id)
+    order by m.id;
 end $$;
 
 -- Returns the answers of the user in other runs, if the caller of the export sees the agents of

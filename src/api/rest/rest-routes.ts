@@ -25,6 +25,7 @@ import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
 import { knowledgeRoutes } from './definitions/knowledge.ts';
+import { memoryRoutes } from './definitions/memories.ts';
 import { resourceRoutes } from './framework/resource-routes.ts';
 import type { Route } from './framework/route.ts';
 import { resourceTypesRoute } from './resource-types.ts';
@@ -74,6 +75,7 @@ const ownRoutes: readonly Route[] = [
   ...inboundHookRoutes,
   ...integrationRoutes,
   ...knowledgeRoutes,
+  ...memoryRoutes,
   ...administrationRoutes,
 ];
 

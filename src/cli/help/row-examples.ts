@@ -63,6 +63,14 @@ export const rowExamples = {
     'howdah kb change handbook --trust internal',
     'howdah kb delete handbook',
   ],
+  memories: [
+    'howdah dev memories list',
+    'howdah dev memories show ID',
+    'howdah dev memories add "Prefers answers in French." --kind preference',
+    'howdah dev memories correct ID "Prefers answers in German."',
+    'howdah dev memories forget ID',
+    'howdah dev memories recall "which language?"',
+  ],
   mcp: [
     'howdah dev mcp serve',
     'howdah dev mcp list',

@@ -61,6 +61,18 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
     'execution_id',
     'args',
   ],
+  remember: [
+    'select howdah_private.call_remember($1, $2, $3) as value',
+    'execution_id',
+    'args',
+    'configuration',
+  ],
+  recall: [
+    'select howdah_private.call_recall($1, $2, $3) as value',
+    'execution_id',
+    'args',
+    'configuration',
+  ],
   search_messages: [
     'select howdah_private.call_search_messages($1, $2) as value',
     'execution_id',
@@ -72,7 +84,10 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
  * The longest time of tools that may read much. A run whose call ends with a lost connection is
  * tried again, and again.
  */
-const TIME_LIMITS_MS: Readonly<Record<string, number>> = { knowledge_search: 10_000 };
+const TIME_LIMITS_MS: Readonly<Record<string, number>> = {
+  knowledge_search: 10_000,
+  recall: 10_000,
+};
 
 /** Returns whether a built-in tool runs in the transaction that commits its step. */
 export function isDatabaseBuiltin(name: string): boolean {

@@ -144,6 +144,7 @@ const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 
 /** Arguments without which a list is refused. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
+  recall: 'query: "x", ',
   search: 'query: "x", ',
   usageBy: 'key: "customer", ',
 };

@@ -50,7 +50,7 @@ type Sent = { text?: string; values?: unknown[]; submit(this: Sent, connection: 
 const LARGE = [
   ...['executions', 'steps', 'messages', 'message_log', 'run_tags', 'questions', 'sessions'],
   ...['watched_rows', 'feedback_entries', 'webhook_deliveries', 'inbound_deliveries', 'mail'],
-  ...['audit_log', 'resources', 'todos', 'board_entries', 'documents', 'chunks'],
+  ...['audit_log', 'resources', 'todos', 'board_entries', 'documents', 'chunks', 'memories'],
 ];
 const TABLES = new RegExp(`howdah\\w*\\W+(${LARGE.join('|')})\\b`);
 /** A large table, or one of its months. */

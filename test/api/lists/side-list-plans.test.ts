@@ -54,6 +54,7 @@ const TYPES = [
     'FeedbackEntry',
     'InboundDelivery',
     'Mail',
+    'Memory',
     'Question',
     'Resource',
   ],
@@ -78,6 +79,7 @@ const SMALL = [
     'InboundHook',
     'Integration',
     'KnowledgeBase',
+    'KnowledgeWatch',
     'Limit',
     'McpPrompt',
     'McpServer',
@@ -262,6 +264,7 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/resources': {},
   // status and words are refused without the base, so no list of a tenant has them
   '/api/documents': { status: () => [], words: () => [] },
+  '/api/memories': { isValid: () => ['true', 'false'] },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**

@@ -17,6 +17,7 @@ export type KnownSideRows = KnownRows & {
 const LARGE = [
   'documents',
   'chunks',
+  'memories',
   'sessions',
   'watched_rows',
   'questions',
@@ -116,6 +117,8 @@ const SIDE_ROWS = `
     end_offset, length, trust, digest, heading_path, content)
   select d.id, d.tenant_id, d.knowledge_base_id, d.id, 1, 0, 1, 1, 'external', 'x', '{}', 'x'
   from howdah.documents as d;
+  insert into howdah.memories (id, tenant_id, subject_id, scope, created_by, digest, content)
+  select s.id, s.tenant_id, s.id, 'session', s.name, 'x', 'x' from sided as s;
   insert into howdah.todos (id, tenant_id, session_id, position, title)
   select s.id, s.tenant_id, s.id, 1, 'Do it' from sided as s;
   insert into howdah.board_entries (

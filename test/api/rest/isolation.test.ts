@@ -121,7 +121,10 @@ const OWN_BODIES: Record<string, object> = {
   'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // the type is one of a fixed list
 };
 /** Queries of routes that require one. */
-const QUERIES: Record<string, string> = { 'GET /api/knowledge-bases/{id}/search': '?query=x' };
+const QUERIES: Record<string, string> = {
+  'GET /api/knowledge-bases/{id}/search': '?query=x',
+  'GET /api/memories/recall': '?query=x',
+};
 const bodyFor = (route: Route, id: string): unknown =>
   OWN_BODIES[label(route)] ?? (route.body && valueFor(route.body, id));
 
@@ -259,9 +262,14 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
      returning id as knowledge_base_id`,
     [tenant_id, `base of ${role}`],
   );
-  const begun = [...creationsFor(role), ...others].map((made) =>
-    made.table === 'documents' ? { ...made, body: { ...made.body, knowledge_base_id } } : made,
-  );
+  const needed: Record<string, object> = {
+    documents: { knowledge_base_id },
+    memories: { scope: 'tenant' }, // the login is no user, whom a memory could be about
+  };
+  const begun = [...creationsFor(role), ...others].map((made) => ({
+    ...made,
+    body: { ...made.body, ...needed[made.table] },
+  }));
   expect(begun.length).toBeGreaterThan(18);
   for (const { table, path, body } of begun) {
     const made = await call(api, 'POST', path, body, { token: own });
@@ -276,7 +284,8 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
   }
   // an export has the definitions of all, which people without rights may not read
   for (const route of restRoutes.filter((one) => isList(one) && !one.path.endsWith('/export'))) {
-    const read = await call(api, 'GET', route.path, undefined, { token: own });
+    const path = `${route.path}${QUERIES[label(route)] ?? ''}`;
+    const read = await call(api, 'GET', path, undefined, { token: own });
     const mayRead = role === 'owner' || role === 'admin' || !OF_ADMINS.includes(route.path);
     expect(read.status, label(route)).toBe(mayRead ? 200 : 403);
   }

@@ -50,6 +50,7 @@ const LINES: Record<string, string[]> = {
   prompts: [],
   skills: [],
   kb: [],
+  memories: [],
   views: [],
   grants: [],
   limits: [],

@@ -251,6 +251,12 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb change', 'kb', 'change', 'handbook', '--domain', 'docs');
   await note('kb rm', 'kb', 'rm', 'handbook', 'README.md', '--yes');
   await note('kb delete', 'kb', 'delete', 'handbook', '--yes');
+  const [memory] = await note('memories add', 'memories', 'add', 'a word', '--scope', 'tenant');
+  await note('memories list', 'memories', 'list');
+  await note('memories show', 'memories', 'show', memory.id);
+  await note('memories recall', 'memories', 'recall', 'word');
+  const [corrected] = await note('memories correct', 'memories', 'correct', memory.id, 'b');
+  await note('memories forget', 'memories', 'forget', corrected.id, '--yes');
   await note('settings list', 'settings', 'list');
   await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');

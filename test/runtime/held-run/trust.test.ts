@@ -69,7 +69,13 @@ const BUILTINS: Record<string, [best: string, of: string, value: (run: string) =
   load_skill: ['system', 'system', () => 'do'],
   now: ['system', 'system', () => ({})],
   read_resource: ['external', 'external', () => ({ id: null })],
+  recall: [
+    'system',
+    'external',
+    () => ({ memories: [{ id: '0197a000-0000-7000-8000-000000000001' }] }),
+  ],
   receive: ['system', 'external', () => ({ mail: [{ trust: 'user' }, { trust: 'external' }] })],
+  remember: ['system', 'system', () => ({})],
   run_code: ['internal', 'internal', () => 2],
   search_messages: ['system', 'external', (run) => ({ messages: [{ execution_id: run }] })],
   send_message: ['system', 'system', () => ({})],
@@ -82,6 +88,7 @@ const NOTHING: Record<string, Json> = {
   search_messages: { messages: [] },
   knowledge_search: { chunks: [] },
   receive: { mail: [] },
+  recall: { memories: [] },
 };
 
 const definition = (kind: string, name: string, configuration: JsonObject = {}) =>

@@ -62,6 +62,16 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/knowledge-bases/{id}/state',
   },
   {
+    ...{ group: 'Agents and tools', what: 'correct a memory' },
+    ...{ sql: 'howdah.correct_memory()', graphql: 'correctMemory', cli: 'dev memories correct' },
+    rest: 'POST /api/memories/{id}/correct',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'recall memories' },
+    ...{ sql: 'howdah.recall()', graphql: 'recall', cli: 'dev memories recall' },
+    rest: 'GET /api/memories/recall',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'render a prompt with values' },
     sql: 'howdah.render_prompt()',
   },

@@ -110,6 +110,15 @@ const NAMED_TABLES: readonly TableNames[] = [
     },
   },
   {
+    ...described('memories', 'Agents and tools'),
+    many: 'memories',
+    create: 'add',
+    own: {
+      create: { sql: 'howdah.remember()', graphql: 'remember', cli: 'dev memories add' },
+      delete: { sql: 'howdah.forget()', graphql: 'forget', cli: 'dev memories forget' },
+    },
+  },
+  {
     ...described('resources', 'Runs'),
     one: 'file',
     many: 'files',

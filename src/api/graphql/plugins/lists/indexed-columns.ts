@@ -9,6 +9,7 @@ import type { PgCodec } from 'postgraphile/@dataplan/pg';
 const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
   audit_log: ['api_key_id', 'user_id'],
   board_entries: ['root_execution_id', 'written_by_execution_id'],
+  documents: ['source'],
   executions: [
     'compensates_execution_id',
     'completed_at',
@@ -31,6 +32,15 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
     'root_execution_id',
     'to_execution_id',
   ],
+  memories: [
+    'agent_id',
+    'digest',
+    'scope',
+    'session_id',
+    'source_execution_id',
+    'superseded_by',
+    'user_id',
+  ],
   messages: ['session_id'],
   questions: ['execution_id', 'session_id'],
   resources: ['execution_id', 'session_id', 'storage_path', 'uri'],
@@ -42,12 +52,14 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
 /** Columns whose filters are served in another way than the keys of the indexes say. */
 const FILTERS: Readonly<Record<string, Readonly<Record<string, boolean>>>> = {
   chunks: { number: false }, // the index is for terms, and begins with no tenant
+  documents: { source: false }, // the index begins with the knowledge base
   executions: {
     metadata: true, // by the tags of runs
     priority: false, // the index is for claims, and begins with a status
   },
   // partial indexes of each value
   inbound_deliveries: { status: true },
+  memories: { digest: false, scope: false }, // the index begins with the subject
   questions: { kind: true, status: true },
   watched_rows: { created_at: false }, // the index is for the runs of one row
 };
