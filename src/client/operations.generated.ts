@@ -98,6 +98,10 @@ export type KnowledgeBaseState = { pending: number; working: number; ready: numb
 
 export type Chunk = { id: string; seq: number; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external"; content: string };
 
+export type FoundMemory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; score: number; trust: "system" | "user" | "internal" | "external"; valid_from: string; source_execution_id: string | null; source_seq: number | null };
+
+export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string };
+
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
 export type ApiKey = { id: string; name: string; prefix: string; tenant_id: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean; tenant: string; user: string | null; state: "good" | "revoked" | "expired" | "inactive" };
@@ -459,6 +463,18 @@ export type Operations = {
   listDocumentChunks: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; from?: string } }; gives: { data: (Chunk)[]; next: string | null } };
   /** Get the text of a document. */
   getDocumentContent: { takes: { params: { id: string } }; gives: string };
+  /** Recall memories. */
+  recallMemories: { takes: { query: { query: string; k?: number; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string } }; gives: { memories: (FoundMemory)[] } };
+  /** List memories, newest first. */
+  listMemories: { takes: { query?: { limit?: number; cursor?: string; subject_id?: string; source_execution_id?: string; is_valid?: "true" | "false" } }; gives: { data: (Memory)[]; next: string | null } };
+  /** Add a memory. */
+  remember: { takes: { body: { content: string; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string; kind?: "fact" | "preference" | "procedure" | "episode"; valid_from?: string; trust?: "system" | "user" | "internal" | "external" } }; gives: Memory };
+  /** Get a memory. */
+  getMemory: { takes: { params: { id: string } }; gives: Memory };
+  /** Delete a memory. */
+  deleteMemory: { takes: { params: { id: string } }; gives: null };
+  /** Correct a memory. */
+  correctMemory: { takes: { params: { id: string }; body: { content: string } }; gives: Memory };
   /** List users, newest first. */
   listUsers: { takes: { query?: { limit?: number; cursor?: string; username?: string; role?: "owner" | "admin" | "member" | "viewer"; is_active?: "true" | "false" } }; gives: { data: (User)[]; next: string | null } };
   /** Create a user. */
@@ -838,7 +854,7 @@ export const operations = {
   replaceKnowledgeBase: ['PUT', '/api/knowledge-bases/{id}'],
   changeKnowledgeBase: ['PATCH', '/api/knowledge-bases/{id}'],
   deleteKnowledgeBase: ['DELETE', '/api/knowledge-bases/{id}'],
-  uploadDocument: ['POST', '/api/knowledge-bases/{id}/documents', 'text/html'],
+  uploadDocument: ['POST', '/api/knowledge-bases/{id}/documents', 'text/csv'],
   searchKnowledgeBase: ['GET', '/api/knowledge-bases/{id}/search'],
   getKnowledgeBaseState: ['GET', '/api/knowledge-bases/{id}/state'],
   listDocuments: ['GET', '/api/documents'],
@@ -849,6 +865,12 @@ export const operations = {
   deleteDocument: ['DELETE', '/api/documents/{id}'],
   listDocumentChunks: ['GET', '/api/documents/{id}/chunks'],
   getDocumentContent: ['GET', '/api/documents/{id}/content'],
+  recallMemories: ['GET', '/api/memories/recall'],
+  listMemories: ['GET', '/api/memories'],
+  remember: ['POST', '/api/memories'],
+  getMemory: ['GET', '/api/memories/{id}'],
+  deleteMemory: ['DELETE', '/api/memories/{id}'],
+  correctMemory: ['POST', '/api/memories/{id}/correct'],
   listUsers: ['GET', '/api/users'],
   createUser: ['POST', '/api/users'],
   getUser: ['GET', '/api/users/{id}'],

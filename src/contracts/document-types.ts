@@ -1,5 +1,6 @@
 /** The types of documents of knowledge bases, by the endings of their files. */
 export const DOCUMENT_TYPES: Readonly<Record<string, string>> = {
+  '.csv': 'text/csv',
   '.htm': 'text/html',
   '.html': 'text/html',
   '.md': 'text/markdown',

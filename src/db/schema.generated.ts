@@ -79,6 +79,10 @@ export type McpServerType = "http" | "stdio";
 
 export type McpToolStatus = "accepted" | "changed" | "gone" | "new" | "refused";
 
+export type MemoryKind = "episode" | "fact" | "preference" | "procedure";
+
+export type MemoryScope = "agent" | "session" | "tenant" | "user";
+
 export type MessageRole = "assistant" | "system" | "tool" | "user";
 
 export type ModelPurpose = "classifier" | "embedding" | "image" | "llm" | "rerank" | "stt" | "tts";
@@ -857,6 +861,27 @@ export interface McpTools {
   updated_at: Generated<Timestamp>;
 }
 
+export interface Memories {
+  agent_id: Generated<string | null>;
+  content: string;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  digest: string;
+  id: Generated<string>;
+  kind: Generated<MemoryKind>;
+  scope: Generated<MemoryScope>;
+  session_id: Generated<string | null>;
+  source_execution_id: string | null;
+  source_seq: number | null;
+  subject_id: string;
+  superseded_by: string | null;
+  tenant_id: Generated<string>;
+  trust: Generated<Trust>;
+  user_id: Generated<string | null>;
+  valid_from: Generated<Timestamp>;
+  valid_to: Timestamp | null;
+}
+
 export interface Messages {
   agent_id: string | null;
   content: string | null;
@@ -1591,6 +1616,7 @@ export interface DB {
   mcp_prompts: McpPrompts;
   mcp_servers: McpServers;
   mcp_tools: McpTools;
+  memories: Memories;
   message_sources: MessageSources;
   messages: Messages;
   model_catalog: ModelCatalog;

@@ -1,5 +1,6 @@
 import { truncateToFit } from '../text/truncate.ts';
 import { type Block, type BlockText, type Line, linesOf, trimRange } from './block.ts';
+import { readCsv } from './read-csv.ts';
 import { readHtml } from './read-html.ts';
 import { readMarkdown, readPlainText } from './read-markdown.ts';
 import { sentencesOf } from './sentences.ts';
@@ -66,6 +67,7 @@ function tooLarge(reason: string): Error {
 
 function readBlocks(type: string, content: string): BlockText {
   if (type === 'text/html') return readHtml(content);
+  if (type === 'text/csv') return readCsv(content);
   return type === 'text/plain' ? readPlainText(content) : readMarkdown(content);
 }
 

@@ -186,3 +186,21 @@ test('each line of many blocks of code is read once', () => {
 test('code without a closing fence goes on to the end', () => {
   expect(divide('```\n# a\n~~~\n\nb')).toMatchObject([{ content: '```\n# a\n~~~\n\nb' }]);
 });
+
+test('each piece of CSV has whole rows below the header', () => {
+  const content = 'name,note\r\npipe 5" wide,"two\r\n""quoted"" lines"\r\nnut,\n\nüber 🙂,x\n';
+  const pieces = divide(content, { type: 'text/csv', maxCharacters: 40 });
+  expect(pieces.map(({ content }) => content)).toEqual([
+    'pipe 5" wide,"two\r\n""quoted"" lines"',
+    'nut,\n\nüber 🙂,x',
+  ]);
+  for (const piece of pieces) {
+    expect(piece.heading_path).toEqual(['name,note']);
+    expect(pointedAt(content, piece)).toBe(piece.content);
+  }
+  const open = divide('a\n"never closed\nb\n'.repeat(100), { type: 'text/csv', maxCharacters: 60 });
+  expect(open.every((piece) => piece.content.length <= 60)).toBe(true);
+  expect(divide('only,a,header', { type: 'text/csv' })).toMatchObject([
+    { content: 'only,a,header' },
+  ]);
+});

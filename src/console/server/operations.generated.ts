@@ -25,6 +25,7 @@ export type AgentFilter = {
   limitsExist?: boolean | null;
   mailExist?: boolean | null;
   mailSentExist?: boolean | null;
+  memoriesExist?: boolean | null;
   name?: StringFilter | null;
   outputFiltersExist?: boolean | null;
   promptExists?: boolean | null;
@@ -83,6 +84,7 @@ export type ExecutionFilter = {
   mailAddressedExist?: boolean | null;
   mailReceivedExist?: boolean | null;
   mailSentExist?: boolean | null;
+  memoriesExist?: boolean | null;
   messagesExist?: boolean | null;
   metadata?: JSONFilter | null;
   not?: ExecutionFilter | null;
@@ -197,6 +199,7 @@ export type SessionFilter = {
   forkedFromSessionId?: UUIDFilter | null;
   id?: UUIDFilter | null;
   limitsExist?: boolean | null;
+  memoriesExist?: boolean | null;
   not?: SessionFilter | null;
   or?: (SessionFilter)[] | null;
   questionsExist?: boolean | null;
@@ -283,6 +286,7 @@ export type TenantFilter = {
   limitsExist?: boolean | null;
   mailsExist?: boolean | null;
   mcpServersExist?: boolean | null;
+  memoriesExist?: boolean | null;
   modelTestsExist?: boolean | null;
   modelsExist?: boolean | null;
   outputFiltersExist?: boolean | null;
@@ -335,6 +339,7 @@ export type UserFilter = {
   id?: UUIDFilter | null;
   inboundHooksExist?: boolean | null;
   limitsExist?: boolean | null;
+  memoriesExist?: boolean | null;
   savedViewsExist?: boolean | null;
   schedulesExist?: boolean | null;
   secretsByCreatedByExist?: boolean | null;

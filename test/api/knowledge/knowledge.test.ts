@@ -79,6 +79,10 @@ describe('REST', () => {
       headers: { 'content-type': 'text/html' },
     });
     expect(asHtml.body).toMatchObject({ title: 'Page', type: 'text/html' });
+    const asCsv = await ask('POST', `${path}?title=Prices`, 'item,price\nlantern,12\n', {
+      headers: { 'content-type': 'text/csv' },
+    });
+    expect(asCsv.body).toMatchObject({ title: 'Prices', type: 'text/csv' });
     await ingestDocuments(database.pool);
     const read = await ask('GET', asJson.headers.get('location') ?? '');
     expect(read.body).toMatchObject({ status: 'ready' });

@@ -239,6 +239,26 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
+  test('down turns CSV documents of every tenant into plain text', async () => {
+    await begin(createDatabaseOfAllMonths);
+    await db.pool.query(
+      `with tenant as (
+         insert into howdah.tenants (slug, name) values ('press', 'Press') returning id
+       ), base as (
+         insert into howdah.knowledge_bases (tenant_id, name) select id, 'prices' from tenant
+         returning id, tenant_id
+       )
+       insert into howdah.documents (tenant_id, knowledge_base_id, title, type, content)
+       select tenant_id, id, 'Prices', 'text/csv', 'a,b' from base`,
+    );
+    while ((await migrateDown(db.url, false))[0] !== '0060_csv_documents');
+    expect(await ask(db.pool, 'select type, content from howdah.documents')).toEqual([
+      { type: 'text/plain', content: 'a,b' },
+    ]);
+    await up();
+    await worksFor(db.url);
+  });
+
   test('down migrations that change rows disable forced row level security first', () => {
     const hidden = ALL.flatMap((name) => {
       const file = readFileSync(join(PACKAGE_ROOT, 'migrations', `${name}.sql`), 'utf8');

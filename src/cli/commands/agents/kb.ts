@@ -83,7 +83,7 @@ async function findDocument(backend: Backend, base: string, document: string): P
 
 function registerAdd(command: Command, io: CliIo): void {
   withBase(command)
-    .argument('<files...>', 'files: Markdown, text (.txt) or HTML; the title is the file name')
+    .argument('<files...>', 'files: Markdown, text (.txt), HTML or CSV; the title is the file name')
     .option('--metadata <json|@file>', 'tags of the documents, by which searches filter')
     .action(async (name: string, files: string[], options: Options & { metadata?: string }) => {
       const metadata = await readArgument(io, 'metadata', options.metadata);
@@ -108,7 +108,7 @@ function registerAdd(command: Command, io: CliIo): void {
 async function readDocument(file: string) {
   const content = await readTextFile(file).catch((cause) => {
     throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, {
-      hint: 'Add files of UTF-8 text: Markdown, plain text or HTML.',
+      hint: 'Add files of UTF-8 text: Markdown, plain text, HTML or CSV.',
       detail: { file },
       cause,
     });
