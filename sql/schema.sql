@@ -5992,6 +5992,15 @@ begin
       message = format('%s has no primary key, which identifies its rows', v_table),
       detail = jsonb_build_object('table', v_table::text)::text,
       hint = format('alter table %s add primary key (…);', v_table);
+  elsif exists (
+    select from pg_catalog.pg_index as i
+    where i.indrelid = v_table and i.indisprimary and not i.indimmediate
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('the primary key of %s is deferrable, so two rows may share it for a while',
+        v_table),
+      detail = jsonb_build_object('table', v_table::text)::text,
+      hint = 'Watch a table whose primary key is checked at once.';
   elsif watch_knowledge.content is null then
     raise exception using errcode = 'HWINV', message = 'content is null',
       detail = jsonb_build_object('field', 'content')::text,
@@ -6002,6 +6011,7 @@ begin
     ('metadata', watch_knowledge.metadata), ('condition', watch_knowledge.condition)
   ) as f (field, expression)
   where f.expression is not null;
+  perform howdah_private.lock_watched_table(v_table);
   perform howdah_private.rename_row_documents(w.id, v_table::text)
   from howdah_private.knowledge_watches_on(v_table) as w
   where w.knowledge_base_id = v_base and w.table_name <> v_table::text;
@@ -16911,8 +16921,12 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_existing_rows(watched regclass, w
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET extra_float_digits TO '1'
  SET "DateStyle" TO 'ISO'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET "IntervalStyle" TO 'postgres'
 AS $function$
 declare
   v_image text;
@@ -16973,25 +16987,27 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_rows_to_documents(watched regclas
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_row text;
-  v_ref text;
+  v_half int := cardinality(copy_rows_to_documents.rows) / 2;
+  v_error jsonb;
 begin
   perform howdah_private.store_row_documents(watched, watch, copy_rows_to_documents.rows);
-exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name
-  or integrity_constraint_violation or cardinality_violation or case_not_found
-  or program_limit_exceeded or raise_exception or sqlstate 'HWINV' then
-  foreach v_row in array copy_rows_to_documents.rows loop
-    begin
-      perform howdah_private.store_row_documents(watched, watch, array[v_row]);
-    exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name
-      or integrity_constraint_violation or cardinality_violation or case_not_found
-      or program_limit_exceeded or raise_exception or sqlstate 'HWINV' then
-      v_ref := howdah_private.refs_of_rows(watched, watch, array[v_row]);
-      perform howdah_private.store_refused_document(watch, v_ref, jsonb_build_object(
-        'code', case when sqlstate like 'HW%' then sqlstate else 'HWINV' end,
-        'message', left(sqlerrm, 1000)));
-    end;
-  end loop;
+exception when others then
+  if sqlstate ~ '^(40|53|57|58)' or sqlstate = '55P03' then
+    raise;
+  end if;
+  v_error := jsonb_build_object('message', left(sqlerrm, 1000),
+    'code', case when sqlstate like 'HW%' then sqlstate else 'HWINV' end);
+  if not exists (select from howdah.knowledge_watches as w where w.id = (watch).id) then
+    return;
+  elsif v_half > 0 then
+    perform howdah_private.copy_rows_to_documents(
+      watched, watch, copy_rows_to_documents.rows[:v_half]);
+    perform howdah_private.copy_rows_to_documents(
+      watched, watch, copy_rows_to_documents.rows[v_half + 1:]);
+  else
+    perform howdah_private.store_refused_document(watch, r.ref, v_error)
+    from howdah_private.refs_of_rows(watched, watch, copy_rows_to_documents.rows) as r (ref);
+  end if;
 end $function$
 ;
 
@@ -17337,6 +17353,7 @@ AS $function$
 declare
   v_event record;
 begin
+  perform howdah_private.drop_knowledge_triggers(watch_id); -- also those of an earlier table
   for v_event in
     select e.* from (values
       ('insert', 'referencing new table as new_rows'),
@@ -17344,7 +17361,7 @@ begin
       ('delete', 'referencing old table as old_rows'),
       ('truncate', '')) as e (event, tables)
   loop
-    execute format('create or replace trigger %I after %s on %s %s for each statement '
+    execute format('create trigger %I after %s on %s %s for each statement '
       'execute function howdah_private.tg__watch_knowledge(%L)',
       howdah_private.knowledge_watch_name(watch_id) || '_' || v_event.event, v_event.event,
       watched, v_event.tables, watch_id);
@@ -27362,6 +27379,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_watched_table(watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+begin
+  execute format('lock table %s in share row exclusive mode', watched);
+exception when lock_not_available then
+  perform howdah_private.raise_busy_table(watched);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.log_differences(a uuid, b uuid, shared integer, with_texts boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -33158,6 +33188,13 @@ begin
   select howdah_private.row_ref(v_keys.table_name, k.row_key)
   from howdah_private.watched_documents(
     howdah_private.knowledge_watch_query(refs_of_rows.watched, v_keys), refs_of_rows.rows) as k;
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name
+  or integrity_constraint_violation then
+  raise exception using errcode = 'HWINV',
+    message = format('the watch of %s cannot read the key of a row: %s', refs_of_rows.watched,
+      sqlerrm),
+    detail = jsonb_build_object('table', refs_of_rows.watched::text)::text,
+    hint = 'The table has changed: call howdah.watch_knowledge again, or howdah.unwatch_knowledge.';
 end $function$
 ;
 
@@ -33675,6 +33712,13 @@ declare
 begin
   select w.* into strict v_watch from howdah.knowledge_watches as w
   where w.id = rename_row_documents.watch_id for update;
+  -- of a table that had the name before
+  delete from howdah.knowledge_watches as w
+  where w.tenant_id = v_watch.tenant_id and w.knowledge_base_id = v_watch.knowledge_base_id
+    and w.table_name = rename_row_documents.table_name and w.id <> v_watch.id;
+  delete from howdah.documents as d
+  where d.tenant_id = v_watch.tenant_id and d.knowledge_base_id = v_watch.knowledge_base_id
+    and starts_with(d.source, rename_row_documents.table_name || ':');
   update howdah.documents as d
   set source = rename_row_documents.table_name || substr(d.source, length(v_watch.table_name) + 1)
   where d.tenant_id = v_watch.tenant_id and d.knowledge_base_id = v_watch.knowledge_base_id
@@ -35310,6 +35354,20 @@ AS $function$
     select case when count(*) = 1 then max(e.value) else row_ref.row_key::text end as key
     from jsonb_each_text(row_ref.row_key) as e
   ) as k
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.row_title(title text, source text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(min(nullif(left(
+    btrim(regexp_replace(t.title, '[[:cntrl:]]+', ' ', 'g')), 500), '')), 'row')
+  from (
+    select coalesce(nullif(btrim(row_title.title, E' \t\r\n'), ''), row_title.source) as title
+  ) as t
 $function$
 ;
 
@@ -38707,7 +38765,8 @@ declare
 begin
   insert into howdah.documents as d (tenant_id, knowledge_base_id, source, title, type, content)
   values ((watch).tenant_id, (watch).knowledge_base_id, store_refused_document.source,
-    left(store_refused_document.source, 500), (watch).type, '')
+    howdah_private.row_title(case when strpos(store_refused_document.source, 'howdah.sealed.v') > 0
+      then (watch).table_name end, store_refused_document.source), (watch).type, '')
   on conflict (tenant_id, knowledge_base_id, source) where source is not null do update
   set content = ''
   returning d.id into v_id;
@@ -38737,29 +38796,43 @@ CREATE OR REPLACE FUNCTION howdah_private.store_row_documents(watched regclass, 
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_ids uuid[];
 begin
   with found as materialized (
-    select howdah_private.row_ref((watch).table_name, r.row_key) as source,
-      case when r.content ~ '\S' then r.content end as content,
-      left(btrim(regexp_replace(r.title, '[[:cntrl:]]+', ' ', 'g')), 500) as title,
-      coalesce(r.metadata::jsonb, '{}') as metadata
-    from howdah_private.watched_documents(howdah_private.knowledge_watch_query(
-      store_row_documents.watched, store_row_documents.watch), store_row_documents.rows) as r
+    select f.source, howdah_private.row_title(f.title, f.source) as title, f.content, f.metadata
+    from (
+      select howdah_private.row_ref((watch).table_name, r.row_key) as source, r.title,
+        case when r.content ~ '\S' then r.content end as content,
+        coalesce(r.metadata::jsonb, '{}') as metadata
+      from howdah_private.watched_documents(howdah_private.knowledge_watch_query(
+        store_row_documents.watched, store_row_documents.watch), store_row_documents.rows) as r
+    ) as f
+  ),
+  known as materialized (
+    select d.source, d.title, d.type, d.digest, d.metadata, d.status from howdah.documents as d
+    where d.tenant_id = (watch).tenant_id and d.knowledge_base_id = (watch).knowledge_base_id
+      and d.source = any (array(select f.source from found as f))
   ),
   gone as (
-    delete from howdah.documents as d using found as f
-    where f.content is null and d.tenant_id = (watch).tenant_id
-      and d.knowledge_base_id = (watch).knowledge_base_id and d.source = f.source
+    delete from howdah.documents as d
+    where d.tenant_id = (watch).tenant_id and d.knowledge_base_id = (watch).knowledge_base_id
+      and d.source = any (array(select f.source from found as f where f.content is null))
+      and exists (select from found as f where f.content is null) -- else no row is read
   ),
   written as (
     insert into howdah.documents as d
       (tenant_id, knowledge_base_id, source, title, type, content, metadata)
-    select (watch).tenant_id, (watch).knowledge_base_id, f.source,
-      coalesce(nullif(f.title, ''), left(f.source, 500)), (watch).type, f.content, f.metadata
-    from found as f where f.content is not null
+    select (watch).tenant_id, (watch).knowledge_base_id, f.source, f.title, (watch).type,
+      f.content, f.metadata
+    from found as f
+    where f.content is not null and not exists (
+      select from known as k
+      where k.source = f.source and k.status <> 'failed' and k.title = f.title
+        and k.type = (watch).type and k.digest = md5(f.content) and k.metadata = f.metadata)
     order by f.source
     on conflict (tenant_id, knowledge_base_id, source) where source is not null do update
     set title = excluded.title, type = excluded.type, content = excluded.content,
@@ -38769,9 +38842,6 @@ begin
       status_at = case when (d.title, d.type, d.digest, d.status) is distinct from
         (excluded.title, excluded.type, excluded.digest, 'ready') then now() else d.status_at end,
       error = null
-    where (d.title, d.type, d.digest, d.metadata) is distinct from
-        (excluded.title, excluded.type, excluded.digest, excluded.metadata)
-      or d.status = 'failed'
     returning d.id, d.status
   )
   select array_agg(w.id) into v_ids from written as w where w.status = 'pending';
@@ -40958,6 +41028,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET extra_float_digits TO '1'
  SET "DateStyle" TO 'ISO'
 AS $function$
@@ -41028,8 +41099,12 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__watch_knowledge()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET extra_float_digits TO '1'
  SET "DateStyle" TO 'ISO'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET "IntervalStyle" TO 'postgres'
 AS $function$
 declare
   v_watch howdah.knowledge_watches;
@@ -55898,6 +55973,8 @@ grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_tool_secrets(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.lock_watched_table(regclass) to howdah_engine;
+
 grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_engine;
@@ -56573,6 +56650,8 @@ grant execute on function howdah_private.row_key_condition(regclass,text[],text)
 grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
 
 grant execute on function howdah_private.row_ref(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.row_title(text,text) to howdah_engine;
 
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_engine;
 

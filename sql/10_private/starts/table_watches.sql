@@ -360,8 +360,9 @@ end $$;
 create or replace function howdah_private.tg__watch() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  -- whole numbers and times with their zone, whatever the session sets: before 18, IST is Israel's
-  set extra_float_digits = 1 set datestyle = 'ISO'
+  -- whole numbers and times with their zone, whatever the session sets: before 18, IST is Israel's.
+  -- Scripts of pg_dump set row_security to off, and the engine reads through policies
+  set row_security = on set extra_float_digits = 1 set datestyle = 'ISO'
 as $$
 declare
   v_watch howdah.table_triggers;
