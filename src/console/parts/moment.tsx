@@ -45,8 +45,9 @@ export function useNow(tickMs = TICK_MS, isOn = true): number {
  */
 export function Moment({ at, isPlain = false }: { at: string; isPlain?: boolean }) {
   const way = useWay();
-  const now = useNow();
-  const texts = { relative: formatAgo(at, now), local: formatTime(at), utc: formatUtc(at) };
+  useNow();
+  // not the time of the last tick, since `at` may be later
+  const texts = { relative: formatAgo(at, Date.now()), local: formatTime(at), utc: formatUtc(at) };
   const others = WAYS.filter((one) => one !== way).map((one) => texts[one]);
   if (isPlain) return <time dateTime={at}>{texts[way]}</time>;
   return (

@@ -145,6 +145,12 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
     await hit.getByText('rank 1').waitFor();
     expect(await hit.locator('.term').allInnerTexts()).toEqual(['possibl', 'refund']);
     await check('knowledge-search');
+    expect(
+      await owner.page
+        .getByRole('table')
+        .getByText(/^in \d/)
+        .count(),
+    ).toBe(0); // times are past
     await hit.getByRole('link', { name: 'handbook.md › Refunds' }).click();
     await heading('handbook.md');
     await owner.page.waitForURL(/\?chunk=1$/);
