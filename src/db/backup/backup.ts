@@ -206,7 +206,11 @@ const SNAPSHOT = `
       'watched_tables', array(
         select distinct w.table_name from (
           select t.table_name from howdah.table_triggers as t
-          union all select k.table_name from howdah.knowledge_watches as k
+          union all -- by their triggers, since a database of an earlier migration lacks the table
+          select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_trigger as g
+          join pg_catalog.pg_proc as p on p.oid = g.tgfoid and p.proname = 'tg__watch_knowledge'
+          join pg_catalog.pg_class as c on c.oid = g.tgrelid
+          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
         ) as w
         where not $1 and not exists (select from known as k where starts_with(w.table_name, quote_ident(k.name) || '.'))
         order by 1),

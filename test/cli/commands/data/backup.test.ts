@@ -116,7 +116,9 @@ describe.runIf(pgBin)('backup and restore', () => {
       expect(stderr).toMatch(
         /^Not in the backup: HOWDAH_SECRET_KEY \([0-9a-f]{16}\), which is needed/m,
       );
-      expect(stderr).toMatch(/^Not in the backup: the watched tables public\.tickets: --all/m);
+      expect(stderr).toMatch(
+        /^Not in the backup: the watched tables public\.articles, public\.tickets: --all/m,
+      );
       expect(stderr).toMatch(/^Not in the backup: the logins reporting:/m);
     } finally {
       await worker.stop(0);
@@ -182,7 +184,10 @@ describe.runIf(pgBin)('backup and restore', () => {
       select 'each minute', '* * * * *', id, 'x' from howdah.agents where id = '${insertDone}';
       insert into howdah.webhooks (url) values ('https://hooks.example.com/');
       select howdah.watch_table('public.tickets', agent => a.name, input => 'body')
-      from howdah.agents as a where a.id = '${insertDone}'`);
+      from howdah.agents as a where a.id = '${insertDone}';
+      create table public.articles (id int primary key, body text);
+      insert into howdah.knowledge_bases (name) values ('press');
+      select howdah.watch_knowledge('public.articles', 'body', 'press')`);
     return made;
   }
 
@@ -198,7 +203,8 @@ describe.runIf(pgBin)('backup and restore', () => {
     expect(report.findings.filter(({ ok }: { ok: boolean }) => !ok)).toMatchObject([
       {
         check: 'tables',
-        found: 'watched, but missing or not watched in this database: public.tickets',
+        found:
+          'watched, but missing or not watched in this database: public.articles, public.tickets',
       },
     ]);
     expect({ status, stderr }).toMatchObject({ status: 1 });
