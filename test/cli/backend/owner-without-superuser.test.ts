@@ -188,7 +188,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('kb', 'delete', 'made', '--yes');
   const memory = (await cli('memories', 'add', 'a word', '--scope', 'tenant')).stdout.trim();
   await cli('memories', 'recall', 'word');
-  await cli('memories', 'forget', memory, '--yes');
+  await about('memories forget', memory, '--yes');
   await cli('grants', 'list');
   await cli('limits', 'list');
   await cli('hooks', 'list');
