@@ -6,7 +6,7 @@ import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 export type ClaimedAccount = {
   tenant: string;
   username: string;
-  /** Whether the name of the user may differ in case, as email addresses do. */
+  /** True if the name of the user may differ in case, as email addresses do. */
   ignoresCase: boolean;
   /** The most that the login may do. Undefined: what the row of the user allows. */
   role: UserRole | undefined;

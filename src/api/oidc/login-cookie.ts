@@ -6,8 +6,8 @@ import { EncryptJWT, jwtDecrypt } from 'jose';
 // The cookie is encrypted, not readable by scripts, never sent by other sites, and valid for ten
 // minutes. A page of a sibling domain can set cookies too, but none with the prefix `__Host-`.
 
-/** What the server keeps of a login that has begun. */
-export type BegunLogin = Readonly<{
+/** Values of a login at the provider that has not ended: the cookie holds them. */
+export type PendingLogin = Readonly<{
   state: string;
   nonce: string;
   /** The verifier of PKCE. */
@@ -24,9 +24,9 @@ const AUDIENCE = 'howdah login cookie';
 /** Seals and opens the cookies of one server. */
 export type LoginCookies = {
   /** Returns the value of Set-Cookie for a login. */
-  seal(login: BegunLogin): Promise<string>;
+  seal(login: PendingLogin): Promise<string>;
   /** Returns the login that a header `Cookie` has, or undefined if it is forged or too old. */
-  open(header: string | undefined): Promise<BegunLogin | undefined>;
+  open(header: string | undefined): Promise<PendingLogin | undefined>;
   /** The value of Set-Cookie that removes the cookie. */
   removal: string;
 };
@@ -59,7 +59,7 @@ export function createLoginCookies(jwtSecret: string, publicUrl: string): LoginC
         requiredClaims: ['exp', 'login'],
       };
       const opened = await jwtDecrypt(sealed, key, options).catch(() => undefined);
-      return opened?.payload.login as BegunLogin | undefined;
+      return opened?.payload.login as PendingLogin | undefined;
     },
     removal: `${name}=; Max-Age=0; ${traits}`,
   };

@@ -17,7 +17,7 @@ import {
   randomState,
 } from 'openid-client';
 import type { Config } from '../../config.ts';
-import type { BegunLogin } from './login-cookie.ts';
+import type { PendingLogin } from './login-cookie.ts';
 
 type OidcSettings = NonNullable<Config['oidc']>;
 
@@ -32,12 +32,12 @@ export type OpenIdProvider = {
   /** The host of the provider, to name it. */
   host: string;
   /** Begins a login: returns where to send the browser, and what to keep until it returns. */
-  begin(): Promise<{ url: string; login: Omit<BegunLogin, 'returnTo'> }>;
+  begin(): Promise<{ url: string; login: Omit<PendingLogin, 'returnTo'> }>;
   /**
    * Ends a login: exchanges the code for an ID token, and returns its claims. Checks the state, the
    * issuer, audience, nonce, times and signature.
    */
-  finish(answer: URLSearchParams, login: BegunLogin): Promise<IDToken>;
+  finish(answer: URLSearchParams, login: PendingLogin): Promise<IDToken>;
 };
 
 /** Creates the provider. It is reached at the first login, not before. */

@@ -52,11 +52,11 @@ function useTyped(value: string, set: (value: string) => void) {
 /** Returns the part of the URL that keeps the filter of the list on another page of the chat. */
 export function useFilterQuery(): string {
   const search = new URLSearchParams(useSearch());
-  const kept = new URLSearchParams(
+  const filter = new URLSearchParams(
     ['q', 'with'].flatMap((name) => {
       const value = search.get(name);
       return value ? [[name, value]] : [];
     }),
   );
-  return kept.size > 0 ? `?${kept}` : '';
+  return filter.size > 0 ? `?${filter}` : '';
 }

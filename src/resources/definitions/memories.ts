@@ -4,7 +4,7 @@ import { equalTo } from '../equal-to.ts';
 import { flag, id, time } from '../fields.ts';
 import { resource } from '../resource.ts';
 
-/** What agents and people keep for later runs. Operations of their own write memories. */
+/** The memories of agents and people for later runs. Operations of their own write them. */
 export const memories = resource('memories', {
   path: '/api/memories',
   one: 'memory',
