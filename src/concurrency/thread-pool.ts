@@ -37,6 +37,11 @@ export type ThreadPoolOptions = {
   runs_in?: 'thread' | 'process';
   /** The heap of each thread. A call that exceeds it ends its thread alone. */
   heap_mb?: number;
+  /**
+   * The memory of each process with its buffers, which no heap counts. A call that exceeds it ends
+   * its process alone. Undefined for no limit, and for threads.
+   */
+  memory_mb?: number;
   /** How long a thread without a call is kept. */
   idle_ms?: number;
   /** Most calls of one thread, which is then replaced; undefined for no limit. */
@@ -152,8 +157,11 @@ export class ThreadPool {
   }
 
   #start(): PoolWorker {
-    const { heap_mb = 64, runs_in } = this.#options;
-    const worker = (runs_in === 'process' ? startProcess : startThread)(PROGRAM, heap_mb);
+    const { heap_mb = 64, memory_mb, runs_in } = this.#options;
+    const worker =
+      runs_in === 'process'
+        ? startProcess(PROGRAM, heap_mb, memory_mb)
+        : startThread(PROGRAM, heap_mb);
     worker.on('error', () => {}); // the running call handles it
     worker.on('exit', () => this.#idle.delete(worker));
     return worker;

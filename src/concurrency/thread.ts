@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import type { ThreadReply, ThreadRequest } from './thread-pool.ts';
+import { watchMemory } from './threads/watch-memory.ts';
 import { isOutOfTime, withinTime } from './within-time.ts';
 
 // The program of a thread or process of `ThreadPool`. It answers one request after the other. The
@@ -10,6 +11,8 @@ if (parentPort) {
 } else {
   process.on('message', answer);
   process.on('disconnect', () => process.exit());
+  const memoryMb = process.argv[2];
+  if (memoryMb !== undefined) watchMemory(Number(memoryMb));
   // the signals of a terminal reach all of its processes; the pool decides when this one ends
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 }

@@ -9,10 +9,11 @@ const SIGNALS_OF_V8: ReadonlySet<unknown> = new Set(['SIGABRT', 'SIGTRAP', 'SIGI
 
 /**
  * Starts a process that runs the program of a thread, with the methods and events of a thread. The
- * process has no environment variables, and ends with this process.
+ * process has no environment variables, and ends with this process, or beyond its memory.
  */
-export function startProcess(program: string, heap_mb: number): PoolWorker {
-  const child = fork(fileURLToPath(program), [], {
+export function startProcess(program: string, heap_mb: number, memory_mb?: number): PoolWorker {
+  const limits = memory_mb === undefined ? [] : [String(memory_mb)];
+  const child = fork(fileURLToPath(program), limits, {
     cwd: tmpdir(),
     env: {},
     execArgv: [`--max-old-space-size=${heap_mb}`, '--max-semi-space-size=8'],
