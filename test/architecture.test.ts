@@ -207,8 +207,10 @@ const HOMES: Record<string, RegExp> = {
   pino: /^(src\/telemetry|src\/api|workers)\/|^src\/[\w-]+\.ts$/,
   postgraphile: /^src\/api\//,
   'postgraphile-plugin-connection-filter': /^src\/api\//,
+  'postal-mime': /^src\/knowledge\/files\//,
   'prom-client': /^src\/telemetry\//,
   'quickjs-emscripten-core': /^src\/tools\//,
+  unpdf: /^src\/knowledge\/files\//,
   uuid: /^src\/runtime\//,
   ws: /^src\/api\//,
   yaml: /^src\/(systems|console)\//, // console: the picture of a file while it is typed

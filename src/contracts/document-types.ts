@@ -1,14 +1,33 @@
+const OFFICE = 'application/vnd.openxmlformats-officedocument';
+const OPEN_DOCUMENT = 'application/vnd.oasis.opendocument';
+
 /** The types of documents of knowledge bases, by the endings of their files. */
-export const DOCUMENT_TYPES: Readonly<Record<string, string>> = {
+export const DOCUMENT_TYPES = {
   '.csv': 'text/csv',
+  '.docx': `${OFFICE}.wordprocessingml.document`,
+  '.eml': 'message/rfc822',
   '.htm': 'text/html',
   '.html': 'text/html',
   '.md': 'text/markdown',
+  '.odp': `${OPEN_DOCUMENT}.presentation`,
+  '.ods': `${OPEN_DOCUMENT}.spreadsheet`,
+  '.odt': `${OPEN_DOCUMENT}.text`,
+  '.pdf': 'application/pdf',
+  '.pptx': `${OFFICE}.presentationml.presentation`,
   '.txt': 'text/plain',
-};
+  '.xlsx': `${OFFICE}.spreadsheetml.sheet`,
+} as const;
+
+/** The most bytes of a document that is text, and of a file of another type. */
+export const MAX_DOCUMENT_BYTES = { text: 1_000_000, file: 8 * 1024 * 1024 } as const;
 
 /** Returns the type of a file by its name. Text of another ending is Markdown. */
 export function documentType(file: string): string {
   const ending = /\.[^.]*$/.exec(file.toLowerCase())?.[0] ?? '';
-  return DOCUMENT_TYPES[ending] ?? 'text/markdown';
+  return Object.hasOwn(DOCUMENT_TYPES, ending)
+    ? DOCUMENT_TYPES[ending as keyof typeof DOCUMENT_TYPES]
+    : 'text/markdown';
 }
+
+/** Returns whether a document is text. A document of another type is stored as a file. */
+export const isTextDocument = (type: string): boolean => type.startsWith('text/');

@@ -1,8 +1,8 @@
 /**
  * A part of a text that stands by itself. Offsets count UTF-16 units, and the end is that of the
- * last character that is not white space.
+ * last character that is not white space. `page` is the page of a file.
  */
-export type Block = { start: number; end: number } & (
+export type Block = { start: number; end: number; page?: number } & (
   | { kind: 'heading'; level: number; title: string }
   | { kind: 'paragraph' | 'code' | 'table' }
 );

@@ -11,6 +11,7 @@ export type Piece = {
   heading_path: string[];
   start_offset: number;
   end_offset: number;
+  page?: number;
 };
 
 export type DocumentText = {
@@ -21,7 +22,7 @@ export type DocumentText = {
 };
 
 /** A range of the text, with the headings above it. */
-type Range = Line & { path: string[] };
+type Range = Line & { path: string[]; page?: number };
 type Heading = Extract<Block, { kind: 'heading' }>;
 
 /** The most UTF-16 units of a heading in a path. */
@@ -37,14 +38,18 @@ const MAX_MB = 8;
  * `too_large` for too many pieces, or too much text in them.
  */
 export function divideDocument({ type, content, maxCharacters }: DocumentText): Piece[] {
-  const read = readBlocks(type, content);
+  return divideBlocks(readBlocks(type, content), content, maxCharacters);
+}
+
+/** Divides the blocks of a document. A piece is on one page. */
+export function divideBlocks(read: BlockText, content: string, maxCharacters: number): Piece[] {
   const ranges = divide(read, maxCharacters).flatMap((range) => {
     const trimmed = trimRange(read.text, range.start, range.end);
     return trimmed ? [{ ...range, ...trimmed }] : [];
   });
   const toCharacters = characterCounter(content);
   let bytes = 0;
-  return ranges.map(({ start, end, path }) => {
+  return ranges.map(({ start, end, path, page }) => {
     const [from, to] = read.toSource(start, end);
     const part = read.text.slice(start, end);
     for (const text of [part, ...path]) bytes += Buffer.byteLength(text);
@@ -56,6 +61,7 @@ export function divideDocument({ type, content, maxCharacters }: DocumentText): 
       heading_path: path,
       start_offset: toCharacters(from),
       end_offset: toCharacters(to),
+      ...(page !== undefined && { page }),
     };
   });
 }
@@ -73,51 +79,77 @@ function readBlocks(type: string, content: string): BlockText {
 
 /** Returns the ranges of the pieces. */
 function divide({ text, blocks }: BlockText, most: number): Range[] {
-  const ranges: Range[] = [];
-  let open: Heading[] = [];
-  let current: Range | undefined;
-  let isHeadingBare = false;
-  const add = ({ start, end }: Line, path: string[]) => {
-    if (ranges.push({ start, end, path }) > MAX_PIECES) {
-      throw tooLarge(`it has over ${MAX_PIECES} chunks`);
-    }
-  };
-  const endRange = () => {
-    const heading = open.at(-1);
-    // a heading without text below it is a piece, since its words would be lost
-    if (isHeadingBare && heading) {
-      const path = pathOf(open.slice(0, -1));
-      for (const part of partsOf(text, heading, most)) add(part, path);
-    }
-    isHeadingBare = false;
-    if (current) add(current, current.path);
-    current = undefined;
-  };
-  for (const block of blocks) {
-    if (block.kind === 'heading') {
-      const isBelow = isHeadingBare && block.level > (open.at(-1)?.level ?? 0);
-      if (isBelow) isHeadingBare = false;
-      endRange();
-      open = [...open.filter(({ level }) => level < block.level), block];
-      isHeadingBare = true;
-      // and so would the words at the end of a heading that is cut
-      if (block.title.length > MAX_TITLE) endRange();
-      continue;
-    }
-    isHeadingBare = false;
-    for (const part of partsOf(text, block, most)) {
-      if (current && part.end - current.start > most) endRange();
-      current = {
-        ...(current ?? { start: part.start, path: pathOf(open) }),
-        end: part.end,
-      };
-    }
-  }
-  endRange();
-  return ranges;
+  const ranges = new Ranges(text, most);
+  for (const block of blocks) ranges.add(block);
+  ranges.end();
+  return ranges.all;
 }
 
-/** Returns the titles of headings. There are at most six, since each has a deeper level. */
+/** Collects the ranges of the pieces, block by block. */
+class Ranges {
+  readonly all: Range[] = [];
+  readonly #text: string;
+  readonly #most: number;
+  #open: Heading[] = [];
+  #current: Range | undefined;
+  #isHeadingBare = false;
+  #page: number | undefined;
+
+  constructor(text: string, most: number) {
+    this.#text = text;
+    this.#most = most;
+  }
+
+  add(block: Block): void {
+    if (block.page !== this.#page) this.#turnTo(block.page);
+    if (block.kind === 'heading') return void this.#addHeading(block);
+    this.#isHeadingBare = false;
+    for (const part of partsOf(this.#text, block, this.#most)) {
+      if (this.#current && part.end - this.#current.start > this.#most) this.end();
+      const range = this.#current ?? { start: part.start, path: pathOf(this.#open) };
+      this.#current = { ...range, end: part.end };
+    }
+  }
+
+  /** Ends the range that is being collected. */
+  end(): void {
+    const heading = this.#open.at(-1);
+    // a heading without text below it is a piece, since its words would be lost
+    if (this.#isHeadingBare && heading) {
+      const path = pathOf(this.#open.slice(0, -1));
+      for (const part of partsOf(this.#text, heading, this.#most)) this.#push(part, path);
+    }
+    this.#isHeadingBare = false;
+    if (this.#current) this.#push(this.#current, this.#current.path);
+    this.#current = undefined;
+  }
+
+  /** Ends the page before. Its headings are not above what is on the next one. */
+  #turnTo(page: number | undefined): void {
+    this.end();
+    this.#open = [];
+    this.#page = page;
+  }
+
+  #addHeading(block: Heading): void {
+    const isBelow = this.#isHeadingBare && block.level > (this.#open.at(-1)?.level ?? 0);
+    if (isBelow) this.#isHeadingBare = false;
+    this.end();
+    this.#open = [...this.#open.filter(({ level }) => level < block.level), block];
+    this.#isHeadingBare = true;
+    // and so would the words at the end of a heading that is cut
+    if (block.title.length > MAX_TITLE) this.end();
+  }
+
+  #push({ start, end }: Line, path: string[]): void {
+    const page = this.#page;
+    if (this.all.push({ start, end, path, ...(page !== undefined && { page }) }) > MAX_PIECES) {
+      throw tooLarge(`it has over ${MAX_PIECES} chunks`);
+    }
+  }
+}
+
+/** Returns the titles of headings. There are at most nine, since each has a deeper level. */
 const pathOf = (headings: readonly Heading[]): string[] =>
   headings.map(({ title }) => truncateToFit(title, MAX_TITLE));
 

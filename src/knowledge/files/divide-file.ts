@@ -1,0 +1,89 @@
+import { isTextDocument } from '../../contracts/document-types.ts';
+import type { BlockText } from '../block.ts';
+import { divideBlocks, divideDocument, type Piece } from '../divide-document.ts';
+import { fileFault, passwordFault } from './file-fault.ts';
+import { readDocx } from './read-docx.ts';
+import { readMail } from './read-mail.ts';
+import { readOpenDocument } from './read-opendocument.ts';
+import { readPdf } from './read-pdf.ts';
+import { readPptx } from './read-pptx.ts';
+import { readXlsx } from './read-xlsx.ts';
+import { TextBuilder } from './text-builder.ts';
+import { Zip } from './zip.ts';
+
+export type DocumentFile = { type: string; bytes: Uint8Array; maxCharacters: number };
+
+/** The text of a file, and the pieces of it. */
+export type DividedFile = { content: string; pieces: Piece[] };
+
+const MAX_TEXT_BYTES = 1_000_000;
+
+/**
+ * Reads the text of a file, and divides it into pieces. Call it in a process of its own, with
+ * limits of time and memory, since the author of the file decides about both. Throws the errors of
+ * `fileFault`.
+ */
+export async function divideFile(file: DocumentFile): Promise<DividedFile> {
+  const { type, maxCharacters } = file;
+  const bytes = Buffer.from(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength);
+  if (isTextDocument(type)) {
+    const content = readTextFile(bytes);
+    return { content, pieces: divideDocument({ type, content, maxCharacters }) };
+  }
+  const read = await readFile(type, bytes);
+  const pieces = divideBlocks(read, read.text, maxCharacters);
+  if (pieces.length === 0) throw withoutText(type);
+  return { content: read.text, pieces };
+}
+
+async function readFile(type: string, bytes: Buffer): Promise<BlockText> {
+  const builder = new TextBuilder();
+  if (type === 'application/pdf') await readPdf(bytes, builder);
+  else if (type === 'message/rfc822') await readMail(bytes, builder);
+  else readArchive(type, bytes, builder);
+  return builder.read();
+}
+
+function readArchive(type: string, bytes: Buffer, builder: TextBuilder): void {
+  refuseOldOffice(bytes);
+  const zip = new Zip(bytes);
+  if (type.includes('.opendocument.')) readOpenDocument(zip, builder, type);
+  else if (type.endsWith('.wordprocessingml.document')) readDocx(zip, builder);
+  else if (type.endsWith('.presentationml.presentation')) readPptx(zip, builder);
+  else readXlsx(zip, builder);
+}
+
+/** The first bytes of the format of Office before 2007, in which protected files are stored. */
+const COMPOUND_FILE = 'd0cf11e0a1b11ae1';
+const ENCRYPTED = Buffer.from('EncryptedPackage', 'utf16le');
+
+function refuseOldOffice(bytes: Buffer): void {
+  if (bytes.toString('hex', 0, 8) !== COMPOUND_FILE) return;
+  if (bytes.includes(ENCRYPTED)) throw passwordFault();
+  throw fileFault(
+    'unreadable',
+    'the file has the format of Office before 2007: save it as .docx, .pptx or .xlsx',
+  );
+}
+
+function readTextFile(bytes: Buffer): string {
+  if (bytes.length > MAX_TEXT_BYTES) {
+    throw fileFault('too_large', 'the text has over 1 MB: divide it into several files');
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (!text.includes('\0')) return text;
+  } catch {
+    // the same reason
+  }
+  throw fileFault('unreadable', 'the file is not text in UTF-8');
+}
+
+function withoutText(type: string): Error {
+  return fileFault(
+    'no_text',
+    type === 'application/pdf'
+      ? 'the PDF has no text, as of a scan. Text in images (OCR) is not read: add a PDF with text'
+      : 'the file has no text',
+  );
+}
