@@ -565,10 +565,11 @@ grant execute on function howdah_private.call_search_messages(uuid, jsonb) to ho
 grant execute on function
   howdah_private.call_knowledge_search(uuid, jsonb),
   howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
-  howdah_private.claim_documents(uuid, uuid, int), howdah_private.due_knowledge_bases(),
+  howdah_private.claim_documents(uuid, uuid, int, boolean),
+  howdah_private.due_knowledge_bases(),
   howdah_private.fail_document(uuid, text, text, text),
   howdah_private.return_documents(uuid[], text[]),
-  howdah_private.store_chunks(uuid, text, jsonb)
+  howdah_private.store_chunks(uuid, text, jsonb, text)
   to howdah_worker;
 grant execute on function howdah_private.watched_documents(text, text[]) to howdah_tool;
 grant execute on function

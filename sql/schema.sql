@@ -451,6 +451,7 @@ create table howdah.chunks (
   digest text not null,
   heading_path text[] not null,
   content text not null,
+  page integer,
   constraint chunks_of_a_document_have_an_order UNIQUE (tenant_id, document_id, seq) DEFERRABLE,
   constraint chunks_pkey PRIMARY KEY (id),
   constraint chunks_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
@@ -499,18 +500,24 @@ create table howdah.documents (
   content text not null,
   error jsonb,
   source text,
+  resource_id uuid,
+  owns_resource boolean default false not null,
   constraint documents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint documents_pkey PRIMARY KEY (id),
   constraint documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint documents_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint documents_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES howdah.resources(tenant_id, id) ON DELETE CASCADE,
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint error_is_of_a_failed_document CHECK (((error IS NOT NULL) = (status = 'failed'::howdah.document_status))),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint only_a_file_has_other_types CHECK (((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL))),
+  constraint only_a_file_is_owned CHECK (((resource_id IS NOT NULL) OR (NOT owns_resource))),
   constraint title_is_one_line CHECK (((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text))),
-  constraint type_is_a_text_type CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text])))
+  constraint type_can_be_read CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])))
 );
 alter table howdah.documents enable row level security, force row level security;
 CREATE INDEX documents_knowledge_base_id_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, id);
+CREATE INDEX documents_resource_id_idx ON howdah.documents USING btree (tenant_id, resource_id) WHERE (resource_id IS NOT NULL);
 CREATE UNIQUE INDEX documents_source_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, source) WHERE (source IS NOT NULL);
 CREATE INDEX documents_title_idx ON howdah.documents USING btree (tenant_id, title, id);
 
@@ -15265,8 +15272,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer)
- RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false)
+ RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -15274,7 +15281,7 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
-    claim_documents.knowledge_base_id, claim_documents.at_most);
+    claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -15292,7 +15299,8 @@ begin
   join howdah.knowledge_bases as b on b.tenant_id = d.tenant_id and b.id = d.knowledge_base_id
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
     and u.due_at <= clock_timestamp()
-  returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type, d.content, b.chunking;
+  returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
+    case when d.resource_id is null then d.content else '' end, b.chunking, d.resource_id;
 end $function$
 ;
 
@@ -18520,14 +18528,15 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.digested_pieces(document howdah.documents, base howdah.knowledge_bases, pieces jsonb)
- RETURNS TABLE(seq integer, digest text, words text, content text, heading_path text[], start_offset integer, end_offset integer)
+ RETURNS TABLE(seq integer, digest text, words text, content text, heading_path text[], start_offset integer, end_offset integer, page integer)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select p.place::int, md5(jsonb_build_array(base.language, document.title, h.path,
       p.piece ->> 'content')::text), w.words, p.piece ->> 'content',
-    h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int
+    h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int,
+    (p.piece ->> 'page')::int
   from jsonb_array_elements(digested_pieces.pieces) with ordinality as p (piece, place)
   cross join lateral (
     select array(select jsonb_array_elements_text(p.piece -> 'heading_path')) as path
@@ -24272,8 +24281,8 @@ begin
   ),
   added as (
     insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset,
-      end_offset, length, trust, digest, heading_path, content)
-    select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, (
+      end_offset, page, length, trust, digest, heading_path, content)
+    select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, f.page, (
         select coalesce(sum(cardinality(t.positions)), 0) from unnest(f.terms) as t),
       base.trust, f.digest, f.heading_path, f.content
     from fresh as f order by f.seq
@@ -26721,7 +26730,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer)
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -26735,6 +26744,7 @@ begin
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.due_at <= clock_timestamp()
+      and (lock_due_documents.reads_files or d.resource_id is null)
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
 end $function$
@@ -34022,18 +34032,19 @@ begin
     from howdah.chunks as c where c.tenant_id = document.tenant_id and c.document_id = document.id
   ),
   matched as materialized (
-    select w.seq, w.start_offset, w.end_offset, p.id
+    select w.seq, w.start_offset, w.end_offset, w.page, p.id
     from present as p left join wanted as w on w.digest = p.digest and w.copy = p.copy
   ),
   deleted as (
     delete from howdah.chunks as c using matched as m where c.id = m.id and m.seq is null
   )
   update howdah.chunks as c
-  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset, trust = base.trust
+  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset, page = m.page,
+    trust = base.trust
   from matched as m
   where c.id = m.id and m.seq is not null
-    and (c.seq, c.start_offset, c.end_offset, c.trust)
-      <> (m.seq, m.start_offset, m.end_offset, base.trust);
+    and (c.seq, c.start_offset, c.end_offset, c.page, c.trust)
+      is distinct from (m.seq, m.start_offset, m.end_offset, m.page, base.trust);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
 end $function$
 ;
@@ -38617,7 +38628,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb, content text DEFAULT NULL::text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -38634,7 +38645,8 @@ begin
   perform howdah_private.replace_chunks(v_document, b, store_chunks.pieces)
   from howdah.knowledge_bases as b
   where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
-  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null
+  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
+    content = coalesce(store_chunks.content, d.content)
   where d.id = v_document.id;
   delete from howdah_private.due_documents as u where u.document_id = v_document.id;
   return true;
@@ -42256,6 +42268,58 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__check_file()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_file record;
+begin
+  if new.content <> '' then
+    raise exception using errcode = 'HWINV',
+      message = 'a document has either content or resource_id, not both',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Leave content out: a worker reads the text of the file.';
+  end if;
+  select lower(regexp_replace(r.type, '\s*;.*', '')) as type,
+    num_nonnulls(r.session_id, r.execution_id) > 0 as is_attached
+  into v_file from howdah.resources as r
+  where r.id = new.resource_id and r.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no resource %s', new.resource_id),
+      detail = jsonb_build_object('field', 'resource_id', 'resource_id', new.resource_id)::text,
+      hint = 'See howdah.resources for the resources that exist.';
+  elsif new.owns_resource and v_file.is_attached then
+    raise exception using errcode = 'HWINV',
+      message = 'a document cannot own a file of a session or a run',
+      detail = jsonb_build_object('field', 'owns_resource')::text,
+      hint = 'Leave owns_resource out. The document is deleted with the file.';
+  end if;
+  new.type := v_file.type;
+  new.content := '';
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__delete_files()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah.resources as r using old_rows as o
+  where o.owns_resource and r.tenant_id = o.tenant_id and r.id = o.resource_id
+    and num_nonnulls(r.session_id, r.execution_id) = 0
+    and not exists (
+      select from howdah.documents as d
+      where d.tenant_id = r.tenant_id and d.resource_id = r.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_documents__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -42299,8 +42363,10 @@ begin
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
     when not ((error IS NOT NULL) = (status = 'failed'::howdah.document_status)) then array['check', 'error_is_of_a_failed_document']
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
+    when not ((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL)) then array['check', 'only_a_file_has_other_types']
+    when not ((resource_id IS NOT NULL) OR (NOT owns_resource)) then array['check', 'only_a_file_is_owned']
     when not ((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text)) then array['check', 'title_is_one_line']
-    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text])) then array['check', 'type_is_a_text_type']
+    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])) then array['check', 'type_can_be_read']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -42316,6 +42382,24 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_documents__refuse_keys()
 AS $function$
 begin
   perform howdah_private.check_plain_secrets('metadata', new.metadata);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__refuse_text()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine'
+    and (new.type, new.content) is distinct from (old.type, old.content) then
+    raise exception using errcode = 'HWINV',
+      message = format('the text of document %L is that of its file', old.title),
+      detail = jsonb_build_object('field',
+        case when new.type <> old.type then 'type' else 'content' end)::text,
+      hint = 'Add the new file as another document, and delete this one.';
+  end if;
   return new;
 end $function$
 ;
@@ -50022,7 +50106,8 @@ AS $function$
       '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
-    ('documents', 'title type content metadata', 'knowledge_base_id', 'status', true),
+    ('documents',
+      'title type content metadata', 'knowledge_base_id resource_id owns_resource', 'status', true),
     ('executions',
       '',
       'run_at input_trust priority agent_id agent_version_id session_id workflow_id '
@@ -51149,9 +51234,15 @@ CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.documents FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE OF title, type, content, metadata ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _200_check_file BEFORE INSERT ON howdah.documents FOR EACH ROW WHEN ((new.resource_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__check_file();
+
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.documents FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_documents__refuse_keys();
 
+CREATE TRIGGER _300_refuse_text BEFORE UPDATE OF type, content ON howdah.documents FOR EACH ROW WHEN ((old.resource_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__refuse_text();
+
 CREATE TRIGGER _310_renew BEFORE UPDATE OF status, title, type, content ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__renew();
+
+CREATE TRIGGER _400_delete_files AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_documents__delete_files();
 
 CREATE TRIGGER _400_enqueue_changed AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'howdah_engine'::name)) EXECUTE FUNCTION howdah_private.tg_documents__enqueue();
 
@@ -51167,7 +51258,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.documents REFERENCING NE
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit();
 
@@ -53259,6 +53350,10 @@ grant insert on column howdah.documents.knowledge_base_id to howdah_app;
 
 grant insert, update on column howdah.documents.metadata to howdah_app;
 
+grant insert on column howdah.documents.owns_resource to howdah_app;
+
+grant insert on column howdah.documents.resource_id to howdah_app;
+
 grant update on column howdah.documents.status to howdah_app;
 
 grant insert, update on column howdah.documents.title to howdah_app;
@@ -55001,7 +55096,7 @@ grant execute on function howdah_private.chunks_with_metadata(howdah.knowledge_b
 
 grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_documents(uuid,uuid,integer) to howdah_worker;
+grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -55953,7 +56048,7 @@ grant execute on function howdah_private.lock_claimed_document(uuid,text) to how
 
 grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
 
-grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer) to howdah_engine;
+grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -56955,7 +57050,7 @@ grant execute on function howdah_private.step_usage(howdah_private.usage_events)
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
-grant execute on function howdah_private.store_chunks(uuid,text,jsonb) to howdah_worker;
+grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text) to howdah_worker;
 
 grant execute on function howdah_private.store_file(howdah.executions,text,text,bytea,jsonb) to howdah_engine;
 
@@ -57191,9 +57286,13 @@ grant execute on function howdah_private.tg_chunks__refuse_invalid() to howdah_e
 
 grant execute on function howdah_private.tg_connected_accounts__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_documents__check_file() to howdah_engine;
+
 grant execute on function howdah_private.tg_documents__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_documents__refuse_keys() to howdah_engine;
+
+grant execute on function howdah_private.tg_documents__refuse_text() to howdah_engine;
 
 grant execute on function howdah_private.tg_documents__renew() to howdah_engine;
 
@@ -58772,6 +58871,8 @@ comment on column howdah.chunks.length is 'Number of terms: of the title, the he
 
 comment on column howdah.chunks.number is 'A number of the chunk, which its terms name: half as long as the id.';
 
+comment on column howdah.chunks.page is 'Page, slide or sheet of the file on which the chunk is, from 1. Null for a document without pages.';
+
 comment on column howdah.chunks.seq is 'Position in the document: 1, 2, 3 and so on.';
 
 comment on column howdah.chunks.start_offset is 'Number of characters of the content of the document before the chunk.';
@@ -58836,7 +58937,8 @@ comment on column howdah.daily_usage.workflow is 'The workflow, by name.';
 
 comment on column howdah.daily_usage.workflow_id is 'The workflow.';
 
-comment on column howdah.documents.content is 'The text.';
+comment on column howdah.documents.content is '@hasDefault
+The text. For a document of a file, a worker writes it, with a form feed between pages.';
 
 comment on column howdah.documents.created_at is 'Time of creation.';
 
@@ -58852,6 +58954,10 @@ comment on column howdah.documents.knowledge_base_id is 'The knowledge base.';
 
 comment on column howdah.documents.metadata is 'Tags of the application, which searches filter by, such as {"year": 2026}.';
 
+comment on column howdah.documents.owns_resource is 'Whether the file is deleted with the document, as for an upload. Only for a file of no session and no run.';
+
+comment on column howdah.documents.resource_id is 'File of the document, whose text a worker reads. The document is deleted with it. Null for a document that was written as text.';
+
 comment on column howdah.documents.source is 'Row of a watched table that the document is a copy of: table and key, such as public.articles:4711. Null for other documents.';
 
 comment on column howdah.documents.status is 'pending, working, ready or failed. Set a failed document to pending to try it again.';
@@ -58862,7 +58968,7 @@ comment on column howdah.documents.tenant_id is 'The tenant that owns the row; n
 
 comment on column howdah.documents.title is 'Title of the document. It is searched too.';
 
-comment on column howdah.documents.type is 'MIME type of the content: text/markdown, text/plain, text/html or text/csv.';
+comment on column howdah.documents.type is 'MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument or e-mail.';
 
 comment on column howdah.documents.updated_at is 'Time of the last change.';
 

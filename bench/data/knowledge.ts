@@ -84,7 +84,7 @@ async function addDocuments(pool: pg.Pool, { name, documents }: Collection, copi
      from base as b, jsonb_array_elements($2) as d (doc), generate_series(1, $3::int)`,
     [copies === 1 ? name : 'large', JSON.stringify(documents), copies],
   );
-  const job = ingestionJob(pool);
+  const job = ingestionJob({ pool });
   for (;;) {
     const lanes = (await job.lanes?.due()) ?? [];
     if (lanes.length === 0) break;

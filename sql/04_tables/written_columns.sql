@@ -28,7 +28,8 @@ as $$
       '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
-    ('documents', 'title type content metadata', 'knowledge_base_id', 'status', true),
+    ('documents',
+      'title type content metadata', 'knowledge_base_id resource_id owns_resource', 'status', true),
     ('executions',
       '',
       'run_at input_trust priority agent_id agent_version_id session_id workflow_id '

@@ -85,6 +85,82 @@ create or replace trigger _100_stamp before update of title, type, content, meta
   on howdah.documents
   for each row execute function howdah_private.tg__stamp();
 
+-- Checks the file of a document: the caller must see it, and its text is not written by callers.
+-- The type is that of the file. The function has the rights of the caller.
+create or replace function howdah_private.tg_documents__check_file() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_file record;
+begin
+  if new.content <> '' then
+    raise exception using errcode = 'HWINV',
+      message = 'a document has either content or resource_id, not both',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Leave content out: a worker reads the text of the file.';
+  end if;
+  select lower(regexp_replace(r.type, '\s*;.*', '')) as type,
+    num_nonnulls(r.session_id, r.execution_id) > 0 as is_attached
+  into v_file from howdah.resources as r
+  where r.id = new.resource_id and r.tenant_id = new.tenant_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no resource %s', new.resource_id),
+      detail = jsonb_build_object('field', 'resource_id', 'resource_id', new.resource_id)::text,
+      hint = 'See howdah.resources for the resources that exist.';
+  elsif new.owns_resource and v_file.is_attached then
+    raise exception using errcode = 'HWINV',
+      message = 'a document cannot own a file of a session or a run',
+      detail = jsonb_build_object('field', 'owns_resource')::text,
+      hint = 'Leave owns_resource out. The document is deleted with the file.';
+  end if;
+  new.type := v_file.type;
+  new.content := '';
+  return new;
+end $$;
+create or replace trigger _200_check_file before insert on howdah.documents
+  for each row when (new.resource_id is not null)
+  execute function howdah_private.tg_documents__check_file();
+
+-- Refuses to change the text of a document of a file. Workers write it.
+create or replace function howdah_private.tg_documents__refuse_text() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine'
+    and (new.type, new.content) is distinct from (old.type, old.content) then
+    raise exception using errcode = 'HWINV',
+      message = format('the text of document %L is that of its file', old.title),
+      detail = jsonb_build_object('field',
+        case when new.type <> old.type then 'type' else 'content' end)::text,
+      hint = 'Add the new file as another document, and delete this one.';
+  end if;
+  return new;
+end $$;
+create or replace trigger _300_refuse_text before update of type, content on howdah.documents
+  for each row when (old.resource_id is not null)
+  execute function howdah_private.tg_documents__refuse_text();
+
+-- Deletes the files that deleted documents own, except those that other documents need.
+create or replace function howdah_private.tg_documents__delete_files() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah.resources as r using old_rows as o
+  where o.owns_resource and r.tenant_id = o.tenant_id and r.id = o.resource_id
+    and num_nonnulls(r.session_id, r.execution_id) = 0
+    and not exists (
+      select from howdah.documents as d
+      where d.tenant_id = r.tenant_id and d.resource_id = r.id);
+  return null;
+end $$;
+create or replace trigger _400_delete_files after delete on howdah.documents
+  referencing old table as old_rows
+  for each statement execute function howdah_private.tg_documents__delete_files();
+
 create or replace function howdah_private.tg_documents__refuse_keys() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

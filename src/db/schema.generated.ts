@@ -395,6 +395,7 @@ export interface Chunks {
   knowledge_base_id: string;
   length: number;
   number: Generated<Int8>;
+  page: number | null;
   seq: number;
   start_offset: number;
   tenant_id: string;
@@ -444,6 +445,8 @@ export interface Documents {
   id: Generated<string>;
   knowledge_base_id: string;
   metadata: Generated<Json>;
+  owns_resource: Generated<boolean>;
+  resource_id: string | null;
   source: string | null;
   status: Generated<DocumentStatus>;
   status_at: Generated<Timestamp>;

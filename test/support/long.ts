@@ -313,6 +313,7 @@ const SLOW = [
   'test/sql/questions/ask.test.ts',
   'test/sql/control/control_many_properties.test.ts',
   'test/workers/isolation/isolator.test.ts',
+  'test/workers/batch-jobs/hostile-files.test.ts',
   'test/sql/limits/spending_batches.test.ts',
   'test/api/rest/definitions/conditions.test.ts',
   'test/concurrency/thread-pool.test.ts',

@@ -51,7 +51,7 @@ function jobsOf(options: BatchRunnersOptions): BatchJob[] {
   const { pool, masterKeys, resourceFolder } = options;
   return [
     answersJob(options),
-    ingestionJob(pool),
+    ingestionJob({ pool, resourceFolder }),
     erasureJob(pool),
     usageJob(pool),
     usageMergeJob(pool),

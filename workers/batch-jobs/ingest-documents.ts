@@ -1,15 +1,24 @@
-import { moduleBeside, ThreadFault, ThreadPool } from '../../src/concurrency/thread-pool.ts';
+import {
+  moduleBeside,
+  ThreadFault,
+  ThreadPool,
+  type ThreadPoolOptions,
+} from '../../src/concurrency/thread-pool.ts';
+import { MAX_DOCUMENT_BYTES } from '../../src/contracts/document-types.ts';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { faultOf, isTransient } from '../../src/db/connection/sqlstate.ts';
+import { loadResource } from '../../src/db/files/load-resource.ts';
 import {
   type ClaimedDocument,
   claimDocuments,
+  type DividedDocument,
   dueKnowledgeBases,
   failDocument,
   returnDocuments,
   storeChunks,
 } from '../../src/db/knowledge/ingestion.ts';
 import type { divideDocument } from '../../src/knowledge/divide-document.ts';
+import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
 import type { Batch, BatchJob } from './batch-job.ts';
 
 /** Knowledge bases whose documents are divided at once. */
@@ -20,8 +29,19 @@ const MAX_DOCUMENTS = 5;
 const CLAIM_MS = 120_000;
 const MAX_CHARACTERS = 2_000;
 const THREADS = { size: 1, heap_mb: 256 };
+/**
+ * Files are read in a process, since a thread has no limit for buffers. A process that has read
+ * many files is replaced, since parsers keep memory.
+ */
+const PROCESSES: ThreadPoolOptions = {
+  runs_in: 'process',
+  ...{ size: 1, heap_mb: 384, memory_mb: 768, max_calls: 100 },
+};
 
-/** The most time for the stages of one document. A document that needs more fails. */
+/**
+ * The most time for the stages of one document. A document that needs more fails. A file is read
+ * and divided in one stage.
+ */
 export type IngestionLimits = { divide_ms: number; store_ms: number };
 /** `store_ms` is below the time that a connection of a worker gives a statement. */
 export const INGESTION_LIMITS: IngestionLimits = { divide_ms: 10_000, store_ms: 20_000 };
@@ -31,12 +51,26 @@ const DIVIDE = {
   name: 'divideDocument' satisfies (typeof divideDocument)['name'],
 };
 
+const DIVIDE_FILE = {
+  module: moduleBeside('../../src/knowledge/files/divide-file.ts', import.meta.url),
+  name: 'divideFile' satisfies (typeof divideFile)['name'],
+};
+
+export type IngestionOptions = {
+  pool: Pool;
+  /** The folder of files that are not in the database. */
+  resourceFolder?: string | undefined;
+  limits?: IngestionLimits | undefined;
+};
+
 /**
  * Creates the job that divides documents of knowledge bases into chunks. A base is a lane. Texts
- * are divided in a thread, since their author decides how long it takes.
+ * are divided in a thread, and files read in a process, since their author decides how long it
+ * takes.
  */
-export function ingestionJob(pool: Pool, limits = INGESTION_LIMITS): BatchJob {
-  const threads = new ThreadPool(THREADS);
+export function ingestionJob(options: IngestionOptions): BatchJob {
+  const { pool, resourceFolder, limits = INGESTION_LIMITS } = options;
+  const [threads, processes] = [new ThreadPool(THREADS), new ThreadPool(PROCESSES)];
   return {
     ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 20 },
     lanes: {
@@ -51,7 +85,8 @@ export function ingestionJob(pool: Pool, limits = INGESTION_LIMITS): BatchJob {
       const base = { knowledge_base_id: id, tenant_id: tenantId };
       const endsAt = performance.now() + CLAIM_MS;
       const documents = await claimDocuments(pool, base, MAX_DOCUMENTS);
-      return ingest({ pool, threads, limits, tenantId, endsAt, signal }, documents);
+      const pools = { pool, threads, processes };
+      return ingest({ ...pools, resourceFolder, limits, tenantId, endsAt, signal }, documents);
     },
   };
 }
@@ -59,6 +94,8 @@ export function ingestionJob(pool: Pool, limits = INGESTION_LIMITS): BatchJob {
 type Ingestion = {
   pool: Pool;
   threads: ThreadPool;
+  processes: ThreadPool;
+  resourceFolder: string | undefined;
   limits: IngestionLimits;
   tenantId: string;
   /** The time at which the claimed documents are due again. */
@@ -101,34 +138,66 @@ const hasTime = ({ limits, endsAt }: Ingestion) =>
  * reason. Throws if the database is gone or the worker stops: the document is due again later.
  */
 async function ingestOne(ingestion: Ingestion, document: ClaimedDocument): Promise<boolean> {
-  const { pool, threads, limits, tenantId, signal } = ingestion;
-  const { type, content, chunking } = document;
-  const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
+  const { pool, limits, signal } = ingestion;
   try {
-    const pieces = await threads.run<
-      Parameters<typeof divideDocument>,
-      ReturnType<typeof divideDocument>
-    >(DIVIDE, [{ type, content, maxCharacters }], {
-      ...{ key: tenantId, deadline_ms: limits.divide_ms, signal },
-    });
-    return await storeChunks(pool, document, pieces, limits.store_ms);
+    const divided = await divide(ingestion, document);
+    return await storeChunks(pool, document, divided, limits.store_ms);
   } catch (error) {
-    const { code, message } = reasonOf(error, limits);
+    const stage = document.resource_id === null ? 'dividing the text' : 'reading the file';
+    const { code, message } = reasonOf(error, stage, limits);
     if (code === undefined || signal.aborted) throw error;
     await failDocument(pool, document, code, message);
     return true;
   }
 }
 
+/** Divides a text in a thread, or reads and divides a file in a process. */
+async function divide(
+  ingestion: Ingestion,
+  { type, content, chunking, resource_id }: ClaimedDocument,
+): Promise<DividedDocument> {
+  const { threads, processes, limits, tenantId, signal } = ingestion;
+  const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
+  const call = { key: tenantId, deadline_ms: limits.divide_ms, signal };
+  if (resource_id === null) {
+    type Texts = Parameters<typeof divideDocument>;
+    const text = { type, content, maxCharacters };
+    return { pieces: await threads.run<Texts, object[]>(DIVIDE, [text], call) };
+  }
+  const bytes = await loadFile(ingestion, resource_id);
+  type Files = Parameters<typeof divideFile>;
+  const file = { type, bytes, maxCharacters };
+  return processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
+}
+
+/** Returns the bytes of a file. Throws without a code if a later attempt may succeed. */
+async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: string) {
+  const options = { folder: resourceFolder, maxBytes: MAX_DOCUMENT_BYTES.file };
+  const loaded = await loadResource(pool, tenantId, id, options);
+  if (loaded.ok) return loaded.value.bytes;
+  const { message, retryable } = loaded.error;
+  throw Object.assign(new Error(message), { code: retryable ? LATER : 'unreadable' });
+}
+
+/** The code of a file that cannot be read now. */
+const LATER = 'later';
+/** Faults of a document itself, with a message for its author. */
+const OF_DOCUMENT = new Set(['too_large', 'password_protected', 'no_text', 'unreadable']);
+
 /** Returns why a document fails. Without a code, the document is not the cause of the error. */
-function reasonOf(error: unknown, limits: IngestionLimits): { code?: string; message: string } {
+function reasonOf(
+  error: unknown,
+  stage: string,
+  limits: IngestionLimits,
+): { code?: string; message: string } {
   if (error instanceof ThreadFault) {
-    if (error.code === 'deadline') return outOfTime('dividing the text', limits.divide_ms);
+    if (error.code === 'deadline') return outOfTime(stage, limits.divide_ms);
     if (error.code !== 'memory') return { message: error.message };
-    return { code: 'too_large', message: 'dividing the text took too much memory' };
+    return { code: 'too_large', message: `${stage} took too much memory` };
   }
   const { code, message } = faultOf(error);
-  if (code === 'too_large') return { code, message };
+  if (OF_DOCUMENT.has(code)) return { code, message };
+  if (code === LATER) return { message };
   if (code === '57014') return outOfTime('writing the chunks', limits.store_ms);
   if (isTransient(error)) return { message };
   return { code: 'unreadable', message };

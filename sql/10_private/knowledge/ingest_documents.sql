@@ -2,8 +2,9 @@
 --
 --   insert, edit         → status pending, a row in due_documents   (30_triggers/knowledge.sql)
 --   claim_documents      → status working, due again in two minutes, in case the worker dies
---   a thread of a worker → divides the text (src/knowledge)
---   store_chunks         → writes chunks and terms, status ready, in one transaction
+--   a thread of a worker → divides the text (src/knowledge); of a file, a process reads it first
+--   store_chunks         → writes chunks and terms, and the text of a file, status ready, in one
+--                          transaction
 --   fail_document        → status failed, with the reason
 --
 -- A knowledge base is a lane, so bases and tenants take turns. `claim` is the time of due_at at the
@@ -52,7 +53,7 @@ $$;
 
 -- Locks documents of a base that are due, the oldest first, and returns their ids.
 create or replace function howdah_private.lock_due_documents(
-  tenant_id uuid, knowledge_base_id uuid, at_most int
+  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean
 ) returns uuid[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -64,17 +65,19 @@ begin
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.due_at <= clock_timestamp()
+      and (lock_due_documents.reads_files or d.resource_id is null)
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
 end $$;
 
 -- Claims due documents of a base. Returns them with the settings of the base. A document whose
 -- worker ended in each of three attempts fails. Another worker may have claimed one between the
--- search and the lock, so each statement looks at due_at again.
+-- search and the lock, so each statement looks at due_at again. A worker of an earlier version does
+-- not know `reads_files`, and gets no documents of files. Their text from before is not returned.
 create or replace function howdah_private.claim_documents(
-  tenant_id uuid, knowledge_base_id uuid, at_most int
+  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean default false
 ) returns table (
-  id uuid, claim text, title text, type text, content text, chunking jsonb
+  id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid
 )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -82,7 +85,7 @@ as $$
 #variable_conflict use_column
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
-    claim_documents.knowledge_base_id, claim_documents.at_most);
+    claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -100,7 +103,8 @@ begin
   join howdah.knowledge_bases as b on b.tenant_id = d.tenant_id and b.id = d.knowledge_base_id
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
     and u.due_at <= clock_timestamp()
-  returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type, d.content, b.chunking;
+  returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
+    case when d.resource_id is null then d.content else '' end, b.chunking, d.resource_id;
 end $$;
 
 -- Locks a document if the claim still holds. Returns null if the document was edited or deleted.

@@ -13,9 +13,10 @@ $$;
 
 -- Writes the chunks that a worker has made of a document, and marks the document as ready. Writes
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
--- of {content, heading_path, start_offset, end_offset} in the order of the text.
+-- of {content, heading_path, start_offset, end_offset, page} in the order of the text. `content` is
+-- the text that was read from a file.
 create or replace function howdah_private.store_chunks(
-  document_id uuid, claim text, pieces jsonb
+  document_id uuid, claim text, pieces jsonb, content text default null
 ) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -31,7 +32,8 @@ begin
   perform howdah_private.replace_chunks(v_document, b, store_chunks.pieces)
   from howdah.knowledge_bases as b
   where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
-  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null
+  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
+    content = coalesce(store_chunks.content, d.content)
   where d.id = v_document.id;
   delete from howdah_private.due_documents as u where u.document_id = v_document.id;
   return true;
@@ -55,18 +57,19 @@ begin
     from howdah.chunks as c where c.tenant_id = document.tenant_id and c.document_id = document.id
   ),
   matched as materialized (
-    select w.seq, w.start_offset, w.end_offset, p.id
+    select w.seq, w.start_offset, w.end_offset, w.page, p.id
     from present as p left join wanted as w on w.digest = p.digest and w.copy = p.copy
   ),
   deleted as (
     delete from howdah.chunks as c using matched as m where c.id = m.id and m.seq is null
   )
   update howdah.chunks as c
-  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset, trust = base.trust
+  set seq = m.seq, start_offset = m.start_offset, end_offset = m.end_offset, page = m.page,
+    trust = base.trust
   from matched as m
   where c.id = m.id and m.seq is not null
-    and (c.seq, c.start_offset, c.end_offset, c.trust)
-      <> (m.seq, m.start_offset, m.end_offset, base.trust);
+    and (c.seq, c.start_offset, c.end_offset, c.page, c.trust)
+      is distinct from (m.seq, m.start_offset, m.end_offset, m.page, base.trust);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
 end $$;
 
@@ -87,8 +90,8 @@ begin
   ),
   added as (
     insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset,
-      end_offset, length, trust, digest, heading_path, content)
-    select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, (
+      end_offset, page, length, trust, digest, heading_path, content)
+    select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, f.page, (
         select coalesce(sum(cardinality(t.positions)), 0) from unnest(f.terms) as t),
       base.trust, f.digest, f.heading_path, f.content
     from fresh as f order by f.seq
@@ -104,14 +107,15 @@ create or replace function howdah_private.digested_pieces(
   document howdah.documents, base howdah.knowledge_bases, pieces jsonb
 ) returns table (
   seq int, digest text, words text, content text, heading_path text[], start_offset int,
-  end_offset int
+  end_offset int, page int
 )
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select p.place::int, md5(jsonb_build_array(base.language, document.title, h.path,
       p.piece ->> 'content')::text), w.words, p.piece ->> 'content',
-    h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int
+    h.path, (p.piece ->> 'start_offset')::int, (p.piece ->> 'end_offset')::int,
+    (p.piece ->> 'page')::int
   from jsonb_array_elements(digested_pieces.pieces) with ordinality as p (piece, place)
   cross join lateral (
     select array(select jsonb_array_elements_text(p.piece -> 'heading_path')) as path

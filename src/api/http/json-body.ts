@@ -52,23 +52,34 @@ function tooLarge(mostBytes: number): BodyFault {
   return { status: 413, message: `A request may have at most ${mostBytes} bytes.` };
 }
 
-/** Reads the text body of a request: UTF-8, of one of these types, at most `mostBytes` bytes. */
+/** Media types of a body: of texts, and of files, whose bytes are read as base64. */
+export type BodyTypes = { texts: readonly string[]; files: readonly string[] };
+
+/**
+ * Reads the body of a request, of one of these types: a text in UTF-8, or the bytes of a file, at
+ * most `mostBytes` bytes.
+ */
 export async function readText(
   request: IncomingMessage,
   mostBytes: number,
-  types: readonly string[],
+  { texts, files }: BodyTypes,
 ): Promise<TextBody> {
-  const fault = headersFault(request.headers, types);
+  const fault = headersFault(request.headers, [...texts, ...files]);
   if (fault) return refuse(415, fault);
   const bytes = await readBytes(request, mostBytes);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
   if (bytes === 'too many') return refuse(413, `A request may have at most ${mostBytes} bytes.`);
+  if (files.includes(mediaOf(request.headers)))
+    return { ok: true, value: bytes.toString('base64') };
   try {
     return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
     return refuse(400, 'The request is not valid UTF-8.');
   }
 }
+
+const mediaOf = ({ 'content-type': type = '' }: IncomingMessage['headers']) =>
+  type.split(';')[0]?.trim().toLowerCase() ?? '';
 
 function refuse(status: BodyFault['status'], message: string, hint?: string): RefusedBody {
   return { ok: false, fault: { status, message, ...(hint !== undefined && { hint }) } };

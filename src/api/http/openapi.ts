@@ -164,9 +164,10 @@ function operation(
   const types = route.bodyTypes ?? ['application/json'];
   const content =
     body &&
-    Object.fromEntries(
-      types.map((type) => [type, { schema: withAliases(schemaOf(body), route.fieldAliases) }]),
-    );
+    Object.fromEntries([
+      ...types.map((type) => [type, { schema: withAliases(schemaOf(body), route.fieldAliases) }]),
+      ...(route.fileTypes ?? []).map((type) => [type, { schema: { contentMediaType: type } }]),
+    ]);
   return {
     operationId: id,
     tags: [tag],

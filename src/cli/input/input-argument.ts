@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
@@ -102,13 +102,30 @@ async function contentOf(what: string, file: string): Promise<string> {
 /** Returns the text of a file. Throws with the reason if it is too large or not UTF-8 text. */
 export async function readTextFile(file: string): Promise<string> {
   try {
-    const found = await stat(file);
-    if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file');
-    if (found.size > MOST_BYTES)
-      throw new Error(`it has ${found.size} bytes, and the maximum is ${MOST_BYTES}`);
+    await checkFile(file, MOST_BYTES);
     return await readUtf8File(file);
   } catch (cause) {
     throw new Error(reasonOf(cause), { cause });
+  }
+}
+
+/** Returns the bytes of a file. Throws with the reason if it is empty or too large. */
+export async function readFileBytes(file: string, most: number): Promise<Buffer> {
+  try {
+    await checkFile(file, most);
+    const bytes = await readFile(file);
+    if (bytes.length === 0) throw new Error('it is empty');
+    return bytes;
+  } catch (cause) {
+    throw new Error(reasonOf(cause), { cause });
+  }
+}
+
+async function checkFile(file: string, most: number): Promise<void> {
+  const found = await stat(file);
+  if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file');
+  if (found.size > most) {
+    throw new Error(`it has ${found.size} bytes, and the maximum is ${most}`);
   }
 }
 

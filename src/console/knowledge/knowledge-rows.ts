@@ -30,6 +30,7 @@ export type ChunkRow = {
   heading_path: string[];
   start_offset: number;
   end_offset: number;
+  page: number | null;
   trust: string;
   content: string;
 };

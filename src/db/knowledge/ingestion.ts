@@ -12,6 +12,8 @@ export type ClaimedDocument = {
   type: string;
   content: string;
   chunking: { max_characters?: number };
+  /** The file of the document, whose text is not known yet. */
+  resource_id: string | null;
 };
 
 /** Returns the knowledge bases whose documents are due, those of the oldest documents first. */
@@ -29,11 +31,14 @@ export async function claimDocuments(
   atMost: number,
 ): Promise<ClaimedDocument[]> {
   const { rows } = await pool.query<ClaimedDocument>(
-    'select * from howdah_private.claim_documents($1, $2, $3)',
+    'select * from howdah_private.claim_documents($1, $2, $3, true)',
     [tenant_id, knowledge_base_id, atMost],
   );
   return rows;
 }
+
+/** The pieces of a document, and its text if it was read from a file. */
+export type DividedDocument = { pieces: readonly object[]; content?: string };
 
 /**
  * Stores the pieces of a document as chunks. Returns false if it was edited or deleted. Throws
@@ -42,14 +47,14 @@ export async function claimDocuments(
 export async function storeChunks(
   pool: Pool,
   { id, claim }: ClaimedDocument,
-  pieces: readonly object[],
+  { pieces, content }: DividedDocument,
   limit_ms: number,
 ): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     await client.query(`set local statement_timeout = ${limit_ms}`);
     const { rows } = await client.query<{ stored: boolean }>(
-      'select howdah_private.store_chunks($1, $2, $3) as stored',
-      [id, claim, storableJson(pieces)],
+      'select howdah_private.store_chunks($1, $2, $3, $4) as stored',
+      [id, claim, storableJson(pieces), content ?? null],
     );
     return rows[0]?.stored ?? false;
   });

@@ -15,6 +15,7 @@ const chunk = z
     heading_path: z.array(z.string()).describe('The headings above the text'),
     start_offset: z.int().describe('Characters of the document before the chunk'),
     end_offset: z.int().describe('Characters of the document up to the end of the chunk'),
+    page: z.int().nullable().describe('The page, slide or sheet of a file, from 1'),
     trust: z.enum(enumLabels.trust),
     content: z.string(),
   })
@@ -22,7 +23,8 @@ const chunk = z
 
 type Chunk = z.output<typeof chunk>;
 
-const CHUNKS = `select c.id, c.seq, c.heading_path, c.start_offset, c.end_offset, c.trust, c.content
+const CHUNKS = `select c.id, c.seq, c.heading_path, c.start_offset, c.end_offset, c.page, c.trust,
+    c.content
   from howdah.chunks as c
   where c.tenant_id = howdah.current_tenant() and c.document_id = $1 and c.seq >= $2
   order by c.seq limit $3`;

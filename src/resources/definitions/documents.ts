@@ -19,9 +19,11 @@ export const documents = resource('documents', {
     title: z.string(),
     type: z.string().optional(),
     metadata: object.optional(),
+    resource_id: id.nullable().optional(),
+    owns_resource: z.boolean().optional(),
   },
-  writeOnly: { content: z.string() },
-  once: ['knowledge_base_id'],
+  writeOnly: { content: z.string().optional() },
+  once: ['knowledge_base_id', 'resource_id', 'owns_resource'],
   readOnly: {
     status,
     status_at: time,

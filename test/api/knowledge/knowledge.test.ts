@@ -308,11 +308,11 @@ describe.each([
 
   test('names a file that cannot be read, and a base that does not exist', async () => {
     expect((await run('kb', 'add', name, join(folder, 'none.md'))).stderr).toContain('none.md');
-    const binary = join(folder, 'manual.pdf');
+    const binary = join(folder, 'manual.rtf');
     await writeFile(binary, Buffer.from('%PDF-1.7\n%\xe2\xe3\xcf\xd3\n', 'latin1'));
     expect(await run('kb', 'add', name, binary)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('manual.pdf cannot be read: it is not valid UTF-8 text'),
+      stderr: expect.stringContaining('manual.rtf cannot be read: it is not valid UTF-8 text'),
     });
     expect(await run('kb', 'search', 'nowhere', 'x')).toMatchObject({ status: 3 });
   });

@@ -5,8 +5,8 @@ export type Called = { status: number; body: Answer; headers: Headers };
 export type CallOptions = { token?: string; headers?: Record<string, string> };
 
 /**
- * Sends one REST request. The body is sent as JSON, unless it is a string whose type is in the
- * headers.
+ * Sends one REST request. The body is sent as JSON, unless it is a string or bytes, whose type is
+ * in the headers.
  */
 export async function call(
   api: ApiServer,
@@ -22,7 +22,7 @@ export async function call(
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...headers,
     },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(body !== undefined && { body: isSentAsItIs(body) ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json');
@@ -32,3 +32,6 @@ export async function call(
     headers: response.headers,
   };
 }
+
+const isSentAsItIs = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === 'string' || body instanceof Uint8Array;

@@ -7,7 +7,7 @@ import {
 
 /** Divides all documents that are due, as workers do. Throws what a batch throws. */
 export async function ingestDocuments(pool: pg.Pool, limits?: IngestionLimits): Promise<number> {
-  const job = ingestionJob(pool, limits);
+  const job = ingestionJob({ pool, limits });
   let sum = 0;
   for (;;) {
     const lanes = (await job.lanes?.due()) ?? [];

@@ -154,7 +154,7 @@ test('a worker that dies loses nothing and doubles nothing', async () => {
   await ingestDocuments(db.pool);
   expect((await chunks(id)).map(({ content }) => content)).toEqual(['One.', 'Two.']);
   // the first worker was only slow
-  expect(lost && (await storeChunks(db.pool, lost, [], 10_000))).toBe(false);
+  expect(lost && (await storeChunks(db.pool, lost, { pieces: [] }, 10_000))).toBe(false);
   expect(await chunks(id)).toHaveLength(2);
   await expectExactStatistics();
 });
@@ -181,7 +181,7 @@ test('an edit during an attempt wins', async () => {
       (await storeChunks(
         db.pool,
         old,
-        [{ content: 'Old.', heading_path: [], start_offset: 0, end_offset: 4 }],
+        { pieces: [{ content: 'Old.', heading_path: [], start_offset: 0, end_offset: 4 }] },
         10_000,
       )),
   ).toBe(false);
@@ -201,7 +201,7 @@ test('a worker that stops returns what it has not tried', async () => {
 describe('a batch', () => {
   const NEVER = new AbortController().signal;
   const doBatch = (pool: Pool, signal = NEVER, limits?: IngestionLimits) =>
-    ingestionJob(pool, limits).batch(
+    ingestionJob({ pool, limits }).batch(
       { id: base.knowledge_base_id, tenantId: base.tenant_id },
       signal,
     );

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DOCUMENT_TYPES } from '../../../contracts/document-types.ts';
-import type { Json } from '../../../json/json.ts';
+import { DOCUMENT_TYPES, isTextDocument } from '../../../contracts/document-types.ts';
+import type { Json, JsonObject } from '../../../json/json.ts';
 import { parseJson } from '../../../json/parse-json.ts';
 import { checkDocument } from '../../../operations/check-input.ts';
 import {
@@ -8,48 +8,63 @@ import {
   readKnowledgeState,
 } from '../../../operations/definitions/knowledge-chunks.ts';
 import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
-import { shownRow } from '../../../operations/operation.ts';
+import {
+  addDocument,
+  sentDocument,
+  uploadDocument,
+} from '../../../operations/definitions/upload-document.ts';
 import { documents } from '../../../resources/definitions/documents.ts';
 import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
 import { byId } from '../../../resources/fields.ts';
-import { createRow, readRow } from '../../../resources/operations.ts';
 import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const sentDocument = documents.fields.omit({ knowledge_base_id: true });
+const TEXT_TYPES = [...new Set(Object.values(DOCUMENT_TYPES))].filter(isTextDocument);
+const FILE_TYPES = Object.values(DOCUMENT_TYPES).filter((type) => !isTextDocument(type));
+/** The most bytes of a request. A file of 8 MB as base64 in JSON is longer. */
+const MAX_BYTES = 12 * 1024 * 1024;
 
 const upload = route({
-  method: 'POST',
-  path: `${knowledgeBases.path}/{id}/documents`,
-  id: 'uploadDocument',
-  tag: 'knowledge-bases',
-  summary: 'Add a document to a knowledge base',
+  ...uploadDocument,
   description:
-    'The body is the text of the document, or JSON with title, content, type and metadata. A worker then divides the document: its status says when it can be searched.',
+    'The body is the text of the document, a file, or JSON with title and content, or base64 and type. A worker then reads and divides the document: its status says when it can be searched.',
   params: byId,
   query: z.strictObject({
-    title: z.string().optional().describe('The title of the document; needed for a text'),
+    title: z.string().optional().describe('The title of the document; needed unless in JSON'),
+    metadata: z
+      .string()
+      .refine(isJson, 'must be JSON, such as {"year": 2026}')
+      .optional()
+      .describe('A JSON object: tags, by which searches filter'),
   }),
   body: z.string(),
-  bodyTypes: [...new Set(Object.values(DOCUMENT_TYPES)), 'application/json'],
-  permission: { object: 'documents', action: 'edit' },
-  isKeyed: true,
-  answers: { 201: { description: 'The document', schema: documents.row } },
+  bodyTypes: [...TEXT_TYPES, 'application/json'],
+  fileTypes: FILE_TYPES,
+  maxBytes: MAX_BYTES,
   async work(db, { params, query, body, headers, identity: { tenantId } }, { secrets }) {
-    await readRow(db, knowledgeBases, params.id);
     const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-    const sent: Readonly<Record<string, unknown>> =
+    const { metadata, ...named } = query;
+    const sent =
       type === 'application/json'
-        ? { ...query, ...checkDocument(sentDocument.partial({ title: true }), jsonOf(body)) }
-        : { ...query, content: body, type };
-    if (sent.title === undefined) throw withoutTitle();
-    const values = { ...sent, knowledge_base_id: params.id };
-    const made = await createRow(db, documents, values, { tenantId, secrets });
-    const location = `${documents.path}/${made.row.id}`;
-    return { ...shownRow(documents, made), status: 201, headers: { location } };
+        ? (jsonOf(body) as JsonObject)
+        : { type, [isTextDocument(type) ? 'content' : 'base64']: body };
+    const around = { ...named, ...(metadata !== undefined && { metadata: parseJson(metadata) }) };
+    const partial = sentDocument.partial({ title: true });
+    const values = { ...around, ...checkDocument(partial, sent) };
+    if (values.title === undefined) throw withoutTitle();
+    return addDocument(db, params.id, values, { tenantId, secrets });
   },
 });
+
+function isJson(text: string): boolean {
+  try {
+    parseJson(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function jsonOf(body: string): Json {
   try {
@@ -82,8 +97,9 @@ const documentContent = route({
     );
     const [found] = rows;
     if (!found) throw noSuch('document', params.id);
+    const type = isTextDocument(found.type) ? found.type : 'text/plain';
     return {
-      text: { type: `${found.type}; charset=utf-8`, content: found.content },
+      text: { type: `${type}; charset=utf-8`, content: found.content },
       headers: { 'content-disposition': 'attachment' },
     };
   },

@@ -58,9 +58,10 @@ async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<u
   if (isEmpty) {
     throw new RequestRefusal(400, 'the request has no body', { hint: 'Send it as JSON.' });
   }
-  const body = route.bodyTypes
-    ? await readText(raw, MAX_REQUEST_BYTES, route.bodyTypes)
-    : await readJson(raw, MAX_REQUEST_BYTES);
+  const { bodyTypes, fileTypes = [], maxBytes = MAX_REQUEST_BYTES } = route;
+  const body = bodyTypes
+    ? await readText(raw, maxBytes, { texts: bodyTypes, files: fileTypes })
+    : await readJson(raw, maxBytes);
   if (body.ok) return body.value;
   if (body.fault === 'gone') return 'gone';
   const { status, message, hint } = body.fault;

@@ -77,6 +77,10 @@ export type RouteContext = OperationContext & {
 export type Route = OperationDescription & {
   /** Media types of a body that is text, not JSON. */
   bodyTypes?: readonly string[];
+  /** Media types of files. The handler gets their bytes as base64. Only with `bodyTypes`. */
+  fileTypes?: readonly string[];
+  /** The most bytes of a body, if they are more than those of other requests. */
+  maxBytes?: number;
   /**
    * Reads the body of an answer again, in its current state. Only the id of an answer that contains
    * message content is stored for its key.

@@ -1,12 +1,18 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { documentType } from '../../../contracts/document-types.ts';
+import {
+  DOCUMENT_TYPES,
+  documentType,
+  isTextDocument,
+  MAX_DOCUMENT_BYTES,
+} from '../../../contracts/document-types.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import {
   listChunks,
   readKnowledgeState,
 } from '../../../operations/definitions/knowledge-chunks.ts';
 import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
+import { uploadDocument } from '../../../operations/definitions/upload-document.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import { documents } from '../../../resources/definitions/documents.ts';
 import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
@@ -16,7 +22,7 @@ import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
-import { readArgument, readTextFile } from '../../input/input-argument.ts';
+import { readArgument, readFileBytes, readTextFile } from '../../input/input-argument.ts';
 import { isUuid } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
@@ -83,21 +89,18 @@ async function findDocument(backend: Backend, base: string, document: string): P
 
 function registerAdd(command: Command, io: CliIo): void {
   withBase(command)
-    .argument('<files...>', 'files: Markdown, text (.txt), HTML or CSV; the title is the file name')
+    .argument('<files...>', `files (${ENDINGS}), else Markdown; the title is the file name`)
     .option('--metadata <json|@file>', 'tags of the documents, by which searches filter')
     .action(async (name: string, files: string[], options: Options & { metadata?: string }) => {
       const metadata = await readArgument(io, 'metadata', options.metadata);
-      const texts = await Promise.all(files.map(readDocument));
+      await Promise.all(files.map(readDocument)); // so that a wrong file leaves nothing behind
       const added = await withBackend(io, command, options, async (backend) => {
         const { id } = await findBase(backend, name);
         const rows: Row[] = [];
-        for (const text of texts) {
-          const values = {
-            ...text,
-            knowledge_base_id: id,
-            ...(metadata !== undefined && { metadata }),
-          };
-          rows.push(await backend.definitions.create(namedDocuments, values));
+        for (const file of files) {
+          const document = await readDocument(file);
+          const body = { ...document, ...(metadata !== undefined && { metadata }) };
+          rows.push(await backend.call(uploadDocument, { params: { id }, body }));
         }
         return rows;
       });
@@ -105,16 +108,25 @@ function registerAdd(command: Command, io: CliIo): void {
     });
 }
 
+/** Returns a text, or the bytes of a file. Throws `EUSAGE`. */
 async function readDocument(file: string) {
-  const content = await readTextFile(file).catch((cause) => {
-    throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, {
-      hint: 'Add files of UTF-8 text: Markdown, plain text, HTML or CSV.',
+  const document = { title: basename(file), type: documentType(file) };
+  try {
+    if (isTextDocument(document.type)) return { ...document, content: await readTextFile(file) };
+    return {
+      ...document,
+      base64: (await readFileBytes(file, MAX_DOCUMENT_BYTES.file)).toString('base64'),
+    };
+  } catch (cause) {
+    throw new HowdahError('EUSAGE', `${file} cannot be read: ${(cause as Error).message}`, {
+      hint: `Add files of at most 8 MB (${ENDINGS}), or of UTF-8 text.`,
       detail: { file },
       cause,
     });
-  });
-  return { title: basename(file), type: documentType(file), content };
+  }
 }
+
+const ENDINGS = Object.keys(DOCUMENT_TYPES).join(' ');
 
 const toListed = (row: Row) => shortenRow(row, ['id', 'title', 'type', 'status', 'status_at']);
 
@@ -142,7 +154,7 @@ function registerChunks(command: Command, io: CliIo): void {
         const params = { id: String(id) };
         return allRows((page) => backend.call(listChunks, { params, query: page }));
       });
-      const shown = ['seq', 'heading_path', 'start_offset', 'end_offset', 'content'];
+      const shown = ['seq', 'page', 'heading_path', 'start_offset', 'end_offset', 'content'];
       const rows = items.map((row) => shortenRow(row, shown));
       printRows(io, { items, rows, empty: 'No chunks.' });
     });

@@ -55,7 +55,7 @@ export function DocumentPage({ type, types, base, id }: Types & { base: string; 
       {!isHere && !isWaiting && !failure && !found.failure && (
         <Text size="sm">{text.notFound}</Text>
       )}
-      {isHere && <Document base={at} row={row} />}
+      {isHere && <Document key={row.digest} base={at} row={row} />}
     </>
   );
 }

@@ -146,6 +146,7 @@ function Marked({ parts, path, selected, chunks }: MarkedProps) {
 function ChunkDetail({ chunk }: { chunk: ChunkRow }) {
   const facts = [
     [text.headings, chunk.heading_path.join(' › ')],
+    [text.page, chunk.page === null ? '' : String(chunk.page)],
     [text.place, text.places(formatCount(chunk.start_offset + 1), formatCount(chunk.end_offset))],
     [text.trust, chunk.trust],
   ] as const;

@@ -1,4 +1,9 @@
-import { DOCUMENT_TYPES, documentType } from '../../../contracts/document-types.ts';
+import {
+  DOCUMENT_TYPES,
+  documentType,
+  isTextDocument,
+  MAX_DOCUMENT_BYTES,
+} from '../../../contracts/document-types.ts';
 import { knowledgeTexts } from '../../messages/knowledge-texts.ts';
 import { Failure } from '../../server/failure.ts';
 import { callRest } from '../../server/rest.ts';
@@ -8,18 +13,19 @@ const text = knowledgeTexts.upload;
 /** The endings of files that can be chosen. */
 export const ENDINGS = Object.keys(DOCUMENT_TYPES);
 
-const MAX_BYTES = 1_000_000;
-
 /**
  * Sends a file as a document whose title is its name. A file that was sent with the same key before
  * counts once. Throws a `Failure`.
  */
 export async function sendFile(baseId: string, file: File, key: string): Promise<void> {
   if (file.size === 0) throw new Failure(text.empty, 'HWINV');
-  if (file.size > MAX_BYTES) throw new Failure(text.tooLarge, 'HWINV', text.tooLargeHint);
   const type = documentType(file.name);
+  const isText = isTextDocument(type);
+  if (file.size > MAX_DOCUMENT_BYTES[isText ? 'text' : 'file']) {
+    throw new Failure(isText ? text.tooLong : text.tooLarge, 'HWINV', text.tooLargeHint);
+  }
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (type.startsWith('text/') && !isUtf8(bytes)) {
+  if (isText && !isUtf8(bytes)) {
     throw new Failure(text.notText, 'HWINV', text.notTextHint);
   }
   const query = new URLSearchParams({ title: file.name });
