@@ -23,6 +23,22 @@ as $$
       and starts_with(t.tgname, howdah_private.knowledge_watch_name(w.id)))
 $$;
 
+-- Returns the watches whose triggers are on a table, but whose bases were deleted: who deletes a
+-- base need not own the table.
+create or replace function howdah_private.ended_knowledge_watches(watched regclass)
+  returns setof uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select distinct substring(t.tgname from '^howdah_knowledge_([0-9a-f]{32})_')::uuid
+  from pg_catalog.pg_trigger as t
+  where t.tgrelid = ended_knowledge_watches.watched and t.tgparentid = 0
+    and t.tgfoid = 'howdah_private.tg__watch_knowledge'::regproc
+    and not exists (
+      select from howdah.knowledge_watches as w
+      where starts_with(t.tgname, howdah_private.knowledge_watch_name(w.id)))
+$$;
+
 -- Locks a table as the creation of triggers does, before any document: writers of the table lock
 -- the two in this order.
 create or replace function howdah_private.lock_watched_table(watched regclass) returns void

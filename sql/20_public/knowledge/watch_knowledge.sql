@@ -70,7 +70,8 @@ comment on function howdah.watch_knowledge(text, text, text, text, text, text, t
   'false. A second call with the same table and base changes the watch. unwatch_knowledge ends the '
   'watch. Only owners of the database may call this function.';
 
--- Ends the watches of a table. The documents stay, and no longer follow their rows.
+-- Ends the watches of a table, and drops the triggers of watches that went with their bases. The
+-- documents stay, and no longer follow their rows.
 create or replace function howdah.unwatch_knowledge(target text, base text default null)
   returns setof howdah.knowledge_watches
   language plpgsql volatile
@@ -96,7 +97,7 @@ begin
     perform howdah_private.drop_knowledge_triggers(v_watch.id);
     return next v_watch;
   end loop;
-  if not found then
+  if not found and not exists (select from howdah_private.ended_knowledge_watches(v_table)) then
     raise exception using errcode = 'HWNTF',
       message = format('no knowledge base watches %s', coalesce(
         v_table::text, unwatch_knowledge.target, 'null')),
@@ -106,6 +107,8 @@ begin
         where w.tenant_id = howdah.current_tenant()
       ), 'No table is watched.');
   end if;
+  perform howdah_private.drop_knowledge_triggers(o.id)
+  from howdah_private.ended_knowledge_watches(v_table) as o (id);
 end $$;
 comment on function howdah.unwatch_knowledge(text, text) is
   E'@behavior -*\nEnds the watches of a table by a knowledge base, or by all. The documents stay, '

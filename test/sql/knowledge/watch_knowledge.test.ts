@@ -307,6 +307,13 @@ describe('watch_knowledge', () => {
     await write(`insert into press.articles values (1, 'a', 'one', 1)`);
     await write('truncate press.articles');
     expect(await documents()).toEqual([]);
+
+    const triggers = `select tgname from pg_trigger where tgrelid = 'press.articles'::regclass`;
+    expect(await all(db.pool, triggers)).toHaveLength(4);
+    const unwatch = `select * from howdah.unwatch_knowledge('press.articles')`;
+    expect(await all(db.pool, unwatch)).toEqual([]);
+    expect(await all(db.pool, triggers)).toEqual([]);
+    expect(await refusal(db.pool.query(unwatch))).toMatchObject({ code: 'HWNTF' });
   });
 
   test('bases of two tenants have documents of their own', async () => {
