@@ -13,7 +13,7 @@
 -- search is a function of the engine. It checks the tenant itself.
 
 -- Returns the numbers of the chunks of a base whose documents have the metadata, or null if there
--- are more than 1,000.
+-- are more than 10,000.
 create or replace function howdah_private.chunks_with_metadata(
   base howdah.knowledge_bases, filter jsonb
 ) returns bigint[]
@@ -25,16 +25,16 @@ as $$
     join howdah.chunks as c on c.tenant_id = d.tenant_id and c.document_id = d.id
     where d.tenant_id = base.tenant_id and d.knowledge_base_id = base.id
       and d.metadata @> chunks_with_metadata.filter
-    limit 1001
+    limit 10001
   )
-  select case when count(*) <= 1000 then coalesce(array_agg(m.number), '{}') end
+  select case when count(*) <= 10000 then coalesce(array_agg(m.number), '{}') end
   from matching as m
 $$;
 
 -- Returns the best chunks of a knowledge base. With a filter that few chunks pass, only these are
 -- scored. With one that many pass, chunks are read in the order of their scores until enough of
--- them pass. The array is in a subquery because the planner would look up statistics of each
--- number in it.
+-- them pass; `offset 0` keeps the planner from reading all documents instead. The numbers are in a
+-- subquery, which is hashed.
 --
 -- The postings of a term are read twice, since its weight depends on their number: counting in the
 -- index is faster than keeping them. The arithmetic of each posting is in float8. With a literal
@@ -72,14 +72,14 @@ begin
       / (t.frequency + (0.3::float8 + v_length_factor * t.length))) as score
     from terms as q join howdah_private.chunk_terms as t
       on t.knowledge_base_id = base.id and t.term = q.term
-    where v_numbers is null or t.chunk_number = any ((select v_numbers)::bigint[])
+    where v_numbers is null or t.chunk_number in (select u.n from unnest(v_numbers) as u (n))
     group by t.chunk_number
   ),
   best as (select s.* from scored as s order by s.score desc, s.chunk_number offset 0)
   select b.chunk_number, b.score from best as b
   where search_base.filter = '{}' or v_numbers is not null or exists (
     select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
-    where c.number = b.chunk_number and d.metadata @> search_base.filter)
+    where c.number = b.chunk_number and d.metadata @> search_base.filter offset 0)
   limit search_base.k;
 end $$;
 

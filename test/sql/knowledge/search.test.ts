@@ -154,14 +154,20 @@ describe('the ranking', () => {
 
   test('a filter gives the same order and scores, however many documents pass', async () => {
     const base = await makeBase();
+    // five documents of 2,010 chunks, and ten of one
     await db.pool.query(
       `insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata)
-       select $1, $2, 'd' || n, 'tea' || repeat(' and leaves', n % 7), jsonb_build_object(
-         'all', true, 'few', n % 100 = 0)
-       from generate_series(1, 1010) as n`,
+       select $1, $2, 'd' || n, (
+           select string_agg(format(E'# h%s\\ntea%s', i, repeat(' and leaves', (i + n) % 7)),
+             E'\\n\\n' order by i)
+           from generate_series(1, case when n <= 5 then 2010 else 1 end) as i),
+         jsonb_build_object('all', true, 'few', n > 5)
+       from generate_series(1, 15) as n`,
       [tenant, base.id],
     );
     await ingestDocuments(db.pool);
+    const chunks = 'select count(*)::int as count from howdah.chunks where knowledge_base_id = $1';
+    expect(await one(db.pool, chunks, [base.id])).toEqual({ count: 10_060 });
     const ranked = async (filter: string, k = 1000) =>
       (await search([base.name], 'tea leaves', { k, filter })).map(({ title, score }) => [
         title,
