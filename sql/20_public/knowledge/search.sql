@@ -61,7 +61,7 @@ begin
   with terms as materialized (
     select q.term, q.frequency * ln(1 + (v_chunks - f.chunks + 0.5) / (f.chunks + 0.5)) * 2.2
       as weight
-    from howdah_private.terms_of(base.language, search_base.query) as q
+    from howdah_private.query_terms(base, search_base.query) as q
     cross join lateral (
       select count(*)::float8 as chunks from howdah_private.chunk_terms as t
       where t.knowledge_base_id = base.id and t.term = q.term
@@ -144,7 +144,7 @@ begin
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
-    cross join lateral howdah_private.terms_of(b.language, search.query) as q
+    cross join lateral howdah_private.query_terms(b, search.query) as q
     where b.id in (select f.id from best as f)
   )
   select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(

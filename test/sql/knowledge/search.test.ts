@@ -123,6 +123,32 @@ describe('the ranking', () => {
     expect(await search([german.name], 'Haus')).toEqual([]);
   });
 
+  test('a German compound also finds the words that it consists of', async () => {
+    const base = await makeBase({ language: 'german' });
+    const texts = {
+      tax: 'Die Umsatzsteuer beträgt 19 Prozent.',
+      return: 'Eine Voranmeldung ist monatlich abzugeben.',
+      whole: 'Das Formular der Umsatzsteuervoranmeldung.',
+      office: 'Die Arbeit braucht einen Platz.',
+      tree: 'Ein Baum.',
+    };
+    await addDocuments(base.id, texts);
+    const found = await search([base.name], 'Wann ist die Umsatzsteuervoranmeldung fällig?');
+    expect(titles(found)[0]).toBe('whole');
+    expect(titles(found).toSorted()).toEqual(['return', 'tax', 'whole']);
+    expect(found.find(({ title }) => title === 'tax')?.ranks).toMatchObject({
+      text: { terms: ['umsatzsteu'] },
+    });
+    expect(titles(await search([base.name], 'Arbeitsplatz'))).toEqual(['office']); // with an s
+    await db.pool.query(`delete from howdah.documents where title in ('tax', 'whole')`);
+    // a part that no chunk has is none
+    expect(await search([base.name], 'Umsatzsteuervoranmeldung')).toEqual([]);
+
+    const english = await makeBase();
+    await addDocuments(english.id, { pass: 'A pass to the word.', word: 'Say the word twice.' });
+    expect(await search([english.name], 'password')).toEqual([]);
+  });
+
   test('title and headings are searched, and the best chunk comes first', async () => {
     const base = await makeBase();
     await addDocuments(base.id, {
