@@ -259,6 +259,7 @@ grant execute on function
   howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
   howdah_private.find_watched_rows(jsonb),
   howdah.mcp_server_schema(howdah.mcp_server_type), howdah.me(),
+  howdah.embed_query(text[], text, text),
   howdah.knowledge_base(text), howdah.knowledge_bases_state(howdah.knowledge_bases),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
@@ -565,11 +566,17 @@ grant execute on function howdah_private.call_search_messages(uuid, jsonb) to ho
 grant execute on function
   howdah_private.call_knowledge_search(uuid, jsonb),
   howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
+  howdah_private.begin_query_embedding(uuid, text, text),
+  howdah_private.claim_chunks(uuid, int),
   howdah_private.claim_documents(uuid, uuid, int, boolean),
-  howdah_private.due_knowledge_bases(),
+  howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
+  howdah_private.end_query_embedding(uuid, jsonb, text, text, jsonb),
   howdah_private.fail_document(uuid, text, text, text),
+  howdah_private.fail_embeddings(uuid, bigint[], jsonb, boolean, int),
+  howdah_private.models_of_search(uuid, jsonb),
   howdah_private.return_documents(uuid[], text[]),
-  howdah_private.store_chunks(uuid, text, jsonb, text)
+  howdah_private.store_chunks(uuid, text, jsonb, text),
+  howdah_private.store_embeddings(uuid, bigint[], text[], int)
   to howdah_worker;
 grant execute on function howdah_private.watched_documents(text, text[]) to howdah_tool;
 grant execute on function

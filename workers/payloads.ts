@@ -61,3 +61,10 @@ export const testModelPayload = z.object({
   tenant_id: z.uuid(),
   attempt: z.int().positive(),
 });
+
+/** Payload of the job `embed_query`: the digests of the model and of the query. */
+export const embedQueryPayload = z.object({
+  tenant_id: z.uuid(),
+  model_digest: z.string(),
+  digest: z.string(),
+});

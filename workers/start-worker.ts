@@ -255,9 +255,9 @@ class RunningWorker implements Worker {
   #createBatchRunners(): BatchRunners {
     const { resourceFolder, masterKeys, log } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
-    const { decryptFor } = this.#dependencies.runs;
+    const { decryptFor, provider } = this.#dependencies.runs;
     return new BatchRunners({
-      ...{ pool, sqlToolPool, decryptFor, resourceFolder, masterKeys, log },
+      ...{ pool, sqlToolPool, decryptFor, provider, resourceFolder, masterKeys, log },
       isRegistered: () => this.#heartbeat.worker !== undefined,
     });
   }

@@ -21,6 +21,7 @@ import { checkAlertTask } from './tasks/check-alert.ts';
 import { deliverTask } from './tasks/deliver.ts';
 import { deliverMailTask } from './tasks/deliver-mail.ts';
 import { discoverToolsTask } from './tasks/discover-tools.ts';
+import { embedQueryTask } from './tasks/embed-query.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 import { recountLimitTask } from './tasks/recount-limit.ts';
@@ -49,6 +50,7 @@ export function taskList(
     deliver: deliverTask(deliveriesOn(pools.pool), send, audit.log),
     deliver_reply: deliverTask(deliveriesOn(pools.pool), send, audit.log, 'deliver_reply'),
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
+    embed_query: embedQueryTask(pools.pool, provider, audit.log),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),

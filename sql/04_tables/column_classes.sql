@@ -51,7 +51,10 @@ as $$
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
-    ('knowledge_bases', 'none', 'chunking language'),
+    ('knowledge_bases', 'none', 'chunking language ranking'),
+    (null, 'none', 'model_digest'),
+    ('embedding_generations', 'content', 'model'),
+    ('query_embeddings', 'content', 'model query'),
     ('chunks', 'content', 'heading_path'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),

@@ -1,7 +1,7 @@
 -- Checks knowledge bases and documents, and adds documents to the queue of the batch job
 -- ingest_document (10_private/knowledge/ingest_documents.sql).
 
--- Refuses a language that is no text search configuration, and unknown settings of chunking.
+-- Refuses a language that is no text search configuration, and unknown settings.
 create or replace function howdah_private.tg_knowledge_bases__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -30,6 +30,117 @@ end $$;
 create or replace trigger _300_check before insert or update of language, chunking
   on howdah.knowledge_bases
   for each row execute function howdah_private.tg_knowledge_bases__check();
+
+-- Refuses unknown settings of the ranking, and a model that makes no embeddings.
+create or replace function howdah_private.tg_knowledge_bases__check_ranking() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    '{"type": "object", "additionalProperties": false, "properties": {
+      "weights": {"type": "object", "additionalProperties": false, "required": ["text", "vector"],
+        "properties": {"text": {"type": "number", "minimum": 0, "maximum": 1000},
+          "vector": {"type": "number", "minimum": 0, "maximum": 1000}}},
+      "expansion": {"type": "object", "additionalProperties": false, "properties": {
+        "chunks": {"type": "integer", "minimum": 1, "maximum": 100},
+        "terms": {"type": "integer", "minimum": 1, "maximum": 200},
+        "keep": {"type": "number", "minimum": 0.1, "maximum": 1}}}}}', new.ranking);
+  v_model howdah.models;
+begin
+  if v_faults = '{}' and new.ranking #> '{weights,text}' = '0'
+    and new.ranking #> '{weights,vector}' = '0' then
+    v_faults := '{one of the weights must be above 0}';
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'ranking: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'ranking', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Write ranking as {"weights": {"text": 8, "vector": 1}, '
+        '"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}}. Both parts are optional.';
+  end if;
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
+  if v_model.purpose <> 'embedding' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not embedding', v_model.name,
+        v_model.purpose),
+      detail = jsonb_build_object('field', 'embedding_model_id', 'purpose', v_model.purpose)::text,
+      hint = 'Choose a model of purpose embedding, such as howdah.model(''embedding'').';
+  end if;
+  return new;
+end $$;
+create or replace trigger _310_check_ranking before insert or update of ranking, embedding_model_id
+  on howdah.knowledge_bases
+  for each row execute function howdah_private.tg_knowledge_bases__check_ranking();
+
+-- Makes vectors of the chunks after a change of the model of a base.
+create or replace function howdah_private.tg_knowledge_bases__embed() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.renew_embeddings(new);
+  return null;
+end $$;
+create or replace trigger _410_embed_new after insert on howdah.knowledge_bases
+  for each row when (new.embedding_model_id is not null)
+  execute function howdah_private.tg_knowledge_bases__embed();
+create or replace trigger _410_embed_changed after update of embedding_model_id
+  on howdah.knowledge_bases
+  for each row when (new.embedding_model_id is distinct from old.embedding_model_id)
+  execute function howdah_private.tg_knowledge_bases__embed();
+
+-- The same after a change of the model itself.
+create or replace function howdah_private.tg_models__embed() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.renew_embeddings(b) from howdah.knowledge_bases as b
+  where b.tenant_id = new.tenant_id and b.embedding_model_id = new.id;
+  return null;
+end $$;
+create or replace trigger _410_embed after update on howdah.models
+  for each row when (new.purpose = 'embedding' and (new.name, new.provider, new.model, new.base_url,
+    new.secret_name, new.request_params, new.is_guarded) is distinct from (old.name, old.provider,
+    old.model, old.base_url, old.secret_name, old.request_params, old.is_guarded))
+  execute function howdah_private.tg_models__embed();
+
+-- Adds new chunks to the queue of each generation of their base, and deletes the vectors of deleted
+-- chunks. A generation that ends meanwhile is left out, since its row is locked.
+create or replace function howdah_private.tg_chunks__embed() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'DELETE' then
+    delete from howdah_private.chunk_embeddings as e using changed as c
+    where e.chunk_number = c.number;
+    delete from howdah_private.due_embeddings as d using changed as c
+    where d.chunk_number = c.number;
+    return null;
+  end if;
+  perform pg_advisory_xact_lock_shared(howdah_private.generations_lock_key(c.knowledge_base_id))
+  from (select distinct c.knowledge_base_id from changed as c order by 1) as c;
+  with generations as materialized (
+    select g.id, g.tenant_id, g.knowledge_base_id
+    from howdah_private.embedding_generations as g
+    where (g.tenant_id, g.knowledge_base_id) in (
+      select c.tenant_id, c.knowledge_base_id from changed as c)
+    order by g.id for key share
+  )
+  insert into howdah_private.due_embeddings (generation_id, chunk_number)
+  select g.id, c.number from changed as c
+  join generations as g on g.tenant_id = c.tenant_id and g.knowledge_base_id = c.knowledge_base_id;
+  return null;
+end $$;
+create or replace trigger _410_embed_new after insert on howdah.chunks
+  referencing new table as changed
+  for each statement execute function howdah_private.tg_chunks__embed();
+create or replace trigger _410_forget_deleted after delete on howdah.chunks
+  referencing old table as changed
+  for each statement execute function howdah_private.tg_chunks__embed();
 
 -- Divides all documents of a base again after a change of its language, chunking or trust. Until
 -- then, a search takes the lower trust of a chunk and its base.

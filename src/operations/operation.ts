@@ -57,6 +57,9 @@ export type OperationInput<Params, Query, Body> = {
 /** Services that an operation may use besides its transaction. */
 export type OperationContext = { secrets: SecretWriter };
 
+/** Runs `work` in a transaction as the caller. */
+export type InTransaction = <T>(work: (db: Queryable) => Promise<T>) => Promise<T>;
+
 /** The answer of an operation, with its HTTP status (200 when absent) and headers. */
 export type Answer<Body> = {
   status?: number;
@@ -87,6 +90,12 @@ export type Operation<
   Takes extends Arguments = Arguments,
   Gives = unknown,
 > = OperationDescription & {
+  /** Does what comes before, in transactions of its own, such as waiting for a worker. */
+  prepare?(
+    transaction: InTransaction,
+    input: OperationInput<never, never, never>,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Does the operation in a transaction as the caller. */
   work(
     db: Queryable,
@@ -119,6 +128,11 @@ export function operation<
     params?: P;
     query?: Q;
     body?: B;
+    prepare?(
+      transaction: InTransaction,
+      input: OperationInput<Read<P>, Read<Q>, Read<B>>,
+      signal?: AbortSignal,
+    ): Promise<void>;
     work(
       db: Queryable,
       input: OperationInput<Read<P>, Read<Q>, Read<B>>,

@@ -59,6 +59,7 @@ const REVIEWED: Record<string, string> = {
   find_runs: 'runs of current_tenant(), except hidden_agents()',
   runs_of: 'runs of current_tenant(), except hidden_agents()',
   search: 'knowledge bases of current_tenant()',
+  embed_query: 'knowledge bases of current_tenant()',
   knowledge_bases_state: 'documents and knowledge bases of current_tenant(), by the id',
   remember: 'find_memory_subject()',
   correct_memory: 'lock_memory()',

@@ -95,6 +95,7 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   resume_batch_job: 'pause_batch_job',
   remove_secret: 'the write of secrets',
   ask: 'run',
+  embed_query: 'everybody who may search: knowledge/vector_search.test.ts',
   tail: 'reads a run, and tells it',
   erase_user: 'admins alone: personal_data.test.ts',
   uuid_v7: 'gives an id',

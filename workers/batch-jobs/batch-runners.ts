@@ -1,9 +1,11 @@
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import type { BatchJobName } from '../../src/db/worker/batch-progress.ts';
+import type { FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
+import { embeddingJob } from './embed-chunks.ts';
 import { encryptionJob } from './encrypt-runs.ts';
 import { ingestionJob } from './ingest-documents.ts';
 import { erasureJob, fileJob, usageJob, usageMergeJob } from './statement-jobs.ts';
@@ -11,6 +13,8 @@ import { type AnswerOptions, answersJob } from './write-answers.ts';
 
 export type BatchRunnersOptions = BatchRunnerOptions &
   AnswerOptions & {
+    /** Finds the providers of embedding models. */
+    provider: FindProvider;
     /** The folder of the files of resources. A worker without a folder deletes no files. */
     resourceFolder?: string | undefined;
     /** The keys of data keys of contents. A worker without keys encrypts nothing. */
@@ -48,10 +52,11 @@ export class BatchRunners {
 }
 
 function jobsOf(options: BatchRunnersOptions): BatchJob[] {
-  const { pool, masterKeys, resourceFolder } = options;
+  const { pool, provider, masterKeys, resourceFolder } = options;
   return [
     answersJob(options),
     ingestionJob({ pool, resourceFolder }),
+    embeddingJob(pool, provider),
     erasureJob(pool),
     usageJob(pool),
     usageMergeJob(pool),

@@ -5,16 +5,18 @@
 --   encrypt_run       due_work     enqueue_encryptions   take_encryptions       encrypt_contents
 --   erase_run         due_work     enqueue_erasures      erase_due              erase_ended_runs
 --   delete_file       due_work     a trigger             claim_file_deletions   delete_files
+--   embed_chunk       due_embeddings a trigger           claim_chunks           embeddings
 --   ingest_document   due_documents  a trigger           claim_documents        ingest_documents
 --   write_answer      due_answers  enqueue_write_back    claim_answers          write_back
 --   count_usage       usage_events a trigger             count_usage            usage_rollup
 --   merge_usage       unmerged     count_usage           merge_usage            usage_rollup
 --   apply_retention   none         policies              retain_tenant          retention
--- `due_work` is their queue, beside the jobs of Graphile Worker. Answers and documents have tables
--- of their own, since their lanes are watches and knowledge bases. Rows stay locked until the
--- transaction of a worker ends. A worker that works after this transaction postpones a row when it
--- takes it, so the work is due again if the worker dies. What is done is removed. What cannot be
--- done yet is postponed, and what fails is tried again after a delay that doubles.
+-- `due_work` is their queue, beside the jobs of Graphile Worker. Answers, documents and chunks have
+-- tables of their own, since their lanes are watches, knowledge bases and generations. Rows stay
+-- locked until the transaction of a worker ends. A worker that works after this transaction
+-- postpones a row when it takes it, so the work is due again if the worker dies. What is done is
+-- removed. What cannot be done yet is postponed, and what fails is tried again after a delay that
+-- doubles.
 
 -- Returns the batch jobs, and what each of them does.
 create or replace function howdah_private.batch_job_list()
@@ -26,6 +28,7 @@ as $$
     ('apply_retention', 'Erases and deletes what retention policies no longer keep, each night.'),
     ('count_usage', 'Counts runs that have ended in the rollup of usage.'),
     ('delete_file', 'Deletes files in the folder of the workers whose resources are deleted.'),
+    ('embed_chunk', 'Makes vectors of chunks of knowledge bases, by their embedding models.'),
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
@@ -75,6 +78,10 @@ as $$
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
     select 'ingest_document', d.due_at, d.attempts > 1 from howdah_private.due_documents as d
+    union all
+    select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
+    from howdah_private.due_embeddings as d
+    join howdah_private.embedding_generations as g on g.id = d.generation_id
     union all
     select 'count_usage', null, false from howdah_private.usage_events
   )

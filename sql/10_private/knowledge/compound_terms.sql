@@ -30,13 +30,13 @@ as $$
 $$;
 
 -- Returns the terms of a query, and how often it has each. A part of a compound counts 0.4 times.
-create or replace function howdah_private.query_terms(base howdah.knowledge_bases, query text)
+create or replace function howdah_private.terms_of_query(base howdah.knowledge_bases, query text)
   returns table (term text, frequency float8)
   language sql stable rows 20
   set search_path = pg_catalog, pg_temp
 as $$
   with written as materialized (
-    select t.* from howdah_private.terms_of(base.language, query_terms.query) as t
+    select t.* from howdah_private.terms_of(base.language, terms_of_query.query) as t
   )
   select t.term, sum(t.frequency) from (
     select w.term, w.frequency::float8 as frequency from written as w

@@ -42,12 +42,17 @@ declare
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
   return (
-    with found as (
+    with ranked as (
+      select f.*, row_number() over (partition by f.knowledge_base_id
+        order by f.score desc, f.chunk_number) as rank
+      from howdah_private.rank_chunks(v_ids, arguments ->> 'query', 20, '{}', null) as f
+    ),
+    found as (
       select b.name, f.chunk_number, f.score * g.weight as score
       from howdah.agent_knowledge_bases as g
       join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
-      cross join lateral howdah_private.search_base(b, arguments ->> 'query', g.k, '{}') as f
-      where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id and b.id = any (v_ids)
+      join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
+      where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id
     ),
     listed as (
       select f.score, f.chunk_number, jsonb_build_object('document_id', c.document_id, 'seq', c.seq,

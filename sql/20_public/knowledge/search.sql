@@ -92,7 +92,7 @@ create or replace function howdah_private.check_knowledge_search(
 as $$
 declare
   v_field text := case
-    when mode is null or mode <> 'text' then 'mode'
+    when mode not in ('text', 'vector', 'hybrid') then 'mode'
     when query is null or query !~ '\S' or length(query) > 10000 then 'query'
     when (k between 1 and 1000) is not true then 'k'
     when jsonb_typeof(filter) is distinct from 'object' then 'filter' end;
@@ -102,14 +102,13 @@ begin
   end if;
   raise exception using errcode = 'HWINV',
     message = case v_field
-      when 'mode' then format('mode must be text, not %s', coalesce(quote_literal(mode), 'null'))
+      when 'mode' then format('mode must be hybrid, text or vector, not %L', mode)
       when 'query' then 'query must have 1 to 10000 characters, and a word'
       when 'k' then format('k must be from 1 to 1000, not %s', coalesce(k::text, 'null'))
       else 'filter must be a JSON object' end,
     detail = jsonb_build_object('field', v_field)::text,
     hint = case v_field
-      when 'mode' then 'Leave mode out. The modes vector and hybrid need embeddings of the chunks, '
-        'which knowledge bases do not have yet.'
+      when 'mode' then 'Leave mode out: a base with vectors is searched by both words and vectors.'
       when 'query' then 'Ask in words that may occur in the documents.'
       when 'k' then 'k is the number of chunks to return; the default is 10.'
       else 'Name what the metadata of documents contains, such as {"year": 2026}.' end;
@@ -117,7 +116,7 @@ end $$;
 
 -- Searches the knowledge bases of a tenant with these names, all of them for null.
 create or replace function howdah.search(
-  bases text[], query text, k int default 10, filter jsonb default '{}', mode text default 'text'
+  bases text[], query text, k int default 10, filter jsonb default '{}', mode text default null
 ) returns table (
   document_id uuid, chunk_seq int, content text, score float8, ranks jsonb, knowledge_base text,
   title text, heading_path text[], start_offset int, end_offset int, trust howdah.trust
@@ -133,25 +132,29 @@ begin
   v_ids := case when search.bases is null then array(
       select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
     else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
+  perform howdah_private.check_search_mode(v_ids, search.query, search.mode);
   return query
   with best as materialized (
-    select f.chunk_number, f.score, b.id, b.name, b.trust,
+    select f.*, b.id, b.name, b.trust,
       row_number() over (order by f.score desc, f.chunk_number) as rank
-    from howdah.knowledge_bases as b
-    cross join lateral howdah_private.search_base(b, search.query, search.k, search.filter) as f
-    where b.id = any (v_ids) and b.tenant_id = howdah.current_tenant()
+    from howdah_private.rank_chunks(
+      v_ids, search.query, search.k, search.filter, search.mode) as f
+    join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
     order by f.score desc, f.chunk_number limit search.k
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
-    cross join lateral howdah_private.query_terms(b, search.query) as q
+    cross join lateral howdah_private.terms_of_query(b, search.query) as q
     where b.id in (select f.id from best as f)
   )
-  select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(
-      'rank', b.rank, 'score', round(b.score::numeric, 4), 'terms', array(
-        select t.term from howdah_private.chunk_terms as t
-        join terms as q on q.id = b.id and q.term = t.term
-        where t.chunk_number = b.chunk_number order by t.term))),
+  select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
+      'text', case when b.text_rank is not null then jsonb_build_object(
+        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4), 'terms', array(
+          select t.term from howdah_private.chunk_terms as t
+          join terms as q on q.id = b.id and q.term = t.term
+          where t.chunk_number = b.chunk_number order by t.term)) end,
+      'vector', case when b.vector_rank is not null then jsonb_build_object(
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end)),
     b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
@@ -163,4 +166,6 @@ comment on function howdah.search(text[], text, int, jsonb, text) is
   'Returns the chunks of knowledge bases that fit a question best, at most k: '
   'select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). '
   'bases are names, null for all. Only documents whose metadata contains filter are searched. '
-  'ranks says why: the rank, the score (BM25) and the terms of the query that the chunk has.';
+  'mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have '
+  'vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the '
+  'score (BM25, the cosine) and the terms of the query that the chunk has.';

@@ -17,6 +17,12 @@ as $$
     select 'ingest_document', u.due_at, u.attempts > 1, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'embed_chunk', greatest(u.due_at, g.due_at),
+      g.error is not null or u.error is not null, coalesce(u.error, g.error) ->> 'message'
+    from howdah_private.embedding_generations as g
+    join howdah_private.due_embeddings as u on u.generation_id = g.id
+    where g.tenant_id = due_rows_of.tenant_id
   ) as w
   limit 10000
 $$;
@@ -41,7 +47,7 @@ as $$
     end
   from howdah_private.batch_job_list() as j
   cross join lateral (
-    select j.name in ('encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
+    select j.name in ('embed_chunk', 'encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
       as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name

@@ -160,7 +160,9 @@ async function answerInTransaction(
   input: RouteInput<never, never, never>,
   routeContext: RouteContext,
 ): Promise<RouteResponse | Events> {
-  const answer = await routeContext.transaction((db) => workOnce(db, route, input, routeContext));
+  const { transaction } = routeContext;
+  await route.prepare?.(transaction, input, routeContext.leftSignal());
+  const answer = await transaction((db) => workOnce(db, route, input, routeContext));
   const run = await route.follows?.(input, answer, routeContext);
   if (run === undefined) return answer;
   const headers = { ...answer.headers, 'content-location': `/api/executions/${run}/stream` };

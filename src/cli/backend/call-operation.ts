@@ -2,10 +2,10 @@ import { targetOf, textsOf } from '../../client/call.ts';
 import { bodyOf } from '../../client/http-client.ts';
 import { secretRowsOn } from '../../db/access/secrets.ts';
 import { ownTenant } from '../../db/access/subjects.ts';
-import { inTenant, inTransaction, type Queryable } from '../../db/connection/pool.ts';
+import { inTenant, inTransaction } from '../../db/connection/pool.ts';
 import type { Json } from '../../json/json.ts';
 import { checkInput } from '../../operations/check-input.ts';
-import type { Arguments, Operation } from '../../operations/operation.ts';
+import type { Arguments, InTransaction, Operation } from '../../operations/operation.ts';
 import { createSecretWriter } from '../../secrets/writer.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 import type { Api } from './connect-server.ts';
@@ -44,8 +44,9 @@ export function callInDatabase(
     const { id: tenantId = '' } = (await (isRead ? ownTenant(db) : tenantOf(db, tenant))) ?? {};
     const url = targetOf(operation.path, params, {});
     const input = { ...checked, headers: {}, identity: { tenantId }, url };
-    const work = async (client: Queryable) =>
-      (await operation.work(client, input, { secrets })).body;
-    return tenantId === '' ? inTransaction(pool, work) : inTenant(pool, tenantId, work);
+    const transaction: InTransaction = (work) =>
+      tenantId === '' ? inTransaction(pool, work) : inTenant(pool, tenantId, work);
+    await operation.prepare?.(transaction, input);
+    return transaction(async (client) => (await operation.work(client, input, { secrets })).body);
   };
 }

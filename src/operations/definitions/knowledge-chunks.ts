@@ -3,7 +3,7 @@ import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { jsonPage } from '../../db/queries/json-rows.ts';
 import { documents } from '../../resources/definitions/documents.ts';
 import { knowledgeBases } from '../../resources/definitions/knowledge-bases.ts';
-import { byId, count, id, page, pageOf } from '../../resources/fields.ts';
+import { byId, count, id, object, page, pageOf } from '../../resources/fields.ts';
 import { readRow } from '../../resources/operations.ts';
 import { operation } from '../operation.ts';
 import { numberIn, pageAnswer } from '../pagination.ts';
@@ -63,6 +63,20 @@ const state = z
     ready: count.describe('Documents that can be searched'),
     failed: count.describe('Documents with an error'),
     chunks: count,
+    vectors: z
+      .object({
+        status: z
+          .enum(['building', 'ready', 'changing'])
+          .describe('changing: those of another model are made, and searches use the earlier ones'),
+        dimensions: z.int().nullable(),
+        waiting: count.describe('Chunks without a vector'),
+        refused: count.describe('Chunks that the model refuses'),
+        tokens: count,
+        cost: z.number().describe('Cost of the tokens at the prices of the model'),
+        error: object.nullable().describe('Why the last call of the model failed'),
+      })
+      .nullable()
+      .describe('null for a base without an embedding model'),
   })
   .meta({ id: 'KnowledgeBaseState' });
 

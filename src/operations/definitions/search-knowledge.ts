@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { embedQuery } from '../../db/operations/embed-query.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { knowledgeBases } from '../../resources/definitions/knowledge-bases.ts';
 import { byId, id, numberText, object } from '../../resources/fields.ts';
@@ -12,7 +13,9 @@ const chunk = z
     chunk_seq: z.int().describe('The position of the chunk in the document'),
     content: z.string(),
     score: z.number(),
-    ranks: object.describe('Why the chunk was found: rank, score and terms of the query'),
+    ranks: object.describe(
+      'Why the chunk was found, by text and by vector: rank, score and terms of the query',
+    ),
     knowledge_base: z.string(),
     title: z.string().describe('The title of the document'),
     heading_path: z.array(z.string()),
@@ -51,16 +54,20 @@ export const searchKnowledge = operation({
       .refine(isJson, 'must be JSON, such as {"year": 2026}')
       .optional()
       .describe('A JSON object that the metadata of the documents must contain'),
-    mode: z.string().optional().describe('text, the default'),
+    mode: z
+      .string()
+      .optional()
+      .describe('hybrid, text or vector; by default hybrid if the base has vectors, else text'),
   }),
-  isReplicable: true,
   answers: {
     200: {
       description: 'The chunks, the best first',
       schema: z.object({ chunks: z.array(chunk) }),
     },
   },
-  async work(db, { params, query: { query, k = 10, filter = '{}', mode = 'text' } }) {
+  prepare: (transaction, { params: { id: base }, query: { query, mode } }, signal) =>
+    embedQuery(transaction, { base, query, mode }, signal),
+  async work(db, { params, query: { query, k = 10, filter = '{}', mode = null } }) {
     const { row } = await readRow(db, knowledgeBases, params.id);
     const { rows } = await db.query<FoundChunk>('select * from howdah.search($1, $2, $3, $4, $5)', [
       [row.name],

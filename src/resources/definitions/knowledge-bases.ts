@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
-import { object, optionalText } from '../fields.ts';
+import { id, object, optionalText } from '../fields.ts';
 import { resource } from '../resource.ts';
 import { byName, namesOfAgents, times } from './columns.ts';
 
@@ -19,6 +19,8 @@ export const knowledgeBases = resource('knowledge_bases', {
     language: z.string().optional(),
     chunking: object.optional(),
     trust: z.enum(enumLabels.trust).optional(),
+    embedding_model_id: id.nullable().optional(),
+    ranking: object.optional(),
   },
   readOnly: times,
   computed: { agents: namesOfAgents('agent_knowledge_bases', 'knowledge_base_id') },

@@ -23,6 +23,7 @@ import { changesDigest } from '../dry-run/digest.ts';
 import type { RecordedCalls, RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import type { TransactionalCommit } from '../held-run/transactional-commit.ts';
+import { embedSearchedQuery } from './embed-searched-query.ts';
 import { callTimeout } from './invoke-tool.ts';
 
 // A tool that is a function of the database runs in the transaction that commits its step, so that
@@ -74,6 +75,10 @@ export async function callInTransaction(
 ): Promise<TransactedCall> {
   if (world.recordedCalls) {
     return replayCall(call, run, world.recordedCalls, record);
+  }
+  const { kind, name } = call.tool;
+  if (kind === 'builtin' && name === 'knowledge_search') {
+    await embedSearchedQuery(world.sqlToolPool, argsOf(call.startStep), run, world);
   }
   try {
     return await run.commitWithin((commit) => callAndCommit(call, commit, run, world, record));

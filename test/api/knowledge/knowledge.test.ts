@@ -112,7 +112,9 @@ describe('REST', () => {
     expect((await ask('POST', path, 'text', text)).body.detail).toBe('title is missing');
     expect((await ask('POST', path, { title: 'a' })).status).toBe(400);
     const mode = await ask('GET', `/api/knowledge-bases/${id}/search?query=x&mode=vector`);
-    expect(mode.body.detail).toContain('mode must be text');
+    expect(mode.body).toMatchObject({ code: 'HWINV', field: 'mode' });
+    const unknown = await ask('GET', `/api/knowledge-bases/${id}/search?query=x&mode=words`);
+    expect(unknown.body.detail).toContain('mode must be hybrid, text or vector');
     expect((await found(crypto.randomUUID(), 'x')).status).toBe(404);
   });
 
@@ -147,7 +149,7 @@ describe('REST', () => {
     await ingestDocuments(database.pool);
     await ask('POST', path, { title: 'Price list', content: 'Tea costs 3 euros.' });
     const state = `/api/knowledge-bases/${id}/state`;
-    const counts = { pending: 1, working: 0, ready: 1, failed: 0, chunks: 2 };
+    const counts = { pending: 1, working: 0, ready: 1, failed: 0, chunks: 2, vectors: null };
     expect((await ask('GET', state)).body).toEqual(counts);
     const chunks = `/api/documents/${terms.id}/chunks`;
     const first = await ask('GET', `${chunks}?limit=1`);

@@ -222,6 +222,7 @@ describe('the ranking', () => {
 describe('refusals', () => {
   test.each([
     ['mode', { mode: 'vector' }, 'tea'],
+    ['mode', { mode: 'words' }, 'tea'],
     ['k', { k: 0 }, 'tea'],
     ['filter', { filter: '[]' }, 'tea'],
     ['query', {}, '  '],
@@ -244,6 +245,12 @@ describe('refusals', () => {
   test.each([
     ['language', `insert into howdah.knowledge_bases (name, language) values ('x', 'klingon')`],
     ['chunking', `insert into howdah.knowledge_bases (name, chunking) values ('x', '{"max": 1}')`],
+    ['ranking', `insert into howdah.knowledge_bases (name, ranking) values ('x', '{"max": 1}')`],
+    [
+      'ranking',
+      `insert into howdah.knowledge_bases (name, ranking)
+       values ('x', '{"weights": {"text": 0, "vector": 0}}')`,
+    ],
     ['status', `update howdah.documents set status = 'ready'`],
   ])('%s', async (field, statement) => {
     const { id } = await makeBase();
@@ -269,7 +276,7 @@ describe('who finds what', () => {
         const row = { id, tenant_id: as };
         return (await one<{ state: object }>(client, text, [JSON.stringify(row)])).state;
       });
-    const nothing = { pending: 0, working: 0, ready: 0, failed: 0, chunks: 0 };
+    const nothing = { pending: 0, working: 0, ready: 0, failed: 0, chunks: 0, vectors: null };
     expect(await stateAs(tenant)).toEqual({ ...nothing, ready: 2, chunks: 2 });
     expect(await stateAs(other)).toEqual(nothing);
   });

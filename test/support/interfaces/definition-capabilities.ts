@@ -49,7 +49,8 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'search knowledge bases' },
-    ...{ sql: 'howdah.search()', graphql: 'search', cli: 'kb search' },
+    sql: ['howdah.search()', 'howdah.embed_query()'],
+    ...{ graphql: ['search', 'embedQuery'], cli: 'kb search' },
     rest: 'GET /api/knowledge-bases/{id}/search',
   },
   {

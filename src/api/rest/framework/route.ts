@@ -95,6 +95,12 @@ export type Route = OperationDescription & {
   shownAliases?: readonly string[];
   /** Names of query parameters in other systems, each with our name. */
   queryAliases?: Readonly<Record<string, string>>;
+  /** Does what comes before `work`, in transactions of its own. */
+  prepare?(
+    transaction: RouteContext['transaction'],
+    input: RouteInput<never, never, never>,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Answers a request in one transaction. */
   work?(
     db: Queryable,

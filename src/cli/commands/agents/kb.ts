@@ -170,17 +170,18 @@ function registerState(command: Command, io: CliIo): void {
   });
 }
 
-type SearchOptions = Options & { k?: string; filter?: string };
+type SearchOptions = Options & { k?: string; filter?: string; mode?: string };
 
 function registerSearch(command: Command, io: CliIo): void {
   withBase(command)
     .argument('<query>', 'a question, or words that the text may contain')
     .option('--k <number>', 'the most chunks (default: 10)')
     .option('--filter <json>', 'JSON that the metadata of the documents must contain')
-    .action(async (name: string, query: string, { k, filter, ...options }: SearchOptions) => {
+    .option('--mode <mode>', 'hybrid, text or vector (default: hybrid if the base has vectors)')
+    .action(async (name: string, query: string, { k, filter, mode, ...options }: SearchOptions) => {
       const { chunks } = await withBackend(io, command, options, async (backend) => {
         const { id } = await findBase(backend, name);
-        return backend.call(searchKnowledge, { params: { id }, query: { query, k, filter } });
+        return backend.call(searchKnowledge, { params: { id }, query: { query, k, filter, mode } });
       });
       if (io.json) return printJson(io, { items: chunks });
       if (chunks.length === 0) io.err('Nothing was found.');

@@ -1,0 +1,92 @@
+-- Embeddings of queries. howdah.embed_query adds a row and queues the job embed_query, and a worker
+-- calls the model. Searches of agents embed their query in the worker itself. A row is kept for a
+-- day, without the query.
+
+-- Returns the models of bases that a search uses, and whether the query has a vector of each.
+create or replace function howdah_private.query_models(ids uuid[], query text, mode text)
+  returns table (tenant_id uuid, model_digest text, model jsonb, has_vector boolean)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select distinct on (g.tenant_id, g.model_digest) g.tenant_id, g.model_digest, g.model, exists (
+      select from howdah_private.query_embeddings as q
+      where q.tenant_id = g.tenant_id and q.model_digest = g.model_digest
+        and q.digest = md5(query_models.query) and q.vector is not null)
+  from howdah.knowledge_bases as b
+  join howdah_private.embedding_generations as g
+    on g.tenant_id = b.tenant_id and g.knowledge_base_id = b.id and g.is_current
+  where b.id = any (query_models.ids) and g.dimensions is not null
+    and query_models.mode is distinct from 'text' and (query_models.mode is not null
+      or coalesce((b.ranking #>> '{weights,vector}')::float8, 1) > 0)
+  order by g.tenant_id, g.model_digest, b.id
+$$;
+
+-- Returns the query that a job embeds, with its model; null if it has its vector.
+create or replace function howdah_private.begin_query_embedding(
+  tenant_id uuid, model_digest text, digest text
+) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('model', q.model, 'query', q.query)
+  from howdah_private.query_embeddings as q
+  where q.tenant_id = begin_query_embedding.tenant_id
+    and q.model_digest = begin_query_embedding.model_digest
+    and q.digest = begin_query_embedding.digest and q.query is not null
+$$;
+
+-- Writes the vector of a query, or why the model made none. Deletes those of the days before.
+create or replace function howdah_private.end_query_embedding(
+  tenant_id uuid, model jsonb, digest text, vector text, error jsonb
+) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah_private.query_embeddings as q
+  where q.tenant_id = end_query_embedding.tenant_id and (q.model_digest, q.digest) in (
+    select o.model_digest, o.digest from howdah_private.query_embeddings as o
+    where o.tenant_id = end_query_embedding.tenant_id
+      and o.requested_at < clock_timestamp() - interval '1 day'
+    limit 100 for update skip locked);
+  insert into howdah_private.query_embeddings as q
+    (tenant_id, model_digest, digest, model, vector, error)
+  values (end_query_embedding.tenant_id,
+    howdah_private.embedding_digest(end_query_embedding.model), end_query_embedding.digest,
+    end_query_embedding.model, end_query_embedding.vector::real[], end_query_embedding.error)
+  on conflict on constraint query_embeddings_pkey do update
+  set vector = coalesce(excluded.vector, q.vector), error = excluded.error, query = null;
+end $$;
+
+-- Returns the models by which a worker embeds the query of a call of knowledge_search.
+create or replace function howdah_private.models_of_search(execution_id uuid, arguments jsonb)
+  returns table (model jsonb)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_run howdah.executions := howdah_private.calling_run(models_of_search.execution_id);
+begin
+  return query
+  select m.model from howdah_private.query_models(array(
+    select g.knowledge_base_id from howdah.agent_knowledge_bases as g
+    where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id),
+    arguments ->> 'query', null) as m
+  where not m.has_vector and arguments ->> 'query' ~ '\S'
+    and length(arguments ->> 'query') <= 10000;
+end $$;
+
+-- Queues the job that embeds a query, which any worker may do.
+create or replace function howdah_private.enqueue_query_embedding(
+  asked howdah_private.query_embeddings
+) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select graphile_worker.add_job('embed_query',
+    json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
+      'digest', asked.digest),
+    job_key => concat_ws(' ', 'query', asked.tenant_id, asked.model_digest, asked.digest),
+    max_attempts => 3)
+$$;

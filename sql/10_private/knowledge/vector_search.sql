@@ -1,0 +1,170 @@
+-- Search by vectors. Each row has a bit for the sign of each dimension, and bit_count of the
+-- difference from the signs of the query is about the distance of the vectors. The 200 nearest rows
+-- by it are compared exactly. This needs no extension.
+--
+-- Queries are embedded by workers, since the database calls no model: howdah.embed_query asks for
+-- the vector of a query, and searches find it in query_embeddings.
+
+-- Returns the chunks of a generation that are nearest to a vector, by the cosine. With a filter
+-- that few chunks pass, only these are compared, and otherwise those that pass, from the nearest.
+create or replace function howdah_private.search_vectors(
+  base howdah.knowledge_bases, generation_id uuid, vector real[], k int, filter jsonb
+) returns table (chunk_number bigint, score float8)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_signs bit varying := (
+    select howdah_private.sign_bits(search_vectors.vector, g.center)
+    from howdah_private.embedding_generations as g where g.id = search_vectors.generation_id);
+  v_numbers bigint[];
+begin
+  if search_vectors.filter <> '{}' then
+    v_numbers := howdah_private.chunks_with_metadata(base, search_vectors.filter);
+  end if;
+  return query
+  with nearest as (
+    select e.chunk_number, bit_count(e.signs # v_signs) as distance
+    from howdah_private.chunk_embeddings as e
+    where e.generation_id = search_vectors.generation_id
+      and (v_numbers is null or e.chunk_number = any ((select v_numbers)::bigint[]))
+    order by distance, e.chunk_number offset 0
+  ),
+  candidates as materialized (
+    select n.chunk_number from nearest as n
+    where search_vectors.filter = '{}' or v_numbers is not null or exists (
+      select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+      where c.number = n.chunk_number and d.metadata @> search_vectors.filter)
+    limit greatest(200, search_vectors.k)
+  )
+  select c.chunk_number, s.score
+  from candidates as c
+  join howdah_private.chunk_embeddings as e
+    on e.generation_id = search_vectors.generation_id and e.chunk_number = c.chunk_number
+  cross join lateral (
+    select sum(d.stored * d.asked)::float8 as score
+    from unnest(e.vector, search_vectors.vector) as d (stored, asked)
+  ) as s
+  order by s.score desc, c.chunk_number limit search_vectors.k;
+end $$;
+
+-- Returns the legs of a search in a base, with their weights. The mode of a base is hybrid if both
+-- it and the query have vectors, and text otherwise. A leg of weight 0 is not searched.
+create or replace function howdah_private.search_legs(
+  base howdah.knowledge_bases, query text, mode text
+) returns table (
+  generation_id uuid, vector real[], text_weight float8, vector_weight float8
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with found as (
+    select g.id, q.vector from howdah_private.embedding_generations as g
+    join howdah_private.query_embeddings as q on q.tenant_id = g.tenant_id
+      and q.model_digest = g.model_digest and q.digest = md5(search_legs.query)
+    where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and g.is_current
+      and g.dimensions = cardinality(q.vector) and search_legs.mode is distinct from 'text'
+  ),
+  weights as (
+    select coalesce((base.ranking #>> '{weights,text}')::float8, 8) as text,
+      coalesce((base.ranking #>> '{weights,vector}')::float8, 1) as vector
+  )
+  select f.id, f.vector,
+    case when f.id is null then 1 when search_legs.mode = 'vector' then 0
+      else w.text / (w.text + w.vector) end,
+    case when f.id is null then 0 when search_legs.mode = 'vector' then 1
+      else w.vector / (w.text + w.vector) end
+  from weights as w left join found as f on true
+$$;
+
+-- Searches bases by words, vectors or both, and returns at least the best k chunks of each leg. If
+-- both are searched, chunks are ranked by reciprocal rank fusion: the sum of weight / (60 + rank),
+-- times 61, so that the first chunk of both has the score 1.
+create or replace function howdah_private.rank_chunks(
+  ids uuid[], query text, k int, filter jsonb, mode text
+) returns table (
+  knowledge_base_id uuid, chunk_number bigint, score float8, text_rank bigint, text_score float8,
+  vector_rank bigint, vector_score float8
+)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_has_text boolean;
+  v_has_vectors boolean;
+  v_depth int;
+begin
+  select coalesce(bool_or(l.text_weight > 0), false), coalesce(bool_or(l.vector_weight > 0), false)
+  into v_has_text, v_has_vectors
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(b, rank_chunks.query, rank_chunks.mode) as l
+  where b.id = any (rank_chunks.ids);
+  v_depth := case when v_has_text and v_has_vectors then greatest(rank_chunks.k, 100)
+    else rank_chunks.k end;
+  return query
+  with bases as materialized (
+    select b as base, b.id, l.* from howdah.knowledge_bases as b
+    cross join lateral howdah_private.search_legs(b, rank_chunks.query, rank_chunks.mode) as l
+    where b.id = any (rank_chunks.ids)
+  ),
+  texts as (
+    select b.id, b.text_weight as weight, f.chunk_number, f.score,
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from bases as b
+    cross join lateral howdah_private.search_base(
+      b.base, rank_chunks.query, v_depth, rank_chunks.filter) as f
+    where b.text_weight > 0
+  ),
+  vectors as (
+    select b.id, b.vector_weight as weight, f.chunk_number, f.score,
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from bases as b
+    cross join lateral howdah_private.search_vectors(
+      b.base, b.generation_id, b.vector, v_depth, rank_chunks.filter) as f
+    where b.vector_weight > 0
+  )
+  select coalesce(t.id, v.id), coalesce(t.chunk_number, v.chunk_number),
+    case when v_has_text and v_has_vectors
+      then 61 * (coalesce(t.weight / (60 + t.rank), 0) + coalesce(v.weight / (60 + v.rank), 0))
+      else coalesce(t.score, v.score) end,
+    t.rank, t.score, v.rank, v.score
+  from texts as t full join vectors as v on v.chunk_number = t.chunk_number;
+end $$;
+
+-- Refuses the modes vector and hybrid for a base without vectors, and for a query without one.
+create or replace function howdah_private.check_search_mode(ids uuid[], query text, mode text)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_base record;
+begin
+  if coalesce(check_search_mode.mode, 'text') = 'text' then
+    return;
+  end if;
+  select b.name, b.embedding_model_id, g.id is not null as has_vectors into v_base
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(
+    b, check_search_mode.query, check_search_mode.mode) as l
+  left join howdah_private.embedding_generations as g
+    on g.tenant_id = b.tenant_id and g.knowledge_base_id = b.id and g.is_current
+  where b.id = any (check_search_mode.ids) and l.generation_id is null
+  order by g.id is not null, b.name limit 1;
+  if v_base.has_vectors then
+    raise exception using errcode = 'HWCNF', message = 'the query has no vector yet',
+      detail = jsonb_build_object('field', 'mode', 'knowledge_base', v_base.name)::text,
+      hint = 'Call howdah.embed_query with the same bases and query until it returns ready, and '
+        'search again. Or leave mode out.';
+  elsif v_base.name is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('the knowledge base %L has no vectors', v_base.name),
+      detail = jsonb_build_object('field', 'mode', 'knowledge_base', v_base.name)::text,
+      hint = case when v_base.embedding_model_id is null
+        then 'Set its embedding_model_id to a model of purpose embedding, or leave mode out.'
+        else 'A worker is making them: see vectors in howdah.knowledge_bases_state. '
+          'Until then, leave mode out.' end;
+  end if;
+end $$;
