@@ -27,6 +27,8 @@ export const PRIVATE_FILES = [
   'data/limited-commits.ts',
   'data/queued.ts',
   'data/storage.ts',
+  'rankings/compare-rankings.ts',
+  'rankings/embedder.ts',
   'runs/insert-triggers.ts',
   'runs/recovery.ts',
   'runs/sql-worker.ts',

@@ -1,11 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type pg from 'pg';
 import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
 import { ingestionJob } from '../../workers/batch-jobs/ingest-documents.ts';
 import type { Bench } from '../bench.ts';
 import { type Figure, figure } from '../figures.ts';
+import { type Collection, meanOf, ndcgOf, readCollection } from '../rankings/collections.ts';
+import { compareRankings, vectorTimes } from '../rankings/compare-rankings.ts';
+import { findEmbedder } from '../rankings/embedder.ts';
+import { search } from '../rankings/search-base.ts';
 
 /** Collections with judged queries, in `HOWDAH_TEST_ASSETS`, and the least nDCG@10. */
 const COLLECTIONS = [
@@ -19,15 +21,6 @@ const QUERIES = 60;
 /** The names of `minisearch` and its stemmer in `bench/peers`. */
 const PEER = ['minisearch', 'wink-porter2-stemmer'] as const;
 
-type Text = { _id: string; title?: string; text: string };
-type Collection = {
-  name: string;
-  documents: Text[];
-  queries: Text[];
-  /** The relevant documents of each query. */
-  relevant: Map<string, Map<string, number>>;
-};
-
 /**
  * Searches knowledge bases: how well the ranking agrees with judgements of people, beside
  * `minisearch` with a stemmer on the same texts, and how long ingestion and searches take. Needs
@@ -36,41 +29,29 @@ type Collection = {
 export const knowledge: Bench = async ({ server, talk }) => {
   const database = await server.createDatabase();
   const figures: Figure[] = [];
+  const find = await findEmbedder();
   try {
     for (const { name, atLeast } of COLLECTIONS) {
       const collection = readCollection(name);
       await addDocuments(database.pool, collection, 1);
-      const own = await ndcgOf(collection, (query) => search(database.pool, name, query, 100));
+      const text = await ndcgOf(collection, (query) => search(database.pool, name, query, 100));
+      const own = meanOf(text);
       figures.push(figure('knowledge', `${name}_ndcg_at_10`, own, 'ratio', { atLeast }));
+      figures.push(...(await compareRankings(database.pool, collection, text, { find, talk })));
       const peer = peerSearch(collection);
       if (peer) {
-        const value = await ndcgOf(collection, peer);
+        const value = meanOf(await ndcgOf(collection, peer));
         const label = `minisearch_${name}_ndcg_at_10`;
         figures.push(figure('knowledge', label, value, 'ratio', { role: 'peer' }));
       }
       talk(`knowledge: ${name} ${own.toFixed(3)}`);
     }
-    figures.push(...(await timesOf(database.pool)));
+    figures.push(await vectorTimes(database.pool, talk), ...(await timesOf(database.pool)));
     return figures;
   } finally {
     await database.drop();
   }
 };
-
-function readCollection(name: string): Collection {
-  const folder = join(process.env.HOWDAH_TEST_ASSETS ?? '', `retrieval-${name}`);
-  if (!existsSync(folder)) {
-    throw new Error(`${folder} does not exist: set HOWDAH_TEST_ASSETS to the test data`);
-  }
-  const lines = (file: string) => readFileSync(join(folder, file), 'utf8').trim().split('\n');
-  const texts = (file: string) => lines(file).map((line) => JSON.parse(line) as Text);
-  const relevant: Collection['relevant'] = new Map();
-  for (const line of lines('qrels.tsv').slice(1)) {
-    const [query = '', document = '', score] = line.trim().split('\t');
-    relevant.set(query, (relevant.get(query) ?? new Map()).set(document, Number(score)));
-  }
-  return { name, documents: texts('corpus.jsonl'), queries: texts('queries.jsonl'), relevant };
-}
 
 /** Inserts the documents of a collection by one statement, and divides them. */
 async function addDocuments(pool: pg.Pool, { name, documents }: Collection, copies: number) {
@@ -96,17 +77,6 @@ async function addDocuments(pool: pg.Pool, { name, documents }: Collection, copi
   await pool.query('vacuum analyze howdah_private.chunk_terms, howdah.chunks, howdah.documents');
 }
 
-/** Returns the ids of the documents that fit a query best, each once. */
-async function search(pool: pg.Pool, base: string, query: string, k: number): Promise<string[]> {
-  const { rows } = await pool.query<{ id: string }>(
-    `select d.metadata ->> 'id' as id
-     from howdah.search(array[$1], $2, $3) with ordinality as s
-     join howdah.documents as d on d.id = s.document_id order by s.ordinality`,
-    [base, query, k],
-  );
-  return [...new Set(rows.map(({ id }) => id))];
-}
-
 /** Returns a search of `minisearch` with a stemmer, or undefined if it is not installed. */
 function peerSearch({ documents }: Collection): ((query: string) => Promise<string[]>) | undefined {
   const require = createRequire(new URL('../peers/package.json', import.meta.url));
@@ -130,27 +100,6 @@ function isInstalled(require: NodeJS.Require, name: string): boolean {
     return false;
   }
 }
-
-/** Returns the mean nDCG@10 of all judged queries. */
-async function ndcgOf(
-  { queries, relevant }: Collection,
-  find: (query: string) => Promise<string[]>,
-): Promise<number> {
-  let sum = 0;
-  let count = 0;
-  for (const { _id, text } of queries) {
-    const judged = relevant.get(_id);
-    if (!judged) continue;
-    const gains = (await find(text)).slice(0, 10).map((id) => judged.get(id) ?? 0);
-    const best = [...judged.values()].toSorted((a, b) => b - a).slice(0, 10);
-    sum += discounted(gains) / discounted(best);
-    count += 1;
-  }
-  return sum / count;
-}
-
-const discounted = (gains: readonly number[]) =>
-  gains.reduce((sum, gain, place) => sum + gain / Math.log2(place + 2), 0);
 
 /** Measures ingestion, and searches with three and nine words in 50,400 chunks. */
 async function timesOf(pool: pg.Pool): Promise<Figure[]> {

@@ -1,0 +1,107 @@
+import type pg from 'pg';
+import type { FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
+import { type Figure, figure } from '../figures.ts';
+import { type Collection, gainOf, meanOf, ndcgOf } from './collections.ts';
+import { embedBase } from './embedder.ts';
+import { search } from './search-base.ts';
+
+/** A ranking of a base, and the mode in which it is searched. */
+type Ranking = { label: string; ranking: object; mode: string; needsVectors?: true };
+
+const RANKINGS: readonly Ranking[] = [
+  { label: 'expansion', ranking: { expansion: {} }, mode: 'text' },
+  {
+    label: 'long_expansion',
+    ranking: { expansion: { chunks: 10, terms: 40, keep: 0.7 } },
+    mode: 'text',
+  },
+  { label: 'vector', ranking: {}, mode: 'vector', needsVectors: true },
+  ...[1, 4, 8].map(
+    (text): Ranking => ({
+      label: `hybrid_${text}_to_1`,
+      ranking: { weights: { text, vector: 1 } },
+      mode: 'hybrid',
+      needsVectors: true,
+    }),
+  ),
+];
+
+/**
+ * Compares the rankings that a base may have with its search by words: the nDCG@10 of each, and the
+ * gain over words alone with its 95 % interval. Without an embedding model, those with vectors are
+ * left out.
+ */
+export async function compareRankings(
+  pool: pg.Pool,
+  collection: Collection,
+  text: readonly number[],
+  { find, talk }: { find: FindProvider | undefined; talk(line: string): void },
+): Promise<Figure[]> {
+  const { name, queries } = collection;
+  const texts = queries.map(({ text: query }) => query);
+  const figures: Figure[] = [];
+  let isEmbedded = false;
+  for (const { label, ranking, mode, needsVectors } of RANKINGS) {
+    if (needsVectors && !find) continue;
+    if (needsVectors && find && !isEmbedded) {
+      await embedBase(pool, find, { base: name, queries: texts });
+      isEmbedded = true;
+    }
+    await pool.query('update howdah.knowledge_bases set ranking = $2 where name = $1', [
+      name,
+      JSON.stringify(ranking),
+    ]);
+    const values = await ndcgOf(collection, (query) => search(pool, name, query, 100, mode));
+    const { mean, low, high } = gainOf(values, text);
+    const prefix = `${name}_${label}`;
+    const interval = [mean, low, high].map((value) => value.toFixed(3)).join(' ');
+    talk(`knowledge: ${prefix} ${meanOf(values).toFixed(3)}, gain ${interval}`);
+    figures.push(
+      figure('knowledge', `${prefix}_ndcg_at_10`, meanOf(values), 'ratio'),
+      figure('knowledge', `${prefix}_gain`, [low, mean, high], 'ratio'),
+    );
+  }
+  await pool.query(`update howdah.knowledge_bases set ranking = '{}' where name = $1`, [name]);
+  return figures;
+}
+
+/** Number and length of the vectors whose search is timed. */
+const VECTORS = { count: 100_000, dimensions: 512 };
+const SEARCHES = 20;
+
+/** Measures a search in 100,000 vectors of 512 dimensions, whose numbers are random. */
+export async function vectorTimes(pool: pg.Pool, talk: (line: string) => void): Promise<Figure> {
+  const { rows } = await pool.query<{ id: string }>(
+    `insert into howdah_private.embedding_generations
+       (tenant_id, knowledge_base_id, model, model_digest, dimensions)
+     select tenant_id, id, '{}', 'random', $1
+     from howdah.knowledge_bases where name = 'cisi' returning id`,
+    [VECTORS.dimensions],
+  );
+  const [{ id } = { id: '' }] = rows;
+  await pool.query(
+    `insert into howdah_private.chunk_embeddings (generation_id, chunk_number, signs, vector)
+     select $1, -n, howdah_private.sign_bits(v.vector, null), v.vector
+     from generate_series(1, $2::int) as n cross join lateral (
+       select array_agg((random() - 0.5)::real) as vector from generate_series(1, $3::int + n * 0)
+     ) as v`,
+    [id, VECTORS.count, VECTORS.dimensions],
+  );
+  await pool.query('vacuum analyze howdah_private.chunk_embeddings');
+  const times: number[] = [];
+  for (let number = 0; number <= SEARCHES; number += 1) {
+    const begin = performance.now();
+    await pool.query(
+      `select s.* from howdah.knowledge_bases as b
+       cross join lateral howdah_private.search_vectors(b, $1, (
+         select e.vector from howdah_private.chunk_embeddings as e
+         where e.generation_id = $1 and e.chunk_number = $2), 10, '{}') as s
+       where b.name = 'cisi'`,
+      [id, -1 - number],
+    );
+    if (number > 0) times.push(performance.now() - begin);
+  }
+  const found = figure('knowledge', 'search_100k_vectors_ms_p50', times, 'ms', { atMost: 150 });
+  talk(`knowledge: ${found.figure} ${found.value}`);
+  return found;
+}
