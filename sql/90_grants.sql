@@ -162,9 +162,10 @@ grant select (
 grant select on
   howdah.agent_performance, howdah.approval_times, howdah.daily_usage, howdah.effects,
   howdah.execution_counters, howdah.execution_timeline, howdah.execution_tree, howdah.failures,
-  howdah.limit_usage, howdah.message_sources, howdah.messages, howdah.model_catalog,
-  howdah.model_usage, howdah.permissions, howdah.plan_tasks, howdah.routing_decisions,
-  howdah.setting_values, howdah.tool_performance, howdah.usage_by_day
+  howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,
+  howdah.model_catalog, howdah.model_usage, howdah.permissions, howdah.plan_tasks,
+  howdah.routing_decisions, howdah.setting_values, howdah.stale_answers,
+  howdah.tool_performance, howdah.usage_by_day
   to howdah_app, howdah_viewer;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
@@ -265,6 +266,7 @@ grant execute on function
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
   howdah.search(text[], text, int, jsonb, text), howdah.sessions_with(text),
   howdah.recall(text, int, howdah.memory_scope, uuid),
+  howdah.replay_searches(text, timestamptz, text, int), howdah.sources(uuid),
   howdah_private.patterns_of_words(text), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),
   howdah.usage_summary(text, date, date), howdah.check_audit_log(bigint, int), howdah.check_runs(),

@@ -35,7 +35,7 @@ as $$
       'accepted_digest action after_digest aliases allowed_tools before_digest base_url call_id '
       'cause changed client client_id cron delivery_id detail digest disabled_because '
       'engine_check engines events fingerprint function functions into_column issuer '
-      'key_columns label last_four log_level login model name object object_id '
+      'key_columns label last_four log_level login mode model name object object_id '
       'on_event on_refusal orchestrator outcome parent_call_id pattern prefix prev_hash '
       'previous_secret_name price_unit prices_from provider query received_call_id resource_url '
       'role scopes secret_header secret_name session session_key sha256 signature_sha256 '

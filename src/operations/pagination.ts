@@ -59,6 +59,18 @@ export function messagePlaceIn(
   });
 }
 
+/** Returns the run and the offset of a citation that a cursor contains. */
+export function citationPlaceIn(
+  cursor: string | undefined,
+  url: string,
+): { execution_id: string; start_offset: number } | undefined {
+  return readCursor(cursor, url, (text) => {
+    const [, execution_id = '', offset] = /^([0-9a-f-]{36}) (\d{1,9})$/.exec(text) ?? [];
+    if (!UUID.test(execution_id)) return undefined;
+    return { execution_id, start_offset: Number(offset) };
+  });
+}
+
 /** Returns the place in a log that a cursor contains. */
 export function placeIn(cursor: string | undefined, url: string): LogPlace | undefined {
   return readCursor(cursor, url, (text) => {

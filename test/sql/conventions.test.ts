@@ -144,12 +144,12 @@ const LONG_BODIES: Record<string, number> = {
   // a row per tool, with a JSON document
   'howdah_private.builtin_tools()': 375,
   // a row per table
-  'howdah_private.table_rules()': 134,
+  'howdah_private.table_rules()': 137,
   'howdah_private.written_columns()': 80,
   'howdah_private.content_columns(regclass)': 80,
   // generated, with a row per vendor
   'howdah_private.model_vendors()': 200,
-  'howdah_private.builtin_settings(text)': 75,
+  'howdah_private.builtin_settings(text)': 80,
   // one document of all parts of an agent
   'howdah_private.agent_definition(uuid)': 80,
   // one statement of named CTEs, which is also sent to other databases
@@ -225,6 +225,9 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
 /** References without a foreign key, and what keeps them valid. */
 const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.chunks.knowledge_base_id': 'that of the document',
+  'howdah.search_results.document_id': 'the document may be deleted; the answer still cites it',
+  'howdah.search_results.knowledge_base_id': 'as document_id',
+  'howdah.searches.execution_id': 'none points at executions; deleted with the run',
   'howdah.memories.source_execution_id': 'set to null with the run, by delete_runs',
   'howdah.memories.subject_id': 'repeated by user_id, agent_id and session_id, which have keys',
   'howdah_private.memory_terms.subject_id': 'that of the memory',
@@ -371,6 +374,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
   'howdah.chunks': 'made of documents, by workers',
+  'howdah.citations': 'written with the answers of runs',
   'howdah.connected_accounts': 'connect_account and disconnect_account audit what people do',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
@@ -378,6 +382,8 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.model_tests': 'results of workers, with created_by',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
+  'howdah.search_results': 'what runs have found',
+  'howdah.searches': 'calls of a tool by runs',
   'howdah.skill_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.status_transitions': 'rows of the schema itself',
   'howdah.steps': 'the log of a run: immutable',

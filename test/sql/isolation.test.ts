@@ -61,6 +61,7 @@ const REVIEWED: Record<string, string> = {
   search: 'knowledge bases of current_tenant()',
   embed_query: 'knowledge bases of current_tenant()',
   knowledge_bases_state: 'documents and knowledge bases of current_tenant(), by the id',
+  replay_searches: 'searches of current_tenant(), except those of hidden agents',
   remember: 'find_memory_subject()',
   correct_memory: 'lock_memory()',
   forget: 'lock_memory()',

@@ -16,6 +16,7 @@ const READABLE_VIEWS = [
   'execution_timeline',
   'execution_tree',
   'failures',
+  'knowledge_health',
   'limit_usage',
   'message_sources',
   'messages',
@@ -25,6 +26,7 @@ const READABLE_VIEWS = [
   'plan_tasks',
   'routing_decisions',
   'setting_values',
+  'stale_answers',
   'tool_performance',
   'usage_by_day',
 ];

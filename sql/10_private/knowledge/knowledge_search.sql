@@ -29,46 +29,77 @@ begin
   return v_ids;
 end $$;
 
--- Searches the bases of the agent. Returns the chunks in the order of their scores, as many as fit
--- into one result.
+-- Searches bases of an agent. Returns the chunks in the order of their scores, as many as fit into
+-- one result of a tool.
+create or replace function howdah_private.search_bases_of_agent(
+  tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text
+) returns table (
+  rank int, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score float8,
+  content text, chunk jsonb
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with ranked as (
+    select f.*, row_number() over (partition by f.knowledge_base_id
+      order by f.score desc, f.chunk_number) as rank
+    from howdah_private.rank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query, 20,
+      '{}', search_bases_of_agent.mode) as f
+  ),
+  found as (
+    select b.id, b.name, f.chunk_number, f.score * g.weight as score
+    from howdah.agent_knowledge_bases as g
+    join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+    join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
+    where g.tenant_id = search_bases_of_agent.tenant_id
+      and g.agent_id = search_bases_of_agent.agent_id
+  ),
+  listed as (
+    select f.id, f.score, c.document_id, c.number, c.content,
+      jsonb_build_object('citation', format('[^%s]', c.number), 'document_id', c.document_id,
+        'seq', c.seq, 'base', f.name, 'title', d.title, 'headings', c.heading_path,
+        'page', c.page, 'text', c.content) as chunk
+    from found as f
+    join howdah.chunks as c on c.number = f.chunk_number
+    join howdah.documents as d on d.id = c.document_id
+  ),
+  sized as (
+    select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.number) as bytes
+    from listed as l where octet_length(l.chunk::text) <= 60000
+  )
+  select (row_number() over (order by s.score desc, s.number))::int, s.id, s.document_id, s.number,
+    s.score, s.content, s.chunk
+  from sized as s where s.bytes <= 60000
+$$;
+
+-- Makes a search of a run, and records it (citations.sql).
 create or replace function howdah_private.call_knowledge_search(execution_id uuid, arguments jsonb)
   returns jsonb
-  language plpgsql stable security definer
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run howdah.executions := howdah_private.calling_run(call_knowledge_search.execution_id);
   v_ids uuid[] := howdah_private.bases_of_call(v_run, arguments ->> 'base');
+  v_seq int := v_run.step_count + 1; -- the step that this transaction commits
+  v_chunks jsonb;
+  v_results howdah.search_results[];
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
-  return (
-    with ranked as (
-      select f.*, row_number() over (partition by f.knowledge_base_id
-        order by f.score desc, f.chunk_number) as rank
-      from howdah_private.rank_chunks(v_ids, arguments ->> 'query', 20, '{}', null) as f
-    ),
-    found as (
-      select b.name, f.chunk_number, f.score * g.weight as score
-      from howdah.agent_knowledge_bases as g
-      join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
-      join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
-      where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id
-    ),
-    listed as (
-      select f.score, f.chunk_number, jsonb_build_object('document_id', c.document_id, 'seq', c.seq,
-        'base', f.name, 'title', d.title, 'headings', c.heading_path, 'text', c.content) as chunk
-      from found as f
-      join howdah.chunks as c on c.number = f.chunk_number
-      join howdah.documents as d on d.id = c.document_id
-    ),
-    sized as (
-      select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.chunk_number)
-        as bytes
-      from listed as l where octet_length(l.chunk::text) <= 60000
-    )
-    select jsonb_build_object('chunks', coalesce(
-      to_jsonb(array_agg(s.chunk order by s.score desc, s.chunk_number)), '[]'))
-    from sized as s where s.bytes <= 60000);
+  select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
+    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
+    )::howdah.search_results order by f.rank)
+  into v_chunks, v_results
+  from howdah_private.search_bases_of_agent(
+    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
+  insert into howdah.searches (execution_id, step_seq, tenant_id, mode, knowledge_base_ids)
+  select v_run.id, v_seq, v_run.tenant_id, case when bool_or(l.vector_weight > 0)
+    then 'hybrid' else 'text' end, v_ids
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(b, arguments ->> 'query', null) as l
+  where b.id = any (v_ids);
+  insert into howdah.search_results select r.* from unnest(v_results) as r;
+  return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $$;
 
 -- Returns the trust of the chunks that a call has returned: the lowest of them and of their bases.

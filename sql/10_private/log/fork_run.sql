@@ -257,13 +257,24 @@ begin
       'There are: ' || v_existing || '.', 'A complete input_data can be given instead.');
 end $$;
 
--- Copies the first steps of a log with their messages, and returns the number of messages. At 0,
--- the new run opens with a first message of its own. Output and error steps are copied like any
--- other step: they end the original, but not the fork.
+-- Copies the first steps of a log with their messages and searches, and returns the number of
+-- messages. At 0, the new run opens with a first message of its own. Output and error steps are
+-- copied like any other step: they end the original, but not the fork.
 create or replace function howdah_private.copy_log(original uuid, copy uuid, up_to int) returns int
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
+    knowledge_base_ids)
+  select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids
+  from howdah.searches as s
+  where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
+  insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
+    document_id, chunk_number, score, digest)
+  select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
+    r.chunk_number, r.score, r.digest
+  from howdah.search_results as r
+  where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
   with copied as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output,

@@ -348,8 +348,7 @@ begin
       finish_reason = case when w.status in ('completed', 'failed') then coalesce(
         (w.move ->> 'finish_reason')::howdah.finish_reason,
         howdah_private.last_finish_reason(e.id)) end,
-      output = w.move ->> 'output',
-      output_data = nullif(w.move -> 'output_data', 'null'),
+      output = w.move ->> 'output', output_data = nullif(w.move -> 'output_data', 'null'),
       error = nullif(w.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(w.move -> 'metrics', '{}'),
       wake_at = clock_timestamp() + (w.move ->> 'delay_ms')::bigint * interval '1 millisecond',
@@ -363,6 +362,7 @@ begin
       e.is_pause_requested)::howdah_private.commit_result as result
   )
   select array_agg(m.result) into v_moved from moved as m;
+  perform howdah_private.record_citations(change_statuses.moving);
   return array(
     select r from unnest(change_statuses.results) as r
     where r.execution_id <> all (change_statuses.moving)

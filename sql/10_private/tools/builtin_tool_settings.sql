@@ -73,6 +73,8 @@ as $$
         "request_params": {"type": "object"},
         "values_trust": {"enum": ["internal", "external"]}
       }', '{"model": "reader", "values_trust": "external"}'),
+      ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
+        '{"citations": "required"}'),
       ('remember', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{

@@ -302,8 +302,8 @@ as $$
       'pure', '{search, history}'),
     ('knowledge_search',
       'Searches your knowledge bases, and returns the parts of documents that fit best. Search '
-        'before you answer a question that the documents may answer, and say in which document '
-        'you found it.',
+        'before you answer a question that the documents may answer. Behind each statement that '
+        'you take from a part, write its citation, such as [^4711].',
       '{
         "type": "object", "additionalProperties": false, "required": ["query"],
         "properties": {

@@ -75,6 +75,7 @@ export type ExecutionFilter = {
   and?: (ExecutionFilter)[] | null;
   boardEntriesExist?: boolean | null;
   boardEntriesWrittenExist?: boolean | null;
+  citationsExist?: boolean | null;
   compensatesExecutionId?: UUIDFilter | null;
   completedAt?: DatetimeFilter | null;
   concurrencyKey?: StringFilter | null;
@@ -94,9 +95,11 @@ export type ExecutionFilter = {
   questionsExist?: boolean | null;
   ref?: string | null;
   rootExecutionId?: UUIDFilter | null;
+  searchesExist?: boolean | null;
   session?: SessionFilter | null;
   sessionExists?: boolean | null;
   sessionId?: UUIDFilter | null;
+  staleCitationsExist?: boolean | null;
   status?: ExecutionStatusFilter | null;
   stepsExist?: boolean | null;
   timelineExist?: boolean | null;
@@ -272,6 +275,7 @@ export type TenantFilter = {
   approvalsExist?: boolean | null;
   boardEntriesExist?: boolean | null;
   chunksExist?: boolean | null;
+  citationsExist?: boolean | null;
   connectedAccountsExist?: boolean | null;
   documentsExist?: boolean | null;
   feedbackEntriesExist?: boolean | null;
@@ -282,6 +286,7 @@ export type TenantFilter = {
   inboundHooksExist?: boolean | null;
   integrationsExist?: boolean | null;
   knowledgeBasesExist?: boolean | null;
+  knowledgeSearchesExist?: boolean | null;
   knowledgeWatchesExist?: boolean | null;
   limitsExist?: boolean | null;
   mailsExist?: boolean | null;
@@ -296,6 +301,7 @@ export type TenantFilter = {
   retentionPolicyExists?: boolean | null;
   savedViewsExist?: boolean | null;
   schedulesExist?: boolean | null;
+  searchResultsExist?: boolean | null;
   secretsExist?: boolean | null;
   sessionsExist?: boolean | null;
   settingsExist?: boolean | null;

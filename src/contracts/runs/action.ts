@@ -119,8 +119,11 @@ export type Action =
     }
   /** Waits until a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }
-  /** Sends the message of a guard to the model, which then continues. */
-  | { type: 'guard'; name: string; message: string }
+  /**
+   * Sends the message of a guard to the model, which then continues. With the role `assistant`, the
+   * message replaces the last answer of the model.
+   */
+  | { type: 'guard'; name: string; message: string; role?: 'assistant' }
   | {
       type: 'finish';
       output: string;

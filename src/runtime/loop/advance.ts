@@ -105,7 +105,7 @@ async function performAction(
           kind: 'guard',
           name: action.name,
           output: { message: action.message },
-          messages: [{ role: 'user', content: action.message }],
+          messages: [{ role: action.role ?? 'user', content: action.message }],
         },
       ]);
     case 'finish':

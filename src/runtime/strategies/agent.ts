@@ -12,6 +12,7 @@ import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { planModelCall } from '../model-calls/plan-model-call.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import type { PlannedCall } from '../tool-plans/tool-call-plan.ts';
+import { repairCitations } from './citations.ts';
 import { loopVerdict, REPAIR_OPENING } from './loop-guard.ts';
 
 /**
@@ -72,6 +73,8 @@ export function goOn(planned: readonly PlannedCall[]): Action {
 
 function conclude(definition: AgentDefinition, state: RunState, last: Message): Action {
   const text = last.content ?? '';
+  const repair = repairCitations(definition, state, text);
+  if (repair) return repair;
   const schema = definition.agent.output_schema;
   if (!schema) {
     return { type: 'finish', output: text, output_data: null };

@@ -146,6 +146,7 @@ const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 const ARGUMENTS: Readonly<Record<string, string>> = {
   recall: 'query: "x", ',
   search: 'query: "x", ',
+  sources: 'executionId: "00000000-0000-7000-8000-000000000000", ',
   usageBy: 'key: "customer", ',
 };
 

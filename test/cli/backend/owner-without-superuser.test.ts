@@ -184,6 +184,10 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('kb', 'state', 'made');
   await cli('kb', 'chunks', 'made', 'README.md');
   await cli('kb', 'search', 'made', 'agents');
+  await cli('kb', 'health', 'made');
+  await cli('kb', 'stale', 'made');
+  await cli('kb', 'replay', 'made');
+  await about('kb sources', await newest(`status = 'completed'`));
   await cli('kb', 'rm', 'made', 'README.md', '--yes');
   await cli('kb', 'delete', 'made', '--yes');
   const memory = (await cli('memories', 'add', 'a word', '--scope', 'tenant')).stdout.trim();

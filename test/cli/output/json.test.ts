@@ -246,6 +246,10 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb state', 'kb', 'state', 'handbook');
   await note('kb chunks', 'kb', 'chunks', 'handbook', 'README.md');
   await note('kb search', 'kb', 'search', 'handbook', 'agents');
+  await note('kb health', 'kb', 'health', 'handbook');
+  await note('kb sources', 'kb', 'sources', done.id);
+  await note('kb stale', 'kb', 'stale', 'handbook');
+  await note('kb replay', 'kb', 'replay', 'handbook');
   await note('kb list', 'kb', 'list');
   await note('kb show', 'kb', 'show', 'handbook');
   await note('kb change', 'kb', 'change', 'handbook', '--domain', 'docs');

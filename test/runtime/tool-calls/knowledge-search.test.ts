@@ -64,6 +64,7 @@ test('chunks of a trusted base leave the run internal', async () => {
   expect(JSON.parse(text)).toEqual({
     chunks: [
       {
+        citation: expect.stringMatching(/^\[\^\d+\]$/),
         document_id: expect.any(String),
         seq: 1,
         base: 'rules',

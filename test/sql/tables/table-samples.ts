@@ -166,6 +166,9 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
     row: `insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset, end_offset, length, trust, digest, heading_path, content)
    select $1, knowledge_base_id, id, 1, 0, 1, 1, 'external', $2, '{}', $2 from howdah.documents where tenant_id = $1 and title = $2`,
   },
+  searches: {},
+  search_results: {},
+  citations: {},
   memories: {
     row: `insert into howdah.memories (tenant_id, subject_id, scope, created_by, content)
    values ($1, $3, 'agent', $2, $2)`,

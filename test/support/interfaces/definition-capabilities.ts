@@ -63,6 +63,21 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/knowledge-bases/{id}/state',
   },
   {
+    ...{ group: 'Agents and tools', what: 'list answers whose sources have changed' },
+    ...{ sql: 'select howdah.stale_answers', graphql: 'staleAnswers', cli: 'kb stale' },
+    rest: 'GET /api/knowledge-bases/{id}/stale-answers',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'repeat the searches of runs' },
+    ...{ sql: 'howdah.replay_searches()', graphql: 'replaySearches', cli: 'kb replay' },
+    rest: 'GET /api/knowledge-bases/{id}/replay',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'see the health of knowledge bases' },
+    ...{ sql: 'select howdah.knowledge_health', graphql: 'knowledgeHealths', cli: 'kb health' },
+    rest: 'GET /api/knowledge-bases/{id}/health',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'correct a memory' },
     ...{ sql: 'howdah.correct_memory()', graphql: 'correctMemory', cli: 'dev memories correct' },
     rest: 'POST /api/memories/{id}/correct',

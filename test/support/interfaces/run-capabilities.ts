@@ -55,6 +55,25 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{ rest: 'GET /api/executions/{id}/messages', cli: 'show' },
   },
   {
+    ...{ group: 'Runs', what: 'read the sources of an answer' },
+    sql: [
+      'howdah.sources()',
+      'select howdah.citations',
+      'select howdah.searches',
+      'select howdah.search_results',
+    ],
+    graphql: [
+      'sources',
+      'citations',
+      'citation',
+      'knowledgeSearches',
+      'knowledgeSearch',
+      'searchResults',
+      'searchResult',
+    ],
+    ...{ rest: 'GET /api/executions/{id}/sources', cli: 'kb sources' },
+  },
+  {
     ...{ group: 'Runs', what: 'read the tree of child runs', sql: 'select howdah.execution_tree' },
     ...{ graphql: 'executionTrees', cli: 'show' },
     rest: ['GET /api/executions/{id}/tree', 'GET /api/executions/{id}/children'],

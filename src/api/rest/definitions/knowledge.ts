@@ -4,6 +4,12 @@ import type { Json, JsonObject } from '../../../json/json.ts';
 import { parseJson } from '../../../json/parse-json.ts';
 import { checkDocument } from '../../../operations/check-input.ts';
 import {
+  listSources,
+  listStaleAnswers,
+  readKnowledgeHealth,
+  replaySearches,
+} from '../../../operations/definitions/answer-sources.ts';
+import {
   listChunks,
   readKnowledgeState,
 } from '../../../operations/definitions/knowledge-chunks.ts';
@@ -111,6 +117,10 @@ export const knowledgeRoutes: Route[] = [
   upload,
   searchKnowledge,
   readKnowledgeState,
+  replaySearches,
+  readKnowledgeHealth,
+  listStaleAnswers,
+  listSources,
   ...resourceRoutes(documents),
   listChunks,
   documentContent,

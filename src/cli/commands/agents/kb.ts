@@ -18,18 +18,24 @@ import { documents } from '../../../resources/definitions/documents.ts';
 import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
 import type { CommandResource } from '../../../resources/resource.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { readArgument, readFileBytes, readTextFile } from '../../input/input-argument.ts';
 import { isUuid } from '../../input/resolve-id.ts';
-import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { plainText } from '../../output/terminal-text.ts';
 import { printRow, printRows, shortenRow } from '../../print/rows.ts';
+import {
+  findBase,
+  registerHealth,
+  registerReplay,
+  registerSources,
+  registerStale,
+  withBase,
+} from './kb-answers.ts';
 
 type Options = { tenant?: string };
 
@@ -45,7 +51,8 @@ const documentsById: CommandResource = {
 
 /**
  * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | state | search
- * | rm]`: knowledge bases, their documents and chunks, and searches.
+ * | health | sources | stale | replay | rm]`: knowledge bases, their documents and chunks,
+ * searches, and the sources of answers.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
@@ -55,17 +62,13 @@ export function register(command: Command, io: CliIo): void {
     { name: 'chunks', summary: 'list the chunks of a document', register: registerChunks },
     { name: 'state', summary: 'count documents by status, and chunks', register: registerState },
     { name: 'search', summary: 'search a knowledge base', register: registerSearch },
+    { name: 'health', summary: 'count searches and stale answers', register: registerHealth },
+    { name: 'sources', summary: 'show the sources of an answer', register: registerSources },
+    { name: 'stale', summary: 'list answers whose sources have changed', register: registerStale },
+    { name: 'replay', summary: 'repeat the searches of runs', register: registerReplay },
     { name: 'rm', summary: 'delete a document of a knowledge base', register: registerRm },
   ]);
 }
-
-const withBase = (command: Command) =>
-  command
-    .argument('<base>', 'name or id of the knowledge base')
-    .option(...TENANT_OPTION)
-    .option(...API_OPTION);
-
-const findBase = ({ definitions }: Backend, name: string) => definitions.find(knowledgeBases, name);
 
 /** Reads the documents of a base that match a filter. */
 function listDocuments({ call }: Backend, baseId: string, wanted: Filter = {}): Promise<Row[]> {

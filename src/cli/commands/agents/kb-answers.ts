@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import {
+  listSources,
+  listStaleAnswers,
+  type ReplayedSearch,
+  readKnowledgeHealth,
+  replaySearches,
+  type StaleAnswer,
+} from '../../../operations/definitions/answer-sources.ts';
+import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
+import type { Backend } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { executionId } from '../../input/resolve-id.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { moment } from '../../input/run-filters.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
+import { plainText } from '../../output/terminal-text.ts';
+import { printRow, printRows, shortenRow } from '../../print/rows.ts';
+
+type Options = { tenant?: string };
+
+const withConnection = (command: Command) => command.option(...TENANT_OPTION).option(...API_OPTION);
+
+export const withBase = (command: Command) =>
+  withConnection(command.argument('<base>', 'name or id of the knowledge base'));
+
+/** Finds a knowledge base by its name or id. */
+export const findBase = ({ definitions }: Backend, name: string) =>
+  definitions.find(knowledgeBases, name);
+
+/** Registers `howdah kb sources`. */
+export function registerSources(command: Command, io: CliIo): void {
+  withConnection(command.argument('<run>', 'id of the run', executionId)).action(
+    async (id: string, options: Options) => {
+      const { sources } = await withBackend(io, command, options, ({ call }) =>
+        call(listSources, { params: { id } }),
+      );
+      if (io.json) return printJson(io, { items: sources });
+      if (sources.length === 0) io.err('The answer cites nothing.');
+      for (const { chunk_number, title, heading_path, content, is_current } of sources) {
+        const place = [title ?? 'deleted document', ...heading_path].map(plainText).join(' › ');
+        io.out(`[^${chunk_number}] ${place}${is_current ? '' : '  (has changed since)'}`);
+        io.out(`${plainText(content ?? 'The text is encrypted.')}\n`);
+      }
+    },
+  );
+}
+
+/** Registers `howdah kb health`. */
+export function registerHealth(command: Command, io: CliIo): void {
+  withBase(command).action(async (name: string, options: Options) => {
+    const health = await withBackend(io, command, options, async (backend) => {
+      const { id } = await findBase(backend, name);
+      return backend.call(readKnowledgeHealth, { params: { id: String(id) } });
+    });
+    printRow(io, health);
+  });
+}
+
+/** Registers `howdah kb stale`. */
+export function registerStale(command: Command, io: CliIo): void {
+  withBase(command).action(async (name: string, options: Options) => {
+    const items = await withBackend(io, command, options, async (backend) => {
+      const { id } = await findBase(backend, name);
+      const params = { id: String(id) };
+      return allRows<StaleAnswer>((page) =>
+        backend.call(listStaleAnswers, { params, query: page }),
+      );
+    });
+    const shown = ['execution_id', 'answered_at', 'chunk_number', 'title', 'reason'];
+    const rows = items.map((row) => shortenRow(row, shown));
+    printRows(io, { items, rows, empty: 'No answer cites a text that has changed.' });
+  });
+}
+
+type ReplayOptions = Options & { since?: Date; mode?: string; atMost?: string };
+
+/** Registers `howdah kb replay`. */
+export function registerReplay(command: Command, io: CliIo): void {
+  withBase(command)
+    .option(
+      '--since <when>',
+      'only searches since this time: an age such as 7d, or a date such as 2026-12-01 (default: 7d)',
+      moment,
+    )
+    .option('--mode <mode>', 'hybrid, text or vector')
+    .option('--at-most <number>', 'the most queries (default: 100)')
+    .action(async (name: string, { since, mode, atMost: at_most, ...options }: ReplayOptions) => {
+      const query = { since: since?.toISOString(), mode, at_most };
+      const replay = await withBackend(io, command, options, async (backend) => {
+        const { id } = await findBase(backend, name);
+        return backend.call(replaySearches, { params: { id: String(id) }, query });
+      });
+      if (io.json) return printJson(io, replay);
+      const { searches, queries, overlap } = replay;
+      printRows(io, {
+        items: searches,
+        rows: searches.map(toListed),
+        empty: 'No run has searched in this time.',
+      });
+      if (overlap !== null) io.out(`\n${queries} queries, mean overlap ${overlap}`);
+    });
+}
+
+function toListed({ query, times, recorded, found, overlap, changes }: ReplayedSearch) {
+  const moved = changes.map(
+    ({ title, before, after }) => `${title ?? 'deleted'} ${before ?? '-'}→${after ?? '-'}`,
+  );
+  const row = { query, times, recorded, found, overlap, changes: moved.join(', ') };
+  return shortenRow(row, Object.keys(row));
+}
