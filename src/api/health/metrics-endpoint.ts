@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
 import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import { sendProblem } from '../errors/problem.ts';
+import { whenClosed } from '../limits/connection-draining.ts';
 import { metricsPath } from './health-paths.ts';
 
 export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: ApiMetrics };
@@ -61,7 +62,7 @@ export function createMetricsEndpoint({
       const since = performance.now();
       const [, first = ''] = path.split('/', 2);
       const endpoint = path === '/' ? '/' : ENDPOINTS.has(first) ? first : 'other';
-      response.once('close', () => {
+      whenClosed(response, () => {
         metrics.countRequest(
           endpoint,
           method,

@@ -4,11 +4,27 @@ import { HowdahError } from '../../contracts/errors.ts';
 
 /**
  * Calls `work` when the response closes, or at once when it is closed: its client may have left.
+ * All calls for a response share one listener: Node warns from the eleventh on, and sending a
+ * stream takes six.
  */
 export function whenClosed(response: ServerResponse, work: () => void): void {
-  if (response.closed) work();
-  else response.once('close', work);
+  if (response.closed) {
+    work();
+    return;
+  }
+  const known = closingWork.get(response);
+  if (known) {
+    known.push(work);
+    return;
+  }
+  const works = [work];
+  closingWork.set(response, works);
+  response.once('close', () => {
+    for (const one of works) one();
+  });
 }
+
+const closingWork = new WeakMap<ServerResponse, (() => void)[]>();
 
 /**
  * Returns a signal that fires when the client disconnects before its answer is written. Every call
@@ -86,7 +102,7 @@ export function createConnectionDraining(): ConnectionDraining {
     watch(response) {
       if (stage !== 'open') response.shouldKeepAlive = false;
       answering.add(response);
-      response.once('close', () => answering.delete(response));
+      whenClosed(response, () => answering.delete(response));
     },
     begin,
     close() {

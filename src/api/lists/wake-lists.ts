@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
+import { whenClosed } from '../limits/connection-draining.ts';
 
 const READS: readonly unknown[] = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -10,6 +11,6 @@ type Feeds = { hub: Pick<FeedHub, 'onJobsAdded'>; lists: Pick<ListFeed, 'wake'> 
 export function wakeLists(server: Server, { hub, lists }: Feeds): void {
   hub.onJobsAdded(() => lists.wake());
   server.on('request', ({ method }, response) => {
-    if (!READS.includes(method)) response.once('close', () => lists.wake());
+    if (!READS.includes(method)) whenClosed(response, () => lists.wake());
   });
 }

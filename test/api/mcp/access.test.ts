@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { createMcpServer } from '../../../src/mcp-server/mcp-server.ts';
 import { makeQuestion } from '../../sql/open-questions.ts';
@@ -80,6 +80,16 @@ describe('the MCP endpoint', () => {
     }
     expect((await post(api, LIST, bearer(token))).status).toBe(200);
     expect((await post(api, LIST, bearer(await keyOf({})))).status).toBe(200);
+  });
+
+  test('a request adds few listeners to its response', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    expect((await post(api, LIST, bearer(token))).status).toBe(200);
+    await new Promise(setImmediate); // Node reports a warning in the next tick
+    expect(warnings).not.toContain('MaxListenersExceededWarning');
   });
 
   test('rejects foreign origins and foreign host names', async () => {
