@@ -184,8 +184,9 @@ export function readConfig(env: Environment, folder: string = process.cwd()): Co
   const { values, faults } = readVariables(env);
   const { home, isOfUser } = homeOf(values, env, folder);
   const models = environmentModels(values, env, faults);
+  const isSet = (name: string): boolean => Boolean(env[name]?.trim());
   return Object.freeze({
-    ...apiSettings(values, values.DATABASE_URL === undefined),
+    ...apiSettings(values, { isEmbedded: values.DATABASE_URL === undefined, isSet }),
     ...databaseUrls(values),
     home,
     isHomeOfUser: isOfUser,

@@ -311,6 +311,26 @@ test.each([
   expect(JSON.stringify({ ...error, message: error.message })).not.toContain('s3cret');
 });
 
+const OIDC = {
+  ...{ DATABASE_URL: 'postgres://localhost/db', HOWDAH_JWT_SECRET: 'x'.repeat(32) },
+  HOWDAH_PUBLIC_URL: 'https://agents.example.com',
+};
+const PROVIDER = { HOWDAH_OIDC_ISSUER: 'https://login.example', HOWDAH_OIDC_CLIENT_ID: 'howdah' };
+
+test.each([
+  ['HOWDAH_OIDC_ISSUER', { HOWDAH_OIDC_CLIENT_ID: 'howdah' }],
+  ['HOWDAH_OIDC_ISSUER', { HOWDAH_OIDC_NEW_USERS: 'viewer' }],
+  ['HOWDAH_OIDC_ISSUER', { HOWDAH_OIDC_SCOPES: 'openid' }],
+  ['HOWDAH_OIDC_CLIENT_ID', { ...PROVIDER, HOWDAH_OIDC_CLIENT_ID: ' ' }],
+  [
+    'HOWDAH_OIDC_TENANT',
+    { ...PROVIDER, HOWDAH_OIDC_TENANT: 'default', HOWDAH_OIDC_TENANT_CLAIM: 'org' },
+  ],
+  ['HOWDAH_OIDC_CLIENT_AUTH', { ...PROVIDER, HOWDAH_OIDC_CLIENT_AUTH: 'client_secret_post' }],
+])('rejects settings of an OpenID provider that have no effect: %s, %o', (variable, given) => {
+  expect(failure({ ...OIDC, ...given })).toMatchObject({ code: 'HWINV', detail: { variable } });
+});
+
 test('overrides take precedence over the environment, which takes precedence over .env', () => {
   writeFileSync(
     join(folder, '.env'),

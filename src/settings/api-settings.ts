@@ -97,7 +97,10 @@ type Values = { [N in keyof typeof apiVariables]: z.infer<(typeof apiVariables)[
  * default a login is required, except on the embedded database of a server that only this machine
  * reaches and that has no OpenID provider.
  */
-export function apiSettings(values: Values, isEmbedded: boolean): ApiSettings {
+export function apiSettings(
+  values: Values,
+  { isEmbedded, isSet }: { isEmbedded: boolean; isSet(name: string): boolean },
+): ApiSettings {
   const isOpen = isEmbedded && isOfThisMachine(values) && values.HOWDAH_OIDC_ISSUER === undefined;
   const auth = values.HOWDAH_AUTH ?? (isOpen ? 'none' : 'required');
   if (auth === 'none' && !isLoopback(values.HOST)) {
@@ -121,6 +124,7 @@ export function apiSettings(values: Values, isEmbedded: boolean): ApiSettings {
       publicUrl: values.HOWDAH_PUBLIC_URL,
       jwtSecret: values.HOWDAH_JWT_SECRET,
       auth,
+      isSet,
     }),
     corsOrigins: Object.freeze(values.HOWDAH_CORS_ORIGINS),
     graphqlIntrospection: introspection === 'on',

@@ -73,25 +73,29 @@ type Values = { [N in keyof typeof oidcVariables]: z.infer<(typeof oidcVariables
 
 /** The other settings that the login needs. */
 type Needs = {
+  /** Whether the environment sets a variable, also to its default. */
+  isSet(name: string): boolean;
   publicUrl: string | undefined;
   jwtSecret: string | undefined;
   auth: 'none' | 'required';
 };
 
 /**
- * Returns the settings of the login, or undefined without an issuer. Throws `HWINV` if another
- * setting is missing that the login needs.
+ * Returns the settings of the login, or undefined if none is set. Throws `HWINV` if a setting is
+ * missing that the login needs, or if one is set that would have no effect.
  */
 export function oidcSettings(values: Values, needs: Needs): OidcSettings | undefined {
   const { HOWDAH_OIDC_ISSUER: issuer, HOWDAH_OIDC_CLIENT_ID: clientId } = values;
   if (issuer === undefined) {
-    if (clientId === undefined) return undefined;
-    throw missing('HOWDAH_OIDC_ISSUER', 'HOWDAH_OIDC_CLIENT_ID is set', 'the URL of the provider');
+    const given = Object.keys(oidcVariables).find(needs.isSet);
+    if (given === undefined) return undefined;
+    throw missing('HOWDAH_OIDC_ISSUER', `${given} is set`, 'the URL of the provider');
   }
   if (clientId === undefined) {
     throw missing('HOWDAH_OIDC_CLIENT_ID', IS_SET, 'the id of the client at the provider');
   }
   checkNeeds(needs);
+  checkEffects(needs);
   return Object.freeze({
     issuer,
     clientId,
@@ -121,6 +125,24 @@ function checkNeeds({ publicUrl, jwtSecret, auth }: Needs): void {
       'HOWDAH_PUBLIC_URL',
       `${IS_SET}, and the provider sends browsers back to an https URL`,
       'the URL of the console, such as https://agents.example.com; http is for loopback only',
+    );
+  }
+}
+
+/** Settings that have no effect beside, or without, another one. */
+function checkEffects({ isSet }: Needs): void {
+  if (isSet('HOWDAH_OIDC_TENANT') && isSet('HOWDAH_OIDC_TENANT_CLAIM')) {
+    throw invalidVariable(
+      'HOWDAH_OIDC_TENANT',
+      'it has no effect, because HOWDAH_OIDC_TENANT_CLAIM is set: the ID token names the tenant',
+      'Unset one of the two.',
+    );
+  }
+  if (isSet('HOWDAH_OIDC_CLIENT_AUTH') && !isSet('HOWDAH_OIDC_CLIENT_SECRET')) {
+    throw invalidVariable(
+      'HOWDAH_OIDC_CLIENT_AUTH',
+      'it has no effect, because HOWDAH_OIDC_CLIENT_SECRET is not set',
+      'Set HOWDAH_OIDC_CLIENT_SECRET to the secret of the client, or unset HOWDAH_OIDC_CLIENT_AUTH.',
     );
   }
 }
