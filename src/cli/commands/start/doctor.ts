@@ -17,6 +17,7 @@ import {
 import { contentsFindings } from '../../doctor/encrypted-contents.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { madeWithoutLoginFinding } from '../../doctor/made-without-login.ts';
+import { openIdProviderFinding } from '../../doctor/openid-provider.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
 import { checkSecrets } from '../../doctor/secrets.ts';
@@ -50,6 +51,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(login(config));
+        if (config.oidc) findings.push(await openIdProviderFinding(config.oidc));
         if (config.auth === 'required') findings.push(await madeWithoutLoginFinding(pool));
         findings.push(await secrets(pool, config), ...(await contentsFindings(pool)));
         const { customToolsFinding } = await import('../../doctor/custom-tools.ts');
