@@ -6,7 +6,7 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useAction } from '../parts/use-action.ts';
 import { type Failure, toFailure } from '../server/failure.ts';
 import { useRest } from '../server/rest.ts';
-import { setSessionKey } from '../server/session-key.ts';
+import { setSessionKey, useSessionKey } from '../server/session-key.ts';
 import {
   finishOidcLogin,
   isAtLoginAddress,
@@ -52,6 +52,11 @@ export function useOidcReturn(): OidcReturn {
     failure: undefined,
   });
   const [, navigate] = useLocation();
+  const key = useSessionKey();
+  useEffect(() => {
+    // after a login by a key, the failure is of the past
+    if (key !== undefined) setState((last) => ({ ...last, failure: undefined }));
+  }, [key]);
   useEffect(() => {
     if (oidcAnswer === undefined) return;
     finishOidcLogin(oidcAnswer).then(

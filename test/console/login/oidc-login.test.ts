@@ -42,6 +42,25 @@ describe.skipIf(!CHROMIUM)('the console of a server with an OpenID provider', ()
     provider?.close();
   });
 
+  test('a failed login is not told again after a login by a key', async () => {
+    const { rows } = await db.pool.query(
+      `select key from howdah.create_api_key('console', 'member', null, now() + interval '1 day')`,
+    );
+    const { page, close } = await openTab(browser, proxy.url);
+    const told = page.getByText(/did not let you sign in/);
+    provider.error = 'access_denied';
+    await page.goto(`${proxy.url}/runs`);
+    await page.getByRole('button', { name: /^Sign in with / }).click();
+    await told.waitFor();
+    provider.error = undefined;
+    await page.getByLabel('API key or token').fill(rows[0].key);
+    await page.getByRole('button', { name: 'Log in', exact: true }).click();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('button', { name: /^Sign in with / }).waitFor();
+    expect(await told.count()).toBe(0);
+    await close();
+  });
+
   test('signs in, shows the page that was asked for, and logs out', async () => {
     const { page, problems, close } = await openTab(browser, proxy.url);
     const signIn = page.getByRole('button', {
