@@ -1,21 +1,32 @@
 import { useCallback, useEffect, useRef } from 'react';
 
-/** Time in which news is gathered before it is read. */
-const GATHER_MS = 250;
+/** Time in which the first news is gathered: steps of one commit come one after the other. */
+const GATHER_MS = 20;
+/** Least time between two readings. */
+const PAUSE_MS = 250;
 
 /** Events that change no row. A streaming answer has many of them. */
 export const PASSING_EVENTS: readonly string[] = ['token', 'progress'];
 
-/** Returns a function that calls `read` after a pause, once for all calls in the pause. */
+/**
+ * Returns a function that calls `read`: soon after the first news, then at most four times a
+ * second, and always after the last news.
+ */
 export function useNews(read: () => void): () => void {
   const timer = useRef<number>(undefined);
+  const lastReadAt = useRef(Number.NEGATIVE_INFINITY);
   const latest = useRef(read);
   latest.current = read;
   useEffect(() => () => clearTimeout(timer.current), []);
   return useCallback(() => {
-    timer.current ??= window.setTimeout(() => {
-      timer.current = undefined;
-      latest.current();
-    }, GATHER_MS);
+    const pause = lastReadAt.current + PAUSE_MS - performance.now();
+    timer.current ??= window.setTimeout(
+      () => {
+        timer.current = undefined;
+        lastReadAt.current = performance.now();
+        latest.current();
+      },
+      Math.max(GATHER_MS, pause),
+    );
   }, []);
 }
