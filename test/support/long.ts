@@ -320,6 +320,7 @@ const SLOW = [
   'test/concurrency/pool-process.test.ts',
   'test/console/login/login.test.ts',
   'test/console/login/oidc-login.test.ts',
+  'test/console/five-tasks.test.ts',
   'test/console/pages.test.ts',
   'test/console/reconnect.test.ts',
   'test/console/conversations/chat.test.ts',
