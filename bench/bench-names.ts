@@ -1,6 +1,6 @@
 /**
- * The benches of `howdah dev bench`: all but `size`, which reads the lock file of a checkout, and
- * `knowledge`, which reads test data.
+ * The benches of `howdah dev bench`: all but `size`, which reads the lock file of a checkout,
+ * `knowledge`, which reads test data, and `console`, which needs a browser.
  */
 export const BENCH_NAMES = [
   'steps',

@@ -1,3 +1,4 @@
+import { programBeside } from '../src/package-root.ts';
 import type { Bench } from './bench.ts';
 import { query } from './clients/query.ts';
 import { subscribers } from './clients/subscribers.ts';
@@ -27,6 +28,15 @@ type BenchEntry = {
   peerDescription?: string;
   /** Whether the bench does what only superusers may do. */
   needsSuperuser?: true;
+};
+
+/**
+ * The bench of the console, which is loaded when it runs: its browser and its operations are not
+ * part of an installation.
+ */
+const consoleBench: Bench = async (context) => {
+  const module = await import(programBeside(import.meta.url, 'console/console'));
+  return module.consoleBench(context);
 };
 
 /** All benches by name, in the order of the table. */
@@ -106,6 +116,11 @@ export const BENCHES: Record<string, BenchEntry> = {
     run: knowledge,
     description:
       'Searches of knowledge bases with judged queries (Cranfield, CISI): nDCG@10 of `howdah.search`, and of `minisearch` with a stemmer. Then 50,400 documents of one chunk: documents per second from the insert until all can be searched, and the time of searches with three and nine words. Needs HOWDAH_TEST_ASSETS.',
+  },
+  console: {
+    run: consoleBench,
+    needsSuperuser: true,
+    description: `The console in a headless Chromium on the same cores, which the bench and the API share. Step shown: from the commit of a step until the page of its run paints it, while 200 runs are at work. 50 tabs: 40 lists of runs and 10 pages of runs that follow them, beside 200 runs at work; ratios of the time until a run starts, and of a turn (two committed steps), to the same without tabs. Idle: statements that one open tab adds, \`begin\` and \`commit\` included, over 60 s. Heap of a live list after 7,200 new runs, as many as the list can take in an hour, sent without pauses; the ratio is to the heap at the start. First paint, the first rows, and the longest answer of the API with ${formatDataSize('CONSOLE_RUNS')} finished runs, and with 1,000, without a cache of the browser.`,
   },
   history: {
     run: history,

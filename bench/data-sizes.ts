@@ -9,6 +9,7 @@ const DEFAULTS = {
   QUEUED_RUNS: 50_000,
   PARKED_RUNS: 5_000,
   WATCHED_ROWS: 3_000,
+  CONSOLE_RUNS: 60_000,
 };
 
 type DataSize = keyof typeof DEFAULTS;

@@ -70,7 +70,7 @@ async function fill(database: BenchDatabase, talk: (line: string) => void): Prom
 }
 
 /** Counts the runs in the rollup of usage, as workers do. */
-async function countAllUsage({ pool }: BenchDatabase): Promise<void> {
+export async function countAllUsage({ pool }: BenchDatabase): Promise<void> {
   for (const step of ['backfill_usage() > 0', 'count_usage() > 0', 'merge_usage()']) {
     let isMore = true;
     while (isMore) {
