@@ -694,6 +694,20 @@ grant execute on function
   to howdah_worker;
 grant execute on function howdah_private.channel(text) to howdah_worker, howdah_authenticator;
 
+-- Room quality.
+grant execute on function
+  howdah_private.adjusted_interval(float8[], float8), howdah_private.bradley_terry(text[], text[],
+    float8[], float8),
+  howdah_private.calibration_error(float8[], boolean[], int),
+  howdah_private.check_finite(float8[]), howdah_private.cohens_kappa(text[], text[]),
+  howdah_private.flakiness(int, int), howdah_private.hall_quantile(float8, float8, int),
+  howdah_private.mean_interval(float8[]), howdah_private.paired_games(text[], text[], float8[]),
+  howdah_private.paired_interval(float8[]),
+  howdah_private.pareto_front(float8[], float8[], float8[]),
+  howdah_private.pass_hat_k(int, int, int), howdah_private.pass_rate_interval(float8, int),
+  howdah_private.student_quantile(int)
+  to howdah_app, howdah_viewer;
+
 -- Room questions.
 grant execute on function howdah_private.check_question_settings(jsonb, boolean) to howdah_app;
 grant execute on function

@@ -55,6 +55,7 @@ const DISRUPTIVE = [
  * servers.
  */
 const SLOW = [
+  'test/sql/quality/coverage.test.ts',
   'test/api/ag-ui.test.ts',
   'test/api/chat-ui/browser.test.ts',
   'test/api/chat-ui/chat-ui.test.ts',
