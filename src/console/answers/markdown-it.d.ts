@@ -18,5 +18,6 @@ declare module 'markdown-it' {
     constructor(options?: { html?: boolean; linkify?: boolean; breaks?: boolean });
     disable(rules: readonly string[]): this;
     parse(text: string, environment: object): Token[];
+    render(text: string): string;
   }
 }
