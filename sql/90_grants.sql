@@ -164,7 +164,7 @@ grant select on
   howdah.execution_counters, howdah.execution_timeline, howdah.execution_tree, howdah.failures,
   howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,
   howdah.model_catalog, howdah.model_usage, howdah.permissions, howdah.plan_tasks,
-  howdah.routing_decisions, howdah.setting_values, howdah.stale_answers,
+  howdah.rewards, howdah.routing_decisions, howdah.setting_values, howdah.stale_answers,
   howdah.tool_performance, howdah.usage_by_day
   to howdah_app, howdah_viewer;
 
@@ -224,7 +224,8 @@ grant execute on function
   howdah.explain_execution(uuid), howdah.export_agent_system(text),
   howdah.export_user_data(uuid, boolean),
   howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, jsonb),
-  howdah.fork_session(uuid, text, int, jsonb), howdah.give_feedback(uuid, float8, text, int),
+  howdah.fork_session(uuid, text, int, jsonb),
+  howdah.give_feedback(uuid, float8, text, int, uuid, text),
   howdah.inbound_hooks_path(howdah.inbound_hooks),
   howdah.models_warnings(howdah.models),
   howdah.label_agent_version(uuid, int, text), howdah.label_prompt_version(uuid, int, text),

@@ -15,6 +15,7 @@ export const enumLabels = {
   document_status: ['pending', 'working', 'ready', 'failed'],
   erasure_mode: ['anonymise', 'delete'],
   execution_status: ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'],
+  feedback_source: ['person', 'program', 'agent', 'outcome'],
   filter_action: ['flag', 'redact', 'block'],
   filter_place: ['output', 'question', 'arguments', 'sql', 'message', 'board', 'file', 'input'],
   finish_reason: ['stop', 'tool_calls', 'length', 'content_filter', 'refusal'],

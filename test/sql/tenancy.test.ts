@@ -24,6 +24,7 @@ const READABLE_VIEWS = [
   'model_usage',
   'permissions',
   'plan_tasks',
+  'rewards',
   'routing_decisions',
   'setting_values',
   'stale_answers',

@@ -1,9 +1,13 @@
--- Stores the feedback of a caller about a run or one of its messages. A caller has one entry per
--- run and message: a second call replaces the first, and the audit log keeps both. The run may be
--- live or ended, and may belong to another user. The row of the run is locked, so that a concurrent
--- deletion of the run also deletes the feedback.
+-- Stores feedback on a run or on one of its messages. A person has one entry per run and message: a
+-- second call replaces the first, and the audit log keeps both. The run may be live or ended, and
+-- may belong to another user. The row of the run is locked, so that a concurrent deletion of the
+-- run also deletes the feedback.
+--
+-- The entry says who gave it. An agent acts for its user, and so the source is part of the key: a
+-- tool call cannot replace what the person said.
 create or replace function howdah.give_feedback(
-  execution_id uuid, score double precision, comment text default null, message_seq int default null
+  execution_id uuid, score double precision, comment text default null,
+  message_seq int default null, user_id uuid default null, outcome text default null
 ) returns howdah.feedback_entries
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -13,6 +17,7 @@ declare
   v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id,
     give_feedback.message_seq);
   v_comment text := nullif(btrim(give_feedback.comment), '');
+  v_vote record;
   v_hits jsonb;
   v_entry howdah.feedback_entries;
 begin
@@ -20,29 +25,98 @@ begin
     raise exception using errcode = 'HWINV', message = 'feedback has neither a score nor a comment',
       detail = '{"field": "score"}', hint = 'Give a score from 0 to 1, a comment, or both.';
   end if;
+  v_vote := howdah_private.feedback_vote(v_run, give_feedback.user_id, give_feedback.outcome);
   select f.value, f.hits into v_comment, v_hits
   from howdah_private.filter_text(
     coalesce(howdah_private.input_filters(v_run.tenant_id, v_run.agent_id), '{}'),
     'comment', v_comment, null) as f;
   perform howdah_private.record_input_hits(v_run.id, v_hits);
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
-    comment, created_by)
+    comment, created_by, source, is_reward, outcome)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,
-    howdah_private.actor())
-  on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
-  set score = excluded.score, comment = excluded.comment
+    v_vote.author, v_vote.source, v_vote.is_reward, give_feedback.outcome)
+  on conflict (execution_id, source, created_by, coalesce(message_seq, 0), coalesce(outcome, ''))
+  do update set score = excluded.score, comment = excluded.comment, is_reward = excluded.is_reward
   returning * into v_entry;
   perform howdah_private.enqueue_added_contents(v_run.id) where v_comment is not null;
   perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
     v_run.id::text,
-    jsonb_strip_nulls(
-      jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
+    jsonb_strip_nulls(jsonb_build_object('score', v_entry.score, 'message_seq',
+      v_entry.message_seq, 'source', nullif(v_entry.source, 'person'), 'outcome', v_entry.outcome,
+      'user', case when v_vote.author <> howdah_private.actor() then v_vote.author end)),
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;
 end $$;
-comment on function howdah.give_feedback(uuid, double precision, text, int) is
+comment on function howdah.give_feedback(uuid, double precision, text, int, uuid, text) is
   'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A '
-  'second call replaces the earlier feedback.';
+  'second call replaces the earlier feedback. A program names the person in user_id, or the event '
+  'in the business in outcome.';
+
+-- Returns who gives feedback on a run, in which capacity, and whether it counts as a reward: an
+-- agent does not grade itself, nor does a program the runs that it started. A key may not pass its
+-- own opinion off as an outcome; a trigger of the application may, since its login starts runs too.
+create or replace function howdah_private.feedback_vote(
+  run howdah.executions, user_id uuid, outcome text,
+  out author text, out source howdah.feedback_source, out is_reward boolean
+)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_caller_id constant uuid := howdah.current_user_id();
+  v_execution_id constant uuid := howdah_private.bound_execution_id();
+  v_has_key constant boolean := howdah_private.has_trusted_login()
+    and coalesce(current_setting('howdah.api_key_id', true), '') <> '';
+begin
+  author := case when feedback_vote.user_id is null then howdah_private.actor()
+    else howdah_private.named_author(run, feedback_vote.user_id) end;
+  if v_execution_id is not null then
+    source := 'agent';
+    is_reward := not exists (
+      select from howdah.executions as e where e.id = v_execution_id and (
+        e.root_execution_id = run.root_execution_id or e.session_id = run.session_id
+        or e.agent_id = run.agent_id or e.workflow_id = run.workflow_id));
+    return;
+  end if;
+  if feedback_vote.outcome is not null then
+    perform howdah_private.check_admin('report the outcome of a run');
+  end if;
+  source := case when feedback_vote.outcome is not null then 'outcome'
+    when coalesce(feedback_vote.user_id, v_caller_id) is not null then 'person'
+    else 'program' end;
+  is_reward := coalesce(feedback_vote.user_id, v_caller_id) is not null
+    or source = 'outcome' and not v_has_key
+    or not exists (
+      select from howdah.executions as e
+      where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
+end $$;
+
+-- Returns the name of the person for whom a program gives feedback. Someone who is a person, or an
+-- agent that acts for one, speaks for nobody else.
+create or replace function howdah_private.named_author(run howdah.executions, user_id uuid)
+  returns text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+begin
+  if howdah_private.bound_execution_id() is not null
+    or howdah.current_user_id() <> named_author.user_id then
+    raise exception using errcode = 'HWDEN',
+      message = 'only a program without a user may give feedback for a person',
+      detail = '{"field": "user_id"}', hint = 'Leave user_id out.';
+  end if;
+  select u.username into v_name from howdah.users as u
+  where u.tenant_id = run.tenant_id and u.id = named_author.user_id and u.is_active;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no active user %s', named_author.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', named_author.user_id)::text,
+      hint = 'See howdah.users for the users of the tenant.';
+  end if;
+  return v_name;
+end $$;
 
 -- Returns and locks the run that feedback is about. The caller must be able to see the run and to
 -- run its agent.

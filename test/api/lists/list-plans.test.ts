@@ -247,6 +247,7 @@ describe('a view of one run', () => {
     message_sources: 'execution_id',
     messages: 'execution_id',
     plan_tasks: 'execution_id',
+    rewards: 'execution_id',
     routing_decisions: 'execution_id',
   };
 

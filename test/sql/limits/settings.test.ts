@@ -69,7 +69,7 @@ describe('a setting', () => {
 
   test('accepts the minimum and maximum of its range, and nothing beyond', async () => {
     const kinds = await all(db.pool, 'select * from howdah.setting_values order by key');
-    expect(kinds).toHaveLength(14);
+    expect(kinds).toHaveLength(18);
     for (const { key, minimum, maximum, default_value } of kinds) {
       if (default_value !== null) {
         expect(Number(default_value)).toBeGreaterThanOrEqual(Number(minimum));

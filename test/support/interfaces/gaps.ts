@@ -18,7 +18,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /file$|^list files$|messages? to|^list entries of boards$|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$/,
+    what: /file$|^list files$|messages? to|^list entries of boards$|todo|^(give|read) (feedback|rewards)$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$/,
     because:
       'This is meant for programs and user interfaces. `howdah sql` reads the rows, and `howdah chat` covers conversations.',
   },
@@ -68,7 +68,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^read cost, usage|tenants$/,
+    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^read (cost, usage|rewards)|tenants$/,
     because: 'These are queries for figures and lists: in GraphQL or SQL, you choose the columns.',
   },
   {

@@ -138,6 +138,9 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'POST /api/executions/{id}/feedback',
   },
   {
+    ...{ group: 'Runs', what: 'read rewards', sql: 'select howdah.rewards', graphql: 'rewards' },
+  },
+  {
     ...{ group: 'Runs', what: 'read feedback', sql: 'select howdah.feedback_entries' },
     ...{ graphql: ['feedbackEntries', 'feedbackEntry'], rest: 'GET /api/executions/{id}/feedback' },
   },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { answerPage } from '../../../operations/pagination.ts';
@@ -19,6 +20,11 @@ const feedback = z
     score: z.number().nullable(),
     comment: z.string().nullable(),
     created_by: z.string(),
+    source: z
+      .enum(enumLabels.feedback_source)
+      .describe('Whether a person, a program, an agent or an outcome said so'),
+    is_reward: z.boolean().describe('Whether it counts in howdah.rewards'),
+    outcome: z.string().nullable(),
     created_at: time,
     updated_at: time,
   })
@@ -46,7 +52,7 @@ export const feedbackRoutes: Route[] = [
     id: 'giveFeedback',
     summary: 'Set your feedback on a run, replacing your earlier feedback',
     description:
-      'Requires the right to run its agent. Each caller has one entry per run and message; the audit log keeps replaced entries.',
+      'Requires the right to run its agent. Each caller has one entry per run and message; the audit log keeps replaced entries. What a key without a user says about a run that it started counts nothing in rewards, unless it names the person. See docs/feedback.md.',
     isKeyed: true,
     findAgain: entryOf,
     body: z.strictObject({
@@ -56,13 +62,19 @@ export const feedbackRoutes: Route[] = [
         .int32()
         .nullish()
         .describe('The seq of a message of the run; the whole run by default'),
+      user_id: id.nullish().describe('The person who said so, from a key without a user'),
+      outcome: z
+        .string()
+        .nullish()
+        .describe('Name of a later event in the business, with a score; requires the role admin'),
     }),
     answers: { 201: { description: 'Your feedback', schema: feedback } },
     async work(db, { params, body }) {
       const { score = null, comment = null, message_seq = null } = body;
+      const { user_id = null, outcome = null } = body;
       const { rows } = await db.query<{ id: string }>(
-        'select (howdah.give_feedback($1, $2, $3, $4)).id',
-        [params.id, score, comment, message_seq],
+        'select (howdah.give_feedback($1, $2, $3, $4, $5, $6)).id',
+        [params.id, score, comment, message_seq, user_id, outcome],
       );
       return { status: 201, body: await entryOf(db, rows[0]?.id ?? '') };
     },
