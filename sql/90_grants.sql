@@ -221,6 +221,8 @@ grant execute on function
   howdah.remember(
     text, howdah.memory_scope, uuid, howdah.memory_kind, timestamptz, howdah.trust),
   howdah.correct_memory(uuid, text), howdah.forget(uuid),
+  howdah.add_to_dataset(text, uuid, jsonb, text, jsonb), howdah.cancel_evaluation(uuid),
+  howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int, boolean),
   howdah.explain_execution(uuid), howdah.export_agent_system(text),
   howdah.export_user_data(uuid, boolean),
   howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, jsonb),
@@ -254,7 +256,8 @@ grant execute on function
   howdah_private.strict_policies(uuid)
   to howdah_app;
 grant execute on function
-  howdah.agent(text), howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
+  howdah.agent(text), howdah.compare_evaluations(uuid, uuid),
+  howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
@@ -582,6 +585,23 @@ grant execute on function
   howdah_private.store_embeddings(uuid, bigint[], text[], int)
   to howdah_worker;
 grant execute on function howdah_private.watched_documents(text, text[]) to howdah_tool;
+
+-- Room quality.
+grant execute on function
+  howdah_private.claim_grades(uuid, uuid, int), howdah_private.due_evaluations(),
+  howdah_private.give_up_grading(uuid, uuid),
+  howdah_private.store_grades(uuid, uuid, uuid[], text[], text[])
+  to howdah_worker;
+grant execute on function
+  howdah_private.mark_cancelled(uuid),
+  howdah_private.start_evaluation(uuid, uuid, uuid, uuid, text, int, text, jsonb, text[], int,
+    boolean)
+  to howdah_app;
+grant execute on function
+  howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),
+  howdah_private.compared_slices(uuid, uuid), howdah_private.dataset_named(text),
+  howdah_private.paired_items(uuid, uuid)
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.copy_rows_to_documents(regclass, howdah.knowledge_watches, text[]),
   howdah_private.rename_row_documents(uuid, text), howdah_private.tg__watch_knowledge()

@@ -28,13 +28,19 @@ create type howdah.document_status as enum ('pending', 'working', 'ready', 'fail
 
 create type howdah.erasure_mode as enum ('anonymise', 'delete');
 
+create type howdah.evaluation_status as enum ('running', 'completed', 'cancelled');
+
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
+
+create type howdah.feedback_source as enum ('person', 'program', 'agent', 'outcome');
 
 create type howdah.filter_action as enum ('flag', 'redact', 'block');
 
 create type howdah.filter_place as enum ('output', 'question', 'arguments', 'sql', 'message', 'board', 'file', 'input');
 
 create type howdah.finish_reason as enum ('stop', 'tool_calls', 'length', 'content_filter', 'refusal');
+
+create type howdah.grader_kind as enum ('exact', 'normalized', 'regex', 'json_schema', 'json_fields', 'numeric', 'sql', 'similarity', 'citation', 'trajectory', 'rubric', 'latency', 'cost');
 
 create type howdah.grant_permission as enum ('read', 'run', 'edit');
 
@@ -461,6 +467,21 @@ alter table howdah.chunks enable row level security, force row level security;
 CREATE INDEX chunks_knowledge_base_id_idx ON howdah.chunks USING btree (tenant_id, knowledge_base_id, id);
 CREATE UNIQUE INDEX chunks_number_idx ON howdah.chunks USING btree (number);
 
+create table howdah.citations (
+  execution_id uuid not null,
+  start_offset integer not null,
+  end_offset integer not null,
+  tenant_id uuid not null,
+  message_seq integer,
+  step_seq integer not null,
+  rank integer not null,
+  constraint citations_pkey PRIMARY KEY (execution_id, start_offset),
+  constraint citations_tenant_id_execution_id_step_seq_rank_fkey FOREIGN KEY (tenant_id, execution_id, step_seq, rank) REFERENCES howdah.search_results(tenant_id, execution_id, step_seq, rank) ON DELETE CASCADE,
+  constraint citations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.citations enable row level security, force row level security;
+CREATE INDEX citations_search_result_idx ON howdah.citations USING btree (tenant_id, execution_id, step_seq, rank);
+
 create table howdah.connected_accounts (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -483,6 +504,48 @@ create table howdah.connected_accounts (
 );
 alter table howdah.connected_accounts enable row level security, force row level security;
 CREATE INDEX connected_accounts_user_id_idx ON howdah.connected_accounts USING btree (tenant_id, user_id);
+
+create table howdah.dataset_items (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  dataset_id uuid not null,
+  created_at timestamp with time zone default now() not null,
+  source_execution_id uuid,
+  source_version_id uuid,
+  removed_at timestamp with time zone,
+  trust howdah.trust default 'user'::howdah.trust not null,
+  created_by text not null,
+  split text,
+  input text default ''::text not null,
+  input_data jsonb,
+  expected jsonb,
+  metadata jsonb default '{}'::jsonb not null,
+  constraint dataset_items_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint dataset_items_pkey PRIMARY KEY (id),
+  constraint dataset_items_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
+  constraint dataset_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint item_has_an_input CHECK (((input <> ''::text) OR (input_data IS NOT NULL))),
+  constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint split_is_one_short_line CHECK (((split ~ '^[^[:cntrl:]]{1,100}$'::text) AND (split ~ '\S'::text)))
+);
+alter table howdah.dataset_items enable row level security, force row level security;
+CREATE INDEX dataset_items_dataset_id_idx ON howdah.dataset_items USING btree (tenant_id, dataset_id, id);
+CREATE INDEX dataset_items_source_execution_id_idx ON howdah.dataset_items USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
+
+create table howdah.datasets (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint dataset_names_are_unique UNIQUE (tenant_id, name),
+  constraint datasets_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint datasets_pkey PRIMARY KEY (id),
+  constraint datasets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)))
+);
+alter table howdah.datasets enable row level security, force row level security;
 
 create table howdah.documents (
   id uuid default howdah.uuid_v7() not null,
@@ -517,9 +580,76 @@ create table howdah.documents (
 );
 alter table howdah.documents enable row level security, force row level security;
 CREATE INDEX documents_knowledge_base_id_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, id);
+CREATE INDEX documents_metadata_idx ON howdah.documents USING gin (metadata jsonb_path_ops);
 CREATE INDEX documents_resource_id_idx ON howdah.documents USING btree (tenant_id, resource_id) WHERE (resource_id IS NOT NULL);
 CREATE UNIQUE INDEX documents_source_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, source) WHERE (source IS NOT NULL);
 CREATE INDEX documents_title_idx ON howdah.documents USING btree (tenant_id, title, id);
+
+create table howdah.evaluation_results (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  evaluation_id uuid not null,
+  item_id uuid not null,
+  execution_id uuid,
+  graded_at timestamp with time zone,
+  tokens bigint,
+  latency_ms double precision,
+  score double precision,
+  repeat integer not null,
+  passed boolean,
+  cost numeric,
+  scores jsonb default '{}'::jsonb not null,
+  error jsonb,
+  constraint an_item_has_a_result_per_repeat UNIQUE (tenant_id, evaluation_id, item_id, repeat),
+  constraint evaluation_results_pkey PRIMARY KEY (id),
+  constraint evaluation_results_tenant_id_evaluation_id_fkey FOREIGN KEY (tenant_id, evaluation_id) REFERENCES howdah.evaluations(tenant_id, id) ON DELETE CASCADE,
+  constraint evaluation_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint evaluation_results_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES howdah.dataset_items(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint scores_are_an_object CHECK ((jsonb_typeof(scores) = 'object'::text))
+);
+alter table howdah.evaluation_results enable row level security, force row level security;
+CREATE INDEX evaluation_results_evaluation_id_idx ON howdah.evaluation_results USING btree (tenant_id, evaluation_id, id);
+CREATE INDEX evaluation_results_execution_id_idx ON howdah.evaluation_results USING btree (execution_id);
+CREATE INDEX evaluation_results_item_id_idx ON howdah.evaluation_results USING btree (tenant_id, item_id, id);
+CREATE INDEX evaluation_results_ungraded_idx ON howdah.evaluation_results USING btree (evaluation_id) WHERE (graded_at IS NULL);
+
+create table howdah.evaluations (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  dataset_id uuid not null,
+  agent_id uuid,
+  workflow_id uuid,
+  version_id uuid not null,
+  created_at timestamp with time zone default now() not null,
+  completed_at timestamp with time zone,
+  totals_at timestamp with time zone,
+  status howdah.evaluation_status default 'running'::howdah.evaluation_status not null,
+  items integer not null,
+  repeats integer not null,
+  version integer not null,
+  items_digest text not null,
+  created_by text not null,
+  label text,
+  split text,
+  overrides jsonb,
+  graders jsonb not null,
+  totals jsonb default '{}'::jsonb not null,
+  constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint evaluations_pkey PRIMARY KEY (id),
+  constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint evaluations_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
+  constraint evaluations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint evaluations_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint an_agent_or_a_workflow_is_evaluated CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint graders_are_an_array CHECK ((jsonb_typeof(graders) = 'array'::text)),
+  constraint overrides_are_an_object CHECK ((jsonb_typeof(overrides) = 'object'::text)),
+  constraint totals_are_an_object CHECK ((jsonb_typeof(totals) = 'object'::text))
+);
+alter table howdah.evaluations enable row level security, force row level security;
+CREATE INDEX evaluations_agent_id_idx ON howdah.evaluations USING btree (tenant_id, agent_id, id);
+CREATE INDEX evaluations_dataset_id_idx ON howdah.evaluations USING btree (tenant_id, dataset_id, id);
+CREATE INDEX evaluations_workflow_id_idx ON howdah.evaluations USING btree (tenant_id, workflow_id, id);
 
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
@@ -659,6 +789,9 @@ create table howdah.feedback_entries (
   message_seq integer,
   created_by text not null,
   comment text,
+  source howdah.feedback_source default 'person'::howdah.feedback_source not null,
+  is_reward boolean default true not null,
+  outcome text,
   constraint feedback_entries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint feedback_entries_pkey PRIMARY KEY (id),
   constraint feedback_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -666,11 +799,37 @@ create table howdah.feedback_entries (
   constraint comment_is_not_empty CHECK ((btrim(comment) <> ''::text)),
   constraint feedback_has_a_score_or_a_comment CHECK (((score IS NOT NULL) OR (comment IS NOT NULL))),
   constraint message_seq_counts_from_one CHECK ((message_seq > 0)),
+  constraint outcome_has_a_score CHECK (((outcome IS NULL) OR (score IS NOT NULL))),
+  constraint outcome_is_one_short_line CHECK (((outcome ~ '^[^[:cntrl:]]{1,100}$'::text) AND (outcome ~ '\S'::text))),
   constraint score_is_between_0_and_1 CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision)))
 );
 alter table howdah.feedback_entries enable row level security, force row level security;
-CREATE UNIQUE INDEX feedback_entries_author_key ON howdah.feedback_entries USING btree (execution_id, created_by, COALESCE(message_seq, 0));
 CREATE INDEX feedback_entries_created_by_idx ON howdah.feedback_entries USING btree (tenant_id, created_by, id);
+CREATE UNIQUE INDEX feedback_entries_vote_key ON howdah.feedback_entries USING btree (execution_id, source, created_by, COALESCE(message_seq, 0), COALESCE(outcome, ''::text));
+
+create table howdah.graders (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  dataset_id uuid,
+  name text not null,
+  kind howdah.grader_kind not null,
+  configuration jsonb default '{}'::jsonb not null,
+  weight double precision default 1 not null,
+  pass_score double precision default 1 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint grader_names_are_unique UNIQUE (tenant_id, name),
+  constraint graders_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint graders_pkey PRIMARY KEY (id),
+  constraint graders_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
+  constraint graders_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
+  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
+  constraint pass_score_is_from_0_to_1 CHECK (((pass_score >= (0)::double precision) AND (pass_score <= (1)::double precision))),
+  constraint weight_is_positive CHECK (((weight > (0)::double precision) AND (weight <= (1000)::double precision)))
+);
+alter table howdah.graders enable row level security, force row level security;
+CREATE INDEX graders_dataset_id_idx ON howdah.graders USING btree (tenant_id, dataset_id);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -843,15 +1002,20 @@ create table howdah.knowledge_bases (
   trust howdah.trust default 'external'::howdah.trust not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  embedding_model_id uuid,
+  ranking jsonb default '{}'::jsonb not null,
   constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
   constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint knowledge_bases_pkey PRIMARY KEY (id),
+  constraint knowledge_bases_tenant_id_embedding_model_id_fkey FOREIGN KEY (tenant_id, embedding_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (embedding_model_id),
   constraint knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint chunking_is_an_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
   constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
+  constraint ranking_is_an_object CHECK ((jsonb_typeof(ranking) = 'object'::text)),
   constraint trust_is_internal_or_external CHECK ((trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])))
 );
 alter table howdah.knowledge_bases enable row level security, force row level security;
+CREATE INDEX knowledge_bases_embedding_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, embedding_model_id);
 
 create table howdah.knowledge_watches (
   id uuid default howdah.uuid_v7() not null,
@@ -1461,6 +1625,38 @@ CREATE INDEX schedules_due_idx ON howdah.schedules USING btree (next_at) WHERE i
 CREATE INDEX schedules_session_id_idx ON howdah.schedules USING btree (tenant_id, session_id);
 CREATE INDEX schedules_user_id_idx ON howdah.schedules USING btree (tenant_id, user_id);
 CREATE INDEX schedules_workflow_id_idx ON howdah.schedules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
+
+create table howdah.search_results (
+  execution_id uuid not null,
+  step_seq integer not null,
+  rank integer not null,
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  document_id uuid not null,
+  chunk_number bigint not null,
+  score double precision not null,
+  digest text not null,
+  constraint search_results_tenant_id_execution_id_step_seq_rank_key UNIQUE (tenant_id, execution_id, step_seq, rank),
+  constraint search_results_pkey PRIMARY KEY (execution_id, step_seq, rank),
+  constraint search_results_tenant_id_execution_id_step_seq_fkey FOREIGN KEY (tenant_id, execution_id, step_seq) REFERENCES howdah.searches(tenant_id, execution_id, step_seq) ON DELETE CASCADE,
+  constraint search_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.search_results enable row level security, force row level security;
+CREATE INDEX search_results_document_id_idx ON howdah.search_results USING btree (tenant_id, document_id);
+
+create table howdah.searches (
+  execution_id uuid not null,
+  step_seq integer not null,
+  tenant_id uuid not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  mode text not null,
+  knowledge_base_ids uuid[] not null,
+  constraint searches_tenant_id_execution_id_step_seq_key UNIQUE (tenant_id, execution_id, step_seq),
+  constraint searches_pkey PRIMARY KEY (execution_id, step_seq),
+  constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.searches enable row level security, force row level security;
+CREATE INDEX searches_created_at_idx ON howdah.searches USING btree (tenant_id, created_at);
 
 create table howdah.secrets (
   id uuid default howdah.uuid_v7() not null,
@@ -2175,6 +2371,17 @@ create unlogged table howdah_private.child_ends (
 );
 alter table howdah_private.child_ends enable row level security, force row level security;
 
+create table howdah_private.chunk_embeddings (
+  generation_id uuid not null,
+  chunk_number bigint not null,
+  signs bit varying not null,
+  vector real[] not null,
+  constraint chunk_embeddings_pkey PRIMARY KEY (generation_id, chunk_number),
+  constraint chunk_embeddings_generation_id_fkey FOREIGN KEY (generation_id) REFERENCES howdah_private.embedding_generations(id) ON DELETE CASCADE
+);
+alter table howdah_private.chunk_embeddings enable row level security, force row level security;
+CREATE INDEX chunk_embeddings_chunk_number_idx ON howdah_private.chunk_embeddings USING btree (chunk_number);
+
 create table howdah_private.chunk_terms (
   knowledge_base_id uuid not null,
   chunk_number bigint not null,
@@ -2257,6 +2464,32 @@ alter table howdah_private.due_documents enable row level security, force row le
 CREATE INDEX due_documents_document_id_idx ON howdah_private.due_documents USING btree (tenant_id, document_id);
 CREATE INDEX due_documents_knowledge_base_id_idx ON howdah_private.due_documents USING btree (tenant_id, knowledge_base_id, due_at);
 
+create table howdah_private.due_embeddings (
+  generation_id uuid not null,
+  chunk_number bigint not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  attempts integer default 0 not null,
+  error jsonb,
+  constraint due_embeddings_pkey PRIMARY KEY (generation_id, chunk_number),
+  constraint due_embeddings_generation_id_fkey FOREIGN KEY (generation_id) REFERENCES howdah_private.embedding_generations(id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text))
+);
+alter table howdah_private.due_embeddings enable row level security, force row level security;
+CREATE INDEX due_embeddings_chunk_number_idx ON howdah_private.due_embeddings USING btree (chunk_number);
+CREATE INDEX due_embeddings_due_at_idx ON howdah_private.due_embeddings USING btree (generation_id, due_at);
+
+create table howdah_private.due_grades (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  evaluation_id uuid not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  attempts integer default 0 not null,
+  constraint due_grades_pkey PRIMARY KEY (execution_id),
+  constraint due_grades_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.due_grades enable row level security, force row level security;
+CREATE INDEX due_grades_evaluation_id_idx ON howdah_private.due_grades USING btree (tenant_id, evaluation_id, due_at);
+
 create table howdah_private.due_work (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid,
@@ -2283,6 +2516,32 @@ create table howdah_private.egress_reports (
   constraint addresses_are_a_list CHECK ((jsonb_typeof(addresses) = 'array'::text))
 );
 alter table howdah_private.egress_reports enable row level security, force row level security;
+
+create table howdah_private.embedding_generations (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  tokens bigint default 0 not null,
+  dimensions integer,
+  failures integer default 0 not null,
+  sampled integer default 0 not null,
+  is_current boolean default false not null,
+  cost numeric default 0 not null,
+  model_digest text not null,
+  model jsonb not null,
+  error jsonb,
+  center real[],
+  constraint a_base_has_one_generation_of_each_kind UNIQUE (tenant_id, knowledge_base_id, is_current),
+  constraint embedding_generations_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint embedding_generations_pkey PRIMARY KEY (id),
+  constraint embedding_generations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint embedding_generations_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
+);
+alter table howdah_private.embedding_generations enable row level security, force row level security;
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -2498,6 +2757,23 @@ create table howdah_private.public_address (
   constraint there_is_one_address CHECK (is_only)
 );
 alter table howdah_private.public_address enable row level security, force row level security;
+
+create table howdah_private.query_embeddings (
+  tenant_id uuid not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  model_digest text not null,
+  digest text not null,
+  model jsonb not null,
+  query text,
+  error jsonb,
+  vector real[],
+  constraint query_embeddings_pkey PRIMARY KEY (tenant_id, model_digest, digest),
+  constraint query_embeddings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
+);
+alter table howdah_private.query_embeddings enable row level security, force row level security;
+CREATE INDEX query_embeddings_requested_at_idx ON howdah_private.query_embeddings USING btree (tenant_id, requested_at);
 
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
@@ -2903,6 +3179,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.add_to_dataset(dataset text, execution_id uuid, expected jsonb DEFAULT NULL::jsonb, split text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+ RETURNS howdah.dataset_items
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_dataset_id uuid := howdah_private.dataset_named(add_to_dataset.dataset);
+  v_run record;
+  v_item howdah.dataset_items;
+begin
+  select e.id, e.input, e.input_data, e.output, e.output_data, e.status,
+    e.contents_encrypted_at is not null as is_encrypted, e.contents_erased_at
+  into v_run
+  from howdah.executions as e where e.id = add_to_dataset.execution_id;
+  if v_run.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', add_to_dataset.execution_id),
+      detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
+      hint = 'See howdah.executions for the runs that exist.';
+  elsif v_run.is_encrypted or v_run.contents_erased_at is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s are %s', v_run.id,
+        case when v_run.is_encrypted then 'encrypted' else 'erased' end),
+      detail = jsonb_build_object('execution_id', v_run.id)::text,
+      hint = 'Insert a row into howdah.dataset_items with the input and what is expected.';
+  elsif add_to_dataset.expected is null and v_run.status <> 'completed' then
+    raise exception using errcode = 'HWINV',
+      message = format('expected is missing, and the run is %s', v_run.status),
+      detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
+  end if;
+  insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
+    expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data,
+    coalesce(add_to_dataset.expected, v_run.output_data, to_jsonb(v_run.output)),
+    add_to_dataset.split, coalesce(add_to_dataset.metadata, '{}'))
+  returning i.* into v_item;
+  return v_item;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.agent(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3167,6 +3483,29 @@ begin
 end $procedure$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.cancel_evaluation(id uuid)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluation howdah.evaluations;
+begin
+  select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
+  if v_evaluation.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', cancel_evaluation.id),
+      detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+  perform howdah.cancel_executions(array(
+    select r.execution_id from howdah.evaluation_results as r
+    where r.evaluation_id = v_evaluation.id and r.graded_at is null
+      and r.execution_id is not null));
+  return howdah_private.mark_cancelled(v_evaluation.id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -3286,6 +3625,55 @@ begin
   from howdah_private.find_violations(now() - interval '1 hour', v_tenant_id) as v
   where v.tenant_id = v_tenant_id -- no row, if there were no tenant
   limit 1000;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.compare_evaluations(a uuid, b uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_a howdah.evaluations;
+  v_b howdah.evaluations;
+  v_figures jsonb;
+begin
+  select e.* into v_a from howdah.evaluations as e where e.id = compare_evaluations.a;
+  select e.* into v_b from howdah.evaluations as e where e.id = compare_evaluations.b;
+  if v_a.id is null or v_b.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', case when v_a.id is null
+        then compare_evaluations.a else compare_evaluations.b end),
+      detail = jsonb_build_object('evaluation_id', case when v_a.id is null
+        then compare_evaluations.a else compare_evaluations.b end)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  elsif v_a.dataset_id <> v_b.dataset_id then
+    raise exception using errcode = 'HWINV',
+      message = 'the evaluations are of different data sets',
+      detail = jsonb_build_object('field', 'b', 'a', v_a.dataset_id, 'b', v_b.dataset_id)::text,
+      hint = 'Compare evaluations of one data set.';
+  end if;
+  select jsonb_build_object('items', count(*),
+    'pass_rate', howdah_private.compared_figure(array_agg(p.passed_a order by p.item_id),
+      array_agg(p.passed_b order by p.item_id)),
+    'score', howdah_private.compared_figure(array_agg(p.score_a order by p.item_id),
+      array_agg(p.score_b order by p.item_id)),
+    'cost', howdah_private.compared_figure(array_agg(p.cost_a order by p.item_id),
+      array_agg(p.cost_b order by p.item_id)),
+    'latency_ms', howdah_private.compared_figure(array_agg(p.latency_a order by p.item_id),
+      array_agg(p.latency_b order by p.item_id)))
+  into v_figures from howdah_private.paired_items(v_a.id, v_b.id) as p;
+  return jsonb_build_object(
+    'a', jsonb_build_object('id', v_a.id, 'version', v_a.version, 'label', v_a.label,
+      'status', v_a.status, 'totals', v_a.totals),
+    'b', jsonb_build_object('id', v_b.id, 'version', v_b.version, 'label', v_b.label,
+      'status', v_b.status, 'totals', v_b.totals),
+    'has_equal_items', v_a.items_digest = v_b.items_digest,
+    'has_equal_graders', v_a.graders = v_b.graders) || v_figures || jsonb_build_object(
+    'slices', howdah_private.compared_slices(v_a.id, v_b.id),
+    'regressions', howdah_private.changed_items(v_a.id, v_b.id, 1),
+    'improvements', howdah_private.changed_items(v_a.id, v_b.id, -1));
 end $function$
 ;
 
@@ -3716,6 +4104,55 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.embed_query(bases text[], query text, mode text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+  v_row record;
+  v_known howdah_private.query_embeddings;
+  v_error jsonb;
+  v_states text[] := '{}';
+begin
+  perform howdah_private.check_knowledge_search(embed_query.query, 1, '{}', embed_query.mode);
+  v_ids := case when embed_query.bases is null then array(
+      select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
+    else array(select howdah.knowledge_base(n.name) from unnest(embed_query.bases) as n (name)) end;
+  for v_row in
+    select m.*
+    from howdah_private.query_models(v_ids, embed_query.query, embed_query.mode) as m
+  loop
+    insert into howdah_private.query_embeddings as q
+      (tenant_id, model_digest, digest, model, query)
+    select v_row.tenant_id, v_row.model_digest, md5(embed_query.query), v_row.model,
+      embed_query.query
+    where not v_row.has_vector
+    on conflict on constraint query_embeddings_pkey do update
+    set query = excluded.query, model = excluded.model, error = null,
+      requested_at = clock_timestamp()
+    where q.vector is null and q.requested_at < clock_timestamp() - interval '10 seconds'
+    returning q.* into v_known;
+    if found then
+      perform howdah_private.enqueue_query_embedding(v_known);
+    else
+      select q.* into v_known from howdah_private.query_embeddings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = md5(embed_query.query);
+    end if;
+    v_error := coalesce(v_known.error, v_error);
+    v_states := v_states || case when v_known.vector is not null then 'ready'
+      when v_known.error is not null then 'failed' else 'pending' end;
+  end loop;
+  return jsonb_strip_nulls(jsonb_build_object('status', case
+      when v_states = '{}' then 'none' when 'failed' = any (v_states) then 'failed'
+      when 'pending' = any (v_states) then 'pending' else 'ready' end,
+    'error', v_error));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.engine_schema(engine howdah.agent_engine)
  RETURNS jsonb
  LANGUAGE sql
@@ -3818,6 +4255,35 @@ begin
     v_counts - 'files' || jsonb_build_object('mode', erase_user.mode,
       'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.evaluate(dataset text, agent text DEFAULT NULL::text, workflow text DEFAULT NULL::text, version text DEFAULT NULL::text, repeat integer DEFAULT 1, split text DEFAULT NULL::text, model text DEFAULT NULL::text, overrides jsonb DEFAULT NULL::jsonb, graders text[] DEFAULT NULL::text[], priority integer DEFAULT 10, reuse boolean DEFAULT false)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_dataset_id uuid := howdah_private.dataset_named(evaluate.dataset);
+  v_workflow_id uuid;
+  v_agent_id uuid;
+begin
+  if num_nonnulls(evaluate.agent, evaluate.workflow) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when evaluate.agent is null then 'agent is missing'
+        else 'agent and workflow are both given' end,
+      detail = '{"field": "agent"}', hint = 'Name either an agent or a workflow.';
+  end if;
+  v_workflow_id := case when evaluate.workflow is not null then howdah.workflow(evaluate.workflow)
+    else howdah_private.workflow_by_name(evaluate.agent) end;
+  v_agent_id := case when v_workflow_id is null then howdah.agent(evaluate.agent) end;
+  return howdah_private.start_evaluation(v_dataset_id, v_agent_id, v_workflow_id,
+    howdah_private.version_named(v_agent_id, v_workflow_id, evaluate.version),
+    case when evaluate.version !~ '^[0-9]+$' then evaluate.version end,
+    coalesce(evaluate.repeat, 1), evaluate.split,
+    case when evaluate.model is null then evaluate.overrides
+      else coalesce(evaluate.overrides, '{}') || jsonb_build_object('model', evaluate.model) end,
+    evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false));
 end $function$
 ;
 
@@ -4182,7 +4648,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.give_feedback(execution_id uuid, score double precision, comment text DEFAULT NULL::text, message_seq integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah.give_feedback(execution_id uuid, score double precision, comment text DEFAULT NULL::text, message_seq integer DEFAULT NULL::integer, user_id uuid DEFAULT NULL::uuid, outcome text DEFAULT NULL::text)
  RETURNS howdah.feedback_entries
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4193,6 +4659,7 @@ declare
   v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id,
     give_feedback.message_seq);
   v_comment text := nullif(btrim(give_feedback.comment), '');
+  v_vote record;
   v_hits jsonb;
   v_entry howdah.feedback_entries;
 begin
@@ -4200,23 +4667,25 @@ begin
     raise exception using errcode = 'HWINV', message = 'feedback has neither a score nor a comment',
       detail = '{"field": "score"}', hint = 'Give a score from 0 to 1, a comment, or both.';
   end if;
+  v_vote := howdah_private.feedback_vote(v_run, give_feedback.user_id, give_feedback.outcome);
   select f.value, f.hits into v_comment, v_hits
   from howdah_private.filter_text(
     coalesce(howdah_private.input_filters(v_run.tenant_id, v_run.agent_id), '{}'),
     'comment', v_comment, null) as f;
   perform howdah_private.record_input_hits(v_run.id, v_hits);
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
-    comment, created_by)
+    comment, created_by, source, is_reward, outcome)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,
-    howdah_private.actor())
-  on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
-  set score = excluded.score, comment = excluded.comment
+    v_vote.author, v_vote.source, v_vote.is_reward, give_feedback.outcome)
+  on conflict (execution_id, source, created_by, coalesce(message_seq, 0), coalesce(outcome, ''))
+  do update set score = excluded.score, comment = excluded.comment, is_reward = excluded.is_reward
   returning * into v_entry;
   perform howdah_private.enqueue_added_contents(v_run.id) where v_comment is not null;
   perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
     v_run.id::text,
-    jsonb_strip_nulls(
-      jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
+    jsonb_strip_nulls(jsonb_build_object('score', v_entry.score, 'message_seq',
+      v_entry.message_seq, 'source', nullif(v_entry.source, 'person'), 'outcome', v_entry.outcome,
+      'user', case when v_vote.author <> howdah_private.actor() then v_vote.author end)),
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;
 end $function$
@@ -4277,7 +4746,8 @@ AS $function$
       select coalesce(sum(s.chunks), 0)
       from howdah.knowledge_bases as b
       join howdah_private.knowledge_base_sizes as s on s.knowledge_base_id = b.id
-      where b.id = base.id and b.tenant_id = howdah.current_tenant()))
+      where b.id = base.id and b.tenant_id = howdah.current_tenant()),
+    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id))
   from howdah.documents as d
   where d.tenant_id = howdah.current_tenant() and d.knowledge_base_id = base.id
 $function$
@@ -4804,6 +5274,45 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100)
+ RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded integer, found integer, kept integer, overlap double precision, changes jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_base uuid := howdah.knowledge_base(replay_searches.base)
+    where replay_searches.base is not null;
+begin
+  perform howdah_private.check_knowledge_search('word', 1, '{}', replay_searches.mode);
+  if (replay_searches.at_most between 1 and 1000) is not true or replay_searches.since is null then
+    raise exception using errcode = 'HWINV',
+      message = case when replay_searches.since is null then 'since is null'
+        else format('at_most must be from 1 to 1000, not %s',
+          coalesce(replay_searches.at_most::text, 'null')) end,
+      detail = jsonb_build_object('field',
+        case when replay_searches.since is null then 'since' else 'at_most' end)::text,
+      hint = 'Leave since and at_most out for up to 100 queries of the last 7 days.';
+  end if;
+  perform howdah_private.check_search_mode(r.knowledge_base_ids, r.query, replay_searches.mode)
+  from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
+  order by r.created_at desc limit replay_searches.at_most;
+  return query
+  select q.execution_id, q.step_seq, q.created_at, q.query, q.times, c.recorded, c.found, c.kept,
+    round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
+    c.changes
+  from (
+    select r.* from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
+    order by r.created_at desc limit replay_searches.at_most
+  ) as q
+  cross join lateral howdah_private.compare_search(
+    q.execution_id, q.step_seq, q.agent_id, q.knowledge_base_ids, q.query,
+    replay_searches.mode) as c
+  order by q.created_at desc;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.resource_text(id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -5289,7 +5798,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.search(bases text[], query text, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, mode text DEFAULT 'text'::text)
+CREATE OR REPLACE FUNCTION howdah.search(bases text[], query text, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, mode text DEFAULT NULL::text)
  RETURNS TABLE(document_id uuid, chunk_seq integer, content text, score double precision, ranks jsonb, knowledge_base text, title text, heading_path text[], start_offset integer, end_offset integer, trust howdah.trust)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 10
@@ -5303,25 +5812,29 @@ begin
   v_ids := case when search.bases is null then array(
       select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
     else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
+  perform howdah_private.check_search_mode(v_ids, search.query, search.mode);
   return query
   with best as materialized (
-    select f.chunk_number, f.score, b.id, b.name, b.trust,
+    select f.*, b.id, b.name, b.trust,
       row_number() over (order by f.score desc, f.chunk_number) as rank
-    from howdah.knowledge_bases as b
-    cross join lateral howdah_private.search_base(b, search.query, search.k, search.filter) as f
-    where b.id = any (v_ids) and b.tenant_id = howdah.current_tenant()
+    from howdah_private.rank_chunks(
+      v_ids, search.query, search.k, search.filter, search.mode) as f
+    join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
     order by f.score desc, f.chunk_number limit search.k
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
-    cross join lateral howdah_private.terms_of(b.language, search.query) as q
+    cross join lateral howdah_private.terms_of_query(b, search.query) as q
     where b.id in (select f.id from best as f)
   )
-  select c.document_id, c.seq, c.content, b.score, jsonb_build_object('text', jsonb_build_object(
-      'rank', b.rank, 'score', round(b.score::numeric, 4), 'terms', array(
-        select t.term from howdah_private.chunk_terms as t
-        join terms as q on q.id = b.id and q.term = t.term
-        where t.chunk_number = b.chunk_number order by t.term))),
+  select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
+      'text', case when b.text_rank is not null then jsonb_build_object(
+        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4), 'terms', array(
+          select t.term from howdah_private.chunk_terms as t
+          join terms as q on q.id = b.id and q.term = t.term
+          where t.chunk_number = b.chunk_number order by t.term)) end,
+      'vector', case when b.vector_rank is not null then jsonb_build_object(
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end)),
     b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
@@ -5469,6 +5982,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.sources(execution_id uuid)
+ RETURNS TABLE(start_offset integer, end_offset integer, chunk_number bigint, document_id uuid, knowledge_base text, title text, heading_path text[], content text, chunk_seq integer, is_current boolean, cited_by_execution_id uuid)
+ LANGUAGE sql
+ STABLE ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with answers as (
+    select e.id, e.id <> sources.execution_id as is_below from howdah.executions as a
+    join howdah.executions as e on e.root_execution_id = a.root_execution_id
+      and (e.id = a.id or (e.depth > a.depth and e.output = a.output))
+    where a.id = sources.execution_id
+      and exists (select from howdah.citations as c where c.execution_id = e.id)
+    order by is_below, e.depth, e.id limit 1
+  )
+  select c.start_offset, c.end_offset, r.chunk_number, r.document_id, b.name,
+    coalesce(t.found ->> 'title', d.title),
+    coalesce(array(select jsonb_array_elements_text(t.found -> 'headings')), '{}')
+      || case when t.found is null then k.heading_path else '{}' end,
+    coalesce(t.found ->> 'text', k.content), k.seq, k.seq is not null, a.id
+  from answers as a
+  join howdah.citations as c on c.execution_id = a.id
+  join howdah.search_results as r
+    on r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
+  left join howdah.steps as s on s.execution_id = c.execution_id and s.seq = c.step_seq
+  cross join lateral (
+    select s.output #> array['chunks', (c.rank - 1)::text] as found offset 0
+  ) as t
+  left join howdah.documents as d on d.tenant_id = r.tenant_id and d.id = r.document_id
+  left join howdah.knowledge_bases as b
+    on b.tenant_id = r.tenant_id and b.id = r.knowledge_base_id
+  left join lateral (
+    select n.seq, n.heading_path, n.content from howdah.chunks as n
+    where n.tenant_id = r.tenant_id and n.document_id = r.document_id
+      and md5(n.content) = r.digest
+    order by n.number = r.chunk_number desc, n.seq limit 1
+  ) as k on true
+  order by c.start_offset
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.start_session(agent text DEFAULT NULL::text, title text DEFAULT NULL::text, policy howdah.session_policy DEFAULT 'queue'::howdah.session_policy, state jsonb DEFAULT '{}'::jsonb, workflow text DEFAULT NULL::text)
  RETURNS howdah.sessions
  LANGUAGE plpgsql
@@ -5575,8 +6128,9 @@ AS $function$
     end
   from howdah_private.batch_job_list() as j
   cross join lateral (
-    select j.name in ('encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
-      as is_by_tenant
+    select j.name in (
+      'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document', 'write_answer'
+    ) as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
   where howdah.current_tenant() is not null
@@ -5720,7 +6274,7 @@ begin
     perform howdah_private.drop_knowledge_triggers(v_watch.id);
     return next v_watch;
   end loop;
-  if not found then
+  if not found and not exists (select from howdah_private.ended_knowledge_watches(v_table)) then
     raise exception using errcode = 'HWNTF',
       message = format('no knowledge base watches %s', coalesce(
         v_table::text, unwatch_knowledge.target, 'null')),
@@ -5730,6 +6284,8 @@ begin
         where w.tenant_id = howdah.current_tenant()
       ), 'No table is watched.');
   end if;
+  perform howdah_private.drop_knowledge_triggers(o.id)
+  from howdah_private.ended_knowledge_watches(v_table) as o (id);
 end $function$
 ;
 
@@ -6836,6 +7392,29 @@ AS $function$
   from regexp_match(lower(address_of.url),
     '^(?:http|ws)(s?)://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)(?::([0-9]{1,5}))?') as p (parts)
   where p.parts is not null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.adjusted_interval(differences double precision[], quantile double precision)
+ RETURNS double precision[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array[avg(x.d) - h.half, avg(x.d) + h.half]
+  from (
+    select coalesce(sqrt(avg(d * d) filter (where d <> 0)), 1) as typical
+    from unnest(adjusted_interval.differences) as d
+  ) as t
+  cross join lateral (
+    select array_remove(adjusted_interval.differences, null) || t.typical || -t.typical as ds
+  ) as a
+  cross join lateral (
+    select adjusted_interval.quantile * sqrt(var_pop(v) / count(*)) as half
+    from unnest(a.ds) as v
+  ) as h
+  cross join lateral unnest(a.ds) as x (d)
+  group by h.half
 $function$
 ;
 
@@ -9195,8 +9774,10 @@ AS $function$
     ('apply_retention', 'Erases and deletes what retention policies no longer keep, each night.'),
     ('count_usage', 'Counts runs that have ended in the rollup of usage.'),
     ('delete_file', 'Deletes files in the folder of the workers whose resources are deleted.'),
+    ('embed_chunk', 'Makes vectors of chunks of knowledge bases, by their embedding models.'),
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
+    ('grade_run', 'Grades runs of evaluations that have ended.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')
@@ -9238,6 +9819,12 @@ AS $function$
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
     select 'ingest_document', d.due_at, d.attempts > 1 from howdah_private.due_documents as d
+    union all
+    select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
+    from howdah_private.due_embeddings as d
+    join howdah_private.embedding_generations as g on g.id = d.generation_id
+    union all
+    select 'grade_run', d.due_at, d.attempts > 1 from howdah_private.due_grades as d
     union all
     select 'count_usage', null, false from howdah_private.usage_events
   )
@@ -9549,6 +10136,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_generation(base howdah.knowledge_bases, model jsonb, center real[] DEFAULT NULL::real[], sampled integer DEFAULT 0)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  delete from howdah_private.embedding_generations as g
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current;
+  insert into howdah_private.embedding_generations as g
+    (tenant_id, knowledge_base_id, model, model_digest, center, sampled, dimensions)
+  values (base.tenant_id, base.id, begin_generation.model,
+    howdah_private.embedding_digest(begin_generation.model), begin_generation.center,
+    begin_generation.sampled, cardinality(begin_generation.center))
+  returning g.id into v_id;
+  insert into howdah_private.due_embeddings (generation_id, chunk_number)
+  select v_id, c.number from howdah.chunks as c
+  where c.tenant_id = base.tenant_id and c.knowledge_base_id = base.id;
+  perform howdah_private.complete_generation(v_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_hooks(worker uuid, id uuid, fence integer)
  RETURNS TABLE(step_count integer, is_owned boolean, has_inbox boolean)
  LANGUAGE plpgsql
@@ -9635,6 +10245,20 @@ begin
     begin_model_test.attempt + 1);
   return howdah_private.tested_model(v_model);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_query_embedding(tenant_id uuid, model_digest text, digest text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('model', q.model, 'query', q.query)
+  from howdah_private.query_embeddings as q
+  where q.tenant_id = begin_query_embedding.tenant_id
+    and q.model_digest = begin_query_embedding.model_digest
+    and q.digest = begin_query_embedding.digest and q.query is not null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
@@ -9888,6 +10512,58 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.bradley_terry(firsts text[], seconds text[], outcomes double precision[], prior double precision DEFAULT 0.5)
+ RETURNS TABLE(name text, comparisons integer, wins double precision, strength double precision, rank integer)
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_names text[]; v_wins float8[]; v_games int[];
+  v_own int[]; v_other int[]; v_counts float8[]; -- a row for each pair that met, both ways
+  v_strengths float8[];
+  v_next float8[];
+begin
+  select array_agg(x.contender order by x.contender), array_agg(x.wins order by x.contender),
+    array_agg(x.games order by x.contender) into v_names, v_wins, v_games
+  from (
+    select g.contender, sum(g.won) as wins, count(*)::int as games
+    from howdah_private.paired_games(firsts, seconds, outcomes) as g group by g.contender
+  ) as x;
+  if v_names is null then return; end if;
+  select array_agg(x.own), array_agg(x.other), array_agg(x.games)
+  into v_own, v_other, v_counts
+  from (
+    select array_position(v_names, g.contender) as own,
+      array_position(v_names, g.opponent) as other, count(*)::float8 as games
+    from howdah_private.paired_games(firsts, seconds, outcomes) as g group by 1, 2
+  ) as x;
+  v_strengths := array_fill(1.0::float8, array[cardinality(v_names)]);
+  for v_round in 1 .. 10000 loop
+    select array_agg(x.strength / m.mean order by x.own) into v_next
+    from (
+      select p.own, (v_wins[p.own] + prior) / (sum(p.games / (v_strengths[p.own]
+        + v_strengths[p.other])) + 2 * prior / (v_strengths[p.own] + 1)) as strength
+      from unnest(v_own, v_other, v_counts) as p (own, other, games) group by p.own
+    ) as x
+    cross join (
+      select case when prior > 0 then 1 else exp(avg(ln(nullif(s, 0)))) end as mean
+      from unnest(v_strengths) as s
+    ) as m;
+    exit when (
+      select coalesce(max(abs(n - s)) <= 1e-10 * max(s), true)
+      from unnest(v_next, v_strengths) as c (n, s)
+    );
+    v_strengths := v_next;
+  end loop;
+  return query
+  select c.name, c.comparisons, c.wins, c.strength / exp(avg(ln(nullif(c.strength, 0))) over ()),
+    (rank() over (order by c.strength desc))::int
+  from unnest(v_names, v_games, v_wins, v_next) as c (name, comparisons, wins, strength)
+  order by c.strength desc, c.name;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.builtin_settings(name text, OUT settings jsonb, OUT example text)
  RETURNS record
  LANGUAGE sql
@@ -9960,6 +10636,8 @@ AS $function$
         "request_params": {"type": "object"},
         "values_trust": {"enum": ["internal", "external"]}
       }', '{"model": "reader", "values_trust": "external"}'),
+      ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
+        '{"citations": "required"}'),
       ('remember', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
@@ -10271,8 +10949,8 @@ AS $function$
       'pure', '{search, history}'),
     ('knowledge_search',
       'Searches your knowledge bases, and returns the parts of documents that fit best. Search '
-        'before you answer a question that the documents may answer, and say in which document '
-        'you found it.',
+        'before you answer a question that the documents may answer. Behind each statement that '
+        'you take from a part, write its citation, such as [^4711].',
       '{
         "type": "object", "additionalProperties": false, "required": ["query"],
         "properties": {
@@ -10402,6 +11080,24 @@ CREATE OR REPLACE FUNCTION howdah_private.cached_tokens(usage jsonb, tokens_in i
  LANGUAGE sql
  IMMUTABLE
 RETURN howdah_private.count_in((usage -> 'cached_tokens'::text), tokens_in)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.calibration_error(confidences double precision[], outcomes boolean[], bins integer DEFAULT 10)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select sum(b.items * abs(b.confidence - b.accuracy)) / sum(b.items)
+  from (
+    select count(*) as items, avg(o.confidence) as confidence,
+      avg(o.outcome::int)::float8 as accuracy
+    from unnest(calibration_error.confidences, calibration_error.outcomes)
+      as o (confidence, outcome)
+    where o.confidence between 0 and 1 and o.outcome is not null
+    group by least(floor(o.confidence * calibration_error.bins), calibration_error.bins - 1)
+  ) as b
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_arguments(calls jsonb)
@@ -10544,37 +11240,31 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.call_knowledge_search(execution_id uuid, arguments jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_run howdah.executions := howdah_private.calling_run(call_knowledge_search.execution_id);
   v_ids uuid[] := howdah_private.bases_of_call(v_run, arguments ->> 'base');
+  v_seq int := v_run.step_count + 1; -- the step that this transaction commits
+  v_chunks jsonb;
+  v_results howdah.search_results[];
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
-  return (
-    with found as (
-      select b.name, f.chunk_number, f.score * g.weight as score
-      from howdah.agent_knowledge_bases as g
-      join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
-      cross join lateral howdah_private.search_base(b, arguments ->> 'query', g.k, '{}') as f
-      where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id and b.id = any (v_ids)
-    ),
-    listed as (
-      select f.score, f.chunk_number, jsonb_build_object('document_id', c.document_id, 'seq', c.seq,
-        'base', f.name, 'title', d.title, 'headings', c.heading_path, 'text', c.content) as chunk
-      from found as f
-      join howdah.chunks as c on c.number = f.chunk_number
-      join howdah.documents as d on d.id = c.document_id
-    ),
-    sized as (
-      select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.chunk_number)
-        as bytes
-      from listed as l where octet_length(l.chunk::text) <= 60000
-    )
-    select jsonb_build_object('chunks', coalesce(
-      to_jsonb(array_agg(s.chunk order by s.score desc, s.chunk_number)), '[]'))
-    from sized as s where s.bytes <= 60000);
+  select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
+    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
+    )::howdah.search_results order by f.rank)
+  into v_chunks, v_results
+  from howdah_private.search_bases_of_agent(
+    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
+  insert into howdah.searches (execution_id, step_seq, tenant_id, mode, knowledge_base_ids)
+  select v_run.id, v_seq, v_run.tenant_id, case when bool_or(l.vector_weight > 0)
+    then 'hybrid' else 'text' end, v_ids
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(b, arguments ->> 'query', null) as l
+  where b.id = any (v_ids);
+  insert into howdah.search_results select r.* from unnest(v_results) as r;
+  return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $function$
 ;
 
@@ -11215,6 +11905,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.calls_of_run(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('name', s.name, 'arguments', s.input) order by s.seq)), '[]')
+  from howdah.steps as s
+  where s.execution_id = calls_of_run.execution_id and s.kind = 'tool'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.can_act_for(tenant_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -11496,6 +12199,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.center_generation(generation howdah_private.embedding_generations)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not pg_try_advisory_xact_lock(
+      howdah_private.generations_lock_key(generation.knowledge_base_id))
+    or exists (
+      select from howdah_private.embedding_generations as g
+      where g.tenant_id = generation.tenant_id and not g.is_current
+        and g.knowledge_base_id = generation.knowledge_base_id) then
+    return;
+  end if;
+  perform howdah_private.begin_generation(b, generation.model, s.center, s.sampled)
+  from howdah.knowledge_bases as b, howdah_private.sampled_center(generation.id) as s
+  where b.tenant_id = generation.tenant_id and b.id = generation.knowledge_base_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.chain_audit(tenant_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -11591,8 +12314,7 @@ begin
       finish_reason = case when w.status in ('completed', 'failed') then coalesce(
         (w.move ->> 'finish_reason')::howdah.finish_reason,
         howdah_private.last_finish_reason(e.id)) end,
-      output = w.move ->> 'output',
-      output_data = nullif(w.move -> 'output_data', 'null'),
+      output = w.move ->> 'output', output_data = nullif(w.move -> 'output_data', 'null'),
       error = nullif(w.move -> 'error', 'null'),
       metrics = e.metrics || coalesce(w.move -> 'metrics', '{}'),
       wake_at = clock_timestamp() + (w.move ->> 'delay_ms')::bigint * interval '1 millisecond',
@@ -11606,6 +12328,7 @@ begin
       e.is_pause_requested)::howdah_private.commit_result as result
   )
   select array_agg(m.result) into v_moved from moved as m;
+  perform howdah_private.record_citations(change_statuses.moving);
   return array(
     select r from unnest(change_statuses.results) as r
     where r.execution_id <> all (change_statuses.moving)
@@ -11679,6 +12402,37 @@ begin
   end loop;
   return v_data;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.changed_items(a uuid, b uuid, sign integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('item_id', c.item_id,
+    'passed_a', c.passed_a, 'passed_b', c.passed_b, 'execution_id_a', c.run_a,
+    'execution_id_b', c.run_b) order by c.difference, c.item_id)), '[]')
+  from (
+    select p.item_id, p.passed_a, p.passed_b, x.execution_id as run_a, y.execution_id as run_b,
+      (p.passed_b - p.passed_a) * changed_items.sign as difference
+    from howdah_private.paired_items(changed_items.a, changed_items.b) as p
+    cross join lateral (
+      select r.execution_id from howdah.evaluation_results as r
+      where r.evaluation_id = changed_items.a and r.item_id = p.item_id
+        and r.passed is not null
+      order by r.passed = (changed_items.sign > 0) desc, r.repeat limit 1
+    ) as x
+    cross join lateral (
+      select r.execution_id from howdah.evaluation_results as r
+      where r.evaluation_id = changed_items.b and r.item_id = p.item_id
+        and r.passed is not null
+      order by r.passed = (changed_items.sign < 0) desc, r.repeat limit 1
+    ) as y
+    where (p.passed_b - p.passed_a) * changed_items.sign < 0
+    order by difference, p.item_id limit 100
+  ) as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.changed_model_fault(tenant_id uuid, models jsonb)
@@ -12384,6 +13138,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_evaluation_size(items integer, repeats integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (check_evaluation_size.repeats between 1 and 100) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('repeat must be from 1 to 100, not %s', check_evaluation_size.repeats),
+      detail = '{"field": "repeat"}', hint = 'Set repeat to the number of runs of each item.';
+  elsif check_evaluation_size.items = 0 then
+    raise exception using errcode = 'HWINV', message = 'the data set has no items to evaluate',
+      detail = '{"field": "dataset"}',
+      hint = 'Insert rows into howdah.dataset_items, or name another split.';
+  elsif check_evaluation_size.items::bigint * check_evaluation_size.repeats > 10000 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s items with %s runs each are more than 10000 runs',
+        check_evaluation_size.items, check_evaluation_size.repeats),
+      detail = '{"field": "repeat"}', hint = 'Evaluate one split at a time, or repeat less.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_file_count(run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -12413,6 +13191,23 @@ begin
       message = format('%s could not be filtered within two seconds', field),
       detail = jsonb_build_object('field', field)::text,
       hint = 'Send a shorter text, or ask an admin to simplify the patterns of the filters.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_finite(observations double precision[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (
+    select from unnest(check_finite.observations) as v
+    where v in ('NaN', 'Infinity', '-Infinity')
+  ) then
+    raise exception using errcode = 'HWINV', message = 'a value to compare is not a finite number',
+      detail = '{"field": "scores"}', hint = 'Leave values out that are NaN or infinite.';
   end if;
 end $function$
 ;
@@ -12685,6 +13480,58 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_grader(g howdah.graders)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kind record;
+  v_faults text[];
+begin
+  select s.* into v_kind from howdah_private.grader_schemas() as s where s.kind = g.kind;
+  if v_kind.kind is null then
+    raise exception using errcode = 'HWINV',
+      message = format('no worker can run graders of kind %s', g.kind),
+      detail = jsonb_build_object('field', 'kind', 'kind', g.kind)::text,
+      hint = 'The kinds: ' || (
+        select string_agg(s.kind::text, ', ' order by s.kind)
+        from howdah_private.grader_schemas() as s) || '.';
+  end if;
+  v_faults := howdah_private.json_faults(jsonb_build_object('type', 'object',
+    'additionalProperties', false, 'required', v_kind.required,
+    'properties', v_kind.properties || '{"expected_key": {"type": "string"}}'), g.configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('Write it as %s', v_kind.example) || '. It may also have expected_key.';
+  end if;
+  if g.kind = 'json_schema' and g.configuration ? 'schema' then
+    perform howdah_private.check_schema('configuration.schema', g.configuration -> 'schema');
+  elsif g.kind = 'regex' and g.configuration ? 'pattern' then
+    perform howdah_private.check_grader_pattern(g.configuration ->> 'pattern');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_grader_pattern(pattern text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform '' ~ check_grader_pattern.pattern;
+exception when invalid_regular_expression then
+  raise exception using errcode = 'HWINV',
+    message = 'configuration.pattern is no regular expression: ' || sqlerrm,
+    detail = '{"field": "configuration.pattern"}',
+    hint = 'Write a regular expression of Postgres, such as ^[0-9]{4}$.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_history(history jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -12880,7 +13727,7 @@ CREATE OR REPLACE FUNCTION howdah_private.check_knowledge_search(query text, k i
 AS $function$
 declare
   v_field text := case
-    when mode is null or mode <> 'text' then 'mode'
+    when mode not in ('text', 'vector', 'hybrid') then 'mode'
     when query is null or query !~ '\S' or length(query) > 10000 then 'query'
     when (k between 1 and 1000) is not true then 'k'
     when jsonb_typeof(filter) is distinct from 'object' then 'filter' end;
@@ -12890,14 +13737,13 @@ begin
   end if;
   raise exception using errcode = 'HWINV',
     message = case v_field
-      when 'mode' then format('mode must be text, not %s', coalesce(quote_literal(mode), 'null'))
+      when 'mode' then format('mode must be hybrid, text or vector, not %L', mode)
       when 'query' then 'query must have 1 to 10000 characters, and a word'
       when 'k' then format('k must be from 1 to 1000, not %s', coalesce(k::text, 'null'))
       else 'filter must be a JSON object' end,
     detail = jsonb_build_object('field', v_field)::text,
     hint = case v_field
-      when 'mode' then 'Leave mode out. The modes vector and hybrid need embeddings of the chunks, '
-        'which knowledge bases do not have yet.'
+      when 'mode' then 'Leave mode out: a base with vectors is searched by both words and vectors.'
       when 'query' then 'Ask in words that may occur in the documents.'
       when 'k' then 'k is the number of chunks to return; the default is 10.'
       else 'Name what the metadata of documents contains, such as {"year": 2026}.' end;
@@ -14370,6 +15216,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_search_mode(ids uuid[], query text, mode text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_base record;
+begin
+  if coalesce(check_search_mode.mode, 'text') = 'text' then
+    return;
+  end if;
+  select b.name, b.embedding_model_id, g.id is not null as has_vectors into v_base
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(
+    b, check_search_mode.query, check_search_mode.mode) as l
+  left join howdah_private.embedding_generations as g
+    on g.tenant_id = b.tenant_id and g.knowledge_base_id = b.id and g.is_current
+  where b.id = any (check_search_mode.ids) and l.generation_id is null
+  order by g.id is not null, b.name limit 1;
+  if v_base.has_vectors then
+    raise exception using errcode = 'HWCNF', message = 'the query has no vector yet',
+      detail = jsonb_build_object('field', 'mode', 'knowledge_base', v_base.name)::text,
+      hint = 'Call howdah.embed_query with the same bases and query until it returns ready, and '
+        'search again. Or leave mode out.';
+  elsif v_base.name is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('the knowledge base %L has no vectors', v_base.name),
+      detail = jsonb_build_object('field', 'mode', 'knowledge_base', v_base.name)::text,
+      hint = case when v_base.embedding_model_id is null
+        then 'Set its embedding_model_id to a model of purpose embedding, or leave mode out.'
+        else 'A worker is making them: see vectors in howdah.knowledge_bases_state. '
+          'Until then, leave mode out.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_secret_in_prose(field text, prose text)
  RETURNS void
  LANGUAGE sql
@@ -15191,10 +16074,31 @@ AS $function$
     join howdah.chunks as c on c.tenant_id = d.tenant_id and c.document_id = d.id
     where d.tenant_id = base.tenant_id and d.knowledge_base_id = base.id
       and d.metadata @> chunks_with_metadata.filter
-    limit 1001
+    limit 10001
   )
-  select case when count(*) <= 1000 then coalesce(array_agg(m.number), '{}') end
+  select case when count(*) <= 10000 then coalesce(array_agg(m.number), '{}') end
   from matching as m
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.citation_marks(answer text)
+ RETURNS TABLE(start_offset integer, end_offset integer, quote text, chunk_number bigint)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with form (pattern) as (values (
+    '(("[^"]+"|“[^“”]+”|„[^„“”]+[“”]|«[^«»]+»|»[^«»]+«)'
+    '[\s.,;:]{0,10})?\[\^(\d{1,18})\]'
+  ))
+  select regexp_instr(answer, f.pattern, 1, n.n) - 1,
+    regexp_instr(answer, f.pattern, 1, n.n, 1) - 1,
+    substr(m.parts[2], 2, length(m.parts[2]) - 2), m.parts[3]::bigint
+  from form as f
+  cross join lateral regexp_matches(answer, f.pattern, 'g') with ordinality as m (parts, place)
+  cross join lateral (select m.place::int as n) as n
+  where position('[^' in answer) > 0
+  limit 200
 $function$
 ;
 
@@ -15269,6 +16173,46 @@ begin
     ) as r
     where t.slots > 0 and r.place <= least(ceil(r.due_runs::numeric / v_workers), t.slots)
   );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_chunks(generation_id uuid, at_most integer)
+ RETURNS TABLE(model jsonb, copied integer, chunks jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_generation howdah_private.embedding_generations;
+  v_copied int;
+  v_numbers bigint[];
+begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = claim_chunks.generation_id for no key update;
+  v_copied := howdah_private.copy_embeddings(v_generation.id, 500);
+  v_numbers := array(
+    select d.chunk_number from howdah_private.due_embeddings as d
+    where d.generation_id = v_generation.id and d.due_at <= clock_timestamp()
+    order by d.due_at, d.chunk_number
+    limit case when v_copied = 500 then 0 else claim_chunks.at_most end for update skip locked);
+  update howdah_private.due_embeddings as d
+  set attempts = d.attempts + 1,
+    due_at = case when d.attempts < 5 then clock_timestamp() + interval '2 minutes'
+      else 'infinity' end,
+    error = case when d.attempts >= 5 then jsonb_build_object('code', 'crashed', 'message',
+      '5 attempts to embed the chunk ended without a result') end
+  where d.generation_id = v_generation.id and d.chunk_number = any (v_numbers);
+  perform howdah_private.complete_generation(v_generation.id);
+  return query
+  select v_generation.model, v_copied, coalesce(to_jsonb(array_agg(
+    jsonb_build_object('number', c.number::text, 'text', concat_ws(E'\n', d.title,
+      array_to_string(c.heading_path, E'\n'), c.content)) order by c.number)), '[]')
+  from howdah_private.due_embeddings as u
+  join howdah.chunks as c on c.number = u.chunk_number
+  join howdah.documents as d on d.tenant_id = c.tenant_id and d.id = c.document_id
+  where u.generation_id = v_generation.id and u.chunk_number = any (v_numbers)
+    and u.due_at < 'infinity';
 end $function$
 ;
 
@@ -15550,6 +16494,50 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.claim_grades(tenant_id uuid, evaluation_id uuid, at_most integer)
+ RETURNS TABLE(execution_id uuid, claim text, graders jsonb, argument text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+  delete from howdah_private.due_grades as d
+  where d.tenant_id = claim_grades.tenant_id and d.evaluation_id = claim_grades.evaluation_id
+    and not exists (
+      select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
+  return query
+  with due as (
+    select d.execution_id, d.attempts, row_number() over (order by d.due_at) as place
+    from howdah_private.due_grades as d
+    where d.execution_id = any (array(
+      select o.execution_id from howdah_private.due_grades as o
+      where o.tenant_id = claim_grades.tenant_id
+        and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
+      order by o.due_at limit claim_grades.at_most
+      for update skip locked))
+  ),
+  claimed as (
+    update howdah_private.due_grades as d
+    set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
+    from due as u
+    where d.execution_id = u.execution_id
+      and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
+    returning d.execution_id, d.due_at
+  )
+  select c.execution_id, to_jsonb(c.due_at) #>> '{}',
+    jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")'),
+    howdah_private.grader_argument(i, x)::text
+  from claimed as c
+  join howdah.executions as x on x.id = c.execution_id
+  join howdah.evaluation_results as r on r.execution_id = c.execution_id
+  join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
+  join howdah.dataset_items as i on i.id = r.item_id and i.tenant_id = r.tenant_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_idempotency_key(e howdah.executions)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -15750,6 +16738,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with labels as (
+    select l.a, l.b from unnest(cohens_kappa.first, cohens_kappa.second) as l (a, b)
+    where l.a is not null and l.b is not null
+  ),
+  observed as (
+    select count(*)::int as items, avg((a = b)::int)::float8 as agreement from labels
+  ),
+  by_chance as (
+    select sum(x.share * y.share)::float8 as agreement
+    from (select a, count(*)::float8 / (select items from observed) as share
+      from labels group by a) as x
+    join (select b, count(*)::float8 / (select items from observed) as share
+      from labels group by b) as y on x.a = y.b
+  )
+  select o.items, o.agreement,
+    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0)
+  from observed as o cross join by_chance as c
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.column_classes()
  RETURNS TABLE(object text, name text, class text)
  LANGUAGE sql
@@ -15774,7 +16788,7 @@ AS $function$
       'accepted_digest action after_digest aliases allowed_tools before_digest base_url call_id '
       'cause changed client client_id cron delivery_id detail digest disabled_because '
       'engine_check engines events fingerprint function functions into_column issuer '
-      'key_columns label last_four log_level login model name object object_id '
+      'key_columns label last_four log_level login mode model name object object_id '
       'on_event on_refusal orchestrator outcome parent_call_id pattern prefix prev_hash '
       'previous_secret_name price_unit prices_from provider query received_call_id resource_url '
       'role scopes secret_header secret_name session session_key sha256 signature_sha256 '
@@ -15790,11 +16804,19 @@ AS $function$
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
-    ('knowledge_bases', 'none', 'chunking language'),
+    ('knowledge_bases', 'none', 'chunking language ranking'),
+    (null, 'none', 'model_digest'),
+    ('embedding_generations', 'content', 'model'),
+    ('query_embeddings', 'content', 'model query'),
     ('chunks', 'content', 'heading_path'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
     ('memories', 'none', 'superseded_by'),
+    ('dataset_items', 'content', 'expected'),
+    ('dataset_items', 'none', 'split'),
+    ('evaluation_results', 'content', 'scores'),
+    ('evaluations', 'content', 'graders'),
+    ('evaluations', 'none', 'items_digest split totals'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),
@@ -15994,6 +17016,67 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, OUT recorded integer, OUT found integer, OUT kept integer, OUT changes jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with old as (
+    select r.rank, r.document_id, r.digest, row_number() over (
+      partition by r.document_id, r.digest order by r.rank) as copy
+    from howdah.search_results as r
+    where r.execution_id = compare_search.execution_id and r.step_seq = compare_search.step_seq
+  ),
+  new as (
+    select f.rank, f.document_id, md5(f.content) as digest, row_number() over (
+      partition by f.document_id, md5(f.content) order by f.rank) as copy
+    from howdah_private.search_bases_of_agent(howdah.current_tenant(), compare_search.agent_id,
+      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode) as f
+  ),
+  pairs as (
+    select coalesce(n.document_id, o.document_id) as document_id, o.rank as before,
+      n.rank as after, coalesce(n.digest, o.digest) as digest
+    from old as o
+    full join new as n
+      on n.document_id = o.document_id and n.digest = o.digest and n.copy = o.copy
+  )
+  select count(p.before)::int, count(p.after)::int,
+    count(*) filter (where p.before is not null and p.after is not null)::int,
+    coalesce(to_jsonb(array_agg(jsonb_build_object('document_id', p.document_id,
+        'title', d.title, 'before', p.before, 'after', p.after)
+      order by coalesce(p.before, p.after), p.after)
+      filter (where p.before is distinct from p.after)), '[]')
+  from pairs as p
+  left join howdah.documents as d
+    on d.tenant_id = howdah.current_tenant() and d.id = p.document_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compared_figure(firsts double precision[], seconds double precision[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_interval record;
+begin
+  select i.* into v_interval from howdah_private.paired_interval(array(
+    select y.value - x.value
+    from unnest(compared_figure.firsts) with ordinality as x (value, place)
+    join unnest(compared_figure.seconds) with ordinality as y (value, place) using (place)
+  )) as i;
+  return (
+    select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
+      'difference', round(v_interval.estimate::numeric, 6),
+      'low', round(v_interval.low::numeric, 6), 'high', round(v_interval.high::numeric, 6),
+      'verdict', v_interval.verdict)
+    from unnest(compared_figure.firsts, compared_figure.seconds) as x (a, b)
+    where num_nulls(x.a, x.b) = 0);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.compared_logs(a uuid, b uuid, shared integer, with_texts boolean)
  RETURNS TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)
  LANGUAGE sql
@@ -16075,6 +17158,35 @@ AS $function$
     where w.id = e.workflow_version_id
   ) as v on true
   where e.id = compared_run.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compared_slices(a uuid, b uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with items as materialized (
+    select p.* from howdah_private.paired_items(compared_slices.a, compared_slices.b) as p
+  ),
+  tagged as (
+    select 'split' as key, i.split as value, i.* from items as i where i.split is not null
+    union all
+    select t.key, t.value #>> '{}', i.*
+    from items as i cross join lateral jsonb_each(i.metadata) as t (key, value)
+    where jsonb_typeof(t.value) in ('string', 'number', 'boolean')
+  ),
+  slices as (
+    select t.key, t.value, count(*) as items,
+      howdah_private.compared_figure(array_agg(t.passed_a order by t.item_id),
+        array_agg(t.passed_b order by t.item_id)) as pass_rate
+    from tagged as t group by t.key, t.value
+    order by count(*) desc, t.key, t.value limit 50
+  )
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('key', s.key, 'value', s.value,
+    'items', s.items, 'pass_rate', s.pass_rate) order by s.items desc, s.key, s.value)), '[]')
+  from slices as s
 $function$
 ;
 
@@ -16253,6 +17365,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.complete_generation(id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_generation howdah_private.embedding_generations;
+  v_vectors int;
+begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = complete_generation.id for no key update;
+  if not found or exists (
+    select from howdah_private.due_embeddings as d
+    where d.generation_id = v_generation.id and d.due_at < 'infinity') then
+    return;
+  end if;
+  select count(*) into v_vectors from (
+    select from howdah_private.chunk_embeddings as e where e.generation_id = v_generation.id
+    limit greatest(201, 4 * v_generation.sampled)) as e;
+  if not v_generation.is_current and (v_vectors > 0 or not exists (
+    select from howdah_private.due_embeddings as d where d.generation_id = v_generation.id)) then
+    delete from howdah_private.embedding_generations as g
+    where g.tenant_id = v_generation.tenant_id and g.is_current
+      and g.knowledge_base_id = v_generation.knowledge_base_id;
+    update howdah_private.embedding_generations as g set is_current = true
+    where g.id = v_generation.id;
+  end if;
+  if v_generation.sampled < 1000 and v_vectors > 200 and v_vectors >= 4 * v_generation.sampled then
+    perform howdah_private.center_generation(v_generation);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.complete_tree(id uuid, at_most integer, OUT is_complete boolean, OUT last_position integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -16311,6 +17456,45 @@ begin
     select e.* from howdah.executions as e where e.id = b.id and e.status = 'completed' offset 0
   ) as c;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.composite_score(graders jsonb, scores jsonb)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select sum((g.grader ->> 'weight')::float8 * (s.grade ->> 'score')::float8)
+    / sum((g.grader ->> 'weight')::float8)
+  from jsonb_array_elements(composite_score.graders) as g (grader)
+  join jsonb_each(composite_score.scores) as s (name, grade) on s.name = g.grader ->> 'name'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, term text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE ROWS 2
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with halves as (
+    select left(compound_parts.term, i - length(l.link)) as first,
+      substr(compound_parts.term, i + 1) as second
+    from generate_series(4, length(compound_parts.term) - 4) as i
+    cross join unnest('{"",s,es,n,en,er,e}'::text[]) as l (link)
+    where i - length(l.link) >= 4 and right(left(compound_parts.term, i), length(l.link)) = l.link
+  ),
+  best as (
+    select h.first, h.second from halves as h
+    where compound_parts.term ~ '^[a-z]{8,}$' and (
+      select bool_and(exists (
+        select from howdah_private.chunk_terms as t
+        where t.knowledge_base_id = compound_parts.knowledge_base_id and t.term = p.term))
+      from (values (h.second), (h.first)) as p (term))
+    order by least(length(h.first), length(h.second)) desc, length(h.first) desc, h.first limit 1
+  )
+  select p.term from best as b cross join lateral (values (b.first), (b.second)) as p (term)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.config_of_model(m howdah.models, request_params jsonb)
@@ -16535,10 +17719,16 @@ AS $function$
     when 'howdah.audit_log'::regclass then '{}'::text[]
     when 'howdah.board_entries'::regclass then '{key,value}'::text[]
     when 'howdah.chunks'::regclass then '{content,heading_path}'::text[]
+    when 'howdah.citations'::regclass then '{}'::text[]
     when 'howdah.connected_accounts'::regclass then '{error}'::text[]
+    when 'howdah.dataset_items'::regclass then '{expected,input,input_data,metadata}'::text[]
+    when 'howdah.datasets'::regclass then '{description}'::text[]
     when 'howdah.documents'::regclass then '{content,error,metadata,source,title}'::text[]
+    when 'howdah.evaluation_results'::regclass then '{error,scores}'::text[]
+    when 'howdah.evaluations'::regclass then '{graders,overrides}'::text[]
     when 'howdah.executions'::regclass then '{callback_url,client_tools,concurrency_key,debounce_key,error,first_limits,history,idempotency_key,input,input_data,input_hits,input_parts,metadata,metrics,output,output_data,overrides}'::text[]
     when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
+    when 'howdah.graders'::regclass then '{configuration}'::text[]
     when 'howdah.grants'::regclass then '{}'::text[]
     when 'howdah.hooks'::regclass then '{}'::text[]
     when 'howdah.inbound_deliveries'::regclass then '{error,reply}'::text[]
@@ -16563,6 +17753,8 @@ AS $function$
     when 'howdah.retention_policies'::regclass then '{}'::text[]
     when 'howdah.saved_views'::regclass then '{filter}'::text[]
     when 'howdah.schedules'::regclass then '{concurrency_key,input,input_data,last_error,metadata}'::text[]
+    when 'howdah.search_results'::regclass then '{}'::text[]
+    when 'howdah.searches'::regclass then '{}'::text[]
     when 'howdah.secrets'::regclass then '{}'::text[]
     when 'howdah.sessions'::regclass then '{chat_key,late_turns,state,title}'::text[]
     when 'howdah.settings'::regclass then '{}'::text[]
@@ -16913,6 +18105,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.copied_graders(tenant_id uuid, dataset_id uuid, names text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_missing text[];
+  v_graders jsonb;
+begin
+  v_missing := array(
+    select n.name from unnest(copied_graders.names) as n (name)
+    where not exists (
+      select from howdah.graders as g
+      where g.tenant_id = copied_graders.tenant_id and g.name = n.name));
+  select to_jsonb(array_agg(to_jsonb(g) - array['tenant_id', 'dataset_id', 'created_at',
+    'updated_at'] order by g.name)) into v_graders
+  from howdah.graders as g
+  where g.tenant_id = copied_graders.tenant_id
+    and case when copied_graders.names is null then g.dataset_id = copied_graders.dataset_id
+      else g.name = any (copied_graders.names) end;
+  if cardinality(v_missing) > 0 then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no grader %L', v_missing[1]),
+      detail = jsonb_build_object('field', 'graders', 'grader', v_missing[1])::text,
+      hint = 'See howdah.graders for the graders that exist.';
+  elsif v_graders is null then
+    raise exception using errcode = 'HWINV', message = 'the evaluation has no graders',
+      detail = '{"field": "graders"}',
+      hint = 'Name graders, or insert a row into howdah.graders with this dataset_id, such as '
+        'kind exact.';
+  end if;
+  return v_graders;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.copied_handoff(execution_id uuid, seq integer)
  RETURNS integer
  LANGUAGE sql
@@ -16923,6 +18151,35 @@ AS $function$
   where s.execution_id = copied_handoff.execution_id and s.kind = 'handoff'
     and s.seq <= copied_handoff.seq
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.copy_embeddings(generation_id uuid, at_most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  with copied as (
+    insert into howdah_private.chunk_embeddings (generation_id, chunk_number, signs, vector)
+    select g.id, e.chunk_number, howdah_private.sign_bits(e.vector, g.center), e.vector
+    from howdah_private.embedding_generations as g
+    join howdah_private.embedding_generations as o on o.tenant_id = g.tenant_id
+      and o.knowledge_base_id = g.knowledge_base_id and o.model_digest = g.model_digest
+      and o.id <> g.id
+    join howdah_private.due_embeddings as d on d.generation_id = g.id
+    join howdah_private.chunk_embeddings as e
+      on e.generation_id = o.id and e.chunk_number = d.chunk_number
+    where g.id = copy_embeddings.generation_id limit copy_embeddings.at_most
+    on conflict do nothing
+    returning chunk_number
+  )
+  delete from howdah_private.due_embeddings as d using copied as c
+  where d.generation_id = copy_embeddings.generation_id and d.chunk_number = c.chunk_number;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.copy_existing_rows(watched regclass, watch howdah.knowledge_watches)
@@ -16960,6 +18217,17 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
+    knowledge_base_ids)
+  select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids
+  from howdah.searches as s
+  where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
+  insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
+    document_id, chunk_number, score, digest)
+  select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
+    r.chunk_number, r.score, r.digest
+  from howdah.search_results as r
+  where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
   with copied as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output,
@@ -17725,6 +18993,37 @@ CREATE OR REPLACE FUNCTION howdah_private.data_text(data jsonb)
 RETURN CASE WHEN ((pg_column_size(data) <= 16384) AND (NOT jsonb_path_exists(data, 'strict $.**{17}'::jsonpath))) THEN jsonb_pretty(data) ELSE (data)::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.dataset_named(dataset text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select d.id into v_id from howdah.datasets as d
+  where d.tenant_id = v_tenant_id
+    and (d.name = dataset_named.dataset or d.id::text = dataset_named.dataset)
+  order by d.name = dataset_named.dataset desc limit 1;
+  if v_id is null then
+    v_known := array(
+      select d.name from howdah.datasets as d where d.tenant_id = v_tenant_id
+      order by d.name limit 50);
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no data set %s', quote_nullable(dataset_named.dataset)),
+      detail = jsonb_build_object('field', 'dataset', 'dataset', dataset_named.dataset)::text,
+      hint = coalesce(
+        'Did you mean ' || howdah_private.nearest_word(dataset_named.dataset, v_known) || '?',
+        'The data sets of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no data sets yet.');
+  end if;
+  return v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.debounce(e howdah.executions, partition oid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -18233,11 +19532,14 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_rows_of_runs(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  delete from howdah.citations as t where t.execution_id = any ($1);
   delete from howdah_private.debounced_runs as t where t.execution_id = any ($1);
   delete from howdah_private.ended_runs as t where t.execution_id = any ($1);
   delete from howdah_private.inbox as t where t.execution_id = any ($1);
   delete from howdah_private.receivers as t where t.execution_id = any ($1);
   delete from howdah_private.run_callbacks as t where t.execution_id = any ($1);
+  delete from howdah.search_results as t where t.execution_id = any ($1);
+  delete from howdah.searches as t where t.execution_id = any ($1);
   delete from howdah.watched_rows as t where t.execution_id = any ($1);
   delete from howdah.webhook_deliveries as t where t.execution_id = any ($1);
 $function$
@@ -18308,9 +19610,14 @@ begin
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
-  -- what runs have learned about users, agents and the tenant outlives the runs
+  -- what runs have learned about users, agents and the tenant outlives the runs, and so do items
+  -- and results of evaluations
   update howdah.memories as m set source_execution_id = null, source_seq = null
   where m.source_execution_id = any (v_ids);
+  update howdah.dataset_items as i set source_execution_id = null
+  where i.source_execution_id = any (v_ids);
+  update howdah.evaluation_results as r set execution_id = null
+  where r.execution_id = any (v_ids);
   perform howdah_private.count_usage_of(v_ids);
   perform howdah_private.assign_usage_to_sessions(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
@@ -18336,6 +19643,7 @@ begin
   perform howdah_private.delete_run_tags(delete_side_rows.ids);
   perform howdah_private.delete_rows_of_runs(delete_side_rows.ids);
   perform howdah_private.finish_due('encrypt_run', delete_side_rows.ids);
+  perform howdah_private.forget_results(delete_side_rows.ids);
   update howdah.inbound_deliveries as d
   set reply = null, error = null,
     delivery_id = case when delete_side_rows.keep_keys then d.delivery_id end
@@ -18953,6 +20261,53 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.due_evaluations()
+ RETURNS TABLE(tenant_id uuid, evaluation_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with recursive evaluations (tenant_id, id) as (
+    (select d.tenant_id, d.evaluation_id from howdah_private.due_grades as d
+      order by d.tenant_id, d.evaluation_id limit 1)
+    union all
+    select n.tenant_id, n.evaluation_id from evaluations as v
+    cross join lateral (
+      select d.tenant_id, d.evaluation_id from howdah_private.due_grades as d
+      where (d.tenant_id, d.evaluation_id) > (v.tenant_id, v.id)
+      order by d.tenant_id, d.evaluation_id limit 1
+    ) as n
+  )
+  select v.tenant_id, v.id from evaluations as v
+  cross join lateral (
+    select d.due_at from howdah_private.due_grades as d
+    where d.tenant_id = v.tenant_id and d.evaluation_id = v.id order by d.due_at limit 1
+  ) as f
+  where f.due_at <= clock_timestamp()
+    and not (select howdah_private.is_batch_job_paused('grade_run'))
+  order by f.due_at limit 1000
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.due_generations()
+ RETURNS TABLE(tenant_id uuid, generation_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+  select g.tenant_id, g.id from howdah_private.embedding_generations as g
+  where g.due_at <= clock_timestamp()
+    and exists (
+      select from howdah_private.due_embeddings as d
+      where d.generation_id = g.id and d.due_at <= clock_timestamp())
+    and not (select howdah_private.is_batch_job_paused('embed_chunk'))
+  order by g.due_at limit 1000
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.due_knowledge_bases()
  RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid)
  LANGUAGE sql
@@ -19001,6 +20356,16 @@ AS $function$
     select 'ingest_document', u.due_at, u.attempts > 1, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'embed_chunk', greatest(u.due_at, g.due_at),
+      g.error is not null or u.error is not null, coalesce(u.error, g.error) ->> 'message'
+    from howdah_private.embedding_generations as g
+    join howdah_private.due_embeddings as u on u.generation_id = g.id
+    where g.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'grade_run', g.due_at, g.attempts > 1, null
+    from howdah_private.due_grades as g
+    where g.tenant_id = due_rows_of.tenant_id
   ) as w
   limit 10000
 $function$
@@ -19267,6 +20632,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.embedding_digest(model jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select md5(jsonb_build_array(model -> 'provider', model -> 'model', model -> 'base_url',
+    model -> 'request_params')::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.embeddings_state(tenant_id uuid, knowledge_base_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'status', case when bool_or(g.is_current) and count(*) = 1 then 'ready'
+      when bool_or(g.is_current) then 'changing' else 'building' end,
+    'dimensions', max(g.dimensions) filter (where g.is_current),
+    'waiting', sum(d.waiting), 'refused', sum(d.refused), 'tokens', sum(g.tokens),
+    'cost', trim_scale(sum(g.cost)),
+    'error', (array_agg(g.error order by g.is_current) filter (where g.error is not null))[1])
+  from howdah_private.embedding_generations as g
+  cross join lateral (
+    select count(*) filter (where u.due_at < 'infinity') as waiting,
+      count(*) filter (where u.due_at = 'infinity') as refused
+    from howdah_private.due_embeddings as u where u.generation_id = g.id
+  ) as d
+  where g.tenant_id = embeddings_state.tenant_id
+    and g.knowledge_base_id = embeddings_state.knowledge_base_id
+  having count(*) > 0
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.encrypted_values(document text)
  RETURNS TABLE(value text, key_id uuid, execution_id uuid)
  LANGUAGE sql
@@ -19438,6 +20839,29 @@ CREATE OR REPLACE FUNCTION howdah_private.end_note(status howdah.execution_statu
 RETURN CASE WHEN (status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_object('role', 'user', 'content', format('(%s What was done before stays done.)'::text, CASE WHEN (status = 'cancelled'::howdah.execution_status) THEN 'This turn was cancelled before its answer.'::text WHEN (stop_reason = 'error'::howdah.stop_reason) THEN format('This turn failed before its answer: %s.'::text, COALESCE(code, 'error'::text)) ELSE format('This turn was stopped before its answer: %s.'::text, stop_reason) END)) ELSE NULL::jsonb END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.end_query_embedding(tenant_id uuid, model jsonb, digest text, vector text, error jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah_private.query_embeddings as q
+  where q.tenant_id = end_query_embedding.tenant_id and (q.model_digest, q.digest) in (
+    select o.model_digest, o.digest from howdah_private.query_embeddings as o
+    where o.tenant_id = end_query_embedding.tenant_id
+      and o.requested_at < clock_timestamp() - interval '1 day'
+    limit 100 for update skip locked);
+  insert into howdah_private.query_embeddings as q
+    (tenant_id, model_digest, digest, model, vector, error)
+  values (end_query_embedding.tenant_id,
+    howdah_private.embedding_digest(end_query_embedding.model), end_query_embedding.digest,
+    end_query_embedding.model, end_query_embedding.vector::real[], end_query_embedding.error)
+  on conflict on constraint query_embeddings_pkey do update
+  set vector = coalesce(excluded.vector, q.vector), error = excluded.error, query = null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
  RETURNS void
  LANGUAGE sql
@@ -19446,6 +20870,22 @@ CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
 AS $function$
   delete from howdah_private.token_revocations as r where r.id = end_revocation.id;
   select graphile_worker.remove_job('revocation ' || end_revocation.id);
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ended_knowledge_watches(watched regclass)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct substring(t.tgname from '^howdah_knowledge_([0-9a-f]{32})_')::uuid
+  from pg_catalog.pg_trigger as t
+  where t.tgrelid = ended_knowledge_watches.watched and t.tgparentid = 0
+    and t.tgfoid = 'howdah_private.tg__watch_knowledge'::regproc
+    and not exists (
+      select from howdah.knowledge_watches as w
+      where starts_with(t.tgname, howdah_private.knowledge_watch_name(w.id)))
 $function$
 ;
 
@@ -19872,6 +21312,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_grading(e howdah.executions)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
+  select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
+  where r.execution_id = e.id and r.tenant_id = e.tenant_id
+  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_mail_delivery(tenant_id uuid, agent_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -19963,6 +21416,20 @@ AS $function$
       'attempt', enqueue_model_test.attempt),
     run_at => clock_timestamp() + (enqueue_model_test.attempt - 1) * interval '2 minutes',
     job_key => 'model test ' || enqueue_model_test.test_id, max_attempts => 3)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_query_embedding(asked howdah_private.query_embeddings)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('embed_query',
+    json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
+      'digest', asked.digest),
+    job_key => concat_ws(' ', 'query', asked.tenant_id, asked.model_digest, asked.digest),
+    max_attempts => 3)
 $function$
 ;
 
@@ -20306,6 +21773,22 @@ CREATE OR REPLACE FUNCTION howdah_private.environment_model_hint(purpose text)
 RETURN CASE WHEN (purpose = ANY (ARRAY['tts'::text, 'stt'::text, 'embedding'::text])) THEN format('If %s_* variables of the environment describe it, howdah doctor says why they are not used.'::text, upper(purpose)) ELSE NULL::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.equal_evaluation(wanted howdah.evaluations)
+ RETURNS howdah.evaluations
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.* from howdah.evaluations as e
+  where e.tenant_id = wanted.tenant_id and e.dataset_id = wanted.dataset_id
+    and e.version_id = wanted.version_id and e.status = 'completed'
+    and e.repeats = wanted.repeats and e.items_digest = wanted.items_digest
+    and e.overrides is not distinct from wanted.overrides and e.graders = wanted.graders
+    and e.totals -> 'cancelled' = '0'
+  order by e.id desc limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, call_id text)
  RETURNS void
  LANGUAGE sql
@@ -20334,6 +21817,23 @@ AS $function$
       'arguments', erase_calls.arguments) order by c.place)), '[]') end
   from jsonb_array_elements(erase_calls.calls) with ordinality as c (call, place)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_dataset_items(u howdah.users, runs uuid[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id
+    and i.source_execution_id = any (erase_dataset_items.runs);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_due(batch integer)
@@ -20727,8 +22227,40 @@ begin
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object(
     'questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs),
-    'memories', howdah_private.erase_memories(u, erase_user_traces.runs));
+    'memories', howdah_private.erase_memories(u, erase_user_traces.runs),
+    'dataset_items', howdah_private.erase_dataset_items(u, erase_user_traces.runs));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.evaluation_totals(evaluation_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with results as (
+    select r.* from howdah.evaluation_results as r
+    where r.evaluation_id = evaluation_totals.evaluation_id
+  ),
+  items as (
+    select r.item_id, bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
+    from results as r where r.passed is not null group by r.item_id
+  )
+  select jsonb_build_object(
+    'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),
+    'failed', count(*) filter (where not r.passed),
+    'cancelled', count(*) filter (where r.graded_at is not null and r.passed is null),
+    'score', round(avg(r.score)::numeric, 6),
+    'pass_rate', round(avg(r.passed::int), 6),
+    'pass_hat_k', (select round(avg(i.all_passed::int), 6) from items as i),
+    'flaky_items', (
+      select count(*) from items as i where i.any_passed and not i.all_passed),
+    'cost', coalesce(sum(r.cost), 0), 'tokens', coalesce(sum(r.tokens), 0),
+    'latency_ms_mean', round(avg(r.latency_ms)::numeric, 1),
+    'latency_ms_p95',
+      round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))
+  from results as r
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.event_payload(e howdah.executions)
@@ -21064,9 +22596,15 @@ begin
   return query select howdah_private.exported_row('connected_account', to_jsonb(t), 'howdah.connected_accounts',
       exported_rows.redact)
     from howdah.connected_accounts as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('dataset_item', to_jsonb(t), 'howdah.dataset_items',
+      exported_rows.redact)
+    from howdah.dataset_items as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
   return query select howdah_private.exported_row('document', to_jsonb(t), 'howdah.documents',
       exported_rows.redact)
     from howdah.documents as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
+  return query select howdah_private.exported_row('evaluation', to_jsonb(t), 'howdah.evaluations',
+      exported_rows.redact)
+    from howdah.evaluations as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
   return query select howdah_private.exported_row('grant', to_jsonb(t), 'howdah.grants',
       exported_rows.redact)
     from howdah.grants as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
@@ -21322,6 +22860,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fail_embeddings(generation_id uuid, numbers bigint[], error jsonb, is_refused boolean, wait_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah_private.embedding_generations as g
+  set error = fail_embeddings.error, failures = g.failures + 1,
+    due_at = clock_timestamp() + greatest(howdah_private.retry_delay(g.failures),
+      fail_embeddings.wait_ms * interval '1 millisecond')
+  where g.id = fail_embeddings.generation_id and not fail_embeddings.is_refused;
+  perform from howdah_private.embedding_generations as g
+  where g.id = fail_embeddings.generation_id for no key update;
+  update howdah_private.due_embeddings as d
+  set attempts = greatest(d.attempts - 1, 0),
+    due_at = case when fail_embeddings.is_refused then 'infinity' else clock_timestamp() end,
+    error = case when fail_embeddings.is_refused then fail_embeddings.error end
+  where d.generation_id = fail_embeddings.generation_id
+    and d.chunk_number = any (fail_embeddings.numbers);
+  perform howdah_private.complete_generation(fail_embeddings.generation_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fail_refresh(account_id uuid, version bigint, error text, is_final boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -21391,6 +22953,42 @@ AS $function$
     and f.fault is not null and howdah_private.sees_agent(w.id)
   order by w.name collate "C"
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.feedback_vote(run howdah.executions, user_id uuid, outcome text, OUT author text, OUT source howdah.feedback_source, OUT is_reward boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_caller_id constant uuid := howdah.current_user_id();
+  v_execution_id constant uuid := howdah_private.bound_execution_id();
+  v_has_key constant boolean := howdah_private.has_trusted_login()
+    and coalesce(current_setting('howdah.api_key_id', true), '') <> '';
+begin
+  author := case when feedback_vote.user_id is null then howdah_private.actor()
+    else howdah_private.named_author(run, feedback_vote.user_id) end;
+  if v_execution_id is not null then
+    source := 'agent';
+    is_reward := not exists (
+      select from howdah.executions as e where e.id = v_execution_id and (
+        e.root_execution_id = run.root_execution_id or e.session_id = run.session_id
+        or e.agent_id = run.agent_id or e.workflow_id = run.workflow_id));
+    return;
+  end if;
+  if feedback_vote.outcome is not null then
+    perform howdah_private.check_admin('report the outcome of a run');
+  end if;
+  source := case when feedback_vote.outcome is not null then 'outcome'
+    when coalesce(feedback_vote.user_id, v_caller_id) is not null then 'person'
+    else 'program' end;
+  is_reward := coalesce(feedback_vote.user_id, v_caller_id) is not null
+    or source = 'outcome' and not v_has_key
+    or not exists (
+      select from howdah.executions as e
+      where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.file_named(run howdah.executions, id text, name text)
@@ -22972,6 +24570,13 @@ AS $function$
   $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.flakiness(passes integer, repeats integer)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (repeats > 1) THEN ((((2.0)::double precision * (passes)::double precision) * ((repeats - passes))::double precision) / ((repeats)::double precision * ((repeats - 1))::double precision)) ELSE NULL::double precision END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fold_run_heads(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -22986,6 +24591,32 @@ begin
   from howdah_private.run_heads as h
   where e.id = any (fold_run_heads.ids) and h.execution_id = e.id
     and h.step_count > e.step_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.follow_evaluation(id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluation howdah.evaluations;
+  v_is_graded boolean;
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = follow_evaluation.id for no key update;
+  v_is_graded := not exists (
+    select from howdah.evaluation_results as r
+    where r.evaluation_id = follow_evaluation.id and r.graded_at is null);
+  if v_is_graded or v_evaluation.totals_at is null
+    or v_evaluation.totals_at < clock_timestamp() - interval '1 second' then
+    update howdah.evaluations as e
+    set totals = howdah_private.evaluation_totals(e.id), totals_at = clock_timestamp(),
+      status = case when v_is_graded and e.status = 'running' then 'completed' else e.status end,
+      completed_at = case when v_is_graded then coalesce(e.completed_at, clock_timestamp())
+        else e.completed_at end
+    where e.id = follow_evaluation.id;
+  end if;
 end $function$
 ;
 
@@ -23015,6 +24646,31 @@ AS $function$
     and d.integration_id = forget_oauth_client.integration_id
     and d.version = forget_oauth_client.version
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forget_results(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluations uuid[];
+begin
+  delete from howdah_private.due_grades as d where d.execution_id = any (forget_results.ids);
+  with forgotten as (
+    update howdah.evaluation_results as r
+    set graded_at = coalesce(r.graded_at, clock_timestamp()), error = r.error - 'message',
+      scores = (
+        select coalesce(json_object_agg(s.name, s.grade - 'detail')::jsonb, '{}')
+        from jsonb_each(r.scores) as s (name, grade))
+    where r.execution_id = any (forget_results.ids)
+    returning r.evaluation_id
+  )
+  select array_agg(distinct f.evaluation_id order by f.evaluation_id) into v_evaluations
+  from forgotten as f;
+  perform howdah_private.follow_evaluation(e.id) from unnest(v_evaluations) as e (id);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
@@ -23411,11 +25067,336 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.generations_lock_key(knowledge_base_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+RETURN hashtextextended(('howdah.generations '::text || knowledge_base_id), (0)::bigint)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.give_up_grading(tenant_id uuid, evaluation_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  with gone as (
+    delete from howdah_private.due_grades as d
+    where d.execution_id = any (array(
+      select o.execution_id from howdah_private.due_grades as o
+      where o.tenant_id = give_up_grading.tenant_id
+        and o.evaluation_id = give_up_grading.evaluation_id
+        and o.attempts >= 5 and o.due_at <= clock_timestamp()
+      for update skip locked))
+    returning d.execution_id
+  )
+  select array_agg(g.execution_id) into v_ids from gone as g;
+  if v_ids is not null then
+    update howdah.evaluation_results as r
+    set graded_at = clock_timestamp(), passed = false, score = 0, scores = '{}',
+      error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
+    where r.execution_id = any (v_ids);
+    perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_at_most(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.grade_if(
+    coalesce((actual #>> '{}')::numeric <= (configuration ->> 'max')::numeric, false),
+    format('%s is more than %s', actual, configuration -> 'max'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_by(grader jsonb, i howdah.dataset_items, e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_configuration jsonb := grader -> 'configuration';
+  v_expected jsonb := case when v_configuration ? 'expected_key'
+    then i.expected -> (v_configuration ->> 'expected_key') else i.expected end;
+  v_answer jsonb := coalesce(e.output_data, to_jsonb(e.output));
+begin
+  if howdah_private.is_encrypted(e.output) then
+    return '{"score": 0, "detail": "the contents of the run are encrypted"}';
+  end if;
+  return case grader ->> 'kind'
+    when 'exact' then howdah_private.grade_exact(v_answer, v_expected, v_configuration)
+    when 'normalized' then howdah_private.grade_normalized(v_answer, v_expected, v_configuration)
+    when 'regex' then howdah_private.grade_regex(v_answer, v_expected, v_configuration)
+    when 'json_schema'
+      then howdah_private.grade_json_schema(v_answer, v_expected, v_configuration)
+    when 'json_fields'
+      then howdah_private.grade_json_fields(v_answer, v_expected, v_configuration)
+    when 'numeric' then howdah_private.grade_numeric(v_answer, v_expected, v_configuration)
+    when 'trajectory' then howdah_private.grade_trajectory(
+      howdah_private.calls_of_run(e.id), v_expected, v_configuration)
+    when 'latency' then howdah_private.grade_at_most(
+      to_jsonb(howdah_private.latency_ms(e)), null, v_configuration)
+    when 'cost' then howdah_private.grade_at_most(to_jsonb(e.cost), null, v_configuration)
+  end;
+exception when others then
+  if howdah_private.is_transient_error(sqlstate) then
+    raise;
+  end if;
+  return jsonb_build_object('score', 0, 'detail', 'the grader failed: ' || sqlerrm);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_exact(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.grade_if(coalesce(case
+    when jsonb_typeof(grade_exact.expected) = 'string'
+      then howdah_private.json_as_text(grade_exact.actual)
+        = howdah_private.json_as_text(grade_exact.expected)
+    else howdah_private.json_of_answer(grade_exact.actual) = grade_exact.expected end, false),
+    'the answer differs')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_if(is_right boolean, detail text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN is_right THEN '{"score": 1}'::jsonb ELSE jsonb_strip_nulls(jsonb_build_object('score', 0, 'detail', detail)) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_json_fields(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_value jsonb := howdah_private.json_of_answer(grade_json_fields.actual);
+  v_tolerance numeric := coalesce((grade_json_fields.configuration ->> 'tolerance')::numeric, 0);
+  v_fields text[] := array(
+    select f.name
+    from jsonb_array_elements_text(coalesce(grade_json_fields.configuration -> 'fields', (
+      select to_jsonb(array_agg(k.name order by k.name))
+      from jsonb_object_keys(grade_json_fields.expected) as k (name)
+      where jsonb_typeof(grade_json_fields.expected) = 'object'
+    ))) as f (name));
+  v_wrong text[];
+begin
+  if jsonb_typeof(grade_json_fields.expected) is distinct from 'object'
+    or cardinality(v_fields) = 0 then
+    return howdah_private.grade_if(false, 'the item expects no JSON object');
+  end if;
+  v_wrong := array(
+    select f.name from unnest(v_fields) as f (name)
+    cross join lateral (
+      select expected #> string_to_array(f.name, '.') as wanted,
+        v_value #> string_to_array(f.name, '.') as found
+    ) as v
+    where case when jsonb_typeof(v.wanted) = 'number' and jsonb_typeof(v.found) = 'number'
+      then abs(v.wanted::numeric - v.found::numeric) > v_tolerance
+      else v.wanted is distinct from v.found end);
+  return jsonb_strip_nulls(jsonb_build_object(
+    'score', 1 - cardinality(v_wrong)::numeric / cardinality(v_fields),
+    'detail', 'wrong or missing: ' || nullif(array_to_string(v_wrong[1:20], ', '), '')));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_json_schema(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_value jsonb := howdah_private.json_of_answer(grade_json_schema.actual);
+  v_faults text[];
+begin
+  if v_value is null then
+    return howdah_private.grade_if(false, 'the answer is no JSON');
+  end if;
+  v_faults := howdah_private.json_faults(coalesce(grade_json_schema.configuration -> 'schema',
+    grade_json_schema.expected), v_value);
+  return howdah_private.grade_if(
+    v_faults = '{}', format('%s faults by the schema', cardinality(v_faults)));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_normalized(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.grade_if(coalesce(
+    howdah_private.normalized_answer(grade_normalized.actual, grade_normalized.configuration)
+      = howdah_private.normalized_answer(grade_normalized.expected,
+        grade_normalized.configuration), false),
+    'the answer differs')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_numeric(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_found numeric := howdah_private.number_in(grade_numeric.actual);
+  v_wanted numeric := howdah_private.number_in(grade_numeric.expected);
+begin
+  if num_nulls(v_found, v_wanted) > 0 then
+    return howdah_private.grade_if(false, case when v_wanted is null
+      then 'the item expects no number' else 'the answer has no number, or several' end);
+  end if;
+  return howdah_private.grade_if(
+    abs(v_found - v_wanted) <= greatest(
+      coalesce((grade_numeric.configuration ->> 'tolerance')::numeric, 0),
+      coalesce((grade_numeric.configuration ->> 'relative')::numeric, 0) * abs(v_wanted)),
+    'the number differs');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_regex(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.grade_if(coalesce(
+    howdah_private.json_as_text(grade_regex.actual) ~ (
+      case when grade_regex.configuration -> 'ignore_case' = 'true' then '(?i)' else '' end
+      || coalesce(grade_regex.configuration ->> 'pattern',
+        howdah_private.json_as_text(grade_regex.expected))), false),
+    'the answer does not match the pattern')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_run(graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(json_object_agg(g.grader ->> 'name', s.grade || jsonb_build_object(
+    'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
+  from jsonb_array_elements(grade_run.graders) as g (grader)
+  cross join lateral (
+    select case when g.grader ->> 'kind' = 'sql' then coalesce(
+        grade_run.by_sql -> (g.grader ->> 'name'),
+        '{"score": 0, "detail": "the query was not run"}')
+      else howdah_private.grade_by(g.grader, i, e) end as grade
+  ) as s
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_trajectory(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_wanted jsonb := coalesce(
+    grade_trajectory.configuration -> 'calls', grade_trajectory.expected);
+  v_tools jsonb := grade_trajectory.configuration -> 'tools';
+  v_is_exact boolean := grade_trajectory.configuration ->> 'match' = 'exact';
+  v_found int := (
+    select count(*) from howdah_private.trajectory_calls(grade_trajectory.actual, v_tools));
+  v_expected int := (select count(*) from howdah_private.trajectory_calls(v_wanted, v_tools));
+  v_forbidden text := (
+    select min(c.name) from howdah_private.trajectory_calls(grade_trajectory.actual, null) as c
+    where grade_trajectory.configuration -> 'forbidden' ? c.name);
+  v_matched int;
+begin
+  if v_forbidden is not null then
+    return howdah_private.grade_if(false, format('%s was called', v_forbidden));
+  elsif jsonb_typeof(v_wanted) is distinct from 'array' then
+    return howdah_private.grade_if(false, 'the item expects no array of calls');
+  elsif v_is_exact and v_found > v_expected then
+    return howdah_private.grade_if(false, format('%s calls more than the %s expected ones',
+      v_found - v_expected, v_expected));
+  end if;
+  v_matched := howdah_private.matched_calls(
+    grade_trajectory.actual, v_wanted, grade_trajectory.configuration);
+  return jsonb_strip_nulls(jsonb_build_object(
+    'score', case when v_expected = 0 then 1 else v_matched::numeric / v_expected end,
+    'detail', case when v_matched < v_expected
+      then format('%s of %s expected calls were made', v_matched, v_expected) end));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grader_argument(i howdah.dataset_items, e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('execution_id', e.id, 'status', e.status, 'output', e.output,
+    'output_data', e.output_data, 'item_id', i.id, 'input', i.input, 'input_data', i.input_data,
+    'expected', i.expected, 'metadata', i.metadata)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grader_schemas()
+ RETURNS TABLE(kind howdah.grader_kind, example jsonb, properties jsonb, required jsonb)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values
+    ('exact'::howdah.grader_kind, '{}'::jsonb, '{}'::jsonb, '[]'::jsonb),
+    ('normalized', '{}', '{"case": {"type": "boolean"}, "punctuation": {"type": "boolean"}}', '[]'),
+    ('regex', '{"pattern": "[0-9]{4}"}',
+      '{"pattern": {"type": "string", "minLength": 1, "maxLength": 1000},
+        "ignore_case": {"type": "boolean"}}', '[]'),
+    ('json_schema', '{"schema": {"type": "object"}}', '{"schema": {"type": "object"}}', '[]'),
+    ('json_fields', '{"fields": ["order.id"]}',
+      '{"fields": {"type": "array", "minItems": 1, "maxItems": 100, "items": {"type": "string"}},
+        "tolerance": {"type": "number", "minimum": 0}}', '[]'),
+    ('numeric', '{"tolerance": 0.01}',
+      '{"tolerance": {"type": "number", "minimum": 0},
+        "relative": {"type": "number", "minimum": 0}}', '[]'),
+    ('sql', '{"query": "select from shop.refunds where order_id = ($1 #>> ''{expected}'')::int"}',
+      '{"query": {"type": "string", "minLength": 1, "maxLength": 20000},
+        "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 10000}}', '["query"]'),
+    ('trajectory', '{"match": "in_order", "arguments": "ignore"}',
+      '{"match": {"enum": ["exact", "in_order", "any_order"]},
+        "arguments": {"enum": ["equal", "contains", "ignore"]},
+        "calls": {"type": "array"}, "tools": {"type": "array", "items": {"type": "string"}},
+        "forbidden": {"type": "array", "items": {"type": "string"}}}', '[]'),
+    ('latency', '{"max": 5000}', '{"max": {"type": "number", "exclusiveMinimum": 0}}', '["max"]'),
+    ('cost', '{"max": 0.01}', '{"max": {"type": "number", "minimum": 0}}', '["max"]')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
 RETURN (CASE WHEN is_guarded THEN '{"is_guarded": true}'::text ELSE '{}'::text END)::jsonb
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.hall_quantile(quantile double precision, skewness double precision, items integer)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (abs(skewness) < (0.000001)::double precision) THEN quantile ELSE ((((cbrt(((1)::double precision + ((skewness / sqrt((items)::double precision)) * (quantile - (skewness / ((6)::double precision * sqrt((items)::double precision))))))) - (1)::double precision) * (3)::double precision) * sqrt((items)::double precision)) / skewness) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.handoff_fault(execution_id uuid, agent_id uuid)
@@ -23460,6 +25441,13 @@ AS $function$
     'reason', handoff_record.output -> 'reason')
   from howdah.executions as e where e.id = handoff_record.execution_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_arguments(found jsonb, wanted jsonb, how text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((wanted IS NULL) OR COALESCE(CASE how WHEN 'ignore'::text THEN true WHEN 'contains'::text THEN (found @> wanted) ELSE (found = wanted) END, false))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_code(worker howdah_private.workers, code howdah_private.needed_code)
@@ -23544,6 +25532,18 @@ AS $function$
     where e.root_execution_id = has_live_run_in_tree.root_id and e.parent_execution_id is not null
       and e.agent_id = has_live_run_in_tree.agent_id and e.completed_at is null
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_quote(content text, quote text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select has_quote.quote is null or position(
+    btrim(regexp_replace(has_quote.quote, '\s+', ' ', 'g'))
+    in regexp_replace(has_quote.content, '\s+', ' ', 'g')) > 0
 $function$
 ;
 
@@ -24327,6 +26327,35 @@ begin
     exit when found;
   end loop;
   return v_row;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation(e howdah.evaluations, priority integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah.evaluations select e.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
+  select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
+  from howdah.dataset_items as i
+  cross join generate_series(1, e.repeats) as n (repeat)
+  where i.tenant_id = e.tenant_id and i.dataset_id = e.dataset_id
+    and i.removed_at is null and (e.split is null or i.split = e.split)
+  order by n.repeat, i.id;
+  insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
+    workflow_version_id, input_trust, input, input_data, overrides, priority, metadata)
+  select r.execution_id, e.tenant_id, e.agent_id,
+    case when e.agent_id is not null then e.version_id end, e.workflow_id,
+    case when e.workflow_id is not null then e.version_id end, i.trust, i.input, i.input_data,
+    e.overrides,
+    howdah_private.priority_of(insert_evaluation.priority),
+    jsonb_build_object('evaluation_id', e.id, 'item_id', i.id, 'repeat', r.repeat)
+  from howdah.evaluation_results as r
+  join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+  where r.tenant_id = e.tenant_id and r.evaluation_id = e.id
+  order by r.id;
 end $function$
 ;
 
@@ -25133,6 +27162,9 @@ AS $function$
       where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
         and e.completed_at > now() - interval '1 hour'
     ) or exists (
+      select from howdah_private.due_grades as d
+      where d.execution_id = e.id and e.completed_at > now() - interval '1 hour'
+    ) or exists (
       select from howdah.executions as c
       where c.root_execution_id = e.id and c.parent_execution_id is not null
         and c.completed_at is null
@@ -25238,6 +27270,13 @@ begin
   from jsonb_array_elements(json_array_parts.value) with ordinality as i (one, number)
   where i.number <= v_count or v_rest is not null;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.json_as_text(value jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (value #>> '{}'::text[])
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_change(before jsonb, after jsonb, at text, label text)
@@ -25816,6 +27855,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.json_of_answer(actual jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if jsonb_typeof(actual) is distinct from 'string' then
+    return actual;
+  end if;
+  return regexp_replace(
+    howdah_private.json_as_text(actual), '^\s*```[a-z]*\s*(.*?)\s*```\s*$', '\1')::jsonb;
+exception when invalid_text_representation then
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.json_place(place text, key text)
  RETURNS text
  LANGUAGE plpgsql
@@ -26341,6 +28397,13 @@ AS $function$
       and s.skill_id = last_version.id
   ) as v
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.latency_ms(e howdah.executions)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (EXTRACT(epoch FROM ((e).completed_at - (e).started_at)) * (1000)::numeric)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.latin_lookalikes(value text)
@@ -27642,6 +29705,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mark_cancelled(id uuid)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_evaluation howdah.evaluations;
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = mark_cancelled.id and e.tenant_id = v_tenant_id;
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.check_agent_right(v_evaluation.agent_id, 'run'),
+    howdah_private.check_agent_right(v_evaluation.workflow_id, 'run', 'workflow');
+  update howdah.evaluations as e set status = 'cancelled'
+  where e.id = v_evaluation.id and e.status = 'running'
+  returning e.* into v_evaluation;
+  if not found then
+    raise exception using errcode = 'HWCNF',
+      message = format('evaluation %s does not run any more', mark_cancelled.id),
+      detail = jsonb_build_object('evaluation_id', mark_cancelled.id,
+        'status', v_evaluation.status)::text,
+      hint = 'Start another evaluation with howdah.evaluate.';
+  end if;
+  return v_evaluation;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_copied_input(e howdah.executions, OUT contents_key_id uuid, OUT contents_encrypted_at timestamp with time zone, OUT wake_at timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -27788,6 +29880,38 @@ AS $function$
   left join changed as c on c.position = l.position
   left join free as f on f.title = c.title and f.nth_title = c.nth_title
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.matched_calls(actual jsonb, expected jsonb, configuration jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tools jsonb := matched_calls.configuration -> 'tools';
+  v_how text := coalesce(matched_calls.configuration ->> 'arguments', 'equal');
+  v_has_order boolean := matched_calls.configuration ->> 'match' is distinct from 'any_order';
+  v_used int[] := '{}';
+  v_wanted record;
+  v_place int;
+begin
+  for v_wanted in
+    select c.* from howdah_private.trajectory_calls(matched_calls.expected, v_tools) as c
+    order by c.place
+  loop
+    select c.place into v_place
+    from howdah_private.trajectory_calls(matched_calls.actual, v_tools) as c
+    where c.name = v_wanted.name and c.place <> all (v_used)
+      and (not v_has_order or c.place > coalesce(v_used[cardinality(v_used)], 0))
+      and howdah_private.has_arguments(c.arguments, v_wanted.arguments, v_how)
+    order by c.place limit 1;
+    if found then
+      v_used := v_used || v_place;
+    end if;
+  end loop;
+  return cardinality(v_used);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.matching_branch(schema jsonb, value jsonb)
@@ -28091,6 +30215,34 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_tool_name(server text, tool text)
  LANGUAGE sql
  IMMUTABLE
 RETURN CASE WHEN ((length(((server || '__'::text) || tool)) <= 64) AND (tool ~ '[A-Za-z0-9]'::text)) THEN ((server || '__'::text) || regexp_replace(tool, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)) ELSE howdah_private.short_mcp_tool_name(server, tool) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mean_interval(observations double precision[], OUT items integer, OUT estimate double precision, OUT low double precision, OUT high double precision)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_error float8; -- the standard error of the mean
+  v_skew float8;
+  v_student float8;
+  v_upper float8;
+  v_lower float8;
+begin
+  perform howdah_private.check_finite(mean_interval.observations);
+  select count(v), avg(v) into items, estimate from unnest(mean_interval.observations) as v;
+  if items < 2 then return; end if;
+  select sqrt(var_samp(v) / items),
+    coalesce(avg(power(v - estimate, 3)) / nullif(power(var_pop(v), 1.5), 0), 0)
+  into v_error, v_skew
+  from unnest(mean_interval.observations) as v;
+  v_student := howdah_private.student_quantile(items - 1);
+  v_upper := howdah_private.hall_quantile(v_student, v_skew, items);
+  v_lower := howdah_private.hall_quantile(-v_student, v_skew, items);
+  low := estimate - greatest(v_student, v_upper) * v_error;
+  high := estimate - least(-v_student, v_lower) * v_error;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.member_definition(x howdah.workflow_agents)
@@ -29176,6 +31328,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.models_of_search(execution_id uuid, arguments jsonb)
+ RETURNS TABLE(model jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_run howdah.executions := howdah_private.calling_run(models_of_search.execution_id);
+begin
+  return query
+  select m.model from howdah_private.query_models(array(
+    select g.knowledge_base_id from howdah.agent_knowledge_bases as g
+    where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id),
+    arguments ->> 'query', null) as m
+  where not m.has_vector and arguments ->> 'query' ~ '\S'
+    and length(arguments ->> 'query') <= 10000;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.month_blockers(month date)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -29293,6 +31465,33 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
 RETURN COALESCE(howdah_private.line_fault(name), CASE WHEN (howdah_private.invisible_character(name) IS NOT NULL) THEN 'contains an invisible character'::text ELSE NULL::text END)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.named_author(run howdah.executions, user_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  if howdah_private.bound_execution_id() is not null
+    or howdah.current_user_id() <> named_author.user_id then
+    raise exception using errcode = 'HWDEN',
+      message = 'only a program without a user may give feedback for a person',
+      detail = '{"field": "user_id"}', hint = 'Leave user_id out.';
+  end if;
+  select u.username into v_name from howdah.users as u
+  where u.tenant_id = run.tenant_id and u.id = named_author.user_id and u.is_active;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no active user %s', named_author.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', named_author.user_id)::text,
+      hint = 'See howdah.users for the users of the tenant.';
+  end if;
+  return v_name;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.names_of_code(kind text, names text[])
  RETURNS text
  LANGUAGE sql
@@ -29405,6 +31604,44 @@ CREATE OR REPLACE FUNCTION howdah_private.needs_turn(e howdah.executions)
 RETURN (((e).session_id IS NOT NULL) AND ((e).parent_execution_id IS NULL) AND (((e).completed_at IS NOT NULL) OR COALESCE(((e).paused_from = 'turn'::howdah.waiting_reason), false)))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.new_evaluation(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats integer, split text, overrides jsonb, graders text[])
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+begin
+  v_new.id := howdah.uuid_v7();
+  v_new.tenant_id := howdah.current_tenant();
+  v_new.dataset_id := new_evaluation.dataset_id;
+  v_new.agent_id := new_evaluation.agent_id;
+  v_new.workflow_id := new_evaluation.workflow_id;
+  v_new.version_id := coalesce(new_evaluation.version_id,
+    case when v_new.agent_id is not null
+      then howdah_private.refresh_agent_version(v_new.agent_id)
+      else howdah_private.refresh_workflow_version(v_new.workflow_id) end);
+  v_new.version := howdah_private.number_of_version(v_new.version_id);
+  v_new.label := new_evaluation.label;
+  v_new.repeats := new_evaluation.repeats;
+  v_new.split := new_evaluation.split;
+  v_new.overrides := new_evaluation.overrides;
+  v_new.created_at := clock_timestamp();
+  v_new.status := 'running';
+  v_new.totals := '{}';
+  v_new.created_by := howdah_private.actor();
+  select count(*), md5(coalesce(string_agg(i.id::text, ' ' order by i.id), ''))
+  into v_new.items, v_new.items_digest
+  from howdah.dataset_items as i
+  where i.tenant_id = v_new.tenant_id and i.dataset_id = v_new.dataset_id
+    and i.removed_at is null and (v_new.split is null or i.split = v_new.split);
+  perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
+  v_new.graders := howdah_private.copied_graders(v_new.tenant_id, v_new.dataset_id,
+    new_evaluation.graders);
+  return v_new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.next_parked_runs(limit_id uuid, subjects uuid[], is_deleted boolean, row_limit integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -29510,6 +31747,24 @@ CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb
 RETURN CASE WHEN (configuration ? 'model'::text) THEN format('there is no model %L with purpose embedding'::text, (configuration ->> 'model'::text)) ELSE 'method embedding needs a model with purpose embedding, but there is none'::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.normalized_answer(value jsonb, configuration jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when configuration -> 'case' = 'true' then t.text else lower(t.text) end
+  from (
+    select btrim(regexp_replace(case when configuration -> 'punctuation' = 'true' then n.text
+      else regexp_replace(n.text, '^[[:punct:]\s]+|[[:punct:]\s]+$', '', 'g') end,
+      '\s+', ' ', 'g')) as text
+    from (
+      select normalize(howdah_private.json_as_text(normalized_answer.value), nfkc) as text
+    ) as n
+  ) as t
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.notice_misspelt_model(m howdah.models)
  RETURNS void
  LANGUAGE plpgsql
@@ -29559,6 +31814,39 @@ begin
       using hint = 'To take those of the catalogue, set all prices to null.';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.number_in(value jsonb)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_numbers text[];
+begin
+  if jsonb_typeof(value) = 'number' then
+    return value::numeric;
+  end if;
+  v_numbers := array(
+    select replace(m.found[1], ',', '')
+    from regexp_matches(howdah_private.json_as_text(number_in.value),
+      '([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)', 'g') as m (found)
+    limit 2);
+  return case when cardinality(v_numbers) = 1 then v_numbers[1]::numeric end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.number_of_version(version_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select v.version from howdah.agent_versions as v where v.id = number_of_version.version_id
+  union all
+  select v.version from howdah.workflow_versions as v where v.id = number_of_version.version_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.oauth_document(id uuid)
@@ -30018,6 +32306,93 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.paired_games(firsts text[], seconds text[], outcomes double precision[])
+ RETURNS TABLE(contender text, opponent text, won double precision)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select x.contender, x.opponent, x.won
+  from unnest(firsts, seconds, outcomes) as c (one, two, outcome)
+  cross join lateral (values (c.one, c.two, c.outcome), (c.two, c.one, 1 - c.outcome))
+    as x (contender, opponent, won)
+  where c.one <> c.two and c.outcome between 0 and 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.paired_interval(differences double precision[], OUT items integer, OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ties int;
+  v_is_pass_or_fail boolean;
+  v_adjusted float8[];
+begin
+  select i.items, i.estimate, i.low, i.high into items, estimate, low, high
+  from howdah_private.mean_interval(paired_interval.differences) as i;
+  select count(*) filter (where d = 0), bool_and(d in (-1, 0, 1)) into v_ties, v_is_pass_or_fail
+  from unnest(paired_interval.differences) as d where d is not null;
+  if v_is_pass_or_fail or 2 * v_ties >= items and items > 1 then
+    v_adjusted := howdah_private.adjusted_interval(paired_interval.differences,
+      case when v_is_pass_or_fail then 1.959963984540054
+        else howdah_private.student_quantile(items - 1) end);
+    low := case when v_is_pass_or_fail then greatest(v_adjusted[1], -1)
+      else least(low, v_adjusted[1]) end;
+    high := case when v_is_pass_or_fail then least(v_adjusted[2], 1)
+      else greatest(high, v_adjusted[2]) end;
+  end if;
+  verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
+    else 'inside the noise' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.paired_items(a uuid, b uuid)
+ RETURNS TABLE(item_id uuid, split text, metadata jsonb, score_a double precision, score_b double precision, passed_a double precision, passed_b double precision, cost_a double precision, cost_b double precision, latency_a double precision, latency_b double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with means as (
+    select r.evaluation_id, r.item_id, avg(r.score) as score,
+      avg(r.passed::int)::float8 as passed, avg(r.cost)::float8 as cost,
+      avg(r.latency_ms) as latency
+    from howdah.evaluation_results as r
+    where r.evaluation_id in (paired_items.a, paired_items.b) and r.passed is not null
+    group by r.evaluation_id, r.item_id
+  )
+  select i.id, i.split, i.metadata, x.score, y.score, x.passed, y.passed, x.cost, y.cost,
+    x.latency, y.latency
+  from means as x
+  join means as y on y.item_id = x.item_id and y.evaluation_id = paired_items.b
+  join howdah.dataset_items as i on i.id = x.item_id
+  where x.evaluation_id = paired_items.a
+  order by i.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pareto_front(qualities double precision[], costs double precision[], durations double precision[] DEFAULT NULL::double precision[])
+ RETURNS boolean[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with contenders as (
+    select c.quality, c.cost,
+      case when pareto_front.durations is null then 0 else c.duration end as duration, c.place
+    from unnest(qualities, costs, durations) with ordinality as c (quality, cost, duration, place)
+  )
+  select array_agg(case when c.quality + c.cost + c.duration is not null then not exists (
+    select from contenders as o
+    where o.quality >= c.quality and o.cost <= c.cost and o.duration <= c.duration
+      and (o.quality > c.quality or o.cost < c.cost or o.duration < c.duration)
+  ) end order by c.place)
+  from contenders as c
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.park_over_running_limit(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -30408,6 +32783,37 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.pass_hat_k(passes integer, repeats integer, k integer)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when k < 1 or passes > repeats or k > repeats then null when k > passes then 0
+    else (
+      select exp(sum(ln((passes - i)::float8) - ln((repeats - i)::float8)))
+      from generate_series(0, k - 1) as i
+    ) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pass_rate_interval(rate double precision, items integer, OUT low double precision, OUT high double precision)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select greatest(c.centre - c.half, 0), least(c.centre + c.half, 1)
+  from (
+    select (rate + z.square / (2 * items)) / (1 + z.square / items) as centre,
+      sqrt(z.square * rate * (1 - rate) / items + power(z.square / (2 * items), 2))
+        / (1 + z.square / items) as half
+    from (values (3.841458820694124::float8)) as z (square)
+    where items > 0
+  ) as c
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.patterns_of_words(words text)
  RETURNS text[]
  LANGUAGE sql
@@ -30481,9 +32887,12 @@ AS $function$
     ('api_keys', 'read', 'admin'::howdah.user_role, 'f'::boolean),
     ('approvals', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('audit_log', 'read', 'admin'::howdah.user_role, 'f'::boolean),
+    ('dataset_items', 'edit', 'member'::howdah.user_role, 'f'::boolean),
+    ('datasets', 'edit', 'member'::howdah.user_role, 'f'::boolean),
     ('documents', 'edit', 'member'::howdah.user_role, 'f'::boolean),
     ('executions', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('feedback_entries', 'run', 'member'::howdah.user_role, 't'::boolean),
+    ('graders', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('grants', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'run', 'admin'::howdah.user_role, 'f'::boolean),
@@ -31539,6 +33948,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.query_models(ids uuid[], query text, mode text)
+ RETURNS TABLE(tenant_id uuid, model_digest text, model jsonb, has_vector boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct on (g.tenant_id, g.model_digest) g.tenant_id, g.model_digest, g.model, exists (
+      select from howdah_private.query_embeddings as q
+      where q.tenant_id = g.tenant_id and q.model_digest = g.model_digest
+        and q.digest = md5(query_models.query) and q.vector is not null)
+  from howdah.knowledge_bases as b
+  join howdah_private.embedding_generations as g
+    on g.tenant_id = b.tenant_id and g.knowledge_base_id = b.id and g.is_current
+  where b.id = any (query_models.ids) and g.dimensions is not null
+    and query_models.mode is distinct from 'text' and (query_models.mode is not null
+      or coalesce((b.ranking #>> '{weights,vector}')::float8, 1) > 0)
+  order by g.tenant_id, g.model_digest, b.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.query_settings(tenant_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -31552,6 +33981,48 @@ begin
     from howdah.tools as t
     where t.tenant_id = query_settings.tenant_id and t.name = 'sql_query' and t.kind = 'builtin'
   );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.query_terms(base howdah.knowledge_bases, query text)
+ RETURNS TABLE(term text, frequency double precision)
+ LANGUAGE plpgsql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_options jsonb := base.ranking -> 'expansion';
+  v_keep float8 := coalesce((v_options ->> 'keep')::float8, 0.7);
+  v_base howdah.knowledge_bases := base;
+begin
+  if v_options is null then
+    return query
+    select t.term, t.frequency
+    from howdah_private.terms_of_query(base, query_terms.query) as t;
+    return;
+  end if;
+  v_base.ranking := '{}';
+  return query
+  with asked as materialized (
+    select t.term, t.frequency, sum(t.frequency) over () as length
+    from howdah_private.terms_of_query(base, query_terms.query) as t
+  ),
+  relevant as materialized (
+    select f.chunk_number, f.score / sum(f.score) over () as weight
+    from howdah_private.search_base(v_base, query_terms.query,
+      coalesce((v_options ->> 'chunks')::int, 5), '{}') as f
+  ),
+  added as materialized (
+    select t.term, sum(r.weight * t.frequency / t.length) as weight
+    from relevant as r join howdah_private.chunk_terms as t on t.chunk_number = r.chunk_number
+    group by t.term order by weight desc, t.term limit coalesce((v_options ->> 'terms')::int, 10)
+  )
+  select coalesce(q.term, a.term),
+    v_keep * coalesce(q.frequency, 0)
+      + (1 - v_keep) * coalesce(a.weight / (select sum(s.weight) from added as s), 0)
+        * (select max(s.length) from asked as s)
+  from asked as q full join added as a on a.term = q.term;
 end $function$
 ;
 
@@ -32273,6 +34744,56 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rank_chunks(ids uuid[], query text, k integer, filter jsonb, mode text)
+ RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_has_text boolean;
+  v_has_vectors boolean;
+  v_depth int;
+begin
+  select coalesce(bool_or(l.text_weight > 0), false), coalesce(bool_or(l.vector_weight > 0), false)
+  into v_has_text, v_has_vectors
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(b, rank_chunks.query, rank_chunks.mode) as l
+  where b.id = any (rank_chunks.ids);
+  v_depth := case when v_has_text and v_has_vectors then greatest(rank_chunks.k, 100)
+    else rank_chunks.k end;
+  return query
+  with bases as materialized (
+    select b as base, b.id, l.* from howdah.knowledge_bases as b
+    cross join lateral howdah_private.search_legs(b, rank_chunks.query, rank_chunks.mode) as l
+    where b.id = any (rank_chunks.ids)
+  ),
+  texts as (
+    select b.id, b.text_weight as weight, f.chunk_number, f.score,
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from bases as b
+    cross join lateral howdah_private.search_base(
+      b.base, rank_chunks.query, v_depth, rank_chunks.filter) as f
+    where b.text_weight > 0
+  ),
+  vectors as (
+    select b.id, b.vector_weight as weight, f.chunk_number, f.score,
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from bases as b
+    cross join lateral howdah_private.search_vectors(
+      b.base, b.generation_id, b.vector, v_depth, rank_chunks.filter) as f
+    where b.vector_weight > 0
+  )
+  select coalesce(t.id, v.id), coalesce(t.chunk_number, v.chunk_number),
+    case when v_has_text and v_has_vectors
+      then 61 * (coalesce(t.weight / (60 + t.rank), 0) + coalesce(v.weight / (60 + v.rank), 0))
+      else coalesce(t.score, v.score) end,
+    t.rank, t.score, v.rank, v.score
+  from texts as t full join vectors as v on v.chunk_number = t.chunk_number;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.ranked_memories(tenant_id uuid, subjects uuid[], query text, k integer)
  RETURNS TABLE(id uuid, score double precision)
  LANGUAGE plpgsql
@@ -32628,6 +35149,40 @@ AS $function$
     failed_at = coalesce(excluded.failed_at, b.failed_at),
     last_error = coalesce(excluded.last_error, b.last_error)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_citations(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not exists (
+    select from howdah.searches as s where s.execution_id = any (record_citations.ids)
+  ) then
+    return; -- most runs do not search
+  end if;
+  insert into howdah.citations (execution_id, start_offset, end_offset, tenant_id, message_seq,
+    step_seq, rank)
+  select e.id, m.start_offset, m.end_offset, e.tenant_id, a.seq, r.step_seq, r.rank
+  from howdah.executions as e
+  cross join lateral howdah_private.citation_marks(e.output) as m
+  cross join lateral (
+    select r.step_seq, r.rank from howdah.search_results as r
+    where r.execution_id = e.id and r.chunk_number = m.chunk_number
+    order by r.step_seq limit 1
+  ) as r
+  join howdah.steps as s on s.execution_id = e.id and s.seq = r.step_seq
+  left join lateral (
+    select l.seq from howdah_private.message_log as l
+    where l.execution_id = e.id and l.role = 'assistant' order by l.seq desc limit 1
+  ) as a on true
+  where e.id = any (record_citations.ids) and e.status = 'completed'
+    and howdah_private.has_quote(
+      coalesce(s.output #>> array['chunks', (r.rank - 1)::text, 'text'], ''), m.quote)
+  on conflict do nothing;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.record_file_deletions(deleted uuid[], failed uuid[], errors text[])
@@ -33665,7 +36220,11 @@ AS $function$
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.approvals as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.dataset_items as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
   update howdah.documents as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.evaluations as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.feedback_entries as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
@@ -33787,6 +36346,32 @@ AS $function$
     howdah_private.checked_prompt_values(
       rendered_prompt.prompt, rendered_prompt.given, rendered_prompt.field))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.renew_embeddings(base howdah.knowledge_bases)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model jsonb := (
+    select howdah_private.model_definition(m, '{}') from howdah.models as m
+    where m.tenant_id = base.tenant_id and m.id = base.embedding_model_id);
+  v_digest text := howdah_private.embedding_digest(v_model);
+begin
+  perform pg_advisory_xact_lock(howdah_private.generations_lock_key(base.id));
+  delete from howdah_private.embedding_generations as g
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
+    and (v_model is null or (not g.is_current and g.model_digest <> v_digest));
+  update howdah_private.embedding_generations as g
+  set model = v_model, due_at = clock_timestamp(), failures = 0
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
+    and g.model_digest = v_digest;
+  if not found and v_model is not null then
+    perform howdah_private.begin_generation(base, v_model);
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reopen_erased_sessions(ids uuid[])
@@ -36261,6 +38846,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sampled_center(generation_id uuid, OUT center real[], OUT sampled integer)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with sample as materialized (
+    select e.vector from howdah_private.chunk_embeddings as e
+    where e.generation_id = sampled_center.generation_id
+    order by hashint8(e.chunk_number) limit 1000
+  ),
+  means as (
+    select d.place, avg(d.value)::real as mean
+    from sample as s cross join lateral unnest(s.vector) with ordinality as d (value, place)
+    group by d.place
+  )
+  select array_agg(m.mean order by m.place), (select count(*)::int from sample) from means as m
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
  RETURNS jsonb
  LANGUAGE sql
@@ -36620,7 +39225,7 @@ begin
   with terms as materialized (
     select q.term, q.frequency * ln(1 + (v_chunks - f.chunks + 0.5) / (f.chunks + 0.5)) * 2.2
       as weight
-    from howdah_private.terms_of(base.language, search_base.query) as q
+    from howdah_private.query_terms(base, search_base.query) as q
     cross join lateral (
       select count(*)::float8 as chunks from howdah_private.chunk_terms as t
       where t.knowledge_base_id = base.id and t.term = q.term
@@ -36631,15 +39236,126 @@ begin
       / (t.frequency + (0.3::float8 + v_length_factor * t.length))) as score
     from terms as q join howdah_private.chunk_terms as t
       on t.knowledge_base_id = base.id and t.term = q.term
-    where v_numbers is null or t.chunk_number = any ((select v_numbers)::bigint[])
+    where v_numbers is null or t.chunk_number in (select u.n from unnest(v_numbers) as u (n))
     group by t.chunk_number
   ),
   best as (select s.* from scored as s order by s.score desc, s.chunk_number offset 0)
   select b.chunk_number, b.score from best as b
   where search_base.filter = '{}' or v_numbers is not null or exists (
     select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
-    where c.number = b.chunk_number and d.metadata @> search_base.filter)
+    where c.number = b.chunk_number and d.metadata @> search_base.filter offset 0)
   limit search_base.k;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text)
+ RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, content text, chunk jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with ranked as (
+    select f.*, row_number() over (partition by f.knowledge_base_id
+      order by f.score desc, f.chunk_number) as rank
+    from howdah_private.rank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query, 20,
+      '{}', search_bases_of_agent.mode) as f
+  ),
+  found as (
+    select b.id, b.name, f.chunk_number, f.score * g.weight as score
+    from howdah.agent_knowledge_bases as g
+    join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+    join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
+    where g.tenant_id = search_bases_of_agent.tenant_id
+      and g.agent_id = search_bases_of_agent.agent_id
+  ),
+  listed as (
+    select f.id, f.score, c.document_id, c.number, c.content,
+      jsonb_build_object('citation', format('[^%s]', c.number), 'document_id', c.document_id,
+        'seq', c.seq, 'base', f.name, 'title', d.title, 'headings', c.heading_path,
+        'text', c.content) || case when c.page is null then '{}'
+        else jsonb_build_object('page', c.page) end as chunk
+    from found as f
+    join howdah.chunks as c on c.number = f.chunk_number
+    join howdah.documents as d on d.id = c.document_id
+  ),
+  sized as (
+    select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.number) as bytes
+    from listed as l where octet_length(l.chunk::text) <= 60000
+  )
+  select (row_number() over (order by s.score desc, s.number))::int, s.id, s.document_id, s.number,
+    s.score, s.content, s.chunk
+  from sized as s where s.bytes <= 60000
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.search_legs(base howdah.knowledge_bases, query text, mode text)
+ RETURNS TABLE(generation_id uuid, vector real[], text_weight double precision, vector_weight double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with found as (
+    select g.id, q.vector from howdah_private.embedding_generations as g
+    join howdah_private.query_embeddings as q on q.tenant_id = g.tenant_id
+      and q.model_digest = g.model_digest and q.digest = md5(search_legs.query)
+    where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and g.is_current
+      and g.dimensions = cardinality(q.vector) and search_legs.mode is distinct from 'text'
+  ),
+  weights as (
+    select coalesce((base.ranking #>> '{weights,text}')::float8, 8) as text,
+      coalesce((base.ranking #>> '{weights,vector}')::float8, 1) as vector
+  )
+  select f.id, f.vector,
+    case when f.id is null then 1 when search_legs.mode = 'vector' then 0
+      else w.text / (w.text + w.vector) end,
+    case when f.id is null then 0 when search_legs.mode = 'vector' then 1
+      else w.vector / (w.text + w.vector) end
+  from weights as w left join found as f on true
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.search_vectors(base howdah.knowledge_bases, generation_id uuid, vector real[], k integer, filter jsonb)
+ RETURNS TABLE(chunk_number bigint, score double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+declare
+  v_signs bit varying := (
+    select howdah_private.sign_bits(search_vectors.vector, g.center)
+    from howdah_private.embedding_generations as g where g.id = search_vectors.generation_id);
+  v_numbers bigint[];
+begin
+  if search_vectors.filter <> '{}' then
+    v_numbers := howdah_private.chunks_with_metadata(base, search_vectors.filter);
+  end if;
+  return query
+  with nearest as (
+    select e.chunk_number, bit_count(e.signs # v_signs) as distance
+    from howdah_private.chunk_embeddings as e
+    where e.generation_id = search_vectors.generation_id
+      and (v_numbers is null or e.chunk_number = any ((select v_numbers)::bigint[]))
+    order by distance, e.chunk_number offset 0
+  ),
+  candidates as materialized (
+    select n.chunk_number from nearest as n
+    where search_vectors.filter = '{}' or v_numbers is not null or exists (
+      select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+      where c.number = n.chunk_number and d.metadata @> search_vectors.filter)
+    limit greatest(200, search_vectors.k)
+  )
+  select c.chunk_number, s.score
+  from candidates as c
+  join howdah_private.chunk_embeddings as e
+    on e.generation_id = search_vectors.generation_id and e.chunk_number = c.chunk_number
+  cross join lateral (
+    select sum(d.stored * d.asked)::float8 as score
+    from unnest(e.vector, search_vectors.vector) as d (stored, asked)
+  ) as s
+  order by s.score desc, c.chunk_number limit search_vectors.k;
 end $function$
 ;
 
@@ -36678,6 +39394,27 @@ begin
     v_keys[1 + (searched_tag.place - 1) % cardinality(v_keys)],
     v_values[1 + (searched_tag.place - 1) % cardinality(v_keys)]] end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.searches_to_replay(base uuid, since timestamp with time zone)
+ RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], query text, times integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct on (e.agent_id, s.knowledge_base_ids, p.input ->> 'query')
+    s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, s.knowledge_base_ids,
+    p.input ->> 'query',
+    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
+  from howdah.searches as s
+  join howdah.executions as e on e.id = s.execution_id
+  join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
+  where s.tenant_id = howdah.current_tenant() and s.created_at >= searches_to_replay.since
+    and (searches_to_replay.base is null or searches_to_replay.base = any (s.knowledge_base_ids))
+    and jsonb_typeof(p.input -> 'query') = 'string' and p.input ->> 'query' ~ '\S'
+    and howdah_private.sees_agent(e.agent_id)
+  order by e.agent_id, s.knowledge_base_ids, p.input ->> 'query', s.created_at desc
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.secret_slot(tenant_id uuid, name text)
@@ -37655,6 +40392,14 @@ AS $function$
       'Maximum tokens of a run whose agent or workflow has no max_tokens.'),
     ('model_attempts', true, 1, 20, 4,
       'Maximum number of attempts with one model before the next model of the agent is called.'),
+    ('reward_weight_agent', false, 0, 1000, 0.5,
+      'Weight of the scores of other agents in howdah.rewards.'),
+    ('reward_weight_outcome', false, 0, 1000, 1,
+      'Weight of the scores of outcomes in howdah.rewards.'),
+    ('reward_weight_person', false, 0, 1000, 1,
+      'Weight of the scores of people in howdah.rewards.'),
+    ('reward_weight_program', false, 0, 1000, 0.5,
+      'Weight of the scores of programs in howdah.rewards.'),
     ('retry_for', true, 0, 2592000, 600,
       'Seconds for which failed calls of a model are repeated when no fallback model is left, for '
       'agents without retry_for; 0 repeats them model_attempts times.'),
@@ -37964,6 +40709,18 @@ AS $function$
     jsonb_build_object('output', howdah_private.visible_output(i.kind, i.output))
   from howdah_private.inbox as i
   where side_contents.relation = 'inbox' and i.execution_id = any (side_contents.ids)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sign_bits(vector real[], center real[])
+ RETURNS bit varying
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(case when d.value > coalesce(d.center, 0) then '1' else '0' end, '')
+    ::bit varying
+  from unnest(sign_bits.vector, sign_bits.center) as d (value, center)
 $function$
 ;
 
@@ -38299,6 +41056,36 @@ begin
   end if;
   return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query,
     'found', v_found);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.start_evaluation(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats integer, split text, overrides jsonb, graders text[], priority integer, reuse boolean)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+  v_old howdah.evaluations;
+begin
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.check_agent_right(start_evaluation.agent_id, 'run'),
+    howdah_private.check_agent_right(start_evaluation.workflow_id, 'run', 'workflow');
+  perform howdah_private.dataset_named(start_evaluation.dataset_id::text);
+  perform howdah_private.lock_caller();
+  v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
+    start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
+    start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
+    start_evaluation.graders);
+  if start_evaluation.reuse then
+    v_old := howdah_private.equal_evaluation(v_new);
+  end if;
+  if v_old.id is null then
+    perform howdah_private.insert_evaluation(v_new, start_evaluation.priority);
+  end if;
+  select e.* into v_new from howdah.evaluations as e where e.id = coalesce(v_old.id, v_new.id);
+  return v_new;
 end $function$
 ;
 
@@ -38653,6 +41440,50 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_embeddings(generation_id uuid, numbers bigint[], vectors text[], tokens integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_generation howdah_private.embedding_generations;
+  v_other int;
+begin
+  update howdah_private.embedding_generations as g
+  set tokens = g.tokens + store_embeddings.tokens, failures = 0, error = null,
+    dimensions = coalesce(g.dimensions, cardinality(store_embeddings.vectors[1]::real[])),
+    cost = g.cost + coalesce((
+      select howdah_private.price(store_embeddings.tokens, 0, m) from howdah.models as m
+      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
+  where g.id = store_embeddings.generation_id
+  returning g.* into v_generation;
+  v_other := (
+    select cardinality(v.vector::real[]) from unnest(store_embeddings.vectors) as v (vector)
+    where cardinality(v.vector::real[]) <> v_generation.dimensions limit 1);
+  if v_other is not null then
+    raise exception using errcode = 'HWINV', message = format(
+        'the model made a vector of %s dimensions, and the base has vectors of %s', v_other,
+        v_generation.dimensions),
+      detail = jsonb_build_object('field', 'embedding_model_id', 'dimensions', v_other)::text,
+      hint = 'Set embedding_model_id to another model: its vectors replace the earlier ones when '
+        'all are there.';
+  end if;
+  with claimed as (
+    delete from howdah_private.due_embeddings as d
+    where d.generation_id = v_generation.id and d.chunk_number = any (store_embeddings.numbers)
+    returning d.chunk_number
+  )
+  insert into howdah_private.chunk_embeddings (generation_id, chunk_number, signs, vector)
+  select v_generation.id, c.chunk_number,
+    howdah_private.sign_bits(v.vector::real[], v_generation.center), v.vector::real[]
+  from unnest(store_embeddings.numbers, store_embeddings.vectors) as v (number, vector)
+  join claimed as c on c.chunk_number = v.number
+  on conflict do nothing;
+  perform howdah_private.complete_generation(v_generation.id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.store_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -38708,6 +41539,54 @@ begin
       'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
   end loop;
   return v_files;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_grades(tenant_id uuid, evaluation_id uuid, ids uuid[], claims text[], by_sql text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  v_ids := array(
+    select d.execution_id from howdah_private.due_grades as d
+    join unnest(store_grades.ids, store_grades.claims) as c (id, claim)
+      on c.id = d.execution_id and d.due_at = c.claim::timestamptz
+    where d.tenant_id = store_grades.tenant_id
+      and d.evaluation_id = store_grades.evaluation_id
+    order by d.execution_id for update of d);
+  with graded as materialized (
+    select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
+      howdah_private.latency_ms(x) as latency_ms, v.graders,
+      case when x.status = 'completed'
+        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb) else '{}' end as scores
+    from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
+    join howdah.evaluation_results as r on r.execution_id = g.id
+    join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
+    join howdah.dataset_items as i on i.id = r.item_id and i.tenant_id = r.tenant_id
+    join howdah.executions as x on x.id = g.id and x.completed_at is not null
+    where g.id = any (v_ids) and v.id = store_grades.evaluation_id
+  )
+  update howdah.evaluation_results as r
+  set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
+    latency_ms = g.latency_ms,
+    score = case when g.status <> 'cancelled'
+      then coalesce(howdah_private.composite_score(g.graders, g.scores), 0) end,
+    passed = case when g.status <> 'cancelled'
+      then g.status = 'completed' and not jsonb_path_exists(g.scores, '$.*.passed ? (@ == false)')
+      end,
+    error = case when g.status <> 'completed' then jsonb_build_object('code', g.stop_reason,
+      'message', coalesce(g.error ->> 'message', 'the run was ' || g.status)) end
+  from graded as g where r.id = g.id;
+  delete from howdah_private.due_grades as d where d.execution_id = any (v_ids);
+  perform howdah_private.follow_evaluation(store_grades.evaluation_id);
+  return cardinality(v_ids);
 end $function$
 ;
 
@@ -39047,6 +41926,38 @@ AS $function$
   select t.id, null, null from howdah.tools as t
   where t.tenant_id = strict_policies.tenant_id and t.kind = 'builtin' and t.name = 'http_request'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.student_quantile(freedom integer)
+ RETURNS double precision
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  n constant float8 := student_quantile.freedom;
+  p constant float8 := 0.05;
+  z constant float8 := -1.959963984540054;
+  a float8; b float8; c float8; d float8; y float8;
+begin
+  if student_quantile.freedom < 1 then return null; end if;
+  if student_quantile.freedom = 1 then return cos(p * pi() / 2) / sin(p * pi() / 2); end if;
+  if student_quantile.freedom = 2 then return sqrt(2 / (p * (2 - p)) - 2); end if;
+  a := 1 / (n - 0.5);
+  b := 48 / (a * a);
+  c := ((20700 * a / b - 98) * a - 16) * a + 96.36;
+  d := ((94.5 / (b + c) - 3) / b + 1) * sqrt(a * pi() / 2) * n;
+  y := power(d * p, 2 / n);
+  if y <= 0.05 + a then
+    y := ((1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1)
+      * (n + 1) / (n + 2) + 1 / y;
+    return sqrt(n * y);
+  end if;
+  if student_quantile.freedom < 5 then c := c + 0.3 * (n - 4.5) * (z + 0.6); end if;
+  c := (((0.05 * d * z - 5) * z - 7) * z - 2) * z + b + c;
+  y := (((((0.4 * z * z + 6.3) * z * z + 36) * z * z + 94.5) / c - z * z - 3) / b + 1) * z;
+  return sqrt(n * (exp(a * y * y) - 1));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sub_run_history(execution_id uuid)
@@ -40051,11 +42962,15 @@ AS $function$
     ('api_keys', 'definition', 'user', 'manage', 'admin', false, 'admin', 'api_key', '', ''),
     ('approvals', 'definition', 'none', 'manage', 'admin', false, null, 'approval', '',
       'sight erasure'),
+    ('dataset_items', 'content', 'none', 'edit', 'member', false, null, 'dataset_item', '',
+      'erasure'),
+    ('datasets', 'definition', 'none', 'edit', 'member', false, null, null, '', ''),
     ('documents', 'content', 'none', 'edit', 'member', false, null, 'document', '', 'stamp'),
     ('executions', 'log', 'run', 'run', 'member', true, null, null, 'eraser inserter',
       'sight stamp export erasure'),
     ('feedback_entries', 'content', 'run', 'run', 'member', true, null, null, 'eraser',
       'stamp audit export erasure'),
+    ('graders', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),
@@ -40106,13 +43021,18 @@ AS $function$
     ('audit_log', 'log', 'none', 'admin', null, '', 'names checks'),
     ('board_entries', 'content', 'run', null, null, '', 'sight export erasure'),
     ('chunks', 'content', 'none', null, null, '', ''),
+    ('citations', 'log', 'run', null, null, '', ''),
     ('connected_accounts', 'content', 'user', null, 'connected_account', '', 'sight erasure'),
     ('data_keys', 'queue', 'none', null, null, '', ''),
     ('debounced_runs', 'queue', 'run', null, null, '', 'names'),
     ('due_answers', 'queue', 'run', null, null, '', 'erasure'),
     ('due_documents', 'queue', 'none', null, null, '', ''),
+    ('due_grades', 'queue', 'run', null, null, '', 'erasure'),
     ('due_work', 'queue', 'none', null, null, '', ''),
+    ('embedding_generations', 'queue', 'none', null, null, '', ''),
     ('ended_runs', 'queue', 'run', null, null, '', ''),
+    ('evaluation_results', 'log', 'none', null, null, '', 'erasure'),
+    ('evaluations', 'log', 'none', null, 'evaluation', '', ''),
     ('hooks', 'definition', 'none', null, null, '', ''),
     ('idempotency_keys', 'queue', 'run', null, null, '', 'erasure'),
     ('inbound_deliveries', 'log', 'run', null, null, '', 'erasure'),
@@ -40128,6 +43048,7 @@ AS $function$
     ('needed_code', 'queue', 'none', null, null, '', ''),
     ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
     ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
+    ('query_embeddings', 'queue', 'none', null, null, '', ''),
     ('questions', 'content', 'run', null, null, 'eraser',
       'sight stamp export names erasure checks'),
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
@@ -40139,6 +43060,8 @@ AS $function$
     ('runs_without_worker', 'queue', 'run', null, null, '', 'erasure'),
     ('sealed_documents', 'queue', 'none', null, null, '', ''),
     ('sealed_secrets', 'queue', 'none', null, null, '', ''),
+    ('search_results', 'log', 'run', null, null, '', ''),
+    ('searches', 'log', 'run', null, null, '', ''),
     ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
     ('status_transitions', 'log', 'none', null, null, '', ''),
     ('steps', 'log', 'run', null, null, 'eraser', 'export erasure checks'),
@@ -40699,6 +43622,26 @@ CREATE OR REPLACE FUNCTION howdah_private.terms_of(language text, words text)
 AS $function$
   select t.lexeme, cardinality(t.positions)
   from unnest(to_tsvector(terms_of.language::regconfig, terms_of.words)) as t
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.terms_of_query(base howdah.knowledge_bases, query text)
+ RETURNS TABLE(term text, frequency double precision)
+ LANGUAGE sql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with written as materialized (
+    select t.* from howdah_private.terms_of(base.language, terms_of_query.query) as t
+  )
+  select t.term, sum(t.frequency) from (
+    select w.term, w.frequency::float8 as frequency from written as w
+    union all
+    select p.term, 0.4 * w.frequency
+    from written as w cross join lateral howdah_private.compound_parts(base.id, w.term) as p (term)
+    where base.language = 'german'
+  ) as t
+  group by t.term
 $function$
 ;
 
@@ -42135,6 +45078,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_chunks__embed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+    delete from howdah_private.chunk_embeddings as e using changed as c
+    where e.chunk_number = c.number;
+    delete from howdah_private.due_embeddings as d using changed as c
+    where d.chunk_number = c.number;
+    return null;
+  end if;
+  perform pg_advisory_xact_lock_shared(howdah_private.generations_lock_key(c.knowledge_base_id))
+  from (select distinct c.knowledge_base_id from changed as c order by 1) as c;
+  with generations as materialized (
+    select g.id, g.tenant_id, g.knowledge_base_id
+    from howdah_private.embedding_generations as g
+    where (g.tenant_id, g.knowledge_base_id) in (
+      select c.tenant_id, c.knowledge_base_id from changed as c)
+    order by g.id for key share
+  )
+  insert into howdah_private.due_embeddings (generation_id, chunk_number)
+  select g.id, c.number from changed as c
+  join generations as g on g.tenant_id = c.tenant_id and g.knowledge_base_id = c.knowledge_base_id;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_chunks__record_size()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -42177,6 +45150,29 @@ begin
     when n.start_offset is null then array['missing', 'start_offset']
     when n.tenant_id is null then array['missing', 'tenant_id']
     when n.trust is null then array['missing', 'trust']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_citations__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.end_offset is null then array['missing', 'end_offset']
+    when n.execution_id is null then array['missing', 'execution_id']
+    when n.rank is null then array['missing', 'rank']
+    when n.start_offset is null then array['missing', 'start_offset']
+    when n.step_seq is null then array['missing', 'step_seq']
+    when n.tenant_id is null then array['missing', 'tenant_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -42236,6 +45232,93 @@ begin
   where c.tenant_id = old.tenant_id and c.id = old.integration_id
     and exists (select from howdah.tenants as t where t.id = old.tenant_id);
   return old;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_dataset_items__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.removed_at not between '0001-01-02' and '9999-12-30' and n.removed_at is distinct from old.removed_at then array['time', 'removed_at']
+    when pg_column_size(n.expected) > 500 and n.expected is distinct from old.expected and (octet_length(n.expected::text) > 1048576 or jsonb_path_exists(n.expected, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'expected', '1048576', 'bytes']
+    when octet_length(n.input) > 1048576 and n.input is distinct from old.input and current_user <> 'howdah_eraser' then array['size', 'input', '1048576', 'bytes']
+    when pg_column_size(n.input_data) > 500 and n.input_data is distinct from old.input_data and (octet_length(n.input_data::text) > 1048576 or jsonb_path_exists(n.input_data, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'input_data', '1048576', 'bytes']
+    when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
+    when octet_length(n.split) > 1048576 and n.split is distinct from old.split and current_user <> 'howdah_eraser' then array['size', 'split', '1048576', 'bytes']
+    when strpos(n.expected::text, 'howdah.sealed.v') > 0 and n.expected is distinct from old.expected then array['sealed', 'expected']
+    when strpos(n.input::text, 'howdah.sealed.v') > 0 and n.input is distinct from old.input then array['sealed', 'input']
+    when strpos(n.input_data::text, 'howdah.sealed.v') > 0 and n.input_data is distinct from old.input_data then array['sealed', 'input_data']
+    when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
+    when strpos(n.split::text, 'howdah.sealed.v') > 0 and n.split is distinct from old.split then array['sealed', 'split']
+    when n.created_by is null then array['missing', 'created_by']
+    when n.dataset_id is null then array['missing', 'dataset_id']
+    when not ((input <> ''::text) OR (input_data IS NOT NULL)) then array['check', 'item_has_an_input']
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
+    when not ((split ~ '^[^[:cntrl:]]{1,100}$'::text) AND (split ~ '\S'::text)) then array['check', 'split_is_one_short_line']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_dataset_items__sign()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.metadata := coalesce(new.metadata, '{}');
+  new.input := coalesce(new.input, '');
+  new.created_by := howdah_private.actor();
+  new.trust := 'user';
+  if new.source_execution_id is not null then
+    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user')
+    into new.source_version_id, new.trust
+    from howdah.executions as e
+    where e.id = new.source_execution_id and e.tenant_id = new.tenant_id
+      and coalesce(e.agent_id, e.workflow_id) <> all (howdah_private.hidden_agents());
+    if not found then
+      raise exception using errcode = 'HWNTF',
+        message = format('there is no execution %s', new.source_execution_id),
+        detail = jsonb_build_object('field', 'source_execution_id')::text,
+        hint = 'See howdah.executions for the runs that exist.';
+    end if;
+  end if;
+  perform howdah_private.check_plain_secrets('metadata', new.metadata)
+  where new.metadata <> '{}';
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_datasets__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.name is null then array['missing', 'name']
+    when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -42435,6 +45518,59 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_documents__sign()
 AS $function$
 begin
   new.created_by := howdah_private.actor();
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.evaluation_id is null then array['missing', 'evaluation_id']
+    when n.item_id is null then array['missing', 'item_id']
+    when n.repeat is null then array['missing', 'repeat']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
+    when not (jsonb_typeof(scores) = 'object'::text) then array['check', 'scores_are_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_evaluations__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.created_by is null then array['missing', 'created_by']
+    when n.dataset_id is null then array['missing', 'dataset_id']
+    when n.graders is null then array['missing', 'graders']
+    when n.items is null then array['missing', 'items']
+    when n.items_digest is null then array['missing', 'items_digest']
+    when n.repeats is null then array['missing', 'repeats']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.version is null then array['missing', 'version']
+    when n.version_id is null then array['missing', 'version_id']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'an_agent_or_a_workflow_is_evaluated']
+    when not (jsonb_typeof(graders) = 'array'::text) then array['check', 'graders_are_an_array']
+    when not (jsonb_typeof(overrides) = 'object'::text) then array['check', 'overrides_are_an_object']
+    when not (jsonb_typeof(totals) = 'object'::text) then array['check', 'totals_are_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
   return new;
 end $function$
 ;
@@ -42668,6 +45804,9 @@ begin
   end if;
   if v_has_ended and new.table_trigger_id is not null then
     perform howdah_private.enqueue_write_back(new);
+  end if;
+  if v_has_ended and new.metadata ? 'evaluation_id' then
+    perform howdah_private.enqueue_grading(new);
   end if;
   if v_has_ended and new.parent_execution_id is null and (
     new.callback_url is not null or exists (
@@ -42925,7 +46064,69 @@ begin
     when not (btrim(comment) <> ''::text) then array['check', 'comment_is_not_empty']
     when not ((score IS NOT NULL) OR (comment IS NOT NULL)) then array['check', 'feedback_has_a_score_or_a_comment']
     when not (message_seq > 0) then array['check', 'message_seq_counts_from_one']
+    when not ((outcome IS NULL) OR (score IS NOT NULL)) then array['check', 'outcome_has_a_score']
+    when not ((outcome ~ '^[^[:cntrl:]]{1,100}$'::text) AND (outcome ~ '\S'::text)) then array['check', 'outcome_is_one_short_line']
     when not ((score >= (0)::double precision) AND (score <= (1)::double precision)) then array['check', 'score_is_between_0_and_1']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_graders__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.configuration := coalesce(new.configuration, '{}');
+  new.weight := coalesce(new.weight, 1);
+  new.pass_score := coalesce(new.pass_score, 1);
+  if new.kind is not null and jsonb_typeof(new.configuration) = 'object' then
+    perform howdah_private.check_grader(new);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_graders__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.dataset_id is not null
+    and not exists (select from howdah.datasets as r where r.tenant_id = new.tenant_id and r.id = new.dataset_id) then
+    perform howdah_private.raise_unknown('graders', 'dataset_id', 'datasets', new.dataset_id::text, 'graders_tenant_id_dataset_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_graders__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.configuration) > 500 and n.configuration is distinct from old.configuration and (octet_length(n.configuration::text) > 1048576 or jsonb_path_exists(n.configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'configuration', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.configuration::text, 'howdah.sealed.v') > 0 and n.configuration is distinct from old.configuration then array['sealed', 'configuration']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.kind is null then array['missing', 'kind']
+    when n.name is null then array['missing', 'name']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
+    when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when not ((pass_score >= (0)::double precision) AND (pass_score <= (1)::double precision)) then array['check', 'pass_score_is_from_0_to_1']
+    when not ((weight > (0)::double precision) AND (weight <= (1000)::double precision)) then array['check', 'weight_is_positive']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -43400,6 +46601,63 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__check_ranking()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults(
+    '{"type": "object", "additionalProperties": false, "properties": {
+      "weights": {"type": "object", "additionalProperties": false, "required": ["text", "vector"],
+        "properties": {"text": {"type": "number", "minimum": 0, "maximum": 1000},
+          "vector": {"type": "number", "minimum": 0, "maximum": 1000}}},
+      "expansion": {"type": "object", "additionalProperties": false, "properties": {
+        "chunks": {"type": "integer", "minimum": 1, "maximum": 100},
+        "terms": {"type": "integer", "minimum": 1, "maximum": 200},
+        "keep": {"type": "number", "minimum": 0.1, "maximum": 1}}}}}', new.ranking);
+  v_model howdah.models;
+begin
+  if v_faults = '{}' and new.ranking #> '{weights,text}' = '0'
+    and new.ranking #> '{weights,vector}' = '0' then
+    v_faults := '{one of the weights must be above 0}';
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'ranking: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'ranking', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Write ranking as {"weights": {"text": 8, "vector": 1}, '
+        '"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}}. Both parts are optional.';
+  end if;
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
+  if v_model.purpose <> 'embedding' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not embedding', v_model.name,
+        v_model.purpose),
+      detail = jsonb_build_object('field', 'embedding_model_id', 'purpose', v_model.purpose)::text,
+      hint = 'Choose a model of purpose embedding, such as howdah.model(''embedding'').';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.embedding_model_id is not null
+    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.embedding_model_id) then
+    perform howdah_private.raise_unknown('knowledge_bases', 'embedding_model_id', 'models', new.embedding_model_id::text, 'knowledge_bases_tenant_id_embedding_model_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__delete_terms()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -43411,6 +46669,18 @@ begin
   where t.knowledge_base_id = o.id;
   delete from howdah_private.knowledge_base_sizes as s using old_rows as o
   where s.knowledge_base_id = o.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__embed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.renew_embeddings(new);
   return null;
 end $function$
 ;
@@ -43447,13 +46717,16 @@ begin
     when length(n.domain) > 200 and n.domain is distinct from old.domain and current_user <> 'howdah_eraser' then array['size', 'domain', '200', 'characters']
     when octet_length(n.language) > 1048576 and n.language is distinct from old.language and current_user <> 'howdah_eraser' then array['size', 'language', '1048576', 'bytes']
     when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when pg_column_size(n.ranking) > 500 and n.ranking is distinct from old.ranking and (octet_length(n.ranking::text) > 1048576 or jsonb_path_exists(n.ranking, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'ranking', '1048576', 'bytes']
     when strpos(n.chunking::text, 'howdah.sealed.v') > 0 and n.chunking is distinct from old.chunking then array['sealed', 'chunking']
     when strpos(n.domain::text, 'howdah.sealed.v') > 0 and n.domain is distinct from old.domain then array['sealed', 'domain']
     when strpos(n.language::text, 'howdah.sealed.v') > 0 and n.language is distinct from old.language then array['sealed', 'language']
     when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.ranking::text, 'howdah.sealed.v') > 0 and n.ranking is distinct from old.ranking then array['sealed', 'ranking']
     when n.name is null then array['missing', 'name']
     when not (jsonb_typeof(chunking) = 'object'::text) then array['check', 'chunking_is_an_object']
     when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when not (jsonb_typeof(ranking) = 'object'::text) then array['check', 'ranking_is_an_object']
     when not (trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])) then array['check', 'trust_is_internal_or_external']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
@@ -44380,6 +47653,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__embed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.renew_embeddings(b) from howdah.knowledge_bases as b
+  where b.tenant_id = new.tenant_id and b.embedding_model_id = new.id;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__guard()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -45285,6 +48571,54 @@ begin
     when not (is_active OR (next_at IS NULL)) then array['check', 'paused_schedules_have_no_next_time']
     when n.concurrency_key is distinct from old.concurrency_key and howdah_private.line_fault(n.concurrency_key) is not null then array['name', 'concurrency_key']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_search_results__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.chunk_number is null then array['missing', 'chunk_number']
+    when n.digest is null then array['missing', 'digest']
+    when n.document_id is null then array['missing', 'document_id']
+    when n.execution_id is null then array['missing', 'execution_id']
+    when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
+    when n.rank is null then array['missing', 'rank']
+    when n.score is null then array['missing', 'score']
+    when n.step_seq is null then array['missing', 'step_seq']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_searches__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.execution_id is null then array['missing', 'execution_id']
+    when n.knowledge_base_ids is null then array['missing', 'knowledge_base_ids']
+    when n.mode is null then array['missing', 'mode']
+    when n.step_seq is null then array['missing', 'step_seq']
+    when n.tenant_id is null then array['missing', 'tenant_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -47092,6 +50426,24 @@ CREATE OR REPLACE FUNCTION howdah_private.traceparent_of(root uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select e.metadata ->> 'traceparent' from howdah.executions as e where e.id = traceparent_of.root
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.trajectory_calls(calls jsonb, tools jsonb)
+ RETURNS TABLE(place integer, name text, arguments jsonb)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select row_number() over (order by c.place)::int, n.name,
+    case when jsonb_typeof(c.call) = 'object' then c.call -> 'arguments' end
+  from jsonb_array_elements(case when jsonb_typeof(trajectory_calls.calls) = 'array'
+    then trajectory_calls.calls else '[]' end) with ordinality as c (call, place)
+  cross join lateral (
+    select case when jsonb_typeof(c.call) = 'object' then c.call ->> 'name'
+      else c.call #>> '{}' end as name
+  ) as n
+  where trajectory_calls.tools is null or trajectory_calls.tools ? n.name
 $function$
 ;
 
@@ -50106,6 +53458,10 @@ AS $function$
       '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
+    ('dataset_items', '',
+      'dataset_id source_execution_id split input input_data expected metadata', 'removed_at',
+      false),
+    ('datasets', 'name description', '', '', true),
     ('documents',
       'title type content metadata', 'knowledge_base_id resource_id owns_resource', 'status', true),
     ('executions',
@@ -50114,6 +53470,7 @@ AS $function$
       'workflow_version_id max_cost input metadata input_data idempotency_key input_parts '
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
+    ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '
@@ -50123,7 +53480,8 @@ AS $function$
       'description resource_url account_scope grant_type scopes issuer endpoints client_id '
       'secret_name sends_resource is_active',
       'name', '', true),
-    ('knowledge_bases', 'name domain language chunking trust', '', '', true),
+    ('knowledge_bases', 'name domain language chunking trust embedding_model_id ranking', '', '',
+      true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -50618,6 +53976,31 @@ create view howdah.failures with (security_invoker=true) as
      LEFT JOIN howdah.workflows w ON ((w.id = e.workflow_id)))
   GROUP BY e.tenant_id, d.day, e.agent_id, a.name, e.workflow_id, w.name, e.stop_reason, (e.error ->> 'code'::text);
 
+create view howdah.knowledge_health with (security_invoker=true) as
+ SELECT b.tenant_id,
+    b.id AS knowledge_base_id,
+    b.name,
+    d.pending,
+    d.failed,
+    d.waiting_since,
+    s.searches,
+    s.searches_without_results,
+    ( SELECT count(DISTINCT a.execution_id) AS count
+           FROM howdah.stale_answers a
+          WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers
+   FROM ((howdah.knowledge_bases b
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (d_1.status = ANY (ARRAY['pending'::howdah.document_status, 'working'::howdah.document_status]))) AS pending,
+            count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
+            min(d_1.status_at) FILTER (WHERE (d_1.status = ANY (ARRAY['pending'::howdah.document_status, 'working'::howdah.document_status]))) AS waiting_since
+           FROM howdah.documents d_1
+          WHERE ((d_1.tenant_id = b.tenant_id) AND (d_1.knowledge_base_id = b.id))) d)
+     CROSS JOIN LATERAL ( SELECT count(*) AS searches,
+            count(*) FILTER (WHERE (NOT (EXISTS ( SELECT
+                   FROM howdah.search_results r
+                  WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results
+           FROM howdah.searches s_1
+          WHERE ((s_1.tenant_id = b.tenant_id) AND (b.id = ANY (s_1.knowledge_base_ids)) AND (s_1.created_at > (now() - '7 days'::interval)))) s);
+
 create view howdah.limit_usage with (security_invoker=true) as
  SELECT l.tenant_id,
     l.id AS limit_id,
@@ -50663,7 +54046,11 @@ create view howdah.message_sources with (security_invoker=true) as
             WHEN (m.seq = 1) THEN e.parent_execution_id
             ELSE c.id
         END AS from_execution_id,
-    m.created_at
+    m.created_at,
+    NULL::uuid AS document_id,
+    NULL::bigint AS chunk_number,
+    NULL::integer AS start_offset,
+    NULL::integer AS end_offset
    FROM (((((howdah_private.message_log m
      JOIN howdah.executions e ON (((e.id)::uuid = m.execution_id)))
      LEFT JOIN howdah.steps s ON (((s.execution_id = m.execution_id) AND (s.seq = m.step_seq))))
@@ -50674,7 +54061,28 @@ create view howdah.message_sources with (security_invoker=true) as
           WHERE ((b.execution_id = m.execution_id) AND (b.kind = 'child_started'::howdah.step_kind) AND (b.call_id = s.call_id))
           ORDER BY b.seq DESC
          LIMIT 1) c ON ((s.kind = 'tool'::howdah.step_kind)))
-  WHERE ((m.role <> 'assistant'::howdah.message_role) OR (m.trust = 'external'::howdah.trust));
+  WHERE ((m.role <> 'assistant'::howdah.message_role) OR (m.trust = 'external'::howdah.trust))
+UNION ALL
+ SELECT c.tenant_id,
+    c.execution_id,
+    c.message_seq AS seq,
+    c.step_seq,
+    m.trust,
+    m.role,
+    'citation'::text AS kind,
+    s.name AS tool,
+    NULL::text AS url,
+    NULL::text AS server,
+    NULL::uuid AS from_execution_id,
+    m.created_at,
+    r.document_id,
+    r.chunk_number,
+    c.start_offset,
+    c.end_offset
+   FROM (((howdah.citations c
+     JOIN howdah.search_results r ON (((r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
+     JOIN howdah_private.message_log m ON (((m.execution_id = c.execution_id) AND (m.seq = c.message_seq))))
+     LEFT JOIN howdah.steps s ON (((s.execution_id = c.execution_id) AND (s.seq = c.step_seq))));
 
 create view howdah.messages with (security_invoker=true) as
  SELECT execution_id,
@@ -50817,6 +54225,51 @@ create view howdah.queue_health with (security_invoker=true) as
   WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]))
   GROUP BY tenant_id, status, waiting_for;
 
+create view howdah.rewards with (security_invoker=true) as
+ WITH votes AS (
+         SELECT f.tenant_id,
+            f.execution_id,
+            f.source,
+            COALESCE(f.outcome, f.created_by) AS voter,
+            COALESCE(avg(f.score) FILTER (WHERE (f.message_seq IS NULL)), avg(f.score)) AS score,
+            max(f.updated_at) AS rated_at
+           FROM howdah.feedback_entries f
+          WHERE (f.is_reward AND (f.score IS NOT NULL))
+          GROUP BY f.tenant_id, f.execution_id, f.source, COALESCE(f.outcome, f.created_by)
+        ), sources AS (
+         SELECT v.tenant_id,
+            v.execution_id,
+            v.source,
+            avg(v.score) AS score,
+            count(*) AS votes,
+            max(v.rated_at) AS rated_at
+           FROM votes v
+          GROUP BY v.tenant_id, v.execution_id, v.source
+        ), weights AS (
+         SELECT s_1.tenant_id,
+            s_1.key,
+            (s_1.value)::double precision AS weight
+           FROM howdah_private.setting_values() s_1(tenant_id, key, value, source, default_value, minimum, maximum, description)
+          WHERE starts_with(s_1.key, 'reward_weight_'::text)
+        )
+ SELECT e.tenant_id,
+    (e.id)::uuid AS execution_id,
+    e.agent_id,
+    e.agent_version_id,
+    e.workflow_id,
+    e.workflow_version_id,
+    (sum((s.score * COALESCE(w.weight, (1)::double precision))) / NULLIF(sum(COALESCE(w.weight, (1)::double precision)), (0)::double precision)) AS score,
+    (sum(s.votes))::integer AS votes,
+    max(s.score) FILTER (WHERE (s.source = 'person'::howdah.feedback_source)) AS person_score,
+    max(s.score) FILTER (WHERE (s.source = 'outcome'::howdah.feedback_source)) AS outcome_score,
+    max(s.score) FILTER (WHERE (s.source = 'program'::howdah.feedback_source)) AS program_score,
+    max(s.score) FILTER (WHERE (s.source = 'agent'::howdah.feedback_source)) AS agent_score,
+    max(s.rated_at) AS rated_at
+   FROM ((sources s
+     JOIN howdah.executions e ON (((e.tenant_id = s.tenant_id) AND ((e.id)::uuid = s.execution_id))))
+     LEFT JOIN weights w ON (((w.tenant_id = s.tenant_id) AND (w.key = ('reward_weight_'::text || s.source)))))
+  GROUP BY e.tenant_id, e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id;
+
 create view howdah.routing_decisions with (security_invoker=true) as
  SELECT s.tenant_id,
     s.execution_id,
@@ -50853,6 +54306,29 @@ create view howdah.setting_values with (security_invoker=true) as
     maximum,
     description
    FROM howdah_private.setting_values() v(tenant_id, key, value, source, default_value, minimum, maximum, description);
+
+create view howdah.stale_answers with (security_invoker=true) as
+ SELECT c.tenant_id,
+    c.execution_id,
+    c.message_seq,
+    c.start_offset,
+    c.end_offset,
+    r.knowledge_base_id,
+    r.document_id,
+    r.chunk_number,
+    d.title,
+        CASE
+            WHEN (d.id IS NULL) THEN 'deleted'::text
+            ELSE 'changed'::text
+        END AS reason,
+    e.completed_at AS answered_at
+   FROM (((howdah.citations c
+     JOIN howdah.search_results r ON (((r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
+     JOIN howdah.executions e ON (((e.id)::uuid = c.execution_id)))
+     LEFT JOIN howdah.documents d ON (((d.tenant_id = r.tenant_id) AND (d.id = r.document_id))))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM howdah.chunks k
+          WHERE ((k.tenant_id = r.tenant_id) AND (k.document_id = r.document_id) AND ((k.number = r.chunk_number) OR (md5(k.content) = r.digest))))));
 
 create view howdah.tool_performance with (security_invoker=true) as
  WITH tools AS (
@@ -51214,7 +54690,13 @@ CREATE TRIGGER _400_record_deleted AFTER DELETE ON howdah.chunks REFERENCING OLD
 
 CREATE TRIGGER _400_record_new AFTER INSERT ON howdah.chunks REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_chunks__record_size();
 
+CREATE TRIGGER _410_embed_new AFTER INSERT ON howdah.chunks REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_chunks__embed();
+
+CREATE TRIGGER _410_forget_deleted AFTER DELETE ON howdah.chunks REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_chunks__embed();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, knowledge_base_id, document_id, number, seq, start_offset, end_offset, length, trust, digest, heading_path, content ON howdah.chunks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_chunks__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, start_offset, end_offset, tenant_id, step_seq, rank ON howdah.citations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_citations__refuse_invalid();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -51225,6 +54707,36 @@ CREATE TRIGGER _800_audit AFTER UPDATE ON howdah.connected_accounts FOR EACH ROW
 CREATE TRIGGER _801_audit_delete AFTER DELETE ON howdah.connected_accounts FOR EACH ROW WHEN ((old.status = 'connected'::howdah.account_status)) EXECUTE FUNCTION howdah_private.tg_connected_accounts__audit();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id, expires_at ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
+
+CREATE TRIGGER _005_lock_caller BEFORE INSERT ON howdah.dataset_items FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.dataset_items FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('dataset_items', 'edit');
+
+CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__sign();
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.dataset_items REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (true) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF dataset_id, removed_at, created_by, split, input, input_data, expected, metadata ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.datasets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('datasets', 'edit');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.datasets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.datasets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.datasets REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.datasets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description ON howdah.datasets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_datasets__refuse_invalid();
 
 CREATE TRIGGER _005_lock_caller BEFORE INSERT ON howdah.documents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
@@ -51259,6 +54771,10 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.documents REFERENCING NE
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, item_id, repeat, scores, error ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, dataset_id, agent_id, workflow_id, version_id, items, repeats, version, items_digest, created_by, overrides, graders, totals ON howdah.evaluations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluations__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit();
 
@@ -51296,7 +54812,23 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.feedback_
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.feedback_entries FOR EACH ROW WHEN ((CURRENT_USER <> 'howdah_eraser'::name)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, score, message_seq, created_by, comment ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, score, message_seq, created_by, comment, outcome ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid();
+
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF dataset_id ON howdah.graders FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_graders__check_references();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.graders FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('graders', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.graders FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF kind, configuration, weight, pass_score ON howdah.graders FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_graders__check();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.graders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.graders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.graders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, kind, configuration, weight, pass_score ON howdah.graders FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_graders__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__check_references();
 
@@ -51382,15 +54914,23 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
 
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('knowledge_bases', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF language, chunking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check();
 
+CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
+
 CREATE TRIGGER _400_delete_terms AFTER DELETE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_knowledge_bases__delete_terms();
 
 CREATE TRIGGER _400_refresh AFTER UPDATE OF language, chunking, trust ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refresh();
+
+CREATE TRIGGER _410_embed_changed AFTER UPDATE OF embedding_model_id ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.embedding_model_id IS DISTINCT FROM old.embedding_model_id)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__embed();
+
+CREATE TRIGGER _410_embed_new AFTER INSERT ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.embedding_model_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__embed();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -51398,7 +54938,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.knowledge_bases REFERENC
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF knowledge_base_id ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_watches__check_references();
 
@@ -51561,6 +55101,8 @@ CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, provider, model
 CREATE TRIGGER _400_check_provider BEFORE INSERT ON howdah.models FOR EACH ROW WHEN ((NOT new.from_environment)) EXECUTE FUNCTION howdah_private.tg_models__check_provider();
 
 CREATE TRIGGER _410_check_provider BEFORE UPDATE OF provider, base_url, secret_name, purpose ON howdah.models FOR EACH ROW WHEN (((NOT new.from_environment) AND ((((old.provider IS DISTINCT FROM new.provider) OR (old.base_url IS DISTINCT FROM new.base_url)) OR (old.secret_name IS DISTINCT FROM new.secret_name)) OR (old.purpose IS DISTINCT FROM new.purpose)))) EXECUTE FUNCTION howdah_private.tg_models__check_provider();
+
+CREATE TRIGGER _410_embed AFTER UPDATE ON howdah.models FOR EACH ROW WHEN (((new.purpose = 'embedding'::howdah.model_purpose) AND (((((((new.name IS DISTINCT FROM old.name) OR (new.provider IS DISTINCT FROM old.provider)) OR (new.model IS DISTINCT FROM old.model)) OR (new.base_url IS DISTINCT FROM old.base_url)) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.request_params IS DISTINCT FROM old.request_params)) OR (new.is_guarded IS DISTINCT FROM old.is_guarded)))) EXECUTE FUNCTION howdah_private.tg_models__embed();
 
 CREATE TRIGGER _420_guard BEFORE INSERT OR UPDATE OF provider, base_url ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__guard();
 
@@ -51751,6 +55293,10 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NE
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, concurrency_key, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, step_seq, rank, tenant_id, knowledge_base_id, document_id, chunk_number, score, digest ON howdah.search_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_search_results__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, step_seq, tenant_id, mode, knowledge_base_ids ON howdah.searches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_searches__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF created_by, webhook_id ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__check_references();
 
@@ -52316,17 +55862,79 @@ create policy operator on howdah.chunks to howdah_owner using (true) with check 
 
 create policy tenant on howdah.chunks to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
+create policy engine on howdah.citations to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.citations to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.citations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = citations.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = citations.execution_id))))
+END));
+
 create policy engine on howdah.connected_accounts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.connected_accounts to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.connected_accounts to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
 
+create policy engine on howdah.dataset_items to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.dataset_items to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.dataset_items to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.datasets to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.datasets to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.datasets to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
 create policy engine on howdah.documents to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.documents to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.documents to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+
+create policy engine on howdah.evaluation_results to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.evaluation_results to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.evaluation_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = evaluation_results.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = evaluation_results.execution_id))))
+END));
+
+create policy engine on howdah.evaluations to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.evaluations to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.evaluations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -52373,6 +55981,12 @@ CASE
        FROM howdah.executions e
       WHERE ((e.id)::uuid = feedback_entries.execution_id))))
 END));
+
+create policy engine on howdah.graders to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.graders to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.graders to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
 
@@ -52630,6 +56244,42 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
+END));
+
+create policy engine on howdah.search_results to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.search_results to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.search_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = search_results.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = search_results.execution_id))))
+END));
+
+create policy engine on howdah.searches to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.searches to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.searches to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = searches.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = searches.execution_id))))
 END));
 
 create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
@@ -52970,6 +56620,10 @@ create policy engine on howdah_private.child_ends to howdah_engine using (true) 
 
 create policy operator on howdah_private.child_ends to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.chunk_embeddings to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.chunk_embeddings to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.chunk_terms to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.chunk_terms to howdah_owner using (true) with check (true);
@@ -52994,6 +56648,14 @@ create policy engine on howdah_private.due_documents to howdah_engine using (tru
 
 create policy operator on howdah_private.due_documents to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.due_embeddings to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.due_embeddings to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.due_grades to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.due_grades to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.due_work to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.due_work to howdah_owner using (true) with check (true);
@@ -53001,6 +56663,10 @@ create policy operator on howdah_private.due_work to howdah_owner using (true) w
 create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.embedding_generations to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.embedding_generations to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
@@ -53087,6 +56753,10 @@ create policy operator on howdah_private.provider_reports to howdah_owner using 
 create policy engine on howdah_private.public_address to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.public_address to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.query_embeddings to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.query_embeddings to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
@@ -53344,6 +57014,26 @@ grant select on column howdah.api_keys.user_id to howdah_app;
 
 grant select on column howdah.api_keys.user_id to howdah_viewer;
 
+grant insert on column howdah.dataset_items.dataset_id to howdah_app;
+
+grant insert on column howdah.dataset_items.expected to howdah_app;
+
+grant insert on column howdah.dataset_items.input to howdah_app;
+
+grant insert on column howdah.dataset_items.input_data to howdah_app;
+
+grant insert on column howdah.dataset_items.metadata to howdah_app;
+
+grant update on column howdah.dataset_items.removed_at to howdah_app;
+
+grant insert on column howdah.dataset_items.source_execution_id to howdah_app;
+
+grant insert on column howdah.dataset_items.split to howdah_app;
+
+grant insert, update on column howdah.datasets.description to howdah_app;
+
+grant insert, update on column howdah.datasets.name to howdah_app;
+
 grant insert, update on column howdah.documents.content to howdah_app;
 
 grant insert on column howdah.documents.knowledge_base_id to howdah_app;
@@ -53448,6 +57138,18 @@ grant insert on column howdah.executions.workflow_version_id to howdah_app;
 
 grant insert on column howdah.executions.workflow_version_id to howdah_inserter;
 
+grant insert, update on column howdah.graders.configuration to howdah_app;
+
+grant insert, update on column howdah.graders.dataset_id to howdah_app;
+
+grant insert, update on column howdah.graders.kind to howdah_app;
+
+grant insert, update on column howdah.graders.name to howdah_app;
+
+grant insert, update on column howdah.graders.pass_score to howdah_app;
+
+grant insert, update on column howdah.graders.weight to howdah_app;
+
 grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert, update on column howdah.grants.permission to howdah_app;
@@ -53516,9 +57218,13 @@ grant insert, update on column howdah.knowledge_bases.chunking to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.domain to howdah_app;
 
+grant insert, update on column howdah.knowledge_bases.embedding_model_id to howdah_app;
+
 grant insert, update on column howdah.knowledge_bases.language to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.name to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.ranking to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.trust to howdah_app;
 
@@ -53984,6 +57690,10 @@ grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
 
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
+grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) to howdah_app;
+
+grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) to howdah_engine;
+
 grant execute on function howdah.agent(text) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_engine;
@@ -54012,6 +57722,10 @@ grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to ho
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
+grant execute on function howdah.cancel_evaluation(uuid) to howdah_app;
+
+grant execute on function howdah.cancel_evaluation(uuid) to howdah_engine;
+
 grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 
 grant execute on function howdah.cancel_executions(uuid[]) to howdah_app;
@@ -54025,6 +57739,12 @@ grant execute on function howdah.check_audit_log(bigint,integer) to howdah_viewe
 grant execute on function howdah.check_runs() to howdah_app;
 
 grant execute on function howdah.check_runs() to howdah_viewer;
+
+grant execute on function howdah.compare_evaluations(uuid,uuid) to howdah_app;
+
+grant execute on function howdah.compare_evaluations(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah.compare_evaluations(uuid,uuid) to howdah_viewer;
 
 grant execute on function howdah.compare_executions(uuid,uuid) to howdah_app;
 
@@ -54118,6 +57838,10 @@ grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howda
 
 grant execute on function howdah.disconnect_account(uuid) to howdah_app;
 
+grant execute on function howdah.embed_query(text[],text,text) to howdah_app;
+
+grant execute on function howdah.embed_query(text[],text,text) to howdah_viewer;
+
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app;
 
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_engine;
@@ -54125,6 +57849,10 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_en
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_viewer;
 
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
+
+grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) to howdah_app;
+
+grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) to howdah_engine;
 
 grant execute on function howdah.executions_queue_seconds(howdah.executions) to howdah_app;
 
@@ -54162,7 +57890,7 @@ grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,
 
 grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah_app;
 
-grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
+grant execute on function howdah.give_feedback(uuid,double precision,text,integer,uuid,text) to howdah_app;
 
 grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_app;
 
@@ -54272,6 +58000,10 @@ grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine
 
 grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_viewer;
 
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_app;
+
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_viewer;
+
 grant execute on function howdah.resource_text(uuid) to howdah_app;
 
 grant execute on function howdah.resource_text(uuid) to howdah_engine;
@@ -54349,6 +58081,12 @@ grant execute on function howdah.skill(text) to howdah_app;
 grant execute on function howdah.skill(text) to howdah_engine;
 
 grant execute on function howdah.skill(text) to howdah_viewer;
+
+grant execute on function howdah.sources(uuid) to howdah_app;
+
+grant execute on function howdah.sources(uuid) to howdah_engine;
+
+grant execute on function howdah.sources(uuid) to howdah_viewer;
 
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_app;
 
@@ -54487,6 +58225,12 @@ grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_en
 grant execute on function howdah_private.address_of(text) to howdah_app;
 
 grant execute on function howdah_private.address_of(text) to howdah_engine;
+
+grant execute on function howdah_private.adjusted_interval(double precision[],double precision) to howdah_app;
+
+grant execute on function howdah_private.adjusted_interval(double precision[],double precision) to howdah_engine;
+
+grant execute on function howdah_private.adjusted_interval(double precision[],double precision) to howdah_viewer;
 
 grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_worker;
 
@@ -54672,9 +58416,13 @@ grant execute on function howdah_private.begin_delivery(uuid) to howdah_worker;
 
 grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.begin_generation(howdah.knowledge_bases,jsonb,real[],integer) to howdah_engine;
+
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.begin_query_embedding(uuid,text,text) to howdah_worker;
 
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
@@ -54708,6 +58456,12 @@ grant execute on function howdah_private.bound_trust() to howdah_engine;
 
 grant execute on function howdah_private.bounded_max_cost(howdah.executions,numeric) to howdah_engine;
 
+grant execute on function howdah_private.bradley_terry(text[],text[],double precision[],double precision) to howdah_app;
+
+grant execute on function howdah_private.bradley_terry(text[],text[],double precision[],double precision) to howdah_engine;
+
+grant execute on function howdah_private.bradley_terry(text[],text[],double precision[],double precision) to howdah_viewer;
+
 grant execute on function howdah_private.builtin_settings(text) to howdah_engine;
 
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
@@ -54727,6 +58481,12 @@ grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_engine;
 
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_viewer;
+
+grant execute on function howdah_private.calibration_error(double precision[],boolean[],integer) to howdah_app;
+
+grant execute on function howdah_private.calibration_error(double precision[],boolean[],integer) to howdah_engine;
+
+grant execute on function howdah_private.calibration_error(double precision[],boolean[],integer) to howdah_viewer;
 
 grant execute on function howdah_private.call_arguments(jsonb) to howdah_engine;
 
@@ -54842,6 +58602,8 @@ grant execute on function howdah_private.catalog_entry(text,text,text) to howdah
 
 grant execute on function howdah_private.catalog_entry(text,text,text) to howdah_engine;
 
+grant execute on function howdah_private.center_generation(howdah_private.embedding_generations) to howdah_engine;
+
 grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_engine;
@@ -54849,6 +58611,12 @@ grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to how
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.changed_data(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.changed_items(uuid,uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.changed_items(uuid,uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.changed_items(uuid,uuid,integer) to howdah_viewer;
 
 grant execute on function howdah_private.changed_tables(jsonb,bigint) to howdah_engine;
 
@@ -54912,9 +58680,17 @@ grant execute on function howdah_private.check_embedding_model(text,uuid,jsonb) 
 
 grant execute on function howdah_private.check_engine(howdah.agents) to howdah_app;
 
+grant execute on function howdah_private.check_evaluation_size(integer,integer) to howdah_engine;
+
 grant execute on function howdah_private.check_file_count(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.check_filter_time(text,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.check_finite(double precision[]) to howdah_app;
+
+grant execute on function howdah_private.check_finite(double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.check_finite(double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.check_fork(howdah.executions,integer,text) to howdah_engine;
 
@@ -54933,6 +58709,8 @@ grant execute on function howdah_private.check_function_definition(text,text) to
 grant execute on function howdah_private.check_function_definition(text,text) to howdah_engine;
 
 grant execute on function howdah_private.check_function_exists(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_grader_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.check_history(jsonb) to howdah_engine;
 
@@ -55044,6 +58822,8 @@ grant execute on function howdah_private.check_schema(text,jsonb) to howdah_engi
 
 grant execute on function howdah_private.check_search(jsonb,integer) to howdah_engine;
 
+grant execute on function howdah_private.check_search_mode(uuid[],text,text) to howdah_engine;
+
 grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_app;
 
 grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_engine;
@@ -55094,7 +58874,11 @@ grant execute on function howdah_private.check_workflow_configuration(text,howda
 
 grant execute on function howdah_private.chunks_with_metadata(howdah.knowledge_bases,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.citation_marks(text) to howdah_engine;
+
 grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.claim_chunks(uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean) to howdah_worker;
 
@@ -55104,6 +58888,8 @@ grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uu
 
 grant execute on function howdah_private.claim_file_deletions(integer) to howdah_worker;
 
+grant execute on function howdah_private.claim_grades(uuid,uuid,integer) to howdah_worker;
+
 grant execute on function howdah_private.claim_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.classified_columns() to howdah_engine;
@@ -55112,6 +58898,12 @@ grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engi
 
 grant execute on function howdah_private.close_month(date) to howdah_owner;
 
+grant execute on function howdah_private.cohens_kappa(text[],text[]) to howdah_app;
+
+grant execute on function howdah_private.cohens_kappa(text[],text[]) to howdah_engine;
+
+grant execute on function howdah_private.cohens_kappa(text[],text[]) to howdah_viewer;
+
 grant execute on function howdah_private.column_classes() to howdah_engine;
 
 grant execute on function howdah_private.combining_marks() to howdah_app;
@@ -55119,6 +58911,14 @@ grant execute on function howdah_private.combining_marks() to howdah_app;
 grant execute on function howdah_private.combining_marks() to howdah_engine;
 
 grant execute on function howdah_private.commit_steps(uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[],howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[],integer[],integer[],howdah.trust[],timestamp with time zone[],jsonb[],integer[],integer[],howdah.message_role[],text[],jsonb[],jsonb[],text[],integer[],integer[],integer[]) to howdah_worker;
+
+grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text) to howdah_engine;
+
+grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_app;
 
@@ -55132,6 +58932,12 @@ grant execute on function howdah_private.compared_run(uuid) to howdah_engine;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_viewer;
 
+grant execute on function howdah_private.compared_slices(uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.compared_slices(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.compared_slices(uuid,uuid) to howdah_viewer;
+
 grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_app;
 
 grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_engine;
@@ -55139,6 +58945,12 @@ grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) 
 grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_viewer;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
+
+grant execute on function howdah_private.complete_generation(uuid) to howdah_engine;
+
+grant execute on function howdah_private.composite_score(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.compound_parts(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_app;
 
@@ -55174,7 +58986,11 @@ grant execute on function howdah_private.conversation_state(uuid,integer,text) t
 
 grant execute on function howdah_private.conversation_state(uuid,integer,text) to howdah_engine;
 
+grant execute on function howdah_private.copied_graders(uuid,uuid,text[]) to howdah_engine;
+
 grant execute on function howdah_private.copied_handoff(uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.copy_embeddings(uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.copy_existing_rows(regclass,howdah.knowledge_watches) to howdah_engine;
 
@@ -55243,6 +59059,12 @@ grant execute on function howdah_private.data_keys_by_id(uuid[]) to howdah_worke
 grant execute on function howdah_private.data_text(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.data_text(jsonb) to howdah_eraser;
+
+grant execute on function howdah_private.dataset_named(text) to howdah_app;
+
+grant execute on function howdah_private.dataset_named(text) to howdah_engine;
+
+grant execute on function howdah_private.dataset_named(text) to howdah_viewer;
 
 grant execute on function howdah_private.debounce_caller(howdah.executions) to howdah_engine;
 
@@ -55338,6 +59160,10 @@ grant execute on function howdah_private.drop_watch(uuid) to howdah_engine;
 
 grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
+grant execute on function howdah_private.due_evaluations() to howdah_worker;
+
+grant execute on function howdah_private.due_generations() to howdah_worker;
+
 grant execute on function howdah_private.due_knowledge_bases() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
@@ -55356,6 +59182,10 @@ grant execute on function howdah_private.editor_params() to howdah_app;
 
 grant execute on function howdah_private.editor_params() to howdah_engine;
 
+grant execute on function howdah_private.embedding_digest(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.embeddings_state(uuid,uuid) to howdah_engine;
+
 grant execute on function howdah_private.encrypted_values(text) to howdah_engine;
 
 grant execute on function howdah_private.end_answers(uuid[],text[],howdah.write_back_status[],text[]) to howdah_worker;
@@ -55372,7 +59202,11 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
+grant execute on function howdah_private.end_query_embedding(uuid,jsonb,text,text,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
+
+grant execute on function howdah_private.ended_knowledge_watches(regclass) to howdah_engine;
 
 grant execute on function howdah_private.enqueue_documents(uuid[]) to howdah_engine;
 
@@ -55414,6 +59248,8 @@ grant execute on function howdah_private.environment_model_hint(text) to howdah_
 
 grant execute on function howdah_private.environment_model_hint(text) to howdah_viewer;
 
+grant execute on function howdah_private.equal_evaluation(howdah.evaluations) to howdah_engine;
+
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_app;
@@ -55439,6 +59275,8 @@ grant execute on function howdah_private.erase_log(uuid[],boolean) to howdah_eng
 grant execute on function howdah_private.erase_output(howdah.step_kind,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.erase_output(howdah.step_kind,jsonb) to howdah_eraser;
+
+grant execute on function howdah_private.evaluation_totals(uuid) to howdah_engine;
 
 grant execute on function howdah_private.event_payload(howdah.executions) to howdah_engine;
 
@@ -55487,6 +59325,8 @@ grant execute on function howdah_private.exported_system(text) to howdah_engine;
 grant execute on function howdah_private.fail_document(uuid,text,text,text) to howdah_worker;
 
 grant execute on function howdah_private.fail_due(howdah_private.due_kind,uuid,text,boolean) to howdah_worker;
+
+grant execute on function howdah_private.fail_embeddings(uuid,bigint[],jsonb,boolean,integer) to howdah_worker;
 
 grant execute on function howdah_private.fail_refresh(uuid,bigint,text,boolean) to howdah_worker;
 
@@ -55584,6 +59424,14 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_viewer;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
+grant execute on function howdah_private.flakiness(integer,integer) to howdah_app;
+
+grant execute on function howdah_private.flakiness(integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.flakiness(integer,integer) to howdah_viewer;
+
+grant execute on function howdah_private.follow_evaluation(uuid) to howdah_engine;
+
 grant execute on function howdah_private.forget_oauth_client(uuid,bigint) to howdah_worker;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
@@ -55612,7 +59460,41 @@ grant execute on function howdah_private.functions_of(text,text[]) to howdah_eng
 
 grant execute on function howdah_private.functions_of_shared_resources() to howdah_engine;
 
+grant execute on function howdah_private.generations_lock_key(uuid) to howdah_engine;
+
+grant execute on function howdah_private.give_up_grading(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.grade_at_most(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_exact(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_if(boolean,text) to howdah_engine;
+
+grant execute on function howdah_private.grade_json_fields(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_json_schema(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_normalized(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_numeric(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_regex(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_trajectory(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grader_argument(howdah.dataset_items,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.grader_schemas() to howdah_engine;
+
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
+
+grant execute on function howdah_private.hall_quantile(double precision,double precision,integer) to howdah_app;
+
+grant execute on function howdah_private.hall_quantile(double precision,double precision,integer) to howdah_engine;
+
+grant execute on function howdah_private.hall_quantile(double precision,double precision,integer) to howdah_viewer;
+
+grant execute on function howdah_private.has_arguments(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.has_code(howdah_private.workers,howdah_private.needed_code) to howdah_engine;
 
@@ -55621,6 +59503,8 @@ grant execute on function howdah_private.has_compensation(uuid,text) to howdah_e
 grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 
 grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.has_quote(text,text) to howdah_engine;
 
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 
@@ -55695,6 +59579,8 @@ grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_a
 grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.knowledge_bases,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.insert_evaluation(howdah.evaluations,integer) to howdah_engine;
 
 grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
@@ -55878,6 +59764,8 @@ grant execute on function howdah_private.isolate_worker(uuid,uuid,uuid) to howda
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.json_as_text(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_engine;
@@ -55929,6 +59817,8 @@ grant execute on function howdah_private.json_missing_faults(jsonb,jsonb,text) t
 grant execute on function howdah_private.json_number_faults(jsonb,numeric,text) to howdah_engine;
 
 grant execute on function howdah_private.json_object_parts(jsonb,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.json_of_answer(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.json_place(text,text) to howdah_engine;
 
@@ -55997,6 +59887,8 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_viewer;
+
+grant execute on function howdah_private.latency_ms(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_app;
 
@@ -56088,6 +59980,8 @@ grant execute on function howdah_private.mail_thread(howdah.mail) to howdah_engi
 
 grant execute on function howdah_private.mark_at_risk(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.mark_cancelled(uuid) to howdah_app;
+
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_engine;
@@ -56107,6 +60001,8 @@ grant execute on function howdah_private.master_key_state() to howdah_worker;
 grant execute on function howdah_private.match_todo_lines(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.match_todo_lines(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.matched_calls(jsonb,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.matching_branch(jsonb,jsonb) to howdah_engine;
 
@@ -56151,6 +60047,12 @@ grant execute on function howdah_private.mcp_status(howdah.mcp_tools,text,text) 
 grant execute on function howdah_private.mcp_subscriptions(uuid[],text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engine;
+
+grant execute on function howdah_private.mean_interval(double precision[]) to howdah_app;
+
+grant execute on function howdah_private.mean_interval(double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.mean_interval(double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.membership_faults() to howdah_engine;
 
@@ -56238,6 +60140,8 @@ grant execute on function howdah_private.model_vendors() to howdah_app;
 
 grant execute on function howdah_private.model_vendors() to howdah_engine;
 
+grant execute on function howdah_private.models_of_search(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.month_blockers(date) to howdah_owner;
 
 grant execute on function howdah_private.month_bounds(date) to howdah_engine;
@@ -56266,6 +60170,8 @@ grant execute on function howdah_private.needed_writer_privileges(regclass) to h
 
 grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.new_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[]) to howdah_engine;
+
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.next_step(text,uuid) to howdah_engine;
@@ -56274,11 +60180,17 @@ grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app
 
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.normalized_answer(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.notice_misspelt_model(howdah.models) to howdah_app;
 
 grant execute on function howdah_private.notice_previous_prices(howdah.models,text) to howdah_app;
 
 grant execute on function howdah_private.notice_previous_prices(howdah.models,text) to howdah_engine;
+
+grant execute on function howdah_private.number_in(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.number_of_version(uuid) to howdah_engine;
 
 grant execute on function howdah_private.offered_tools(text,text,integer) to howdah_app;
 
@@ -56313,6 +60225,30 @@ grant execute on function howdah_private.own_watched_table(uuid) to howdah_viewe
 grant execute on function howdah_private.owns_machine() to howdah_app;
 
 grant execute on function howdah_private.owns_machine() to howdah_viewer;
+
+grant execute on function howdah_private.paired_games(text[],text[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.paired_games(text[],text[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.paired_games(text[],text[],double precision[]) to howdah_viewer;
+
+grant execute on function howdah_private.paired_interval(double precision[]) to howdah_app;
+
+grant execute on function howdah_private.paired_interval(double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.paired_interval(double precision[]) to howdah_viewer;
+
+grant execute on function howdah_private.paired_items(uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.paired_items(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.paired_items(uuid,uuid) to howdah_viewer;
+
+grant execute on function howdah_private.pareto_front(double precision[],double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.pareto_front(double precision[],double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.pareto_front(double precision[],double precision[],double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
@@ -56351,6 +60287,18 @@ grant execute on function howdah_private.partition_settings(text) to howdah_engi
 grant execute on function howdah_private.partitioned_tables() to howdah_engine;
 
 grant execute on function howdah_private.parts_with_texts(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.pass_hat_k(integer,integer,integer) to howdah_app;
+
+grant execute on function howdah_private.pass_hat_k(integer,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.pass_hat_k(integer,integer,integer) to howdah_viewer;
+
+grant execute on function howdah_private.pass_rate_interval(double precision,integer) to howdah_app;
+
+grant execute on function howdah_private.pass_rate_interval(double precision,integer) to howdah_engine;
+
+grant execute on function howdah_private.pass_rate_interval(double precision,integer) to howdah_viewer;
 
 grant execute on function howdah_private.patterns_of_words(text) to howdah_app;
 
@@ -56452,7 +60400,11 @@ grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_a
 
 grant execute on function howdah_private.put_signing_key(jsonb,text,text,uuid,boolean) to howdah_app;
 
+grant execute on function howdah_private.query_models(uuid[],text,text) to howdah_engine;
+
 grant execute on function howdah_private.query_settings(uuid) to howdah_worker;
+
+grant execute on function howdah_private.query_terms(howdah.knowledge_bases,text) to howdah_engine;
 
 grant execute on function howdah_private.queue_table() to howdah_engine;
 
@@ -56541,6 +60493,8 @@ grant execute on function howdah_private.raise_usage(howdah.limits,uuid,numeric,
 grant execute on function howdah_private.raise_used(name,name,name) to howdah_engine;
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
+
+grant execute on function howdah_private.rank_chunks(uuid[],text,integer,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.ranked_memories(uuid,uuid[],text,integer) to howdah_engine;
 
@@ -56826,6 +60780,8 @@ grant execute on function howdah_private.runs_below(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
 
+grant execute on function howdah_private.sampled_center(uuid) to howdah_engine;
+
 grant execute on function howdah_private.sampling_params() to howdah_app;
 
 grant execute on function howdah_private.sampling_params() to howdah_engine;
@@ -56866,6 +60822,12 @@ grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_work
 
 grant execute on function howdah_private.search_base(howdah.knowledge_bases,text,integer,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text) to howdah_engine;
+
+grant execute on function howdah_private.search_legs(howdah.knowledge_bases,text,text) to howdah_engine;
+
+grant execute on function howdah_private.search_vectors(howdah.knowledge_bases,uuid,real[],integer,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.search_words(text) to howdah_engine;
 
 grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_app;
@@ -56873,6 +60835,8 @@ grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_a
 grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_engine;
 
 grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_viewer;
+
+grant execute on function howdah_private.searches_to_replay(uuid,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.secret_slot(uuid,text) to howdah_worker;
 
@@ -56990,6 +60954,8 @@ grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.short_mcp_tool_name(text,text) to howdah_engine;
 
+grant execute on function howdah_private.sign_bits(real[],real[]) to howdah_engine;
+
 grant execute on function howdah_private.signing_key_name(uuid,boolean) to howdah_app;
 
 grant execute on function howdah_private.signing_key_number(text,text) to howdah_app;
@@ -57028,6 +60994,8 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 
 grant execute on function howdah_private.start_alert_check(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[],integer,boolean) to howdah_app;
+
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_engine;
@@ -57052,9 +61020,13 @@ grant execute on function howdah_private.steps_after(uuid[],integer[],integer) t
 
 grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text) to howdah_worker;
 
+grant execute on function howdah_private.store_embeddings(uuid,bigint[],text[],integer) to howdah_worker;
+
 grant execute on function howdah_private.store_file(howdah.executions,text,text,bytea,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.store_files(uuid,text[],text[],bytea[],jsonb) to howdah_worker;
+
+grant execute on function howdah_private.store_grades(uuid,uuid,uuid[],text[],text[]) to howdah_worker;
 
 grant execute on function howdah_private.store_mcp_file(uuid,text,text,bytea,jsonb) to howdah_worker;
 
@@ -57071,6 +61043,12 @@ grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_eng
 grant execute on function howdah_private.strict_policies(uuid) to howdah_app;
 
 grant execute on function howdah_private.strict_policies(uuid) to howdah_engine;
+
+grant execute on function howdah_private.student_quantile(integer) to howdah_app;
+
+grant execute on function howdah_private.student_quantile(integer) to howdah_engine;
+
+grant execute on function howdah_private.student_quantile(integer) to howdah_viewer;
 
 grant execute on function howdah_private.sub_run_history(uuid) to howdah_app;
 
@@ -57198,6 +61176,8 @@ grant execute on function howdah_private.tenants_with_retention() to howdah_work
 
 grant execute on function howdah_private.terms_of(text,text) to howdah_engine;
 
+grant execute on function howdah_private.terms_of_query(howdah.knowledge_bases,text) to howdah_engine;
+
 grant execute on function howdah_private.tested_model(howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.tested_row(uuid) to howdah_app;
@@ -57284,7 +61264,13 @@ grant execute on function howdah_private.tg_board_entries__refuse_invalid() to h
 
 grant execute on function howdah_private.tg_chunks__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_citations__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_connected_accounts__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_dataset_items__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_datasets__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_documents__check_file() to howdah_engine;
 
@@ -57296,6 +61282,10 @@ grant execute on function howdah_private.tg_documents__refuse_text() to howdah_e
 
 grant execute on function howdah_private.tg_documents__renew() to howdah_engine;
 
+grant execute on function howdah_private.tg_evaluation_results__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_evaluations__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_executions__permit() to howdah_engine;
 
 grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
@@ -57305,6 +61295,8 @@ grant execute on function howdah_private.tg_executions__refuse_invalid() to howd
 grant execute on function howdah_private.tg_executions__refuse_result() to howdah_engine;
 
 grant execute on function howdah_private.tg_feedback_entries__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_graders__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
 
@@ -57411,6 +61403,10 @@ grant execute on function howdah_private.tg_schedules__check() to howdah_engine;
 grant execute on function howdah_private.tg_schedules__plan() to howdah_engine;
 
 grant execute on function howdah_private.tg_schedules__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_search_results__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_searches__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
 
@@ -57555,6 +61551,8 @@ grant execute on function howdah_private.touched_rows(jsonb,text,integer,integer
 grant execute on function howdah_private.traced_runs(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
+
+grant execute on function howdah_private.trajectory_calls(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.tree_rows_after(uuid[],integer[],integer[],integer[],integer) to howdah_authenticator;
 
@@ -57894,17 +61892,47 @@ grant delete, insert, select, update on table howdah.chunks to howdah_engine;
 
 grant select on table howdah.chunks to howdah_viewer;
 
+grant select on table howdah.citations to howdah_app;
+
+grant delete, insert, select, update on table howdah.citations to howdah_engine;
+
+grant select on table howdah.citations to howdah_viewer;
+
 grant select on table howdah.connected_accounts to howdah_app;
 
 grant delete, insert, select, update on table howdah.connected_accounts to howdah_engine;
 
 grant select on table howdah.connected_accounts to howdah_viewer;
 
+grant select on table howdah.dataset_items to howdah_app;
+
+grant delete, insert, select, update on table howdah.dataset_items to howdah_engine;
+
+grant select on table howdah.dataset_items to howdah_viewer;
+
+grant delete, select on table howdah.datasets to howdah_app;
+
+grant delete, insert, select, update on table howdah.datasets to howdah_engine;
+
+grant select on table howdah.datasets to howdah_viewer;
+
 grant delete, select on table howdah.documents to howdah_app;
 
 grant delete, insert, select, update on table howdah.documents to howdah_engine;
 
 grant select on table howdah.documents to howdah_viewer;
+
+grant select on table howdah.evaluation_results to howdah_app;
+
+grant delete, insert, select, update on table howdah.evaluation_results to howdah_engine;
+
+grant select on table howdah.evaluation_results to howdah_viewer;
+
+grant select on table howdah.evaluations to howdah_app;
+
+grant delete, insert, select, update on table howdah.evaluations to howdah_engine;
+
+grant select on table howdah.evaluations to howdah_viewer;
 
 grant select on table howdah.executions to howdah_app;
 
@@ -57921,6 +61949,12 @@ grant delete, insert, select, update on table howdah.feedback_entries to howdah_
 grant select, update on table howdah.feedback_entries to howdah_eraser;
 
 grant select on table howdah.feedback_entries to howdah_viewer;
+
+grant delete, select on table howdah.graders to howdah_app;
+
+grant delete, insert, select, update on table howdah.graders to howdah_engine;
+
+grant select on table howdah.graders to howdah_viewer;
 
 grant delete, select on table howdah.grants to howdah_app;
 
@@ -58063,6 +62097,18 @@ grant delete, select on table howdah.schedules to howdah_app;
 grant delete, insert, select, update on table howdah.schedules to howdah_engine;
 
 grant select on table howdah.schedules to howdah_viewer;
+
+grant select on table howdah.search_results to howdah_app;
+
+grant delete, insert, select, update on table howdah.search_results to howdah_engine;
+
+grant select on table howdah.search_results to howdah_viewer;
+
+grant select on table howdah.searches to howdah_app;
+
+grant delete, insert, select, update on table howdah.searches to howdah_engine;
+
+grant select on table howdah.searches to howdah_viewer;
 
 grant select on table howdah.secrets to howdah_app;
 
@@ -58228,6 +62274,8 @@ grant delete, insert, select, update on table howdah_private.batch_progress to h
 
 grant delete, insert, select, update on table howdah_private.child_ends to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.chunk_embeddings to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.chunk_terms to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.closed_months to howdah_engine;
@@ -58240,9 +62288,15 @@ grant delete, insert, select, update on table howdah_private.due_answers to howd
 
 grant delete, insert, select, update on table howdah_private.due_documents to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.due_embeddings to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.due_grades to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.due_work to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.embedding_generations to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
@@ -58281,6 +62335,8 @@ grant delete, insert, select, update on table howdah_private.parked_runs to howd
 grant delete, insert, select, update on table howdah_private.provider_reports to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.public_address to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.query_embeddings to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
@@ -58370,6 +62426,12 @@ grant delete, insert, select, update on view howdah.failures to howdah_engine;
 
 grant select on view howdah.failures to howdah_viewer;
 
+grant select on view howdah.knowledge_health to howdah_app;
+
+grant delete, insert, select, update on view howdah.knowledge_health to howdah_engine;
+
+grant select on view howdah.knowledge_health to howdah_viewer;
+
 grant select on view howdah.limit_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.limit_usage to howdah_engine;
@@ -58414,6 +62476,12 @@ grant select on view howdah.plan_tasks to howdah_viewer;
 
 grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
 
+grant select on view howdah.rewards to howdah_app;
+
+grant delete, insert, select, update on view howdah.rewards to howdah_engine;
+
+grant select on view howdah.rewards to howdah_viewer;
+
 grant select on view howdah.routing_decisions to howdah_app;
 
 grant delete, insert, select, update on view howdah.routing_decisions to howdah_engine;
@@ -58425,6 +62493,12 @@ grant select on view howdah.setting_values to howdah_app;
 grant delete, insert, select, update on view howdah.setting_values to howdah_engine;
 
 grant select on view howdah.setting_values to howdah_viewer;
+
+grant select on view howdah.stale_answers to howdah_app;
+
+grant delete, insert, select, update on view howdah.stale_answers to howdah_engine;
+
+grant select on view howdah.stale_answers to howdah_viewer;
 
 grant select on view howdah.tool_performance to howdah_app;
 
@@ -58881,6 +62955,20 @@ comment on column howdah.chunks.tenant_id is 'The tenant that owns the row; no o
 
 comment on column howdah.chunks.trust is 'Trust of the knowledge base when the document was divided. A search takes the lower one of it and that of the base now.';
 
+comment on column howdah.citations.end_offset is 'Number of characters of the answer up to the end of the citation.';
+
+comment on column howdah.citations.execution_id is 'The run that answered.';
+
+comment on column howdah.citations.message_seq is 'The message with the answer, as in messages.';
+
+comment on column howdah.citations.rank is 'Place of the chunk among the results of this search.';
+
+comment on column howdah.citations.start_offset is 'Number of characters of the answer before the citation. A quoted text before it is a part of the citation.';
+
+comment on column howdah.citations.step_seq is 'The step of the search that returned the chunk.';
+
+comment on column howdah.citations.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
 comment on column howdah.connected_accounts.connected_at is 'Time of the last consent.';
 
 comment on column howdah.connected_accounts.created_at is 'Time of creation.';
@@ -58936,6 +63024,46 @@ comment on column howdah.daily_usage.tokens_out is 'Tokens written by models.';
 comment on column howdah.daily_usage.workflow is 'The workflow, by name.';
 
 comment on column howdah.daily_usage.workflow_id is 'The workflow.';
+
+comment on column howdah.dataset_items.created_at is 'Time of creation.';
+
+comment on column howdah.dataset_items.created_by is 'The creator: the user of the token, else the database login.';
+
+comment on column howdah.dataset_items.dataset_id is 'The data set.';
+
+comment on column howdah.dataset_items.expected is 'What graders compare with: the expected text, number or JSON, or an object of which each grader takes the key that its configuration names.';
+
+comment on column howdah.dataset_items.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.dataset_items.input is 'Input of the runs.';
+
+comment on column howdah.dataset_items.input_data is 'JSON input of the runs.';
+
+comment on column howdah.dataset_items.metadata is 'Tags of the item, such as {"language": "fr"}. Comparisons are made per tag.';
+
+comment on column howdah.dataset_items.removed_at is 'Time since which evaluations leave the item out.';
+
+comment on column howdah.dataset_items.source_execution_id is 'The run from which the item was made (howdah.add_to_dataset).';
+
+comment on column howdah.dataset_items.source_version_id is 'The version of the agent or workflow of that run.';
+
+comment on column howdah.dataset_items.split is 'Part of the data set, such as train or test. An evaluation may take one split.';
+
+comment on column howdah.dataset_items.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.dataset_items.trust is 'Trust of the input: that of the run from which the item was made, else user.';
+
+comment on column howdah.datasets.created_at is 'Time of creation.';
+
+comment on column howdah.datasets.description is 'What the data set tests.';
+
+comment on column howdah.datasets.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.datasets.name is 'Unique among the data sets of the tenant.';
+
+comment on column howdah.datasets.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.datasets.updated_at is 'Time of the last change.';
 
 comment on column howdah.documents.content is '@hasDefault
 The text. For a document of a file, a worker writes it, with a form feed between pages.';
@@ -58999,6 +63127,74 @@ comment on column howdah.effects.state is 'started: in progress. done, failed: o
 comment on column howdah.effects.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.effects.tool is 'The tool, by name.';
+
+comment on column howdah.evaluation_results.cost is 'Cost of the run.';
+
+comment on column howdah.evaluation_results.error is 'Why the run failed: {code, message}.';
+
+comment on column howdah.evaluation_results.evaluation_id is 'The evaluation.';
+
+comment on column howdah.evaluation_results.execution_id is 'The run; null once the run is deleted.';
+
+comment on column howdah.evaluation_results.graded_at is 'Time at which the result was graded.';
+
+comment on column howdah.evaluation_results.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.evaluation_results.item_id is 'The item.';
+
+comment on column howdah.evaluation_results.latency_ms is 'Time from the start of the run to its end, in milliseconds.';
+
+comment on column howdah.evaluation_results.passed is 'Whether the result passed all graders; null until it is graded, and if the run was cancelled.';
+
+comment on column howdah.evaluation_results.repeat is 'Number of the run of the item: 1, 2, 3.';
+
+comment on column howdah.evaluation_results.score is 'Weighted mean of the scores, from 0 to 1.';
+
+comment on column howdah.evaluation_results.scores is 'What each grader said, by name: {"score": 1, "passed": true, "detail": …}.';
+
+comment on column howdah.evaluation_results.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.evaluation_results.tokens is 'Tokens of the run.';
+
+comment on column howdah.evaluations.agent_id is 'The agent.';
+
+comment on column howdah.evaluations.completed_at is 'Time at which the last result was graded.';
+
+comment on column howdah.evaluations.created_at is 'Time of creation.';
+
+comment on column howdah.evaluations.created_by is 'The creator: the user of the token, else the database login.';
+
+comment on column howdah.evaluations.dataset_id is 'The data set.';
+
+comment on column howdah.evaluations.graders is 'Copies of the graders, as they were then.';
+
+comment on column howdah.evaluations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.evaluations.items is 'Number of items.';
+
+comment on column howdah.evaluations.items_digest is 'MD5 of the ids of the items. Equal for evaluations of the same items.';
+
+comment on column howdah.evaluations.label is 'The label by which the version was named, such as production.';
+
+comment on column howdah.evaluations.overrides is 'Overrides of the runs, such as {"model": "small"}.';
+
+comment on column howdah.evaluations.repeats is 'Number of runs of each item.';
+
+comment on column howdah.evaluations.split is 'The split of the data set; null: all items.';
+
+comment on column howdah.evaluations.status is 'running, completed or cancelled.';
+
+comment on column howdah.evaluations.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.evaluations.totals is 'Figures of the results that are graded: runs, graded, passed, failed, cancelled, score, pass_rate, pass_hat_k, flaky_items, cost, tokens, latency_ms_mean, latency_ms_p95.';
+
+comment on column howdah.evaluations.totals_at is 'Time for which totals hold.';
+
+comment on column howdah.evaluations.version is 'The number of that version.';
+
+comment on column howdah.evaluations.version_id is 'The version of the agent or workflow.';
+
+comment on column howdah.evaluations.workflow_id is 'The workflow.';
 
 comment on column howdah.execution_counters.cost is 'Cost of its steps, without the runs below.';
 
@@ -59302,13 +63498,39 @@ comment on column howdah.feedback_entries.execution_id is 'The run.';
 
 comment on column howdah.feedback_entries.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
+comment on column howdah.feedback_entries.is_reward is 'False for the feedback of an agent on its own tree, session or agent, and of a program without a person on a run that it started. Such feedback counts nothing in howdah.rewards.';
+
 comment on column howdah.feedback_entries.message_seq is 'Message of the run that the feedback is about. Null means the whole run.';
 
+comment on column howdah.feedback_entries.outcome is 'Name of an event after the run, such as `ticket reopened within 7 days`.';
+
 comment on column howdah.feedback_entries.score is 'Score from 0 (useless) to 1 (perfect).';
+
+comment on column howdah.feedback_entries.source is 'Who gave it: a person, a program, an agent, or an outcome in the business.';
 
 comment on column howdah.feedback_entries.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.feedback_entries.updated_at is 'Time of the last change.';
+
+comment on column howdah.graders.configuration is 'Settings of the kind, such as {"tolerance": 0.01}. {"expected_key": "answer"} takes that key of what the item expects.';
+
+comment on column howdah.graders.created_at is 'Time of creation.';
+
+comment on column howdah.graders.dataset_id is 'The data set whose evaluations the grader grades unless they name others; null: only those that name it.';
+
+comment on column howdah.graders.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.graders.kind is 'What the grader looks at.';
+
+comment on column howdah.graders.name is 'Unique among the graders of the tenant.';
+
+comment on column howdah.graders.pass_score is 'The least score, from 0 to 1, with which a result passes. It must pass all graders.';
+
+comment on column howdah.graders.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.graders.updated_at is 'Time of the last change.';
+
+comment on column howdah.graders.weight is 'Weight of the score in the mean of all graders, above 0 and at most 1000.';
 
 comment on column howdah.grants.agent_id is 'The agent.';
 
@@ -59454,17 +63676,39 @@ comment on column howdah.knowledge_bases.created_at is 'Time of creation.';
 
 comment on column howdah.knowledge_bases.domain is 'Subject of the documents, in a word or two.';
 
+comment on column howdah.knowledge_bases.embedding_model_id is 'Model of purpose embedding that makes the vectors of the chunks; null for a base without vectors. A change makes new vectors, and searches use the earlier ones until all are there.';
+
 comment on column howdah.knowledge_bases.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.knowledge_bases.language is 'Language of the documents: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.';
 
 comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bases of the tenant.';
 
+comment on column howdah.knowledge_bases.ranking is 'How searches rank: {"weights": {"text": 8, "vector": 1}} for the mode hybrid, and {"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}} to add terms of the best chunks to the query.';
+
 comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.knowledge_bases.trust is 'How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.';
 
 comment on column howdah.knowledge_bases.updated_at is 'Time of the last change.';
+
+comment on column howdah.knowledge_health.failed is 'Documents that could not be divided.';
+
+comment on column howdah.knowledge_health.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah.knowledge_health.name is 'Name of the knowledge base.';
+
+comment on column howdah.knowledge_health.pending is 'Documents that wait for a worker or are being divided.';
+
+comment on column howdah.knowledge_health.searches is 'Searches of runs in the last 7 days.';
+
+comment on column howdah.knowledge_health.searches_without_results is 'Those of them that found nothing in any of their bases.';
+
+comment on column howdah.knowledge_health.stale_answers is 'Runs whose answer cites a text of this base that has changed or gone since.';
+
+comment on column howdah.knowledge_health.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.knowledge_health.waiting_since is 'Time since which the oldest document waits; null if none waits.';
 
 comment on column howdah.knowledge_watches.condition is 'SQL expression over the columns of the row that must be true. Null accepts every row.';
 
@@ -59724,19 +63968,27 @@ comment on column howdah.memories.valid_from is 'Time since which the content ho
 
 comment on column howdah.memories.valid_to is 'Time of the correction, since which the content no longer holds; null while it holds.';
 
+comment on column howdah.message_sources.chunk_number is 'The chunk of a citation, as in search_results.';
+
 comment on column howdah.message_sources.created_at is 'Time of creation.';
+
+comment on column howdah.message_sources.document_id is 'The document of a citation.';
+
+comment on column howdah.message_sources.end_offset is 'Number of characters of the message up to the end of a citation.';
 
 comment on column howdah.message_sources.execution_id is 'The run.';
 
 comment on column howdah.message_sources.from_execution_id is 'The run that wrote the message: the parent or a child.';
 
-comment on column howdah.message_sources.kind is 'input, tool, guard, handoff, summary; model for an external engine, or for an answer for which the vendor searched.';
+comment on column howdah.message_sources.kind is 'input, tool, guard, handoff, summary; model for an external engine, or for an answer for which the vendor searched; citation for a chunk that the answer cites.';
 
 comment on column howdah.message_sources.role is 'As in messages.';
 
 comment on column howdah.message_sources.seq is 'The message, as in messages.';
 
 comment on column howdah.message_sources.server is 'The MCP server of the tool.';
+
+comment on column howdah.message_sources.start_offset is 'Number of characters of the message before a citation.';
 
 comment on column howdah.message_sources.step_seq is 'The step that wrote the message; null for the input.';
 
@@ -60125,6 +64377,32 @@ comment on column howdah.retention_policies.tenant_id is 'The tenant that owns t
 
 comment on column howdah.retention_policies.updated_at is 'Time of the last change.';
 
+comment on column howdah.rewards.agent_id is 'The agent.';
+
+comment on column howdah.rewards.agent_score is 'Mean of the scores of agents, without those of the agents that did the work.';
+
+comment on column howdah.rewards.agent_version_id is 'Version of the agent that did the work. Null for a workflow.';
+
+comment on column howdah.rewards.execution_id is 'The run.';
+
+comment on column howdah.rewards.outcome_score is 'Mean of the scores of outcomes.';
+
+comment on column howdah.rewards.person_score is 'Mean of the scores of people, one vote each.';
+
+comment on column howdah.rewards.program_score is 'Mean of the scores of programs, without those of a program that started the run.';
+
+comment on column howdah.rewards.rated_at is 'Time of the last feedback that counts.';
+
+comment on column howdah.rewards.score is 'Mean of the four scores below, by the settings reward_weight_person and so on.';
+
+comment on column howdah.rewards.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.rewards.votes is 'Number of people, programs, agents and outcomes.';
+
+comment on column howdah.rewards.workflow_id is 'The workflow.';
+
+comment on column howdah.rewards.workflow_version_id is 'The pinned version of the workflow.';
+
 comment on column howdah.routing_decisions.candidates is 'The other candidates.';
 
 comment on column howdah.routing_decisions.chosen is 'The chosen members, with confidence.';
@@ -60210,6 +64488,36 @@ comment on column howdah.schedules.updated_at is 'Time of the last change.';
 comment on column howdah.schedules.user_id is 'User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active. Only an owner of the database sets it.';
 
 comment on column howdah.schedules.workflow_id is 'The workflow.';
+
+comment on column howdah.search_results.chunk_number is 'The chunk, as answers cite it: howdah.chunks.number.';
+
+comment on column howdah.search_results.digest is 'MD5 of the text that was returned, as hex.';
+
+comment on column howdah.search_results.document_id is 'The document. It may have been deleted since.';
+
+comment on column howdah.search_results.execution_id is 'The run that searched.';
+
+comment on column howdah.search_results.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah.search_results.rank is 'Place among the results: 1 is the best.';
+
+comment on column howdah.search_results.score is 'Score of the chunk, multiplied by the weight of its base.';
+
+comment on column howdah.search_results.step_seq is 'The step of the search.';
+
+comment on column howdah.search_results.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.searches.created_at is 'Time of creation.';
+
+comment on column howdah.searches.execution_id is 'The run that searched.';
+
+comment on column howdah.searches.knowledge_base_ids is 'The knowledge bases that were searched.';
+
+comment on column howdah.searches.mode is 'The mode of the search, as in howdah.search.';
+
+comment on column howdah.searches.step_seq is 'The step of the call: howdah.steps.seq.';
+
+comment on column howdah.searches.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.secrets.created_at is 'Time of creation.';
 
@@ -60341,6 +64649,28 @@ comment on column howdah.skills.name is 'Name of the skill: at most 64 letters, 
 comment on column howdah.skills.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.skills.updated_at is 'Time of the last change.';
+
+comment on column howdah.stale_answers.answered_at is 'Time at which the run was completed.';
+
+comment on column howdah.stale_answers.chunk_number is 'The number in the citation.';
+
+comment on column howdah.stale_answers.document_id is 'The document.';
+
+comment on column howdah.stale_answers.end_offset is 'Number of characters of the answer up to the end of the citation.';
+
+comment on column howdah.stale_answers.execution_id is 'The run.';
+
+comment on column howdah.stale_answers.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah.stale_answers.message_seq is 'The message with the answer.';
+
+comment on column howdah.stale_answers.reason is 'changed: the document no longer has the text; deleted: there is no such document any more.';
+
+comment on column howdah.stale_answers.start_offset is 'Number of characters of the answer before the citation.';
+
+comment on column howdah.stale_answers.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.stale_answers.title is 'Title of the document; null if it is deleted.';
 
 comment on column howdah.status_transitions.cause is 'The cause of the transition.';
 
@@ -60873,6 +65203,14 @@ comment on column howdah_private.batch_progress.name is 'The job, as in howdah_p
 
 comment on column howdah_private.batch_progress.paused_at is 'Start of the pause. While it is set, workers take no batch. Null if the job is not paused.';
 
+comment on column howdah_private.chunk_embeddings.chunk_number is 'The number of the chunk.';
+
+comment on column howdah_private.chunk_embeddings.generation_id is 'The generation.';
+
+comment on column howdah_private.chunk_embeddings.signs is 'A bit for each dimension: whether the vector is above the center of the generation.';
+
+comment on column howdah_private.chunk_embeddings.vector is 'The vector, of length 1.';
+
 comment on column howdah_private.chunk_terms.chunk_number is 'The number of the chunk.';
 
 comment on column howdah_private.chunk_terms.frequency is 'How often the chunk has the term.';
@@ -60911,6 +65249,24 @@ comment on column howdah_private.due_documents.due_at is 'Time of the next attem
 
 comment on column howdah_private.due_documents.knowledge_base_id is 'Its knowledge base.';
 
+comment on column howdah_private.due_embeddings.attempts is 'Attempts that have begun.';
+
+comment on column howdah_private.due_embeddings.chunk_number is 'The number of the chunk.';
+
+comment on column howdah_private.due_embeddings.due_at is 'Time of the next attempt; infinity for a chunk that the model refuses.';
+
+comment on column howdah_private.due_embeddings.error is 'Why the model refuses the chunk: {code, message}.';
+
+comment on column howdah_private.due_embeddings.generation_id is 'The generation.';
+
+comment on column howdah_private.due_grades.attempts is 'Attempts that have begun.';
+
+comment on column howdah_private.due_grades.due_at is 'Time of the next attempt. It identifies an attempt under way.';
+
+comment on column howdah_private.due_grades.evaluation_id is 'Its evaluation.';
+
+comment on column howdah_private.due_grades.execution_id is 'The run.';
+
 comment on column howdah_private.due_work.due_at is 'Time of the next attempt. An attempt at a file sets it later, so that no two workers make the same one.';
 
 comment on column howdah_private.due_work.id is 'Root run of the tree, or for files an id of its own.';
@@ -60928,6 +65284,30 @@ comment on column howdah_private.egress_reports.addresses is 'List of {host, wil
 comment on column howdah_private.egress_reports.host is 'Name of the machine, with /api for an API.';
 
 comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
+
+comment on column howdah_private.embedding_generations.center is 'Mean of a sample of the vectors; null for zero. The signs of a vector are those of its difference from the mean.';
+
+comment on column howdah_private.embedding_generations.cost is 'Cost of all calls, at the prices of the model.';
+
+comment on column howdah_private.embedding_generations.dimensions is 'Length of the vectors; null before the first one.';
+
+comment on column howdah_private.embedding_generations.due_at is 'Time of the next call of the model. It is later after a failed call.';
+
+comment on column howdah_private.embedding_generations.error is 'Why the last call failed: {code, message}; null if it did not.';
+
+comment on column howdah_private.embedding_generations.failures is 'Calls that have failed since the last one that did not.';
+
+comment on column howdah_private.embedding_generations.is_current is 'Whether searches use it.';
+
+comment on column howdah_private.embedding_generations.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah_private.embedding_generations.model is 'The model, as providers take it. Queries are embedded by it until the generation ends.';
+
+comment on column howdah_private.embedding_generations.model_digest is 'MD5 of what decides about the vectors: the provider, the model, its address and parameters.';
+
+comment on column howdah_private.embedding_generations.sampled is 'Number of vectors whose mean is the center.';
+
+comment on column howdah_private.embedding_generations.tokens is 'Tokens of all calls.';
 
 comment on column howdah_private.inbox.trust is 'Trust of the event. Null means that a person wrote it.';
 
@@ -60995,6 +65375,20 @@ comment on column howdah_private.provider_reports.has_package is 'True if the np
 
 comment on column howdah_private.provider_reports.host is 'Name of a host, for its workers. The API and commands, whose environments may differ, report as host/api and host/cli.';
 
+comment on column howdah_private.query_embeddings.digest is 'MD5 of the query.';
+
+comment on column howdah_private.query_embeddings.error is 'Why the model made no vector: {code, message}.';
+
+comment on column howdah_private.query_embeddings.model is 'The model, as providers take it.';
+
+comment on column howdah_private.query_embeddings.model_digest is 'The digest of the model, as in embedding_generations.';
+
+comment on column howdah_private.query_embeddings.query is 'The query; null as soon as it has a vector.';
+
+comment on column howdah_private.query_embeddings.requested_at is 'Time of the last request.';
+
+comment on column howdah_private.query_embeddings.vector is 'The vector, of length 1.';
+
 comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
@@ -61059,6 +65453,8 @@ comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
+comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) is 'Adds a run to a data set: its input, what is expected (by default its answer), and the version that ran. Raises HWCNF for a run whose contents are encrypted or erased.';
+
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';
 
@@ -61076,6 +65472,8 @@ comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people, and waits for a model that fails, appear as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it must be called outside a transaction block.';
 
+comment on routine howdah.cancel_evaluation(uuid) is 'Cancels an evaluation and those of its runs that are live, and returns it. Results that are graded stay. Raises HWCNF if it has ended.';
+
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, even during a model call. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.cancel_executions(uuid[]) is 'Cancels many runs and their children at once, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that cancel_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
@@ -61086,6 +65484,8 @@ Returns the violated invariants of all runs. The result is always empty unless H
 comment on routine howdah.check_audit_log(bigint,integer) is 'Checks the chain of the audit log of the tenant, from the row after the number "after": select * from howdah.check_audit_log(). Checks at most 100,000 rows at once; go on with through until it is last_seq. fault is null if all is well, else changed, missing, truncated or forged, and fault_seq is the first row that is wrong. For admins and owners. howdah doctor --audit also compares checkpoints outside of the database.';
 
 comment on routine howdah.check_runs() is 'Broken promises of runs of the tenant that are live or ended within the last hour: select * from howdah.check_runs(). Always empty unless the engine has a bug. At most 1,000. For admins and owners. Reads the logs of these runs.';
+
+comment on routine howdah.compare_evaluations(uuid,uuid) is 'Compares two evaluations of one data set, item by item. Returns {a, b, has_equal_items, has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, regressions, improvements}. Each figure has both means, the difference b - a with its 95 % interval, and a verdict: higher, lower, or inside the noise. regressions and improvements name items that passed more often before or now, each with a run of both evaluations, at most 100.';
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 
@@ -61124,9 +65524,13 @@ comment on routine howdah.diff_workflow_versions(uuid,text,text) is 'Returns the
 
 comment on routine howdah.disconnect_account(uuid) is 'Disconnects an account and returns its row. Runs cannot use it any more, and a worker revokes its tokens at the authorization server and deletes them.';
 
+comment on routine howdah.embed_query(text[],text,text) is 'Asks a worker for the vector of a query, by the embedding models of these knowledge bases, all for null. Returns {status, error}: repeat it until the status is ready, then call howdah.search. none: no base has vectors for this mode of the search; failed: the error says why. REST, commands and agents do this themselves.';
+
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSON Schema of agents.engine_configuration for this engine.';
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
+
+comment on routine howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) is 'Runs each item of a data set with an agent or a workflow, repeat times, and grades the results: select * from howdah.evaluate(''refunds'', ''support'', repeat => 3). version is a number or label. graders are names; without them, those of the data set. The runs have priority 10, so others come first. With reuse, returns the newest completed evaluation with the same items, version, overrides, graders and repeats, if there is one.';
 
 comment on routine howdah.executions_queue_seconds(howdah.executions) is '@behavior -filterBy -orderBy
 Seconds from the time at which the run was due (run_at, or its insert if that is later) to its first claim. Waits for a turn or a limit count. Null before the first claim.';
@@ -61150,7 +65554,7 @@ comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,j
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session with the agent of another session and its conversation up to the end of a turn, by default the last turn, and sends a message in it. The original session does not change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 
-comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback.';
+comment on routine howdah.give_feedback(uuid,double precision,text,integer,uuid,text) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback. A program names the person in user_id, or the event in the business in outcome.';
 
 comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of the hook: /hooks/NAME for the tenant default, else /hooks/TENANT/NAME.';
 
@@ -61158,7 +65562,7 @@ comment on routine howdah.knowledge_base(text) is '@behavior -*
 Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
 
 comment on routine howdah.knowledge_bases_state(howdah.knowledge_bases) is '@behavior -filterBy -orderBy
-Counts the documents of a knowledge base by status, and its chunks: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
+Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
@@ -61210,6 +65614,9 @@ comment on routine howdah.remove_secret(text,boolean) is 'Removes a secret and r
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of a prompt with these values. version is a number or label; without it, the current text is used.';
 
+comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer) is '@behavior -filterProc -orderBy
+Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. changes lists the chunks whose rank differs: {document_id, title, before, after}.';
+
 comment on routine howdah.resource_text(uuid) is 'Returns the content of a resource as text. The resource must have a text type, be stored in the database and be valid UTF-8.';
 
 comment on routine howdah.restore_agent_version(uuid,integer) is 'Restores the columns, models, tools, prompt and skills of an agent from a version. The restored state is a new version. The agent keeps its current name. Raises HWCNF with the names of objects that no longer exist.';
@@ -61245,7 +65652,7 @@ comment on routine howdah.schedule_times(text,text,timestamp with time zone,inte
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
-Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. ranks says why: the rank, the score (BM25) and the terms of the query that the chunk has.';
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has.';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
@@ -61258,6 +65665,9 @@ comment on routine howdah.set_default_agent(text) is 'Makes the agent with this 
 
 comment on routine howdah.skill(text) is '@behavior -*
 Returns the id of the skill with this name in the current tenant. Raises HWNTF if there is none.';
+
+comment on routine howdah.sources(uuid) is '@behavior -filterProc -orderBy
+Returns the citations in the answer of a run, in their order, with the text of each source: select title, content from howdah.sources(''…''). Offsets count characters of the answer. is_current is false if the document no longer has the text.';
 
 comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,text) is 'Starts a session with the agent of this name, with the current agent, or with a workflow. Send messages with send_message.';
 
@@ -61359,9 +65769,20 @@ Values that the runs of one tree share, by key. The tool board_write names the v
 
 comment on table howdah.chunks is 'Parts of documents, which searches find. A chunk whose text stays the same after a change of the document keeps its id.';
 
+comment on table howdah.citations is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName citations
+Citations in the answers of runs, such as [^4711]. Each one points at a chunk that a search of the same run returned. They are written with the answer, in one transaction.';
+
 comment on table howdah.connected_accounts is 'Accounts that people connected for runs, without their tokens. Users see their own accounts and that of the tenant, admins see all.';
 
+comment on table howdah.dataset_items is 'Items of data sets. An item is never changed, so that evaluations stay comparable: set removed_at, and insert another one.';
+
+comment on table howdah.datasets is 'Inputs with expected results, on which agents and workflows are evaluated (howdah.evaluate).';
+
 comment on table howdah.documents is 'Texts of a knowledge base. To insert one is enough: a worker divides it into chunks, and again after each change of its title, type or content.';
+
+comment on table howdah.evaluation_results is 'Results of evaluations: one row for each run of an item. Workers grade them when the runs end.';
+
+comment on table howdah.evaluations is 'Evaluations of agents and workflows on data sets (howdah.evaluate). Their runs are executions with metadata.evaluation_id.';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
@@ -61370,7 +65791,9 @@ comment on table howdah.executions is '@foreignKey (agent_id) references howdah.
 Runs. Inserting (agent_id, input) or (workflow_id, input) starts a run. Workers advance it by committing steps; its log is steps, its conversation is messages.';
 
 comment on table howdah.feedback_entries is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName feedbackEntries
-Feedback of people and automatic checks on runs, written by howdah.give_feedback. One row per author, run and message.';
+Feedback of people, programs, agents and outcomes on runs, written by howdah.give_feedback. One row per source, author, run, message and outcome. howdah.rewards has the score of each run.';
+
+comment on table howdah.graders is 'How results of evaluations are graded. An evaluation keeps a copy of its graders.';
 
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 
@@ -61423,6 +65846,12 @@ comment on table howdah.retention_policies is 'Retention of ended runs, at most 
 comment on table howdah.saved_views is 'Filters of lists that users keep under a name. Users see their own and shared ones.';
 
 comment on table howdah.schedules is 'Schedules, which start runs at the times of a cron expression. Each time inserts one run, however many workers exist.';
+
+comment on table howdah.search_results is 'Versions of chunks that a search of a run returned. A chunk whose text changes gets another number, so the number names a version. Its text stays in the step of the search.';
+
+comment on table howdah.searches is '@name knowledge_searches
+@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName searches
+Searches in knowledge bases by runs: the calls of the tool knowledge_search. The step of the call has the query and the texts.';
 
 comment on table howdah.secrets is 'API keys of model providers and other secrets, by name. Values are written by setSecret or howdah admin secret set, and are never returned.';
 
@@ -61496,6 +65925,8 @@ comment on table howdah_private.batch_progress is 'Progress of batch jobs, a row
 
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
+comment on table howdah_private.chunk_embeddings is 'Vectors of chunks. They are deleted with the chunk.';
+
 comment on table howdah_private.chunk_terms is 'Terms of chunks, a row for each term of a chunk. They are deleted with the chunk.';
 
 comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. The rollup has their usage.';
@@ -61510,9 +65941,15 @@ comment on table howdah_private.due_answers is 'Runs of watched tables whose ans
 
 comment on table howdah_private.due_documents is 'Documents that a worker has to divide into chunks.';
 
+comment on table howdah_private.due_embeddings is 'Chunks that have no vector yet.';
+
+comment on table howdah_private.due_grades is 'Runs of evaluations that have ended, and that a worker has to grade.';
+
 comment on table howdah_private.due_work is 'Work that is due at a time, for whichever worker takes it first. A worker deletes the row when the work is done. A queue beside the jobs of Graphile Worker, because a thousand delayed jobs take 13 s to take and complete, and a thousand rows in batches 0.2 s.';
 
 comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
+
+comment on table howdah_private.embedding_generations is 'The vectors of a knowledge base by one model. Searches use the current generation. A new one is built beside it, and takes its place when each chunk has its vector.';
 
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 
@@ -61547,6 +65984,8 @@ comment on table howdah_private.parked_runs is 'Runs that reached a limit, in th
 comment on table howdah_private.provider_reports is 'Model providers that the processes of a host can use. A process replaces the rows of its host when it starts. A model whose provider no host can use is refused when it is written.';
 
 comment on table howdah_private.public_address is 'URL at which browsers reach the API, for links to connect accounts. The API writes it as it starts.';
+
+comment on table howdah_private.query_embeddings is 'Vectors of the last queries. A worker makes them, since the database calls no model.';
 
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 
@@ -61607,10 +66046,12 @@ A run and all runs below it, with the usage of each run alone and with its child
 
 comment on view howdah.failures is 'Failed runs per day, agent or workflow, and reason, child runs included, with the newest of them as an example. A condition on day reads the runs of these days only.';
 
+comment on view howdah.knowledge_health is 'The state of each knowledge base: documents that cannot be searched yet, searches of runs in the last 7 days, and stale answers.';
+
 comment on view howdah.limit_usage is '@foreignKey (limit_id) references howdah.limits (id)|@foreignFieldName usages
 Current use of each limit. A limit for each has a row for each subject that used something in the current period or has runs that wait, and has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that were in progress.';
 
-comment on view howdah.message_sources is 'The source of each message that a run received, and its trust: input, tools with URL, MCP server or child run, guards, summaries.';
+comment on view howdah.message_sources is 'The source of each message that a run received, and its trust: input, tools with URL, MCP server or child run, guards, summaries. Also the chunks that its answer cites.';
 
 comment on view howdah.messages is '@primaryKey execution_id,seq
 @foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
@@ -61627,9 +66068,14 @@ The plans of orchestrators and the results of their tasks. Tasks of one step run
 
 comment on view howdah.queue_health is 'Live runs by status, and the age of the oldest due run. For operators.';
 
+comment on view howdah.rewards is 'How good runs were, from 0 to 1, by the feedback that may count. Runs without a score have no row.';
+
 comment on view howdah.routing_decisions is 'The decisions of routers: the chosen members with confidence and reason, and the candidates. Filter by one run: where execution_id = …';
 
 comment on view howdah.setting_values is 'All settings: the effective value for the tenant, its source, and the allowed range.';
+
+comment on view howdah.stale_answers is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName staleCitations
+Citations of answers whose chunk has changed or gone since: one row for each citation.';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool, without the decisions of workflows. Calls that a fork shares with its original count once.';
 

@@ -25,6 +25,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'test/concurrency/fair-queue.test.ts': 'reads a simulated clock',
   'test/concurrency/thread-functions.ts': 'keeps a processor busy',
   'test/concurrency/within-time.test.ts': 'removes a function of Node 24',
+  'test/console/five-tasks.test.ts': 'prints how long the pages of a task take',
   'test/runtime/control/patience.test.ts': 'an attempt began in the past',
   'test/runtime/control/retries.test.ts': 'a pause is never shorter than requested, however slow',
   'test/runtime/model-calls/model-failures.test.ts': 'a pause is never shorter than requested',

@@ -28,6 +28,10 @@ as $$
       '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
+    ('dataset_items', '',
+      'dataset_id source_execution_id split input input_data expected metadata', 'removed_at',
+      false),
+    ('datasets', 'name description', '', '', true),
     ('documents',
       'title type content metadata', 'knowledge_base_id resource_id owns_resource', 'status', true),
     ('executions',
@@ -36,6 +40,7 @@ as $$
       'workflow_version_id max_cost input metadata input_data idempotency_key input_parts '
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
+    ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '

@@ -37,6 +37,9 @@ begin
   if v_has_ended and new.table_trigger_id is not null then
     perform howdah_private.enqueue_write_back(new);
   end if;
+  if v_has_ended and new.metadata ? 'evaluation_id' then
+    perform howdah_private.enqueue_grading(new);
+  end if;
   if v_has_ended and new.parent_execution_id is null and (
     new.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active)

@@ -67,6 +67,20 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
     load: () => import('./commands/agents/kb.ts'),
   },
   {
+    name: 'dataset',
+    group: 'Agents',
+    summary: 'manage the data sets of evaluations; add files and runs to them',
+    args: '[list|add|add-run|items|create|…]',
+    load: () => import('./commands/quality/dataset.ts'),
+  },
+  {
+    name: 'eval',
+    group: 'Agents',
+    summary: 'evaluate agents and workflows on a data set, and compare evaluations',
+    args: '[run|list|results|compare|…]',
+    load: () => import('./commands/quality/eval.ts'),
+  },
+  {
     name: 'runs',
     group: 'Runs',
     alias: 'executions',

@@ -62,4 +62,15 @@ export const devResourceCommands: readonly CommandEntry[] = [
       return resourceCommand((await import('../resources/definitions/workflows.ts')).workflows);
     },
   },
+  {
+    name: "graders",
+    group: "Agents",
+    summary: "manage the graders of evaluations",
+    args: "[list|show|create|change|delete]",
+    examples: ["howdah dev graders list","howdah dev graders show total","howdah dev graders create total --kind numeric --configuration '{\"tolerance\":0.01}'","howdah dev graders change total --weight 2","howdah dev graders delete total"],
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/quality/graders.ts')).graders);
+    },
+  },
 ];

@@ -38,7 +38,7 @@ export type QuestionInTheWay = { id: string; kind: "question" | "approval" | "ef
 
 export type LoggedStep = { execution_id: string; seq: number; agent: string | null; kind: string; name: string | null; started_at: string; finished_at: string; ms: number; tokens_in: number; tokens_out: number; cost: number; error: { [name: string]: unknown } | null };
 
-export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; created_at: string; updated_at: string };
+export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; source: "person" | "program" | "agent" | "outcome"; is_reward: boolean; outcome: string | null; created_at: string; updated_at: string };
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
 
@@ -88,19 +88,37 @@ export type Integration = { id: string; name: string; description: string; resou
 
 export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string };
 
-export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; created_at: string; updated_at: string; agents: (string)[] };
+export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; created_at: string; updated_at: string; agents: (string)[] };
 
 export type Document = { id: string; knowledge_base_id: string; title: string; type: string; metadata: { [name: string]: unknown }; resource_id: string | null; owns_resource: boolean; status: "pending" | "working" | "ready" | "failed"; status_at: string; error: { [name: string]: unknown } | null; digest: string; created_by: string; created_at: string; updated_at: string };
 
 export type FoundChunk = { document_id: string; chunk_seq: number; content: string; score: number; ranks: { [name: string]: unknown }; knowledge_base: string; title: string; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external" };
 
-export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number };
+export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number; vectors: { status: "building" | "ready" | "changing"; dimensions: number | null; waiting: number; refused: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null };
+
+export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
+
+export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; stale_answers: number };
+
+export type StaleAnswer = { execution_id: string; answered_at: string; start_offset: number; end_offset: number; chunk_number: number; document_id: string; title: string | null; reason: "changed" | "deleted" };
+
+export type AnswerSource = { start_offset: number; end_offset: number; chunk_number: number; document_id: string; knowledge_base: string | null; title: string | null; heading_path: (string)[]; content: string | null; chunk_seq: number | null; is_current: boolean; cited_by_execution_id: string };
 
 export type Chunk = { id: string; seq: number; heading_path: (string)[]; start_offset: number; end_offset: number; page: number | null; trust: "system" | "user" | "internal" | "external"; content: string };
 
 export type FoundMemory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; score: number; trust: "system" | "user" | "internal" | "external"; valid_from: string; source_execution_id: string | null; source_seq: number | null };
 
 export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string };
+
+export type DataSet = { id: string; name: string; description: string | null; created_at: string; updated_at: string; items: number };
+
+export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
+
+export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
+
+export type EvaluationComparison = { a: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; b: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; has_equal_items: boolean; has_equal_graders: boolean; items: number; pass_rate: ComparedFigure; score: ComparedFigure; cost: ComparedFigure; latency_ms: ComparedFigure; slices: ({ key: string; value: string; items: number; pass_rate: ComparedFigure })[]; regressions: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[]; improvements: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[] };
+
+export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string };
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
@@ -147,6 +165,10 @@ export type Model = { id: string; name: string; provider: string; model: string;
 export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
+
+export type Result = { id: string; evaluation_id: string; item_id: string; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; latency_ms: number | null; graded_at: string | null };
+
+export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string };
 
 export type ResourceType = { name: string; path: string; table: string; command: string | null; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; has_versions: boolean; has_labels: boolean; actions: ({ name: string; label: string; summary: string })[]; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_column: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
 
@@ -226,7 +248,7 @@ export type Operations = {
   /** List the steps of all or some runs, newest first. */
   listSteps: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; session_id?: string; agent_id?: string; workflow_id?: string; status?: string; errors?: "true" | "false"; since?: string } }; gives: { data: (LoggedStep)[]; next: string | null; now: string } };
   /** Set your feedback on a run, replacing your earlier feedback. */
-  giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
+  giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null; user_id?: string | null; outcome?: string | null } }; gives: Feedback };
   /** List the feedback on a run, newest first. */
   listFeedback: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Feedback)[]; next: string | null } };
   /** Ask a question without naming an agent. */
@@ -432,13 +454,13 @@ export type Operations = {
   /** List knowledge bases, newest first. */
   listKnowledgeBases: { takes: { query?: { limit?: number; cursor?: string; name?: string; domain?: string } }; gives: { data: (KnowledgeBase)[]; next: string | null } };
   /** Create a knowledge base. */
-  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external" } }; gives: KnowledgeBase };
+  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown } } }; gives: KnowledgeBase };
   /** Get a knowledge base. */
   getKnowledgeBase: { takes: { params: { id: string } }; gives: KnowledgeBase };
   /** Replace a knowledge base; fields that are left out take their defaults. */
-  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
+  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
   /** Change fields of a knowledge base. */
-  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external" } }; gives: KnowledgeBase };
+  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown } } }; gives: KnowledgeBase };
   /** Delete a knowledge base. */
   deleteKnowledgeBase: { takes: { params: { id: string } }; gives: null };
   /** Add a document to a knowledge base. */
@@ -447,6 +469,14 @@ export type Operations = {
   searchKnowledgeBase: { takes: { params: { id: string }; query: { query: string; k?: number; filter?: string; mode?: string } }; gives: { chunks: (FoundChunk)[] } };
   /** Count the documents of a knowledge base by status, and its chunks. */
   getKnowledgeBaseState: { takes: { params: { id: string } }; gives: KnowledgeBaseState };
+  /** Repeat the searches of runs and compare what they find. */
+  replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
+  /** Get the health of a knowledge base: documents, searches and stale answers. */
+  getKnowledgeBaseHealth: { takes: { params: { id: string } }; gives: KnowledgeBaseHealth };
+  /** List answers that cite a text that has changed or gone. */
+  listStaleAnswers: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (StaleAnswer)[]; next: string | null } };
+  /** List the citations in the answer of a run, with their sources. */
+  listExecutionSources: { takes: { params: { id: string } }; gives: { sources: (AnswerSource)[] } };
   /** List documents, newest first. */
   listDocuments: { takes: { query?: { limit?: number; cursor?: string; knowledge_base_id?: string; title?: string; status?: "pending" | "working" | "ready" | "failed"; words?: string } }; gives: { data: (Document)[]; next: string | null } };
   /** Create a document. */
@@ -475,6 +505,34 @@ export type Operations = {
   deleteMemory: { takes: { params: { id: string } }; gives: null };
   /** Correct a memory. */
   correctMemory: { takes: { params: { id: string }; body: { content: string } }; gives: Memory };
+  /** List data sets, newest first. */
+  listDatasets: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (DataSet)[]; next: string | null } };
+  /** Create a data set. */
+  createDataSet: { takes: { body: { name: string; description?: string | null } }; gives: DataSet };
+  /** Get a data set. */
+  getDataSet: { takes: { params: { id: string } }; gives: DataSet };
+  /** Replace a data set; fields that are left out take their defaults. */
+  replaceDataSet: { takes: { params: { id: string }; body: { name: string; description?: string | null; id?: unknown; created_at?: unknown; updated_at?: unknown; items?: unknown } }; gives: DataSet };
+  /** Change fields of a data set. */
+  changeDataSet: { takes: { params: { id: string }; body: { name?: string; description?: string | null } }; gives: DataSet };
+  /** Delete a data set. */
+  deleteDataSet: { takes: { params: { id: string } }; gives: null };
+  /** Add items to a data set. */
+  addDatasetItems: { takes: { params: { id: string }; body: { items: ({ input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown } })[] } }; gives: { added: number } };
+  /** Add a run to a data set. */
+  addRunToDataset: { takes: { params: { id: string }; body: { execution_id: string; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown } } }; gives: Item };
+  /** List evaluations, newest first. */
+  listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
+  /** Start an evaluation. */
+  evaluate: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; repeat?: number; split?: string; model?: string; overrides?: { [name: string]: unknown }; graders?: (string)[]; priority?: number; reuse?: boolean } }; gives: Evaluation };
+  /** Get an evaluation. */
+  getEvaluation: { takes: { params: { id: string } }; gives: Evaluation };
+  /** Cancel an evaluation and its live runs. */
+  cancelEvaluation: { takes: { params: { id: string } }; gives: Evaluation };
+  /** Compare two evaluations of one data set. */
+  compareEvaluations: { takes: { params: { id: string }; query: { with: string } }; gives: EvaluationComparison };
+  /** Label the version of an evaluation. */
+  promoteEvaluation: { takes: { params: { id: string }; body: { label: string } }; gives: Evaluation };
   /** List users, newest first. */
   listUsers: { takes: { query?: { limit?: number; cursor?: string; username?: string; role?: "owner" | "admin" | "member" | "viewer"; is_active?: "true" | "false" } }; gives: { data: (User)[]; next: string | null } };
   /** Create a user. */
@@ -703,6 +761,32 @@ export type Operations = {
   changeWorkflow: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; sequence_order?: number; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; active?: boolean } }; gives: Workflow };
   /** Delete a workflow. */
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
+  /** List items, newest first. */
+  listDatasetItems: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; source_execution_id?: string } }; gives: { data: (Item)[]; next: string | null } };
+  /** Create an item. */
+  createItem: { takes: { body: { dataset_id: string; input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null } }; gives: Item };
+  /** Get an item. */
+  getItem: { takes: { params: { id: string } }; gives: Item };
+  /** Replace an item; fields that are left out take their defaults. */
+  replaceItem: { takes: { params: { id: string }; body: { dataset_id: string; input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; id?: unknown; source_execution_id?: unknown; source_version_id?: unknown; trust?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Item };
+  /** Change fields of an item. */
+  changeItem: { takes: { params: { id: string }; body: { dataset_id?: string; input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null } }; gives: Item };
+  /** List results, newest first. */
+  listEvaluationResults: { takes: { query?: { limit?: number; cursor?: string; evaluation_id?: string; item_id?: string; execution_id?: string } }; gives: { data: (Result)[]; next: string | null } };
+  /** Get a result. */
+  getResult: { takes: { params: { id: string } }; gives: Result };
+  /** List graders, newest first. */
+  listGraders: { takes: { query?: { limit?: number; cursor?: string; name?: string; dataset_id?: string } }; gives: { data: (Grader)[]; next: string | null } };
+  /** Create a grader. */
+  createGrader: { takes: { body: { name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id?: string | null; configuration?: { [name: string]: unknown }; weight?: number; pass_score?: number } }; gives: Grader };
+  /** Get a grader. */
+  getGrader: { takes: { params: { id: string } }; gives: Grader };
+  /** Replace a grader; fields that are left out take their defaults. */
+  replaceGrader: { takes: { params: { id: string }; body: { name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id?: string | null; configuration?: { [name: string]: unknown }; weight?: number; pass_score?: number; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Grader };
+  /** Change fields of a grader. */
+  changeGrader: { takes: { params: { id: string }; body: { name?: string; kind?: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id?: string | null; configuration?: { [name: string]: unknown }; weight?: number; pass_score?: number } }; gives: Grader };
+  /** Delete a grader. */
+  deleteGrader: { takes: { params: { id: string } }; gives: null };
   /** Describe the rows of each resource: their fields, lists and forms. */
   listResourceTypes: { takes: {  }; gives: { data: (ResourceType)[] } };
 };
@@ -857,6 +941,10 @@ export const operations = {
   uploadDocument: ['POST', '/api/knowledge-bases/{id}/documents', 'text/csv'],
   searchKnowledgeBase: ['GET', '/api/knowledge-bases/{id}/search'],
   getKnowledgeBaseState: ['GET', '/api/knowledge-bases/{id}/state'],
+  replaySearches: ['GET', '/api/knowledge-bases/{id}/replay'],
+  getKnowledgeBaseHealth: ['GET', '/api/knowledge-bases/{id}/health'],
+  listStaleAnswers: ['GET', '/api/knowledge-bases/{id}/stale-answers'],
+  listExecutionSources: ['GET', '/api/executions/{id}/sources'],
   listDocuments: ['GET', '/api/documents'],
   createDocument: ['POST', '/api/documents'],
   getDocument: ['GET', '/api/documents/{id}'],
@@ -871,6 +959,20 @@ export const operations = {
   getMemory: ['GET', '/api/memories/{id}'],
   deleteMemory: ['DELETE', '/api/memories/{id}'],
   correctMemory: ['POST', '/api/memories/{id}/correct'],
+  listDatasets: ['GET', '/api/datasets'],
+  createDataSet: ['POST', '/api/datasets'],
+  getDataSet: ['GET', '/api/datasets/{id}'],
+  replaceDataSet: ['PUT', '/api/datasets/{id}'],
+  changeDataSet: ['PATCH', '/api/datasets/{id}'],
+  deleteDataSet: ['DELETE', '/api/datasets/{id}'],
+  addDatasetItems: ['POST', '/api/datasets/{id}/items'],
+  addRunToDataset: ['POST', '/api/datasets/{id}/runs'],
+  listEvaluations: ['GET', '/api/evaluations'],
+  evaluate: ['POST', '/api/evaluations'],
+  getEvaluation: ['GET', '/api/evaluations/{id}'],
+  cancelEvaluation: ['POST', '/api/evaluations/{id}/cancel'],
+  compareEvaluations: ['GET', '/api/evaluations/{id}/comparison'],
+  promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   listUsers: ['GET', '/api/users'],
   createUser: ['POST', '/api/users'],
   getUser: ['GET', '/api/users/{id}'],
@@ -985,5 +1087,18 @@ export const operations = {
   replaceWorkflow: ['PUT', '/api/workflows/{id}'],
   changeWorkflow: ['PATCH', '/api/workflows/{id}'],
   deleteWorkflow: ['DELETE', '/api/workflows/{id}'],
+  listDatasetItems: ['GET', '/api/dataset-items'],
+  createItem: ['POST', '/api/dataset-items'],
+  getItem: ['GET', '/api/dataset-items/{id}'],
+  replaceItem: ['PUT', '/api/dataset-items/{id}'],
+  changeItem: ['PATCH', '/api/dataset-items/{id}'],
+  listEvaluationResults: ['GET', '/api/evaluation-results'],
+  getResult: ['GET', '/api/evaluation-results/{id}'],
+  listGraders: ['GET', '/api/graders'],
+  createGrader: ['POST', '/api/graders'],
+  getGrader: ['GET', '/api/graders/{id}'],
+  replaceGrader: ['PUT', '/api/graders/{id}'],
+  changeGrader: ['PATCH', '/api/graders/{id}'],
+  deleteGrader: ['DELETE', '/api/graders/{id}'],
   listResourceTypes: ['GET', '/api/resource-types'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -35,7 +35,11 @@ export type DeliveryStatus = "delivered" | "failed" | "pending";
 
 export type DocumentStatus = "failed" | "pending" | "ready" | "working";
 
+export type EvaluationStatus = "cancelled" | "completed" | "running";
+
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
+
+export type FeedbackSource = "agent" | "outcome" | "person" | "program";
 
 export type FilterAction = "block" | "flag" | "redact";
 
@@ -46,6 +50,8 @@ export type FinishReason = "content_filter" | "length" | "refusal" | "stop" | "t
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
+
+export type GraderKind = "citation" | "cost" | "exact" | "json_fields" | "json_schema" | "latency" | "normalized" | "numeric" | "regex" | "rubric" | "similarity" | "sql" | "trajectory";
 
 export type GrantPermission = "edit" | "read" | "run";
 
@@ -402,6 +408,16 @@ export interface Chunks {
   trust: Trust;
 }
 
+export interface Citations {
+  end_offset: number;
+  execution_id: string;
+  message_seq: number | null;
+  rank: number;
+  start_offset: number;
+  step_seq: number;
+  tenant_id: string;
+}
+
 export interface ConnectedAccounts {
   connected_at: Timestamp | null;
   created_at: Generated<Timestamp>;
@@ -434,6 +450,32 @@ export interface DailyUsage {
   tokens_out: Numeric | null;
   workflow: string | null;
   workflow_id: string | null;
+}
+
+export interface DatasetItems {
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  dataset_id: string;
+  expected: Json | null;
+  id: Generated<string>;
+  input: Generated<string>;
+  input_data: Json | null;
+  metadata: Generated<Json>;
+  removed_at: Timestamp | null;
+  source_execution_id: string | null;
+  source_version_id: string | null;
+  split: string | null;
+  tenant_id: Generated<string>;
+  trust: Generated<Trust>;
+}
+
+export interface Datasets {
+  created_at: Generated<Timestamp>;
+  description: string | null;
+  id: Generated<string>;
+  name: string;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Documents {
@@ -471,6 +513,46 @@ export interface Effects {
   state: string | null;
   tenant_id: string | null;
   tool: string | null;
+}
+
+export interface EvaluationResults {
+  cost: Numeric | null;
+  error: Json | null;
+  evaluation_id: string;
+  execution_id: string | null;
+  graded_at: Timestamp | null;
+  id: Generated<string>;
+  item_id: string;
+  latency_ms: number | null;
+  passed: boolean | null;
+  repeat: number;
+  score: number | null;
+  scores: Generated<Json>;
+  tenant_id: string;
+  tokens: Int8 | null;
+}
+
+export interface Evaluations {
+  agent_id: string | null;
+  completed_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  dataset_id: string;
+  graders: Json;
+  id: Generated<string>;
+  items: number;
+  items_digest: string;
+  label: string | null;
+  overrides: Json | null;
+  repeats: number;
+  split: string | null;
+  status: Generated<EvaluationStatus>;
+  tenant_id: string;
+  totals: Generated<Json>;
+  totals_at: Timestamp | null;
+  version: number;
+  version_id: string;
+  workflow_id: string | null;
 }
 
 export interface ExecutionCounters {
@@ -631,10 +713,26 @@ export interface FeedbackEntries {
   created_by: string;
   execution_id: string;
   id: Generated<string>;
+  is_reward: Generated<boolean>;
   message_seq: number | null;
+  outcome: string | null;
   score: number | null;
+  source: Generated<FeedbackSource>;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
+}
+
+export interface Graders {
+  configuration: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  dataset_id: string | null;
+  id: Generated<string>;
+  kind: GraderKind;
+  name: string;
+  pass_score: Generated<number>;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  weight: Generated<number>;
 }
 
 export interface Grants {
@@ -725,12 +823,26 @@ export interface KnowledgeBases {
   chunking: Generated<Json>;
   created_at: Generated<Timestamp>;
   domain: string | null;
+  embedding_model_id: string | null;
   id: Generated<string>;
   language: Generated<string>;
   name: string;
+  ranking: Generated<Json>;
   tenant_id: Generated<string>;
   trust: Generated<Trust>;
   updated_at: Generated<Timestamp>;
+}
+
+export interface KnowledgeHealth {
+  failed: Int8 | null;
+  knowledge_base_id: string | null;
+  name: string | null;
+  pending: Int8 | null;
+  searches: Int8 | null;
+  searches_without_results: Int8 | null;
+  stale_answers: Int8 | null;
+  tenant_id: string | null;
+  waiting_since: Timestamp | null;
 }
 
 export interface KnowledgeWatches {
@@ -908,13 +1020,17 @@ export interface Messages {
 }
 
 export interface MessageSources {
+  chunk_number: Int8 | null;
   created_at: Timestamp | null;
+  document_id: string | null;
+  end_offset: number | null;
   execution_id: string | null;
   from_execution_id: string | null;
   kind: string | null;
   role: MessageRole | null;
   seq: number | null;
   server: string | null;
+  start_offset: number | null;
   step_seq: number | null;
   tenant_id: string | null;
   tool: string | null;
@@ -1129,6 +1245,22 @@ export interface RetentionPolicies {
   updated_at: Generated<Timestamp>;
 }
 
+export interface Rewards {
+  agent_id: string | null;
+  agent_score: number | null;
+  agent_version_id: string | null;
+  execution_id: string | null;
+  outcome_score: number | null;
+  person_score: number | null;
+  program_score: number | null;
+  rated_at: Timestamp | null;
+  score: number | null;
+  tenant_id: string | null;
+  votes: number | null;
+  workflow_id: string | null;
+  workflow_version_id: string | null;
+}
+
 export interface RoutingDecisions {
   candidates: Json | null;
   chosen: Json | null;
@@ -1179,6 +1311,27 @@ export interface Schedules {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   workflow_id: string | null;
+}
+
+export interface Searches {
+  created_at: Generated<Timestamp>;
+  execution_id: string;
+  knowledge_base_ids: string[];
+  mode: string;
+  step_seq: number;
+  tenant_id: string;
+}
+
+export interface SearchResults {
+  chunk_number: Int8;
+  digest: string;
+  document_id: string;
+  execution_id: string;
+  knowledge_base_id: string;
+  rank: number;
+  score: number;
+  step_seq: number;
+  tenant_id: string;
 }
 
 export interface Secrets {
@@ -1262,6 +1415,20 @@ export interface SkillVersions {
   skill_id: string;
   tenant_id: string;
   version: number;
+}
+
+export interface StaleAnswers {
+  answered_at: Timestamp | null;
+  chunk_number: Int8 | null;
+  document_id: string | null;
+  end_offset: number | null;
+  execution_id: string | null;
+  knowledge_base_id: string | null;
+  message_seq: number | null;
+  reason: string | null;
+  start_offset: number | null;
+  tenant_id: string | null;
+  title: string | null;
 }
 
 export interface StatusTransitions {
@@ -1596,22 +1763,29 @@ export interface DB {
   batch_jobs: BatchJobs;
   board_entries: BoardEntries;
   chunks: Chunks;
+  citations: Citations;
   connected_accounts: ConnectedAccounts;
   daily_usage: DailyUsage;
+  dataset_items: DatasetItems;
+  datasets: Datasets;
   documents: Documents;
   effects: Effects;
+  evaluation_results: EvaluationResults;
+  evaluations: Evaluations;
   execution_counters: ExecutionCounters;
   execution_timeline: ExecutionTimeline;
   execution_tree: ExecutionTree;
   executions: Executions;
   failures: Failures;
   feedback_entries: FeedbackEntries;
+  graders: Graders;
   grants: Grants;
   hooks: Hooks;
   inbound_deliveries: InboundDeliveries;
   inbound_hooks: InboundHooks;
   integrations: Integrations;
   knowledge_bases: KnowledgeBases;
+  knowledge_health: KnowledgeHealth;
   knowledge_watches: KnowledgeWatches;
   limit_usage: LimitUsage;
   limits: Limits;
@@ -1635,15 +1809,19 @@ export interface DB {
   queue_health: QueueHealth;
   resources: Resources;
   retention_policies: RetentionPolicies;
+  rewards: Rewards;
   routing_decisions: RoutingDecisions;
   saved_views: SavedViews;
   schedules: Schedules;
+  search_results: SearchResults;
+  searches: Searches;
   secrets: Secrets;
   sessions: Sessions;
   setting_values: SettingValues;
   settings: Settings;
   skill_versions: SkillVersions;
   skills: Skills;
+  stale_answers: StaleAnswers;
   status_transitions: StatusTransitions;
   steps: Steps;
   table_triggers: TableTriggers;

@@ -26,6 +26,11 @@ import { resources } from './definitions/resources.ts';
 import { skills } from './definitions/skills.ts';
 import { tools } from './definitions/tools.ts';
 import { workflows } from './definitions/workflows.ts';
+import { datasetItems } from './quality/dataset-items.ts';
+import { datasets } from './quality/datasets.ts';
+import { evaluationResults } from './quality/evaluation-results.ts';
+import { evaluations } from './quality/evaluations.ts';
+import { graders } from './quality/graders.ts';
 import type { Resource } from './resource.ts';
 
 /** All resources. */
@@ -57,4 +62,9 @@ export const allResources: readonly Resource[] = [
   skills,
   tools,
   workflows,
+  datasetItems,
+  datasets,
+  evaluationResults,
+  evaluations,
+  graders,
 ];

@@ -144,8 +144,8 @@ const LONG_BODIES: Record<string, number> = {
   // a row per tool, with a JSON document
   'howdah_private.builtin_tools()': 375,
   // a row per table
-  'howdah_private.table_rules()': 137,
-  'howdah_private.written_columns()': 80,
+  'howdah_private.table_rules()': 150,
+  'howdah_private.written_columns()': 90,
   'howdah_private.content_columns(regclass)': 80,
   // generated, with a row per vendor
   'howdah_private.model_vendors()': 200,
@@ -174,6 +174,8 @@ const UNINDEXED_KEYS: Record<string, string> = {};
 
 /** Documents of any JSON type, including strings, numbers and lists. */
 const ANY_JSON: Record<string, string> = {
+  'howdah.dataset_items.expected': 'whatever graders compare with',
+  'howdah.dataset_items.input_data': 'handed to its runs as it is',
   'howdah.executions.input_data': 'whatever the caller hands over',
   'howdah.executions.output_data': 'whatever the output schema describes',
   'howdah.questions.answer_data': 'whatever its schema describes',
@@ -228,6 +230,13 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.search_results.document_id': 'the document may be deleted; the answer still cites it',
   'howdah.search_results.knowledge_base_id': 'as document_id',
   'howdah.searches.execution_id': 'none points at executions; deleted with the run',
+  'howdah.dataset_items.source_execution_id': 'set to null with the run, by delete_runs',
+  'howdah.dataset_items.source_version_id': 'read from the run; versions are never deleted',
+  'howdah.evaluations.version_id': 'a version of its agent or workflow, which are never deleted',
+  'howdah.evaluation_results.execution_id': 'set to null with the run, by delete_runs',
+  'howdah_private.due_grades.execution_id': 'deleted with the run, by forget_results',
+  'howdah_private.due_grades.evaluation_id':
+    'a key would be locked by each run that ends; claim_grades deletes rows without a result',
   'howdah.memories.source_execution_id': 'set to null with the run, by delete_runs',
   'howdah.memories.subject_id': 'repeated by user_id, agent_id and session_id, which have keys',
   'howdah_private.memory_terms.subject_id': 'that of the memory',
@@ -376,6 +385,8 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.chunks': 'made of documents, by workers',
   'howdah.citations': 'written with the answers of runs',
   'howdah.connected_accounts': 'connect_account and disconnect_account audit what people do',
+  'howdah.evaluation_results': 'written by workers, and with the evaluation, which has created_by',
+  'howdah.evaluations': 'immutable but for its totals, with created_by; cancelled runs are audited',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
   'howdah.inbound_deliveries': 'requests to hooks, and their results; hooks are audited',
@@ -396,6 +407,7 @@ const NOT_AUDITED: Record<string, string> = {
 
 /** Statements without a row in the audit log, and what records their writer. */
 const WRITTEN_UNAUDITED: Record<string, string> = {
+  'howdah.dataset_items insert': 'the item has created_by, and is never changed',
   'howdah.documents insert': 'the document has created_by and a digest of its content',
   'howdah.executions insert': 'the hot path: the run has created_by',
   'howdah.mail insert': 'the message has created_by',

@@ -65,6 +65,9 @@ const ACTS: Record<string, string> = {
   delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
   remember: `select howdah.remember('x', 'tenant')`,
   correct_memory: `select howdah.correct_memory(id, 'z') from howdah.memories where content = 'y'`,
+  add_to_dataset: `select howdah.add_to_dataset('set', id, '1') from howdah.executions where status = 'queued'`,
+  evaluate: `select howdah.evaluate('set', 'desk')`,
+  cancel_evaluation: `select howdah.cancel_evaluation(id) from howdah.evaluations`,
   forget: `select howdah.forget(id) from howdah.memories where content = 'y'`,
   give_feedback: `select howdah.give_feedback(id, 0.5) from howdah.executions where status = 'queued'`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
@@ -134,6 +137,14 @@ describe('permissions', () => {
     await committed(db.pool, async (client) => {
       await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant_id]);
       await client.query(`select howdah.remember('y', 'tenant')`);
+      await client.query(`insert into howdah.datasets (name) values ('set')`);
+      await client.query(
+        `insert into howdah.graders (name, dataset_id, kind) select 'g', id, 'exact' from howdah.datasets`,
+      );
+      await client.query(
+        `insert into howdah.dataset_items (dataset_id, input) select id, 'x' from howdah.datasets`,
+      );
+      await client.query(`select howdah.evaluate('set', 'desk')`);
     });
     await db.pool.query(
       `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'openai', '')`,

@@ -7,6 +7,7 @@ import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
 import { embeddingJob } from './embed-chunks.ts';
 import { encryptionJob } from './encrypt-runs.ts';
+import { gradingJob } from './grade-runs.ts';
 import { ingestionJob } from './ingest-documents.ts';
 import { erasureJob, fileJob, usageJob, usageMergeJob } from './statement-jobs.ts';
 import { type AnswerOptions, answersJob } from './write-answers.ts';
@@ -57,6 +58,7 @@ function jobsOf(options: BatchRunnersOptions): BatchJob[] {
     answersJob(options),
     ingestionJob({ pool, resourceFolder }),
     embeddingJob(pool, provider),
+    gradingJob(options),
     erasureJob(pool),
     usageJob(pool),
     usageMergeJob(pool),

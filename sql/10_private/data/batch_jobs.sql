@@ -6,13 +6,15 @@
 --   erase_run         due_work     enqueue_erasures      erase_due              erase_ended_runs
 --   delete_file       due_work     a trigger             claim_file_deletions   delete_files
 --   embed_chunk       due_embeddings a trigger           claim_chunks           embeddings
+--   grade_run         due_grades   a trigger             claim_grades           grade_runs
 --   ingest_document   due_documents  a trigger           claim_documents        ingest_documents
 --   write_answer      due_answers  enqueue_write_back    claim_answers          write_back
 --   count_usage       usage_events a trigger             count_usage            usage_rollup
 --   merge_usage       unmerged     count_usage           merge_usage            usage_rollup
 --   apply_retention   none         policies              retain_tenant          retention
--- `due_work` is their queue, beside the jobs of Graphile Worker. Answers, documents and chunks have
--- tables of their own, since their lanes are watches, knowledge bases and generations. Rows stay
+-- `due_work` is their queue, beside the jobs of Graphile Worker. Answers, grades, documents and
+-- chunks have tables of their own, since their lanes are watches, evaluations, knowledge bases and
+-- generations. Rows stay
 -- locked until the transaction of a worker ends. A worker that works after this transaction
 -- postpones a row when it takes it, so the work is due again if the worker dies. What is done is
 -- removed. What cannot be done yet is postponed, and what fails is tried again after a delay that
@@ -31,6 +33,7 @@ as $$
     ('embed_chunk', 'Makes vectors of chunks of knowledge bases, by their embedding models.'),
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
+    ('grade_run', 'Grades runs of evaluations that have ended.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')
@@ -82,6 +85,8 @@ as $$
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
     from howdah_private.due_embeddings as d
     join howdah_private.embedding_generations as g on g.id = d.generation_id
+    union all
+    select 'grade_run', d.due_at, d.attempts > 1 from howdah_private.due_grades as d
     union all
     select 'count_usage', null, false from howdah_private.usage_events
   )

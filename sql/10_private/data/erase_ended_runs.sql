@@ -172,8 +172,8 @@ begin
 end $$;
 
 -- Returns whether something still needs the contents of an ended tree: a question about an effect,
--- a hook, a delivery, a write-back, or a live run below. A hook, delivery or write-back that fails
--- for an hour no longer counts.
+-- a hook, a delivery, a write-back, a grade, or a live run below. A hook, delivery, write-back or
+-- grade that fails for an hour no longer counts.
 create or replace function howdah_private.is_tree_in_use(e howdah.executions) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -195,6 +195,9 @@ as $$
       select from howdah.watched_rows as w
       where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
         and e.completed_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah_private.due_grades as d
+      where d.execution_id = e.id and e.completed_at > now() - interval '1 hour'
     ) or exists (
       select from howdah.executions as c
       where c.root_execution_id = e.id and c.parent_execution_id is not null

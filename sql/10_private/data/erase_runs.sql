@@ -202,9 +202,14 @@ begin
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
-  -- what runs have learned about users, agents and the tenant outlives the runs
+  -- what runs have learned about users, agents and the tenant outlives the runs, and so do items
+  -- and results of evaluations
   update howdah.memories as m set source_execution_id = null, source_seq = null
   where m.source_execution_id = any (v_ids);
+  update howdah.dataset_items as i set source_execution_id = null
+  where i.source_execution_id = any (v_ids);
+  update howdah.evaluation_results as r set execution_id = null
+  where r.execution_id = any (v_ids);
   perform howdah_private.count_usage_of(v_ids);
   perform howdah_private.assign_usage_to_sessions(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
@@ -233,6 +238,7 @@ begin
   perform howdah_private.delete_run_tags(delete_side_rows.ids);
   perform howdah_private.delete_rows_of_runs(delete_side_rows.ids);
   perform howdah_private.finish_due('encrypt_run', delete_side_rows.ids);
+  perform howdah_private.forget_results(delete_side_rows.ids);
   update howdah.inbound_deliveries as d
   set reply = null, error = null,
     delivery_id = case when delete_side_rows.keep_keys then d.delivery_id end

@@ -424,6 +424,23 @@ begin
   return v_count;
 end $$;
 
+-- Deletes the items of data sets that were made from runs of the user, with their results. What the
+-- user wrote into data sets stays, under another name.
+create or replace function howdah_private.erase_dataset_items(u howdah.users, runs uuid[])
+  returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  delete from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id
+    and i.source_execution_id = any (erase_dataset_items.runs);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+
 -- Erases the answers of the user to questions of other runs, the messages to agents, and the files
 -- and comments of the user.
 create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[])
@@ -460,7 +477,8 @@ begin
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object(
     'questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs),
-    'memories', howdah_private.erase_memories(u, erase_user_traces.runs));
+    'memories', howdah_private.erase_memories(u, erase_user_traces.runs),
+    'dataset_items', howdah_private.erase_dataset_items(u, erase_user_traces.runs));
 end $$;
 
 -- Replaces the name of the user in all rows, deletes the keys of the user and what else is only

@@ -58,7 +58,8 @@ as $$
     select f.id, f.score, c.document_id, c.number, c.content,
       jsonb_build_object('citation', format('[^%s]', c.number), 'document_id', c.document_id,
         'seq', c.seq, 'base', f.name, 'title', d.title, 'headings', c.heading_path,
-        'page', c.page, 'text', c.content) as chunk
+        'text', c.content) || case when c.page is null then '{}'
+        else jsonb_build_object('page', c.page) end as chunk
     from found as f
     join howdah.chunks as c on c.number = f.chunk_number
     join howdah.documents as d on d.id = c.document_id

@@ -23,6 +23,10 @@ as $$
     from howdah_private.embedding_generations as g
     join howdah_private.due_embeddings as u on u.generation_id = g.id
     where g.tenant_id = due_rows_of.tenant_id
+    union all
+    select 'grade_run', g.due_at, g.attempts > 1, null
+    from howdah_private.due_grades as g
+    where g.tenant_id = due_rows_of.tenant_id
   ) as w
   limit 10000
 $$;
@@ -47,8 +51,9 @@ as $$
     end
   from howdah_private.batch_job_list() as j
   cross join lateral (
-    select j.name in ('embed_chunk', 'encrypt_run', 'erase_run', 'ingest_document', 'write_answer')
-      as is_by_tenant
+    select j.name in (
+      'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document', 'write_answer'
+    ) as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
   where howdah.current_tenant() is not null

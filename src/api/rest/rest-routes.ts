@@ -26,6 +26,7 @@ import { definitionRoutes } from './definitions/definition-routes.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
 import { knowledgeRoutes } from './definitions/knowledge.ts';
 import { memoryRoutes } from './definitions/memories.ts';
+import { qualityRoutes } from './definitions/quality.ts';
 import { resourceRoutes } from './framework/resource-routes.ts';
 import type { Route } from './framework/route.ts';
 import { resourceTypesRoute } from './resource-types.ts';
@@ -76,6 +77,7 @@ const ownRoutes: readonly Route[] = [
   ...integrationRoutes,
   ...knowledgeRoutes,
   ...memoryRoutes,
+  ...qualityRoutes,
   ...administrationRoutes,
 ];
 

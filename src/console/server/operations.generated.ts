@@ -17,6 +17,7 @@ export type AgentFilter = {
   approvalsExist?: boolean | null;
   currentVersionExists?: boolean | null;
   currentVersionId?: UUIDFilter | null;
+  evaluationsExist?: boolean | null;
   executionsExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
@@ -277,8 +278,13 @@ export type TenantFilter = {
   chunksExist?: boolean | null;
   citationsExist?: boolean | null;
   connectedAccountsExist?: boolean | null;
+  datasetItemsExist?: boolean | null;
+  datasetsExist?: boolean | null;
   documentsExist?: boolean | null;
+  evaluationResultsExist?: boolean | null;
+  evaluationsExist?: boolean | null;
   feedbackEntriesExist?: boolean | null;
+  gradersExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
   id?: UUIDFilter | null;
@@ -382,6 +388,7 @@ export type WorkflowFilter = {
   agentSystemId?: UUIDFilter | null;
   currentVersionExists?: boolean | null;
   currentVersionId?: UUIDFilter | null;
+  evaluationsExist?: boolean | null;
   executionsExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;

@@ -9,6 +9,7 @@ export type BatchJobName =
   | 'embed_chunk'
   | 'encrypt_run'
   | 'erase_run'
+  | 'grade_run'
   | 'ingest_document'
   | 'merge_usage'
   | 'write_answer';

@@ -50,7 +50,9 @@ const TYPES = [
     'AuditLog',
     'BoardEntry',
     'Chunk',
+    'DatasetItem',
     'Document',
+    'EvaluationResult',
     'FeedbackEntry',
     'InboundDelivery',
     'Mail',
@@ -86,6 +88,7 @@ const SMALL = [
     'McpTool',
     'Model',
   ],
+  ...['Dataset', 'Evaluation', 'Grader'],
   ...['ModelTest', 'OutputFilter', 'Prompt', 'PromptVersion', 'RetentionPolicy', 'SavedView'],
   ...[
     'Schedule',
@@ -129,6 +132,8 @@ const SAMPLES: Samples = {
   'AuditLog.seq': () => [100500],
   'Chunk.seq': () => [1],
   knowledgeBaseId: ({ bases }) => bases,
+  datasetId: ({ datasets }) => datasets,
+  evaluationId: ({ evaluations }) => evaluations,
   'Todo.position': () => [1],
   'BoardEntry.key': () => ['plan'],
   'WebhookDelivery.event': () => ['execution.rare', 'execution.common', 'none'],
@@ -273,7 +278,7 @@ const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'n
  */
 const OTHER_PATHS = /^\/api\/(executions|steps|usage|audit-log\/check)\b|\{/;
 const SMALL_PATHS =
-  /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|saved-views|schedules|secrets|skills|tool|users|webhooks|workflows)/;
+  /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|datasets|evaluations|graders|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|saved-views|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 
 const routes = restLists.filter(({ path }) => !OTHER_PATHS.test(path));
 

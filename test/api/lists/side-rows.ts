@@ -12,12 +12,16 @@ export type KnownSideRows = KnownRows & {
   webhooks: string[];
   inboundHooks: string[];
   bases: string[];
+  datasets: string[];
+  evaluations: string[];
 };
 
 const LARGE = [
   'documents',
   'chunks',
   'memories',
+  'dataset_items',
+  'evaluation_results',
   'sessions',
   'watched_rows',
   'questions',
@@ -27,6 +31,7 @@ const LARGE = [
 const TABLES = [
   ...[...LARGE, 'inbound_deliveries', 'mail', 'resources', 'todos', 'board_entries', 'audit_log'],
   ...['webhooks', 'inbound_hooks', 'table_triggers', 'knowledge_bases'],
+  ...['datasets', 'evaluations'],
 ];
 const triggers = (verb: 'enable' | 'disable') =>
   TABLES.map((table) => `alter table howdah.${table} ${verb} trigger user;`).join('\n');
@@ -117,6 +122,19 @@ const SIDE_ROWS = `
     end_offset, length, trust, digest, heading_path, content)
   select d.id, d.tenant_id, d.knowledge_base_id, d.id, 1, 0, 1, 1, 'external', 'x', '{}', 'x'
   from howdah.documents as d;
+  insert into howdah.datasets (tenant_id, name)
+  select t.id, k.name from howdah.tenants as t
+  cross join unnest('{rare,common}'::text[]) as k (name) where t.slug in ('large', 'small');
+  insert into howdah.dataset_items (id, tenant_id, dataset_id, source_execution_id, input, created_by)
+  select s.id, s.tenant_id, d.id, case when s.is_rare then s.id end, 'x', 'x'
+  from sided as s join howdah.datasets as d on d.tenant_id = s.tenant_id and d.name = s.name;
+  insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats,
+    version, items_digest, created_by, graders)
+  select d.tenant_id, d.id, a.id, a.id, 1, 1, 1, 'x', 'x', '[]' from howdah.datasets as d
+  join howdah.agents as a on a.tenant_id = d.tenant_id and a.name = 'agent0';
+  insert into howdah.evaluation_results (id, tenant_id, evaluation_id, item_id, execution_id, repeat)
+  select i.id, i.tenant_id, e.id, i.id, i.id, 1 from howdah.dataset_items as i
+  join howdah.evaluations as e on e.tenant_id = i.tenant_id and e.dataset_id = i.dataset_id;
   insert into howdah.memories (id, tenant_id, subject_id, scope, created_by, digest, content)
   select s.id, s.tenant_id, s.id, 'session', s.name, 'x', 'x' from sided as s;
   insert into howdah.todos (id, tenant_id, session_id, position, title)
@@ -150,7 +168,10 @@ export async function knownSideRows(db: Db, known: KnownRows): Promise<KnownSide
        array(select w.id from howdah.webhooks as w where w.tenant_id = m.tenant_id) as webhooks,
        array(select h.id from howdah.inbound_hooks as h where h.tenant_id = m.tenant_id)
          as "inboundHooks",
-       array(select b.id from howdah.knowledge_bases as b where b.tenant_id = m.tenant_id) as bases
+       array(select b.id from howdah.knowledge_bases as b where b.tenant_id = m.tenant_id) as bases,
+       array(select d.id from howdah.datasets as d where d.tenant_id = m.tenant_id) as datasets,
+       array(select v.id from howdah.evaluations as v where v.tenant_id = m.tenant_id)
+         as evaluations
      from howdah.mail as m where m.tenant_id = $1 and m.reply_to_id is not null
      order by m.id limit 1 offset 3`,
     [known.tenant],

@@ -118,12 +118,14 @@ const hasId = (one: Sample) => isId(one) || (one.anyOf ?? []).some(isId);
 const OWN_BODIES: Record<string, object> = {
   'PUT /sessions/{sid}/agent': { agent: 'development' },
   'PUT /sessions/{sid}/todolist': { content: '- [ ] x', version: 'x' },
+  'POST /api/datasets/{id}/items': { items: [{ input: 'x' }] },
   'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // the type is one of a fixed list
 };
 /** Queries of routes that require one. */
 const QUERIES: Record<string, string> = {
   'GET /api/knowledge-bases/{id}/search': '?query=x',
   'GET /api/memories/recall': '?query=x',
+  'GET /api/evaluations/{id}/comparison': '?with=0197a000-0000-7000-8000-000000000001',
 };
 const bodyFor = (route: Route, id: string): unknown =>
   OWN_BODIES[label(route)] ?? (route.body && valueFor(route.body, id));

@@ -190,6 +190,13 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await about('kb sources', await newest(`status = 'completed'`));
   await cli('kb', 'rm', 'made', 'README.md', '--yes');
   await cli('kb', 'delete', 'made', '--yes');
+  await cli('dataset', 'create', 'made');
+  await cli('dataset', 'add', 'made', 'test/fixtures/items.jsonl');
+  await cli('dataset', 'items', 'made');
+  await cli('graders', 'create', 'made', '--kind', 'exact');
+  await cli('eval', 'list');
+  await cli('graders', 'delete', 'made', '--yes');
+  await cli('dataset', 'delete', 'made', '--yes');
   const memory = (await cli('memories', 'add', 'a word', '--scope', 'tenant')).stdout.trim();
   await cli('memories', 'recall', 'word');
   await about('memories forget', memory, '--yes');

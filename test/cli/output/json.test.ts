@@ -255,6 +255,33 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb change', 'kb', 'change', 'handbook', '--domain', 'docs');
   await note('kb rm', 'kb', 'rm', 'handbook', 'README.md', '--yes');
   await note('kb delete', 'kb', 'delete', 'handbook', '--yes');
+  await note('dataset create', 'dataset', 'create', 'sums');
+  await note('dataset add', 'dataset', 'add', 'sums', 'test/fixtures/items.jsonl');
+  await note('dataset items', 'dataset', 'items', 'sums');
+  await note('dataset list', 'dataset', 'list');
+  await note('dataset show', 'dataset', 'show', 'sums');
+  const { rows: runs } = await database.pool.query(
+    `select id from howdah.executions where status = 'completed' order by id limit 1`,
+  );
+  await note('dataset add-run', 'dataset', 'add-run', 'sums', runs[0].id);
+  await note('dataset change', 'dataset', 'change', 'sums', '--description', 'Sums');
+  await cli('graders', 'create', 'text', '--kind', 'exact');
+  const [evaluated] = await note(
+    ...(['eval run', 'eval', 'run', 'sums', '--agent', 'greeter', '--graders', 'text'] as const),
+  );
+  const evaluation = evaluated.evaluation.id;
+  await note('eval wait', 'eval', 'wait', evaluation);
+  await note('eval list', 'eval', 'list');
+  await note('eval show', 'eval', 'show', evaluation);
+  await note('eval results', 'eval', 'results', evaluation);
+  await note('eval compare', 'eval', 'compare', evaluation, evaluation);
+  await note('eval promote', 'eval', 'promote', evaluation);
+  const { rows: waiting } = await database.pool.query(
+    `select id from howdah.evaluate('sums', 'asker', graders => '{text}')`,
+  );
+  await note('eval cancel', 'eval', 'cancel', waiting[0].id);
+  await cli('graders', 'delete', 'text', '--yes');
+  await note('dataset delete', 'dataset', 'delete', 'sums', '--yes');
   const [memory] = await note('memories add', 'memories', 'add', 'a word', '--scope', 'tenant');
   await note('memories list', 'memories', 'list');
   await note('memories show', 'memories', 'show', memory.id);

@@ -42,6 +42,7 @@ test('each job has a row, with what is due, due later and failing', async () => 
     'embed_chunk',
     'encrypt_run',
     'erase_run',
+    'grade_run',
     'ingest_document',
     'merge_usage',
     'write_answer',

@@ -174,6 +174,29 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
    values ($1, $3, 'agent', $2, $2)`,
     write: `select howdah.remember('x', 'tenant')`,
   },
+  datasets: {
+    row: `insert into howdah.datasets (tenant_id, name) values ($1, $2)`,
+    write: `insert into howdah.datasets (name) values ('x')`,
+  },
+  dataset_items: {
+    row: `insert into howdah.dataset_items (tenant_id, dataset_id, input, expected, split, metadata)
+   select $1, id, $2, to_jsonb($2::text), $2, jsonb_build_object('mark', $2::text) from howdah.datasets where tenant_id = $1 and name = $2`,
+    write: `insert into howdah.dataset_items (dataset_id, input) select id, 'x' from howdah.datasets limit 1`,
+  },
+  graders: {
+    row: `insert into howdah.graders (tenant_id, dataset_id, name, kind)
+   select $1, id, $2, 'exact' from howdah.datasets where tenant_id = $1 and name = $2`,
+    write: `insert into howdah.graders (name, kind) values ('x', 'exact')`,
+  },
+  evaluations: {
+    row: `insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats, version, items_digest, created_by, graders)
+   select $1, id, $3, howdah.uuid_v7(), 1, 1, 1, 'x', $2, '[]' from howdah.datasets where tenant_id = $1 and name = $2`,
+  },
+  evaluation_results: {
+    row: `insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, error)
+   select $1, e.id, i.id, 1, jsonb_build_object('message', $2::text) from howdah.evaluations as e
+   join howdah.dataset_items as i on i.dataset_id = e.dataset_id where e.tenant_id = $1 and i.input = $2`,
+  },
   agent_knowledge_bases: {
     row: `insert into howdah.agent_knowledge_bases (tenant_id, agent_id, knowledge_base_id)
    select $1, $3, id from howdah.knowledge_bases where tenant_id = $1 and name = $2`,

@@ -78,6 +78,30 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/knowledge-bases/{id}/health',
   },
   {
+    ...{ group: 'Agents and tools', what: 'add a run to a data set' },
+    ...{ sql: 'howdah.add_to_dataset()', graphql: 'addToDataset', cli: 'dataset add-run' },
+    rest: 'POST /api/datasets/{id}/runs',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'start an evaluation' },
+    ...{ sql: 'howdah.evaluate()', graphql: 'evaluate', cli: ['eval run', 'eval wait'] },
+    rest: 'POST /api/evaluations',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'cancel an evaluation' },
+    ...{ sql: 'howdah.cancel_evaluation()', graphql: 'cancelEvaluation', cli: 'eval cancel' },
+    rest: 'POST /api/evaluations/{id}/cancel',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'compare two evaluations' },
+    ...{ sql: 'howdah.compare_evaluations()', graphql: 'compareEvaluations', cli: 'eval compare' },
+    rest: 'GET /api/evaluations/{id}/comparison',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'label the version of an evaluation' },
+    ...{ cli: 'eval promote', rest: 'POST /api/evaluations/{id}/promote' },
+  },
+  {
     ...{ group: 'Agents and tools', what: 'correct a memory' },
     ...{ sql: 'howdah.correct_memory()', graphql: 'correctMemory', cli: 'dev memories correct' },
     rest: 'POST /api/memories/{id}/correct',

@@ -13,6 +13,22 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
+    what: /^change an item of a data set$/,
+    because:
+      'Items are not changed, so that evaluations stay comparable: remove one and add another.',
+  },
+  {
+    on: ['SQL', 'GraphQL'],
+    what: /^label the version of an evaluation$/,
+    because: 'Label the version itself: `howdah.label_agent_version`, `labelAgentVersion`.',
+  },
+  {
+    on: ['SQL', 'GraphQL', 'CLI'],
+    what: /^create an evaluation$/,
+    because: '`howdah.evaluate`, `evaluate` and `howdah eval run` start evaluations.',
+  },
+  {
+    on: 'CLI',
     what: /^change an API key$/,
     because: 'Only its name changes, which another interface can do.',
   },

@@ -118,6 +118,26 @@ const NAMED_TABLES: readonly TableNames[] = [
       delete: { sql: 'howdah.forget()', graphql: 'forget', cli: 'dev memories forget' },
     },
   },
+  { ...described('datasets', 'Agents and tools') },
+  {
+    ...described('dataset_items', 'Agents and tools'),
+    one: 'item of a data set',
+    many: 'items of data sets',
+    own: {
+      read: { cli: 'dataset items' },
+      create: { rest: 'POST /api/datasets/{id}/items', cli: 'dataset add' },
+    },
+  },
+  { ...described('graders', 'Agents and tools') },
+  {
+    ...described('evaluations', 'Agents and tools'),
+  },
+  {
+    ...described('evaluation_results', 'Agents and tools'),
+    one: 'result of an evaluation',
+    many: 'results of evaluations',
+    own: { read: { cli: 'eval results' } },
+  },
   {
     ...described('resources', 'Runs'),
     one: 'file',

@@ -9,7 +9,9 @@ import type { PgCodec } from 'postgraphile/@dataplan/pg';
 const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
   audit_log: ['api_key_id', 'user_id'],
   board_entries: ['root_execution_id', 'written_by_execution_id'],
+  dataset_items: ['source_execution_id'],
   documents: ['resource_id', 'source'],
+  evaluation_results: ['execution_id'],
   executions: [
     'compensates_execution_id',
     'completed_at',

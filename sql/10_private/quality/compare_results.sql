@@ -1,0 +1,109 @@
+-- Comparison of two evaluations by the items that both have graded. The mean of the repeats of an
+-- item is one observation, so repeats make an item more exact and do not count as more items.
+
+-- Returns the items that both evaluations have graded, with the means of their repeats.
+create or replace function howdah_private.paired_items(a uuid, b uuid)
+  returns table (
+    item_id uuid, split text, metadata jsonb, score_a float8, score_b float8, passed_a float8,
+    passed_b float8, cost_a float8, cost_b float8, latency_a float8, latency_b float8
+  )
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with means as (
+    select r.evaluation_id, r.item_id, avg(r.score) as score,
+      avg(r.passed::int)::float8 as passed, avg(r.cost)::float8 as cost,
+      avg(r.latency_ms) as latency
+    from howdah.evaluation_results as r
+    where r.evaluation_id in (paired_items.a, paired_items.b) and r.passed is not null
+    group by r.evaluation_id, r.item_id
+  )
+  select i.id, i.split, i.metadata, x.score, y.score, x.passed, y.passed, x.cost, y.cost,
+    x.latency, y.latency
+  from means as x
+  join means as y on y.item_id = x.item_id and y.evaluation_id = paired_items.b
+  join howdah.dataset_items as i on i.id = x.item_id
+  where x.evaluation_id = paired_items.a
+  order by i.id
+$$;
+
+-- Returns both means of a figure, and the difference with its interval and verdict.
+create or replace function howdah_private.compared_figure(firsts float8[], seconds float8[])
+  returns jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_interval record;
+begin
+  select i.* into v_interval from howdah_private.paired_interval(array(
+    select y.value - x.value
+    from unnest(compared_figure.firsts) with ordinality as x (value, place)
+    join unnest(compared_figure.seconds) with ordinality as y (value, place) using (place)
+  )) as i;
+  return (
+    select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
+      'difference', round(v_interval.estimate::numeric, 6),
+      'low', round(v_interval.low::numeric, 6), 'high', round(v_interval.high::numeric, 6),
+      'verdict', v_interval.verdict)
+    from unnest(compared_figure.firsts, compared_figure.seconds) as x (a, b)
+    where num_nulls(x.a, x.b) = 0);
+end $$;
+
+-- Returns the comparison of the pass rates of each split and each tag, at most 50, those with most
+-- items first.
+create or replace function howdah_private.compared_slices(a uuid, b uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with items as materialized (
+    select p.* from howdah_private.paired_items(compared_slices.a, compared_slices.b) as p
+  ),
+  tagged as (
+    select 'split' as key, i.split as value, i.* from items as i where i.split is not null
+    union all
+    select t.key, t.value #>> '{}', i.*
+    from items as i cross join lateral jsonb_each(i.metadata) as t (key, value)
+    where jsonb_typeof(t.value) in ('string', 'number', 'boolean')
+  ),
+  slices as (
+    select t.key, t.value, count(*) as items,
+      howdah_private.compared_figure(array_agg(t.passed_a order by t.item_id),
+        array_agg(t.passed_b order by t.item_id)) as pass_rate
+    from tagged as t group by t.key, t.value
+    order by count(*) desc, t.key, t.value limit 50
+  )
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('key', s.key, 'value', s.value,
+    'items', s.items, 'pass_rate', s.pass_rate) order by s.items desc, s.key, s.value)), '[]')
+  from slices as s
+$$;
+
+-- Returns the items that passed more often in one evaluation than in the other, the worst first, at
+-- most 100, each with a run of both.
+create or replace function howdah_private.changed_items(a uuid, b uuid, sign int) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('item_id', c.item_id,
+    'passed_a', c.passed_a, 'passed_b', c.passed_b, 'execution_id_a', c.run_a,
+    'execution_id_b', c.run_b) order by c.difference, c.item_id)), '[]')
+  from (
+    select p.item_id, p.passed_a, p.passed_b, x.execution_id as run_a, y.execution_id as run_b,
+      (p.passed_b - p.passed_a) * changed_items.sign as difference
+    from howdah_private.paired_items(changed_items.a, changed_items.b) as p
+    cross join lateral (
+      select r.execution_id from howdah.evaluation_results as r
+      where r.evaluation_id = changed_items.a and r.item_id = p.item_id
+        and r.passed is not null
+      order by r.passed = (changed_items.sign > 0) desc, r.repeat limit 1
+    ) as x
+    cross join lateral (
+      select r.execution_id from howdah.evaluation_results as r
+      where r.evaluation_id = changed_items.b and r.item_id = p.item_id
+        and r.passed is not null
+      order by r.passed = (changed_items.sign < 0) desc, r.repeat limit 1
+    ) as y
+    where (p.passed_b - p.passed_a) * changed_items.sign < 0
+    order by difference, p.item_id limit 100
+  ) as c
+$$;

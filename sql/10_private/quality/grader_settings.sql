@@ -1,0 +1,80 @@
+-- The kinds of graders, and the settings that each may have.
+
+-- Returns a JSON Schema of the configuration of each kind that workers can run.
+create or replace function howdah_private.grader_schemas()
+  returns table (kind howdah.grader_kind, example jsonb, properties jsonb, required jsonb)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('exact'::howdah.grader_kind, '{}'::jsonb, '{}'::jsonb, '[]'::jsonb),
+    ('normalized', '{}', '{"case": {"type": "boolean"}, "punctuation": {"type": "boolean"}}', '[]'),
+    ('regex', '{"pattern": "[0-9]{4}"}',
+      '{"pattern": {"type": "string", "minLength": 1, "maxLength": 1000},
+        "ignore_case": {"type": "boolean"}}', '[]'),
+    ('json_schema', '{"schema": {"type": "object"}}', '{"schema": {"type": "object"}}', '[]'),
+    ('json_fields', '{"fields": ["order.id"]}',
+      '{"fields": {"type": "array", "minItems": 1, "maxItems": 100, "items": {"type": "string"}},
+        "tolerance": {"type": "number", "minimum": 0}}', '[]'),
+    ('numeric', '{"tolerance": 0.01}',
+      '{"tolerance": {"type": "number", "minimum": 0},
+        "relative": {"type": "number", "minimum": 0}}', '[]'),
+    ('sql', '{"query": "select from shop.refunds where order_id = ($1 #>> ''{expected}'')::int"}',
+      '{"query": {"type": "string", "minLength": 1, "maxLength": 20000},
+        "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 10000}}', '["query"]'),
+    ('trajectory', '{"match": "in_order", "arguments": "ignore"}',
+      '{"match": {"enum": ["exact", "in_order", "any_order"]},
+        "arguments": {"enum": ["equal", "contains", "ignore"]},
+        "calls": {"type": "array"}, "tools": {"type": "array", "items": {"type": "string"}},
+        "forbidden": {"type": "array", "items": {"type": "string"}}}', '[]'),
+    ('latency', '{"max": 5000}', '{"max": {"type": "number", "exclusiveMinimum": 0}}', '["max"]'),
+    ('cost', '{"max": 0.01}', '{"max": {"type": "number", "minimum": 0}}', '["max"]')
+$$;
+
+-- Refuses a kind that no worker can run, and a configuration that its kind does not have.
+create or replace function howdah_private.check_grader(g howdah.graders) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kind record;
+  v_faults text[];
+begin
+  select s.* into v_kind from howdah_private.grader_schemas() as s where s.kind = g.kind;
+  if v_kind.kind is null then
+    raise exception using errcode = 'HWINV',
+      message = format('no worker can run graders of kind %s', g.kind),
+      detail = jsonb_build_object('field', 'kind', 'kind', g.kind)::text,
+      hint = 'The kinds: ' || (
+        select string_agg(s.kind::text, ', ' order by s.kind)
+        from howdah_private.grader_schemas() as s) || '.';
+  end if;
+  v_faults := howdah_private.json_faults(jsonb_build_object('type', 'object',
+    'additionalProperties', false, 'required', v_kind.required,
+    'properties', v_kind.properties || '{"expected_key": {"type": "string"}}'), g.configuration);
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = format('Write it as %s', v_kind.example) || '. It may also have expected_key.';
+  end if;
+  if g.kind = 'json_schema' and g.configuration ? 'schema' then
+    perform howdah_private.check_schema('configuration.schema', g.configuration -> 'schema');
+  elsif g.kind = 'regex' and g.configuration ? 'pattern' then
+    perform howdah_private.check_grader_pattern(g.configuration ->> 'pattern');
+  end if;
+end $$;
+
+-- Refuses a pattern that Postgres cannot compile.
+create or replace function howdah_private.check_grader_pattern(pattern text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform '' ~ check_grader_pattern.pattern;
+exception when invalid_regular_expression then
+  raise exception using errcode = 'HWINV',
+    message = 'configuration.pattern is no regular expression: ' || sqlerrm,
+    detail = '{"field": "configuration.pattern"}',
+    hint = 'Write a regular expression of Postgres, such as ^[0-9]{4}$.';
+end $$;

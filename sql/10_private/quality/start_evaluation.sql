@@ -1,0 +1,217 @@
+-- Starts evaluations: an evaluation is an insert of executions with metadata.evaluation_id.
+
+-- Returns the id of a data set of the tenant by name or id.
+create or replace function howdah_private.dataset_named(dataset text) returns uuid
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+begin
+  select d.id into v_id from howdah.datasets as d
+  where d.tenant_id = v_tenant_id
+    and (d.name = dataset_named.dataset or d.id::text = dataset_named.dataset)
+  order by d.name = dataset_named.dataset desc limit 1;
+  if v_id is null then
+    v_known := array(
+      select d.name from howdah.datasets as d where d.tenant_id = v_tenant_id
+      order by d.name limit 50);
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no data set %s', quote_nullable(dataset_named.dataset)),
+      detail = jsonb_build_object('field', 'dataset', 'dataset', dataset_named.dataset)::text,
+      hint = coalesce(
+        'Did you mean ' || howdah_private.nearest_word(dataset_named.dataset, v_known) || '?',
+        'The data sets of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no data sets yet.');
+  end if;
+  return v_id;
+end $$;
+
+-- Returns copies of graders: those that are named, or else those of the data set.
+create or replace function howdah_private.copied_graders(
+  tenant_id uuid, dataset_id uuid, names text[]
+) returns jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_missing text[];
+  v_graders jsonb;
+begin
+  v_missing := array(
+    select n.name from unnest(copied_graders.names) as n (name)
+    where not exists (
+      select from howdah.graders as g
+      where g.tenant_id = copied_graders.tenant_id and g.name = n.name));
+  select to_jsonb(array_agg(to_jsonb(g) - array['tenant_id', 'dataset_id', 'created_at',
+    'updated_at'] order by g.name)) into v_graders
+  from howdah.graders as g
+  where g.tenant_id = copied_graders.tenant_id
+    and case when copied_graders.names is null then g.dataset_id = copied_graders.dataset_id
+      else g.name = any (copied_graders.names) end;
+  if cardinality(v_missing) > 0 then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no grader %L', v_missing[1]),
+      detail = jsonb_build_object('field', 'graders', 'grader', v_missing[1])::text,
+      hint = 'See howdah.graders for the graders that exist.';
+  elsif v_graders is null then
+    raise exception using errcode = 'HWINV', message = 'the evaluation has no graders',
+      detail = '{"field": "graders"}',
+      hint = 'Name graders, or insert a row into howdah.graders with this dataset_id, such as '
+        'kind exact.';
+  end if;
+  return v_graders;
+end $$;
+
+-- Refuses numbers that are out of range.
+create or replace function howdah_private.check_evaluation_size(items int, repeats int)
+  returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (check_evaluation_size.repeats between 1 and 100) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('repeat must be from 1 to 100, not %s', check_evaluation_size.repeats),
+      detail = '{"field": "repeat"}', hint = 'Set repeat to the number of runs of each item.';
+  elsif check_evaluation_size.items = 0 then
+    raise exception using errcode = 'HWINV', message = 'the data set has no items to evaluate',
+      detail = '{"field": "dataset"}',
+      hint = 'Insert rows into howdah.dataset_items, or name another split.';
+  elsif check_evaluation_size.items::bigint * check_evaluation_size.repeats > 10000 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s items with %s runs each are more than 10000 runs',
+        check_evaluation_size.items, check_evaluation_size.repeats),
+      detail = '{"field": "repeat"}', hint = 'Evaluate one split at a time, or repeat less.';
+  end if;
+end $$;
+
+-- Returns the newest completed evaluation that had the same items, version, settings and graders.
+create or replace function howdah_private.equal_evaluation(wanted howdah.evaluations)
+  returns howdah.evaluations
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select e.* from howdah.evaluations as e
+  where e.tenant_id = wanted.tenant_id and e.dataset_id = wanted.dataset_id
+    and e.version_id = wanted.version_id and e.status = 'completed'
+    and e.repeats = wanted.repeats and e.items_digest = wanted.items_digest
+    and e.overrides is not distinct from wanted.overrides and e.graders = wanted.graders
+    and e.totals -> 'cancelled' = '0'
+  order by e.id desc limit 1
+$$;
+
+-- Returns the number of a version of an agent or a workflow.
+create or replace function howdah_private.number_of_version(version_id uuid) returns int
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select v.version from howdah.agent_versions as v where v.id = number_of_version.version_id
+  union all
+  select v.version from howdah.workflow_versions as v where v.id = number_of_version.version_id
+$$;
+
+-- Prepares the row of an evaluation: its version, items and graders. Runs with the rights of the
+-- engine, so it checks those of the caller, who may call it.
+create or replace function howdah_private.new_evaluation(
+  dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats int,
+  split text, overrides jsonb, graders text[]
+) returns howdah.evaluations
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_new howdah.evaluations;
+begin
+  v_new.id := howdah.uuid_v7();
+  v_new.tenant_id := howdah.current_tenant();
+  v_new.dataset_id := new_evaluation.dataset_id;
+  v_new.agent_id := new_evaluation.agent_id;
+  v_new.workflow_id := new_evaluation.workflow_id;
+  v_new.version_id := coalesce(new_evaluation.version_id,
+    case when v_new.agent_id is not null
+      then howdah_private.refresh_agent_version(v_new.agent_id)
+      else howdah_private.refresh_workflow_version(v_new.workflow_id) end);
+  v_new.version := howdah_private.number_of_version(v_new.version_id);
+  v_new.label := new_evaluation.label;
+  v_new.repeats := new_evaluation.repeats;
+  v_new.split := new_evaluation.split;
+  v_new.overrides := new_evaluation.overrides;
+  v_new.created_at := clock_timestamp();
+  v_new.status := 'running';
+  v_new.totals := '{}';
+  v_new.created_by := howdah_private.actor();
+  select count(*), md5(coalesce(string_agg(i.id::text, ' ' order by i.id), ''))
+  into v_new.items, v_new.items_digest
+  from howdah.dataset_items as i
+  where i.tenant_id = v_new.tenant_id and i.dataset_id = v_new.dataset_id
+    and i.removed_at is null and (v_new.split is null or i.split = v_new.split);
+  perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
+  v_new.graders := howdah_private.copied_graders(v_new.tenant_id, v_new.dataset_id,
+    new_evaluation.graders);
+  return v_new;
+end $$;
+
+-- Inserts the runs of a new evaluation in one statement, and its results.
+create or replace function howdah_private.insert_evaluation(
+  e howdah.evaluations, priority int
+) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into howdah.evaluations select e.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
+  select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
+  from howdah.dataset_items as i
+  cross join generate_series(1, e.repeats) as n (repeat)
+  where i.tenant_id = e.tenant_id and i.dataset_id = e.dataset_id
+    and i.removed_at is null and (e.split is null or i.split = e.split)
+  order by n.repeat, i.id;
+  insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
+    workflow_version_id, input_trust, input, input_data, overrides, priority, metadata)
+  select r.execution_id, e.tenant_id, e.agent_id,
+    case when e.agent_id is not null then e.version_id end, e.workflow_id,
+    case when e.workflow_id is not null then e.version_id end, i.trust, i.input, i.input_data,
+    e.overrides,
+    howdah_private.priority_of(insert_evaluation.priority),
+    jsonb_build_object('evaluation_id', e.id, 'item_id', i.id, 'repeat', r.repeat)
+  from howdah.evaluation_results as r
+  join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+  where r.tenant_id = e.tenant_id and r.evaluation_id = e.id
+  order by r.id;
+end $$;
+
+-- Starts an evaluation, or returns an equal one. The runs are those of the caller, whose rights are
+-- checked here, since the engine inserts them.
+create or replace function howdah_private.start_evaluation(
+  dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats int,
+  split text, overrides jsonb, graders text[], priority int, reuse boolean
+) returns howdah.evaluations
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_new howdah.evaluations;
+  v_old howdah.evaluations;
+begin
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.check_agent_right(start_evaluation.agent_id, 'run'),
+    howdah_private.check_agent_right(start_evaluation.workflow_id, 'run', 'workflow');
+  perform howdah_private.dataset_named(start_evaluation.dataset_id::text);
+  perform howdah_private.lock_caller();
+  v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
+    start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
+    start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
+    start_evaluation.graders);
+  if start_evaluation.reuse then
+    v_old := howdah_private.equal_evaluation(v_new);
+  end if;
+  if v_old.id is null then
+    perform howdah_private.insert_evaluation(v_new, start_evaluation.priority);
+  end if;
+  select e.* into v_new from howdah.evaluations as e where e.id = coalesce(v_old.id, v_new.id);
+  return v_new;
+end $$;

@@ -1,0 +1,72 @@
+-- Evaluates an agent or a workflow on a data set. The names are looked up with the privileges of
+-- the caller, so that hidden agents are not found.
+create or replace function howdah.evaluate(
+  dataset text,
+  agent text default null,
+  workflow text default null,
+  version text default null,
+  repeat int default 1,
+  split text default null,
+  model text default null,
+  overrides jsonb default null,
+  graders text[] default null,
+  priority int default 10,
+  reuse boolean default false
+) returns howdah.evaluations
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_dataset_id uuid := howdah_private.dataset_named(evaluate.dataset);
+  v_workflow_id uuid;
+  v_agent_id uuid;
+begin
+  if num_nonnulls(evaluate.agent, evaluate.workflow) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when evaluate.agent is null then 'agent is missing'
+        else 'agent and workflow are both given' end,
+      detail = '{"field": "agent"}', hint = 'Name either an agent or a workflow.';
+  end if;
+  v_workflow_id := case when evaluate.workflow is not null then howdah.workflow(evaluate.workflow)
+    else howdah_private.workflow_by_name(evaluate.agent) end;
+  v_agent_id := case when v_workflow_id is null then howdah.agent(evaluate.agent) end;
+  return howdah_private.start_evaluation(v_dataset_id, v_agent_id, v_workflow_id,
+    howdah_private.version_named(v_agent_id, v_workflow_id, evaluate.version),
+    case when evaluate.version !~ '^[0-9]+$' then evaluate.version end,
+    coalesce(evaluate.repeat, 1), evaluate.split,
+    case when evaluate.model is null then evaluate.overrides
+      else coalesce(evaluate.overrides, '{}') || jsonb_build_object('model', evaluate.model) end,
+    evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false));
+end $$;
+comment on function howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int,
+  boolean) is
+  'Runs each item of a data set with an agent or a workflow, repeat times, and grades the results: '
+  'select * from howdah.evaluate(''refunds'', ''support'', repeat => 3). version is a number or '
+  'label. graders are names; without them, those of the data set. The runs have priority 10, so '
+  'others come first. With reuse, returns the newest completed evaluation with the same items, '
+  'version, overrides, graders and repeats, if there is one.';
+
+-- Cancels an evaluation with its live runs. Results that are graded stay.
+create or replace function howdah.cancel_evaluation(id uuid) returns howdah.evaluations
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_evaluation howdah.evaluations;
+begin
+  select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
+  if v_evaluation.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', cancel_evaluation.id),
+      detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+  perform howdah.cancel_executions(array(
+    select r.execution_id from howdah.evaluation_results as r
+    where r.evaluation_id = v_evaluation.id and r.graded_at is null
+      and r.execution_id is not null));
+  return howdah_private.mark_cancelled(v_evaluation.id);
+end $$;
+comment on function howdah.cancel_evaluation(uuid) is
+  'Cancels an evaluation and those of its runs that are live, and returns it. Results that are '
+  'graded stay. Raises HWCNF if it has ended.';

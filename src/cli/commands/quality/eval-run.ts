@@ -1,0 +1,186 @@
+import { writeFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { listOperation } from '../../../operations/list-operation.ts';
+import {
+  compareEvaluations,
+  type Evaluation,
+  startEvaluation,
+} from '../../../operations/quality/evaluations.ts';
+import { agents } from '../../../resources/definitions/agents.ts';
+import { workflows } from '../../../resources/definitions/workflows.ts';
+import { datasets } from '../../../resources/quality/datasets.ts';
+import { evaluationResults } from '../../../resources/quality/evaluation-results.ts';
+import { evaluations } from '../../../resources/quality/evaluations.ts';
+import type { Backend } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { exitCodes } from '../../output/exit-codes.ts';
+import { type CliIo, printJson, printTable } from '../../output/output.ts';
+import { followEvaluation } from '../../quality/follow-evaluation.ts';
+import { gateFaults } from '../../quality/gate.ts';
+import {
+  type JudgedEvaluation,
+  junitOf,
+  markdownOf,
+  type ReportedResult,
+} from '../../quality/reports.ts';
+
+type Options = { tenant?: string };
+type RunOptions = Options & {
+  agent?: string;
+  workflow?: string;
+  version?: string;
+  repeat?: number;
+  split?: string;
+  model?: string;
+  graders?: string[];
+};
+type GateOptions = {
+  failUnder?: number;
+  /** The label of `--no-worse-than`, which Commander reads as a negation; true without one. */
+  worseThan?: string | true;
+  junit?: string;
+  markdown?: string;
+};
+
+const withGate = (command: Command) =>
+  command
+    .option('--fail-under <rate>', 'exit with 5 if fewer results pass, from 0 to 1', parseRate)
+    .option('--no-worse-than <label>', 'exit with 5 if the version with this label is better')
+    .option('--junit <file>', 'write the results as JUnit XML')
+    .option('--markdown <file>', 'write the figures as Markdown')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION);
+
+function parseRate(text: string): number {
+  const rate = Number(text);
+  if (text.trim() !== '' && rate >= 0 && rate <= 1) return rate;
+  throw new InvalidArgumentError('Use a number from 0 to 1, such as 0.9.');
+}
+
+/** Registers `howdah eval run DATASET`: starts an evaluation, waits for it, and judges it. */
+export function register(command: Command, io: CliIo): void {
+  withGate(
+    command
+      .argument('<dataset>', 'name or id of the data set')
+      .option('--agent <name>', 'the agent to evaluate')
+      .option('--workflow <name>', 'the workflow to evaluate, in place of an agent')
+      .option('--version <version>', 'number or label of a version (default: the current one)')
+      .option('--repeat <number>', 'runs of each item (default: 1)', parseWholeNumber(1, 100))
+      .option('--split <name>', 'evaluate this split only')
+      .option('--model <name>', 'use another model for these runs')
+      .option('--graders <names...>', 'graders (default: those of the data set)'),
+  ).action(async (dataset: string, options: RunOptions & GateOptions) => {
+    const { failUnder, worseThan, junit, markdown, tenant, ...rest } = options;
+    const gate = { failUnder, worseThan, junit, markdown } as GateOptions;
+    const report = await withBackend(
+      io,
+      command,
+      { ...(tenant && { tenant }) },
+      async (backend) => {
+        const body = { dataset, ...rest };
+        const started = await backend.call(startEvaluation, { body });
+        if (!io.json) io.err(`evaluation ${started.id}: ${started.items * started.repeats} runs`);
+        return judge(io, backend, started.id, gate);
+      },
+    );
+    await show(io, report, gate);
+  });
+}
+
+/** Registers `howdah eval wait ID`: waits for an evaluation that was started, and judges it. */
+export function registerWait(command: Command, io: CliIo): void {
+  withGate(command.argument('<id>', 'id of the evaluation')).action(
+    async (id: string, { tenant, ...gate }: Options & GateOptions) => {
+      const report = await withBackend(io, command, { ...(tenant && { tenant }) }, (backend) =>
+        judge(io, backend, id, gate),
+      );
+      await show(io, report, gate);
+    },
+  );
+}
+
+/** Waits for an evaluation and its baseline, and returns what the gate says. */
+async function judge(
+  io: CliIo,
+  backend: Backend,
+  id: string,
+  { failUnder, worseThan }: GateOptions,
+): Promise<JudgedEvaluation> {
+  const begun = await backend.definitions.find(evaluations, id);
+  const baseline =
+    typeof worseThan === 'string'
+      ? await startBaseline(backend, begun as unknown as Evaluation, worseThan)
+      : undefined;
+  const evaluation = await followEvaluation(io, backend, id);
+  if (baseline) await followEvaluation(io, backend, baseline.id);
+  const comparison = baseline
+    ? await backend.call(compareEvaluations, {
+        params: { id: baseline.id },
+        query: { with: id },
+      })
+    : undefined;
+  const results = await allRows((page) =>
+    backend.call(listOperation<ReportedResult>(evaluationResults), {
+      query: { evaluation_id: id, ...page },
+    }),
+  );
+  const { name } = await backend.definitions.find(datasets, evaluation.dataset_id);
+  const faults = gateFaults(evaluation, { failUnder }, comparison);
+  return { dataset: String(name), evaluation, results, faults, comparison };
+}
+
+/** Evaluates the version of a label in the same way, unless that was done before. */
+async function startBaseline(
+  { call, definitions }: Backend,
+  { dataset_id, agent_id, workflow_id, repeats, split, overrides, graders }: Evaluation,
+  label: string,
+): Promise<Evaluation> {
+  const { name } =
+    agent_id === null
+      ? await definitions.find(workflows, workflow_id ?? '')
+      : await definitions.find(agents, agent_id);
+  return call(startEvaluation, {
+    body: {
+      dataset: dataset_id,
+      ...(agent_id === null ? { workflow: String(name) } : { agent: String(name) }),
+      ...{ version: label, repeat: repeats, reuse: true },
+      ...(split !== null && { split: String(split) }),
+      ...(overrides !== null && { overrides: overrides as Record<string, unknown> }),
+      graders: (graders as { name: string }[]).map((grader) => grader.name),
+    },
+  });
+}
+
+/** Prints what the gate says, writes the reports, and sets the exit status. */
+async function show(
+  io: CliIo,
+  report: JudgedEvaluation,
+  { junit, markdown }: GateOptions,
+): Promise<void> {
+  const { evaluation, faults, comparison, results } = report;
+  if (junit !== undefined) await writeFile(junit, junitOf(report));
+  if (markdown !== undefined) await writeFile(markdown, markdownOf(report));
+  if (io.json) printJson(io, { evaluation, comparison: comparison ?? null, faults });
+  else {
+    printTable(io, [summaryOf(evaluation)]);
+    for (const result of results.filter(({ passed }) => passed === false).slice(0, 20)) {
+      io.out(`failed: item ${result.item_id} #${result.repeat}, run ${result.execution_id}`);
+    }
+    for (const fault of faults) io.err(`refused: ${fault}`);
+  }
+  if (faults.length > 0) io.setExitCode(exitCodes.refused);
+}
+
+/** Returns the figures of an evaluation that a person reads first. */
+export function summaryOf({ id, version, totals }: Evaluation): Record<string, unknown> {
+  const { passed = 0, failed = 0, cancelled = 0, flaky_items: flaky = 0 } = totals;
+  const { pass_rate, pass_hat_k, score, cost, latency_ms_mean } = totals;
+  return {
+    ...{ evaluation: id, version, passed, failed, cancelled, flaky_items: flaky },
+    ...{ pass_rate, pass_hat_k, score, cost, latency_ms_mean },
+  };
+}

@@ -1,0 +1,125 @@
+import type { Command } from 'commander';
+import { listOperation } from '../../../operations/list-operation.ts';
+import {
+  type ComparedFigure,
+  cancelEvaluation,
+  compareEvaluations,
+  type EvaluationComparison,
+  promoteEvaluation,
+} from '../../../operations/quality/evaluations.ts';
+import { evaluationResults } from '../../../resources/quality/evaluation-results.ts';
+import { evaluations } from '../../../resources/quality/evaluations.ts';
+import type { Row } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { allRows } from '../../backend/pages.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
+import { type CliIo, printJson, printTable } from '../../output/output.ts';
+import { printRows, shortenRow } from '../../print/rows.ts';
+import { percent } from '../../quality/gate.ts';
+import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
+
+type Options = { tenant?: string };
+
+/** Registers `howdah eval [list | show | run | wait | results | compare | cancel | promote]`. */
+export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    listVerb(evaluations),
+    showVerb(evaluations),
+    { name: 'run', summary: 'evaluate an agent or workflow on a data set', register: registerRun },
+    { name: 'wait', summary: 'wait for an evaluation that was started', register: registerWait },
+    { name: 'results', summary: 'list the results of an evaluation', register: registerResults },
+    { name: 'compare', summary: 'compare two evaluations', register: registerCompare },
+    { name: 'cancel', summary: 'cancel an evaluation and its runs', register: registerCancel },
+    { name: 'promote', summary: 'label the version of an evaluation', register: registerPromote },
+  ]);
+}
+
+const withEvaluation = (command: Command) =>
+  command
+    .argument('<id>', 'id of the evaluation')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION);
+
+function registerResults(command: Command, io: CliIo): void {
+  withEvaluation(command)
+    .option('--failed', 'only results that did not pass')
+    .action(async (id: string, { failed, ...options }: Options & { failed?: true }) => {
+      const all = await withBackend(io, command, options, async ({ call, definitions }) => {
+        await definitions.find(evaluations, id);
+        const list = listOperation<Row>(evaluationResults);
+        return allRows((page) => call(list, { query: { evaluation_id: id, ...page } }));
+      });
+      const items = failed ? all.filter(({ passed }) => passed === false) : all;
+      const shown = ['item_id', 'repeat', 'passed', 'score', 'scores', 'cost', 'execution_id'];
+      const rows = items.map((row) => shortenRow(row, shown));
+      printRows(io, { items, rows, empty: 'No results.' });
+    });
+}
+
+function registerCompare(command: Command, io: CliIo): void {
+  command
+    .argument('<a>', 'id of the evaluation before')
+    .argument('<b>', 'id of the evaluation now')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (a: string, b: string, options: Options) => {
+      const comparison = await withBackend(io, command, options, ({ call }) =>
+        call(compareEvaluations, { params: { id: a }, query: { with: b } }),
+      );
+      if (io.json) printJson(io, comparison);
+      else printComparison(io, comparison);
+    });
+}
+
+function printComparison(io: CliIo, comparison: EvaluationComparison): void {
+  const { pass_rate, score, cost, latency_ms, slices, regressions, items } = comparison;
+  if (!comparison.has_equal_graders) io.err('The graders of both evaluations differ.');
+  const figures: [string, ComparedFigure][] = [
+    ...Object.entries({ pass_rate, score, cost, latency_ms }),
+    ...slices.map(
+      ({ key, value, pass_rate: rate }) =>
+        [`pass_rate, ${key} ${value}`, rate] as [string, ComparedFigure],
+    ),
+  ];
+  io.err(`${items} items that both have graded`);
+  printTable(
+    io,
+    figures.map(([figure, { a, b, difference, low, high, verdict }]) => ({
+      ...{ figure, before: a, now: b, difference },
+      ...{ interval: `${low} to ${high}`, verdict },
+    })),
+  );
+  for (const { item_id, passed_a, passed_b, execution_id_a, execution_id_b } of regressions) {
+    io.out(
+      `regression: item ${item_id}, ${percent(passed_a)} to ${percent(passed_b)}, runs ${execution_id_a} and ${execution_id_b}`,
+    );
+  }
+}
+
+function registerCancel(command: Command, io: CliIo): void {
+  withEvaluation(command).action(async (id: string, options: Options) => {
+    const evaluation = await withBackend(io, command, options, ({ call }) =>
+      call(cancelEvaluation, { params: { id } }),
+    );
+    if (io.json) printJson(io, evaluation);
+    else io.out(`${id} cancelled`);
+  });
+}
+
+function registerPromote(command: Command, io: CliIo): void {
+  withEvaluation(command)
+    .option('--label <label>', 'the label', 'production')
+    .action(async (id: string, { label, ...options }: Options & { label: string }) => {
+      const evaluation = await withBackend(io, command, options, ({ call }) =>
+        call(promoteEvaluation, { params: { id }, body: { label } }),
+      );
+      if (io.json) printJson(io, evaluation);
+      else {
+        printTable(io, [summaryOf(evaluation)]);
+        io.out(`version ${evaluation.version} is ${label}`);
+      }
+    });
+}

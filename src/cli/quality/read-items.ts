@@ -1,0 +1,110 @@
+import { extname } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
+import type { SentItem } from '../../operations/quality/datasets.ts';
+import { readTextFile } from '../input/input-argument.ts';
+
+const FIELDS = ['input', 'input_data', 'expected', 'split', 'metadata'] as const;
+/** Columns of CSV that are JSON if they can be read as JSON. */
+const JSON_FIELDS: readonly string[] = ['input_data', 'expected', 'metadata'];
+
+/**
+ * Reads the items of a file: JSON lines (`.jsonl`), or CSV with a heading (`.csv`). Columns of CSV
+ * that no item has become tags in `metadata`. Throws `EUSAGE` with the line.
+ */
+export async function readItems(file: string): Promise<SentItem[]> {
+  const text = await readTextFile(file).catch((cause) => {
+    throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, {
+      hint: 'Name a file of JSON lines (.jsonl) or CSV (.csv) in UTF-8.',
+      detail: { file },
+      cause,
+    });
+  });
+  const items = extname(file) === '.csv' ? csvItems(file, text) : lineItems(file, text);
+  if (items.length > 0) return items;
+  throw new HowdahError('EUSAGE', `${file} has no items`, {
+    hint: 'Write one JSON object per line: {"input": "…", "expected": "…"}.',
+    detail: { file },
+  });
+}
+
+function lineItems(file: string, text: string): SentItem[] {
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    const value = jsonOf(line);
+    if (!isJsonObject(value)) throw badLine(file, index + 1, 'it is not a JSON object');
+    const unknown = Object.keys(value).find(
+      (name) => !(FIELDS as readonly string[]).includes(name),
+    );
+    if (unknown) throw badLine(file, index + 1, `an item has no field ${unknown}`);
+    return [value as SentItem];
+  });
+}
+
+function csvItems(file: string, text: string): SentItem[] {
+  const [heading = [], ...rows] = csvRows(text);
+  if (!heading.includes('input') && !heading.includes('input_data')) {
+    throw badLine(file, 1, 'it has no column input');
+  }
+  return rows.map((cells, index) => {
+    if (cells.length !== heading.length) {
+      const message = `it has ${cells.length} cells, not ${heading.length}`;
+      throw badLine(file, index + 2, message);
+    }
+    return itemOf(heading, cells);
+  });
+}
+
+function itemOf(heading: readonly string[], cells: readonly string[]): SentItem {
+  const item: Record<string, unknown> = {};
+  const tags: JsonObject = {};
+  for (const [at, name] of heading.entries()) {
+    const cell = cells[at] ?? '';
+    if (cell === '') continue;
+    if (!(FIELDS as readonly string[]).includes(name)) tags[name] = cell;
+    else item[name] = JSON_FIELDS.includes(name) ? (jsonOf(cell) ?? cell) : cell;
+  }
+  const metadata = isJsonObject(item.metadata as JsonObject) ? (item.metadata as JsonObject) : {};
+  return {
+    ...item,
+    ...(hasAny({ ...metadata, ...tags }) && { metadata: { ...metadata, ...tags } }),
+  };
+}
+
+const hasAny = (value: JsonObject) => Object.keys(value).length > 0;
+
+/** Returns the value of a JSON text, or undefined if it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the cells of the rows of a CSV text (RFC 4180). Empty lines are left out. */
+export function csvRows(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  const cell = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r?\n|$)/gy;
+  while (cell.lastIndex < text.length) {
+    const found = cell.exec(text);
+    if (!found) throw new HowdahError('EUSAGE', `row ${rows.length + 1} of the CSV is not valid`);
+    const [, raw = '', end] = found;
+    row.push(raw.startsWith('"') ? raw.slice(1, -1).replaceAll('""', '"') : raw);
+    if (end === ',') {
+      if (cell.lastIndex < text.length) continue;
+      row.push('');
+    }
+    if (row.length > 1 || row[0] !== '') rows.push(row);
+    row = [];
+  }
+  return rows;
+}
+
+const badLine = (file: string, line: number, message: string) =>
+  new HowdahError('EUSAGE', `${file}, line ${line}: ${message}`, {
+    hint: 'An item has input, input_data, expected, split and metadata.',
+    detail: { file, line },
+  });

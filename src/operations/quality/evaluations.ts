@@ -1,0 +1,202 @@
+import { z } from 'zod';
+import type { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
+import { storableJson } from '../../json/storable-json.ts';
+import { byId, id, names, object } from '../../resources/fields.ts';
+import { readRow } from '../../resources/operations.ts';
+import { evaluations } from '../../resources/quality/evaluations.ts';
+import { type Answer, operation, shownRow } from '../operation.ts';
+
+/** The figures of an evaluation. They are absent until a result is graded. */
+export type Totals = {
+  runs?: number;
+  graded?: number;
+  passed?: number;
+  failed?: number;
+  cancelled?: number;
+  flaky_items?: number;
+  score?: number | null;
+  pass_rate?: number | null;
+  pass_hat_k?: number | null;
+  cost?: number;
+  tokens?: number;
+  latency_ms_mean?: number | null;
+  latency_ms_p95?: number | null;
+};
+
+/** An evaluation as it is shown. */
+export type Evaluation = {
+  id: string;
+  dataset_id: string;
+  agent_id: string | null;
+  workflow_id: string | null;
+  version: number;
+  label: string | null;
+  status: (typeof enumLabels.evaluation_status)[number];
+  items: number;
+  repeats: number;
+  totals: Totals;
+  [name: string]: unknown;
+};
+
+async function shownEvaluation(db: Queryable, evaluationId: string): Promise<Answer<Evaluation>> {
+  const answer = shownRow(evaluations, await readRow(db, evaluations, evaluationId));
+  return answer as unknown as Answer<Evaluation>;
+}
+
+/** Starts an evaluation. */
+export const startEvaluation = operation({
+  method: 'POST',
+  path: evaluations.path,
+  id: 'evaluate',
+  tag: 'evaluations',
+  summary: 'Start an evaluation',
+  description:
+    'Starts a run for each item of the data set, repeat times, and grades the runs when they end. See docs/evaluation.md.',
+  isKeyed: true,
+  permission: { object: 'executions', action: 'run' },
+  body: z.strictObject({
+    dataset: z.string().describe('Name or id of the data set'),
+    agent: z.string().optional().describe('Name of the agent'),
+    workflow: z.string().optional().describe('Name of the workflow, in place of an agent'),
+    version: z
+      .string()
+      .optional()
+      .describe('Number or label of a version; the current one by default'),
+    repeat: z.int32().optional().describe('Runs of each item, from 1 to 100; 1 by default'),
+    split: z.string().optional().describe('The split of the data set; all items by default'),
+    model: z.string().optional().describe('Name of another model for these runs'),
+    overrides: object.optional().describe('Overrides of these runs'),
+    graders: names.optional().describe('Names of the graders; those of the data set by default'),
+    priority: z.int32().optional().describe('Priority of the runs; 10 by default'),
+    reuse: z
+      .boolean()
+      .optional()
+      .describe('Return the newest completed evaluation that would be equal, if there is one'),
+  }),
+  answers: { 201: { description: 'The evaluation', schema: evaluations.row } },
+  async work(db, { body }) {
+    const { rows } = await db.query<{ id: string }>(
+      `select (howdah.evaluate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)).id`,
+      [
+        ...[body.dataset, body.agent, body.workflow, body.version, body.repeat, body.split],
+        ...[body.model, body.overrides && storableJson(body.overrides), body.graders],
+        ...[body.priority, body.reuse],
+      ].map((value) => value ?? null),
+    );
+    const evaluationId = rows[0]?.id ?? '';
+    return {
+      ...(await shownEvaluation(db, evaluationId)),
+      status: 201,
+      headers: { location: `${evaluations.path}/${evaluationId}` },
+    };
+  },
+});
+
+/** Cancels an evaluation with its live runs. */
+export const cancelEvaluation = operation({
+  method: 'POST',
+  path: `${evaluations.path}/{id}/cancel`,
+  id: 'cancelEvaluation',
+  tag: 'evaluations',
+  summary: 'Cancel an evaluation and its live runs',
+  params: byId,
+  permission: { object: 'executions', action: 'run' },
+  answers: { 200: { description: 'The evaluation', schema: evaluations.row } },
+  async work(db, { params }) {
+    await db.query('select howdah.cancel_evaluation($1)', [params.id]);
+    return shownEvaluation(db, params.id);
+  },
+});
+
+const figure = z
+  .object({
+    a: z.number().nullable(),
+    b: z.number().nullable(),
+    difference: z.number().nullable().describe('b - a'),
+    low: z.number().nullable().describe('The lower end of the 95 % interval'),
+    high: z.number().nullable().describe('The upper end of the 95 % interval'),
+    verdict: z.string().describe('higher, lower or inside the noise'),
+  })
+  .meta({ id: 'ComparedFigure' });
+
+const side = z.object({
+  id,
+  version: z.int(),
+  label: z.string().nullable(),
+  status: z.string(),
+  totals: object,
+});
+
+const changed = z.object({
+  item_id: id,
+  passed_a: z.number(),
+  passed_b: z.number(),
+  execution_id_a: id.nullable(),
+  execution_id_b: id.nullable(),
+});
+
+const comparison = z
+  .object({
+    a: side,
+    b: side,
+    has_equal_items: z.boolean(),
+    has_equal_graders: z.boolean(),
+    items: z.int().describe('Items that both have graded'),
+    ...{ pass_rate: figure, score: figure, cost: figure, latency_ms: figure },
+    slices: z.array(
+      z.object({ key: z.string(), value: z.string(), items: z.int(), pass_rate: figure }),
+    ),
+    regressions: z.array(changed),
+    improvements: z.array(changed),
+  })
+  .meta({ id: 'EvaluationComparison' });
+
+/** Two evaluations, compared item by item. */
+export type EvaluationComparison = z.output<typeof comparison>;
+/** A figure of two evaluations. */
+export type ComparedFigure = z.output<typeof figure>;
+
+/** Compares two evaluations of one data set. */
+export const compareEvaluations = operation({
+  method: 'GET',
+  path: `${evaluations.path}/{id}/comparison`,
+  id: 'compareEvaluations',
+  tag: 'evaluations',
+  summary: 'Compare two evaluations of one data set',
+  description: 'A difference inside the noise is no difference. See docs/evaluation.md.',
+  params: byId,
+  query: z.strictObject({ with: id.describe('The evaluation b; the one of the path is a') }),
+  isReplicable: true,
+  answers: { 200: { description: 'The differences', schema: comparison } },
+  async work(db, { params, query }) {
+    const { rows } = await db.query<{ comparison: EvaluationComparison }>(
+      'select howdah.compare_evaluations($1, $2) as comparison',
+      [params.id, query.with],
+    );
+    return { body: rows[0]?.comparison as EvaluationComparison };
+  },
+});
+
+/** Labels the version of an evaluation, so that runs of the label use it. */
+export const promoteEvaluation = operation({
+  method: 'POST',
+  path: `${evaluations.path}/{id}/promote`,
+  id: 'promoteEvaluation',
+  tag: 'evaluations',
+  summary: 'Label the version of an evaluation',
+  params: byId,
+  permission: { object: 'version_labels', action: 'edit' },
+  body: z.strictObject({ label: z.string().describe('The label, such as production') }),
+  answers: { 200: { description: 'The evaluation', schema: evaluations.row } },
+  async work(db, { params, body }) {
+    const { row } = await readRow(db, evaluations, params.id);
+    await db.query('select howdah_private.label_version($1, $2, $3, $4)', [
+      row.agent_id === null ? 'workflow' : 'agent',
+      row.agent_id ?? row.workflow_id,
+      row.version,
+      body.label,
+    ]);
+    return shownEvaluation(db, params.id);
+  },
+});

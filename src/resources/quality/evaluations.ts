@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { count, id, json, object, time } from '../fields.ts';
+import { resource } from '../resource.ts';
+
+/** Evaluations of agents and workflows. An operation of its own starts them. */
+export const evaluations = resource('evaluations', {
+  path: '/api/evaluations',
+  one: 'evaluation',
+  writes: [],
+  command: {
+    noun: 'eval',
+    list: ['id', 'status', 'agent_id', 'workflow_id', 'version', 'label', 'created_at'],
+    empty: 'No evaluations. Start one: howdah eval run DATASET --agent AGENT',
+    name: 'id',
+  },
+  columns: {},
+  readOnly: {
+    dataset_id: id,
+    agent_id: id.nullable(),
+    workflow_id: id.nullable(),
+    version_id: id,
+    version: z.int(),
+    label: z.string().nullable(),
+    split: z.string().nullable(),
+    overrides: object.nullable(),
+    status: z.enum(enumLabels.evaluation_status),
+    items: count,
+    repeats: count,
+    totals: object,
+    graders: json,
+    created_by: z.string(),
+    created_at: time,
+    completed_at: time.nullable(),
+  },
+  filters: {
+    dataset_id: id.optional(),
+    agent_id: id.optional(),
+    workflow_id: id.optional(),
+  },
+});

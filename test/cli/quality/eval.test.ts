@@ -1,0 +1,134 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Worker } from '../../../workers/start-worker.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { all } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { runCli } from '../run-cli.ts';
+
+// Data sets from files and runs, and evaluations as the gate of a build.
+
+const db = testDatabase();
+let worker: Worker;
+let folder: string;
+let agent: string;
+let agentId: string;
+
+const cli = (...argv: string[]) => runCli(db.url, ...argv);
+const json = async (...argv: string[]) => {
+  const { stdout, stderr } = await cli('--json', ...argv);
+  return JSON.parse(stdout || stderr);
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'howdah-eval-'));
+  worker = await startTestWorker(db.url);
+  agentId = await makeAgent(db.pool, { script: [{ content: 'yes' }] });
+  const [row] = await all(db.pool, 'select name from howdah.agents where id = $1', [agentId]);
+  agent = row?.name;
+  await cli('dataset', 'create', 'refunds');
+  const [made] = await all(db.pool, 'select id from howdah.datasets');
+  await cli('dev', 'graders', 'create', 'answer', '--kind', 'normalized', '--dataset-id', made?.id);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function file(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+test('adds items of JSON lines and CSV, all or none', async () => {
+  const lines = await file(
+    'items.jsonl',
+    '{"input": "after 10 days?", "expected": "Yes."}\n\n{"input": "after 20 days?", "expected": "yes"}\n',
+  );
+  expect((await cli('dataset', 'add', 'refunds', lines)).stdout).toBe('2 items added to refunds\n');
+  const rows = 'input,expected,language\n"after 40 days, really?",no,en\n';
+  await cli('dataset', 'add', 'refunds', await file('items.csv', rows), '--split', 'test');
+  const { items } = await json('dataset', 'items', 'refunds');
+  expect(items).toHaveLength(3);
+  expect(items).toContainEqual(
+    expect.objectContaining({
+      ...{ input: 'after 40 days, really?', expected: 'no', split: 'test' },
+      metadata: { language: 'en' },
+    }),
+  );
+  const wrong = await file('wrong.jsonl', '{"input": "a"}\n{"inputs": "b"}\n');
+  const refused = await cli('dataset', 'add', 'refunds', wrong);
+  expect({ status: refused.status, line: /line 2/.test(refused.stderr) }).toEqual({
+    ...{ status: 2, line: true },
+  });
+  expect((await json('dataset', 'show', 'refunds')).items).toBe(3);
+});
+
+test('evaluates, and refuses with status 5 under the rate', async () => {
+  const junit = join(folder, 'results.xml');
+  const run = ['eval', 'run', 'refunds', '--agent', agent, '--repeat', '2'];
+  const passed = await cli(...run, '--fail-under', '0.6', '--junit', junit);
+  expect(passed).toMatchObject({ status: 0 });
+  const xml = await readFile(junit, 'utf8');
+  expect(xml).toContain('<testsuite name="refunds" tests="6" failures="2" errors="0" skipped="0"');
+  const refused = await cli('--json', ...run, '--fail-under', '0.7');
+  expect(refused.status).toBe(5);
+  expect(JSON.parse(refused.stdout)).toMatchObject({
+    evaluation: { status: 'completed', totals: { passed: 4, failed: 2, pass_hat_k: 0.666667 } },
+    faults: ['the pass rate 66.7 % is under 70 %'],
+  });
+});
+
+test('refuses a version that is worse than a label, and compares each item', async () => {
+  await cli('dataset', 'create', 'many');
+  const [made] = await all(db.pool, `select id from howdah.datasets where name = 'many'`);
+  await cli('dev', 'graders', 'create', 'word', '--kind', 'exact', '--dataset-id', made?.id);
+  const items = Array.from({ length: 12 }, (_, n) => `{"input": "${n}", "expected": "yes"}`);
+  await cli('dataset', 'add', 'many', await file('many.jsonl', items.join('\n')));
+  await db.pool.query(
+    `select howdah.label_agent_version($1, max(version), 'production')
+     from howdah.agent_versions where agent_id = $1`,
+    [agentId],
+  );
+  // the next version is always wrong
+  await db.pool.query(
+    `update howdah.agent_models set request_params = '{"script": [{"content": "no"}]}'
+     where agent_id = $1`,
+    [agentId],
+  );
+  const markdown = join(folder, 'results.md');
+  const run = ['eval', 'run', 'many', '--agent', agent, '--no-worse-than', 'production'];
+  const gate = await cli('--json', ...run, '--markdown', markdown);
+  const { comparison, faults } = JSON.parse(gate.stdout);
+  expect(comparison).toMatchObject({ pass_rate: { a: 1, b: 0 } });
+  expect(gate.status).toBe(5);
+  expect(faults).toEqual(['the pass rate is 100 % lower than before', expect.any(String)]);
+  expect(comparison).toMatchObject({
+    ...{ items: 12, has_equal_items: true, has_equal_graders: true },
+    pass_rate: { a: 1, b: 0, verdict: 'lower' },
+    cost: { verdict: 'inside the noise' },
+  });
+  expect(comparison.regressions).toHaveLength(12);
+  expect(await readFile(markdown, 'utf8')).toContain('| pass rate | 1 | 0 |');
+  // the version of the label against itself: no difference, and no second evaluation of it
+  const count = async () => (await json('eval', 'list')).items.length;
+  const before = await count();
+  expect((await cli(...run, '--version', 'production')).status).toBe(0);
+  expect(await count()).toBe(before + 1);
+});
+
+test('an evaluation is listed, shown and promoted', async () => {
+  const { items } = await json('eval', 'list');
+  const [{ id }] = items;
+  expect((await json('eval', 'show', id)).status).toBe('completed');
+  expect((await json('eval', 'results', id)).items.length).toBeGreaterThan(0);
+  expect((await cli('eval', 'promote', id, '--label', 'best')).status).toBe(0);
+  expect(
+    await all(db.pool, `select version from howdah.version_labels where label = 'best'`),
+  ).toHaveLength(1);
+  expect((await cli('eval', 'cancel', id)).status).not.toBe(0); // it has ended
+  expect((await cli('eval', 'wait', id)).status).toBe(0);
+});
