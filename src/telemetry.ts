@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { WorkerOptions } from '../workers/worker-options.ts';
 import type { Config } from './config.ts';
-import { MOST_CONNECTIONS } from './db/connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from './db/connection/connection-limits.ts';
 import { createPool, onConnection } from './db/connection/pool.ts';
 import { saysConnectionLoss } from './db/connection/sqlstate.ts';
 import { figuresOn } from './db/operations/metric-queries.ts';
@@ -19,7 +19,7 @@ import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
 
-const { any: MOST } = MOST_CONNECTIONS;
+const { any: MOST } = MAX_CONNECTIONS;
 
 /**
  * The telemetry of a process: logs always, metrics where they can be read, and traces where the

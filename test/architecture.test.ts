@@ -142,7 +142,7 @@ const ROOMS: Record<string, readonly string[]> = {
     '.',
   ],
 };
-const MOST_FILES = 15;
+const MAX_FILES = 15;
 
 /** Folders of TypeScript code besides tests and examples. */
 const OWN_CODE = ['src', 'workers', 'bench', 'chaos', 'deploy', 'packaging'];
@@ -517,7 +517,7 @@ test('a folder has at most 15 files', () => {
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
   const foldersOverLimit = [...counts]
-    .filter(([, count]) => count > MOST_FILES)
+    .filter(([, count]) => count > MAX_FILES)
     .map(([folder]) => folder);
   expect(foldersOverLimit).toEqual([]);
 });

@@ -3,7 +3,7 @@ import type { AccountUpkeep } from '../src/contracts/connected-account.ts';
 import { accountRowsOn } from '../src/db/access/connected-accounts.ts';
 import { secretRowsOn } from '../src/db/access/secrets.ts';
 import { missingSigningKeyOn } from '../src/db/access/signing-keys.ts';
-import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { decryptableFor } from '../src/db/connection/decrypt-run-rows.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
 import { createExternalReader } from '../src/db/external-database/reader.ts';
@@ -44,7 +44,7 @@ import {
 import type { WorkerPools } from './pools.ts';
 import type { McpAccess, WorkerOptions } from './worker-options.ts';
 
-const { worker: MOST } = MOST_CONNECTIONS;
+const { worker: MOST } = MAX_CONNECTIONS;
 
 /** The access of a worker for which none is set: the public internet, and no commands. */
 const PUBLIC_ACCESS: McpAccess = {

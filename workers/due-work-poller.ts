@@ -1,9 +1,9 @@
 /** The pause after a look that found nothing. The next look finds what comes in that pause. */
-const LEAST_PAUSE_MS = 20;
+const MIN_PAUSE_MS = 20;
 /** A look through a long queue may take long. The pause after it is this many times as long. */
 const PAUSES_PER_LOOK = 9;
 /** The longest pause after a look that found nothing, and the pause after one that failed. */
-const MOST_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 1_000;
 
 /** The result of a look for due work. */
 export type LookResult = 'found' | 'nothing' | 'no_room';
@@ -107,7 +107,7 @@ export class DueWorkPoller {
 
 /** Returns the pause after a look that took so many milliseconds. */
 function pauseAfter(result: LookResult | 'failed', took: number): number {
-  if (result === 'failed') return MOST_PAUSE_MS;
+  if (result === 'failed') return MAX_PAUSE_MS;
   if (result !== 'nothing') return 0;
-  return Math.min(Math.max(LEAST_PAUSE_MS, took * PAUSES_PER_LOOK), MOST_PAUSE_MS);
+  return Math.min(Math.max(MIN_PAUSE_MS, took * PAUSES_PER_LOOK), MAX_PAUSE_MS);
 }

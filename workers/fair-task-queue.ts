@@ -16,7 +16,7 @@ export type TaskHandler<StartedJob, Job extends TenantJob = TenantJob> = {
 };
 
 /** Maximum number of waiting jobs per tenant. Further jobs only return to the queue later. */
-const MOST_WAITING = 1_000;
+const MAX_WAITING = 1_000;
 /**
  * A queue of tasks that may take long. Limits the tasks that run at once, in all and per tenant.
  * Tasks without a free slot wait here and start in order of arrival. Their jobs also return to the
@@ -55,7 +55,7 @@ export class FairTaskQueue<StartedJob, Job extends TenantJob = TenantJob> {
   #wait(job: Job): Date {
     const waiting = this.#waiting.get(job.tenant_id) ?? new Map<string, Job>();
     this.#waiting.set(job.tenant_id, waiting);
-    if (waiting.size < MOST_WAITING) waiting.set(job.id, job);
+    if (waiting.size < MAX_WAITING) waiting.set(job.id, job);
     return this.#returnTimes.next(job.tenant_id);
   }
 

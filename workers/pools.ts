@@ -1,5 +1,5 @@
 import { settleAll } from '../src/concurrency/run-all.ts';
-import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { createPool, type Pool, SERVER_TIMEOUTS } from '../src/db/connection/pool.ts';
 import { divideAmongTenants } from '../src/db/connection/tenant-pool.ts';
 import type { WorkerOptions } from './worker-options.ts';
@@ -13,7 +13,7 @@ export const ANSWER_MS = 30_000;
 const FILTER_ANSWER_MS = 8_000;
 /** The share of the client's time-out that the server may use. */
 export const SERVER_SHARE = 0.8;
-const { worker: MOST } = MOST_CONNECTIONS;
+const { worker: MOST } = MAX_CONNECTIONS;
 
 /** The pools of a worker. `open` opens more of them, which `end` does not close. */
 export type WorkerPools = Readonly<{

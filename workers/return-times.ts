@@ -5,7 +5,7 @@ const FIRST_MS = 1_000;
  */
 const APART_MS = 20;
 /** The number of tenants beyond which those without a returning job are forgotten. */
-const MOST_TENANTS = 1_000;
+const MAX_TENANTS = 1_000;
 
 /** Schedules when jobs that found no slot return to the queue. */
 export class ReturnTimes {
@@ -20,7 +20,7 @@ export class ReturnTimes {
   next(tenant: string): Date {
     const now = this.#now();
     const time = Math.max(now + FIRST_MS, (this.#last.get(tenant) ?? 0) + APART_MS);
-    if (this.#last.size > MOST_TENANTS) this.#forget(now);
+    if (this.#last.size > MAX_TENANTS) this.#forget(now);
     this.#last.set(tenant, time);
     return new Date(time);
   }

@@ -2,7 +2,7 @@ import type { TaskList } from 'graphile-worker';
 import { runAll, settleAll } from '../src/concurrency/run-all.ts';
 import { throttle } from '../src/concurrency/throttle.ts';
 import type { CustomTool } from '../src/contracts/agents/tool.ts';
-import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
 import { ensurePartitions, hasDueWork } from '../src/db/worker/maintenance.ts';
@@ -50,7 +50,7 @@ export type Worker = {
 const ASK_OTHERS_MS = 100;
 /** The time within which a worker with a scope finds runs that become due by the clock. */
 const SCOPED_POLL_MS = 1_000;
-const { worker: MOST } = MOST_CONNECTIONS;
+const { worker: MOST } = MAX_CONNECTIONS;
 
 /**
  * Starts a worker. Resolves when the worker takes wake-ups and sends heartbeats. Closes everything

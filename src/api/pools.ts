@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { MOST_CONNECTIONS } from '../db/connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from '../db/connection/connection-limits.ts';
 import { createPool, type Pool } from '../db/connection/pool.ts';
 import { type Replica, watchReplica } from '../db/connection/replica.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
@@ -33,7 +33,7 @@ const LOGIN_TIMES = { settings: { statement_timeout: '8000' }, answerWithinMs: 1
 
 /** Opens the connections for logins. */
 export function openLogin(url: string): Pool {
-  const max = MOST_CONNECTIONS.api.login;
+  const max = MAX_CONNECTIONS.api.login;
   return createPool({ url, applicationName: 'howdah-login', max, ...LOGIN_TIMES });
 }
 

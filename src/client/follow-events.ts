@@ -2,7 +2,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { HttpClient } from './http-client.ts';
 import { parseServerSentEvents } from './parse-sse.ts';
-import { MOST_SILENCES, RECONNECT_MS } from './retry-request.ts';
+import { MAX_SILENCES, RECONNECT_MS } from './retry-request.ts';
 
 export type FollowEventsOptions = {
   after?: string | undefined;
@@ -34,7 +34,7 @@ export async function* followEvents(
     body ??= await open(ask, path, at, signal).catch((error: HowdahError) => {
       if (signal?.aborted) return undefined;
       silences += 1;
-      if (!hasStarted || error.code !== 'EUNREACHABLE' || silences > MOST_SILENCES) throw error;
+      if (!hasStarted || error.code !== 'EUNREACHABLE' || silences > MAX_SILENCES) throw error;
       return undefined;
     });
     if (body) {

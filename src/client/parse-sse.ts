@@ -5,7 +5,7 @@ import type { Json } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
 
 /** Most characters of an event. The server sends no larger ones. */
-const MOST_CHARACTERS = 64 * 1024 * 1024;
+const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 /**
  * Parses the body of a response as Server-Sent Events and yields each event as it comes. Skips
@@ -18,7 +18,7 @@ export async function* parseServerSentEvents(
   const decoder = new TextDecoder();
   let messages: EventSourceMessage[] = [];
   const parser = createParser({
-    maxBufferSize: MOST_CHARACTERS,
+    maxBufferSize: MAX_CHARACTERS,
     onEvent: (message) => void messages.push(message),
     onError(error) {
       if (error.type === 'max-buffer-size-exceeded') throw protocolError(error);

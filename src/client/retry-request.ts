@@ -5,7 +5,7 @@ import { HowdahError } from '../contracts/errors.ts';
  * attempts in a row.
  */
 export const RECONNECT_MS = 500;
-export const MOST_SILENCES = 60;
+export const MAX_SILENCES = 60;
 
 /**
  * Retries a request for half a minute while the server does not answer. The request must be one
@@ -17,7 +17,7 @@ export async function retry<T>(ask: () => Promise<T>, signal: AbortSignal | unde
       return await ask();
     } catch (error) {
       const isAway = error instanceof HowdahError && error.code === 'EUNREACHABLE';
-      if (!isAway || silences > MOST_SILENCES || !(await pause(signal))) throw error;
+      if (!isAway || silences > MAX_SILENCES || !(await pause(signal))) throw error;
     }
   }
 }

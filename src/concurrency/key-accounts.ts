@@ -19,9 +19,9 @@ export type KeyAccount<Entry> = {
 };
 
 /** Most milliseconds that a key is charged beyond the others, so that no key waits for ever. */
-const MOST_DEBT_MS = 15_000;
+const MAX_DEBT_MS = 15_000;
 /** The number of keys beyond which those without work and debt are forgotten. */
-const MOST_KEYS = 1_000;
+const MAX_KEYS = 1_000;
 
 /** Keeps the charge and the budget of each key. */
 export class KeyAccounts<Entry extends { charged_at_start: number }> {
@@ -54,7 +54,7 @@ export class KeyAccounts<Entry extends { charged_at_start: number }> {
     }
     if (Number.isFinite(least)) this.#floor = Math.max(this.#floor, least);
     for (const state of this.keys.values()) {
-      state.charged = Math.min(state.charged, this.#floor + MOST_DEBT_MS);
+      state.charged = Math.min(state.charged, this.#floor + MAX_DEBT_MS);
     }
   }
 
@@ -89,7 +89,7 @@ export class KeyAccounts<Entry extends { charged_at_start: number }> {
 
   /** Forgets keys without work and debt when there are many. */
   forgetIdle(): void {
-    if (this.keys.size <= MOST_KEYS) return;
+    if (this.keys.size <= MAX_KEYS) return;
     const full_at = this.#fullAt(this.#now());
     for (const [key, state] of this.keys) {
       const isRepaid = state.charged <= this.#floor && state.repaid_at <= full_at;

@@ -69,7 +69,7 @@ const MAX_HERE_MS = 20;
 /** Arguments that are at least so long are hashed once. */
 const LONG_ARGUMENT = 1_000;
 /** Most cached results. All keys share the cache, since the functions are pure. */
-const MOST_CACHED = 500;
+const MAX_CACHED = 500;
 /** Most characters, names and values of a cached result. */
 const MAX_CACHED_SIZE = 10_000;
 /** Faults of a thread that do not depend on the function. */
@@ -195,7 +195,7 @@ async function resultOf(
 ): Promise<Result> {
   const result = await callElsewhere(call, args, key, signal);
   if (!TEMPORARY.has(faultCode(result)) && isSmall(result)) cache.set(id, result);
-  if (cache.size > MOST_CACHED) cache.delete(cache.keys().next().value as string);
+  if (cache.size > MAX_CACHED) cache.delete(cache.keys().next().value as string);
   return result;
 }
 

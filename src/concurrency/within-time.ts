@@ -4,7 +4,7 @@ const room = vm.createContext({ call: undefined });
 const script = new vm.Script('call()');
 
 /** Most attempts of a call that the machine gave little processor time. */
-const MOST_ATTEMPTS = 4;
+const MAX_ATTEMPTS = 4;
 
 /**
  * Runs a pure function that may never end, and stops it after some time. Also stops a regular
@@ -24,7 +24,7 @@ export function withinTime<T>(ms: number, call: () => T, growth = 1): T {
   for (let attempt = 1; ; attempt += 1) {
     const outcome = runOnce(ms * growth ** (attempt - 1), call);
     if ('value' in outcome) return outcome.value;
-    const isLast = attempt === MOST_ATTEMPTS || usedMs() - before >= ms / 2;
+    const isLast = attempt === MAX_ATTEMPTS || usedMs() - before >= ms / 2;
     if (isLast || !isOutOfTime(outcome.error)) throw outcome.error;
   }
 }

@@ -87,7 +87,7 @@ export type ReadSecret = (tenantId: string, name: string) => Promise<Outcome<str
 export const SIGNING_KEY_PREFIX = 'whsec_';
 
 /** Fewest bytes of a secret that signs or authenticates requests. A shorter one can be guessed. */
-export const LEAST_SIGNING_BYTES = 16;
+export const MIN_SIGNING_BYTES = 16;
 
 /** Returns the key of a secret in the format of Standard Webhooks, or undefined if it is none. */
 export function parseSigningKey(secret: string): Buffer | undefined {
@@ -96,7 +96,7 @@ export function parseSigningKey(secret: string): Buffer | undefined {
   const key = Buffer.from(encoded, 'base64');
   const isOne =
     text.startsWith(SIGNING_KEY_PREFIX) &&
-    key.length >= LEAST_SIGNING_BYTES &&
+    key.length >= MIN_SIGNING_BYTES &&
     key.toString('base64').replace(/(?<!=)=+$/, '') === encoded.replace(/(?<!=)=+$/, '');
   return isOne ? key : undefined;
 }

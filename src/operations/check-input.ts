@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Json } from '../json/json.ts';
 import { RequestRefusal } from '../resources/request-refusal.ts';
 import { closestNames } from '../text/closest-names.ts';
-import { checkShape, MOST_ISSUES } from './check-shape.ts';
+import { checkShape, MAX_ISSUES } from './check-shape.ts';
 import type { OperationDescription } from './operation.ts';
 import { sentenceOf, zodMessage } from './zod-messages.ts';
 
@@ -45,7 +45,7 @@ function checkPart(schema: z.ZodType | undefined, value: unknown, place: Fault['
   const faults = result.issues.flatMap((issue) =>
     faultsOf(zodMessage(issue), schema, place, value),
   );
-  return { faults: misspeltFirst(faults).slice(0, MOST_ISSUES) };
+  return { faults: misspeltFirst(faults).slice(0, MAX_ISSUES) };
 }
 
 /** Puts unknown fields first, and leaves out missing fields that were meant by them. */
@@ -61,7 +61,7 @@ function misspeltFirst(faults: Fault[]): Fault[] {
 const didYouMean = (field: string) => `Did you mean ${field}?`;
 
 function checkEmptyQuery(value: unknown): CheckedPart {
-  const names = Object.keys(value as object).slice(0, MOST_ISSUES);
+  const names = Object.keys(value as object).slice(0, MAX_ISSUES);
   const faults = names.map((field) => unknownField(field, [], 'query'));
   return faults.length > 0 ? { faults } : { value: undefined };
 }
@@ -77,7 +77,7 @@ function faultsOf(
   if (issue.code === 'unrecognized_keys') {
     const known = field === '' && 'shape' in schema ? Object.keys(schema.shape as object) : [];
     return issue.keys
-      .slice(0, MOST_ISSUES)
+      .slice(0, MAX_ISSUES)
       .map((key) => unknownField(field === '' ? key : `${field}.${key}`, known, place));
   }
   if (field === '')

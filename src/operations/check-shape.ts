@@ -5,9 +5,9 @@ import { definitionOf, matchesLiterals, maximumOf, omitNulls } from '../json/omi
 type Issue = z.core.$ZodIssue;
 
 /** Most faults reported for one body: reporting a fault takes longer than sending it. */
-export const MOST_ISSUES = 20;
+export const MAX_ISSUES = 20;
 /** Most items of a list whose schema sets no maximum. */
-const MOST_ITEMS = 1_000;
+const MAX_ITEMS = 1_000;
 /**
  * Items up to which a list is left to zod. The items of a longer list are checked one by one, until
  * enough of them are wrong.
@@ -22,17 +22,17 @@ export function checkShape<S extends z.ZodType>(
   schema: S,
   sent: unknown,
 ): { value: z.output<S> } | { issues: Issue[] } {
-  const value = omitNulls(schema, sent, MOST_ITEMS);
+  const value = omitNulls(schema, sent, MAX_ITEMS);
   const early = earlyIssues(schema, value);
-  if (early && early.length > 0) return { issues: early.slice(0, MOST_ISSUES) };
+  if (early && early.length > 0) return { issues: early.slice(0, MAX_ISSUES) };
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data };
-  return { issues: result.error.issues.slice(0, MOST_ISSUES).map(shortenKeys) };
+  return { issues: result.error.issues.slice(0, MAX_ISSUES).map(shortenKeys) };
 }
 
 function shortenKeys(issue: Issue): Issue {
   return issue.code === 'unrecognized_keys'
-    ? { ...issue, keys: issue.keys.slice(0, MOST_ISSUES) }
+    ? { ...issue, keys: issue.keys.slice(0, MAX_ISSUES) }
     : issue;
 }
 
@@ -81,7 +81,7 @@ function listIssues(schema: z.ZodType, element: z.ZodType, items: readonly unkno
   const { type } = definitionOf(element);
   const most =
     maximumOf(definitionOf(schema)) ??
-    (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MOST_ITEMS);
+    (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MAX_ITEMS);
   if (items.length > most) {
     const message = `Too big: expected array to have <=${most} items`;
     return [
@@ -102,7 +102,7 @@ function listIssues(schema: z.ZodType, element: z.ZodType, items: readonly unkno
     const found =
       early.length > 0 || !isLong ? early : (element.safeParse(item).error?.issues ?? []);
     issues.push(...found.map((issue) => ({ ...issue, path: [index, ...issue.path] })));
-    if (issues.length >= MOST_ISSUES) break;
+    if (issues.length >= MAX_ISSUES) break;
   }
   return issues;
 }
@@ -112,7 +112,7 @@ function recordIssues(valueType: z.ZodType, value: object): Issue[] {
   for (const [name, one] of Object.entries(value)) {
     const early = earlyIssues(valueType, one) ?? [];
     issues.push(...early.map((issue) => ({ ...issue, path: [name, ...issue.path] })));
-    if (issues.length >= MOST_ISSUES) break;
+    if (issues.length >= MAX_ISSUES) break;
   }
   return issues;
 }

@@ -24,7 +24,7 @@ export const SHORTEST_SECRET = 8;
 export const SHORTEST_ECHO = 4;
 
 /** Most levels of JSON. Deeper values are replaced whole, since they are not searched. */
-const MOST_LEVELS = 1_000;
+const MAX_LEVELS = 1_000;
 
 /** A redaction of a text that comes in pieces. */
 export type StreamRedaction = {
@@ -92,7 +92,7 @@ export class Redaction {
       return this.text(text) === text ? value : REDACTED;
     }
     if (!hasMembers(value)) return value;
-    if (level > MOST_LEVELS) return REDACTED;
+    if (level > MAX_LEVELS) return REDACTED;
     if (Array.isArray(value)) return value.map((one) => this.#json(one, level + 1));
     if (!isJsonObject(value)) return value;
     return Object.fromEntries(

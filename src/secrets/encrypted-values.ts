@@ -137,7 +137,7 @@ export function encryptedTextsIn(root: unknown): EncryptedText[] {
  * The most bytes of contents that are shown again in a value, after the first time. Contents are
  * compressed, so a short text may name a megabyte many times.
  */
-const MOST_REPEATED = 32_000_000;
+const MAX_REPEATED = 32_000_000;
 
 /**
  * Replaces encrypted contents by what they were decrypted to. A value that is nested deeper than
@@ -171,7 +171,7 @@ function contentFinder(opened: DecryptedContents, onRepeat?: (bytes: number) => 
       return content;
     }
     repeated += content.plain.length;
-    if (repeated > MOST_REPEATED) throw new RangeError('the value repeats too many contents');
+    if (repeated > MAX_REPEATED) throw new RangeError('the value repeats too many contents');
     onRepeat?.(content.plain.length);
     return content;
   };

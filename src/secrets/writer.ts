@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
 import {
-  LEAST_SIGNING_BYTES,
+  MIN_SIGNING_BYTES,
   type PutSecret,
   type SecretRows,
   SIGNING_KEY_PREFIX,
@@ -13,7 +13,7 @@ import type { MasterKeys } from './master-keys.ts';
 /** The maximum size of a value, in bytes. */
 export const MAX_SECRET_BYTES = 64 * 1024;
 /** Fewest characters after the prefix of a signing key. Those of Stripe are no Base64. */
-const SHORTEST_KEY = Math.ceil((LEAST_SIGNING_BYTES * 4) / 3);
+const SHORTEST_KEY = Math.ceil((MIN_SIGNING_BYTES * 4) / 3);
 /**
  * Maximum number of attempts. Losing the race to another process this often means that something is
  * wrong.
@@ -85,7 +85,7 @@ function refuseUnfit(name: string, value: string): void {
     throw unfit(
       'value',
       `the value of '${name}' is a signing key that is too short`,
-      `Use ${SIGNING_KEY_PREFIX} followed by at least ${LEAST_SIGNING_BYTES} bytes in Base64, such as the output of: openssl rand -base64 32`,
+      `Use ${SIGNING_KEY_PREFIX} followed by at least ${MIN_SIGNING_BYTES} bytes in Base64, such as the output of: openssl rand -base64 32`,
     );
   }
   if (Buffer.byteLength(value) > MAX_SECRET_BYTES || value.includes('\0')) {

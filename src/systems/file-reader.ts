@@ -34,7 +34,7 @@ export const localReader: FileReader = {
 };
 
 /** Most characters of one caller that are read in this thread. */
-const MOST_CHARACTERS_HERE = 10_000;
+const MAX_MAIN_THREAD_CHARACTERS = 10_000;
 /**
  * The deadline of one step in a thread. A file at the limits takes about a second on an idle
  * machine.
@@ -88,7 +88,7 @@ export function threadReader(
   };
   const isLarge = (text = ''): boolean => {
     characters += text.length;
-    return characters > MOST_CHARACTERS_HERE;
+    return characters > MAX_MAIN_THREAD_CHARACTERS;
   };
   return {
     parseYaml: (file, text, options) =>

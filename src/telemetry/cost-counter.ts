@@ -15,7 +15,7 @@ export type ReadPrices = (modelIds: readonly string[]) => Promise<Prices>;
 const UNPRICED: Price = { input: null, output: null };
 const MILLION = 1_000_000;
 /** Most models whose tokens wait for a price. Tokens of more models count as unpriced. */
-const MOST_MODELS = 10_000;
+const MAX_MODELS = 10_000;
 
 /** Tokens of a provider; `cacheRead` and `cacheWrite` are parts of `input`. */
 type Usage = {
@@ -56,7 +56,7 @@ export class CostCounter {
   /** Adds the tokens of a model answer. The answer of an engine has no model and no price. */
   add(modelId: string | null | undefined, usage: Usage): void {
     const before = modelId ? this.#pending.get(modelId) : undefined;
-    if (!modelId || (!before && this.#pending.size >= MOST_MODELS)) {
+    if (!modelId || (!before && this.#pending.size >= MAX_MODELS)) {
       this.#count(usage);
       return;
     }

@@ -1,12 +1,12 @@
 import { REDACTED, Redaction } from '../redaction/redaction.ts';
 
 /** Most values that are learned while this process runs; the oldest are forgotten. */
-const MOST_LEARNED = 1_000;
+const MAX_LEARNED = 1_000;
 /**
  * Most values in one group. The values of a group are compiled together, so a new value recompiles
  * a limited number of others.
  */
-const MOST_PER_GROUP = 64;
+const MAX_PER_GROUP = 64;
 
 /** Redacts secrets anywhere in lines of the log. */
 export type LogRedaction = {
@@ -31,7 +31,7 @@ export function createLogRedaction(own: readonly (string | undefined)[]): LogRed
   const add = (value: string): void => {
     let values = [value];
     for (let last = groups.at(-1); last && last.values.length === values.length; ) {
-      if (values.length * 2 > MOST_PER_GROUP) break;
+      if (values.length * 2 > MAX_PER_GROUP) break;
       values = [...last.values, ...values];
       groups.pop();
       last = groups.at(-1);
@@ -43,9 +43,9 @@ export function createLogRedaction(own: readonly (string | undefined)[]): LogRed
       const isKnown = known.delete(value);
       known.add(value);
       if (isKnown) return;
-      if (known.size > MOST_LEARNED) {
+      if (known.size > MAX_LEARNED) {
         groups = [];
-        const older = [...known].slice(0, -MOST_LEARNED / 2);
+        const older = [...known].slice(0, -MAX_LEARNED / 2);
         for (const one of older) known.delete(one);
         for (const one of known) add(one);
       } else add(value);

@@ -1,7 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 
 /** Most names that are compared, and the length of the longest one. */
-const MOST_NAMES = 1_000;
+const MAX_NAMES = 1_000;
 const LONGEST_NAME = 200;
 
 /**
@@ -11,7 +11,7 @@ const LONGEST_NAME = 200;
 export function closestNames(word: string, names: readonly string[], most = 3): string[] {
   const said = word.slice(0, 64).toLowerCase();
   return names
-    .slice(0, MOST_NAMES)
+    .slice(0, MAX_NAMES)
     .filter((name) => name.length <= LONGEST_NAME)
     .map((name) => ({ name, off: offBy(said, name.toLowerCase()) }))
     .filter(({ off }) => off <= Math.max(2, said.length / 3))

@@ -5,9 +5,9 @@ import { firstCharacters, lastCharacters } from './truncate.ts';
  * Most characters of a word, a line and a text. Longer ones are cut in the middle, because the
  * fault is at their ends.
  */
-const MOST_WORD = 300;
-const MOST_LINE = 2_000;
-const MOST_TEXT = 20_000;
+const MAX_WORD = 300;
+const MAX_LINE = 2_000;
+const MAX_TEXT = 20_000;
 
 /**
  * Control characters, and marks that hide or reorder the text beside them. Marks that scripts and
@@ -21,10 +21,10 @@ const HIDDEN = /(?![\t\n\u200c-\u200f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
  */
 export function displayable(text: string): string {
   // truncated before it is searched
-  const start = text.length > MOST_TEXT ? truncateWithin(text, MOST_TEXT) : text;
+  const start = text.length > MAX_TEXT ? truncateWithin(text, MAX_TEXT) : text;
   return start
-    .replace(/\S{301,}/g, (word) => truncateWithin(word, MOST_WORD))
-    .replace(/[^\n]{2001,}/g, (line) => truncateWithin(line, MOST_LINE))
+    .replace(/\S{301,}/g, (word) => truncateWithin(word, MAX_WORD))
+    .replace(/[^\n]{2001,}/g, (line) => truncateWithin(line, MAX_LINE))
     .replace(HIDDEN, escapeCharacter)
     .toWellFormed();
 }
@@ -36,11 +36,11 @@ const SENTENCES = new Set(['message', 'hint']);
  * Truncates the texts of a detail. They are unchanged otherwise, because a detail is for programs.
  * Only field names and sentences for people become displayable.
  */
-export function displayableDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
+export function displayableDetail<T extends Json | undefined>(detail: T, most = MAX_TEXT): T {
   if (typeof detail === 'string')
     return (detail.length > most ? truncateWithin(detail, most) : detail) as T;
   if (!hasMembers(detail)) return detail;
-  const inner = (value: Json | undefined) => displayableDetail(value, MOST_LINE);
+  const inner = (value: Json | undefined) => displayableDetail(value, MAX_LINE);
   if (Array.isArray(detail)) return detail.map(inner) as unknown as T;
   return Object.fromEntries(
     Object.entries(detail).map(([name, value]) => [

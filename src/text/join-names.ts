@@ -1,9 +1,9 @@
 /** The maximum number of names in a hint. */
-export const MOST_NAMES = 10;
+export const MAX_NAMES = 10;
 
-/** Joins names for a hint, at most `MOST_NAMES`. */
+/** Joins names for a hint, at most `MAX_NAMES`. */
 export function joinNames(names: readonly string[]): string {
-  return names.length > MOST_NAMES
-    ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
+  return names.length > MAX_NAMES
+    ? `${names.slice(0, MAX_NAMES).join(', ')} and more`
     : names.join(', ');
 }

@@ -2,7 +2,7 @@ import { structuredPatch } from 'diff';
 
 const CONTEXT = 2;
 /** Most lines that differ. Beyond, the texts are shown as a block each. */
-const MOST_EDITS = 4_000;
+const MAX_EDITS = 4_000;
 
 /** A place where two texts differ: lines marked with `-`, `+` or a space, and where they begin. */
 export type DiffHunk = { oldStart: number; newStart: number; lines: string[] };
@@ -15,7 +15,7 @@ export function diffHunks(before: string | null, after: string | null): DiffHunk
   ];
   const patch = structuredPatch('', '', from, to, '', '', {
     context: CONTEXT,
-    maxEditLength: MOST_EDITS,
+    maxEditLength: MAX_EDITS,
   });
   if (patch) return patch.hunks;
   const markLines = (mark: string, text: string) =>

@@ -1,6 +1,6 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../json/json.ts';
-import { isTooDeep, MOST_LEVELS } from '../json/levels.ts';
+import { isTooDeep, MAX_LEVELS } from '../json/levels.ts';
 import { parseJson } from '../json/parse-json.ts';
 
 /** Parses the arguments of a call as an object. A model may have written any text. */
@@ -12,7 +12,7 @@ export function parseArguments(text: string): Outcome<JsonObject> {
       return { ok: false, error: invalidArguments('they are not a JSON object') };
     }
     return isTooDeep(value)
-      ? { ok: false, error: invalidArguments(`they have more than ${MOST_LEVELS} levels`) }
+      ? { ok: false, error: invalidArguments(`they have more than ${MAX_LEVELS} levels`) }
       : { ok: true, value };
   } catch (error) {
     return {

@@ -26,7 +26,7 @@ export type QueryReader = {
  * The largest result of a query. Rows are logged untruncated, so they must fit the limit of a
  * logged result with their frame.
  */
-const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
+const MAX_BYTES = RESULT_LIMIT_BYTES - 4_096;
 
 const DESCRIBE = /^describe\b([\w\s.,"]*);?$/i;
 
@@ -99,7 +99,7 @@ function requestOf(context: ToolContext, configuration: JsonObject): ReadRequest
     schemas: settings.schemas,
     limits: {
       rows: settings.max_rows,
-      bytes: MOST_BYTES,
+      bytes: MAX_BYTES,
       cost: settings.max_cost,
       timeoutMs: settings.timeout_ms,
     },

@@ -258,7 +258,7 @@ describe.skipIf(process.platform !== 'linux')('CPU time of a process and its chi
   const BURN = `const begun = process.resourceUsage().userCPUTime;
     while (process.resourceUsage().userCPUTime < begun + 300_000);
     process.send('burnt'); process.on('message', () => process.exit());`;
-  const LEAST_US = 280_000; // less than 300 ms, because ticks are coarse
+  const MIN_US = 280_000; // less than 300 ms, because ticks are coarse
 
   const burner = async (): Promise<ChildProcess> => {
     const child = spawn(process.execPath, ['--eval', BURN], {
@@ -273,13 +273,13 @@ describe.skipIf(process.platform !== 'linux')('CPU time of a process and its chi
     const child = await burner();
     try {
       const all = readTreeCpuUs(process.pid) ?? Number.NaN;
-      expect(all - before).toBeGreaterThan(LEAST_US);
-      expect(readTreeCpuUs(process.pid, [child.pid as number])).toBeLessThan(all - LEAST_US / 2);
+      expect(all - before).toBeGreaterThan(MIN_US);
+      expect(readTreeCpuUs(process.pid, [child.pid as number])).toBeLessThan(all - MIN_US / 2);
     } finally {
       child.send('end');
       await once(child, 'exit');
     }
-    expect((readTreeCpuUs(process.pid) ?? Number.NaN) - before).toBeGreaterThan(LEAST_US);
+    expect((readTreeCpuUs(process.pid) ?? Number.NaN) - before).toBeGreaterThan(MIN_US);
   });
 
   test('is undefined for a missing process', () => {

@@ -31,7 +31,7 @@ export type IsolatorOptions = {
 
 const POLL_MS = 1_000;
 /** Most processes at once. Most of them wait for a model. */
-const MOST_PROCESSES = 4;
+const MAX_PROCESSES = 4;
 
 /**
  * Runs suspects alone: runs that workers died with (sql/10_private/queue/isolated_runs.sql). Each
@@ -74,7 +74,7 @@ export class Isolator {
         await returnSuspect(pool, owner, id);
         this.#toReturn.delete(id);
       }
-      const most = runInProcess ? MOST_PROCESSES : 1;
+      const most = runInProcess ? MAX_PROCESSES : 1;
       while (this.#active.size < most && !this.#stopping.signal.aborted) {
         const parent = worker();
         const suspect = parent === undefined ? undefined : await takeSuspect(pool, parent);

@@ -18,7 +18,7 @@ const JOBS_PAUSE_MS = 5;
 /** The pause between two reads of the table of migrations. */
 const MIGRATIONS_PAUSE_MS = 1_000;
 /** Maximum number of jobs announced at once. No queue has as many slots. */
-const MOST_JOBS = 10_000;
+const MAX_JOBS = 10_000;
 
 /**
  * A function that returns the number of a breaking migration made since the queue was started, if
@@ -82,7 +82,7 @@ export function filterClient(
 
   const onNotification = ({ channel, payload }: Notification): void => {
     if (channel === 'jobs:insert') {
-      jobs = Math.min(jobs + countOf(payload), MOST_JOBS);
+      jobs = Math.min(jobs + countOf(payload), MAX_JOBS);
       if (jobs > 0) announceJobs();
     } else if (channel === 'worker:migrate') {
       checkMigrations();

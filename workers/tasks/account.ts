@@ -10,7 +10,7 @@ import { accountPayload } from '../payloads.ts';
  */
 const ROOM = { atOnce: 16, ofOneTenant: 8 };
 /** The attempts of a task: after 1, 2, 4 … minutes, at most an hour apart. */
-const MOST_ATTEMPTS = 12;
+const MAX_ATTEMPTS = 12;
 const FIRST_DELAY_MS = 60_000;
 const MAX_DELAY_MS = 3_600_000;
 /** The first word of the key of a job. The database makes the same keys. */
@@ -37,7 +37,7 @@ export function accountTask(
     {
       async begin({ id, attempt, enqueue }) {
         const work = await begin(id);
-        const isLast = attempt >= MOST_ATTEMPTS;
+        const isLast = attempt >= MAX_ATTEMPTS;
         if (work && !isLast) await enqueue(attempt + 1, timeAfter(attempt));
         return work && (() => work(isLast));
       },

@@ -1,10 +1,10 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 
 /** Most pieces that wait for the steps before them. */
-const MOST_EARLY = 500;
+const MAX_EARLY = 500;
 
 /**
- * Holds pieces of answers that arrive before the previous step is complete. Beyond `MOST_EARLY`,
+ * Holds pieces of answers that arrive before the previous step is complete. Beyond `MAX_EARLY`,
  * pieces are dropped, because the step will have the whole answer. A step that loses a piece here
  * gets no further pieces, so that the pieces of a step are the beginning of its answer, without a
  * gap.
@@ -21,7 +21,7 @@ export class EarlyPieces {
   offer(piece: TokenPiece, lastSeq: number): TokenPiece[] {
     if (piece.seq <= Math.max(lastSeq, this.#lastCut)) return [];
     if (piece.seq === lastSeq + 1) return [piece];
-    if (this.#pieces.length < MOST_EARLY) this.#pieces.push(piece);
+    if (this.#pieces.length < MAX_EARLY) this.#pieces.push(piece);
     else this.#lastCut = piece.seq;
     return [];
   }

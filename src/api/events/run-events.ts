@@ -32,7 +32,7 @@ export type RunCursor = { seq: number; n: number; position?: number };
 type Position = { seq: number; sent: number | 'all' };
 
 /** Events after those of the last step: an error that is not a step, and `complete`. */
-const MOST_AT_END = 2;
+const MAX_AT_END = 2;
 
 type LastStep = { seq: number; kind: string; events: number };
 type Item =
@@ -211,12 +211,12 @@ class RunEventStream {
 
   /**
    * Returns how many events of a step were sent. After the last step, the number may include the
-   * last events (`MOST_AT_END`).
+   * last events (`MAX_AT_END`).
    */
   #sentOf(seq: number, count: number): number {
     if (seq !== this.#position.seq) return 0;
     const { sent } = this.#position;
-    const isCounted = sent !== 'all' && sent <= count + MOST_AT_END;
+    const isCounted = sent !== 'all' && sent <= count + MAX_AT_END;
     return isCounted ? sent : count; // a cursor with a higher number never existed
   }
 

@@ -118,7 +118,7 @@ function runOf(item: LiveItem): string {
 }
 
 /** Most ended runs whose last step a stream remembers. Their last pieces may come after the end. */
-const MOST_ENDED = 500;
+const MAX_ENDED = 500;
 
 /** The state of one run below, as a stream has read it. */
 type RunBelow = {
@@ -246,7 +246,7 @@ class RunsBelow {
     this.#ended.delete(id); // the newest comes last
     this.#ended.set(id, seq);
     const [oldest] = this.#ended.keys();
-    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest);
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   #unsent(at: TreePosition, events: StreamEvent[]): StreamEvent[] {

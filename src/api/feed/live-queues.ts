@@ -3,7 +3,7 @@ import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import type { LiveItem } from '../../db/followers/announcements.ts';
 import type { Follower } from '../../db/followers/follower.ts';
 import { hasEnded } from '../../db/followers/run-source.ts';
-import { MOST_BUFFERED } from '../../db/followers/subscriber.ts';
+import { MAX_BUFFERED } from '../../db/followers/subscriber.ts';
 
 /**
  * Time to wait for the last pieces of an answer, since the end of the run may be read before they
@@ -61,7 +61,7 @@ export function followLive<State, Item>(
     },
     onLive(item) {
       const picked = pick(item);
-      if (picked !== undefined && queue.size < MOST_BUFFERED) queue.push(picked);
+      if (picked !== undefined && queue.size < MAX_BUFFERED) queue.push(picked);
     },
     close: () => queue.end(),
   });

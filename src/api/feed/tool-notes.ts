@@ -7,7 +7,7 @@ import { FeedQueue } from '../../db/feed/feed-queue.ts';
  */
 const MAX_RECENT = 500;
 /** Most notes that wait for a slow subscriber of a stream. */
-const MOST_WAITING = 500;
+const MAX_WAITING = 500;
 
 type Listener = (note: ToolNote) => void;
 
@@ -36,7 +36,7 @@ export class ToolNotes {
   /** Subscribes to new notes of a run. A slow subscriber loses some. `return()` unsubscribes. */
   stream(executionId: string): AsyncIterableIterator<ToolNote, undefined> {
     const leave = this.#listen(executionId, (note) => {
-      if (queue.size < MOST_WAITING) queue.push(note);
+      if (queue.size < MAX_WAITING) queue.push(note);
     });
     const queue = new FeedQueue<ToolNote>({ onClose: leave });
     return queue;

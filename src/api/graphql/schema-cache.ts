@@ -8,7 +8,7 @@ import { schemaPreset } from './preset.ts';
 import { checkUserSchemas, explainClash } from './user-schemas.ts';
 
 /** Maximum number of cached schemas. Each takes tens of megabytes. */
-const MOST_SCHEMAS = 2;
+const MAX_SCHEMAS = 2;
 
 type Built = { version: string; schema: GraphQLSchema };
 
@@ -44,7 +44,7 @@ export async function schemaOf(
 function store(version: string, built: Promise<Built>): void {
   schemas.delete(version);
   schemas.set(version, built);
-  for (const oldest of [...schemas.keys()].slice(0, -MOST_SCHEMAS)) schemas.delete(oldest);
+  for (const oldest of [...schemas.keys()].slice(0, -MAX_SCHEMAS)) schemas.delete(oldest);
 }
 
 /**

@@ -155,13 +155,13 @@ const WHITESPACE = ' \n\r\t';
  * Most levels of lists and objects in a request. Code that walks a request calls itself for each
  * level.
  */
-const MOST_LEVELS = 100;
+const MAX_LEVELS = 100;
 
 /**
  * Most names of one object. Code that walks an object compares its names, or writes each of them
  * down.
  */
-const MOST_NAMES = 10_000;
+const MAX_NAMES = 10_000;
 
 /**
  * Finds a fault of a JSON text before the text is parsed, with a hint: a name twice in one object,
@@ -173,9 +173,9 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
   let values = 1;
   let isFirst = false; // the innermost list or object is still empty
   for (let at = 0; at < text.length; at += 1) {
-    if (open.length > MOST_LEVELS) {
+    if (open.length > MAX_LEVELS) {
       return [
-        `The request is nested more than ${MOST_LEVELS} levels deep.`,
+        `The request is nested more than ${MAX_LEVELS} levels deep.`,
         'Send lists and objects with fewer levels.',
       ];
     }
@@ -204,9 +204,9 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
           ];
         }
         names?.add(name);
-        if (names && names.size > MOST_NAMES) {
+        if (names && names.size > MAX_NAMES) {
           return [
-            `The request has an object with more than ${MOST_NAMES} names.`,
+            `The request has an object with more than ${MAX_NAMES} names.`,
             'Send the values as a list.',
           ];
         }

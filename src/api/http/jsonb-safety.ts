@@ -4,7 +4,7 @@ import { unstorableReason } from '../../json/storable-json.ts';
 /**
  * Most levels of lists and objects in a value. Code that reads a value calls itself for each level.
  */
-const MOST_LEVELS = 64;
+const MAX_LEVELS = 64;
 
 /**
  * Most values within one value, itself included. Each takes hundreds of bytes in Postgres, however
@@ -39,7 +39,7 @@ function faultIn(value: unknown, level: number, found: { values: number }): Faul
   if (found.values > MAX_VALUES) return { reason: `has more than ${MAX_VALUES} values` };
   if (typeof value === 'string') return textFault(value);
   if (!hasMembers(value)) return undefined;
-  if (level >= MOST_LEVELS) return { reason: `is nested more than ${MOST_LEVELS} levels deep` };
+  if (level >= MAX_LEVELS) return { reason: `is nested more than ${MAX_LEVELS} levels deep` };
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) {
       const fault = faultIn(value[index], level + 1, found);

@@ -1,4 +1,4 @@
-import { MOST_CONNECTIONS } from '../../db/connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from '../../db/connection/connection-limits.ts';
 
 /**
  * The limits of what a server does at the same time. Work beyond a limit is rejected at once, so
@@ -27,7 +27,7 @@ export type ServerLimits = Readonly<{
 
 /** The default limits of `howdah api` and `howdah start`. */
 export const defaultServerLimits: ServerLimits = Object.freeze({
-  connections: MOST_CONNECTIONS.api.requests,
+  connections: MAX_CONNECTIONS.api.requests,
   waiting: 200,
   waitMs: 5_000,
   requestMs: 30_000,

@@ -21,7 +21,7 @@ import type { RestOptions } from '../rest/serve.ts';
 import { BodyMemory } from './body-memory.ts';
 import {
   bodyFault,
-  MOST_BYTES,
+  MAX_BYTES,
   mapRequest,
   type RequestFault,
   readInboundBody,
@@ -90,7 +90,7 @@ async function receive(
     if (hook) means.refused.count({ hook_id: hook.id, code, message, hint });
     return answerFault(reply, why);
   };
-  const fault = jsonHeadersFault(request.raw, MOST_BYTES);
+  const fault = jsonHeadersFault(request.raw, MAX_BYTES);
   if (fault) return refuse(bodyFault(fault));
   const reservation = means.memory.reserve(hook?.id ?? UNKNOWN_HOOKS, bytesOf(request));
   if (!reservation) return answerFault(reply, FULL);
@@ -190,6 +190,6 @@ function isAddress(part: string): boolean {
 
 /** Returns the memory that the body of a request may take. */
 function bytesOf({ headers }: FastifyRequest): number {
-  const length = Number(headers['content-length'] ?? MOST_BYTES);
-  return Number.isFinite(length) ? length : MOST_BYTES;
+  const length = Number(headers['content-length'] ?? MAX_BYTES);
+  return Number.isFinite(length) ? length : MAX_BYTES;
 }

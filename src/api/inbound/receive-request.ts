@@ -11,9 +11,9 @@ import { findUnstorable } from '../http/jsonb-safety.ts';
 import type { BodyReservation } from './body-memory.ts';
 
 /** Most bytes of a request to a hook. */
-export const MOST_BYTES = 1024 * 1024;
+export const MAX_BYTES = 1024 * 1024;
 /** Most characters of an id of a delivery. A longer id is stored as its digest. */
-const MOST_ID = 200;
+const MAX_ID = 200;
 
 /** The reason why a request is refused. `status` 401 has one answer for all reasons. */
 export type RequestFault = { status: number; code: string; message: string; hint: string };
@@ -34,7 +34,7 @@ export async function readInboundBody(
   request: IncomingMessage,
   reservation: BodyReservation,
 ): Promise<ReceivedBody> {
-  const bytes = await readJsonBytes(request, MOST_BYTES, reservation.signal);
+  const bytes = await readJsonBytes(request, MAX_BYTES, reservation.signal);
   reservation.markComplete();
   if (bytes.ok) return bytes;
   return { ok: false, fault: bytes.fault === 'gone' ? 'gone' : bodyFault(bytes.fault) };
@@ -152,7 +152,7 @@ function expressionError(field: string, message: string): JsonObject {
 /** Returns the id of a delivery as it is stored, in an object. */
 function deliveryIdOf(id: string | undefined): { delivery_id?: string } {
   if (id === undefined) return {};
-  const isShort = id.length <= MOST_ID && !findUnstorable(id, 'id');
+  const isShort = id.length <= MAX_ID && !findUnstorable(id, 'id');
   const digest = () => createHash('sha256').update(id).digest('hex');
   return { delivery_id: isShort ? id : `sha256:${digest()}` };
 }

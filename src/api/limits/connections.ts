@@ -18,7 +18,7 @@ const WAIT_MS = 10_000;
  * bound is for a row with several large values, and for a file of 8 MB, which Postgres sends in
  * hexadecimal digits.
  */
-const MOST_READ: ReadBounds = { bytes: 32_000_000 };
+const MAX_READ: ReadBounds = { bytes: 32_000_000 };
 
 /**
  * A result from this size on waits for a turn of the event loop of its own. The request then makes
@@ -69,9 +69,9 @@ export function createConnections(pool: Pool, decrypt?: DecryptContents): Connec
     },
   });
   return {
-    as: (caller, signal, budget = new ReadBudget(MOST_READ)) =>
+    as: (caller, signal, budget = new ReadBudget(MAX_READ)) =>
       lendTo(caller, { signal, budget, decrypt }),
-    withoutDecryption: (caller) => lendTo(caller, { budget: new ReadBudget(MOST_READ) }),
+    withoutDecryption: (caller) => lendTo(caller, { budget: new ReadBudget(MAX_READ) }),
   };
 }
 

@@ -16,8 +16,8 @@ import { shownExecution } from '../events/run-rows.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 
 /** Most characters of a filter by JSON, which each read of a followed list repeats. */
-const MOST_JSON = 16_384;
-const TOO_LONG = `has more than ${MOST_JSON} characters`;
+const MAX_JSON = 16_384;
+const TOO_LONG = `has more than ${MAX_JSON} characters`;
 
 /** The collection of runs: table, columns, and the value of its ETag. */
 export const runs = {
@@ -120,10 +120,10 @@ export function conditionsOf(values: Readonly<Record<string, unknown>>): Conditi
 
 /** Returns the text of a JSON object. Throws `HWINV` for any other text. */
 export function objectIn(text: string, field: string, example: JsonObject): string {
-  const reason = text.length > MOST_JSON ? TOO_LONG : objectFault(text, field);
+  const reason = text.length > MAX_JSON ? TOO_LONG : objectFault(text, field);
   if (reason === undefined) return text;
   throw new RequestRefusal(400, `${field} ${reason}`, {
-    hint: `Send a JSON object of at most ${MOST_JSON} characters, in a URL percent-encoded: ${field}=${encodeURIComponent(JSON.stringify(example))}`,
+    hint: `Send a JSON object of at most ${MAX_JSON} characters, in a URL percent-encoded: ${field}=${encodeURIComponent(JSON.stringify(example))}`,
     detail: { field },
   });
 }

@@ -21,7 +21,7 @@ export type TokenOf = (caller: CallerNames) => Promise<string>;
 export const PROCESS_ALGORITHM = 'HS512';
 /** Lifetime of a token, the longest that is accepted. A stream ends with its token. */
 const LIFETIME = '365 days';
-const MOST_CALLERS = 1_000;
+const MAX_CALLERS = 1_000;
 /** Time for which a role is remembered. Whether a user is active is checked at each request. */
 const FRESH_MS = 60_000;
 
@@ -33,7 +33,7 @@ export function createProcessLogins(
   key: Uint8Array,
   find: (caller: CallerNames) => Promise<KnownCaller>,
 ): TokenOf {
-  const callers = new LRUCache<string, KnownCaller>({ max: MOST_CALLERS, ttl: FRESH_MS });
+  const callers = new LRUCache<string, KnownCaller>({ max: MAX_CALLERS, ttl: FRESH_MS });
   return async (caller) => {
     refuseNameless(caller);
     const name = JSON.stringify([caller.tenant, caller.user]);

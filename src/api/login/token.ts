@@ -26,7 +26,7 @@ const OLDEST = '365 days';
  */
 const TYPES = new Set([undefined, 'JWT', 'AT+JWT']);
 /** Most characters of a token. Tokens made by Howdah have 400. */
-const MOST_CHARACTERS = 8_192;
+const MAX_CHARACTERS = 8_192;
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The codes of jose for keys that could not be fetched, which is not the fault of the client. */
@@ -56,7 +56,7 @@ export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) =
   const verifiers = verifiersOf(keys);
   return async (token) => {
     if (verifiers.size === 0) return refusalOf('keyless');
-    if (token.length > MOST_CHARACTERS || !isCompactJws(token)) return refusalOf('invalid');
+    if (token.length > MAX_CHARACTERS || !isCompactJws(token)) return refusalOf('invalid');
     try {
       const { alg, typ } = headerOf(token);
       const verify = TYPES.has(typ) ? verifiers.get(alg) : undefined;

@@ -5,15 +5,15 @@ import type { Body } from '../http/json-body.ts';
  * Maximum number of values in a message, without the parts that can be any JSON. The MCP library
  * creates and formats an issue for each wrong value, which takes about 20 µs.
  */
-const MOST_VALUES = 1_000;
+const MAX_VALUES = 1_000;
 
 /**
  * Rejects a message with too many values, before the MCP library reads it. The arguments of a tool
  * and the result of a request can be any JSON, and are not counted.
  */
 export function boundMessage(body: Body): Body {
-  if (!body.ok || isWithin(typedPart(body.value), MOST_VALUES)) return body;
-  const message = `The message has more than ${MOST_VALUES} values outside the arguments of a tool.`;
+  if (!body.ok || isWithin(typedPart(body.value), MAX_VALUES)) return body;
+  const message = `The message has more than ${MAX_VALUES} values outside the arguments of a tool.`;
   const hint = 'Leave out capabilities, icons and metadata that the server does not use.';
   return { ok: false, fault: { status: 400, message, hint } };
 }

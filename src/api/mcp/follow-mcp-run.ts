@@ -17,7 +17,7 @@ import { FRESH_MS } from '../login/cached-loader.ts';
  */
 const CHECKS_PER_READ = 2;
 /** Most notices of one kind that wait for a slow client. Further notices are dropped. */
-const MOST_NOTICES = 500;
+const MAX_NOTICES = 500;
 
 export type McpFollowOptions = {
   hub: Pick<FeedHub, 'steps' | 'states' | 'notes' | 'onUnanswered'>;
@@ -116,7 +116,7 @@ function boundedQueue<T>(
 ): FeedQueue<T> {
   const queue = new FeedQueue<T>({ onClose: () => unsubscribe() });
   const unsubscribe = subscribe((item) => {
-    if (queue.size >= MOST_NOTICES) return;
+    if (queue.size >= MAX_NOTICES) return;
     announced.notices += 1;
     queue.push(item);
   });

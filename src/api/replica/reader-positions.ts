@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Subject } from '../../db/access/subjects.ts';
 
 /** The maximum number of readers with a position of their own. */
-const MOST_READERS = 10_000;
+const MAX_READERS = 10_000;
 
 export type PositionReader = Pick<Subject, 'tenantId' | 'userId'>;
 
@@ -24,7 +24,7 @@ export class ReaderPositions {
   #shared: Requirement = { position: 0n };
 
   /** `readEnd` reads the end of the log. */
-  constructor(readEnd: () => Promise<bigint>, most = MOST_READERS) {
+  constructor(readEnd: () => Promise<bigint>, most = MAX_READERS) {
     this.#readEnd = readEnd;
     this.#readers = new LRUCache({
       max: most,

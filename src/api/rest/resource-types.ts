@@ -150,7 +150,7 @@ function isAlias({ table, aliases = {}, shownAliases = [] }: Resource, name: str
 }
 
 /** Most columns of a list that the resource does not choose. */
-const MOST_COLUMNS = 6;
+const MAX_COLUMNS = 6;
 
 function listOf({ command }: Resource, fields: ResourceType['fields']): string[] {
   if (command) return [...command.list];
@@ -158,7 +158,7 @@ function listOf({ command }: Resource, fields: ResourceType['fields']): string[]
     is_shown && type !== 'object' && type !== 'array';
   return fields
     .filter(isShort)
-    .slice(0, MOST_COLUMNS)
+    .slice(0, MAX_COLUMNS)
     .map(({ name }) => name);
 }
 

@@ -2,9 +2,9 @@ import type { WebSocket } from 'ws';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 
 /** Most messages of one client that wait to be served. At this number, the socket is paused. */
-const MOST_PENDING = 16;
+const MAX_PENDING = 16;
 /** Most bytes of these messages. Beyond them, the socket is paused as well. */
-const MOST_PENDING_BYTES = MAX_REQUEST_BYTES;
+const MAX_PENDING_BYTES = MAX_REQUEST_BYTES;
 
 /** A message as it came over a socket. */
 export type Frame = { data: Buffer; isBinary: boolean };
@@ -48,6 +48,6 @@ export class Inbox {
   }
 
   get #isFull(): boolean {
-    return this.#pending >= MOST_PENDING || this.#pendingBytes >= MOST_PENDING_BYTES;
+    return this.#pending >= MAX_PENDING || this.#pendingBytes >= MAX_PENDING_BYTES;
   }
 }

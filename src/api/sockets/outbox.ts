@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws';
 
 /** Most bytes that are buffered for a client that does not read them. */
-const MOST_BUFFERED = 64 * 1024;
+const MAX_BUFFERED = 64 * 1024;
 
 /** A queue of texts for one client, which are sent in order. */
 export type Outbox = {
@@ -23,7 +23,7 @@ export function createOutbox(socket: WebSocket): Outbox {
     if (socket.readyState !== socket.OPEN) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     socket.send(text, () => resolve());
-    if (socket.bufferedAmount > MOST_BUFFERED) await promise;
+    if (socket.bufferedAmount > MAX_BUFFERED) await promise;
   };
   return {
     send(text) {

@@ -21,10 +21,10 @@ import { runOperation } from './socket-operations.ts';
 /**
  * Most messages in a row that cannot be read or exceed a limit. After them, the socket is closed.
  */
-const MOST_REFUSED = 100;
+const MAX_REFUSED = 100;
 /** Close code of the protocol for a client that violates the rules. */
 const POLICY_VIOLATION = 1008;
-const FLOOD = `${MOST_REFUSED} messages in a row were refused`;
+const FLOOD = `${MAX_REFUSED} messages in a row were refused`;
 
 export type MessageHandlerOptions = Pick<
   RestOptions,
@@ -150,7 +150,7 @@ export class MessageHandler implements SocketProtocol {
 
   #refuse(id: string | null, error: unknown): Answer {
     const text = this.#refusalOf(id, error);
-    if (this.#refused < MOST_REFUSED) return { text };
+    if (this.#refused < MAX_REFUSED) return { text };
     return { text, onSent: () => this.#connection.close(POLICY_VIOLATION, FLOOD) };
   }
 

@@ -31,7 +31,7 @@ type ChatCommand = {
   run(room: ChatContext, argument: string): Promise<void> | void;
 };
 
-const MOST_SAID = 50;
+const MAX_SAID = 50;
 
 /**
  * The commands of a conversation, by the word after the slash. Their output is talk (stderr). With
@@ -47,7 +47,7 @@ export const slashCommands: Readonly<Record<string, ChatCommand>> = {
   },
   agents: { summary: 'list the agents', run: agents },
   history: {
-    summary: `list the last ${MOST_SAID} messages of this session with their turns`,
+    summary: `list the last ${MAX_SAID} messages of this session with their turns`,
     run: history,
   },
   fork: {
@@ -124,7 +124,7 @@ async function agents({ io, backend }: ChatContext): Promise<void> {
 }
 
 async function history({ io, backend, session }: ChatContext): Promise<void> {
-  const items = await backend.lastMessages(session, MOST_SAID);
+  const items = await backend.lastMessages(session, MAX_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
     const number = turn === 0 ? '-' : String(turn); // messages copied by a fork have no turn here

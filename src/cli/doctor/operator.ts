@@ -10,7 +10,7 @@ import {
 import { type CliIo, printTable } from '../output/output.ts';
 import type { Finding } from './finding.ts';
 
-const MOST_STATEMENTS = 5;
+const MAX_STATEMENTS = 5;
 
 /** The owner's view of the installation and its server. */
 export type OperatorView = {
@@ -25,7 +25,7 @@ export async function operatorView(pool: Pool): Promise<OperatorView> {
   const [alerts, database, slow] = await Promise.all([
     listInstallationAlerts(pool, { withPromises: false }),
     serverFigures(pool),
-    slowStatements(pool, MOST_STATEMENTS),
+    slowStatements(pool, MAX_STATEMENTS),
   ]);
   return { alerts, database, slow_statements: slow ?? null };
 }

@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { typeOfName } from '../../tools/file-type.ts';
 
 /** The maximum number of bytes in a row of `howdah.resources`. */
-const MOST_BYTES = 8 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 
 /** A file that is attached to a run. */
 export type Attachment = { name: string; type: string; bytes: Buffer };
@@ -34,7 +34,7 @@ async function readOne(file: string): Promise<Attachment> {
     );
   });
   if (!found.isFile()) throw attachError(file, 'it is not a file');
-  if (found.size > MOST_BYTES) throw attachError(file, `it has ${found.size} bytes`);
+  if (found.size > MAX_BYTES) throw attachError(file, `it has ${found.size} bytes`);
   const bytes = await readFile(file).catch((cause: Error) => {
     throw attachError(file, cause.message, cause);
   });

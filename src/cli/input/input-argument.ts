@@ -6,7 +6,7 @@ import type { CliIo } from '../output/output.ts';
 import { readUtf8File, readUtf8Stream } from './utf8-text.ts';
 
 /** The maximum number of bytes to read, more than any text that the database accepts. */
-const MOST_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /** The argument that has already read standard input, which can be read only once. */
 const readers = new WeakMap<CliIo, string>();
@@ -102,7 +102,7 @@ async function contentOf(what: string, file: string): Promise<string> {
 /** Returns the text of a file. Throws with the reason if it is too large or not UTF-8 text. */
 export async function readTextFile(file: string): Promise<string> {
   try {
-    await checkFile(file, MOST_BYTES);
+    await checkFile(file, MAX_BYTES);
     return await readUtf8File(file);
   } catch (cause) {
     throw new Error(reasonOf(cause), { cause });

@@ -2,7 +2,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { findTenant, listTenants, ownTenant } from '../../db/access/subjects.ts';
 import { inTenant, type Pool } from '../../db/connection/pool.ts';
 import type { Queries } from '../../db/queries/queries.ts';
-import { joinNames, MOST_NAMES } from '../../text/join-names.ts';
+import { joinNames, MAX_NAMES } from '../../text/join-names.ts';
 import type { CliDatabase } from '../backend/with-database.ts';
 
 /** The option of every command that can be about any tenant. */
@@ -21,7 +21,7 @@ export async function tenantOf(
 ): Promise<{ id: string; slug: string }> {
   const tenant = await (slug === undefined ? ownTenant(db) : findTenant(db, slug));
   if (tenant) return tenant;
-  const names = await listTenants(db, MOST_NAMES + 1);
+  const names = await listTenants(db, MAX_NAMES + 1);
   if (slug === undefined) throw actsForNone(names);
   throw new HowdahError('HWNTF', `there is no tenant named '${slug}'`, {
     hint:

@@ -6,7 +6,7 @@ import { inCell, oneLine } from '../output/terminal-text.ts';
 type Row = Readonly<Record<string, unknown>>;
 
 /** The most rows that a followed list begins with. */
-const MOST_FIRST = 1_000;
+const MAX_FIRST = 1_000;
 const LONGEST_TEXT = 60;
 
 /** Returns a signal that fires with Ctrl-C. The command then ends with success. */
@@ -29,8 +29,8 @@ export function refuseWithFollow(option: string, hint: string): never {
 
 /** Throws `EUSAGE` for a number of rows that a followed list cannot begin with. */
 export function checkFirst(limit: number): void {
-  if (limit <= MOST_FIRST) return;
-  throw new HowdahError('EUSAGE', `--limit is ${limit}, and at most ${MOST_FIRST} with --follow`, {
+  if (limit <= MAX_FIRST) return;
+  throw new HowdahError('EUSAGE', `--limit is ${limit}, and at most ${MAX_FIRST} with --follow`, {
     hint: 'Older rows are listed without --follow.',
     detail: { field: '--limit' },
   });

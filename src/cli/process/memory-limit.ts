@@ -1,15 +1,15 @@
 import { InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 
-const LEAST_MB = 128;
+const MIN_MB = 128;
 const POLL_MS = 250;
 
 /** Parses `--memory`, in whole megabytes. */
 export function megabytes(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (value < LEAST_MB) {
+  if (value < MIN_MB) {
     throw new InvalidArgumentError(
-      `Use a whole number of megabytes of ${LEAST_MB} or more, such as 512.`,
+      `Use a whole number of megabytes of ${MIN_MB} or more, such as 512.`,
     );
   }
   return value;

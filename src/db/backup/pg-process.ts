@@ -15,7 +15,7 @@ export type RunningProgram = {
   ended: Promise<void>;
 };
 
-const MOST_CHARACTERS = 16_384;
+const MAX_CHARACTERS = 16_384;
 
 /** Starts a program. The end of its stderr is kept for the error. */
 export function startProgram(
@@ -27,7 +27,7 @@ export function startProgram(
   const child = spawn(file, args, { stdio: [stdio.stdin, stdio.stdout, 'pipe'] });
   let words = '';
   (child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
-    words = (words + text).slice(-MOST_CHARACTERS);
+    words = (words + text).slice(-MAX_CHARACTERS);
   });
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop);

@@ -3,7 +3,7 @@
  * opens the connections, `howdah doctor` and the table of docs/operations.md take their figures
  * from here.
  */
-export const MOST_CONNECTIONS = {
+export const MAX_CONNECTIONS = {
   api: {
     /** Transactions of requests. */
     requests: 10,
@@ -43,7 +43,7 @@ export function mostConnections(
 ): number {
   const sum = (pools: Readonly<Record<string, number>>) =>
     Object.values(pools).reduce((all, one) => all + one, 0);
-  const { api, worker, any } = MOST_CONNECTIONS;
+  const { api, worker, any } = MAX_CONNECTIONS;
   return (
     sum(any) +
     (parts.api ? sum(api) - (isPooled ? api.requests : 0) : 0) +

@@ -12,7 +12,7 @@ const REQUEST_MS = 6_000;
 /** The pause between two reads of the position while callers wait for it. */
 const ASK_AGAIN_MS = 2;
 /** The lag above which the replica is not used. */
-const MOST_LAG_SECONDS = 10;
+const MAX_LAG_SECONDS = 10;
 /** The number of positions of the primary that are remembered, one for each check. */
 const REMEMBERED = 60;
 
@@ -161,7 +161,7 @@ export class Replica {
   }
 
   async #check(): Promise<ReplicaTrouble | undefined> {
-    const { primary, mostLagSeconds = MOST_LAG_SECONDS } = this.#options;
+    const { primary, mostLagSeconds = MAX_LAG_SECONDS } = this.#options;
     const before = performance.now();
     const [its, ours] = await Promise.all([readStandby(this.#watchPool), readWriter(primary)]);
     this.#written.push({ at: before, position: positionOf(ours.lsn) ?? 0n });

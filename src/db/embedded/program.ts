@@ -12,7 +12,7 @@ const VARIABLES = [
  * The most private memory of one process of the server, in kilobytes. A query that needs more fails
  * with `out of memory`. Shared buffers do not count.
  */
-const MOST_KILOBYTES = 512 * 1024;
+const MAX_KILOBYTES = 512 * 1024;
 
 /** The outcome of a program, and all its output. */
 export type ProgramResult = { ok: boolean; output: string };
@@ -29,7 +29,7 @@ export function runBoundedProgram(
 ): Promise<ProgramResult> {
   if (process.platform !== 'linux') return runProgram(file, args, account);
   // A lower bound of this process stays, and cannot be raised.
-  const script = `ulimit -d ${MOST_KILOBYTES} 2>/dev/null; exec "$@"`;
+  const script = `ulimit -d ${MAX_KILOBYTES} 2>/dev/null; exec "$@"`;
   return runProgram('/bin/sh', ['-c', script, 'sh', file, ...args], account);
 }
 

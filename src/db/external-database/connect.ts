@@ -7,7 +7,7 @@ import type { DatabaseUrl } from './database-url.ts';
 
 const CONNECT_MS = 5_000;
 /** Maximum number of addresses of a host, which are tried one after the other. */
-const MOST_ADDRESSES = 3;
+const MAX_ADDRESSES = 3;
 /**
  * The extra time to answer after the time-out of the server, before the connection counts as lost.
  */
@@ -35,7 +35,7 @@ export async function connectExternal(
   const found = await find(url.host, url.port, signal);
   if (!found.ok) return { ok: false, error: unfound(found.error, secret) };
   let failure: unknown;
-  for (const address of found.value.slice(0, MOST_ADDRESSES)) {
+  for (const address of found.value.slice(0, MAX_ADDRESSES)) {
     if (signal.aborted) break;
     const client = new pg.Client(configOf(url, address, timeoutMs));
     client.on('error', () => {}); // the pending query reports it

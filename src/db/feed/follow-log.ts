@@ -7,7 +7,7 @@ import { endOf, LATE_MS, type LogFilter, loggedSteps, type StepLogRow } from './
  * The minimum pause between two reads. Many steps are read at once, and a read that takes long is
  * not repeated immediately.
  */
-const LEAST_PAUSE_MS = 50;
+const MIN_PAUSE_MS = 50;
 /** The least pause between two reads of a feed that many follow. */
 export const POLL_MS = 500;
 /** A read is followed by a pause of this many times its duration. */
@@ -48,7 +48,7 @@ export async function* followLog(
       if (has_ended) return;
       known.forget(started - 2 * FORGET_MS);
       last = now.getTime();
-      const rest = Math.max(LEAST_PAUSE_MS, (Date.now() - started) * RESTS_PER_READ);
+      const rest = Math.max(MIN_PAUSE_MS, (Date.now() - started) * RESTS_PER_READ);
       await pause(rest, undefined, { signal }).catch(() => {});
       await listener.nextChanged(ids);
     }

@@ -1,7 +1,7 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { OpenSink, TokenPiece } from '../../contracts/runs/step.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import { MOST_CONNECTIONS } from '../connection/connection-limits.ts';
+import { MAX_CONNECTIONS } from '../connection/connection-limits.ts';
 import { createPool } from '../connection/pool.ts';
 import { createBatcher } from './batcher.ts';
 import { createLateListenerBuffer, withOffsets } from './late-listener-buffer.ts';
@@ -41,7 +41,7 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     url,
     applicationName: 'howdah-notify',
     role: 'howdah_worker',
-    max: MOST_CONNECTIONS.worker.notify,
+    max: MAX_CONNECTIONS.worker.notify,
     answerWithinMs,
     settings: { synchronous_commit: 'off' },
   });

@@ -84,7 +84,7 @@ export async function treeCursors(
 }
 
 /** Times that `lastPosition` tries again while another reader extends the order of the tree. */
-const MOST_TRIES = 50;
+const MAX_TRIES = 50;
 /** The SQLSTATE `too_many_connections`, by which a server says that it is busy. */
 const TOO_BUSY = '53300';
 
@@ -94,7 +94,7 @@ const TOO_BUSY = '53300';
  * more than a second.
  */
 export async function lastPosition(pool: Pool, id: string): Promise<number> {
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const { rows } = await pool.query<{ is_complete: boolean; position: number | null }>(
       'select is_complete, last_position as position from howdah_private.complete_tree($1, $2)',
       [id, ROWS_PER_ORDER],

@@ -7,7 +7,7 @@ export type CursorGroup = {
 };
 
 /** Most rows after the cursors of subscribers that are behind, in one query. */
-export const MOST_ROWS = 2_000;
+export const MAX_ROWS = 2_000;
 
 /** The bounds of one query. */
 export type ReadBounds = Readonly<{
@@ -48,9 +48,9 @@ export function planRead<Group extends CursorGroup>(
     queries.push({ groups: current.slice(from, from + newCursors), most: newRows });
   }
   const waiting = behind.toSorted((a, b) => a.servedAt - b.servedAt);
-  const share = Math.floor(MOST_ROWS / waiting.length);
+  const share = Math.floor(MAX_ROWS / waiting.length);
   const most = Math.min(mostOldRows, Math.max(leastOldRows, share));
-  const due = waiting.splice(0, Math.floor(MOST_ROWS / most));
+  const due = waiting.splice(0, Math.floor(MAX_ROWS / most));
   if (due.length > 0) queries.push({ groups: due, most });
   return { queries, later: waiting };
 }

@@ -5,8 +5,8 @@ import type { Page, View } from './source.ts';
  * Most events and bytes buffered for a subscriber that does not take them. Further rows stay in the
  * database. The subscriber has room again when it has taken half of them.
  */
-export const MOST_BUFFERED = 500;
-const MOST_BYTES = 4_000_000;
+export const MAX_BUFFERED = 500;
+const MAX_BYTES = 4_000_000;
 
 export type SubscriberOptions<Cursor, Row, Event> = {
   after: Cursor;
@@ -41,7 +41,7 @@ export class Subscriber<Cursor, Row, Event> {
     this.events = new FeedQueue({
       onTaken: (left, event) => {
         this.#bytes -= this.#sizeOf(event);
-        if (!this.#isFull || left > MOST_BUFFERED / 2 || this.#bytes > MOST_BYTES / 2) return;
+        if (!this.#isFull || left > MAX_BUFFERED / 2 || this.#bytes > MAX_BYTES / 2) return;
         this.#isFull = false;
         onRoom();
       },
@@ -85,7 +85,7 @@ export class Subscriber<Cursor, Row, Event> {
   #push(event: Event): void {
     this.#bytes += this.#sizeOf(event);
     this.events.push(event);
-    this.#isFull = this.events.size >= MOST_BUFFERED || this.#bytes >= MOST_BYTES;
+    this.#isFull = this.events.size >= MAX_BUFFERED || this.#bytes >= MAX_BYTES;
   }
 
   #sizeOf(event: Event): number {

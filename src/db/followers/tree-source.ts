@@ -10,13 +10,13 @@ import { rowBytes } from './row-bytes.ts';
 import type { Source } from './source.ts';
 
 /** Most live runs of a tree that are announced and whose answers stream. Others are polled. */
-const MOST_LIVE = 500;
+const MAX_LIVE = 500;
 /**
  * A tree of many live runs rests between two reads, for this many milliseconds for each of them, so
  * that it does not keep the connection busy.
  */
 const REST_MS_PER_RUN = 0.4;
-const LEAST_RUNS_TO_REST = 50;
+const MIN_RUNS_TO_REST = 50;
 
 /**
  * The state of a tree. Its order is complete if every step known to the state has a place in it.
@@ -34,7 +34,7 @@ export function treeSource(
 ): Source<TreePosition, TreeRow, OrderedTree> {
   return {
     async states(ids) {
-      const states = await feed.treeStates(ids, MOST_LIVE);
+      const states = await feed.treeStates(ids, MAX_LIVE);
       const behind = states.filter(({ is_behind }) => is_behind).map((one) => one.execution_id);
       const ordered = behind.length > 0 ? await feed.orderTrees(behind, ROWS_PER_ORDER) : undefined;
       return new Map(
@@ -46,7 +46,7 @@ export function treeSource(
     },
     watched: ({ live }) => live,
     restMs({ live, isComplete }) {
-      const rest = live.length >= LEAST_RUNS_TO_REST ? live.length * REST_MS_PER_RUN : 0;
+      const rest = live.length >= MIN_RUNS_TO_REST ? live.length * REST_MS_PER_RUN : 0;
       return isComplete ? rest : Math.max(rest, BUSY_MS);
     },
     async read(requests, most) {

@@ -54,7 +54,7 @@ export type ChangesRead = {
  */
 const FIRST_XID = '3';
 /** Most changes of one read. */
-export const MOST_PER_READ = 500;
+export const MAX_PER_READ = 500;
 /** Ids of transactions have 32 bits in rows, so the position of older cursors is ambiguous. */
 const OLDEST_CURSOR = 1n << 30n;
 
@@ -154,7 +154,7 @@ async function snapshotOf(db: Queryable): Promise<Snapshot> {
 }
 
 /**
- * Reads the changes of a list after a cursor, in the order of transactions, at most `MOST_PER_READ`
+ * Reads the changes of a list after a cursor, in the order of transactions, at most `MAX_PER_READ`
  * rows or one megabyte. Must run in a transaction as a reader of the whole tenant. `filters` select
  * the rows that are read in full.
  */
@@ -173,7 +173,7 @@ export async function readChanges(
     ...change,
     xids: change.xids.map((xid) => fullXid(Number(xid), snapshot)),
   }));
-  const isComplete = rows.known === found.changes.length && changes.length < MOST_PER_READ;
+  const isComplete = rows.known === found.changes.length && changes.length < MAX_PER_READ;
   const cursors = cursorAfterEach(before, snapshot, changes);
   return {
     changes: changes.map(({ id, execution_id, created_at, matches }, index) => ({
@@ -209,7 +209,7 @@ function changesStatement(
 ) {
   const values: unknown[] = [
     ...[`${horizon}`, new Date(since), seen.map((xid) => `${shortXid(xid)}`)],
-    ...[partial ? `${shortXid(partial.xid)}` : null, partial?.id ?? null, MOST_PER_READ],
+    ...[partial ? `${shortXid(partial.xid)}` : null, partial?.id ?? null, MAX_PER_READ],
   ];
   const places = filters.map((where, place) => {
     const all = where.map(([sql, value]) => sql.replaceAll('?', `$${values.push(value)}`));

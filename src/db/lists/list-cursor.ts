@@ -28,8 +28,8 @@ export type Snapshot = Readonly<{ xmin: bigint; xmax: bigint; now: number }>;
 export type WrittenRow = Readonly<{ id: string; xids: readonly bigint[] }>;
 
 /** Most transactions of the cursor of a reader, and of a cursor that a client has. */
-const MOST_SEEN = 1_000;
-const MOST_SEEN_BY_CLIENTS = 64;
+const MAX_SEEN = 1_000;
+const MAX_SEEN_BY_CLIENTS = 64;
 /**
  * Assumed maximum age of a transaction that is open when a cursor is created. Later cursors measure
  * the age from snapshots.
@@ -105,7 +105,7 @@ function newestFrom(horizon: bigint, seen: Iterable<bigint>): bigint[] {
   return [...seen]
     .filter((xid) => xid >= horizon)
     .sort((a, b) => (a < b ? -1 : 1))
-    .slice(-MOST_SEEN);
+    .slice(-MAX_SEEN);
 }
 
 /** Writes a cursor as text. Transactions and times are differences, so that it stays short. */
@@ -117,7 +117,7 @@ export function formatListCursor({ horizon, seen, partial, since, next }: ListCu
     offset(next.xid),
     (next.at - since).toString(36),
     partial ? `${offset(partial.xid)}_${partial.id}` : '',
-    seen.slice(-MOST_SEEN_BY_CLIENTS).map(offset).join('_'),
+    seen.slice(-MAX_SEEN_BY_CLIENTS).map(offset).join('_'),
   ].join('.');
 }
 

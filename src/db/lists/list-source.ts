@@ -1,6 +1,6 @@
 import { equalBounds } from '../followers/read-order.ts';
 import type { ReadPage, ReadRequest, Source } from '../followers/source.ts';
-import { type ChangesRead, MOST_PER_READ } from './list-changes.ts';
+import { type ChangesRead, MAX_PER_READ } from './list-changes.ts';
 import type { ListCursor } from './list-cursor.ts';
 import { type FollowedFilter, type ListPlace, type ListRow, shownRowOf } from './list-rows.ts';
 import { checksOf } from './list-sweep.ts';
@@ -27,7 +27,7 @@ export function listSource(
   let restMs = 0;
   return {
     mayRestMs: () => restMs,
-    bounds: equalBounds(MOST_PER_READ),
+    bounds: equalBounds(MAX_PER_READ),
     async states(keys) {
       restMs = Number.POSITIVE_INFINITY; // a read may have several queries
       return new Map(keys.map((key) => [key, filters.get(key) as FollowedFilter]));

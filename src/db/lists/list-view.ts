@@ -4,7 +4,7 @@ import { formatListCursor, type ListCursor } from './list-cursor.ts';
 import type { ListRow, ShownRow } from './list-rows.ts';
 
 /** Most rows whose sent state a subscriber remembers. */
-const MOST_KNOWN = 5_000;
+const MAX_KNOWN = 5_000;
 /** Time after which a quiet list sends its cursor, so that clients do not resume from far back. */
 const SYNC_MS = 15_000;
 
@@ -101,7 +101,7 @@ export class ListView implements View<ListRow, ListEvent> {
   #note(id: string, version: string | null, readAt: number): void {
     this.#known.delete(id); // the newest is last
     this.#known.set(id, version);
-    if (this.#known.size <= MOST_KNOWN) return;
+    if (this.#known.size <= MAX_KNOWN) return;
     for (const oldest of this.#known.keys()) {
       this.#known.delete(oldest);
       break;

@@ -6,8 +6,8 @@ import type { QueryPool } from '../sql-tools/query-pool.ts';
 
 /** The maximum time and result size of a query. */
 const TIMEOUT_MS = 10_000;
-const MOST_ROWS = 100;
-const MOST_BYTES = 1_048_576;
+const MAX_ROWS = 100;
+const MAX_BYTES = 1_048_576;
 
 type Rule = { id: string; tenant_id: string; query: string | null; found: Json[] | null };
 
@@ -62,7 +62,7 @@ async function ask(
     boundTo: { tenantId },
     query,
     schemas: null,
-    limits: { rows: MOST_ROWS, bytes: MOST_BYTES, cost, timeoutMs: TIMEOUT_MS },
+    limits: { rows: MAX_ROWS, bytes: MAX_BYTES, cost, timeoutMs: TIMEOUT_MS },
     signal: new AbortController().signal,
   });
   return outcome.ok

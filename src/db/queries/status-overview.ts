@@ -4,19 +4,19 @@ import type { Queryable } from '../connection/pool.ts';
  * The maximum number of rows that are counted. A larger count is shown as "at least" this number,
  * so that an overview never waits for a long count.
  */
-export const MOST_COUNTED = 10_000;
+export const MAX_COUNTED = 10_000;
 /** The number of newest runs of the last day that are searched for failed runs. */
 const NEWEST = 1_000;
 
 /** The figures of a tenant for an overview. */
 export type Figures = {
   is_worker_alive: boolean;
-  /** The number of live runs by status, up to `MOST_COUNTED` runs. */
+  /** The number of live runs by status, up to `MAX_COUNTED` runs. */
   live: Record<string, number>;
   /** The number of failed runs among the newest runs of the last day, without runs below others. */
   failed: number;
   newest_failed: string | null;
-  /** The number of open questions, up to `MOST_COUNTED`. */
+  /** The number of open questions, up to `MAX_COUNTED`. */
   questions: number;
   newest_question: { id: string; kind: string; prompt: string } | null;
   /** The agent of the newest run. */
@@ -49,7 +49,7 @@ export async function statusFigures(client: Queryable, tenantId: string): Promis
 const FIGURES = `
   with live as (
     select e.status from howdah.executions as e
-    where e.tenant_id = $1 and e.status in ('queued', 'running', 'waiting', 'paused') limit ${MOST_COUNTED}
+    where e.tenant_id = $1 and e.status in ('queued', 'running', 'waiting', 'paused') limit ${MAX_COUNTED}
   ),
   newest as materialized (
     select e.id, e.status, e.parent_execution_id from howdah.executions as e
@@ -60,7 +60,7 @@ const FIGURES = `
     select n.id from newest as n where n.status = 'failed' and n.parent_execution_id is null
   ),
   open as (
-    select q.id from howdah.questions as q where q.tenant_id = $1 and q.status = 'open' limit ${MOST_COUNTED}
+    select q.id from howdah.questions as q where q.tenant_id = $1 and q.status = 'open' limit ${MAX_COUNTED}
   )
   select howdah_private.is_any_worker_alive() as is_worker_alive,
     (

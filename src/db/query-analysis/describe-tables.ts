@@ -17,9 +17,9 @@ export type ReadOurs = (
 ) => Promise<Outcome<Rows>>;
 
 /** The maximum number of tables in one description. */
-const MOST_TABLES = 200;
+const MAX_TABLES = 200;
 /** The maximum number of tables, requested by name, whose values are sampled. */
-const MOST_SAMPLED = 5;
+const MAX_SAMPLED = 5;
 const SAMPLED_ROWS = 30;
 const SAMPLES = 3;
 const SAMPLE_CHARACTERS = 40;
@@ -37,11 +37,11 @@ export async function describeTables(
   names: readonly string[],
 ): Promise<Outcome<ReadableTable[]>> {
   const text = tablesQuery(request.schemas ?? [], names);
-  const limits = { ...request.limits, rows: MOST_TABLES, bytes: 4_000_000, cost: null };
+  const limits = { ...request.limits, rows: MAX_TABLES, bytes: 4_000_000, cost: null };
   const found = await read({ ...request, limits, query: text }, { text, calls: null, tables: [] });
   if (!found.ok) return found;
   const tables = found.value.rows as unknown as ReadableTable[];
-  const sampled = names.length > 0 ? tables.slice(0, MOST_SAMPLED) : [];
+  const sampled = names.length > 0 ? tables.slice(0, MAX_SAMPLED) : [];
   for (const table of sampled) await addSamples(read, request, table);
   return { ok: true, value: tables };
 }

@@ -20,7 +20,7 @@ export type ReadQuery = {
  * The maximum length of a query. A longer text is not a question, and the limit keeps the parser
  * within its stack.
  */
-const MOST_CHARACTERS = 20_000;
+const MAX_CHARACTERS = 20_000;
 
 /**
  * Parses a query with the parser of Postgres. The query must be one SELECT (VALUES, TABLE, WITH …
@@ -31,9 +31,9 @@ export async function parseQuery(
   query: string,
   schemas: readonly string[] | null,
 ): Promise<Outcome<ReadQuery>> {
-  if (query.length > MOST_CHARACTERS || query.includes('\0')) {
+  if (query.length > MAX_CHARACTERS || query.includes('\0')) {
     return rejectQuery(
-      `a query has at most ${MOST_CHARACTERS} characters, and none of them is zero`,
+      `a query has at most ${MAX_CHARACTERS} characters, and none of them is zero`,
     );
   }
   try {

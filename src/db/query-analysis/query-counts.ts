@@ -66,16 +66,16 @@ export class QueryCounts {
  * The maximum depth of the tree. The checks of a node look at the nodes below it, so their time
  * grows with the square of the depth.
  */
-const MOST_DEPTH = 200;
+const MAX_DEPTH = 200;
 
 /** Refuses a deep tree, before the checks of its nodes. Takes no stack of its own. */
 export function refuseDepth(tree: Json): void {
   const rest: { value: Json; depth: number }[] = [{ value: tree, depth: 0 }];
   for (let next = rest.pop(); next; next = rest.pop()) {
     const { value, depth } = next;
-    if (depth > MOST_DEPTH) {
+    if (depth > MAX_DEPTH) {
       throw new QueryRefusal(
-        `its expressions have more than ${MOST_DEPTH} levels`,
+        `its expressions have more than ${MAX_DEPTH} levels`,
         'Write parts of them as columns of a WITH clause, and a long sum as sums in parentheses.',
       );
     }

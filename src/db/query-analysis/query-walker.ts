@@ -217,14 +217,14 @@ function callOf(name: string, schema: string | null, kind: QueryCall['kind']): Q
 }
 
 /** The longest length of a type that pads its values. */
-const MOST_PADDED = 10_000;
+const MAX_PADDED = 10_000;
 
 function refusePadding(type: string | undefined, typmods: Json | undefined): void {
   if (type !== 'bpchar' && type !== 'bit') return;
   for (const digits of JSON.stringify(typmods ?? []).match(/\d+/g) ?? []) {
-    if (Number(digits) > MOST_PADDED) {
+    if (Number(digits) > MAX_PADDED) {
       throw new QueryRefusal(
-        `the type ${type}(${digits}) pads values to more than ${MOST_PADDED} characters`,
+        `the type ${type}(${digits}) pads values to more than ${MAX_PADDED} characters`,
         'Use text.',
       );
     }

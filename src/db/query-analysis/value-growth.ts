@@ -10,7 +10,7 @@ import { BOUNDED, FACTORS } from './result-length.ts';
 // that it returns, times the weight of the rows that it reads. Tables have the weight 1.
 
 /** The most weight of a value. A value of 1 MB may then become one of 64 MB. */
-const MOST_WEIGHT = 64;
+const MAX_WEIGHT = 64;
 /** A query has at most so many characters, so its constants together weigh as much as a column. */
 const CONSTANTS = 20_000;
 /** Operators that return a part of their left argument. */
@@ -275,9 +275,9 @@ function total(weights: Weights, source: number): number {
 }
 
 function refuseHeavy(weight: number): number {
-  if (weight <= MOST_WEIGHT) return weight;
+  if (weight <= MAX_WEIGHT) return weight;
   throw new QueryRefusal(
-    `its values may be ${Math.round(weight)} times as long as those it reads, at most ${MOST_WEIGHT} times is allowed`,
+    `its values may be ${Math.round(weight)} times as long as those it reads, at most ${MAX_WEIGHT} times is allowed`,
     'Repeat fewer columns, and nest fewer queries that join the same column more than once.',
   );
 }

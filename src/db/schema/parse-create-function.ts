@@ -18,7 +18,7 @@ export type FunctionFault = { line: number; column: number; message: string };
 type Statement = { stmt: JsonObject; stmt_location?: number; stmt_len?: number };
 
 /** The maximum number of faults reported for one text. */
-const MOST_FAULTS = 20;
+const MAX_FAULTS = 20;
 
 /**
  * Returns the functions of a text. The text may contain only `create function` and `comment on
@@ -49,7 +49,7 @@ export async function functionsIn(
       else fault(`the comment on function ${name} comes before the function`);
     } else if (known) fault(`function ${name} is created twice; overloads are not supported`);
     else functions.set(name, { name, definition: definitionOf(bytes, statement), ...place });
-    if (faults.length >= MOST_FAULTS) break;
+    if (faults.length >= MAX_FAULTS) break;
   }
   return { functions: [...functions.values()], faults };
 }

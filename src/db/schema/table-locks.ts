@@ -11,7 +11,7 @@ const WAITED_MS = { first: 200, more: 10, most: 400 };
  * The time limit for a later lock. It is shorter than deadlock_timeout, which is one second by
  * default.
  */
-const MOST_WAITED_LATER_MS = 500;
+const MAX_WAITED_LATER_MS = 500;
 /** The pause between two attempts, in which sessions that waited behind us proceed. */
 const PAUSE_MS = { least: 200, more: 200 };
 const PATIENCE_MS = 120_000;
@@ -55,7 +55,7 @@ async function lockTables(client: Client, attempt: number): Promise<void> {
 
 /** Bounds how long the transaction waits for any lock, since others wait behind it meanwhile. */
 export async function boundWaits(client: Client): Promise<void> {
-  await client.query(`set local lock_timeout = '${MOST_WAITED_LATER_MS}ms'`);
+  await client.query(`set local lock_timeout = '${MAX_WAITED_LATER_MS}ms'`);
 }
 
 /**

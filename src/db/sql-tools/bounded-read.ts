@@ -142,7 +142,7 @@ async function refusedCalls(
  * them, each with its policies. The planner takes memory in the square of their number, and no
  * limit of Postgres bounds that, so the tables are counted before the query is planned.
  */
-const MOST_PLANNED = 300;
+const MAX_PLANNED = 300;
 
 async function tooManyTables(
   client: Queryable,
@@ -155,9 +155,9 @@ async function tooManyTables(
     [JSON.stringify(tables), schemas ?? ['public']],
   );
   const planned = rows[0]?.planned ?? 0;
-  if (planned <= MOST_PLANNED) return undefined;
+  if (planned <= MAX_PLANNED) return undefined;
   return rejectQuery(
-    `it reads ${planned} tables, counting partitions and the tables behind views; at most ${MOST_PLANNED} are allowed`,
+    `it reads ${planned} tables, counting partitions and the tables behind views; at most ${MAX_PLANNED} are allowed`,
     'Join fewer views and partitioned tables, or split the query.',
   );
 }

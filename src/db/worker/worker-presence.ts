@@ -143,10 +143,10 @@ export class WorkerPresence {
 }
 
 /** Maximum number of runs in an offer. Every login may send an offer of any length. */
-const MOST_OFFERED = 4;
+const MAX_OFFERED = 4;
 
 function offeredIds(payload: string): string[] {
-  const [, ...ids] = payload.split(' ', MOST_OFFERED + 1);
+  const [, ...ids] = payload.split(' ', MAX_OFFERED + 1);
   return ids.filter((id) => z.uuid().safeParse(id).success);
 }
 

@@ -12,7 +12,7 @@ export type ScopeTerm = { kind: 'tenant' | 'agent' | 'workflow'; name: string };
 
 type Member = { id: string; tenant_id: string };
 
-const MOST_NAMES = 10;
+const MAX_NAMES = 10;
 
 /**
  * Returns the ids of the named tenants, agents and workflows. Names of agents and workflows are
@@ -80,11 +80,11 @@ async function refuse(
   values: unknown[],
 ): Promise<never> {
   const { rows } = await pool.query<{ name: string }>(
-    `select o.name from (${others}) as o order by o.name limit ${MOST_NAMES + 1}`,
+    `select o.name from (${others}) as o order by o.name limit ${MAX_NAMES + 1}`,
     values,
   );
-  const names = rows.slice(0, MOST_NAMES).map((row) => row.name);
-  const list = `${names.join(', ')}${rows.length > MOST_NAMES ? ' and more' : ''}`;
+  const names = rows.slice(0, MAX_NAMES).map((row) => row.name);
+  const list = `${names.join(', ')}${rows.length > MAX_NAMES ? ' and more' : ''}`;
   const elsewhere =
     kind === 'tenant' ? '' : ' For another tenant, add --only tenant=SLUG or use the id.';
   throw new HowdahError('HWNTF', `--only: there is no ${kind} named '${name}'`, {

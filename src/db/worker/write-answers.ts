@@ -13,7 +13,7 @@ import type { ClaimedAnswer, ClaimResult, DueWatch } from './due-answers.ts';
 /** The time after which other watches have their turn. */
 const CLAIM_MS = 1_000;
 /** The number of time-outs, without a write, after which the table counts as locked or slow. */
-const MOST_TIMEOUTS = 3;
+const MAX_TIMEOUTS = 3;
 
 /**
  * Writes claimed answers of one watch into their rows, and records the outcomes in the same
@@ -54,7 +54,7 @@ class Attempt {
   }
 
   get isStuck(): boolean {
-    return this.#ended === 0 && this.#timeouts >= MOST_TIMEOUTS;
+    return this.#ended === 0 && this.#timeouts >= MAX_TIMEOUTS;
   }
 
   /** True if more answers are written before other watches have their turn. */

@@ -7,7 +7,7 @@ import type { TaskProgress } from './task-progress.ts';
 const FIRST_POLL_MS = 500;
 const MAX_POLL_MS = 10_000;
 /** Most polls in a row that may fail before the task is given up. */
-const MOST_FAILED_POLLS = 5;
+const MAX_FAILED_POLLS = 5;
 
 export type PollOptions = {
   signal: AbortSignal;
@@ -75,7 +75,7 @@ async function poll(
       failed = 0;
     } catch (error) {
       failed += 1;
-      if (signal.aborted || failed === MOST_FAILED_POLLS || !isTransient(error)) throw error;
+      if (signal.aborted || failed === MAX_FAILED_POLLS || !isTransient(error)) throw error;
     }
   }
 }

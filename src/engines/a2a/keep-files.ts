@@ -6,7 +6,7 @@ import { fileName, type KeepFile, storeFile } from '../../tools/mcp/results/file
 import type { Connection } from './connection.ts';
 
 /** Most files of one answer that are kept. */
-const MOST_FILES = 20;
+const MAX_FILES = 20;
 
 /**
  * Stores the files of an answer as files of the run, and returns a line about each. Files that an
@@ -21,7 +21,7 @@ export async function fileLines(
   const files = parts.filter(({ content }) => content?.$case === 'raw' || content?.$case === 'url');
   const lines: string[] = [];
   for (const [at, part] of files.entries()) {
-    const line = at < MOST_FILES ? await fileLine(part, context, connection) : '[file: not kept]';
+    const line = at < MAX_FILES ? await fileLine(part, context, connection) : '[file: not kept]';
     lines.push(line);
   }
   return lines;

@@ -17,7 +17,7 @@ import { fileLines } from './keep-files.ts';
 import { type TaskProgress, textOf } from './task-progress.ts';
 
 /** Most characters of a question to a person. */
-const MOST_QUESTION = 4_000;
+const MAX_QUESTION = 4_000;
 
 type AnswerOptions = {
   request: ModelRequest;
@@ -71,7 +71,7 @@ function taskPart(
 /** Returns the call that asks a person what the agent wants to know. */
 function questionCall({ statusMessage, message }: TaskProgress, { run }: ModelCallContext) {
   const parts = (statusMessage ?? message)?.parts ?? [];
-  const question = truncate(textOf(parts).trim(), MOST_QUESTION) || 'The agent needs more input.';
+  const question = truncate(textOf(parts).trim(), MAX_QUESTION) || 'The agent needs more input.';
   const options = dataOf(parts).flatMap((data) =>
     isJsonObject(data) && Array.isArray(data.options) ? data.options.map(String) : [],
   );

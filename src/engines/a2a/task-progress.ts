@@ -23,9 +23,9 @@ const STOPPED: ReadonlySet<TaskState> = new Set([
 ]);
 
 /** Most artifacts of a task. Later ones are ignored. */
-const MOST_ARTIFACTS = 100;
+const MAX_ARTIFACTS = 100;
 /** Most parts of an artifact. Later ones are ignored. */
-const MOST_PARTS = 10_000;
+const MAX_PARTS = 10_000;
 
 /** A task as far as its updates have shown it, or the message that is the whole answer. */
 export class TaskProgress {
@@ -111,14 +111,14 @@ export class TaskProgress {
   #addArtifact(artifact: Artifact | undefined, isAppended: boolean): void {
     if (!artifact) return;
     const before = this.#artifacts.get(artifact.artifactId);
-    if (!before && this.#artifacts.size >= MOST_ARTIFACTS) return;
+    if (!before && this.#artifacts.size >= MAX_ARTIFACTS) return;
     if (before && isAppended) {
-      const added = artifact.parts.slice(0, MOST_PARTS - before.parts.length);
+      const added = artifact.parts.slice(0, MAX_PARTS - before.parts.length);
       for (const part of added) before.parts.push(part);
       this.#onText(textOf(added));
       return;
     }
-    const parts = artifact.parts.slice(0, MOST_PARTS);
+    const parts = artifact.parts.slice(0, MAX_PARTS);
     this.#artifacts.set(artifact.artifactId, { ...artifact, parts });
     const [old, text] = [textOf(before?.parts ?? []), textOf(parts)];
     if (text.startsWith(old)) this.#onText(text.slice(old.length));

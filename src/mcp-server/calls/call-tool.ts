@@ -63,7 +63,7 @@ type Outcome = CallToolResult | InputRequiredResult;
  * Most times that a person is asked the same question. After that, the client may be unable to
  * answer at all.
  */
-const MOST_ASKS = 3;
+const MAX_ASKS = 3;
 /**
  * The state that comes back with the answers: the run, and how often people were asked. A client
  * that writes another state sees no more than it may read.
@@ -117,7 +117,7 @@ async function continueCall(
   }
   const asks = Number(rounds);
   const [fault] = faults.values();
-  if (fault !== undefined && asks >= MOST_ASKS) return waitingResult(id, questions, fault);
+  if (fault !== undefined && asks >= MAX_ASKS) return waitingResult(id, questions, fault);
   const isOneTool = await callsTool(caller, name);
   return followToResult(context, id, ctx, {
     faults,
@@ -186,7 +186,7 @@ async function followToResult(
     const openEntry = event.type === 'unanswered' && open.get(event.question);
     if (!openEntry || asking.by !== 'request') continue;
     const { question, asks } = openEntry;
-    if (event.fault === null || asks >= MOST_ASKS) {
+    if (event.fault === null || asks >= MAX_ASKS) {
       return waitingResult(id, [question], event.fault ?? UNANSWERED);
     }
     open.set(question.id, { question, asks: asks + 1 });

@@ -8,7 +8,7 @@ type Form = ElicitRequestFormParams['requestedSchema'];
 export type Reply = { text: string | null; data?: Json };
 
 /** Most characters that a person is shown. */
-const MOST_SHOWN = 4_000;
+const MAX_SHOWN = 4_000;
 /** Keywords that a field of a form may have. A form is one object of fields that are no objects. */
 const OF_FIELDS = new Set([
   ...['type', 'title', 'description', 'enum', 'enumNames', 'default', 'format'],
@@ -25,7 +25,7 @@ export function formForQuestion(
   const message = [fault === null ? undefined : `${fault}.`, question.prompt, callOf(question)];
   const text = message.filter((line) => line !== undefined).join('\n\n');
   return {
-    message: truncate(text, MOST_SHOWN),
+    message: truncate(text, MAX_SHOWN),
     requestedSchema: fieldsOf(question) as Form,
   };
 }
@@ -81,10 +81,7 @@ function fieldsOf({ kind, options, schema }: Question): JsonObject {
   const plain = schema && plainField(schema);
   if (plain) return form({ answer: plain });
   if (schema) {
-    const description = firstCharacters(
-      `JSON that satisfies ${JSON.stringify(schema)}`,
-      MOST_SHOWN,
-    );
+    const description = firstCharacters(`JSON that satisfies ${JSON.stringify(schema)}`, MAX_SHOWN);
     return form({ answer: { type: 'string', description } });
   }
   return form({ answer: { type: 'string', ...(options?.length && { enum: options }) } });

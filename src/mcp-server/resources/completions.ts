@@ -6,7 +6,7 @@ import type { Caller } from '../caller.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
 
 /** Most values that the protocol allows. */
-const MOST_VALUES = 100;
+const MAX_VALUES = 100;
 
 /**
  * Returns the values that complete the start of a field: the values that the variable of a prompt
@@ -23,7 +23,7 @@ export async function completeArgument(
         ? await newestRuns(caller)
         : [];
   const fitting = all.filter((value) => value.startsWith(argument.value));
-  const values = fitting.slice(0, MOST_VALUES);
+  const values = fitting.slice(0, MAX_VALUES);
   return { completion: { values, hasMore: fitting.length > values.length } };
 }
 
@@ -40,7 +40,7 @@ async function valuesOf(caller: Caller, prompt: string, variable: string): Promi
 
 async function newestRuns(caller: Caller): Promise<string[]> {
   const rows = await caller.transact((client) =>
-    listExecutions(queriesWithin(client), { limit: MOST_VALUES }),
+    listExecutions(queriesWithin(client), { limit: MAX_VALUES }),
   );
   return rows.map(({ id }) => id);
 }

@@ -26,7 +26,7 @@ const PLACEHOLDER = /\{\{\s*(\w{1,60})\s*\}\}/g;
 const MAX_FILE_BYTES = 8 * 1_048_576;
 const TEMPLATES_PER_PAGE = 200;
 /** Most templates that are tried for one address. */
-const MOST_TEMPLATES = 1_000;
+const MAX_TEMPLATES = 1_000;
 
 export function asResource({ uri, name, type, size, description }: AddressedRow): Resource {
   return { uri, name, mimeType: type, size, ...(description !== null && { description }) };
@@ -100,7 +100,7 @@ export async function marksAt(
   const marks = new Map(await fileMarks(client, uris));
   const others = uris.filter((uri) => !marks.has(uri));
   const templates =
-    others.length > 0 ? await addressTemplates(client, undefined, MOST_TEMPLATES) : [];
+    others.length > 0 ? await addressTemplates(client, undefined, MAX_TEMPLATES) : [];
   for (const uri of others) {
     const fitting = templates.find((template) => wordsIn(template.uri, uri));
     if (fitting) marks.set(uri, `${fitting.id} ${fitting.name}`);
@@ -109,7 +109,7 @@ export async function marksAt(
 }
 
 async function filledTemplate(client: PoolClient, uri: string): Promise<AddressedFile | undefined> {
-  for (const row of await addressTemplates(client, undefined, MOST_TEMPLATES)) {
+  for (const row of await addressTemplates(client, undefined, MAX_TEMPLATES)) {
     const words = wordsIn(row.uri, uri);
     if (!words) continue;
     const file = await fileAt(client, row.uri);

@@ -14,7 +14,7 @@ import { executionOf, executionUri, UUID } from './uris.ts';
 
 const PER_PAGE = 50;
 /** Most steps that are shown of a run. These are the last steps. */
-const MOST_STEPS = 200;
+const MAX_STEPS = 200;
 const MIME_TYPE = 'application/json';
 
 /** A cursor that points behind a file. */
@@ -92,7 +92,7 @@ async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult>
         started_at: run.started_at,
         completed_at: run.completed_at,
         questions: await questionsInTheWay(db, id),
-        steps: await outlineOf(client, id, MOST_STEPS),
+        steps: await outlineOf(client, id, MAX_STEPS),
       };
     }));
   if (!document) throw new ResourceNotFoundError(displayable(uri));

@@ -20,7 +20,7 @@ export type ListeningRequest = {
 };
 
 /** Most resources that one stream reports. */
-const MOST_RUNS = 100;
+const MAX_RUNS = 100;
 
 /**
  * Serves `subscriptions/listen` of revision 2026-07-28. One stream reports all that the client
@@ -29,7 +29,7 @@ const MOST_RUNS = 100;
 export async function serveListening(listeningRequest: ListeningRequest): Promise<Response> {
   const { request, body, caller, closing, onError } = listeningRequest;
   const filter = filterOf(body);
-  if (filter.uris.length > MOST_RUNS) return tooMany(body.id ?? null);
+  if (filter.uris.length > MAX_RUNS) return tooMany(body.id ?? null);
   const subscriptions = await visibleSubscriptions(caller, filter);
   const leaving = new AbortController();
   const signal = AbortSignal.any([request.signal, closing, leaving.signal]);
@@ -97,7 +97,7 @@ function eventOf(change: WatchedChange): ServerEvent {
 }
 
 function tooMany(id: Json): Response {
-  const message = `maximum number of resources of a stream (${MOST_RUNS}) exceeded`;
+  const message = `maximum number of resources of a stream (${MAX_RUNS}) exceeded`;
   const error = { code: -32_602, message, data: { code: 'HWINV' } };
   return Response.json({ jsonrpc: '2.0', error, id });
 }

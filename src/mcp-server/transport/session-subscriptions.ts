@@ -45,7 +45,7 @@ export function storedSubscriptions(caller: Caller, session: string): SessionSub
 }
 
 /** Most subscriptions of one connection. A client that needs more can unsubscribe from old runs. */
-const MOST_SUBSCRIPTIONS = 1_000;
+const MAX_SUBSCRIPTIONS = 1_000;
 
 /** Creates subscriptions that last as long as a connection. */
 export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
@@ -58,7 +58,7 @@ export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
     },
     async subscribe(uri) {
       const { id, mark } = await caller.transact((client) => findVisible(client, uri));
-      if (runs.size >= MOST_SUBSCRIPTIONS && !runs.has(id)) throw tooMany();
+      if (runs.size >= MAX_SUBSCRIPTIONS && !runs.has(id)) throw tooMany();
       runs.set(id, mark);
     },
     async unsubscribe(uri) {
@@ -69,7 +69,7 @@ export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
 }
 
 function tooMany(): HowdahError {
-  const message = `maximum number of subscriptions of a session (${MOST_SUBSCRIPTIONS}) reached`;
+  const message = `maximum number of subscriptions of a session (${MAX_SUBSCRIPTIONS}) reached`;
   return new HowdahError('HWINV', message, {
     hint: 'Unsubscribe from runs that have ended.',
     detail: { field: 'uri' },

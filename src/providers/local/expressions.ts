@@ -8,7 +8,7 @@ const SIGNS: Readonly<Record<string, string>> = { '×': '*', '÷': '/' };
 /** Dates and similar texts: `2026-11-21` is no calculation, `9 - 3 - 2` is a calculation. */
 const JOINED = /^\d+([-/])\d+(?:\1\d+)+$/;
 
-const MOST_READ = 8000;
+const MAX_READ = 8000;
 
 /**
  * Returns the calculations in a text, in the form that a calculator takes: `6 * 7` for "What is 6 ×
@@ -16,7 +16,7 @@ const MOST_READ = 8000;
  */
 export function calculationsIn(text: string): string[] {
   const plain = text
-    .slice(0, MOST_READ)
+    .slice(0, MAX_READ)
     .replace(/(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])/g, (one) => one.replaceAll(',', ''));
   return (plain.match(CALCULATION) ?? [])
     .map((one) => one.trim())

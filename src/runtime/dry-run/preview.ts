@@ -11,18 +11,18 @@ import { truncateMiddle } from '../../text/truncate-middle.ts';
 import { changedRows } from './changed-rows.ts';
 import { nameOf } from './volatile-fields.ts';
 
-const MOST_ROWS = 20;
-const MOST_BYTES = 32_768;
+const MAX_ROWS = 20;
+const MAX_BYTES = 32_768;
 const VALUE_CHARACTERS = 200;
 const RESULT_CHARACTERS = 2_000;
 
 /** Returns the preview of a tried call for a person, truncated to a readable size. */
 export function previewOf(watched: CapturedChanges, ignored: VolatileFields): Preview {
-  let room = MOST_BYTES;
+  let room = MAX_BYTES;
   const tables = watched.tables.map((table): ChangedTable => {
     const rows: ChangedRow[] = [];
     const all = changedRows(table).sort(inOrder);
-    for (const row of all.slice(0, MOST_ROWS).map(abbreviateRow)) {
+    for (const row of all.slice(0, MAX_ROWS).map(abbreviateRow)) {
       room -= Buffer.byteLength(JSON.stringify(row));
       if (room < 0) break;
       rows.push(row);

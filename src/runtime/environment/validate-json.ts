@@ -50,10 +50,10 @@ const SMALL_VALUE = 500;
 /**
  * Maximum number of compiled schemas in the cache, and maximum length of their texts in characters.
  */
-const MOST_COMPILED = 300;
-const MOST_COMPILED_TEXT = 2_000_000;
-const MOST_FAULTS = 20;
-const MOST_OF_A_FAULT = 1_000;
+const MAX_COMPILED = 300;
+const MAX_COMPILED_TEXT = 2_000_000;
+const MAX_FAULTS = 20;
+const MAX_FAULT_LENGTH = 1_000;
 
 /** `exact` is used for long numbers in the schema or the value: see exact-keywords.ts. */
 type Checker = { plain: ValidateFunction | undefined; exact(): ValidateFunction };
@@ -158,14 +158,14 @@ function checkValue(check: Compiled, value: Json): ValidationResult {
   const errors = validate.errors ?? [];
   validate.errors = null;
   return {
-    faults: errors.slice(0, MOST_FAULTS).map((error) => {
+    faults: errors.slice(0, MAX_FAULTS).map((error) => {
       const where = error.instancePath.slice(1).replaceAll('/', '.');
       const extra = error.params.additionalProperty ? ` (${error.params.additionalProperty})` : '';
       const allowed = error.params.allowedValues
         ? `: ${error.params.allowedValues.join(', ')}`
         : '';
       const fault = `${where || 'the value'} ${error.message}${extra}${allowed}`;
-      return firstCharacters(fault, MOST_OF_A_FAULT);
+      return firstCharacters(fault, MAX_FAULT_LENGTH);
     }),
   };
 }
@@ -181,7 +181,7 @@ function compileOnce(text: string): Compiled {
   compiled.set(text, check);
   compiledText += text.length;
   for (const [oldest] of compiled) {
-    if (compiled.size <= MOST_COMPILED && compiledText <= MOST_COMPILED_TEXT) break;
+    if (compiled.size <= MAX_COMPILED && compiledText <= MAX_COMPILED_TEXT) break;
     compiled.delete(oldest);
     compiledText -= oldest.length;
   }

@@ -16,18 +16,18 @@ const FLUSHES = 2;
  * Maximum number of commits that are sent alone at a time. While that many are under way, only one
  * batch is.
  */
-const MOST_SINGLE_COMMITS = 2;
+const MAX_SINGLE_COMMITS = 2;
 /**
  * Minimum number of commits per call. The overhead of a call equals that of about fifteen commits,
  * so fewer are not split between two calls.
  */
 const WORTH_A_CALL = 16;
 /** Most commits of a batch. More commits gain nothing, and all of them wait for the last. */
-const MOST_AT_ONCE = 512;
+const MAX_AT_ONCE = 512;
 /** The number of steps from which a commit is sent alone, since other commits would wait for it. */
 const LARGE = 32;
 /** Most time-outs of a single commit; then the commit fails. */
-const MOST_TIMEOUTS = 4;
+const MAX_TIMEOUTS = 4;
 
 /** The result of a commit, with the written content if it differs from the request. */
 export type Committed = CommitResult & Partial<Pick<Commit, 'steps' | 'to'>>;
@@ -86,7 +86,7 @@ export class GroupCommitter implements Committer {
   readonly #retries: StatementRetries;
   readonly #waiting = new TenantQueues();
   /** Places of the commits that are each sent alone. */
-  readonly #lanes = new FairQueue({ places: MOST_SINGLE_COMMITS, max_per_key: 1 });
+  readonly #lanes = new FairQueue({ places: MAX_SINGLE_COMMITS, max_per_key: 1 });
   #batchesInFlight = 0;
   #commitsInFlight = 0;
   #isFlushScheduled = false;
@@ -132,7 +132,7 @@ export class GroupCommitter implements Committer {
     return (
       this.#batchesInFlight === 0 ||
       (this.#batchesInFlight < FLUSHES &&
-        this.#batchesInFlight + this.#lanes.taken <= MOST_SINGLE_COMMITS &&
+        this.#batchesInFlight + this.#lanes.taken <= MAX_SINGLE_COMMITS &&
         this.#waiting.size * 4 >= this.#commitsInFlight)
     );
   }
@@ -155,7 +155,7 @@ export class GroupCommitter implements Committer {
    */
   #takeBatch(): Pending[] {
     const part = Math.ceil((this.#waiting.size + this.#commitsInFlight) / FLUSHES);
-    return this.#waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
+    return this.#waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MAX_AT_ONCE));
   }
 
   async #sendAlone(pending: Pending): Promise<void> {
@@ -250,7 +250,7 @@ class TenantQueues {
 }
 
 function isTooLong(error: unknown, attempt: number): boolean {
-  return faultOf(error).code === '57014' && attempt >= MOST_TIMEOUTS;
+  return faultOf(error).code === '57014' && attempt >= MAX_TIMEOUTS;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

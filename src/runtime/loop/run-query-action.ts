@@ -11,10 +11,10 @@ type ReadRows = Extract<Action, { type: 'read_rows' }>;
 /** The time-out of a workflow's query, unless the run has less time left. */
 const TIMEOUT_MS = 60_000;
 /** Most bytes of the rows as JSON, since one step keeps them. */
-const MOST_BYTES = 16 * 2 ** 20;
+const MAX_BYTES = 16 * 2 ** 20;
 /** Most attempts at a query. They span half a minute, in which a restarting server returns. */
 const TRIES = 6;
-const LEAST_MS = 500;
+const MIN_MS = 500;
 /**
  * Most attempts that lose the connection while the query runs. A server that restarts is one
  * reason, a query that ends its process at the server is another.
@@ -40,7 +40,7 @@ export async function runQueryAction(
     if (!settings.ok) return settings;
     const { schemas, max_cost: cost } = settings.value;
     const timeoutMs = Math.min(TIMEOUT_MS, run.timeLeft);
-    const limits = { rows: most, bytes: MOST_BYTES, cost, timeoutMs };
+    const limits = { rows: most, bytes: MAX_BYTES, cost, timeoutMs };
     return queries.rows({
       boundTo: { tenantId, executionId: run.id },
       query,
@@ -54,7 +54,7 @@ export async function runQueryAction(
   for (let attempt = 1; isWorthAnother(answer, attempt, signal); attempt += 1) {
     if (wasRunning(answer.error)) lostMidway += 1;
     if (lostMidway === TRIES_MIDWAY) break;
-    await sleep(Math.max(backOff(answer.error, attempt, random), LEAST_MS * 2 ** attempt), signal);
+    await sleep(Math.max(backOff(answer.error, attempt, random), MIN_MS * 2 ** attempt), signal);
     answer = await read();
   }
   const outcome = requireAllRows(answer, most);
@@ -91,7 +91,7 @@ function requireAllRows(outcome: Outcome<Rows>, most: number): Outcome<JsonObjec
   if (!outcome.ok) return outcome;
   const { rows, cut_by } = outcome.value;
   if (cut_by === null) return { ok: true, value: rows };
-  const limit = cut_by === 'rows' ? `${most} rows` : `${MOST_BYTES} bytes`;
+  const limit = cut_by === 'rows' ? `${most} rows` : `${MAX_BYTES} bytes`;
   const message = `the query returns more than ${limit}`;
   return { ok: false, error: { code: 'limit_reached', message, retryable: false } };
 }

@@ -5,7 +5,7 @@ import type { Message } from '../../contracts/runs/message.ts';
  * Most images and sounds of tools in one request, the newest ones. For others, the text says where
  * they are stored.
  */
-const MOST_SHOWN = 5;
+const MAX_SHOWN = 5;
 
 /**
  * Returns the messages without media that the model does not accept. The model then receives only
@@ -16,7 +16,7 @@ export function dropUnsupportedMedia(
   messages: readonly Message[],
 ): Message[] {
   if (!messages.some(({ parts }) => parts?.length)) return [...messages];
-  let room = MOST_SHOWN;
+  let room = MAX_SHOWN;
   const keepNewestParts = (message: Message): Message => {
     if (message.role !== 'tool' || !message.parts?.length) return message;
     const { parts, ...rest } = message;

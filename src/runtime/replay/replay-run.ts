@@ -34,7 +34,7 @@ export type Replay = {
  * Maximum number of consecutive claims without progress in the record. Such a claim is a wait for a
  * time, or a worker that died.
  */
-const MOST_IDLE_CLAIMS = 5;
+const MAX_IDLE_CLAIMS = 5;
 
 /**
  * Replays an exported run: runs the loop of a worker with the recorded answers of models, tools,
@@ -108,7 +108,7 @@ async function play(
     const run = new ReplayedRun(record, judge, definition);
     await advance(run, recordedWorld(record, judge, run), () => false);
     idle = judge.position === position ? idle + 1 : 0;
-    if (idle > MOST_IDLE_CLAIMS) {
+    if (idle > MAX_IDLE_CLAIMS) {
       judge.recordDivergence('nothing more happened');
     }
   }

@@ -14,7 +14,7 @@ export type ReadCallRules = (stamp: number | null) => Promise<CallRules>;
  * The most shared entries, enough for the versions and users of one worker. Forgotten entries are
  * only loaded again.
  */
-const MOST_SHARED = 10_000;
+const MAX_SHARED = 10_000;
 
 /**
  * A cache of the rules for calls. The rules are read again only if a definition of the tenant has
@@ -23,7 +23,7 @@ const MOST_SHARED = 10_000;
  */
 export class CallRulesCache {
   readonly #load: (id: string) => Promise<StampedRules | undefined>;
-  readonly #shared = new LRUCache<string, StampedRules>({ max: MOST_SHARED });
+  readonly #shared = new LRUCache<string, StampedRules>({ max: MAX_SHARED });
 
   constructor(load: (ids: readonly string[]) => Promise<readonly (StampedRules | undefined)[]>) {
     this.#load = createBatchLoader(load);

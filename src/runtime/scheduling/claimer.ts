@@ -63,7 +63,7 @@ export type ClaimerOptions = {
  * take due runs that nobody requested, until none is left.
  */
 const BACKLOG = 4;
-const MOST_AT_ONCE = 256;
+const MAX_AT_ONCE = 256;
 /** A claim of due runs, without any that was requested. */
 const ANY_DUE: ClaimRequest = { ids: [], offered: [] };
 
@@ -132,7 +132,7 @@ export class Claimer {
   /** Claims due runs for this worker without their wake-ups, as many as there is room for. */
   async claimDueRuns(): Promise<'found' | 'nothing' | 'no_room'> {
     await this.#untilIdle();
-    const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
+    const reservedSlots = this.#options.reserve(MAX_AT_ONCE);
     if (reservedSlots === 0) return 'no_room';
     const runs = await this.#search(reservedSlots);
     return runs.length > 0 ? 'found' : 'nothing';
@@ -153,7 +153,7 @@ export class Claimer {
   /** Claims requested runs. In a backlog, claims more runs for all free slots. */
   async #claimRequested(request: ClaimRequest): Promise<ClaimedBatch> {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
-    const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+    const reservedSlots = isBacklog ? this.#options.reserve(MAX_AT_ONCE) : 0;
     try {
       const runs = await this.#afterEarlierClaims(() =>
         this.#claimUntilAnswered(request, reservedSlots),
@@ -186,7 +186,7 @@ export class Claimer {
     this.#options.acceptExtraRuns(batch);
     if (batch.reservedSlots === 0) return;
     this.#isBacklog = batch.runs.length === batch.reservedSlots;
-    const reservedSlots = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+    const reservedSlots = this.#isBacklog ? this.#options.reserve(MAX_AT_ONCE) : 0;
     if (reservedSlots > 0) void this.#search(reservedSlots);
   }
 

@@ -6,13 +6,13 @@ import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts
 import { fillPromptTemplate } from '../messages/fill-prompt-template.ts';
 
 /** Most versions that are cached, each with its compiled schemas. */
-const MOST_VERSIONS = 2_000;
+const MAX_VERSIONS = 2_000;
 
 /** Returns a function that loads a version and caches it. A version never changes. */
 function createVersionCache(
   load: (id: string) => Promise<AgentDefinition>,
 ): (id: string) => Promise<AgentDefinition> {
-  const versions = new LRUCache<string, Promise<AgentDefinition>>({ max: MOST_VERSIONS });
+  const versions = new LRUCache<string, Promise<AgentDefinition>>({ max: MAX_VERSIONS });
   return (id) => {
     const cached = versions.get(id);
     if (cached) return cached;

@@ -4,7 +4,7 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { StopReason } from '../../contracts/runs/step.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
-import { isTooDeep, MOST_LEVELS } from '../../json/levels.ts';
+import { isTooDeep, MAX_LEVELS } from '../../json/levels.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
@@ -111,7 +111,7 @@ function parseOutput(schema: JsonSchema, text: string): Parsed {
   try {
     value = parseJson(stripCodeFence(text));
     if (isTooDeep(value)) {
-      return { value: null, faults: [`it has more than ${MOST_LEVELS} levels`], isMendable: true };
+      return { value: null, faults: [`it has more than ${MAX_LEVELS} levels`], isMendable: true };
     }
   } catch (error) {
     return { value, faults: [`it is not JSON (${(error as Error).message})`], isMendable: true };

@@ -8,7 +8,7 @@ import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { taskFor, tasksOf } from '../teams/tasks.ts';
-import { failTeam, finishTeam, MOST_MEMBERS_PER_COMMIT } from '../teams/team-actions.ts';
+import { failTeam, finishTeam, MAX_MEMBERS_PER_COMMIT } from '../teams/team-actions.ts';
 import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of items of one run. More items need several runs. */
@@ -93,7 +93,7 @@ function failOnRefusal({ message, cause = null }: RunError): Action {
 function perCommit({ template }: JsonObject): number {
   const placeholders = typeof template === 'string' ? countPlaceholders(template) : 0;
   const most = Math.floor(PLACEHOLDERS_PER_COMMIT / Math.max(1, placeholders));
-  return Math.min(MOST_MEMBERS_PER_COMMIT, Math.max(1, most));
+  return Math.min(MAX_MEMBERS_PER_COMMIT, Math.max(1, most));
 }
 
 function results(named: readonly NamedTask[]): Action {

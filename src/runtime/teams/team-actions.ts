@@ -9,7 +9,7 @@ import type { MemberTask } from './tasks.ts';
  * Maximum number of members that start with one commit, because a commit of thousands would make
  * the runs of others wait.
  */
-export const MOST_MEMBERS_PER_COMMIT = 100;
+export const MAX_MEMBERS_PER_COMMIT = 100;
 /** Bytes of tasks from which a commit starts no further member. */
 const LARGE_COMMIT_BYTES = 1_000_000;
 
@@ -26,7 +26,7 @@ type StartOptions = { wakes_on?: ChildWake; at_once?: number; decision?: TeamDec
 export function startTasks(
   state: RunState,
   planned: readonly PlannedTask[],
-  { per_commit = MOST_MEMBERS_PER_COMMIT, ...options }: StartOptions & { per_commit?: number } = {},
+  { per_commit = MAX_MEMBERS_PER_COMMIT, ...options }: StartOptions & { per_commit?: number } = {},
 ): Action {
   if (state.exhausted) return failAtLimit(state.exhausted);
   const tasks = firstTasks(planned, per_commit, bytesOfTasks(state));

@@ -17,7 +17,7 @@ type Spawn = Extract<CallPlan, { do: 'spawn' }>;
  * Maximum number of plans prepared at once. A child costs one statement if the tenant has output
  * filters.
  */
-const MOST_AT_ONCE = 16;
+const MAX_AT_ONCE = 16;
 
 /**
  * Commits, in one transaction, the calls that run no tool: known results, such as the ends of
@@ -42,7 +42,7 @@ export async function commitWithoutCalling(
       if (plan.do === 'spawn') steps[index] = await childStartSteps(plan, open, run);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, planned.length) }, addStepsOfRest));
+  await Promise.all(Array.from({ length: Math.min(MAX_AT_ONCE, planned.length) }, addStepsOfRest));
   const records = steps.flat(); // in the order of the calls
   if (records.length > 0 && !isOver()) await run.commit(records);
 }

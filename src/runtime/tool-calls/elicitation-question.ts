@@ -13,7 +13,7 @@ import { questionStep } from '../tool-plans/step-records.ts';
  * Maximum number of questions in one call, because a server that asks something else each time
  * would ask forever.
  */
-const MOST_ELICITATIONS = 10;
+const MAX_ELICITATIONS = 10;
 
 type QuestionOrFailure =
   | { steps: StepRecord[] }
@@ -35,8 +35,8 @@ export async function questionForElicitation(
   const earlierQuestions = run.state.steps_since_answer.filter(
     (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
-  if (earlierQuestions >= MOST_ELICITATIONS) {
-    const message = `the server of this tool may ask people at most ${MOST_ELICITATIONS} times in one call`;
+  if (earlierQuestions >= MAX_ELICITATIONS) {
+    const message = `the server of this tool may ask people at most ${MAX_ELICITATIONS} times in one call`;
     const error = { code: 'limit_reached', message, retryable: false } as const;
     return { outcome: { ok: false, error }, guardSteps: [] };
   }

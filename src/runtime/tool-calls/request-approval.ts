@@ -18,7 +18,7 @@ import { commitBlockedCall } from './blocked-call.ts';
  * Maximum number of approval questions about one call. People are asked again if the effects of the
  * call differ from those they approved.
  */
-const MOST_APPROVAL_QUESTIONS = 3;
+const MAX_APPROVAL_QUESTIONS = 3;
 
 type Asking = Pick<Extract<CallPlan, { do: 'ask' }>, 'tool' | 'args' | 'question'>;
 
@@ -96,7 +96,7 @@ export function requestApprovalAgain(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<CallProgress> {
-  if (open.approvalQuestions < MOST_APPROVAL_QUESTIONS) {
+  if (open.approvalQuestions < MAX_APPROVAL_QUESTIONS) {
     const question = approvalQuestion(tool, args, open, policyVerdict(tool, run.state));
     return requestApproval({ tool, args, question }, open, run, world);
   }

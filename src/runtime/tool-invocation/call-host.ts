@@ -20,9 +20,9 @@ import type { QuestionAnswer } from '../tool-plans/open-calls.ts';
 import { isElicitation } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of model answers for the server of one call. */
-const MOST_ANSWERS = 10;
+const MAX_ANSWERS = 10;
 /** Maximum number of refusals of one call that are logged. */
-const MOST_REFUSALS = 10;
+const MAX_REFUSALS = 10;
 const LOGGED_CHARACTERS = 4_000;
 
 /**
@@ -41,8 +41,8 @@ export function createCallHost(
   return {
     sample(sampling, signal) {
       answers += 1;
-      if (answers > MOST_ANSWERS) {
-        const message = `a call may use at most ${MOST_ANSWERS} answers of a model`;
+      if (answers > MAX_ANSWERS) {
+        const message = `a call may use at most ${MAX_ANSWERS} answers of a model`;
         return Promise.resolve(failure('limit_reached', message));
       }
       // sequential, so that the usage of one sample is known before the next one starts
@@ -59,7 +59,7 @@ export function createCallHost(
     },
     async recordRejection(name, output) {
       refusals += 1;
-      if (refusals <= MOST_REFUSALS && run.isHeld) {
+      if (refusals <= MAX_REFUSALS && run.isHeld) {
         await run.commit([{ kind: 'guard', name: `${name}_refused`, call_id, output }]);
       }
     },

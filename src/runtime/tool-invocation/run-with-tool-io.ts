@@ -13,7 +13,7 @@ import { createCallHost } from './call-host.ts';
 import { createProgressReporter, type ProgressReporter, shortData } from './progress-reporter.ts';
 
 /** Maximum number of notes of one call. Further notes are dropped. */
-const MOST_NOTIFICATIONS = 500;
+const MAX_NOTIFICATIONS = 500;
 const DEFAULT_MAX_TOKENS = 1_000;
 const EMPTY_FORM: JsonSchema = { type: 'object', properties: {}, required: [] };
 
@@ -54,7 +54,7 @@ function createToolIo(
   const host = createCallHost(call_id, run, world);
   const about = { execution_id, call_id, tool: name };
   let notes = 0;
-  const maySend = () => !signal.aborted && ++notes <= MOST_NOTIFICATIONS;
+  const maySend = () => !signal.aborted && ++notes <= MAX_NOTIFICATIONS;
   const ask = async (message: string, schema: JsonSchema, more: Partial<Elicitation> = {}) => {
     const elicitation = { server: name, isTool: true, message, schema, ...more } as const;
     const answer = host.elicit(elicitation);

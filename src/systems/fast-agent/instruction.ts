@@ -31,7 +31,7 @@ const FILLED_IN = new Set([
  * Most includes of one instruction. Included files may include others, so the limit ends cycles and
  * exponential growth.
  */
-const MOST_INCLUDES = 100;
+const MAX_INCLUDES = 100;
 
 /**
  * Returns the instruction of a card, from its body or from its key, with its placeholders filled.
@@ -124,7 +124,7 @@ function includedText(
   filling: Filling,
 ): string {
   filling.included.count += 1;
-  const isOneTooMany = filling.included.count > MOST_INCLUDES;
+  const isOneTooMany = filling.included.count > MAX_INCLUDES;
   const text = isOneTooMany ? undefined : filling.project.include(path.trim());
   if (text === undefined) {
     if (how === 'file') {

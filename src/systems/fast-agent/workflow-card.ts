@@ -107,7 +107,7 @@ function evaluator(inputs: EntryInputs): JsonObject {
   };
 }
 
-const MOST_VOTES = 99;
+const MAX_VOTES = 99;
 
 /**
  * Converts a maker to a vote. The maker's first-to-ahead-by-k goes on until one answer leads by k.
@@ -121,7 +121,7 @@ function maker(inputs: EntryInputs): JsonObject {
   const k = fields.whole('k') ?? 3;
   const most = fields.whole('max_samples') ?? 50;
   if (k < 1) fields.fault(['k'], 'k must be at least 1');
-  const votes = Math.max(Math.min(2 * k - 1, most, MOST_VOTES), 2);
+  const votes = Math.max(Math.min(2 * k - 1, most, MAX_VOTES), 2);
   fields.note(
     ['k'],
     `k: ${votes} votes are cast and the majority wins, instead of a lead of ${k} within ${most} votes`,

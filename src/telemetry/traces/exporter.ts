@@ -3,8 +3,8 @@ import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 import { type Attributes, otlpBody, type Span } from './otlp.ts';
 
 /** Most spans in the queue. More spans are dropped. */
-const MOST_WAITING = 8_192;
-const MOST_AT_ONCE = 512;
+const MAX_WAITING = 8_192;
+const MAX_AT_ONCE = 512;
 /** Pauses before further attempts. After the last attempt the spans are dropped. */
 const PAUSES_MS = [500, 2_000, 5_000];
 /** The status codes that OTLP marks as retryable. */
@@ -32,7 +32,7 @@ export class Exporter {
   }
 
   add(span: Span): void {
-    if (this.#waiting.length >= MOST_WAITING) this.#dropped += 1;
+    if (this.#waiting.length >= MAX_WAITING) this.#dropped += 1;
     else this.#waiting.push(span);
   }
 
@@ -50,7 +50,7 @@ export class Exporter {
     if (this.#dropped > 0) onDropped(this.#dropped, 'spans arrived faster than they could be sent');
     this.#dropped = 0;
     while (this.#waiting.length > 0) {
-      const spans = this.#waiting.splice(0, MOST_AT_ONCE);
+      const spans = this.#waiting.splice(0, MAX_AT_ONCE);
       const reason = await this.#send(spans, isLast ? [] : PAUSES_MS);
       if (reason !== undefined) onDropped(spans.length, reason);
     }

@@ -29,7 +29,7 @@ export type TracingOptions = {
 };
 
 /** Most trees whose trace is cached. */
-const MOST_TRACES = 10_000;
+const MAX_TRACES = 10_000;
 
 /** Traces the runs of this process. Spans are sent as OTLP at intervals. */
 export class Tracing {
@@ -129,7 +129,7 @@ class RunTraces {
     const trace = rows.traceparentOf(root).then((header) => traceContextOf(root, header, settings));
     cached.set(root, trace);
     trace.catch(() => cached.delete(root));
-    if (cached.size > MOST_TRACES) cached.delete(cached.keys().next().value as string);
+    if (cached.size > MAX_TRACES) cached.delete(cached.keys().next().value as string);
     return trace;
   }
 }

@@ -5,7 +5,7 @@ const OPTIONS = { precision: 120, maxE: 1000, minE: -1000, defaults: true };
 const Number120 = Decimal.clone(OPTIONS);
 const SHOWN_DIGITS = 34;
 const INTEGER_DIGITS = 100;
-const MOST_DEPTH = 50;
+const MAX_DEPTH = 50;
 /** The largest angle. The reduction of a larger angle takes long and has no exact digits left. */
 const LARGEST_ANGLE = 1e15;
 
@@ -192,8 +192,8 @@ class Parser {
 
   deeper<T>(read: () => T): T {
     this.depth += 1;
-    if (this.depth > MOST_DEPTH) {
-      throw new ExpressionError(`it is nested more than ${MOST_DEPTH} deep`);
+    if (this.depth > MAX_DEPTH) {
+      throw new ExpressionError(`it is nested more than ${MAX_DEPTH} deep`);
     }
     const value = read();
     this.depth -= 1;

@@ -1,8 +1,8 @@
 /** One class of characters of an id, with its number of repetitions. */
 const ATOM =
   /(\\d|\[(?:[A-Za-z0-9._:/#-]|\\d)+\]|[A-Za-z0-9_:/#-]|\\\.|\\-)(\{\d{1,2}(?:,\d{0,2})?\}|[?+*])?/y;
-export const MOST_REPETITIONS = 4;
-export const MOST_CHARACTERS = 200;
+export const MAX_REPETITIONS = 4;
+export const MAX_CHARACTERS = 200;
 
 type Atom = { letters: ReadonlySet<string>; least: number; most: number };
 
@@ -16,7 +16,7 @@ const LETTERS = [...Array(94).keys()].map((nth) => String.fromCharCode(33 + nth)
  * the text among its repetitions.
  */
 export function compilePattern(pattern: string): ((text: string) => boolean) | undefined {
-  if (pattern.length > MOST_CHARACTERS || !/^\^.+\$$/.test(pattern)) return undefined;
+  if (pattern.length > MAX_CHARACTERS || !/^\^.+\$$/.test(pattern)) return undefined;
   const body = pattern.slice(1, -1);
   const atoms: Atom[] = [];
   ATOM.lastIndex = 0;
@@ -27,7 +27,7 @@ export function compilePattern(pattern: string): ((text: string) => boolean) | u
     atoms.push(atom);
   }
   const repetitions = atoms.filter(({ least, most }) => least !== 1 || most !== 1).length;
-  if (repetitions > MOST_REPETITIONS) return undefined;
+  if (repetitions > MAX_REPETITIONS) return undefined;
   return (text) =>
     atoms.reduce((places, atom) => behind(atom, text, places), [true])[text.length] === true;
 }

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { compilePattern, MOST_CHARACTERS, MOST_REPETITIONS } from './pattern.ts';
+import { compilePattern, MAX_CHARACTERS, MAX_REPETITIONS } from './pattern.ts';
 
 /**
  * The shape of an answer about a text. A `value` has a form with little room for instructions: a
@@ -11,10 +11,10 @@ export type Shape =
   | { kind: 'list'; items: Shape; most: number }
   | { kind: 'object'; fields: ReadonlyMap<string, Shape> };
 
-const MOST_DEPTH = 4;
-const MOST_FIELDS = 50;
-const MOST_ITEMS = 100;
-const MOST_WORDS = 100;
+const MAX_DEPTH = 4;
+const MAX_FIELDS = 50;
+const MAX_ITEMS = 100;
+const MAX_WORDS = 100;
 const WORD_CHARACTERS = 100;
 
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
@@ -67,19 +67,19 @@ function wordsOf(words: Json, path: string): Shape | string {
   const isFit =
     Array.isArray(words) &&
     words.length > 0 &&
-    words.length <= MOST_WORDS &&
+    words.length <= MAX_WORDS &&
     words.every((word) => !isJsonObject(word) && String(word).length <= WORD_CHARACTERS);
   return isFit
     ? { kind: 'value', fits: (value) => words.includes(value) }
-    : `${path}: enum has to list 1 to ${MOST_WORDS} words of up to ${WORD_CHARACTERS} characters`;
+    : `${path}: enum has to list 1 to ${MAX_WORDS} words of up to ${WORD_CHARACTERS} characters`;
 }
 
 function objectOf({ properties }: JsonObject, path: string, depth: number): Shape | string {
   const entries = Object.entries(
     isJsonObject(properties ?? null) ? (properties as JsonObject) : {},
   );
-  if (entries.length === 0 || entries.length > MOST_FIELDS || depth >= MOST_DEPTH) {
-    return `${path}: it has to have 1 to ${MOST_FIELDS} properties, at most ${MOST_DEPTH} deep`;
+  if (entries.length === 0 || entries.length > MAX_FIELDS || depth >= MAX_DEPTH) {
+    return `${path}: it has to have 1 to ${MAX_FIELDS} properties, at most ${MAX_DEPTH} deep`;
   }
   const fields = new Map<string, Shape>();
   for (const [name, inner] of entries) {
@@ -92,10 +92,10 @@ function objectOf({ properties }: JsonObject, path: string, depth: number): Shap
 }
 
 function listOf({ items, maxItems }: JsonObject, path: string, depth: number): Shape | string {
-  if (depth >= MOST_DEPTH) return `${path}: it is more than ${MOST_DEPTH} deep`;
+  if (depth >= MAX_DEPTH) return `${path}: it is more than ${MAX_DEPTH} deep`;
   const inner = shapeOf(items, `${path}.items`, depth + 1);
   if (typeof inner === 'string') return inner;
-  const most = typeof maxItems === 'number' ? Math.min(maxItems, MOST_ITEMS) : MOST_ITEMS;
+  const most = typeof maxItems === 'number' ? Math.min(maxItems, MAX_ITEMS) : MAX_ITEMS;
   return { kind: 'list', items: inner, most };
 }
 
@@ -109,7 +109,7 @@ function textOf({ format, pattern }: JsonObject, path: string): Shape | string {
   if (pattern === undefined) return { kind: 'text' };
   const own = typeof pattern === 'string' ? compilePattern(pattern) : undefined;
   if (!own) {
-    return `${path}: its pattern has to be of an id, such as ^INV-\\d{4,8}$: from ^ to $, of letters, digits, classes and at most ${MOST_REPETITIONS} repetitions, ${MOST_CHARACTERS} characters long at most`;
+    return `${path}: its pattern has to be of an id, such as ^INV-\\d{4,8}$: from ^ to $, of letters, digits, classes and at most ${MAX_REPETITIONS} repetitions, ${MAX_CHARACTERS} characters long at most`;
   }
   return {
     kind: 'value',

@@ -7,7 +7,7 @@ import {
 } from '../../text/html/elements.ts';
 
 /** Most links with a URL in the text, and the longest such URL. A URL may be as long as a page. */
-const MOST_LINKS = 2_000;
+const MAX_LINKS = 2_000;
 const LONGEST_LINK = 500;
 const MARKS = new Map([
   ['li', '- '],
@@ -53,7 +53,7 @@ class Page {
 
   constructor(from: string) {
     this.#from = from;
-    this.#linksLeft = from.length > LONGEST_LINK ? 0 : MOST_LINKS;
+    this.#linksLeft = from.length > LONGEST_LINK ? 0 : MAX_LINKS;
   }
 
   onopentag(name: string, attributes: Record<string, string>): void {

@@ -41,7 +41,7 @@ const NEVER_MS = 2 ** 31 - 1;
  * The longest wait for the end of a series of notifications about changed tools. After it, the
  * tools are listed anyway.
  */
-const MOST_STALE_MS = 2_000;
+const MAX_STALE_MS = 2_000;
 const QUIET_MS = 250;
 
 const IDLE_MS = 15 * 60_000;
@@ -126,7 +126,7 @@ export class McpConnection {
    */
   get isRelistDue(): boolean {
     const since = (moment = 0) => Date.now() - moment;
-    return since(this.#changedAt) >= QUIET_MS || since(this.#staleSince) >= MOST_STALE_MS;
+    return since(this.#changedAt) >= QUIET_MS || since(this.#staleSince) >= MAX_STALE_MS;
   }
 
   async list(signal: AbortSignal): Promise<Listing> {

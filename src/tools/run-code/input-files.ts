@@ -4,7 +4,7 @@ import { lowestTrust, type Trust } from '../../contracts/runs/trust.ts';
 import type { Json } from '../../json/json.ts';
 import { typeOf, typeOfName } from '../file-type.ts';
 import type { CodeFile } from './job.ts';
-import { FILES_BYTES, MOST_FILES, nameFault } from './scratch.ts';
+import { FILES_BYTES, MAX_FILES, nameFault } from './scratch.ts';
 
 /**
  * The files in the scratch folder of a program. `trust` is the lowest trust of the files, and
@@ -19,8 +19,7 @@ export async function inputFiles(
 ): Promise<Outcome<InputFile>> {
   const named = [...new Set(Array.isArray(words) ? words.map(String) : [])];
   if (named.length === 0) return { ok: true, value: { files: [] } };
-  if (named.length > MOST_FILES)
-    return rejectFiles(`at most ${MOST_FILES} files are given at once`);
+  if (named.length > MAX_FILES) return rejectFiles(`at most ${MAX_FILES} files are given at once`);
   const found = await files.find(named);
   if (!found.ok) return found;
   const fault = faultIn(found.value);

@@ -6,7 +6,7 @@ import type { CodeFile } from './job.ts';
  * Most files that one call returns, and their largest total size. The files at the start have the
  * same limits.
  */
-export const MOST_FILES = 20;
+export const MAX_FILES = 20;
 export const FILES_BYTES = 8 * 1024 * 1024;
 const NAME_BYTES = 200;
 
@@ -59,9 +59,9 @@ export class Scratch {
         `the files would have ${together} bytes together, at most ${FILES_BYTES} come back: write less`,
       );
     }
-    if (!this.#written.has(name) && this.#written.size === MOST_FILES) {
+    if (!this.#written.has(name) && this.#written.size === MAX_FILES) {
       throw new Error(
-        `at most ${MOST_FILES} files come back: put what belongs together into one file`,
+        `at most ${MAX_FILES} files come back: put what belongs together into one file`,
       );
     }
     this.#bytes = together;

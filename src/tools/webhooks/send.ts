@@ -83,7 +83,7 @@ export function createSender(ways: Ways) {
 }
 
 /** Most bytes of the answer to a reply that are read. */
-const MOST_ANSWER_BYTES = 64 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
  * Returns the error in the answer of an API that answers every request with 200, as Slack does:
@@ -95,7 +95,7 @@ async function refusalIn(body: AsyncIterable<Uint8Array>): Promise<string | null
   try {
     for await (const chunk of body) {
       length += chunk.length;
-      if (length > MOST_ANSWER_BYTES) return null;
+      if (length > MAX_ANSWER_BYTES) return null;
       chunks.push(chunk);
     }
     const { ok, error } =

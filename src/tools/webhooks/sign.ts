@@ -1,16 +1,12 @@
 import { createHmac } from 'node:crypto';
 import type { Outcome } from '../../contracts/errors.ts';
-import {
-  LEAST_SIGNING_BYTES,
-  parseSigningKey,
-  SIGNING_KEY_PREFIX,
-} from '../../contracts/secret.ts';
+import { MIN_SIGNING_BYTES, parseSigningKey, SIGNING_KEY_PREFIX } from '../../contracts/secret.ts';
 
 /** Returns the key of a secret in the format of Standard Webhooks. */
 export function signingKey(name: string, secret: string): Outcome<Buffer> {
   const key = parseSigningKey(secret);
   if (key) return { ok: true, value: key };
-  const message = `the secret ${name} is not a valid signing key: it must be ${SIGNING_KEY_PREFIX} followed by at least ${LEAST_SIGNING_BYTES} bytes in Base64`;
+  const message = `the secret ${name} is not a valid signing key: it must be ${SIGNING_KEY_PREFIX} followed by at least ${MIN_SIGNING_BYTES} bytes in Base64`;
   return { ok: false, error: { code: 'invalid_request', message, retryable: true } };
 }
 

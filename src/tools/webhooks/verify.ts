@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import { LEAST_SIGNING_BYTES } from '../../contracts/secret.ts';
+import { MIN_SIGNING_BYTES } from '../../contracts/secret.ts';
 import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import { signingKey, webhookSignature } from './sign.ts';
 
@@ -38,7 +38,7 @@ export type VerifiedRequest = {
 /** The difference between the clocks of sender and receiver, and the age of a request. */
 const TOLERANCE_S = 300;
 /** Most signatures of one request. Senders add one for each key while they rotate keys. */
-const MOST_SIGNATURES = 8;
+const MAX_SIGNATURES = 8;
 
 /** The places of the parts of a signed request, and the way its signature is made. */
 type SignatureFormat = {
@@ -101,9 +101,9 @@ export function verifyRequest(
   secrets: readonly NamedSecret[],
   secretHeader?: string | null,
 ): Verdict {
-  const short = secrets.find(({ value }) => Buffer.byteLength(value.trim()) < LEAST_SIGNING_BYTES);
+  const short = secrets.find(({ value }) => Buffer.byteLength(value.trim()) < MIN_SIGNING_BYTES);
   if (short) {
-    const message = `The secret ${short.name} has fewer than ${LEAST_SIGNING_BYTES} bytes.`;
+    const message = `The secret ${short.name} has fewer than ${MIN_SIGNING_BYTES} bytes.`;
     return fault('unusable_secret', message);
   }
   return verification === 'shared_secret'
@@ -117,7 +117,7 @@ function verifySignature(
   secrets: readonly NamedSecret[],
 ): Verdict {
   const { headers, at } = request;
-  const sent = format.signatures(headers).slice(0, MOST_SIGNATURES);
+  const sent = format.signatures(headers).slice(0, MAX_SIGNATURES);
   const timestamp = format.timestamp ? format.timestamp(headers) : '';
   const deliveryId = format.id && text(headers, format.id);
   if (sent.length === 0 || timestamp === undefined || (format.id && !deliveryId)) {

@@ -44,7 +44,7 @@ const send = (path: string, body: unknown, key: string, headers = {}): Promise<C
  * would be thousands of times as much.
  */
 const SIZE = 200_000;
-const MOST_PER_CHARACTER = 100;
+const MAX_PER_CHARACTER = 100;
 
 describe('the work of rejecting hostile bodies grows with their size alone', () => {
   const endpoints: [path: () => string, known: string, list: string][] = [
@@ -98,7 +98,7 @@ describe('the work of rejecting hostile bodies grows with their size alone', () 
     const work = await countWork(async () => {
       for (const [name, body] of all) await sendOne(body, name);
     });
-    expect(work).toBeLessThan(MOST_PER_CHARACTER * size);
+    expect(work).toBeLessThan(MAX_PER_CHARACTER * size);
   }
 
   /** Checks the answer to a hostile body, which has no part of the body that is long. */

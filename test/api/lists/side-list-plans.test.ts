@@ -31,17 +31,17 @@ const { pool, known, graphql, rest, expectIndexes } = planChecks(knownSideRows, 
 const MAX_ROWS = 2_500;
 const MOST = { buffers: 2 * MAX_BUFFERS, rows: MAX_ROWS };
 /** Each watched row is shown with its run, agent and watch, and may be any of 5,000 open runs. */
-const MOST_OF_WATCHED_ROWS = { buffers: 30_000, rows: 6_000 };
+const MAX_FOR_WATCHED_ROWS = { buffers: 30_000, rows: 6_000 };
 /** The status is that of the run: at `cancelled`, all runs of the tenant may be joined. */
-const MOST_OF_STATUS = { buffers: 30_000 };
+const MAX_FOR_STATUS = { buffers: 30_000 };
 
 /** The newest 1,000 sessions are read with their newest turns. */
-const MOST_OF_WORDS = { buffers: 20_000 };
+const MAX_FOR_WORDS = { buffers: 20_000 };
 
 function mostAt(path: string, filter?: string) {
-  if (filter === 'words') return MOST_OF_WORDS;
+  if (filter === 'words') return MAX_FOR_WORDS;
   if (!path.includes('watched-rows')) return MOST;
-  return filter === 'status' ? MOST_OF_STATUS : MOST_OF_WATCHED_ROWS;
+  return filter === 'status' ? MAX_FOR_STATUS : MAX_FOR_WATCHED_ROWS;
 }
 
 /** Lists of the API that grow with the runs. Another test has those of runs, steps and messages. */

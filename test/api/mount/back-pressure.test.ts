@@ -9,7 +9,7 @@ import { openMemoryConnection } from '../../../src/api/mount/memory-connection.t
 const CHUNK = Buffer.alloc(64 * 1024);
 const TOTAL = 1_024 * CHUNK.length;
 /** Capacity of the buffers of streams and of a client's sockets over TCP. */
-const MOST_AHEAD = TOTAL / 2;
+const MAX_AHEAD = TOTAL / 2;
 
 let written = 0;
 const source = createServer((_request, response) => {
@@ -40,7 +40,7 @@ async function readInSteps(response: Response): Promise<number> {
   for await (const chunk of response.body ?? []) {
     received += chunk.length;
     await new Promise((resolve) => setImmediate(resolve)); // the server may write now
-    expect(written - received).toBeLessThan(MOST_AHEAD);
+    expect(written - received).toBeLessThan(MAX_AHEAD);
   }
   return received;
 }

@@ -4,10 +4,10 @@ import { expect, test } from 'vitest';
 import type { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
 import { Announcements } from '../../../src/db/followers/announcements.ts';
 import { Follower } from '../../../src/db/followers/follower.ts';
-import { MOST_ROWS } from '../../../src/db/followers/read-order.ts';
+import { MAX_ROWS } from '../../../src/db/followers/read-order.ts';
 import { rowBytes } from '../../../src/db/followers/row-bytes.ts';
 import type { Source, Viewer } from '../../../src/db/followers/source.ts';
-import { MOST_BUFFERED, Subscriber } from '../../../src/db/followers/subscriber.ts';
+import { MAX_BUFFERED, Subscriber } from '../../../src/db/followers/subscriber.ts';
 
 type Row = { key: string; seq: number; run: string };
 type State = { count: number; hasEnded: boolean; below: string };
@@ -81,7 +81,7 @@ class Model {
       read: async (requests, most) => {
         this.#reading += 1;
         expect(this.#reading).toBe(1); // one read at a time
-        expect(requests.length * most).toBeLessThanOrEqual(MOST_ROWS);
+        expect(requests.length * most).toBeLessThanOrEqual(MAX_ROWS);
         await nextTurn();
         const pages = requests.map(({ key, after, state }) => {
           const rows = (this.logs.get(key) ?? []).slice(after, after + most);
@@ -231,7 +231,7 @@ async function happen(one: Event, model: Model, consumers: Consumer[]): Promise<
     for (let turn = 0; turn < one.many; turn += 1) await nextTurn();
   }
   for (const { events, hasLeft } of consumers) {
-    expect(events.size).toBeLessThanOrEqual(hasLeft ? 0 : MOST_BUFFERED);
+    expect(events.size).toBeLessThanOrEqual(hasLeft ? 0 : MAX_BUFFERED);
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type CursorGroup, MOST_ROWS, planRead } from '../../../src/db/followers/read-order.ts';
+import { type CursorGroup, MAX_ROWS, planRead } from '../../../src/db/followers/read-order.ts';
 
 type Named = CursorGroup & { name: string };
 
@@ -17,7 +17,7 @@ test('a read has the new rows of all, and a bounded number of older ones', () =>
   ];
   const { queries, later } = planRead(groups);
   for (const { groups: some, most } of queries) {
-    expect(some.length * most).toBeLessThanOrEqual(MOST_ROWS);
+    expect(some.length * most).toBeLessThanOrEqual(MAX_ROWS);
   }
   const news = queries.slice(0, -1).flatMap((query) => namesIn(query.groups));
   expect(news).toEqual(namesIn(groups.slice(50, 350)));

@@ -20,7 +20,7 @@ export type PromptCache = {
 const SHORTEST_PREFIX = 1_024;
 /** Number of blocks before a mark in which Anthropic looks for a cached prefix. */
 const LOOK_BACK = 20;
-const MOST_MARKS = 4;
+const MAX_MARKS = 4;
 
 /**
  * Creates a prompt cache that counts as documented by Anthropic. A request is a list of blocks:
@@ -34,7 +34,7 @@ export function createPromptCache(): PromptCache {
     count(body) {
       const blocks = blocksOf(body);
       const marks = blocks.flatMap(({ isMarked }, at) => (isMarked ? [at] : []));
-      if (marks.length > MOST_MARKS) throw new Error(`${marks.length} blocks have cache_control`);
+      if (marks.length > MAX_MARKS) throw new Error(`${marks.length} blocks have cache_control`);
       const tokensAt = (at: number) => blocks[at]?.tokens ?? 0;
       const cacheable = marks.filter((at) => tokensAt(at) >= SHORTEST_PREFIX);
       const found = cacheable.map((mark) => lastKnown(blocks, mark, known));

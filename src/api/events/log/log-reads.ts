@@ -6,7 +6,7 @@ import { type LogCursor, spanAfter, withTaken } from './log-cursor.ts';
 import { endsOf, factsOf, type LogLine, readLogLines } from './log-lines.ts';
 
 /** Most lines of one read. */
-export const MOST_PER_READ = 1_000;
+export const MAX_PER_READ = 1_000;
 
 /** A request of lines after a cursor. */
 export type Request = ReadRequest<LogCursor, LogFilter>;
@@ -50,7 +50,7 @@ export async function readGroups(
   const now = (await endOf(queriesWithin(db), undefined)).now.getTime();
   const found: GroupRead[] = [];
   for (const group of groups) {
-    const lines = await readLogLines(db, group.filter, spanAfter(group.after, MOST_PER_READ));
+    const lines = await readLogLines(db, group.filter, spanAfter(group.after, MAX_PER_READ));
     const runs = new Set(lines.map((line) => line.execution_id));
     found.push({ ...group, lines, facts: await factsOf(db, [...runs]) });
   }

@@ -6,7 +6,7 @@ import { parseJson } from '../../../json/parse-json.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
 import { advance, joinCommon, type LogCursor, withTaken } from './log-cursor.ts';
 import { type LogLine, matches } from './log-lines.ts';
-import { type GroupRead, groupsOf, MOST_PER_READ, type Request, readGroups } from './log-reads.ts';
+import { type GroupRead, groupsOf, MAX_PER_READ, type Request, readGroups } from './log-reads.ts';
 
 /** A line, or the end of a read. */
 export type LogRow = { cursor: LogCursor } & (
@@ -34,7 +34,7 @@ export type LogReads = {
 export function logSource(reads: LogReads): Source<LogCursor, LogRow, LogFilter> {
   const common = new Map<string, LogCursor>();
   return {
-    bounds: equalBounds(MOST_PER_READ),
+    bounds: equalBounds(MAX_PER_READ),
     states: async (keys) => new Map(keys.map((key) => [key, parseJson(key) as LogFilter])),
     async read(requests) {
       const { now, ends, found } = await reads.transaction((db) =>
@@ -43,7 +43,7 @@ export function logSource(reads: LogReads): Source<LogCursor, LogRow, LogFilter>
       const pages = new Map<Request, ReadPage<LogRow>>();
       for (const read of found) {
         const lines = await reads.decryptRows(read.lines, (line) => line.execution_id);
-        const isAll = lines.length < MOST_PER_READ;
+        const isAll = lines.length < MAX_PER_READ;
         const next = advance(read.after, lines, isAll ? now : undefined);
         if (common.get(read.statuses) === read.after) common.set(read.statuses, next);
         const end = isAll ? joinCommon(common, read.statuses, now) : next;

@@ -7,7 +7,7 @@ import { ExactNumber } from '../../../json/exact-number.ts';
  * The longest answer, in characters. A row that is read once may appear many times: under aliases,
  * or in each row that leads to it. Writing 10 MB as JSON takes about 0.1 seconds of the event loop.
  */
-const MOST_CHARACTERS = 10_000_000;
+const MAX_CHARACTERS = 10_000_000;
 /** Quotes, colon and comma around a value and its name. */
 const PUNCTUATION = 4;
 
@@ -15,13 +15,13 @@ const PUNCTUATION = 4;
  * Returns the result, or an error with `HWINV` if the result is too large to be written as JSON.
  */
 export function boundResult<R extends ExecutionResult>(result: R, isMutation: boolean): R {
-  if (!isLarger(result.data, MOST_CHARACTERS)) return result;
-  const message = `the answer has more than ${MOST_CHARACTERS / 1_000_000} MB`;
+  if (!isLarger(result.data, MAX_CHARACTERS)) return result;
+  const message = `the answer has more than ${MAX_CHARACTERS / 1_000_000} MB`;
   const fix = 'Ask for fewer rows at once (`first`), or leave out fields with large values.';
   const extensions = {
     code: 'HWINV',
     hint: isMutation ? `The mutation is committed. ${fix}` : fix,
-    detail: { limit: 'answer', most: MOST_CHARACTERS },
+    detail: { limit: 'answer', most: MAX_CHARACTERS },
   };
   return { ...result, data: null, errors: [new GraphQLError(message, { extensions })] };
 }

@@ -45,8 +45,8 @@ export const noInputs: InputMeasures = {
 };
 
 /** The count at which counting stops: an operation with more is rejected anyway. */
-const MOST_COUNTED = 10_000;
-const MOST_LEVELS = 100;
+const MAX_COUNTED = 10_000;
+const MAX_LEVELS = 100;
 
 type Variables = Readonly<Record<string, unknown>>;
 /** A value in the document, or as JSON. */
@@ -90,7 +90,7 @@ export class InputMeter {
     if (!isList && !isInputObjectType(type)) return noInputs;
     const parts = partsOf(value);
     if (!parts) return isList ? this.#measure(value, type.ofType, level + 1) : noInputs;
-    if (level > MOST_LEVELS) return { ...noInputs, relationDepth: MOST_LEVELS };
+    if (level > MAX_LEVELS) return { ...noInputs, relationDepth: MAX_LEVELS };
     if ('items' in parts) {
       return isList ? this.#measureItems(parts.items, type.ofType, level) : noInputs;
     }
@@ -118,7 +118,7 @@ export class InputMeter {
     let sum: InputMeasures = { ...noInputs, inputs: items.length };
     if (!isNested(type)) return sum;
     for (const item of items) {
-      if (sum.inputs > MOST_COUNTED) break;
+      if (sum.inputs > MAX_COUNTED) break;
       sum = addInputs(sum, this.#measure(item, type, level + 1));
     }
     return sum;
@@ -132,7 +132,7 @@ export class InputMeter {
     const known = type.getFields();
     let sum: InputMeasures = { ...noInputs, inputs: fields.length };
     for (const [name, value] of fields) {
-      if (sum.inputs > MOST_COUNTED) break;
+      if (sum.inputs > MAX_COUNTED) break;
       const field = Object.hasOwn(known, name) ? known[name] : undefined;
       if (!field) continue;
       const inner = this.#measure(value, field.type, level + 1);

@@ -36,7 +36,7 @@ type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 const FILE = { type: 'Base64EncodedBinary', field: 'bytes' };
 const DEFAULT_ROWS = 10;
 /** The depth at which measuring stops: a deeper operation is rejected anyway. */
-const MOST_LEVELS = 100;
+const MAX_LEVELS = 100;
 const nothing: Measures = {
   depth: 0,
   introspection: 0,
@@ -71,7 +71,7 @@ export function measureSet(
   parent: Parent,
   level = 0,
 ): Measures {
-  if (level > MOST_LEVELS) return { ...nothing, depth: MOST_LEVELS };
+  if (level > MAX_LEVELS) return { ...nothing, depth: MAX_LEVELS };
   const sum = { ...nothing };
   for (const selection of set.selections) {
     addTo(sum, measureSelection(selection, measuring, parent, level + 1));

@@ -22,7 +22,7 @@ type Socket = { once(event: 'close', listener: () => void): unknown };
  * a limit of its own. The event loop parses all rows and writes them as JSON, which takes about 0.1
  * seconds for 10 MB. The limit is larger than the largest value of a column.
  */
-export const MOST_READ: ReadBounds = { bytes: 10_000_000, values: 250_000, cells: 250_000 };
+export const MAX_READ: ReadBounds = { bytes: 10_000_000, values: 250_000, cells: 250_000 };
 
 const budgets = new WeakMap<WithPgClient, ReadBudget>();
 
@@ -49,7 +49,7 @@ export function createConnectionsPlugin(
           const identity = identityOf(context, identities);
           if (!identity) return config;
           const connect = (contextValue: unknown, signal?: AbortSignal) => {
-            const budget = new ReadBudget(MOST_READ);
+            const budget = new ReadBudget(MAX_READ);
             const pool = connections.as(identity, signal, budget) as Pool; // for `connect`
             const withPgClient = makePgAdaptorWithPgClient(pool);
             budgets.set(withPgClient, budget);

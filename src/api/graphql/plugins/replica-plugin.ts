@@ -10,7 +10,7 @@ import type { Identities } from '../../login/identities.ts';
 import { type Chosen, type ReplicaRouter, readPosition } from '../../replica/read-your-writes.ts';
 import { refusal } from '../request.ts';
 import { changeExecution, identityOf, operationType } from './change-execution.ts';
-import { MOST_READ, signalOf } from './connections-plugin.ts';
+import { MAX_READ, signalOf } from './connections-plugin.ts';
 
 type Context = { withPgClient: WithPgClient };
 
@@ -42,7 +42,7 @@ export function createReplicaPlugin(
                 return result;
               }
               const chosen = await reads.choose(identity, position);
-              const budget = new ReadBudget(MOST_READ);
+              const budget = new ReadBudget(MAX_READ);
               const replica = reads.connections.as(identity, signalOf(context), budget) as Pool;
               const withReplica = makePgAdaptorWithPgClient(replica);
               if (chosen.isReplica) useReplica(args.contextValue as Context, withReplica, chosen);

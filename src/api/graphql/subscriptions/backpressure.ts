@@ -1,5 +1,5 @@
 /** Most events of one subscription on their way from the feed to the socket. */
-const MOST_UNDER_WAY = 32;
+const MAX_PENDING_EVENTS = 32;
 
 /**
  * Makes the feed wait for the socket. Grafast takes events as fast as they come, and buffers the
@@ -22,7 +22,7 @@ export function createBackpressure(nextRow: () => Promise<void> | undefined): Ba
   let room: PromiseWithResolvers<void> | undefined;
   const hasRoom = async () => {
     await nextRow();
-    while (underWay >= MOST_UNDER_WAY) {
+    while (underWay >= MAX_PENDING_EVENTS) {
       room ??= Promise.withResolvers<void>();
       await room.promise;
     }

@@ -59,7 +59,7 @@ export type ListSourcesOptions = {
 };
 
 /** Most rows that a list begins with. */
-const MOST_FIRST = 1_000;
+const MAX_FIRST = 1_000;
 
 /** Creates the sources of lists for an operation on a WebSocket. */
 export function listSources(options: ListSourcesOptions): ListSources {
@@ -143,8 +143,8 @@ function withoutNulls(filter: Readonly<Record<string, unknown>>): Record<string,
 
 function countOf(first: number | null | undefined): number {
   if (first === null || first === undefined) return 100;
-  if (first >= 0 && first <= MOST_FIRST) return first;
-  throw new GraphQLError(`first is ${first}, and must be from 0 to ${MOST_FIRST}`, {
+  if (first >= 0 && first <= MAX_FIRST) return first;
+  throw new GraphQLError(`first is ${first}, and must be from 0 to ${MAX_FIRST}`, {
     extensions: {
       code: 'HWINV',
       hint: 'Read older rows with a query.',

@@ -10,7 +10,7 @@ import { type CliIo, printJson, printTable } from '../../output/output.ts';
 type Options = { tenant?: string; write?: true; limit: number; timeout?: number };
 
 /** The default maximum number of rows. Rows are kept in memory before they are printed. */
-const MOST_ROWS = 10_000;
+const MAX_ROWS = 10_000;
 
 /**
  * Registers `howdah sql QUERY`, which runs one statement as the tenant. The statement may only
@@ -22,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .option('-c', 'accepted before the statement, as in psql; has no effect')
     .option('--write', 'run with the rights of the application and commit (default: read-only)')
-    .option('--limit <rows>', 'maximum number of rows to print; 0 prints all', rowsOf, MOST_ROWS)
+    .option('--limit <rows>', 'maximum number of rows to print; 0 prints all', rowsOf, MAX_ROWS)
     .option(
       '--timeout <duration>',
       'cancel the statement after this time, such as 30s',

@@ -13,7 +13,7 @@ import { runInChildProcess } from '../../process/isolated-child.ts';
 type Options = { minutes: number; workers: number; seed?: number; only: readonly FaultKind[] };
 type Outcome = Extract<ChaosMessage, { lines: unknown }>;
 
-const MOST_SHOWN = 50;
+const MAX_SHOWN = 50;
 
 /**
  * Registers `howdah dev chaos`. Runs are played while a server made for this purpose, its workers
@@ -87,7 +87,7 @@ async function playAndTell(io: CliIo, options: PlayOptions): Promise<void> {
   }
   if (broken.length === 0) return;
   io.err(`${broken.length} promises broken: seed ${options.seed}, Howdah ${releaseVersion()}`);
-  for (const { kind, what } of broken.slice(0, MOST_SHOWN)) io.err(`  ${kind}: ${what}`);
+  for (const { kind, what } of broken.slice(0, MAX_SHOWN)) io.err(`  ${kind}: ${what}`);
   io.setExitCode(exitCodes.error);
 }
 

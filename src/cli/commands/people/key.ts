@@ -26,7 +26,7 @@ import { printRows } from '../../print/rows.ts';
 const SCOPES = ['read', 'run', 'edit', 'manage'] as const;
 type Scope = (typeof SCOPES)[number];
 const LIST = 'List them: howdah admin key list';
-const MOST_DAYS = 3_650;
+const MAX_DAYS = 3_650;
 const LIMIT = 1_000;
 
 type CreateOptions = {
@@ -79,7 +79,7 @@ export function register(command: Command, io: CliIo): void {
     .action((key: string, { yes }: { yes?: true }, self: Command) => revoke(io, self, key, yes));
 }
 
-const seconds = parseDuration(MOST_DAYS);
+const seconds = parseDuration(MAX_DAYS);
 
 async function create(
   io: CliIo,

@@ -25,7 +25,7 @@ type TokenOptions = {
 };
 type Claims = { user_id: string; tenant_id: string; role: UserRole; iat: number; exp: number };
 
-const MOST_DAYS = 365;
+const MAX_DAYS = 365;
 
 /**
  * Registers `howdah admin token`, which prints a token for the API, signed with HOWDAH_JWT_SECRET.
@@ -41,7 +41,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .addOption(
       new Option('--expires <time>', 'lifetime, such as 90s, 15m, 8h or 30d')
-        .argParser(parseDuration(MOST_DAYS))
+        .argParser(parseDuration(MAX_DAYS))
         .default(8 * 3_600, '8h'),
     )
     .option('--create', 'create the user if it does not exist')

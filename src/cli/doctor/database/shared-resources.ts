@@ -4,7 +4,7 @@ import type { Finding } from '../finding.ts';
 // What one tenant's queries and logins can take from all: time, disk, locks.
 
 /** The maximum time limit of a query of a model or a map, in seconds. */
-const MOST_SECONDS = 60;
+const MAX_SECONDS = 60;
 
 /**
  * Checks for statements that run for more than twice their limit: queries of models and maps, and
@@ -12,7 +12,7 @@ const MOST_SECONDS = 60;
  */
 export async function stuckStatementsFinding(
   db: Queryable,
-  mostSeconds = MOST_SECONDS,
+  mostSeconds = MAX_SECONDS,
 ): Promise<Finding> {
   const check = 'stuck statements';
   const { rows } = await db.query<{ pid: number; login: string; seconds: number }>(

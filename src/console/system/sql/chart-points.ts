@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../../json/json.ts';
 
 /** Rows that a chart shows at most. */
-export const MOST_POINTS = 100;
+export const MAX_POINTS = 100;
 
 /** The points that a chart shows of the rows of a query. */
 export type ChartPoints = {
@@ -30,7 +30,7 @@ export function chartPoints(rows: readonly JsonObject[], value: string): ChartPo
   const label =
     Object.keys(rows[0] ?? {}).find((name) => !numbers.includes(name)) ??
     numbers.find((name) => name !== value);
-  const points = rows.slice(0, MOST_POINTS).map((row, index) => ({
+  const points = rows.slice(0, MAX_POINTS).map((row, index) => ({
     name: label === undefined ? String(index + 1) : String(row[label] ?? ''),
     value: Number(row[value] ?? 0),
   }));

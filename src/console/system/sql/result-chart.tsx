@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { JsonObject } from '../../../json/json.ts';
 import { formatCompact, formatCost } from '../../messages/format.ts';
 import { systemTexts } from '../../messages/system-texts.ts';
-import { type ChartPoints, chartPoints, MOST_POINTS, numberColumns } from './chart-points.ts';
+import { type ChartPoints, chartPoints, MAX_POINTS, numberColumns } from './chart-points.ts';
 
 const text = systemTexts.sql;
 type Kind = 'bars' | 'line';
@@ -31,9 +31,9 @@ export function ResultChart({ rows, kind }: { rows: readonly JsonObject[]; kind:
           />
         )}
       </Group>
-      {rows.length > MOST_POINTS && (
+      {rows.length > MAX_POINTS && (
         <Text size="xs" c="dimmed">
-          {text.chartCut(MOST_POINTS)}
+          {text.chartCut(MAX_POINTS)}
         </Text>
       )}
       {kind === 'bars' ? <Bars chart={chart} /> : <Line chart={chart} />}

@@ -4,8 +4,8 @@ import { textOf } from '../../rows/cell.tsx';
 import { PlainTable } from '../plain-table.tsx';
 
 /** Characters of a value that the table shows. Its title has more of them. */
-const MOST_SHOWN = 200;
-const MOST_IN_TITLE = 2_000;
+const MAX_SHOWN = 200;
+const MAX_IN_TITLE = 2_000;
 
 /** The rows of a query, with its columns in their order. All values are text. */
 export function ResultTable({ rows }: { rows: readonly JsonObject[] }) {
@@ -17,8 +17,8 @@ export function ResultTable({ rows }: { rows: readonly JsonObject[] }) {
       if (value === null) return messages.common.none;
       const whole = textOf(value);
       return (
-        <span title={whole.length > 40 ? whole.slice(0, MOST_IN_TITLE) : undefined}>
-          {whole.slice(0, MOST_SHOWN)}
+        <span title={whole.length > 40 ? whole.slice(0, MAX_IN_TITLE) : undefined}>
+          {whole.slice(0, MAX_SHOWN)}
         </span>
       );
     },

@@ -11,8 +11,8 @@ export type Wording = ReturnType<typeof wordingOf>;
 
 type Row = Record<string, string>;
 
-const MOST_NAMES = 12;
-const MOST_ROWS = 30;
+const MAX_NAMES = 12;
+const MAX_ROWS = 30;
 
 /** Returns the wording for a question. Every answer says that no language model was involved. */
 export function wordingOf(question: FigureQuestion) {
@@ -30,7 +30,7 @@ export function wordingOf(question: FigureQuestion) {
       `${say.refused} ${say.severalSources(
         measure,
         sources
-          .slice(0, MOST_NAMES)
+          .slice(0, MAX_NAMES)
           .map((source) => placeOf(source, say))
           .join('; '),
       )}`,
@@ -43,8 +43,8 @@ export function wordingOf(question: FigureQuestion) {
 }
 
 function namesOf(tables: Table[]): string {
-  const names = tables.slice(0, MOST_NAMES).map(({ name }) => name);
-  return [...names, ...(tables.length > MOST_NAMES ? ['…'] : [])].join(', ');
+  const names = tables.slice(0, MAX_NAMES).map(({ name }) => name);
+  return [...names, ...(tables.length > MAX_NAMES ? ['…'] : [])].join(', ');
 }
 
 /** Names what is summed, where, and by which date. */
@@ -77,8 +77,8 @@ function figuresOf(
   const isSingle = template.grouping === null && currencyOf(template.source.table) === undefined;
   if (isSingle) return `${head}: ${rows[0]?.[measure === 'count' ? 'row_count' : measure] ?? ''}`;
   const table = tableIn(result);
-  const lines = [...(table?.head ?? []), ...(table?.rows.slice(0, MOST_ROWS) ?? [])];
-  const more = rows.length - MOST_ROWS;
+  const lines = [...(table?.head ?? []), ...(table?.rows.slice(0, MAX_ROWS) ?? [])];
+  const more = rows.length - MAX_ROWS;
   const after = [
     more > 0 ? say.more(more) : '',
     /there are more/.test(table?.after ?? '') ? table?.after : '',

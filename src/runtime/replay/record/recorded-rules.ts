@@ -22,7 +22,7 @@ export function recordedPolicy({ kind, input, error }: ExportedStep): 'ask' | 'd
 }
 
 /** Limit for a result that was sent whole, so that the result is sent whole again. */
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 
 /** Returns the settings under which a step was made, as far as the step shows them. */
 export function recordedSettings(
@@ -34,7 +34,7 @@ export function recordedSettings(
     message?.content ?? '',
   )?.[1];
   return {
-    tool_result_bytes: shown === undefined ? MOST_BYTES : Number(shown),
+    tool_result_bytes: shown === undefined ? MAX_BYTES : Number(shown),
     ...(attempts === undefined ? {} : { model_attempts: attempts }),
     retry_for,
   };

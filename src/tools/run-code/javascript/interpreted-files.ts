@@ -4,7 +4,7 @@ import { FILES_BYTES, type Scratch } from '../scratch.ts';
 
 /** The most bytes of JSON for each byte of a text. */
 const ESCAPED = 6;
-const MOST_OF_A_HEAD = 4_000;
+const MAX_HEAD_LENGTH = 4_000;
 
 /**
  * Creates the functions of `files` that the prelude calls. Texts are passed as JSON, because a text
@@ -17,7 +17,7 @@ export function filesFunctions(
 ): Record<'put' | 'text' | 'bytes' | 'list', QuickJSHandle> {
   const text = new TextDecoder('utf-8', { fatal: true });
   const head = (handle: QuickJSHandle): string[] => {
-    const words: unknown = parseJson(textOf(context, handle, MOST_OF_A_HEAD));
+    const words: unknown = parseJson(textOf(context, handle, MAX_HEAD_LENGTH));
     return Array.isArray(words) ? words.map(String) : [];
   };
   const put = context.newFunction('put', (words, content) => {

@@ -1,5 +1,5 @@
 import { RESULT_BYTES, STDOUT_BYTES } from '../job.ts';
-import { FILES_BYTES, MOST_FILES } from '../scratch.ts';
+import { FILES_BYTES, MAX_FILES } from '../scratch.ts';
 
 /** The scratch folder, which exists only in memory. */
 export const SCRATCH = '/work';
@@ -32,8 +32,8 @@ def left_behind():
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
                 raise Left(f'only plain files come back of the scratch folder, and {entry.name!a} is none: remove it')
-            if len(found) == ${2 * MOST_FILES}:
-                raise Left('at most ${MOST_FILES} files come back: put what belongs together into one file')
+            if len(found) == ${2 * MAX_FILES}:
+                raise Left('at most ${MAX_FILES} files come back: put what belongs together into one file')
             found.append({'name': entry.name, 'bytes': entry.stat(follow_symlinks=False).st_size})
     return sorted(found, key=lambda one: one['name'])
 

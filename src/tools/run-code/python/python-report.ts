@@ -1,7 +1,7 @@
 import { parseJson } from '../../../json/parse-json.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 import { type CodeEnd, type CodeFault, type CodeJob, RESULT_BYTES } from '../job.ts';
-import { MOST_FILES, Scratch } from '../scratch.ts';
+import { MAX_FILES, Scratch } from '../scratch.ts';
 
 /** The faults that a report may contain. */
 const FAULTS = ['threw', 'memory', 'result', 'files'];
@@ -49,7 +49,7 @@ function endOf(
   content: Buffer,
   job: CodeJob,
 ): CodeEnd | CodeFault | undefined {
-  if (!Array.isArray(files) || files.length > 2 * MOST_FILES) return undefined;
+  if (!Array.isArray(files) || files.length > 2 * MAX_FILES) return undefined;
   const inputs = new Map(job.files.map((file) => [file.name, file.bytes]));
   const scratch = new Scratch([]);
   let from = 0;

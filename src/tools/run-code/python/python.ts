@@ -29,7 +29,7 @@ const NOBODY = 65_534;
  * The largest output of each stream: a report in which every character of the result is escaped
  * twice, with reserve.
  */
-const MOST_BYTES = 16 * RESULT_BYTES;
+const MAX_BYTES = 16 * RESULT_BYTES;
 /** The exit status of a process that has used up its processor time. */
 const SPENT = ['SIGXCPU', 'status 152'];
 const OUT_OF_TIME: CodeFault = { fault: 'time', message: '' };
@@ -103,12 +103,8 @@ function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Pro
     stopped ??= fault;
     child.kill('SIGKILL'); // the kernel then kills every process in the sandbox
   };
-  const outputs = [1, 2].map((fd) => collectOutput(child.stdio[fd] as Readable, MOST_BYTES, stop));
-  const report = collectOutput(
-    child.stdio[REPORT_FD] as Readable,
-    MOST_BYTES + SCRATCH_BYTES,
-    stop,
-  );
+  const outputs = [1, 2].map((fd) => collectOutput(child.stdio[fd] as Readable, MAX_BYTES, stop));
+  const report = collectOutput(child.stdio[REPORT_FD] as Readable, MAX_BYTES + SCRATCH_BYTES, stop);
   feed(child, 0, jobText(job));
   feed(child, FILTER_FD, seccompFilter(process.arch) as Buffer);
   const abort = (): void => stop(OUT_OF_TIME);

@@ -10,15 +10,15 @@ import {
   SafeError,
   type Step,
 } from 'postgraphile/grafast';
-import { MOST_ROWS, USUAL_ROWS } from '../../limits/page-sizes.ts';
+import { MAX_ROWS, USUAL_ROWS } from '../../limits/page-sizes.ts';
 import { budgetOf } from '../connections-plugin.ts';
 
-const MOST_SKIPPED = 10_000;
+const MAX_SKIPPED = 10_000;
 
 const descriptions: Readonly<Record<string, string>> = {
-  first: `Only read the first \`n\` values of the set, at most ${MOST_ROWS}. Without \`first\` and \`last\`: ${USUAL_ROWS}.`,
-  last: `Only read the last \`n\` values of the set, at most ${MOST_ROWS}.`,
-  offset: `Skip the first \`n\` values from our \`after\` cursor, at most ${MOST_SKIPPED}; beyond, go on from a cursor. May not be used with \`last\`.`,
+  first: `Only read the first \`n\` values of the set, at most ${MAX_ROWS}. Without \`first\` and \`last\`: ${USUAL_ROWS}.`,
+  last: `Only read the last \`n\` values of the set, at most ${MAX_ROWS}.`,
+  offset: `Skip the first \`n\` values from our \`after\` cursor, at most ${MAX_SKIPPED}; beyond, go on from a cursor. May not be used with \`last\`.`,
 };
 
 type PageArgs = readonly [
@@ -129,9 +129,9 @@ export function pageFromArguments([first, last, offset, before, after]: PageArgs
   if (isBackward && (after != null || offset != null)) {
     throw invalid('`last` and `before` cannot be combined with `after` or `offset`');
   }
-  checkBound('offset', offset, MOST_SKIPPED);
-  checkBound('first', first, MOST_ROWS);
-  checkBound('last', last, MOST_ROWS);
+  checkBound('offset', offset, MAX_SKIPPED);
+  checkBound('first', first, MAX_ROWS);
+  checkBound('last', last, MAX_ROWS);
   return {
     first: isBackward ? null : (first ?? USUAL_ROWS),
     last: isBackward ? (last ?? USUAL_ROWS) : null,

@@ -11,7 +11,7 @@ import { ExactNumber } from '../../../../json/exact-number.ts';
 import { parseJson } from '../../../../json/parse-json.ts';
 
 /** Most choices of an enum that a message lists. Enums of orders have hundreds. */
-const MOST_CHOICES = 40;
+const MAX_CHOICES = 40;
 const CHOICES = ' It has: ';
 
 /** The texts that Postgres accepts as numbers, except NaN and Infinity. */
@@ -89,7 +89,7 @@ function keepDigits(type: GraphQLScalarType): void {
 
 function listChoices(type: GraphQLEnumType): void {
   const names = type.getValues().map(({ name }) => name);
-  if (names.length > MOST_CHOICES || type.name.startsWith('__')) return;
+  if (names.length > MAX_CHOICES || type.name.startsWith('__')) return;
   const withChoiceList = <A extends unknown[], R>(parse: (...args: A) => R) => {
     return (...args: A): R => {
       try {
