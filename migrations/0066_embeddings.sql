@@ -127,8 +127,9 @@ create table howdah_private.query_embeddings (
   constraint model_is_an_object check (jsonb_typeof(model) = 'object'),
   constraint error_is_an_object check (jsonb_typeof(error) = 'object')
 );
-create index query_embeddings_requested_at_idx
-  on howdah_private.query_embeddings (tenant_id, requested_at);
+create index query_embeddings_requested_at_idx on howdah_private.query_embeddings (requested_at);
+create index query_embeddings_pending_idx
+  on howdah_private.query_embeddings (tenant_id, requested_at) where query is not null;
 alter table howdah_private.query_embeddings enable row level security, force row level security;
 comment on table howdah_private.query_embeddings is
   'Vectors of the last queries. A worker makes them, since the database calls no model.';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type pg from 'pg';
-import type { ModelProvider, ModelRef } from '../../src/contracts/agents/model.ts';
-import { endQueryEmbedding } from '../../src/db/knowledge/embeddings.ts';
+import type { ModelProvider } from '../../src/contracts/agents/model.ts';
+import { endQueryEmbedding, type SearchModel } from '../../src/db/knowledge/embeddings.ts';
 import { embedTexts, type FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
 import { embeddingJob } from '../../workers/batch-jobs/embed-chunks.ts';
@@ -54,19 +54,20 @@ export async function embedBase(
       if (error ?? failures[0]) throw error ?? failures[0]?.error;
     }
   }
-  const { rows } = await pool.query<{ tenant_id: string; model: ModelRef }>(
-    `select g.tenant_id, g.model from howdah_private.embedding_generations as g
+  const { rows } = await pool.query<{ tenant_id: string } & SearchModel>(
+    `select g.tenant_id, g.model_digest, g.model from howdah_private.embedding_generations as g
      join howdah.knowledge_bases as b on b.id = g.knowledge_base_id
      where b.name = $1 and g.is_current`,
     [base],
   );
-  const [{ tenant_id, model } = { tenant_id: '', model: {} as ModelRef }] = rows;
+  const [used] = rows;
+  if (!used) throw new Error(`the base ${base} has no vectors`);
+  const { tenant_id, model } = used;
   for (const query of new Set(queries)) {
     const asked = { tenantId: tenant_id, model, texts: [query], signal: NEVER, ms: 60_000 };
     const outcome = await embedTexts(find, asked);
     if (!outcome.ok) throw new Error(outcome.error.message);
     const digest = createHash('md5').update(query).digest('hex');
-    const [vector = []] = outcome.value.vectors;
-    await endQueryEmbedding(pool, { tenant_id, model, digest }, { vector });
+    await endQueryEmbedding(pool, { ...used, digest }, outcome);
   }
 }

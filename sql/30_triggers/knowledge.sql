@@ -48,7 +48,11 @@ declare
         "keep": {"type": "number", "minimum": 0.1, "maximum": 1}}}}}', new.ranking);
   v_model howdah.models;
 begin
-  if v_faults = '{}' and new.ranking #> '{weights,text}' = '0'
+  if v_faults = '{}' and exists (
+    select from jsonb_each_text(new.ranking -> 'weights') as w
+    where w.value::numeric > 0 and w.value::numeric < 0.001) then
+    v_faults := '{a weight must be 0 or from 0.001 to 1000}';
+  elsif v_faults = '{}' and new.ranking #> '{weights,text}' = '0'
     and new.ranking #> '{weights,vector}' = '0' then
     v_faults := '{one of the weights must be above 0}';
   end if;
@@ -108,21 +112,26 @@ create or replace trigger _410_embed after update on howdah.models
   execute function howdah_private.tg_models__embed();
 
 -- Adds new chunks to the queue of each generation of their base, and deletes the vectors of deleted
--- chunks. A generation that ends meanwhile is left out, since its row is locked.
+-- chunks. Generations are locked before their rows, as by a switch of generations, which waits or
+-- is waited for. One that ends meanwhile is left out.
 create or replace function howdah_private.tg_chunks__embed() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pg_advisory_xact_lock_shared(howdah_private.generations_lock_key(c.knowledge_base_id))
+  from (select distinct c.knowledge_base_id from changed as c order by 1) as c;
   if tg_op = 'DELETE' then
+    perform from howdah_private.embedding_generations as g
+    where (g.tenant_id, g.knowledge_base_id) in (
+      select c.tenant_id, c.knowledge_base_id from changed as c)
+    order by g.id for key share;
     delete from howdah_private.chunk_embeddings as e using changed as c
     where e.chunk_number = c.number;
     delete from howdah_private.due_embeddings as d using changed as c
     where d.chunk_number = c.number;
     return null;
   end if;
-  perform pg_advisory_xact_lock_shared(howdah_private.generations_lock_key(c.knowledge_base_id))
-  from (select distinct c.knowledge_base_id from changed as c order by 1) as c;
   with generations as materialized (
     select g.id, g.tenant_id, g.knowledge_base_id
     from howdah_private.embedding_generations as g

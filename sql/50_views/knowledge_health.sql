@@ -10,11 +10,13 @@ create or replace view howdah.stale_answers with (security_invoker = true) as
     on r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
   join howdah.executions as e on e.id = c.execution_id
   left join howdah.documents as d on d.tenant_id = r.tenant_id and d.id = r.document_id
-  where not exists (
-    select from howdah.chunks as k
-    where k.tenant_id = r.tenant_id and k.document_id = r.document_id
-      and (k.number = r.chunk_number or md5(k.content) = r.digest)
-  );
+  where not exists (select from howdah.chunks as k where k.number = r.chunk_number)
+    -- few are left, whose documents are read
+    and not exists (
+      select from howdah.chunks as k
+      where k.tenant_id = r.tenant_id and k.document_id = r.document_id
+        and md5(k.content) = r.digest
+    );
 comment on view howdah.stale_answers is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '
   'execution|@foreignFieldName staleCitations\nCitations of answers whose chunk has changed or '

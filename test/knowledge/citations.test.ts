@@ -225,6 +225,13 @@ test('the database and the worker read the same marks', async () => {
     '[^7][^8][^9]',
     'x [^7 ] [7] [^x] [^1234567890123456789]',
     'an 𝄞 before “refund” [^7]',
+    '"within\u00a030 days"\u00a0[^7]',
+    '"within\u202f30\ufeff days"\u202f\ufeff\u3000[^7]',
+    '"within\u008530 days" [^7]',
+    '[^٧] and [^７]',
+    '["[^7]", "[^8]"]',
+    '{"a": "yes [^7]", "b": "[^8]"}',
+    '"…" [^7]',
   ]) {
     const rows = await all(
       pool(),
@@ -243,5 +250,6 @@ test('the database and the worker read the same marks', async () => {
     );
     expect([text, isValid.valid]).toEqual([text, citationFault(texts, text) === undefined]);
     for (const row of rows) expect(row.text).toMatch(/\[\^\d+\]$/);
+    if (text.startsWith('["') || text.includes('\u00a0')) expect(isValid.valid).toBe(true);
   }
 });

@@ -72,8 +72,8 @@ type Embedding = {
 
 /**
  * Embeds claimed chunks. If the model may have refused one of the texts, the halves are tried: so
- * one text that is too long holds up no other. A claim in which every text fails is no fault of
- * the texts.
+ * one text that is too long holds up no other. If every text of a claim fails, it is no fault of
+ * the texts unless the model embeds another one.
  */
 async function embedClaim(embedding: Embedding, chunks: readonly ClaimedChunk[]): Promise<Batch> {
   const { pool, id, signal } = embedding;
@@ -96,12 +96,21 @@ async function embedClaim(embedding: Embedding, chunks: readonly ClaimedChunk[])
     }
     if (signal.aborted) break;
   }
-  if (done === 0 && refused[0] && !signal.aborted) {
+  if (done === 0 && refused[0] && !signal.aborted && !(await embedsAnother(embedding))) {
     return failAll(embedding, chunks, 0, refused[0].error);
   }
   for (const { chunk, error } of refused) await failEmbeddings(pool, id, [chunk], error, true);
   const failures = refused.map(({ chunk, error }) => ({ id: chunk.number, error }));
   return { done: done + refused.length, failures, isMore: !signal.aborted };
+}
+
+/** Returns whether the model embeds a short text now. Its tokens are counted. */
+async function embedsAnother({ pool, id, embed }: Embedding): Promise<boolean> {
+  const outcome = await embed([{ number: '0', text: 'text' }]);
+  if (!outcome.ok) return false;
+  const tokens = outcome.value.usage.tokens_in;
+  await storeEmbeddings(pool, id, [], { vectors: [], tokens });
+  return true;
 }
 
 /** Calls the model and stores the vectors. A length that differs from the others is an error. */

@@ -1,13 +1,17 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import { Semaphore } from '../../src/concurrency/semaphore.ts';
 import type { Pool } from '../../src/db/connection/pool.ts';
-import { beginQueryEmbedding, endQueryEmbedding } from '../../src/db/knowledge/embeddings.ts';
+import {
+  beginQueryEmbedding,
+  endQueryEmbedding,
+  type QueryJob,
+} from '../../src/db/knowledge/embeddings.ts';
 import { embedTexts, type FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
+import { FairTaskQueue } from '../fair-task-queue.ts';
 import { embedQueryPayload } from '../payloads.ts';
 
-/** Maximum number of queries embedded at once. */
-const MAX_CONCURRENT = 8;
+/** Queries that are embedded at once. A tenant with many queries waits for its own. */
+const ROOM = { atOnce: 8, ofOneTenant: 4 };
 /** The longest time of a call. Who asks waits about as long. */
 const CALL_MS = 10_000;
 
@@ -17,26 +21,28 @@ const CALL_MS = 10_000;
  * ends before.
  */
 export function embedQueryTask(pool: Pool, provider: FindProvider, log: Logger): Task {
-  const semaphore = new Semaphore(MAX_CONCURRENT);
-  return async (payload, { abortSignal: signal }) => {
+  const line = new FairTaskQueue(
+    ROOM,
+    {
+      begin: async (job: EmbeddingJob) => {
+        const asked = await beginQueryEmbedding(pool, job);
+        return asked && { ...job, ...asked };
+      },
+      go: async ({ query, signal, ...job }) => {
+        const { tenant_id: tenantId, model } = job;
+        const request = { tenantId, model, texts: [query], signal, ms: CALL_MS };
+        const outcome = await embedTexts(provider, request);
+        if (!signal.aborted) await endQueryEmbedding(pool, job, outcome);
+      },
+    },
+    (err) => log.warn({ err }, 'a query of a search could not be embedded'),
+  );
+  return async (payload, { abortSignal: signal, addJob }) => {
     const job = embedQueryPayload.parse(payload);
-    const attempt = async () => {
-      const asked = await beginQueryEmbedding(pool, job);
-      if (!asked) return;
-      const { model, query } = asked;
-      const outcome = await embedTexts(provider, {
-        ...{ tenantId: job.tenant_id, model, texts: [query], signal, ms: CALL_MS },
-      });
-      const [vector] = outcome.ok ? outcome.value.vectors : [];
-      if (signal.aborted) return;
-      await endQueryEmbedding(
-        pool,
-        { ...job, model },
-        outcome.ok ? { vector: vector ?? [] } : { error: outcome.error },
-      );
-    };
-    semaphore
-      .run({ signal }, attempt)
-      .catch((err) => log.warn({ err }, 'a query of a search could not be embedded'));
+    const id = `query ${job.tenant_id} ${job.model_digest} ${job.digest}`;
+    const runAt = await line.submit({ ...job, id, signal });
+    if (runAt) await addJob('embed_query', job, { jobKey: id, runAt, maxAttempts: 3 });
   };
 }
+
+type EmbeddingJob = QueryJob & { id: string; signal: AbortSignal };

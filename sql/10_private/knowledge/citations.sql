@@ -5,12 +5,18 @@
 --
 -- The number is that of the chunk. A chunk whose text changes gets another number, so a mark means
 -- the same text in each run and each turn of a session. A text in quotation marks directly before a
--- mark must occur in the chunk.
+-- mark must occur in the chunk. Without a letter or digit, as in ["[^1]", "[^2]"], it is no quote.
 --
 -- record_citations decides which marks are citations, in the transaction that commits the answer:
 -- only chunks that a search of the same run returned. The worker reads the same form to ask for a
--- better answer where the tool demands citations (src/runtime/strategies/citations.ts);
--- test/runtime/strategies/citation-rules.test.ts compares the two.
+-- better answer where the tool demands citations (src/runtime/strategies/citations.ts).
+-- test/knowledge/citations.test.ts compares the two. So that they do not depend on a locale, both
+-- list the characters that they mean: digits are 0 to 9, and white space is that of space_class.
+
+-- Returns the characters that count as white space, for a bracket expression.
+create or replace function howdah_private.space_class() returns text
+  language sql immutable
+  return '\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff';
 
 -- Returns the marks of a text, at most 200, with their offsets and the quoted text before each.
 create or replace function howdah_private.citation_marks(answer text)
@@ -18,16 +24,23 @@ create or replace function howdah_private.citation_marks(answer text)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  with form (pattern) as (values (
+  with form (pattern) as (values (format(
     '(("[^"]+"|“[^“”]+”|„[^„“”]+[“”]|«[^«»]+»|»[^«»]+«)'
-    '[\s.,;:]{0,10})?\[\^(\d{1,18})\]'
-  ))
-  select regexp_instr(answer, f.pattern, 1, n.n) - 1,
-    regexp_instr(answer, f.pattern, 1, n.n, 1) - 1,
-    substr(m.parts[2], 2, length(m.parts[2]) - 2), m.parts[3]::bigint
+    '[%s.,;:]{0,10})?\[\^([0-9]{1,18})\]', howdah_private.space_class()) collate "C"))
+  select case when q.is_quote
+      then regexp_instr(answer collate "C", f.pattern, 1, m.place::int) - 1
+      else o.end_offset - length(m.parts[3]) - 3 end,
+    o.end_offset, case when q.is_quote then substr(m.parts[2], 2, length(m.parts[2]) - 2) end,
+    m.parts[3]::bigint
   from form as f
-  cross join lateral regexp_matches(answer, f.pattern, 'g') with ordinality as m (parts, place)
-  cross join lateral (select m.place::int as n) as n
+  cross join lateral regexp_matches(answer collate "C", f.pattern, 'g')
+    with ordinality as m (parts, place)
+  cross join lateral (
+    select regexp_instr(answer collate "C", f.pattern, 1, m.place::int, 1) - 1 as end_offset
+  ) as o
+  cross join lateral (
+    select m.parts[2] collate "C" ~ '[0-9A-Za-z\u00c0-\u1fff\u2c00-\U0010ffff]' as is_quote
+  ) as q
   where position('[^' in answer) > 0
   limit 200
 $$;
@@ -38,8 +51,9 @@ create or replace function howdah_private.has_quote(content text, quote text) re
   set search_path = pg_catalog, pg_temp
 as $$
   select has_quote.quote is null or position(
-    btrim(regexp_replace(has_quote.quote, '\s+', ' ', 'g'))
-    in regexp_replace(has_quote.content, '\s+', ' ', 'g')) > 0
+    btrim(regexp_replace(has_quote.quote collate "C", s.spaces, ' ', 'g'))
+    in regexp_replace(has_quote.content collate "C", s.spaces, ' ', 'g')) > 0
+  from (select format('[%s]+', howdah_private.space_class()) collate "C" as spaces) as s
 $$;
 
 -- Records the citations of answers that are committed. A mark of a chunk that the run has not

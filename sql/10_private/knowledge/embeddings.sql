@@ -42,8 +42,8 @@ create or replace function howdah_private.generations_lock_key(knowledge_base_id
   language sql immutable
   return hashtextextended('howdah.generations ' || generations_lock_key.knowledge_base_id, 0);
 
--- Begins a generation beside the current one, in place of another that is not finished. The caller
--- holds the lock for generations.
+-- Begins a generation beside the current one, in place of another that is not finished. Chunks that
+-- the same model has refused stay refused. The caller holds the lock for generations.
 create or replace function howdah_private.begin_generation(
   base howdah.knowledge_bases, model jsonb, center real[] default null, sampled int default 0
 ) returns void
@@ -51,18 +51,25 @@ create or replace function howdah_private.begin_generation(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_digest text := howdah_private.embedding_digest(begin_generation.model);
+  v_refused howdah_private.due_embeddings[] := array(
+    select d from howdah_private.embedding_generations as g
+    join howdah_private.due_embeddings as d on d.generation_id = g.id and d.due_at = 'infinity'
+    where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
+      and g.model_digest = v_digest);
   v_id uuid;
 begin
   delete from howdah_private.embedding_generations as g
   where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current;
   insert into howdah_private.embedding_generations as g
     (tenant_id, knowledge_base_id, model, model_digest, center, sampled, dimensions)
-  values (base.tenant_id, base.id, begin_generation.model,
-    howdah_private.embedding_digest(begin_generation.model), begin_generation.center,
+  values (base.tenant_id, base.id, begin_generation.model, v_digest, begin_generation.center,
     begin_generation.sampled, cardinality(begin_generation.center))
   returning g.id into v_id;
-  insert into howdah_private.due_embeddings (generation_id, chunk_number)
-  select v_id, c.number from howdah.chunks as c
+  insert into howdah_private.due_embeddings (generation_id, chunk_number, due_at, error)
+  select v_id, c.number, coalesce(r.due_at, clock_timestamp()), r.error
+  from howdah.chunks as c
+  left join unnest(v_refused) as r on r.chunk_number = c.number
   where c.tenant_id = base.tenant_id and c.knowledge_base_id = base.id;
   perform howdah_private.complete_generation(v_id);
 end $$;

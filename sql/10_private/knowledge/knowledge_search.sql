@@ -94,11 +94,8 @@ begin
   from howdah_private.search_bases_of_agent(
     v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
   insert into howdah.searches (execution_id, step_seq, tenant_id, mode, knowledge_base_ids)
-  select v_run.id, v_seq, v_run.tenant_id, case when bool_or(l.vector_weight > 0)
-    then 'hybrid' else 'text' end, v_ids
-  from howdah.knowledge_bases as b
-  cross join lateral howdah_private.search_legs(b, arguments ->> 'query', null) as l
-  where b.id = any (v_ids);
+  values (v_run.id, v_seq, v_run.tenant_id,
+    howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids);
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $$;

@@ -35,32 +35,53 @@ as $$
     and q.digest = begin_query_embedding.digest and q.query is not null
 $$;
 
--- Writes the vector of a query, or why the model made none. Deletes those of the days before.
+-- Writes the vector of a query, or why the model made none. Its tokens are counted with those of a
+-- base that uses the model.
 create or replace function howdah_private.end_query_embedding(
-  tenant_id uuid, model jsonb, digest text, vector text, error jsonb
+  tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens int
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from howdah_private.query_embeddings as q
-  where q.tenant_id = end_query_embedding.tenant_id and (q.model_digest, q.digest) in (
-    select o.model_digest, o.digest from howdah_private.query_embeddings as o
-    where o.tenant_id = end_query_embedding.tenant_id
-      and o.requested_at < clock_timestamp() - interval '1 day'
-    limit 100 for update skip locked);
   insert into howdah_private.query_embeddings as q
     (tenant_id, model_digest, digest, model, vector, error)
   values (end_query_embedding.tenant_id,
-    howdah_private.embedding_digest(end_query_embedding.model), end_query_embedding.digest,
-    end_query_embedding.model, end_query_embedding.vector::real[], end_query_embedding.error)
+    end_query_embedding.model_digest, end_query_embedding.digest, end_query_embedding.model,
+    end_query_embedding.vector::real[], end_query_embedding.error)
   on conflict on constraint query_embeddings_pkey do update
   set vector = coalesce(excluded.vector, q.vector), error = excluded.error, query = null;
+  update howdah_private.embedding_generations as g
+  set tokens = g.tokens + end_query_embedding.tokens,
+    cost = g.cost + coalesce((
+      select howdah_private.price(end_query_embedding.tokens, 0, m) from howdah.models as m
+      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
+  where end_query_embedding.tokens > 0 and g.id = (
+    select o.id from howdah_private.embedding_generations as o
+    where o.tenant_id = end_query_embedding.tenant_id and o.is_current
+      and o.model_digest = end_query_embedding.model_digest order by o.id limit 1);
+end $$;
+
+-- Deletes a batch of the vectors of queries that are older than a day. Returns their number.
+create or replace function howdah_private.delete_old_query_embeddings() returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  delete from howdah_private.query_embeddings as q
+  where (q.tenant_id, q.model_digest, q.digest) in (
+    select o.tenant_id, o.model_digest, o.digest from howdah_private.query_embeddings as o
+    where o.requested_at < clock_timestamp() - interval '1 day'
+    limit 1000 for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
 end $$;
 
 -- Returns the models by which a worker embeds the query of a call of knowledge_search.
 create or replace function howdah_private.models_of_search(execution_id uuid, arguments jsonb)
-  returns table (model jsonb)
+  returns table (model_digest text, model jsonb)
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -69,12 +90,35 @@ declare
   v_run howdah.executions := howdah_private.calling_run(models_of_search.execution_id);
 begin
   return query
-  select m.model from howdah_private.query_models(array(
-    select g.knowledge_base_id from howdah.agent_knowledge_bases as g
-    where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id),
+  select m.model_digest, m.model from howdah_private.query_models(array(
+    select b.id from howdah.agent_knowledge_bases as g
+    join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+    where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id
+      and (arguments ->> 'base' is null or b.name = arguments ->> 'base')),
     arguments ->> 'query', null) as m
   where not m.has_vector and arguments ->> 'query' ~ '\S'
     and length(arguments ->> 'query') <= 10000;
+end $$;
+
+-- Refuses another query of a tenant with 100 queries that wait for a worker. Each costs a call of a
+-- model, and who may search may ask. A query counts for ten minutes, in case its worker has died.
+create or replace function howdah_private.check_pending_queries(tenant_id uuid) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_max constant int := 100;
+begin
+  if v_max > (
+    select count(*) from howdah_private.query_embeddings as q
+    where q.tenant_id = check_pending_queries.tenant_id and q.query is not null
+      and q.requested_at > clock_timestamp() - interval '10 minutes') then
+    return;
+  end if;
+  raise exception using errcode = 'HWQTA',
+    message = format('%s queries wait for their vectors, the most of a tenant', v_max),
+    detail = jsonb_build_object('field', 'query', 'max_pending', v_max)::text,
+    hint = 'Ask again when workers have embedded some of them, or search with the mode text.';
 end $$;
 
 -- Queues the job that embeds a query, which any worker may do.

@@ -30,12 +30,13 @@ begin
   relevant as materialized (
     select f.chunk_number, f.score / sum(f.score) over () as weight
     from howdah_private.search_base(v_base, query_terms.query,
-      coalesce((v_options ->> 'chunks')::int, 5), '{}') as f
+      coalesce((v_options ->> 'chunks')::numeric::int, 5), '{}') as f
   ),
   added as materialized (
     select t.term, sum(r.weight * t.frequency / t.length) as weight
     from relevant as r join howdah_private.chunk_terms as t on t.chunk_number = r.chunk_number
-    group by t.term order by weight desc, t.term limit coalesce((v_options ->> 'terms')::int, 10)
+    group by t.term order by weight desc, t.term
+    limit coalesce((v_options ->> 'terms')::numeric::int, 10)
   )
   select coalesce(q.term, a.term),
     v_keep * coalesce(q.frequency, 0)

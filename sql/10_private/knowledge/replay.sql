@@ -1,18 +1,22 @@
 -- The parts of howdah.replay_searches.
 
 -- Returns the searches of runs that the caller sees, the latest of each query of an agent. A query
--- whose run is encrypted is left out, since the database cannot read it.
+-- whose run is encrypted is left out, since the database cannot read it. The bases are those of the
+-- search that its agent still has.
 create or replace function howdah_private.searches_to_replay(base uuid, since timestamptz)
   returns table (
     execution_id uuid, step_seq int, created_at timestamptz, agent_id uuid,
-    knowledge_base_ids uuid[], query text, times int
+    knowledge_base_ids uuid[], mode text, query text, times int
   )
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select distinct on (e.agent_id, s.knowledge_base_ids, p.input ->> 'query')
-    s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, s.knowledge_base_ids,
-    p.input ->> 'query',
+    s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, array(
+      select g.knowledge_base_id from howdah.agent_knowledge_bases as g
+      where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
+        and g.knowledge_base_id = any (s.knowledge_base_ids)),
+    s.mode, p.input ->> 'query',
     (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
   from howdah.searches as s
   join howdah.executions as e on e.id = s.execution_id

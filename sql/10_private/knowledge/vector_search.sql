@@ -50,7 +50,8 @@ begin
 end $$;
 
 -- Returns the legs of a search in a base, with their weights. The mode of a base is hybrid if both
--- it and the query have vectors, and text otherwise. A leg of weight 0 is not searched.
+-- it and the query have vectors, and text otherwise. A leg of weight 0 is not searched, and the
+-- mode vector searches no words.
 create or replace function howdah_private.search_legs(
   base howdah.knowledge_bases, query text, mode text
 ) returns table (
@@ -71,11 +72,24 @@ as $$
       coalesce((base.ranking #>> '{weights,vector}')::float8, 1) as vector
   )
   select f.id, f.vector,
-    case when f.id is null then 1 when search_legs.mode = 'vector' then 0
+    case when search_legs.mode = 'vector' then 0 when f.id is null then 1
       else w.text / (w.text + w.vector) end,
     case when f.id is null then 0 when search_legs.mode = 'vector' then 1
       else w.vector / (w.text + w.vector) end
   from weights as w left join found as f on true
+$$;
+
+-- Returns the mode that a search with this mode, or with none, has now.
+create or replace function howdah_private.mode_of_search(ids uuid[], query text, mode text)
+  returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when mode_of_search.mode = 'vector' then 'vector'
+    when bool_or(l.vector_weight > 0) then 'hybrid' else 'text' end
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(b, mode_of_search.query, mode_of_search.mode) as l
+  where b.id = any (mode_of_search.ids)
 $$;
 
 -- Searches bases by words, vectors or both, and returns at least the best k chunks of each leg. If
@@ -133,7 +147,8 @@ begin
   from texts as t full join vectors as v on v.chunk_number = t.chunk_number;
 end $$;
 
--- Refuses the modes vector and hybrid for a base without vectors, and for a query without one.
+-- Refuses the modes vector and hybrid for a base without vectors, and for a query without one. A
+-- base that waits for no vectors, such as an empty one, is no obstacle.
 create or replace function howdah_private.check_search_mode(ids uuid[], query text, mode text)
   returns void
   language plpgsql stable
@@ -145,14 +160,17 @@ begin
   if coalesce(check_search_mode.mode, 'text') = 'text' then
     return;
   end if;
-  select b.name, b.embedding_model_id, g.id is not null as has_vectors into v_base
+  select b.name, b.embedding_model_id, g.dimensions is not null as has_vectors into v_base
   from howdah.knowledge_bases as b
   cross join lateral howdah_private.search_legs(
     b, check_search_mode.query, check_search_mode.mode) as l
   left join howdah_private.embedding_generations as g
     on g.tenant_id = b.tenant_id and g.knowledge_base_id = b.id and g.is_current
   where b.id = any (check_search_mode.ids) and l.generation_id is null
-  order by g.id is not null, b.name limit 1;
+    and (g.id is null or g.dimensions is not null or exists (
+      select from howdah_private.due_embeddings as d
+      where d.generation_id = g.id and d.due_at < 'infinity'))
+  order by g.dimensions is not null, b.name limit 1;
   if v_base.has_vectors then
     raise exception using errcode = 'HWCNF', message = 'the query has no vector yet',
       detail = jsonb_build_object('field', 'mode', 'knowledge_base', v_base.name)::text,

@@ -20,6 +20,12 @@ begin
     select m.*
     from howdah_private.query_models(v_ids, embed_query.query, embed_query.mode) as m
   loop
+    if not exists (
+      select from howdah_private.query_embeddings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = md5(embed_query.query)) then
+      perform howdah_private.check_pending_queries(v_row.tenant_id);
+    end if;
     insert into howdah_private.query_embeddings as q
       (tenant_id, model_digest, digest, model, query)
     select v_row.tenant_id, v_row.model_digest, md5(embed_query.query), v_row.model,

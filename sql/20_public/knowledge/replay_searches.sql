@@ -6,8 +6,9 @@ create or replace function howdah.replay_searches(
   base text default null, since timestamptz default now() - interval '7 days',
   mode text default null, at_most int default 100
 ) returns table (
-  execution_id uuid, step_seq int, searched_at timestamptz, query text, times int, recorded int,
-  found int, kept int, overlap float8, changes jsonb
+  execution_id uuid, step_seq int, searched_at timestamptz, query text, times int,
+  recorded_mode text, used_mode text, recorded int, found int, kept int, overlap float8,
+  changes jsonb
 )
   language plpgsql stable security definer rows 100
   set search_path = pg_catalog, pg_temp
@@ -29,9 +30,12 @@ begin
   end if;
   perform howdah_private.check_search_mode(r.knowledge_base_ids, r.query, replay_searches.mode)
   from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
+  where replay_searches.mode in ('vector', 'hybrid')
   order by r.created_at desc limit replay_searches.at_most;
   return query
-  select q.execution_id, q.step_seq, q.created_at, q.query, q.times, c.recorded, c.found, c.kept,
+  select q.execution_id, q.step_seq, q.created_at, q.query, q.times, q.mode,
+    howdah_private.mode_of_search(q.knowledge_base_ids, q.query, replay_searches.mode),
+    c.recorded, c.found, c.kept,
     round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
     c.changes
   from (
@@ -48,4 +52,5 @@ comment on function howdah.replay_searches(text, timestamptz, text, int) is
   'Repeats the searches that runs made since a time, at most at_most, the latest first: '
   'select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that '
   'were recorded and that are found now, kept are both; overlap is the part of the larger number. '
+  'recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. '
   'changes lists the chunks whose rank differs: {document_id, title, before, after}.';

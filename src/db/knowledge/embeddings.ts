@@ -1,5 +1,5 @@
-import type { ModelRef } from '../../contracts/agents/model.ts';
-import type { RunError } from '../../contracts/errors.ts';
+import type { Embeddings, ModelRef } from '../../contracts/agents/model.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
@@ -86,34 +86,39 @@ export async function beginQueryEmbedding(
   return rows[0]?.asked ?? undefined;
 }
 
-/** The vector of a query, or why there is none. */
-export type EmbeddedQuery = { vector: readonly number[] } | { error: RunError };
-
-/** Stores the vector of a query, by the digest of the query. */
+/**
+ * Stores the vector of a query, or why there is none, by the digest of the query. The digest of the
+ * model is that of the database: a number such as 1.0 has another form here.
+ */
 export async function endQueryEmbedding(
   client: Queryable,
-  { tenant_id, model, digest }: { tenant_id: string; model: ModelRef; digest: string },
-  ended: EmbeddedQuery,
+  { tenant_id, model_digest, model, digest }: QueryJob & { model: ModelRef },
+  outcome: Outcome<Embeddings>,
 ): Promise<void> {
-  const error = 'error' in ended ? { code: ended.error.code, message: ended.error.message } : null;
-  await client.query('select howdah_private.end_query_embedding($1, $2, $3, $4, $5)', [
+  const error = outcome.ok ? null : { code: outcome.error.code, message: outcome.error.message };
+  await client.query('select howdah_private.end_query_embedding($1, $2, $3, $4, $5, $6, $7)', [
     tenant_id,
+    model_digest,
     storableJson(model),
     digest,
-    'vector' in ended ? vectorText(ended.vector) : null,
+    outcome.ok ? vectorText(outcome.value.vectors[0] ?? []) : null,
     error && storableJson(error),
+    outcome.ok ? outcome.value.usage.tokens_in : 0,
   ]);
 }
+
+/** A model, with the digest by which the database finds the vectors that it made. */
+export type SearchModel = { model_digest: string; model: ModelRef };
 
 /** Returns the models by which the query of a call of `knowledge_search` has no vector yet. */
 export async function modelsOfSearch(
   pool: Pool,
   executionId: string,
   args: JsonObject,
-): Promise<ModelRef[]> {
-  const { rows } = await pool.query<{ model: ModelRef }>(
-    'select model from howdah_private.models_of_search($1, $2)',
+): Promise<SearchModel[]> {
+  const { rows } = await pool.query<SearchModel>(
+    'select model_digest, model from howdah_private.models_of_search($1, $2)',
     [executionId, storableJson(args)],
   );
-  return rows.map(({ model }) => model);
+  return rows;
 }

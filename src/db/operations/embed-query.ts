@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Queryable } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
 
 /** The state of the vectors of a query, as `howdah.embed_query` returns it. */
 type QueryState = {
@@ -24,7 +25,12 @@ export async function embedQuery(
 ): Promise<void> {
   const endsAt = performance.now() + (mode ? WAIT_MS.required : WAIT_MS.optional);
   for (;;) {
-    const { status, error } = await inTransaction((client) => readState(client, base, query, mode));
+    const { status, error } = await inTransaction((client) =>
+      readState(client, base, query, mode),
+    ).catch((thrown: unknown): QueryState => {
+      if (mode || faultOf(thrown).code !== 'HWQTA') throw thrown;
+      return { status: 'none' }; // too many queries wait for vectors
+    });
     if (status === 'failed' && mode) throw notEmbedded(error);
     if (status !== 'pending' || performance.now() > endsAt) return;
     await delay(POLL_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());

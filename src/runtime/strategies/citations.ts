@@ -10,22 +10,27 @@ export const NOT_IN_SOURCES = 'Not in the sources.';
 /** Opening words of a request to repair citations, by which the request is recognized. */
 const REPAIR_OPENING = 'Your answer does not cite what you have retrieved';
 
+/** The characters that count as white space, as in `howdah_private.space_class`. */
+const SPACE = String.raw`\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff`;
+const SPACES = new RegExp(`[${SPACE}]+`, 'g');
+const QUOTE = '"[^"]+"|“[^“”]+”|„[^„“”]+[“”]|«[^«»]+»|»[^«»]+«';
 /**
  * A mark such as [^4711], with the quoted text before it, if any. `howdah_private.citation_marks`
  * reads the same form.
  */
-const MARK =
-  /(?:("[^"]+"|“[^“”]+”|„[^„“”]+[“”]|«[^«»]+»|»[^«»]+«)[\s.,;:]{0,10})?\[\^(\d{1,18})\]/g;
+const MARK = new RegExp(`(?:(${QUOTE})[${SPACE}.,;:]{0,10})?\\[\\^([0-9]{1,18})\\]`, 'g');
+/** A letter or digit. What is quoted without one, as between two strings of JSON, is no quote. */
+const LETTER_OR_DIGIT = /[0-9A-Za-z\u00c0-\u1fff\u2c00-\uffff]/;
 
 /**
  * Checks the answer of an agent whose tool knowledge_search demands citations. Returns undefined if
  * the answer is fit to end the run. Otherwise the model is asked once more, and then the answer is
  * that the sources do not have it. The database decides which marks become citations
  * (`record_citations`); this check reads the same results in the log, so that a replay decides the
- * same.
+ * same. An answer that must fit a schema is not checked: the last resort would not fit it.
  */
 export function repairCitations(
-  { tools }: AgentDefinition,
+  { tools, agent }: AgentDefinition,
   { messages, messages_at_retry }: RunState,
   answer: string,
 ): Action | undefined {
@@ -33,7 +38,7 @@ export function repairCitations(
     ({ kind, name, configuration }) =>
       kind === 'builtin' && name === TOOL && configuration.citations === 'required',
   );
-  if (!isDemanded || answer.trim() === NOT_IN_SOURCES) return undefined;
+  if (!isDemanded || agent.output_schema || answer.trim() === NOT_IN_SOURCES) return undefined;
   const fault = citationFault(retrievedTexts(messages), answer);
   if (fault === undefined) return undefined;
   const isRepeated = messages
@@ -84,11 +89,12 @@ export function citationFault(
   for (const [, quote, number = ''] of marks) {
     const text = texts.get(BigInt(number).toString());
     if (text === undefined) return `no search of yours has returned [^${number}]`;
-    if (quote && !singleSpaced(text).includes(singleSpaced(quote.slice(1, -1)).trim())) {
+    if (!quote || !LETTER_OR_DIGIT.test(quote)) continue;
+    if (!singleSpaced(text).includes(singleSpaced(quote.slice(1, -1)).trim())) {
       return `[^${number}] does not have the text ${quote}`;
     }
   }
   return undefined;
 }
 
-const singleSpaced = (text: string): string => text.replace(/\s+/g, ' ');
+const singleSpaced = (text: string): string => text.replace(SPACES, ' ');

@@ -77,7 +77,9 @@ export async function callInTransaction(
     return replayCall(call, run, world.recordedCalls, record);
   }
   const { kind, name } = call.tool;
-  if (kind === 'builtin' && name === 'knowledge_search') {
+  // hooks may change or refuse the query, and a provider must not see it before
+  const isFinal = !run.hooks?.hasHook('tool_before');
+  if (kind === 'builtin' && name === 'knowledge_search' && isFinal) {
     await embedSearchedQuery(world.sqlToolPool, argsOf(call.startStep), run, world);
   }
   try {

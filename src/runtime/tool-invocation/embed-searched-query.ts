@@ -25,12 +25,12 @@ export async function embedSearchedQuery(
   const { tenant_id } = run.context;
   const digest = createHash('md5').update(query).digest('hex');
   await Promise.all(
-    models.map(async (model) => {
+    models.map(async ({ model_digest, model }) => {
       const outcome = await embedTexts(provider, {
         ...{ tenantId: tenant_id, model, texts: [query], signal: run.abort.signal, ms: CALL_MS },
       });
-      const [vector] = outcome.ok ? outcome.value.vectors : [];
-      if (vector) await endQueryEmbedding(pool, { tenant_id, model, digest }, { vector });
+      if (outcome.ok)
+        await endQueryEmbedding(pool, { tenant_id, model_digest, model, digest }, outcome);
     }),
   );
 }

@@ -3,6 +3,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { callTools, makeAgent, resultsOf, runToEnd } from '../../runtime/arrange.ts';
+import { addHooks, createHookShop } from '../../runtime/hooks/hook-shop.ts';
 import { all, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -138,6 +139,36 @@ test('the tool of an agent embeds its query in the worker', async () => {
     [query],
   );
   expect(rows).toEqual([{ query: null, error: null }]);
+  const modes = async () =>
+    one(
+      database.pool,
+      `select recorded_mode, used_mode from howdah.replay_searches('handbook') where query = $1`,
+      [query],
+    );
+  expect(await modes()).toEqual({ recorded_mode: 'hybrid', used_mode: 'hybrid' });
+  await database.pool.query('delete from howdah_private.query_embeddings');
+  expect(await modes()).toEqual({ recorded_mode: 'hybrid', used_mode: 'text' });
+});
+
+test('the query of an agent with hooks before tools reaches no provider', async () => {
+  const query = 'secret refundability';
+  const agent = await makeAgent(database.pool, {
+    script: [callTools({ name: 'knowledge_search', arguments: { query } }), { content: 'done' }],
+    tools: ['knowledge_search'],
+  });
+  await createHookShop(database.pool);
+  await addHooks(database.pool, agent, 'shop.heard', ['tool_before']);
+  await database.pool.query(
+    `insert into howdah.agent_knowledge_bases (agent_id, knowledge_base_id) values ($1, $2)`,
+    [agent, base],
+  );
+  expect(await runToEnd(database.pool, agent)).toMatchObject({ status: 'completed' });
+  const rows = await all(
+    database.pool,
+    'select from howdah_private.query_embeddings where digest = md5($1)',
+    [query],
+  );
+  expect(rows).toEqual([]);
 });
 
 test('says why a query cannot be embedded, and searches by words without a mode', async () => {

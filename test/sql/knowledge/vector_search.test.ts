@@ -4,7 +4,16 @@ import { vectorText } from '../../../src/db/knowledge/vector-text.ts';
 import { testDatabase } from '../../support/database.ts';
 import { embedChunks, fakeProvider } from '../../support/work/embed-chunks.ts';
 import { ingestDocuments } from '../../support/work/ingest-documents.ts';
-import { all, asRole, committed, makeTenant, one, refusal } from '../support.ts';
+import {
+  all,
+  asRole,
+  committed,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  one,
+  refusal,
+} from '../support.ts';
 
 // howdah.search by vectors and by both: the ranking, what it depends on, and what it refuses.
 
@@ -66,7 +75,7 @@ async function addDocuments(base: Base, documents: readonly Document[]) {
 /** Stores the vector of a query, as a worker does. */
 async function setQuery({ id }: Base, query: string, vector: number[]) {
   await db.pool.query(
-    `select howdah_private.end_query_embedding($1, g.model, $2, $3, null)
+    `select howdah_private.end_query_embedding($1, g.model_digest, g.model, $2, $3, null, 7)
      from howdah_private.embedding_generations as g where g.knowledge_base_id = $4 and g.is_current`,
     [tenant, createHash('md5').update(query).digest('hex'), vectorText(vector), id],
   );
@@ -235,6 +244,87 @@ test('a base is searched by the earlier vectors until those of another model are
   expect(titles(await search(base, 'up', { mode: 'vector' }))[0]).toBe('north');
 });
 
+test('an empty base hinders no search by vectors, and one that waits for them does', async () => {
+  const [base, other] = [await makeBase(), await makeBase()];
+  await addDocuments(base, THREE);
+  await setQuery(base, 'up', [0, 1]);
+  const both = (mode: string) =>
+    asCaller((client) =>
+      all<Found>(client, `select * from howdah.search($1, 'up', mode => $2)`, [
+        [base.name, other.name],
+        mode,
+      ]),
+    );
+  expect(titles(await both('vector'))[0]).toBe('north');
+  expect(titles(await both('hybrid'))[0]).toBe('north');
+  await db.pool.query(
+    `insert into howdah.documents (tenant_id, knowledge_base_id, title, content)
+     values ($1, $2, 'up', 'up')`,
+    [tenant, other.id],
+  );
+  await ingestDocuments(db.pool);
+  expect(await refusal(both('vector'))).toMatchObject({
+    code: 'HWINV',
+    fields: { knowledge_base: other.name },
+  });
+});
+
+test('the models of a search are those of the base that it names', async () => {
+  const [base, other] = [await makeBase(), await makeBase()];
+  for (const each of [base, other]) await addDocuments(each, THREE);
+  const agent = await makeAgent(db.pool, { tenant_id: tenant });
+  const run = await makeRun(db.pool, { tenant_id: tenant, agent_id: agent });
+  await db.pool.query(
+    `insert into howdah.agent_knowledge_bases (tenant_id, agent_id, knowledge_base_id)
+     select $1, $2, b.id from unnest($3::uuid[]) as b (id)`,
+    [tenant, agent, [base.id, other.id]],
+  );
+  const models = async (args: object) =>
+    (
+      await all<{ model_digest: string; id: string }>(
+        db.pool,
+        `select model_digest, model ->> 'id' as id from howdah_private.models_of_search($1, $2)`,
+        [run, JSON.stringify({ query: 'up', ...args })],
+      )
+    ).map(({ id }) => id);
+  expect((await models({})).toSorted()).toEqual([base.model, other.model].toSorted());
+  expect(await models({ base: other.name })).toEqual([other.model]);
+});
+
+test('a deleted chunk locks the generations of its base before its vectors', async () => {
+  const base = await makeBase();
+  await addDocuments(base, THREE);
+  await committed(db.pool, async (client) => {
+    await client.query('delete from howdah.documents where knowledge_base_id = $1', [base.id]);
+    const other = db.pool.query(
+      `select from howdah_private.embedding_generations
+       where knowledge_base_id = $1 for update nowait`,
+      [base.id],
+    );
+    expect(await refusal(other)).toMatchObject({ code: '55P03' });
+    const { free } = await one<{ free: boolean }>(
+      db.pool,
+      'select pg_try_advisory_xact_lock(howdah_private.generations_lock_key($1)) as free',
+      [base.id],
+    );
+    expect(free).toBe(false);
+  });
+});
+
+test('rankings take whole numbers in each form, and no weight too small to divide by', async () => {
+  const base = await makeBase('{"expansion": {"chunks": 2.0, "terms": 1e1}}');
+  await addDocuments(base, THREE);
+  expect(titles(await search(base, 'north'))[0]).toBe('north');
+  for (const ranking of [
+    '{"weights": {"text": 1e-320, "vector": 0}}',
+    '{"weights": {"text": 0.0001, "vector": 1}}',
+  ])
+    expect(await refusal(makeBase(ranking))).toMatchObject({
+      code: 'HWINV',
+      fields: { field: 'ranking' },
+    });
+});
+
 test('refuses a model of another purpose', async () => {
   const base = await makeBase();
   const model = await makeModel('llm');
@@ -283,13 +373,44 @@ describe('embed_query', () => {
     expect(await ask([base.name], 'up', 'vector')).toEqual({ status: 'pending' });
   });
 
+  test('refuses more than 100 queries that wait', async () => {
+    const base = await makeBase();
+    await addDocuments(base, THREE);
+    await db.pool.query(
+      `insert into howdah_private.query_embeddings (tenant_id, model_digest, digest, model, query)
+       select $1, 'another', md5(n::text), '{}', n::text from generate_series(1, 100) as n`,
+      [tenant],
+    );
+    expect(await refusal(ask([base.name], 'one more'))).toMatchObject({
+      code: 'HWQTA',
+      fields: { field: 'query', max_pending: 100 },
+    });
+    await setQuery(base, 'known', [1, 0]);
+    expect(await ask([base.name], 'known')).toEqual({ status: 'ready' });
+    await db.pool.query('update howdah_private.query_embeddings set query = null');
+    expect(await ask([base.name], 'one more')).toEqual({ status: 'pending' });
+  });
+
+  test('counts the tokens of queries with those of a base', async () => {
+    const base = await makeBase();
+    await addDocuments(base, THREE);
+    await setQuery(base, 'up', [1, 0]);
+    const { tokens } = await one<{ tokens: string }>(
+      db.pool,
+      'select tokens::text from howdah_private.embedding_generations where knowledge_base_id = $1',
+      [base.id],
+    );
+    expect(tokens).toBe('8');
+  });
+
   test('says none for bases without vectors, and why a model failed', async () => {
     expect(await ask(null, 'tea')).toEqual({ status: 'none' });
     const base = await makeBase();
     await addDocuments(base, THREE);
     await ask(null, 'broken');
     await db.pool.query(
-      `select howdah_private.end_query_embedding($1, q.model, q.digest, null, '{"code": "timeout"}')
+      `select howdah_private.end_query_embedding($1, q.model_digest, q.model, q.digest, null,
+         '{"code": "timeout"}', 0)
        from howdah_private.query_embeddings as q where q.query = 'broken'`,
       [tenant],
     );
@@ -308,6 +429,7 @@ test('vectors of queries are kept for a day', async () => {
      where digest = md5('yesterday')`,
   );
   await setQuery(base, 'today', [1, 0]);
+  await db.pool.query('select howdah_private.delete_old_query_embeddings()');
   const kept = await all<{ digest: string }>(
     db.pool,
     `select q.digest from howdah_private.query_embeddings as q

@@ -211,6 +211,18 @@ describe('a model that fails', () => {
     expect(await counts()).toMatchObject({ vectors: 4, due: 1 });
   });
 
+  test('for all texts of a claim leaves them out if it embeds another one', async () => {
+    const base = await makeBase(await makeModel());
+    await addDocument(base, 'good');
+    const { find } = fakeProvider((request) =>
+      request.texts.some((text) => text.includes('bad')) ? fail('invalid_request') : embed(request),
+    );
+    await embedChunks(db.pool, find);
+    for (const title of ['bad', 'also bad']) await addDocument(base, title);
+    await embedChunks(db.pool, find);
+    expect(await state(base)).toMatchObject({ status: 'ready', waiting: 0, refused: 2, tokens: 2 });
+  });
+
   test('for every text is no fault of the texts', async () => {
     const base = await makeBase(await makeModel());
     for (const title of ['one', 'two']) await addDocument(base, title);
@@ -251,6 +263,29 @@ test('vectors go with their document and with the base', async () => {
   expect(await counts()).toEqual({ vectors: 1, due: 0, generations: 1 });
   await db.pool.query('delete from howdah.knowledge_bases where id = $1', [base]);
   expect(await counts()).toEqual({ vectors: 0, due: 0, generations: 0 });
+});
+
+test('a new generation of the same model does not send refused chunks again', async () => {
+  const base = await makeBase(await makeModel());
+  await db.pool.query(
+    `insert into howdah.documents (tenant_id, knowledge_base_id, title, content)
+     select $1::uuid, $2::uuid, 'n' || n, 'text ' || n from generate_series(1, 209) as n
+     union all select $1::uuid, $2::uuid, 'bad', 'bad'`,
+    [tenant, base],
+  );
+  await ingestDocuments(db.pool);
+  const { find, calls } = fakeProvider((request) =>
+    request.texts.some((text) => text.includes('bad')) ? fail('invalid_request') : embed(request),
+  );
+  await embedChunks(db.pool, find);
+  expect(await state(base)).toMatchObject({ status: 'ready', waiting: 0, refused: 1 });
+  const single = calls.filter(([text, other]) => text?.startsWith('bad') && !other);
+  expect(single).toHaveLength(1);
+  const { sampled } = await one<{ sampled: number }>(
+    db.pool,
+    'select sampled from howdah_private.embedding_generations',
+  );
+  expect(sampled).toBe(209);
 });
 
 test('centers the signs by the mean, without calling the model again', async () => {
