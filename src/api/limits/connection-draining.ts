@@ -4,27 +4,32 @@ import { HowdahError } from '../../contracts/errors.ts';
 
 /**
  * Calls `work` when the response closes, or at once when it is closed: its client may have left.
- * All calls for a response share one listener: Node warns from the eleventh on, and sending a
- * stream takes six.
+ * Returns a function that ends the wait. All calls for a response share one listener: Node warns
+ * from the eleventh on, and sending a stream takes six.
  */
-export function whenClosed(response: ServerResponse, work: () => void): void {
+export function whenClosed(response: ServerResponse, work: () => void): () => void {
   if (response.closed) {
     work();
-    return;
+    return () => {};
   }
+  const works = worksOf(response);
+  const one = () => work(); // the same work may wait twice
+  works.add(one);
+  return () => void works.delete(one);
+}
+
+function worksOf(response: ServerResponse): Set<() => void> {
   const known = closingWork.get(response);
-  if (known) {
-    known.push(work);
-    return;
-  }
-  const works = [work];
+  if (known) return known;
+  const works = new Set<() => void>();
   closingWork.set(response, works);
   response.once('close', () => {
     for (const one of works) one();
   });
+  return works;
 }
 
-const closingWork = new WeakMap<ServerResponse, (() => void)[]>();
+const closingWork = new WeakMap<ServerResponse, Set<() => void>>();
 
 /**
  * Returns a signal that fires when the client disconnects before its answer is written. Every call

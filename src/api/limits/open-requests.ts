@@ -43,15 +43,14 @@ export function createOpenRequests({
     begin(response, identity) {
       const uncount = limits.open(identity);
       const leaving = new AbortController();
-      const leave = () => leaving.abort('gone' satisfies Leaving);
-      whenClosed(response, leave);
+      const unwatch = whenClosed(response, () => leaving.abort('gone' satisfies Leaving));
       open.set(leaving, identity);
       return {
         signal: leaving.signal,
         release() {
           uncount();
           open.delete(leaving);
-          response.off('close', leave);
+          unwatch();
         },
       };
     },

@@ -3,7 +3,7 @@ import { createServer, get, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { openEventStream } from '../../../src/api/http/event-stream.ts';
-import { leftSignal } from '../../../src/api/limits/connection-draining.ts';
+import { leftSignal, whenClosed } from '../../../src/api/limits/connection-draining.ts';
 
 /** Returns the response of a request that a client waits for, and a way to let the client leave. */
 async function openResponse(): Promise<{ response: ServerResponse; leave(): void }> {
@@ -25,6 +25,21 @@ test('a request with many statements has one listener for its client', async () 
   leave();
   await left;
   expect(signals.every(({ aborted }) => aborted)).toBe(true);
+});
+
+test('work that no longer waits for its client is forgotten', async () => {
+  const { response, leave } = await openResponse();
+  const called: string[] = [];
+  const work = () => void called.push('both');
+  const [endFirst] = [whenClosed(response, work), whenClosed(response, work)];
+  whenClosed(response, () => void called.push('forgotten'))();
+  endFirst?.();
+  const left = once(leftSignal(response), 'abort');
+  leave();
+  await left;
+  expect(called).toEqual(['both']);
+  whenClosed(response, () => void called.push('at once'))();
+  expect(called).toEqual(['both', 'at once']);
 });
 
 test('many writers of one stream wait with one listener', async () => {

@@ -140,14 +140,14 @@ export class Streams {
         abort();
       },
     };
-    whenClosed(response, abort);
+    const unwatch = whenClosed(response, abort);
     this.#open.add(connection);
     return {
       signal: AbortSignal.any([leaving.signal, this.#closing.signal]),
       abort,
       remove: () => {
         this.#open.delete(connection);
-        response.off('close', abort);
+        unwatch();
       },
     };
   }
