@@ -20,7 +20,10 @@ export type ThreadFunction<A extends unknown[], R> = {
 export type ThreadCall = {
   /** The key for turns and budget: a tenant. */
   key: string;
-  /** The time limit of the function, counted from when the thread has loaded its module. */
+  /**
+   * The time limit of the function, counted from when the thread has loaded its module. Of an
+   * asynchronous function, what runs until it first waits has this limit, and what follows too.
+   */
   deadline_ms: number;
   signal?: AbortSignal | undefined;
 };
@@ -39,7 +42,8 @@ export type ThreadPoolOptions = {
   heap_mb?: number;
   /**
    * The memory of each process with its buffers, which no heap counts. A call that exceeds it ends
-   * its process alone. Undefined for no limit, and for threads.
+   * its process alone. If the process had calls before, which may have left the memory, the call
+   * runs once more in a new one. Undefined for no limit, and for threads.
    */
   memory_mb?: number;
   /** How long a thread without a call is kept. */
@@ -72,9 +76,11 @@ export class ThreadFault extends Error {
 export type ThreadRequest = { module: string; name: string; args: unknown[]; deadline_ms: number };
 export type ThreadReply =
   | 'started'
+  | 'awaiting'
   | { result: unknown }
   | { error: { message: string; code: unknown } }
   | { isLate: true };
+type Reply = Exclude<ThreadReply, string>;
 
 /**
  * The time a function has beyond its deadline to stop by itself before its thread is terminated.
@@ -84,6 +90,11 @@ const GRACE_MS = 250;
 const ATTEMPTS = 4;
 const START_MS = 10_000;
 const IDLE_MS = 30_000;
+
+/** Returns the most time of a call in its thread, without what it waits for its turn. */
+export const maxCallMs = (deadline_ms: number): number =>
+  START_MS + (1 + ATTEMPTS + 1) * deadline_ms + 2 * GRACE_MS; // a first try in a used process
+
 const PROGRAM = moduleBeside('./thread.ts', import.meta.url);
 
 /**
@@ -144,16 +155,37 @@ export class ThreadPool {
       throw new ThreadFault('busy', 'too many calls wait for a thread; try again in a moment');
     }
     return this.#queue.run(key, signal, async () => {
-      const worker = this.#take() ?? this.#start();
-      worker.ref();
-      const reply = await callIn(worker, { module, name, args, deadline_ms }, signal);
-      this.#makeIdle(worker);
+      const reply = await this.#call({ module, name, args, deadline_ms }, signal);
       if ('error' in reply) {
         throw Object.assign(new Error(reply.error.message), { code: reply.error.code });
       }
       if ('isLate' in reply) throw deadlineFault(deadline_ms);
       return reply.result as R;
     });
+  }
+
+  /** Calls a function in an idle worker, or in a new one. */
+  async #call(request: ThreadRequest, signal: AbortSignal | undefined): Promise<Reply> {
+    const startedAt = performance.now();
+    const used = this.#take();
+    try {
+      return await this.#callIn(used ?? this.#start(), request, signal);
+    } catch (error) {
+      const isOfEarlierCalls = used !== undefined && this.#options.memory_mb !== undefined;
+      const isMemory = error instanceof ThreadFault && error.code === 'memory';
+      if (!isOfEarlierCalls || !isMemory) throw error;
+      if (performance.now() - startedAt > request.deadline_ms) {
+        throw new ThreadFault('lost', 'the process of the function ended: its memory was used up');
+      }
+      return await this.#callIn(this.#start(), request, signal);
+    }
+  }
+
+  async #callIn(worker: PoolWorker, request: ThreadRequest, signal: AbortSignal | undefined) {
+    worker.ref();
+    const reply = await callIn(worker, request, signal);
+    this.#makeIdle(worker);
+    return reply;
   }
 
   #start(): PoolWorker {
@@ -206,7 +238,7 @@ function callIn(
   worker: PoolWorker,
   request: ThreadRequest,
   signal: AbortSignal | undefined,
-): Promise<Exclude<ThreadReply, 'started'>> {
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer);
@@ -219,13 +251,16 @@ function callIn(
       await worker.terminate();
       reject(reason);
     };
+    const stopAfter = (ms: number): void => {
+      clearInterval(deadline);
+      const late = () => void stop(deadlineFault(request.deadline_ms));
+      deadline = afterAwakeTime(ms + GRACE_MS, late);
+    };
     const onReply = (reply: ThreadReply): void => {
       clearTimeout(timer);
-      if (reply === 'started') {
-        deadline = afterAwakeTime(ATTEMPTS * request.deadline_ms + GRACE_MS, () =>
-          stop(deadlineFault(request.deadline_ms)),
-        );
-      } else {
+      if (reply === 'started') stopAfter(ATTEMPTS * request.deadline_ms);
+      else if (reply === 'awaiting') stopAfter(request.deadline_ms);
+      else {
         end();
         resolve(reply);
       }

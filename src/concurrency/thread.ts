@@ -36,7 +36,9 @@ async function replyTo({ module, name, args, deadline_ms }: ThreadRequest): Prom
     const exported = await import(module);
     send('started');
     // an interrupted thread keeps its compiled code; a terminated one starts from nothing
-    return { result: await withinTime(deadline_ms, () => exported[name](...args)) };
+    const result = withinTime(deadline_ms, () => exported[name](...args));
+    if (result instanceof Promise) send('awaiting'); // the pool limits the rest
+    return { result: await result };
   } catch (error) {
     return isOutOfTime(error) ? { isLate: true } : errorReply(error);
   }

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { offload, withOffload } from '../../src/concurrency/offload.ts';
 import { moduleBeside, ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import * as functions from './thread-functions.ts';
@@ -6,7 +6,7 @@ import * as functions from './thread-functions.ts';
 const module = moduleBeside('./thread-functions.ts', import.meta.url);
 const pools: ThreadPool[] = [];
 
-function processPool(options: { max_calls?: number } = {}) {
+function processPool(options: { max_calls?: number; memory_mb?: number } = {}) {
   const pool = new ThreadPool({ size: 1, heap_mb: 64, runs_in: 'process', ...options });
   pools.push(pool);
   const call = (name: keyof typeof functions, args: unknown[] = [], deadline_ms = 30_000) =>
@@ -48,6 +48,31 @@ test('a function that overruns is interrupted, or ended with its process', async
   expect(await call('count')).toBe(2);
   await expect(call('wait', [], 20)).rejects.toMatchObject({ code: 'deadline' });
   expect(await call('count')).toBe(1);
+});
+
+test('a call runs once more if earlier calls of its process have left too much memory', async () => {
+  const { call } = processPool({ memory_mb: 500 });
+  expect(await call('need', [250])).toBe(1);
+  await call('keep', [250]);
+  expect(await call('need', [250])).toBe(1);
+  expect(await call('count')).toBe(1);
+  await expect(call('need', [600])).rejects.toMatchObject({ code: 'memory' });
+});
+
+test('what an asynchronous function does later has the same limit', async () => {
+  const { call } = processPool();
+  await call('count');
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const set = vi.spyOn(globalThis, 'setInterval');
+    const stopped = expect(call('wait', [], 60_000)).rejects.toMatchObject({ code: 'deadline' });
+    await vi.waitUntil(() => set.mock.calls.length === 2, { timeout: 30_000 });
+    vi.advanceTimersByTime(61_000);
+    await stopped;
+  } finally {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  }
 });
 
 test('a process is replaced after its last call', async () => {

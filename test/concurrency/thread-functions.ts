@@ -25,6 +25,21 @@ export function fill(): number {
   for (;;) all.push([all.length]);
 }
 
+let kept: Buffer | undefined;
+
+/** Keeps memory for later calls, as parsers do. */
+export function keep(mb: number): number {
+  kept = Buffer.alloc(mb * 1024 * 1024, 1);
+  return kept.length;
+}
+
+/** Needs memory, and waits until it has been there for a while. */
+export async function need(mb: number): Promise<number> {
+  const bytes = Buffer.alloc(mb * 1024 * 1024, 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  return bytes[0] as number;
+}
+
 export function refuse(): never {
   throw Object.assign(new Error('not this one'), { code: 'HWINV' });
 }

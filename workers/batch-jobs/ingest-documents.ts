@@ -1,4 +1,5 @@
 import {
+  maxCallMs,
   moduleBeside,
   ThreadFault,
   ThreadPool,
@@ -131,7 +132,7 @@ async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[
 
 /** Returns whether the claim lasts for one more document, which may take all of its time. */
 const hasTime = ({ limits, endsAt }: Ingestion) =>
-  performance.now() + limits.divide_ms + limits.store_ms < endsAt;
+  performance.now() + maxCallMs(limits.divide_ms) + limits.store_ms < endsAt;
 
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
@@ -170,13 +171,19 @@ async function divide(
   return processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
 }
 
-/** Returns the bytes of a file. Throws without a code if a later attempt may succeed. */
+/**
+ * Returns the bytes of a file. Throws `LATER` if a later attempt may succeed, and so may one of a
+ * worker that has the folder of the file.
+ */
 async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: string) {
   const options = { folder: resourceFolder, maxBytes: MAX_DOCUMENT_BYTES.file };
   const loaded = await loadResource(pool, tenantId, id, options);
   if (loaded.ok) return loaded.value.bytes;
-  const { message, retryable } = loaded.error;
-  throw Object.assign(new Error(message), { code: retryable ? LATER : 'unreadable' });
+  const { message, retryable, cause } = loaded.error;
+  const code = cause === 'too_large' ? 'too_large' : 'unreadable';
+  throw Object.assign(new Error(message), {
+    code: retryable || cause === 'no_folder' ? LATER : code,
+  });
 }
 
 /** The code of a file that cannot be read now. */

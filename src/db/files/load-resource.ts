@@ -26,6 +26,7 @@ type Row = Omit<Resource, 'bytes'> & {
 /**
  * Reads the content of a resource of this tenant and verifies its hash, wherever the content is
  * stored. Returns an error that names the file when the content is missing, altered or too large.
+ * The cause of the error is `too_large` or `no_folder` in these cases.
  * Throws when the database is unreachable.
  */
 export async function loadResource(
@@ -46,6 +47,7 @@ export async function loadResource(
   if (Number(row.size) > maxBytes) {
     return invalidResource(
       `the file ${name} has ${row.size} bytes, at most ${maxBytes} can be read here`,
+      { cause: 'too_large' },
     );
   }
   const content = await contentOf(row, folder);
@@ -65,6 +67,7 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
   if (folder === undefined) {
     return invalidResource(
       `the file ${row.name} is stored in a folder, but this worker was started without a folder for files`,
+      { cause: 'no_folder' },
     );
   }
   try {
@@ -77,7 +80,7 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
     const message = LASTING.has(code)
       ? `the file ${row.name} is missing: there is no readable file ${row.storage_path} (${code})`
       : `the file ${row.name} cannot be read now (${code})`;
-    return invalidResource(message, !LASTING.has(code));
+    return invalidResource(message, { retryable: !LASTING.has(code) });
   }
 }
 
@@ -118,6 +121,9 @@ async function readSized(handle: FileHandle, row: Row): Promise<Outcome<Buffer>>
       );
 }
 
-function invalidResource(message: string, retryable = false): Outcome<never> {
-  return { ok: false, error: { code: 'invalid_request', message, retryable } };
+function invalidResource(
+  message: string,
+  more: { retryable?: boolean; cause?: 'too_large' | 'no_folder' } = {},
+): Outcome<never> {
+  return { ok: false, error: { code: 'invalid_request', message, retryable: false, ...more } };
 }
