@@ -6,7 +6,7 @@ alter table howdah.documents
   add foreign key (tenant_id, resource_id)
     references howdah.resources (tenant_id, id) on delete cascade,
   drop constraint type_is_a_text_type,
-  add constraint type_can_be_read check (type in ('text/plain', 'text/markdown', 'text/html',
+  add constraint type_is_of_a_document check (type in ('text/plain', 'text/markdown', 'text/html',
     'text/csv', 'application/pdf', 'message/rfc822',
     'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
     'application/vnd.openxmlformats-officedocument.presentationml.presentation',
@@ -14,9 +14,9 @@ alter table howdah.documents
     'application/vnd.oasis.opendocument.text',
     'application/vnd.oasis.opendocument.presentation',
     'application/vnd.oasis.opendocument.spreadsheet')),
-  add constraint only_a_file_has_other_types
+  add constraint other_types_are_of_files
     check (type like 'text/%' or resource_id is not null),
-  add constraint only_a_file_is_owned check (resource_id is not null or not owns_resource);
+  add constraint owns_resource_is_for_a_file check (resource_id is not null or not owns_resource);
 create index documents_resource_id_idx
   on howdah.documents (tenant_id, resource_id) where resource_id is not null;
 comment on column howdah.documents.resource_id is
@@ -31,12 +31,12 @@ comment on column howdah.documents.type is
 comment on column howdah.documents.content is
   E'@hasDefault\n'
   'The text. For a document of a file, a worker writes it, with a form feed between pages.';
-comment on constraint type_can_be_read on howdah.documents is
+comment on constraint type_is_of_a_document on howdah.documents is
   'Set type to text/markdown (the default), text/plain, text/html or text/csv. A file may also be '
   'PDF (.pdf), Office (.docx, .pptx, .xlsx), OpenDocument (.odt, .odp, .ods) or e-mail (.eml).';
-comment on constraint only_a_file_has_other_types on howdah.documents is
+comment on constraint other_types_are_of_files on howdah.documents is
   'Store the file in howdah.resources, and set resource_id. Only texts have content.';
-comment on constraint only_a_file_is_owned on howdah.documents is
+comment on constraint owns_resource_is_for_a_file on howdah.documents is
   'Set owns_resource only with resource_id.';
 
 alter table howdah.chunks add column page int;
@@ -56,7 +56,7 @@ alter table howdah.chunks drop column page;
 alter table howdah.documents
   drop column resource_id,
   drop column owns_resource,
-  drop constraint type_can_be_read,
+  drop constraint type_is_of_a_document,
   add constraint type_is_a_text_type
     check (type in ('text/plain', 'text/markdown', 'text/html', 'text/csv'));
 comment on column howdah.documents.type is

@@ -206,7 +206,8 @@ create or replace trigger _100_stamp before update of title, type, content, meta
   for each row execute function howdah_private.tg__stamp();
 
 -- Checks the file of a document: the caller must see it, and its text is not written by callers.
--- The type is that of the file. The function has the rights of the caller.
+-- Who makes a document the owner of the file must have the right to delete files. The type is that
+-- of the file. The function has the rights of the caller.
 create or replace function howdah_private.tg_documents__check_file() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -234,6 +235,8 @@ begin
       message = 'a document cannot own a file of a session or a run',
       detail = jsonb_build_object('field', 'owns_resource')::text,
       hint = 'Leave owns_resource out. The document is deleted with the file.';
+  elsif new.owns_resource then
+    perform howdah_private.permit('resources', 'run');
   end if;
   new.type := v_file.type;
   new.content := '';
@@ -263,12 +266,35 @@ create or replace trigger _300_refuse_text before update of type, content on how
   for each row when (old.resource_id is not null)
   execute function howdah_private.tg_documents__refuse_text();
 
--- Deletes the files that deleted documents own, except those that other documents need.
+-- Deletes the files that deleted documents own. If other documents need a file, one of them owns it
+-- from then on. The lock lets a second deletion see what the first one did. A deletion waits for no
+-- document that owns a file, since its deletion may wait for this lock.
 create or replace function howdah_private.tg_documents__delete_files() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform from howdah.resources as r
+  where (r.tenant_id, r.id) in (
+    select o.tenant_id, o.resource_id from old_rows as o where o.owns_resource)
+  order by r.id for update;
+  if not found then
+    return null;
+  end if;
+  with heirs as materialized (
+    select n.tenant_id, n.id from (
+      select distinct o.tenant_id, o.resource_id from old_rows as o where o.owns_resource
+    ) as o
+    cross join lateral (
+      select n.tenant_id, n.id from howdah.documents as n
+      where n.tenant_id = o.tenant_id and n.resource_id = o.resource_id and not exists (
+        select from howdah.documents as p
+        where p.tenant_id = o.tenant_id and p.resource_id = o.resource_id and p.owns_resource)
+      order by n.id limit 1 for no key update of n
+    ) as n
+  )
+  update howdah.documents as d set owns_resource = true
+  from heirs as h where d.tenant_id = h.tenant_id and d.id = h.id;
   delete from howdah.resources as r using old_rows as o
   where o.owns_resource and r.tenant_id = o.tenant_id and r.id = o.resource_id
     and num_nonnulls(r.session_id, r.execution_id) = 0

@@ -14,7 +14,7 @@ $$;
 -- Writes the chunks that a worker has made of a document, and marks the document as ready. Writes
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
 -- of {content, heading_path, start_offset, end_offset, page} in the order of the text. `content` is
--- the text that was read from a file.
+-- the text that was read from a file. Chunks of a file that a run wrote have at most its trust.
 create or replace function howdah_private.store_chunks(
   document_id uuid, claim text, pieces jsonb, content text default null
 ) returns boolean
@@ -25,13 +25,18 @@ as $$
 declare
   v_document howdah.documents :=
     howdah_private.lock_claimed_document(store_chunks.document_id, store_chunks.claim);
+  v_base howdah.knowledge_bases;
 begin
   if v_document.id is null then
     return false;
   end if;
-  perform howdah_private.replace_chunks(v_document, b, store_chunks.pieces)
-  from howdah.knowledge_bases as b
+  select b.* into v_base from howdah.knowledge_bases as b
   where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
+  v_base.trust := greatest(v_base.trust, (
+    select howdah_private.resource_trust(r.tenant_id, r.id) from howdah.resources as r
+    where r.tenant_id = v_document.tenant_id and r.id = v_document.resource_id
+      and r.metadata ?| '{written_by_execution_id,trust}'));
+  perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
   update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
     content = coalesce(store_chunks.content, d.content)
   where d.id = v_document.id;

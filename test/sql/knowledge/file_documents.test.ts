@@ -211,6 +211,119 @@ test('an owned file stays as long as another document has it', async () => {
   expect(await resources()).toEqual([]);
 });
 
+test('another document owns the file from then on', async () => {
+  const { id, resource_id } = await add();
+  const name = (owns: boolean) =>
+    one<{ id: string }>(
+      db.pool,
+      `insert into howdah.documents (tenant_id, knowledge_base_id, title, resource_id, owns_resource)
+       values ($1, $2, 'again', $3, $4) returning id`,
+      [tenant, base, resource_id, owns],
+    );
+  const others = [(await name(false)).id, (await name(false)).id];
+  await db.pool.query('delete from howdah.documents where id = $1', [id]);
+  expect(
+    await all(db.pool, 'select owns_resource from howdah.documents order by owns_resource'),
+  ).toEqual([{ owns_resource: false }, { owns_resource: true }]);
+  await db.pool.query('delete from howdah.documents where id = any ($1)', [others]);
+  expect(await resources()).toEqual([]);
+});
+
+test.each([true, false])('two deletions at once leave no file (both own it: %s)', async (both) => {
+  const { id, resource_id } = await add();
+  const other = await one<{ id: string }>(
+    db.pool,
+    `insert into howdah.documents (tenant_id, knowledge_base_id, title, resource_id, owns_resource)
+     values ($1, $2, 'again', $3, $4) returning id`,
+    [tenant, base, resource_id, both],
+  );
+  const first = await db.pool.connect();
+  try {
+    await first.query('begin');
+    await first.query('delete from howdah.documents where id = $1', [other.id]);
+    const second = db.pool.query('delete from howdah.documents where id = $1', [id]);
+    await Promise.all([second, untilBlocked().then(() => first.query('commit'))]);
+  } finally {
+    first.release();
+  }
+  expect(await documents()).toEqual([]);
+  expect(await resources()).toEqual([]);
+});
+
+/** Resolves when a statement waits for a lock. */
+async function untilBlocked(): Promise<void> {
+  for (;;) {
+    const waiting = await all(
+      db.pool,
+      `select from pg_stat_activity
+       where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+    );
+    if (waiting.length > 0) return;
+  }
+}
+
+test('who may delete files may own and delete one, whatever the rights on documents', async () => {
+  const asKey = <T>(scopes: string, work: (client: pg.PoolClient) => Promise<T>) =>
+    asMember(work, { 'howdah.scopes': scopes });
+  const insert = (owns: boolean) =>
+    asKey('read,edit', (client) =>
+      one<Added>(
+        client,
+        `insert into howdah.documents (knowledge_base_id, title, resource_id, owns_resource)
+         select $1, 'b', resource_id, $2 from howdah.documents limit 1 returning id, resource_id`,
+        [base, owns],
+      ),
+    );
+  const { resource_id } = await add();
+  expect(await refusal(insert(true))).toMatchObject({ code: 'HWDEN' });
+  await insert(false);
+  await asKey('read,run', (client) =>
+    client.query('delete from howdah.resources where id = $1', [resource_id]),
+  );
+  expect(await documents()).toEqual([]);
+  const kept = await add();
+  expect(
+    await refusal(
+      asKey('read,run', (client) =>
+        client.query('delete from howdah.documents where id = $1', [kept.id]),
+      ),
+    ),
+  ).toMatchObject({ code: 'HWDEN' });
+});
+
+test('chunks of a file that a tainted run wrote are external', async () => {
+  await db.pool.query(`update howdah.knowledge_bases set trust = 'internal' where id = $1`, [base]);
+  const uploaded = await add();
+  const written = await add();
+  await db.pool.query(
+    `update howdah.resources set metadata = '{"trust": "external"}' where id = $1`,
+    [written.resource_id],
+  );
+  await ingestDocuments(db.pool);
+  expect(
+    await all(
+      db.pool,
+      `select distinct document_id, trust from howdah.chunks order by trust, document_id`,
+    ),
+  ).toEqual([
+    { document_id: uploaded.id, trust: 'internal' },
+    { document_id: written.id, trust: 'external' },
+  ]);
+});
+
+test.each([
+  ['type must be of a document', 'content, type', ['x', 'text/css']],
+  ['other types must be of files', 'content, type', ['x', 'application/pdf']],
+  ['owns_resource must be for a file', 'content, owns_resource', ['x', true]],
+])('%s', async (message, columns, values) => {
+  const insert = db.pool.query(
+    `insert into howdah.documents (tenant_id, knowledge_base_id, title, ${columns})
+     values ($1, $2, 'a', $3, $4)`,
+    [tenant, base, ...values],
+  );
+  expect(await refusal(insert)).toMatchObject({ code: 'HWINV', message });
+});
+
 test('the files of a base are deleted with it, and count as storage', async () => {
   await db.pool.query(
     `insert into howdah.limits (tenant_id, scope, metric, max_value)
@@ -233,6 +346,31 @@ test('erasure of a user deletes the files that the user added, with their docume
   await db.pool.query('select howdah.erase_user($1)', [user.id]);
   expect(await resources()).toEqual([]);
   expect(await documents()).toEqual([]);
+});
+
+test('a file that is not in the database waits for a worker that has its folder', async () => {
+  const insert = (size: number) =>
+    db.pool.query(
+      `with file as (
+         insert into howdah.resources (tenant_id, name, type, storage_path, size, sha256)
+         values ($1, 'a.pdf', 'application/pdf', 'a.pdf', $3, repeat('0', 64))
+         returning id
+       )
+       insert into howdah.documents (tenant_id, knowledge_base_id, title, resource_id)
+       select $1, $2, 'a', id from file`,
+      [tenant, base, size],
+    );
+  await insert(10);
+  await expect(ingestDocuments(db.pool)).rejects.toThrow('without a folder');
+  expect(await one(db.pool, 'select status, error from howdah.documents')).toEqual({
+    ...{ status: 'working', error: null },
+  });
+  await db.pool.query('delete from howdah.documents');
+  await insert(9_000_000);
+  await ingestDocuments(db.pool);
+  expect(await one(db.pool, 'select status, error from howdah.documents')).toMatchObject({
+    ...{ status: 'failed', error: { code: 'too_large' } },
+  });
 });
 
 test('reading a file has a time limit', async () => {
