@@ -54,7 +54,9 @@ export function divideBlocks(read: BlockText, content: string, maxCharacters: nu
     const part = read.text.slice(start, end);
     for (const text of [part, ...path]) bytes += Buffer.byteLength(text);
     if (bytes > MAX_MB * 1_000_000) {
-      throw tooLarge(`its chunks have over ${MAX_MB} MB with the headings above each`);
+      throw tooLarge(
+        `the chunks of the document have over ${MAX_MB} MB with the headings above each`,
+      );
     }
     return {
       content: part,
@@ -144,7 +146,7 @@ class Ranges {
   #push({ start, end }: Line, path: string[]): void {
     const page = this.#page;
     if (this.all.push({ start, end, path, ...(page !== undefined && { page }) }) > MAX_PIECES) {
-      throw tooLarge(`it has over ${MAX_PIECES} chunks`);
+      throw tooLarge(`the document has over ${MAX_PIECES} chunks`);
     }
   }
 }

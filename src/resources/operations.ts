@@ -61,7 +61,8 @@ export async function changeRow(
   const { collection, once } = resource;
   const columns = await columnsIn(db, resource, body);
   const values = once.length > 0 ? await withoutOnce(db, resource, id, columns, body) : columns;
-  const isLeftOut = (name: string) => !(name in values) && !once.includes(name);
+  const kept = isWhole ? await keptColumns(db, resource, id) : [];
+  const isLeftOut = (name: string) => !(name in values || kept.includes(name));
   const defaults = isWhole ? resource.columns.filter(isLeftOut) : [];
   const hasColumns = Object.keys(values).length + defaults.length > 0;
   const isThere = hasColumns
@@ -76,6 +77,12 @@ export async function changeRow(
   await resource.writeParts?.(db, id, body, { ...writer, isWhole });
   await checkConstraints(db);
   return readRow(db, resource, id);
+}
+
+/** Returns the columns that keep their values when a whole change leaves them out. */
+async function keptColumns(db: Queryable, { collection, once, keeps }: Resource, id: string) {
+  const found = keeps && (await findRow(db, collection, id));
+  return found ? [...once, ...keeps(found.row)] : once;
 }
 
 /** Deletes a row. Throws `HWNTF`. */

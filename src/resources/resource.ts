@@ -49,6 +49,8 @@ export type Resource = {
   /** The ways in which callers with the right may write rows; by default all three. */
   writes: readonly Write[];
   command?: ResourceCommand;
+  /** Returns columns of a row, besides `once`, that keep their values if they are left out. */
+  keeps?(row: Body): readonly string[];
   /** Returns the values of the columns for the fields that were sent. */
   valuesOf?(body: Body, db: Queryable): Body | Promise<Body>;
   /** Writes the parts that are no columns, after the row is written. */
@@ -92,6 +94,7 @@ type Description = Pick<
   | 'creationAliases'
   | 'shownAliases'
   | 'command'
+  | 'keeps'
   | 'valuesOf'
   | 'writeParts'
   | 'shownOnce'

@@ -12,10 +12,19 @@ type Pdf = Awaited<ReturnType<typeof import('unpdf')['getDocumentProxy']>>;
 /** Reads a PDF file, page by page. Images of text are not read. */
 export async function readPdf(bytes: Buffer, builder: TextBuilder): Promise<void> {
   const pdf = await open(bytes);
-  if (pdf.numPages > MAX_PAGES) {
-    throw fileFault('too_large', `it has ${pdf.numPages} pages, and the maximum is ${MAX_PAGES}`);
+  try {
+    await readPages(pdf, builder);
+  } finally {
+    await pdf.loadingTask.destroy(); // the process reads other files
   }
-  for (let number = 1; number <= pdf.numPages; number += 1) {
+}
+
+async function readPages(pdf: Pdf, builder: TextBuilder): Promise<void> {
+  const { numPages } = pdf;
+  if (numPages > MAX_PAGES) {
+    throw fileFault('too_large', `the PDF has ${numPages} pages, and the maximum is ${MAX_PAGES}`);
+  }
+  for (let number = 1; number <= numPages; number += 1) {
     builder.addPage();
     for (const paragraph of paragraphsOf(await itemsOf(pdf, number))) builder.add(paragraph);
   }
@@ -48,19 +57,19 @@ const damaged = (cause: unknown, where = '') =>
 /** Divides the lines of a page into paragraphs, by the gaps between them. */
 function paragraphsOf(items: readonly Item[]): string[] {
   const paragraphs: string[] = [];
-  let text = '';
+  let lines: string[] = [];
   let line = '';
   let last: { y: number; height: number } | undefined;
   const endLine = () => {
-    text = joinLines(text, line);
+    lines.push(line);
     line = '';
   };
   for (const { str, hasEOL, height, transform } of items) {
     const y = transform[5] ?? 0;
     if (line === '' && last && str.trim() !== '') {
       if (Math.abs(last.y - y) > PARAGRAPH_GAP * Math.max(last.height, height)) {
-        paragraphs.push(text);
-        text = '';
+        paragraphs.push(joinLines(lines));
+        lines = [];
       }
     }
     line += str;
@@ -68,13 +77,20 @@ function paragraphsOf(items: readonly Item[]): string[] {
     if (hasEOL) endLine();
   }
   endLine();
-  return [...paragraphs, text];
+  return [...paragraphs, joinLines(lines)];
 }
 
 /** Joins lines of a paragraph. A word that is hyphenated at the end of a line is joined too. */
-function joinLines(text: string, line: string): string {
-  if (text === '') return line;
-  const isHyphenated = /\p{Ll}[-\u00ad\u2010]$/u.test(text.trimEnd()) && /^\s*\p{Ll}/u.test(line);
-  if (!isHyphenated) return `${text}\n${line}`;
-  return text.trimEnd().slice(0, -1) + line.trimStart();
+function joinLines(lines: readonly string[]): string {
+  const parts: string[] = [];
+  for (const line of lines) {
+    const before = parts.at(-1);
+    const isFirst = before === undefined || (parts.length === 1 && before === '');
+    if (isFirst) parts[0] = line;
+    else if (/\p{Ll}[-\u00ad\u2010]$/u.test(before.trimEnd()) && /^\s*\p{Ll}/u.test(line)) {
+      parts[parts.length - 1] = before.trimEnd().slice(0, -1);
+      parts.push(line.trimStart());
+    } else parts.push('\n', line);
+  }
+  return parts.join('');
 }

@@ -1,11 +1,16 @@
 import { mainPart, relatedPart, relationshipsOf } from './office-package.ts';
 import { addSheet, MAX_COLUMNS } from './sheet.ts';
 import type { TextBuilder } from './text-builder.ts';
-import { walkXml } from './xml.ts';
+import { isOn, walkXml } from './xml.ts';
 import type { Zip } from './zip.ts';
 
 /** The parts of a workbook that its sheets refer to. */
-type Workbook = { strings: readonly string[]; isDate: readonly boolean[] };
+type Workbook = {
+  strings: readonly string[];
+  /** Whether the numbers of each style are dates. */
+  isDate: readonly boolean[];
+  isFrom1904: boolean;
+};
 type Sheet = { name: string; path: string };
 
 /** Reads an Excel file. Each visible sheet is a page, with its first row as heading. */
@@ -18,6 +23,7 @@ export function readXlsx(zip: Zip, builder: TextBuilder): void {
   const workbook: Workbook = {
     strings: readStrings(partOf('sharedStrings')),
     isDate: readStyles(partOf('styles')),
+    isFrom1904: countsFrom1904(zip.read(main)),
   };
   for (const { name, path } of sheetsOf(zip, main)) {
     const bytes = zip.read(path);
@@ -27,16 +33,25 @@ export function readXlsx(zip: Zip, builder: TextBuilder): void {
 
 function sheetsOf(zip: Zip, main: string): Sheet[] {
   const paths = new Map(relationshipsOf(zip, main).map(({ id, path }) => [id, path]));
-  const sheets: Sheet[] = [];
+  const sheets = new Map<string, Sheet>();
   walkXml(zip.read(main) ?? Buffer.alloc(0), {
     open(element, { name = '', id = '', state = 'visible' }) {
       const path = paths.get(id);
-      const isNew = !sheets.some((one) => one.path === path);
-      if (element !== 'sheet' || state !== 'visible' || path === undefined || !isNew) return;
-      sheets.push({ name, path });
+      if (element !== 'sheet' || state !== 'visible' || path === undefined) return;
+      if (!sheets.has(path)) sheets.set(path, { name, path });
     },
   });
-  return sheets;
+  return [...sheets.values()];
+}
+
+function countsFrom1904(bytes: Buffer | undefined): boolean {
+  let isFrom1904 = false;
+  walkXml(bytes ?? Buffer.alloc(0), {
+    open(name, { date1904 }) {
+      if (name === 'workbookPr' && date1904 !== undefined) isFrom1904 = isOn(date1904);
+    },
+  });
+  return isFrom1904;
 }
 
 /** Reads the shared strings. Phonetic hints (`rPh`) are no text. */
@@ -97,7 +112,7 @@ function readRows(bytes: Buffer, workbook: Workbook): string[][] {
     {
       open(name, { r = '', s = '', t = 'n', hidden }) {
         if (name === 'row') row = [];
-        if (name === 'row' && hidden !== '1') rows.push(row);
+        if (name === 'row' && (hidden === undefined || !isOn(hidden))) rows.push(row);
         if (name === 'c') {
           cell = { type: t, style: Number(s), column: columnOf(r) ?? row.length, text: '' };
         }
@@ -118,16 +133,22 @@ function readRows(bytes: Buffer, workbook: Workbook): string[][] {
   return rows;
 }
 
-function shownValue({ type, style, text }: Cell, { strings, isDate }: Workbook): string {
-  if (type === 's') return strings[Number(text)] ?? '';
-  if (type === 'b') return text === '1' ? 'true' : 'false';
-  return type === 'n' && text !== '' && isDate[style] ? dateOf(Number(text)) : text;
+function shownValue({ type, style, text }: Cell, workbook: Workbook): string {
+  if (type === 's') return workbook.strings[Number(text)] ?? '';
+  if (type === 'b') return text === '' ? '' : String(isOn(text.trim()));
+  if (type !== 'n' || text === '' || !workbook.isDate[style]) return text;
+  return dateOf(Number(text), workbook.isFrom1904);
 }
 
-/** Returns a date by its number of days since 30 December 1899. */
-function dateOf(days: number): string {
-  const date = new Date(Date.UTC(1899, 11, 30) + Math.round(days * 86_400) * 1_000);
-  if (Number.isNaN(date.getTime())) return String(days);
+/**
+ * Returns a date by its number of days since the end of 1899, or since 1 January 1904. Excel counts
+ * 29 February 1900, which did not exist: it is left a number.
+ */
+function dateOf(days: number, isFrom1904: boolean): string {
+  const first = isFrom1904 ? Date.UTC(1904, 0, 1) : Date.UTC(1899, 11, days < 60 ? 31 : 30);
+  const date = new Date(first + Math.round(days * 86_400) * 1_000);
+  const isNoDate = !isFrom1904 && (days < 1 || Math.floor(days) === 60);
+  if (isNoDate || Number.isNaN(date.getTime())) return String(days);
   const text = date.toISOString();
   return text.slice(11, 19) === '00:00:00' ? text.slice(0, 10) : text.slice(0, 16);
 }

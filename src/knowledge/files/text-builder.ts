@@ -69,7 +69,7 @@ export class TextBuilder {
   #write(text: string): void {
     this.#bytes += Buffer.byteLength(text);
     if (this.#bytes > MAX_TEXT_BYTES) {
-      throw fileFault('too_large', 'its text has over 1 MB: divide it into several files');
+      throw fileFault('too_large', 'the file has over 1 MB of text: divide it into several files');
     }
     this.#parts.push(text);
     this.#length += text.length;

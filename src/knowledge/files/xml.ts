@@ -29,7 +29,10 @@ export function walkXml(
       onopentag(name, attributes) {
         depth += 1;
         if (depth > MAX_NESTING) {
-          throw fileFault('unreadable', `its elements are nested over ${MAX_NESTING} deep`);
+          throw fileFault(
+            'unreadable',
+            `the elements of the file are nested over ${MAX_NESTING} deep`,
+          );
         }
         const local = withoutPrefix(name);
         if (skipped.has(local)) skippedAt ??= depth;
@@ -55,6 +58,10 @@ function decode(bytes: Buffer): string {
   const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || bytes[1] === 0;
   return new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes);
 }
+
+/** Returns whether a property of Office is on. One without a value is. */
+export const isOn = (value: string | undefined): boolean =>
+  value === undefined || !['0', 'false', 'off'].includes(value);
 
 const withoutPrefix = (name: string) => name.slice(name.indexOf(':') + 1);
 

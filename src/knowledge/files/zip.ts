@@ -67,7 +67,7 @@ function entriesOf(bytes: Buffer): Map<string, Entry> {
   const end = findEnd(bytes);
   const count = bytes.readUInt16LE(end + 10);
   if (count > MAX_ENTRIES) {
-    throw fileFault('too_large', `it has ${count} parts, and the maximum is ${MAX_ENTRIES}`);
+    throw fileFault('too_large', `the file has ${count} parts, and the maximum is ${MAX_ENTRIES}`);
   }
   const entries = new Map<string, Entry>();
   let at = bytes.readUInt32LE(end + 16);
@@ -99,4 +99,4 @@ function findEnd(bytes: Buffer): number {
 
 const damaged = () => fileFault('unreadable', 'the file is damaged, or of another type');
 const tooLarge = () =>
-  fileFault('too_large', `it has over ${MAX_BYTES / 1024 / 1024} MB when it is decompressed`);
+  fileFault('too_large', `the file has over ${MAX_BYTES / 1024 / 1024} MB when it is decompressed`);

@@ -24,6 +24,8 @@ export const documents = resource('documents', {
   },
   writeOnly: { content: z.string().optional() },
   once: ['knowledge_base_id', 'resource_id', 'owns_resource'],
+  // the text of a file is that of the file
+  keeps: ({ resource_id: file }) => (file === null ? [] : ['type', 'content']),
   readOnly: {
     status,
     status_at: time,

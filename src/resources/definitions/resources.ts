@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DOCUMENT_TYPES } from '../../contracts/document-types.ts';
 import { id, object, time } from '../fields.ts';
 import { refuseBoth } from '../request-refusal.ts';
 import { resource } from '../resource.ts';
@@ -9,25 +10,20 @@ function toUri(address: string): string {
   return encodeURI(address.startsWith('/') ? `file://${address}` : `file:${address}`);
 }
 
-const MIME_TYPES: Readonly<Record<string, string>> = {
-  csv: 'text/csv',
-  docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
-  html: 'text/html',
-  jpeg: 'image/jpeg',
-  jpg: 'image/jpeg',
-  json: 'application/json',
-  md: 'text/markdown',
-  pdf: 'application/pdf',
-  png: 'image/png',
-  text: 'text/plain',
-  txt: 'text/plain',
-  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-  xml: 'application/xml',
-};
+/** MIME types by the endings of files: those of documents, and others. */
+const MIME_TYPES: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(DOCUMENT_TYPES).map(([ending, type]) => [ending.slice(1), type] as const),
+  ['jpeg', 'image/jpeg'],
+  ['jpg', 'image/jpeg'],
+  ['json', 'application/json'],
+  ['png', 'image/png'],
+  ['text', 'text/plain'],
+  ['xml', 'application/xml'],
+]);
 
 /** Returns a MIME type: of the end of a file name, that of such files. */
 const toMimeType = (type: string): string =>
-  MIME_TYPES[type.toLowerCase().replace(/^\./, '')] ?? type;
+  MIME_TYPES.get(type.toLowerCase().replace(/^\./, '')) ?? type;
 
 /** Files. The content of a file is written once. */
 export const resources = resource('resources', {

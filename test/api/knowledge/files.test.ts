@@ -66,6 +66,14 @@ describe('REST', () => {
     const text = await call(api, 'GET', `${place}/content`);
     expect(text.headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(text.body).toBe('Die Frist ist drei Monate.\fGrößere Beträge später.');
+    const { body: shown } = await call(api, 'GET', place);
+    const { knowledge_base_id, title, type, metadata, resource_id, owns_resource } = shown;
+    const same = { knowledge_base_id, title, type, metadata, resource_id, owns_resource };
+    for (const whole of [same, { knowledge_base_id, title: 'Fristen' }]) {
+      const replaced = await call(api, 'PUT', place, whole);
+      expect(replaced).toMatchObject({ status: 200, body: { title: whole.title, type } });
+    }
+    expect((await call(api, 'GET', `${place}/content`)).body).toBe(text.body);
     const changed = await call(api, 'PATCH', place, { content: 'x' });
     expect(changed.body).toMatchObject({ status: 400, code: 'HWINV', field: 'content' });
     expect((await call(api, 'DELETE', place)).status).toBe(204);
@@ -82,6 +90,11 @@ describe('REST', () => {
     const { body: file } = await call(api, 'POST', '/api/resources', {
       ...{ name: 'k.docx', type: 'docx', base64 },
     });
+    const { body: mail } = await call(api, 'POST', '/api/resources', {
+      ...{ name: 'a', type: '.EML', base64 },
+    });
+    expect(mail.type).toBe(DOCUMENT_TYPES['.eml']);
+    await database.pool.query('delete from howdah.resources where id = $1', [mail.id]);
     const other = await call(api, 'POST', path, { title: 'again', resource_id: file.id });
     expect(other.body).toMatchObject({ type: DOCUMENT_TYPES['.docx'], owns_resource: false });
     await ingestDocuments(database.pool);

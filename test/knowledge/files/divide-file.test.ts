@@ -92,6 +92,20 @@ describe('Word', () => {
   });
 });
 
+test('Word text that styles hide is left out, and so is what follows a text box', async () => {
+  const styles = `<w:styles xmlns:w="w"><w:style w:styleId="Leise"><w:rPr><w:vanish/></w:rPr></w:style>
+    <w:style w:styleId="Erbe"><w:basedOn w:val="Leise"/></w:style></w:styles>`;
+  const run = (properties: string, text: string) =>
+    `<w:r><w:rPr>${properties}</w:rPr><w:t>${text}</w:t></w:r>`;
+  const box = `<w:r><w:rPr><w:vanish/></w:rPr><w:drawing><w:txbxContent><w:p>${run('', 'Kasten')}</w:p></w:txbxContent></w:drawing><w:t>geheim</w:t></w:r>`;
+  const body = `<w:p>${run('<w:rStyle w:val="Erbe"/>', 'weg')}${run('<w:rStyle w:val="Erbe"/><w:vanish w:val="0"/>', 'da')}${box}</w:p>
+    <w:p><w:pPr><w:pStyle w:val="Erbe"/></w:pPr>${run('', 'fort')}</w:p>
+    <w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr>${run('', 'Ende')}</w:p>`;
+  expect(await read('.docx', makeDocx(body, { 'word/styles.xml': styles }))).toEqual([
+    { text: 'Kasten\n\nda\n\nEnde' },
+  ]);
+});
+
 describe('PowerPoint', () => {
   test('has slides in their order as pages, with titles and notes', async () => {
     const table =
@@ -136,6 +150,28 @@ describe('Excel', () => {
       { text: '7', path: ['Zwei'], page: 2 },
     ]);
   });
+});
+
+test('Excel writes booleans and dates in more than one way', async () => {
+  const rows = `<row><c t="str"><v>Spalte</v></c></row><row hidden="true"><c t="str"><v>verborgen</v></c></row>
+    <row hidden="0"><c t="b"><v>true</v></c></row><row><c t="b"><v>0</v></c></row><row><c t="b"/></row>
+    <row><c s="1"><v>1</v></c></row><row><c s="1"><v>59</v></c></row><row><c s="1"><v>60</v></c></row>
+    <row><c s="1"><v>61</v></c></row><row><c s="1"><v>0.5</v></c></row>`;
+  expect(await read('.xlsx', makeXlsx({ A: rows }))).toEqual([
+    {
+      text: 'true\nfalse\n1900-01-01\n1900-02-28\n60\n1900-03-01\n0.5',
+      path: ['A', 'Spalte'],
+      page: 1,
+    },
+  ]);
+});
+
+test('Excel counts days from 1904 if the workbook says so', async () => {
+  const rows = '<row><c t="str"><v>Tag</v></c></row><row><c s="1"><v>0</v></c></row>';
+  const workbook = `<workbook xmlns:r="r"><workbookPr date1904="true"/>
+    <sheets><sheet name="A" sheetId="1" r:id="s0"/></sheets></workbook>`;
+  const bytes = makeXlsx({ A: rows }, [], {}, { 'xl/workbook.xml': workbook });
+  expect(await read('.xlsx', bytes)).toEqual([{ text: '1904-01-01', path: ['A', 'Tag'], page: 1 }]);
 });
 
 describe('OpenDocument', () => {

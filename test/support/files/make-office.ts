@@ -73,6 +73,7 @@ export function makeXlsx(
   sheets: Readonly<Record<string, string>>,
   strings: readonly string[] = [],
   state: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, string>> = {},
 ): Buffer {
   const names = Object.keys(sheets);
   const list = names.map((name, index) => {
@@ -96,6 +97,7 @@ export function makeXlsx(
         `<worksheet><sheetData>${sheets[name]}</sheetData></worksheet>`,
       ]),
     ),
+    ...more,
   });
 }
 

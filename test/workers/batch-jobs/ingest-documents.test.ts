@@ -300,7 +300,7 @@ test('a document that makes too many chunks fails before they leave the thread',
     status: 'failed',
     error: {
       code: 'too_large',
-      message: 'it has over 20000 chunks: divide it into several documents',
+      message: 'the document has over 20000 chunks: divide it into several documents',
     },
   });
 });
