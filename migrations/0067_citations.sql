@@ -15,7 +15,8 @@ create table howdah.searches (
 create index searches_created_at_idx on howdah.searches (tenant_id, created_at);
 alter table howdah.searches enable row level security, force row level security;
 comment on table howdah.searches is
-  E'@name knowledge_searches\n@foreignKey (execution_id) references howdah.executions (id)'
+  E'@name knowledge_searches\n@behavior -query:resource:list -query:resource:connection\n'
+  '@foreignKey (execution_id) references howdah.executions (id)'
   '|@fieldName execution|@foreignFieldName searches\n'
   'Searches in knowledge bases by runs: the calls of the tool knowledge_search. The step of the '
   'call has the query and the texts.';
@@ -45,6 +46,7 @@ comment on constraint search_results_tenant_id_execution_id_step_seq_fkey
   on howdah.search_results is
   E'@fieldName search\n@foreignFieldName results\nOnly runs write search_results.';
 comment on table howdah.search_results is
+  E'@behavior -query:resource:list -query:resource:connection\n'
   'Versions of chunks that a search of a run returned. A chunk whose text changes gets another '
   'number, so the number names a version. Its text stays in the step of the search.';
 comment on column howdah.search_results.execution_id is 'The run that searched.';
@@ -78,7 +80,8 @@ comment on constraint citations_tenant_id_execution_id_step_seq_rank_fkey
   on howdah.citations is
   E'@fieldName searchResult\n@foreignFieldName citations\nOnly runs write citations.';
 comment on table howdah.citations is
-  E'@foreignKey (execution_id) references howdah.executions (id)'
+  E'@behavior -query:resource:list -query:resource:connection\n'
+  '@foreignKey (execution_id) references howdah.executions (id)'
   '|@fieldName execution|@foreignFieldName citations\n'
   'Citations in the answers of runs, such as [^4711]. Each one points at a chunk that a search of '
   'the same run returned. They are written with the answer, in one transaction.';

@@ -40,6 +40,7 @@ create table howdah.dataset_items (
   created_at timestamptz not null default now(),
   source_execution_id uuid,
   source_version_id uuid,
+  source_user_id uuid,
   removed_at timestamptz,
   trust howdah.trust not null default 'user',
   created_by text not null,
@@ -58,6 +59,8 @@ create table howdah.dataset_items (
 create index dataset_items_dataset_id_idx on howdah.dataset_items (tenant_id, dataset_id, id);
 create index dataset_items_source_execution_id_idx
   on howdah.dataset_items (source_execution_id) where source_execution_id is not null;
+create index dataset_items_source_user_id_idx
+  on howdah.dataset_items (tenant_id, source_user_id) where source_user_id is not null;
 alter table howdah.dataset_items enable row level security, force row level security;
 comment on table howdah.dataset_items is
   'Items of data sets. An item is never changed, so that evaluations stay comparable: set '
@@ -67,6 +70,8 @@ comment on column howdah.dataset_items.source_execution_id is
   'The run from which the item was made (howdah.add_to_dataset).';
 comment on column howdah.dataset_items.source_version_id is
   'The version of the agent or workflow of that run.';
+comment on column howdah.dataset_items.source_user_id is
+  'The user of that run, also once the run is deleted. The erasure of the user deletes the item.';
 comment on column howdah.dataset_items.trust is
   'Trust of the input: that of the run from which the item was made, else user.';
 comment on column howdah.dataset_items.removed_at is
@@ -218,6 +223,7 @@ create table howdah.evaluation_results (
   error jsonb,
   constraint scores_are_an_object check (jsonb_typeof(scores) = 'object'),
   constraint error_is_an_object check (jsonb_typeof(error) = 'object'),
+  unique (tenant_id, id),
   constraint an_item_has_a_result_per_repeat unique (tenant_id, evaluation_id, item_id, repeat),
   foreign key (tenant_id, evaluation_id)
     references howdah.evaluations (tenant_id, id) on delete cascade,

@@ -512,6 +512,7 @@ create table howdah.dataset_items (
   created_at timestamp with time zone default now() not null,
   source_execution_id uuid,
   source_version_id uuid,
+  source_user_id uuid,
   removed_at timestamp with time zone,
   trust howdah.trust default 'user'::howdah.trust not null,
   created_by text not null,
@@ -531,6 +532,7 @@ create table howdah.dataset_items (
 alter table howdah.dataset_items enable row level security, force row level security;
 CREATE INDEX dataset_items_dataset_id_idx ON howdah.dataset_items USING btree (tenant_id, dataset_id, id);
 CREATE INDEX dataset_items_source_execution_id_idx ON howdah.dataset_items USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
+CREATE INDEX dataset_items_source_user_id_idx ON howdah.dataset_items USING btree (tenant_id, source_user_id) WHERE (source_user_id IS NOT NULL);
 
 create table howdah.datasets (
   id uuid default howdah.uuid_v7() not null,
@@ -573,10 +575,10 @@ create table howdah.documents (
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint error_is_of_a_failed_document CHECK (((error IS NOT NULL) = (status = 'failed'::howdah.document_status))),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-  constraint only_a_file_has_other_types CHECK (((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL))),
-  constraint only_a_file_is_owned CHECK (((resource_id IS NOT NULL) OR (NOT owns_resource))),
+  constraint other_types_are_of_files CHECK (((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL))),
+  constraint owns_resource_is_for_a_file CHECK (((resource_id IS NOT NULL) OR (NOT owns_resource))),
   constraint title_is_one_line CHECK (((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text))),
-  constraint type_can_be_read CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])))
+  constraint type_is_of_a_document CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])))
 );
 alter table howdah.documents enable row level security, force row level security;
 CREATE INDEX documents_knowledge_base_id_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, id);
@@ -601,6 +603,7 @@ create table howdah.evaluation_results (
   scores jsonb default '{}'::jsonb not null,
   error jsonb,
   constraint an_item_has_a_result_per_repeat UNIQUE (tenant_id, evaluation_id, item_id, repeat),
+  constraint evaluation_results_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluation_results_pkey PRIMARY KEY (id),
   constraint evaluation_results_tenant_id_evaluation_id_fkey FOREIGN KEY (tenant_id, evaluation_id) REFERENCES howdah.evaluations(tenant_id, id) ON DELETE CASCADE,
   constraint evaluation_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -792,6 +795,7 @@ create table howdah.feedback_entries (
   source howdah.feedback_source default 'person'::howdah.feedback_source not null,
   is_reward boolean default true not null,
   outcome text,
+  is_reported boolean default false not null,
   constraint feedback_entries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint feedback_entries_pkey PRIMARY KEY (id),
   constraint feedback_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -805,7 +809,7 @@ create table howdah.feedback_entries (
 );
 alter table howdah.feedback_entries enable row level security, force row level security;
 CREATE INDEX feedback_entries_created_by_idx ON howdah.feedback_entries USING btree (tenant_id, created_by, id);
-CREATE UNIQUE INDEX feedback_entries_vote_key ON howdah.feedback_entries USING btree (execution_id, source, created_by, COALESCE(message_seq, 0), COALESCE(outcome, ''::text));
+CREATE UNIQUE INDEX feedback_entries_vote_key ON howdah.feedback_entries USING btree (execution_id, source, COALESCE(outcome, created_by), COALESCE(message_seq, 0));
 
 create table howdah.graders (
   id uuid default howdah.uuid_v7() not null,
@@ -2773,7 +2777,8 @@ create table howdah_private.query_embeddings (
   constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
 );
 alter table howdah_private.query_embeddings enable row level security, force row level security;
-CREATE INDEX query_embeddings_requested_at_idx ON howdah_private.query_embeddings USING btree (tenant_id, requested_at);
+CREATE INDEX query_embeddings_pending_idx ON howdah_private.query_embeddings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
+CREATE INDEX query_embeddings_requested_at_idx ON howdah_private.query_embeddings USING btree (requested_at);
 
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
@@ -4125,6 +4130,12 @@ begin
     select m.*
     from howdah_private.query_models(v_ids, embed_query.query, embed_query.mode) as m
   loop
+    if not exists (
+      select from howdah_private.query_embeddings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = md5(embed_query.query)) then
+      perform howdah_private.check_pending_queries(v_row.tenant_id);
+    end if;
     insert into howdah_private.query_embeddings as q
       (tenant_id, model_digest, digest, model, query)
     select v_row.tenant_id, v_row.model_digest, md5(embed_query.query), v_row.model,
@@ -4674,12 +4685,18 @@ begin
     'comment', v_comment, null) as f;
   perform howdah_private.record_input_hits(v_run.id, v_hits);
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
-    comment, created_by, source, is_reward, outcome)
+    comment, created_by, source, is_reward, outcome, is_reported)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,
-    v_vote.author, v_vote.source, v_vote.is_reward, give_feedback.outcome)
-  on conflict (execution_id, source, created_by, coalesce(message_seq, 0), coalesce(outcome, ''))
-  do update set score = excluded.score, comment = excluded.comment, is_reward = excluded.is_reward
+    v_vote.author, v_vote.source, v_vote.is_reward,
+    case when v_vote.source = 'outcome' then give_feedback.outcome end,
+    give_feedback.user_id is not null and howdah.current_user_id() is null)
+  on conflict (execution_id, source, coalesce(outcome, created_by), coalesce(message_seq, 0))
+  do update set score = excluded.score, comment = excluded.comment,
+    created_by = excluded.created_by, is_reward = excluded.is_reward,
+    is_reported = excluded.is_reported
+  where f.is_reported or not excluded.is_reported
   returning * into v_entry;
+  perform howdah_private.raise_person_has_voted(v_run.id, v_vote.author) where v_entry.id is null;
   perform howdah_private.enqueue_added_contents(v_run.id) where v_comment is not null;
   perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
     v_run.id::text,
@@ -5275,7 +5292,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100)
- RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded integer, found integer, kept integer, overlap double precision, changes jsonb)
+ RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 100
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5297,9 +5314,12 @@ begin
   end if;
   perform howdah_private.check_search_mode(r.knowledge_base_ids, r.query, replay_searches.mode)
   from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
+  where replay_searches.mode in ('vector', 'hybrid')
   order by r.created_at desc limit replay_searches.at_most;
   return query
-  select q.execution_id, q.step_seq, q.created_at, q.query, q.times, c.recorded, c.found, c.kept,
+  select q.execution_id, q.step_seq, q.created_at, q.query, q.times, q.mode,
+    howdah_private.mode_of_search(q.knowledge_base_ids, q.query, replay_searches.mode),
+    c.recorded, c.found, c.kept,
     round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
     c.changes
   from (
@@ -10142,18 +10162,25 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_generation(base howdah.knowledge
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_digest text := howdah_private.embedding_digest(begin_generation.model);
+  v_refused howdah_private.due_embeddings[] := array(
+    select d from howdah_private.embedding_generations as g
+    join howdah_private.due_embeddings as d on d.generation_id = g.id and d.due_at = 'infinity'
+    where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
+      and g.model_digest = v_digest);
   v_id uuid;
 begin
   delete from howdah_private.embedding_generations as g
   where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current;
   insert into howdah_private.embedding_generations as g
     (tenant_id, knowledge_base_id, model, model_digest, center, sampled, dimensions)
-  values (base.tenant_id, base.id, begin_generation.model,
-    howdah_private.embedding_digest(begin_generation.model), begin_generation.center,
+  values (base.tenant_id, base.id, begin_generation.model, v_digest, begin_generation.center,
     begin_generation.sampled, cardinality(begin_generation.center))
   returning g.id into v_id;
-  insert into howdah_private.due_embeddings (generation_id, chunk_number)
-  select v_id, c.number from howdah.chunks as c
+  insert into howdah_private.due_embeddings (generation_id, chunk_number, due_at, error)
+  select v_id, c.number, coalesce(r.due_at, clock_timestamp()), r.error
+  from howdah.chunks as c
+  left join unnest(v_refused) as r on r.chunk_number = c.number
   where c.tenant_id = base.tenant_id and c.knowledge_base_id = base.id;
   perform howdah_private.complete_generation(v_id);
 end $function$
@@ -11258,11 +11285,8 @@ begin
   from howdah_private.search_bases_of_agent(
     v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
   insert into howdah.searches (execution_id, step_seq, tenant_id, mode, knowledge_base_ids)
-  select v_run.id, v_seq, v_run.tenant_id, case when bool_or(l.vector_weight > 0)
-    then 'hybrid' else 'text' end, v_ids
-  from howdah.knowledge_bases as b
-  cross join lateral howdah_private.search_legs(b, arguments ->> 'query', null) as l
-  where b.id = any (v_ids);
+  values (v_run.id, v_seq, v_run.tenant_id,
+    howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids);
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $function$
@@ -14503,6 +14527,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_pending_queries(tenant_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_max constant int := 100;
+begin
+  if v_max > (
+    select count(*) from howdah_private.query_embeddings as q
+    where q.tenant_id = check_pending_queries.tenant_id and q.query is not null
+      and q.requested_at > clock_timestamp() - interval '10 minutes') then
+    return;
+  end if;
+  raise exception using errcode = 'HWQTA',
+    message = format('%s queries wait for their vectors, the most of a tenant', v_max),
+    detail = jsonb_build_object('field', 'query', 'max_pending', v_max)::text,
+    hint = 'Ask again when workers have embedded some of them, or search with the mode text.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_plain_secrets(field text, document jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -15228,14 +15274,17 @@ begin
   if coalesce(check_search_mode.mode, 'text') = 'text' then
     return;
   end if;
-  select b.name, b.embedding_model_id, g.id is not null as has_vectors into v_base
+  select b.name, b.embedding_model_id, g.dimensions is not null as has_vectors into v_base
   from howdah.knowledge_bases as b
   cross join lateral howdah_private.search_legs(
     b, check_search_mode.query, check_search_mode.mode) as l
   left join howdah_private.embedding_generations as g
     on g.tenant_id = b.tenant_id and g.knowledge_base_id = b.id and g.is_current
   where b.id = any (check_search_mode.ids) and l.generation_id is null
-  order by g.id is not null, b.name limit 1;
+    and (g.id is null or g.dimensions is not null or exists (
+      select from howdah_private.due_embeddings as d
+      where d.generation_id = g.id and d.due_at < 'infinity'))
+  order by g.dimensions is not null, b.name limit 1;
   if v_base.has_vectors then
     raise exception using errcode = 'HWCNF', message = 'the query has no vector yet',
       detail = jsonb_build_object('field', 'mode', 'knowledge_base', v_base.name)::text,
@@ -16087,16 +16136,23 @@ CREATE OR REPLACE FUNCTION howdah_private.citation_marks(answer text)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with form (pattern) as (values (
+  with form (pattern) as (values (format(
     '(("[^"]+"|“[^“”]+”|„[^„“”]+[“”]|«[^«»]+»|»[^«»]+«)'
-    '[\s.,;:]{0,10})?\[\^(\d{1,18})\]'
-  ))
-  select regexp_instr(answer, f.pattern, 1, n.n) - 1,
-    regexp_instr(answer, f.pattern, 1, n.n, 1) - 1,
-    substr(m.parts[2], 2, length(m.parts[2]) - 2), m.parts[3]::bigint
+    '[%s.,;:]{0,10})?\[\^([0-9]{1,18})\]', howdah_private.space_class()) collate "C"))
+  select case when q.is_quote
+      then regexp_instr(answer collate "C", f.pattern, 1, m.place::int) - 1
+      else o.end_offset - length(m.parts[3]) - 3 end,
+    o.end_offset, case when q.is_quote then substr(m.parts[2], 2, length(m.parts[2]) - 2) end,
+    m.parts[3]::bigint
   from form as f
-  cross join lateral regexp_matches(answer, f.pattern, 'g') with ordinality as m (parts, place)
-  cross join lateral (select m.place::int as n) as n
+  cross join lateral regexp_matches(answer collate "C", f.pattern, 'g')
+    with ordinality as m (parts, place)
+  cross join lateral (
+    select regexp_instr(answer collate "C", f.pattern, 1, m.place::int, 1) - 1 as end_offset
+  ) as o
+  cross join lateral (
+    select m.parts[2] collate "C" ~ '[0-9A-Za-z\u00c0-\u1fff\u2c00-\U0010ffff]' as is_quote
+  ) as q
   where position('[^' in answer) > 0
   limit 200
 $function$
@@ -16528,7 +16584,8 @@ begin
     returning d.execution_id, d.due_at
   )
   select c.execution_id, to_jsonb(c.due_at) #>> '{}',
-    jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")'),
+    case when x.status = 'completed'
+      then jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")') else '[]' end,
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
@@ -16814,6 +16871,7 @@ AS $function$
     ('memories', 'none', 'superseded_by'),
     ('dataset_items', 'content', 'expected'),
     ('dataset_items', 'none', 'split'),
+    ('dataset_items', 'person', 'source_user_id'),
     ('evaluation_results', 'content', 'scores'),
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
@@ -19445,6 +19503,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_query_embeddings()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah_private.query_embeddings as q
+  where (q.tenant_id, q.model_digest, q.digest) in (
+    select o.tenant_id, o.model_digest, o.digest from howdah_private.query_embeddings as o
+    where o.requested_at < clock_timestamp() - interval '1 day'
+    limit 1000 for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_receivers()
  RETURNS integer
  LANGUAGE plpgsql
@@ -20839,26 +20916,29 @@ CREATE OR REPLACE FUNCTION howdah_private.end_note(status howdah.execution_statu
 RETURN CASE WHEN (status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_object('role', 'user', 'content', format('(%s What was done before stays done.)'::text, CASE WHEN (status = 'cancelled'::howdah.execution_status) THEN 'This turn was cancelled before its answer.'::text WHEN (stop_reason = 'error'::howdah.stop_reason) THEN format('This turn failed before its answer: %s.'::text, COALESCE(code, 'error'::text)) ELSE format('This turn was stopped before its answer: %s.'::text, stop_reason) END)) ELSE NULL::jsonb END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.end_query_embedding(tenant_id uuid, model jsonb, digest text, vector text, error jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.end_query_embedding(tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens integer)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  delete from howdah_private.query_embeddings as q
-  where q.tenant_id = end_query_embedding.tenant_id and (q.model_digest, q.digest) in (
-    select o.model_digest, o.digest from howdah_private.query_embeddings as o
-    where o.tenant_id = end_query_embedding.tenant_id
-      and o.requested_at < clock_timestamp() - interval '1 day'
-    limit 100 for update skip locked);
   insert into howdah_private.query_embeddings as q
     (tenant_id, model_digest, digest, model, vector, error)
   values (end_query_embedding.tenant_id,
-    howdah_private.embedding_digest(end_query_embedding.model), end_query_embedding.digest,
-    end_query_embedding.model, end_query_embedding.vector::real[], end_query_embedding.error)
+    end_query_embedding.model_digest, end_query_embedding.digest, end_query_embedding.model,
+    end_query_embedding.vector::real[], end_query_embedding.error)
   on conflict on constraint query_embeddings_pkey do update
   set vector = coalesce(excluded.vector, q.vector), error = excluded.error, query = null;
+  update howdah_private.embedding_generations as g
+  set tokens = g.tokens + end_query_embedding.tokens,
+    cost = g.cost + coalesce((
+      select howdah_private.price(end_query_embedding.tokens, 0, m) from howdah.models as m
+      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
+  where end_query_embedding.tokens > 0 and g.id = (
+    select o.id from howdah_private.embedding_generations as o
+    where o.tenant_id = end_query_embedding.tenant_id and o.is_current
+      and o.model_digest = end_query_embedding.model_digest order by o.id limit 1);
 end $function$
 ;
 
@@ -21784,7 +21864,7 @@ AS $function$
     and e.version_id = wanted.version_id and e.status = 'completed'
     and e.repeats = wanted.repeats and e.items_digest = wanted.items_digest
     and e.overrides is not distinct from wanted.overrides and e.graders = wanted.graders
-    and e.totals -> 'cancelled' = '0'
+    and (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats
   order by e.id desc limit 1
 $function$
 ;
@@ -21826,12 +21906,23 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_dataset_items(u howdah.users, ru
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_items uuid[] := array(
+    select i.id from howdah.dataset_items as i
+    where i.tenant_id = u.tenant_id and (i.source_user_id = u.id
+      or i.source_execution_id = any (erase_dataset_items.runs)));
+  v_evaluations uuid[] := array(
+    select distinct r.evaluation_id from howdah.evaluation_results as r
+    where r.tenant_id = u.tenant_id and r.item_id = any (v_items) order by 1);
   v_count int;
 begin
+  delete from howdah_private.due_grades as d
+  where d.execution_id = any (array(
+    select r.execution_id from howdah.evaluation_results as r
+    where r.tenant_id = u.tenant_id and r.item_id = any (v_items)));
   delete from howdah.dataset_items as i
-  where i.tenant_id = u.tenant_id
-    and i.source_execution_id = any (erase_dataset_items.runs);
+  where i.tenant_id = u.tenant_id and i.id = any (v_items);
   get diagnostics v_count = row_count;
+  perform howdah_private.follow_evaluation(e.id) from unnest(v_evaluations) as e (id);
   return v_count;
 end $function$
 ;
@@ -22598,7 +22689,7 @@ begin
     from howdah.connected_accounts as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
   return query select howdah_private.exported_row('dataset_item', to_jsonb(t), 'howdah.dataset_items',
       exported_rows.redact)
-    from howdah.dataset_items as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
+    from howdah.dataset_items as t where t.tenant_id = u.tenant_id and t.source_user_id = u.id order by t.id;
   return query select howdah_private.exported_row('document', to_jsonb(t), 'howdah.documents',
       exported_rows.redact)
     from howdah.documents as t where t.tenant_id = u.tenant_id and t.created_by = u.username order by t.id;
@@ -22967,6 +23058,11 @@ declare
   v_has_key constant boolean := howdah_private.has_trusted_login()
     and coalesce(current_setting('howdah.api_key_id', true), '') <> '';
 begin
+  if num_nulls(feedback_vote.user_id, feedback_vote.outcome) = 0 then
+    raise exception using errcode = 'HWINV', message = 'user_id and outcome are both given',
+      detail = '{"field": "outcome"}',
+      hint = 'Give user_id for what a person says, or outcome for an event in the business.';
+  end if;
   author := case when feedback_vote.user_id is null then howdah_private.actor()
     else howdah_private.named_author(run, feedback_vote.user_id) end;
   if v_execution_id is not null then
@@ -22983,7 +23079,7 @@ begin
   source := case when feedback_vote.outcome is not null then 'outcome'
     when coalesce(feedback_vote.user_id, v_caller_id) is not null then 'person'
     else 'program' end;
-  is_reward := coalesce(feedback_vote.user_id, v_caller_id) is not null
+  is_reward := source = 'person'
     or source = 'outcome' and not v_has_key
     or not exists (
       select from howdah.executions as e
@@ -25207,9 +25303,10 @@ begin
       select expected #> string_to_array(f.name, '.') as wanted,
         v_value #> string_to_array(f.name, '.') as found
     ) as v
-    where case when jsonb_typeof(v.wanted) = 'number' and jsonb_typeof(v.found) = 'number'
-      then abs(v.wanted::numeric - v.found::numeric) > v_tolerance
-      else v.wanted is distinct from v.found end);
+    where v.wanted is null
+      or case when jsonb_typeof(v.wanted) = 'number' and jsonb_typeof(v.found) = 'number'
+        then abs(v.wanted::numeric - v.found::numeric) > v_tolerance
+        else v.wanted is distinct from v.found end);
   return jsonb_strip_nulls(jsonb_build_object(
     'score', 1 - cardinality(v_wrong)::numeric / cardinality(v_fields),
     'detail', 'wrong or missing: ' || nullif(array_to_string(v_wrong[1:20], ', '), '')));
@@ -25224,13 +25321,16 @@ CREATE OR REPLACE FUNCTION howdah_private.grade_json_schema(actual jsonb, expect
 AS $function$
 declare
   v_value jsonb := howdah_private.json_of_answer(grade_json_schema.actual);
+  v_schema jsonb := coalesce(grade_json_schema.configuration -> 'schema',
+    grade_json_schema.expected);
   v_faults text[];
 begin
-  if v_value is null then
+  if (jsonb_typeof(v_schema) in ('object', 'boolean')) is not true then
+    return howdah_private.grade_if(false, 'the item expects no schema');
+  elsif v_value is null then
     return howdah_private.grade_if(false, 'the answer is no JSON');
   end if;
-  v_faults := howdah_private.json_faults(coalesce(grade_json_schema.configuration -> 'schema',
-    grade_json_schema.expected), v_value);
+  v_faults := howdah_private.json_faults(v_schema, v_value);
   return howdah_private.grade_if(
     v_faults = '{}', format('%s faults by the schema', cardinality(v_faults)));
 end $function$
@@ -25238,16 +25338,22 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.grade_normalized(actual jsonb, expected jsonb, configuration jsonb)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.grade_if(coalesce(
+declare
+  v_wanted text := howdah_private.normalized_answer(grade_normalized.expected,
+    grade_normalized.configuration);
+begin
+  if v_wanted = '' and howdah_private.json_as_text(grade_normalized.expected) <> '' then
+    return howdah_private.grade_if(false, 'the item expects punctuation alone');
+  end if;
+  return howdah_private.grade_if(coalesce(
     howdah_private.normalized_answer(grade_normalized.actual, grade_normalized.configuration)
-      = howdah_private.normalized_answer(grade_normalized.expected,
-        grade_normalized.configuration), false),
-    'the answer differs')
-$function$
+      = v_wanted, false),
+    'the answer differs');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.grade_numeric(actual jsonb, expected jsonb, configuration jsonb)
@@ -25315,7 +25421,8 @@ declare
   v_wanted jsonb := coalesce(
     grade_trajectory.configuration -> 'calls', grade_trajectory.expected);
   v_tools jsonb := grade_trajectory.configuration -> 'tools';
-  v_is_exact boolean := grade_trajectory.configuration ->> 'match' = 'exact';
+  v_is_exact boolean := coalesce(grade_trajectory.configuration ->> 'match' = 'exact', false);
+  v_forbids boolean := grade_trajectory.configuration ? 'forbidden';
   v_found int := (
     select count(*) from howdah_private.trajectory_calls(grade_trajectory.actual, v_tools));
   v_expected int := (select count(*) from howdah_private.trajectory_calls(v_wanted, v_tools));
@@ -25326,9 +25433,9 @@ declare
 begin
   if v_forbidden is not null then
     return howdah_private.grade_if(false, format('%s was called', v_forbidden));
-  elsif jsonb_typeof(v_wanted) is distinct from 'array' then
+  elsif jsonb_typeof(v_wanted) is distinct from 'array' and not v_forbids then
     return howdah_private.grade_if(false, 'the item expects no array of calls');
-  elsif v_is_exact and v_found > v_expected then
+  elsif (v_is_exact or v_expected = 0 and not v_forbids) and v_found > v_expected then
     return howdah_private.grade_if(false, format('%s calls more than the %s expected ones',
       v_found - v_expected, v_expected));
   end if;
@@ -25542,8 +25649,9 @@ CREATE OR REPLACE FUNCTION howdah_private.has_quote(content text, quote text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select has_quote.quote is null or position(
-    btrim(regexp_replace(has_quote.quote, '\s+', ' ', 'g'))
-    in regexp_replace(has_quote.content, '\s+', ' ', 'g')) > 0
+    btrim(regexp_replace(has_quote.quote collate "C", s.spaces, ' ', 'g'))
+    in regexp_replace(has_quote.content collate "C", s.spaces, ' ', 'g')) > 0
+  from (select format('[%s]+', howdah_private.space_class()) collate "C" as spaces) as s
 $function$
 ;
 
@@ -26330,7 +26438,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation(e howdah.evaluations, priority integer)
+CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation(e howdah.evaluations, item_ids uuid[], priority integer)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -26339,10 +26447,8 @@ begin
   insert into howdah.evaluations select e.*;
   insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
   select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
-  from howdah.dataset_items as i
+  from unnest(insert_evaluation.item_ids) as i (id)
   cross join generate_series(1, e.repeats) as n (repeat)
-  where i.tenant_id = e.tenant_id and i.dataset_id = e.dataset_id
-    and i.removed_at is null and (e.split is null or i.split = e.split)
   order by n.repeat, i.id;
   insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
     workflow_version_id, input_trust, input, input_data, overrides, priority, metadata)
@@ -28957,6 +29063,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_items(tenant_id uuid, dataset_id uuid, split text)
+ RETURNS uuid[]
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select i.id from howdah.dataset_items as i
+    where i.tenant_id = lock_items.tenant_id and i.dataset_id = lock_items.dataset_id
+      and i.removed_at is null and (lock_items.split is null or i.split = lock_items.split)
+    order by i.id for key share)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_limits(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -29721,8 +29840,7 @@ begin
   perform howdah_private.check_agent_right(v_evaluation.agent_id, 'run'),
     howdah_private.check_agent_right(v_evaluation.workflow_id, 'run', 'workflow');
   update howdah.evaluations as e set status = 'cancelled'
-  where e.id = v_evaluation.id and e.status = 'running'
-  returning e.* into v_evaluation;
+  where e.id = v_evaluation.id and e.status = 'running';
   if not found then
     raise exception using errcode = 'HWCNF',
       message = format('evaluation %s does not run any more', mark_cancelled.id),
@@ -29730,6 +29848,9 @@ begin
         'status', v_evaluation.status)::text,
       hint = 'Start another evaluation with howdah.evaluate.';
   end if;
+  -- if no result is open, nobody else completes it
+  perform howdah_private.follow_evaluation(v_evaluation.id);
+  select e.* into v_evaluation from howdah.evaluations as e where e.id = v_evaluation.id;
   return v_evaluation;
 end $function$
 ;
@@ -30973,6 +31094,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mode_of_search(ids uuid[], query text, mode text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when mode_of_search.mode = 'vector' then 'vector'
+    when bool_or(l.vector_weight > 0) then 'hybrid' else 'text' end
+  from howdah.knowledge_bases as b
+  cross join lateral howdah_private.search_legs(b, mode_of_search.query, mode_of_search.mode) as l
+  where b.id = any (mode_of_search.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.model_catalog_document()
  RETURNS jsonb
  LANGUAGE sql
@@ -31329,7 +31464,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.models_of_search(execution_id uuid, arguments jsonb)
- RETURNS TABLE(model jsonb)
+ RETURNS TABLE(model_digest text, model jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -31339,9 +31474,11 @@ declare
   v_run howdah.executions := howdah_private.calling_run(models_of_search.execution_id);
 begin
   return query
-  select m.model from howdah_private.query_models(array(
-    select g.knowledge_base_id from howdah.agent_knowledge_bases as g
-    where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id),
+  select m.model_digest, m.model from howdah_private.query_models(array(
+    select b.id from howdah.agent_knowledge_bases as g
+    join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
+    where g.tenant_id = v_run.tenant_id and g.agent_id = v_run.agent_id
+      and (arguments ->> 'base' is null or b.name = arguments ->> 'base')),
     arguments ->> 'query', null) as m
   where not m.has_vector and arguments ->> 'query' ~ '\S'
     and length(arguments ->> 'query') <= 10000;
@@ -31604,7 +31741,7 @@ CREATE OR REPLACE FUNCTION howdah_private.needs_turn(e howdah.executions)
 RETURN (((e).session_id IS NOT NULL) AND ((e).parent_execution_id IS NULL) AND (((e).completed_at IS NOT NULL) OR COALESCE(((e).paused_from = 'turn'::howdah.waiting_reason), false)))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.new_evaluation(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats integer, split text, overrides jsonb, graders text[])
+CREATE OR REPLACE FUNCTION howdah_private.new_evaluation(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats integer, split text, overrides jsonb, graders text[], item_ids uuid[])
  RETURNS howdah.evaluations
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -31630,11 +31767,8 @@ begin
   v_new.status := 'running';
   v_new.totals := '{}';
   v_new.created_by := howdah_private.actor();
-  select count(*), md5(coalesce(string_agg(i.id::text, ' ' order by i.id), ''))
-  into v_new.items, v_new.items_digest
-  from howdah.dataset_items as i
-  where i.tenant_id = v_new.tenant_id and i.dataset_id = v_new.dataset_id
-    and i.removed_at is null and (v_new.split is null or i.split = v_new.split);
+  v_new.items := cardinality(new_evaluation.item_ids);
+  v_new.items_digest := md5(array_to_string(new_evaluation.item_ids, ' '));
   perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
   v_new.graders := howdah_private.copied_graders(v_new.tenant_id, v_new.dataset_id,
     new_evaluation.graders);
@@ -31756,10 +31890,13 @@ AS $function$
   select case when configuration -> 'case' = 'true' then t.text else lower(t.text) end
   from (
     select btrim(regexp_replace(case when configuration -> 'punctuation' = 'true' then n.text
-      else regexp_replace(n.text, '^[[:punct:]\s]+|[[:punct:]\s]+$', '', 'g') end,
+      else regexp_replace(n.text,
+        '^([][(){}"''`“”‘’„‚«»‹›:;!?¡¿\s]|[.,](?!\d))+|[][(){}"''`“”‘’„‚«»‹›.,:;!?\s]+$',
+        '', 'g') end,
       '\s+', ' ', 'g')) as text
     from (
-      select normalize(howdah_private.json_as_text(normalized_answer.value), nfkc) as text
+      select normalize(howdah_private.limit_marks(
+        howdah_private.json_as_text(normalized_answer.value)), nfkc) as text
     ) as n
   ) as t
 $function$
@@ -34011,12 +34148,13 @@ begin
   relevant as materialized (
     select f.chunk_number, f.score / sum(f.score) over () as weight
     from howdah_private.search_base(v_base, query_terms.query,
-      coalesce((v_options ->> 'chunks')::int, 5), '{}') as f
+      coalesce((v_options ->> 'chunks')::numeric::int, 5), '{}') as f
   ),
   added as materialized (
     select t.term, sum(r.weight * t.frequency / t.length) as weight
     from relevant as r join howdah_private.chunk_terms as t on t.chunk_number = r.chunk_number
-    group by t.term order by weight desc, t.term limit coalesce((v_options ->> 'terms')::int, 10)
+    group by t.term order by weight desc, t.term
+    limit coalesce((v_options ->> 'terms')::numeric::int, 10)
   )
   select coalesce(q.term, a.term),
     v_keep * coalesce(q.frequency, 0)
@@ -34439,6 +34577,21 @@ begin
     hint = concat_ws(' ',
       'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
       'There are: ' || v_existing || '.', 'A complete input_data can be given instead.');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_person_has_voted(execution_id uuid, author text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('%s has given feedback without a program', raise_person_has_voted.author),
+    detail = jsonb_build_object('field', 'user_id',
+      'execution_id', raise_person_has_voted.execution_id)::text,
+    hint = 'The feedback of the person stays. Only the person can replace it.';
 end $function$
 ;
 
@@ -38700,6 +38853,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runs_of_item(tenant_id uuid, item_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.execution_id from howdah.evaluation_results as r
+  where r.tenant_id = runs_of_item.tenant_id and r.item_id = runs_of_item.item_id
+    and r.execution_id is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_of_subjects(ids uuid[], limits uuid[], subjects uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -38735,6 +38900,10 @@ begin
       ) as e
       where s.tenant_id = u.tenant_id and s.user_id = u.id
       union
+      select v.id from howdah.dataset_items as i
+      cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
+      where i.tenant_id = u.tenant_id and i.source_user_id = u.id
+      union
       select n.id from runs as r cross join lateral (
         select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
         union all
@@ -38745,6 +38914,10 @@ begin
           on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
         where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
           and l.action = 'fork'
+        union all
+        select v.id from howdah.dataset_items as i
+        cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
+        where i.source_execution_id = r.id
       ) as n (id)
     )
     select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
@@ -39306,7 +39479,7 @@ AS $function$
       coalesce((base.ranking #>> '{weights,vector}')::float8, 1) as vector
   )
   select f.id, f.vector,
-    case when f.id is null then 1 when search_legs.mode = 'vector' then 0
+    case when search_legs.mode = 'vector' then 0 when f.id is null then 1
       else w.text / (w.text + w.vector) end,
     case when f.id is null then 0 when search_legs.mode = 'vector' then 1
       else w.vector / (w.text + w.vector) end
@@ -39397,14 +39570,17 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.searches_to_replay(base uuid, since timestamp with time zone)
- RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], query text, times integer)
+ RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select distinct on (e.agent_id, s.knowledge_base_ids, p.input ->> 'query')
-    s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, s.knowledge_base_ids,
-    p.input ->> 'query',
+    s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, array(
+      select g.knowledge_base_id from howdah.agent_knowledge_bases as g
+      where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
+        and g.knowledge_base_id = any (s.knowledge_base_ids)),
+    s.mode, p.input ->> 'query',
     (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
   from howdah.searches as s
   join howdah.executions as e on e.id = s.execution_id
@@ -40890,6 +41066,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.space_class()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN '\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'::text
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sparse(document jsonb, defaults jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -41066,6 +41249,7 @@ CREATE OR REPLACE FUNCTION howdah_private.start_evaluation(dataset_id uuid, agen
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_items uuid[];
   v_new howdah.evaluations;
   v_old howdah.evaluations;
 begin
@@ -41074,15 +41258,17 @@ begin
     howdah_private.check_agent_right(start_evaluation.workflow_id, 'run', 'workflow');
   perform howdah_private.dataset_named(start_evaluation.dataset_id::text);
   perform howdah_private.lock_caller();
+  v_items := howdah_private.lock_items(howdah.current_tenant(), start_evaluation.dataset_id,
+    start_evaluation.split);
   v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
     start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
     start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
-    start_evaluation.graders);
+    start_evaluation.graders, v_items);
   if start_evaluation.reuse then
     v_old := howdah_private.equal_evaluation(v_new);
   end if;
   if v_old.id is null then
-    perform howdah_private.insert_evaluation(v_new, start_evaluation.priority);
+    perform howdah_private.insert_evaluation(v_new, v_items, start_evaluation.priority);
   end if;
   select e.* into v_new from howdah.evaluations as e where e.id = coalesce(v_old.id, v_new.id);
   return v_new;
@@ -41425,13 +41611,18 @@ AS $function$
 declare
   v_document howdah.documents :=
     howdah_private.lock_claimed_document(store_chunks.document_id, store_chunks.claim);
+  v_base howdah.knowledge_bases;
 begin
   if v_document.id is null then
     return false;
   end if;
-  perform howdah_private.replace_chunks(v_document, b, store_chunks.pieces)
-  from howdah.knowledge_bases as b
+  select b.* into v_base from howdah.knowledge_bases as b
   where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
+  v_base.trust := greatest(v_base.trust, (
+    select howdah_private.resource_trust(r.tenant_id, r.id) from howdah.resources as r
+    where r.tenant_id = v_document.tenant_id and r.id = v_document.resource_id
+      and r.metadata ?| '{written_by_execution_id,trust}'));
+  perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
   update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
     content = coalesce(store_chunks.content, d.content)
   where d.id = v_document.id;
@@ -43784,6 +43975,8 @@ begin
   -- howdah_eraser encrypts contents of runs
   if current_user in ('howdah_engine', 'howdah_eraser') then
     return null;
+  elsif tg_table_name = 'documents' and tg_op = 'DELETE' and pg_trigger_depth() > 1 then
+    return null; -- documents are deleted with their file or base, whose permissions count
   elsif not howdah_private.is_trusted() then -- permit asks it too, and costs a first call more
     perform howdah_private.permit(tg_argv[0], tg_argv[1]);
     if tg_nargs > 2 and tg_op <> 'DELETE' then
@@ -45085,15 +45278,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_chunks__embed()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform pg_advisory_xact_lock_shared(howdah_private.generations_lock_key(c.knowledge_base_id))
+  from (select distinct c.knowledge_base_id from changed as c order by 1) as c;
   if tg_op = 'DELETE' then
+    perform from howdah_private.embedding_generations as g
+    where (g.tenant_id, g.knowledge_base_id) in (
+      select c.tenant_id, c.knowledge_base_id from changed as c)
+    order by g.id for key share;
     delete from howdah_private.chunk_embeddings as e using changed as c
     where e.chunk_number = c.number;
     delete from howdah_private.due_embeddings as d using changed as c
     where d.chunk_number = c.number;
     return null;
   end if;
-  perform pg_advisory_xact_lock_shared(howdah_private.generations_lock_key(c.knowledge_base_id))
-  from (select distinct c.knowledge_base_id from changed as c order by 1) as c;
   with generations as materialized (
     select g.id, g.tenant_id, g.knowledge_base_id
     from howdah_private.embedding_generations as g
@@ -45280,8 +45477,9 @@ begin
   new.created_by := howdah_private.actor();
   new.trust := 'user';
   if new.source_execution_id is not null then
-    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user')
-    into new.source_version_id, new.trust
+    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user'),
+      coalesce(e.user_id, (select s.user_id from howdah.sessions as s where s.id = e.session_id))
+    into new.source_version_id, new.trust, new.source_user_id
     from howdah.executions as e
     where e.id = new.source_execution_id and e.tenant_id = new.tenant_id
       and coalesce(e.agent_id, e.workflow_id) <> all (howdah_private.hidden_agents());
@@ -45379,6 +45577,8 @@ begin
       message = 'a document cannot own a file of a session or a run',
       detail = jsonb_build_object('field', 'owns_resource')::text,
       hint = 'Leave owns_resource out. The document is deleted with the file.';
+  elsif new.owns_resource then
+    perform howdah_private.permit('resources', 'run');
   end if;
   new.type := v_file.type;
   new.content := '';
@@ -45393,6 +45593,27 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_documents__delete_files()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform from howdah.resources as r
+  where (r.tenant_id, r.id) in (
+    select o.tenant_id, o.resource_id from old_rows as o where o.owns_resource)
+  order by r.id for update;
+  if not found then
+    return null;
+  end if;
+  with heirs as materialized (
+    select n.tenant_id, n.id from (
+      select distinct o.tenant_id, o.resource_id from old_rows as o where o.owns_resource
+    ) as o
+    cross join lateral (
+      select n.tenant_id, n.id from howdah.documents as n
+      where n.tenant_id = o.tenant_id and n.resource_id = o.resource_id and not exists (
+        select from howdah.documents as p
+        where p.tenant_id = o.tenant_id and p.resource_id = o.resource_id and p.owns_resource)
+      order by n.id limit 1 for no key update of n
+    ) as n
+  )
+  update howdah.documents as d set owns_resource = true
+  from heirs as h where d.tenant_id = h.tenant_id and d.id = h.id;
   delete from howdah.resources as r using old_rows as o
   where o.owns_resource and r.tenant_id = o.tenant_id and r.id = o.resource_id
     and num_nonnulls(r.session_id, r.execution_id) = 0
@@ -45446,10 +45667,10 @@ begin
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
     when not ((error IS NOT NULL) = (status = 'failed'::howdah.document_status)) then array['check', 'error_is_of_a_failed_document']
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
-    when not ((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL)) then array['check', 'only_a_file_has_other_types']
-    when not ((resource_id IS NOT NULL) OR (NOT owns_resource)) then array['check', 'only_a_file_is_owned']
+    when not ((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL)) then array['check', 'other_types_are_of_files']
+    when not ((resource_id IS NOT NULL) OR (NOT owns_resource)) then array['check', 'owns_resource_is_for_a_file']
     when not ((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text)) then array['check', 'title_is_one_line']
-    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])) then array['check', 'type_can_be_read']
+    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])) then array['check', 'type_is_of_a_document']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -46619,7 +46840,11 @@ declare
         "keep": {"type": "number", "minimum": 0.1, "maximum": 1}}}}}', new.ranking);
   v_model howdah.models;
 begin
-  if v_faults = '{}' and new.ranking #> '{weights,text}' = '0'
+  if v_faults = '{}' and exists (
+    select from jsonb_each_text(new.ranking -> 'weights') as w
+    where w.value::numeric > 0 and w.value::numeric < 0.001) then
+    v_faults := '{a weight must be 0 or from 0.001 to 1000}';
+  elsif v_faults = '{}' and new.ranking #> '{weights,text}' = '0'
     and new.ranking #> '{weights,vector}' = '0' then
     v_faults := '{one of the weights must be above 0}';
   end if;
@@ -54230,12 +54455,17 @@ create view howdah.rewards with (security_invoker=true) as
          SELECT f.tenant_id,
             f.execution_id,
             f.source,
-            COALESCE(f.outcome, f.created_by) AS voter,
+            v.voter,
             COALESCE(avg(f.score) FILTER (WHERE (f.message_seq IS NULL)), avg(f.score)) AS score,
             max(f.updated_at) AS rated_at
-           FROM howdah.feedback_entries f
+           FROM (howdah.feedback_entries f
+             CROSS JOIN LATERAL ( SELECT
+                        CASE
+                            WHEN (f.source = 'outcome'::howdah.feedback_source) THEN f.outcome
+                            ELSE f.created_by
+                        END AS voter) v)
           WHERE (f.is_reward AND (f.score IS NOT NULL))
-          GROUP BY f.tenant_id, f.execution_id, f.source, COALESCE(f.outcome, f.created_by)
+          GROUP BY f.tenant_id, f.execution_id, f.source, v.voter
         ), sources AS (
          SELECT v.tenant_id,
             v.execution_id,
@@ -54326,9 +54556,11 @@ create view howdah.stale_answers with (security_invoker=true) as
      JOIN howdah.search_results r ON (((r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
      JOIN howdah.executions e ON (((e.id)::uuid = c.execution_id)))
      LEFT JOIN howdah.documents d ON (((d.tenant_id = r.tenant_id) AND (d.id = r.document_id))))
-  WHERE (NOT (EXISTS ( SELECT
+  WHERE ((NOT (EXISTS ( SELECT
            FROM howdah.chunks k
-          WHERE ((k.tenant_id = r.tenant_id) AND (k.document_id = r.document_id) AND ((k.number = r.chunk_number) OR (md5(k.content) = r.digest))))));
+          WHERE (k.number = r.chunk_number)))) AND (NOT (EXISTS ( SELECT
+           FROM howdah.chunks k
+          WHERE ((k.tenant_id = r.tenant_id) AND (k.document_id = r.document_id) AND (md5(k.content) = r.digest))))));
 
 create view howdah.tool_performance with (security_invoker=true) as
  WITH tools AS (
@@ -58780,6 +59012,8 @@ grant execute on function howdah_private.check_part_owner(text,text,uuid,text) t
 
 grant execute on function howdah_private.check_parts(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_pending_queries(uuid) to howdah_engine;
+
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
@@ -59096,6 +59330,8 @@ grant execute on function howdah_private.delete_old_deliveries() to howdah_worke
 
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
 
+grant execute on function howdah_private.delete_old_query_embeddings() to howdah_worker;
+
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
 
 grant execute on function howdah_private.delete_replaced_input(uuid) to howdah_eraser;
@@ -59202,7 +59438,7 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
-grant execute on function howdah_private.end_query_embedding(uuid,jsonb,text,text,jsonb) to howdah_worker;
+grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
@@ -59580,7 +59816,7 @@ grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_e
 
 grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.knowledge_bases,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.insert_evaluation(howdah.evaluations,integer) to howdah_engine;
+grant execute on function howdah_private.insert_evaluation(howdah.evaluations,uuid[],integer) to howdah_engine;
 
 grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
@@ -59948,6 +60184,8 @@ grant execute on function howdah_private.lock_files(howdah.executions) to howdah
 
 grant execute on function howdah_private.lock_grants() to howdah_engine;
 
+grant execute on function howdah_private.lock_items(uuid,uuid,text) to howdah_engine;
+
 grant execute on function howdah_private.lock_mailbox(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_senders(uuid) to howdah_app;
@@ -60102,6 +60340,8 @@ grant execute on function howdah_private.missing_table_hint(text) to howdah_engi
 
 grant execute on function howdah_private.missing_timeouts(name) to howdah_engine;
 
+grant execute on function howdah_private.mode_of_search(uuid[],text,text) to howdah_engine;
+
 grant execute on function howdah_private.model_catalog_document() to howdah_app;
 
 grant execute on function howdah_private.model_catalog_document() to howdah_engine;
@@ -60170,7 +60410,7 @@ grant execute on function howdah_private.needed_writer_privileges(regclass) to h
 
 grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.new_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[]) to howdah_engine;
+grant execute on function howdah_private.new_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[],uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
 
@@ -60447,6 +60687,8 @@ grant execute on function howdah_private.raise_missing_address(text) to howdah_e
 grant execute on function howdah_private.raise_missing_package(text,text) to howdah_engine;
 
 grant execute on function howdah_private.raise_path(jsonb,text[],jsonb) to howdah_engine;
+
+grant execute on function howdah_private.raise_person_has_voted(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.raise_plain_secret(text,text) to howdah_app;
 
@@ -60979,6 +61221,8 @@ grant execute on function howdah_private.skill_entry(howdah.skills) to howdah_en
 grant execute on function howdah_private.source_faults(text) to howdah_app;
 
 grant execute on function howdah_private.source_faults(text) to howdah_engine;
+
+grant execute on function howdah_private.space_class() to howdah_engine;
 
 grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_app;
 
@@ -63045,6 +63289,8 @@ comment on column howdah.dataset_items.removed_at is 'Time since which evaluatio
 
 comment on column howdah.dataset_items.source_execution_id is 'The run from which the item was made (howdah.add_to_dataset).';
 
+comment on column howdah.dataset_items.source_user_id is 'The user of that run, also once the run is deleted. The erasure of the user deletes the item.';
+
 comment on column howdah.dataset_items.source_version_id is 'The version of the agent or workflow of that run.';
 
 comment on column howdah.dataset_items.split is 'Part of the data set, such as train or test. An evaluation may take one split.';
@@ -63497,6 +63743,8 @@ comment on column howdah.feedback_entries.created_by is 'Author: the user of the
 comment on column howdah.feedback_entries.execution_id is 'The run.';
 
 comment on column howdah.feedback_entries.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.feedback_entries.is_reported is 'Whether a program reported it for the person. It replaces nothing that the person said.';
 
 comment on column howdah.feedback_entries.is_reward is 'False for the feedback of an agent on its own tree, session or agent, and of a program without a person on a run that it started. Such feedback counts nothing in howdah.rewards.';
 
@@ -65554,7 +65802,7 @@ comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb,j
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session with the agent of another session and its conversation up to the end of a turn, by default the last turn, and sends a message in it. The original session does not change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 
-comment on routine howdah.give_feedback(uuid,double precision,text,integer,uuid,text) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback. A program names the person in user_id, or the event in the business in outcome.';
+comment on routine howdah.give_feedback(uuid,double precision,text,integer,uuid,text) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback. A program names the person in user_id, or the event in the business in outcome. Raises HWCNF if the person has given feedback without the program.';
 
 comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of the hook: /hooks/NAME for the tenant default, else /hooks/TENANT/NAME.';
 
@@ -65615,7 +65863,7 @@ comment on routine howdah.remove_secret(text,boolean) is 'Removes a secret and r
 comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of a prompt with these values. version is a number or label; without it, the current text is used.';
 
 comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer) is '@behavior -filterProc -orderBy
-Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. changes lists the chunks whose rank differs: {document_id, title, before, after}.';
+Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}.';
 
 comment on routine howdah.resource_text(uuid) is 'Returns the content of a resource as text. The resource must have a text type, be stored in the database and be valid UTF-8.';
 
@@ -65769,7 +66017,8 @@ Values that the runs of one tree share, by key. The tool board_write names the v
 
 comment on table howdah.chunks is 'Parts of documents, which searches find. A chunk whose text stays the same after a change of the document keeps its id.';
 
-comment on table howdah.citations is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName citations
+comment on table howdah.citations is '@behavior -query:resource:list -query:resource:connection
+@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName citations
 Citations in the answers of runs, such as [^4711]. Each one points at a chunk that a search of the same run returned. They are written with the answer, in one transaction.';
 
 comment on table howdah.connected_accounts is 'Accounts that people connected for runs, without their tokens. Users see their own accounts and that of the tenant, admins see all.';
@@ -65791,7 +66040,7 @@ comment on table howdah.executions is '@foreignKey (agent_id) references howdah.
 Runs. Inserting (agent_id, input) or (workflow_id, input) starts a run. Workers advance it by committing steps; its log is steps, its conversation is messages.';
 
 comment on table howdah.feedback_entries is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName feedbackEntries
-Feedback of people, programs, agents and outcomes on runs, written by howdah.give_feedback. One row per source, author, run, message and outcome. howdah.rewards has the score of each run.';
+Feedback of people, programs, agents and outcomes on runs, written by howdah.give_feedback. One row per source, run, message, and author or outcome. howdah.rewards has the score of each run.';
 
 comment on table howdah.graders is 'How results of evaluations are graded. An evaluation keeps a copy of its graders.';
 
@@ -65847,9 +66096,11 @@ comment on table howdah.saved_views is 'Filters of lists that users keep under a
 
 comment on table howdah.schedules is 'Schedules, which start runs at the times of a cron expression. Each time inserts one run, however many workers exist.';
 
-comment on table howdah.search_results is 'Versions of chunks that a search of a run returned. A chunk whose text changes gets another number, so the number names a version. Its text stays in the step of the search.';
+comment on table howdah.search_results is '@behavior -query:resource:list -query:resource:connection
+Versions of chunks that a search of a run returned. A chunk whose text changes gets another number, so the number names a version. Its text stays in the step of the search.';
 
 comment on table howdah.searches is '@name knowledge_searches
+@behavior -query:resource:list -query:resource:connection
 @foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName searches
 Searches in knowledge bases by runs: the calls of the tool knowledge_search. The step of the call has the query and the texts.';
 

@@ -61,6 +61,7 @@ as $$
     ('memories', 'none', 'superseded_by'),
     ('dataset_items', 'content', 'expected'),
     ('dataset_items', 'none', 'split'),
+    ('dataset_items', 'person', 'source_user_id'),
     ('evaluation_results', 'content', 'scores'),
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),

@@ -10,8 +10,9 @@ begin
   new.created_by := howdah_private.actor();
   new.trust := 'user';
   if new.source_execution_id is not null then
-    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user')
-    into new.source_version_id, new.trust
+    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user'),
+      coalesce(e.user_id, (select s.user_id from howdah.sessions as s where s.id = e.session_id))
+    into new.source_version_id, new.trust, new.source_user_id
     from howdah.executions as e
     where e.id = new.source_execution_id and e.tenant_id = new.tenant_id
       and coalesce(e.agent_id, e.workflow_id) <> all (howdah_private.hidden_agents());

@@ -4,12 +4,15 @@
 -- outweigh those of people. A condition on execution_id reads the feedback on that run only.
 create or replace view howdah.rewards with (security_invoker = true) as
   with votes as (
-    select f.tenant_id, f.execution_id, f.source, coalesce(f.outcome, f.created_by) as voter,
+    select f.tenant_id, f.execution_id, f.source, v.voter,
       coalesce(avg(f.score) filter (where f.message_seq is null), avg(f.score)) as score,
       max(f.updated_at) as rated_at
     from howdah.feedback_entries as f
+    cross join lateral (
+      select case when f.source = 'outcome' then f.outcome else f.created_by end as voter
+    ) as v
     where f.is_reward and f.score is not null
-    group by f.tenant_id, f.execution_id, f.source, coalesce(f.outcome, f.created_by)
+    group by f.tenant_id, f.execution_id, f.source, v.voter
   ),
   sources as (
     select v.tenant_id, v.execution_id, v.source, avg(v.score) as score, count(*) as votes,

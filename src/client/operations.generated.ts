@@ -38,7 +38,7 @@ export type QuestionInTheWay = { id: string; kind: "question" | "approval" | "ef
 
 export type LoggedStep = { execution_id: string; seq: number; agent: string | null; kind: string; name: string | null; started_at: string; finished_at: string; ms: number; tokens_in: number; tokens_out: number; cost: number; error: { [name: string]: unknown } | null };
 
-export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; source: "person" | "program" | "agent" | "outcome"; is_reward: boolean; outcome: string | null; created_at: string; updated_at: string };
+export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; source: "person" | "program" | "agent" | "outcome"; is_reward: boolean; outcome: string | null; is_reported: boolean; created_at: string; updated_at: string };
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
 
@@ -112,7 +112,7 @@ export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant
 
 export type DataSet = { id: string; name: string; description: string | null; created_at: string; updated_at: string; items: number };
 
-export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
+export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; source_user_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
 
 export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
 
@@ -768,7 +768,7 @@ export type Operations = {
   /** Get an item. */
   getItem: { takes: { params: { id: string } }; gives: Item };
   /** Replace an item; fields that are left out take their defaults. */
-  replaceItem: { takes: { params: { id: string }; body: { dataset_id: string; input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; id?: unknown; source_execution_id?: unknown; source_version_id?: unknown; trust?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Item };
+  replaceItem: { takes: { params: { id: string }; body: { dataset_id: string; input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; id?: unknown; source_execution_id?: unknown; source_version_id?: unknown; source_user_id?: unknown; trust?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Item };
   /** Change fields of an item. */
   changeItem: { takes: { params: { id: string }; body: { dataset_id?: string; input?: string; input_data?: unknown; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null } }; gives: Item };
   /** List results, newest first. */

@@ -463,6 +463,7 @@ export interface DatasetItems {
   metadata: Generated<Json>;
   removed_at: Timestamp | null;
   source_execution_id: string | null;
+  source_user_id: string | null;
   source_version_id: string | null;
   split: string | null;
   tenant_id: Generated<string>;
@@ -713,6 +714,7 @@ export interface FeedbackEntries {
   created_by: string;
   execution_id: string;
   id: Generated<string>;
+  is_reported: Generated<boolean>;
   is_reward: Generated<boolean>;
   message_seq: number | null;
   outcome: string | null;

@@ -231,6 +231,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.search_results.knowledge_base_id': 'as document_id',
   'howdah.searches.execution_id': 'none points at executions; deleted with the run',
   'howdah.dataset_items.source_execution_id': 'set to null with the run, by delete_runs',
+  'howdah.dataset_items.source_user_id': 'read from the run; erase_user deletes the item',
   'howdah.dataset_items.source_version_id': 'read from the run; versions are never deleted',
   'howdah.evaluations.version_id': 'a version of its agent or workflow, which are never deleted',
   'howdah.evaluation_results.execution_id': 'set to null with the run, by delete_runs',

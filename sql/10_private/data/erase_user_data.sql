@@ -1,5 +1,6 @@
--- Returns the runs that belong to a user: runs of that user, and runs without a user in the
--- sessions of that user. Includes all runs below them, runs that compensate them, and their forks.
+-- Returns the runs that belong to a user: runs of that user, runs without a user in the sessions of
+-- that user, and runs of evaluations whose input is from a run of that user. Includes all runs
+-- below them, runs that compensate them, and their forks.
 -- A fork counts even if another user forked the run, since it holds copies; an index of the audit
 -- log finds the forks.
 --
@@ -21,6 +22,10 @@ begin
       ) as e
       where s.tenant_id = u.tenant_id and s.user_id = u.id
       union
+      select v.id from howdah.dataset_items as i
+      cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
+      where i.tenant_id = u.tenant_id and i.source_user_id = u.id
+      union
       select n.id from runs as r cross join lateral (
         select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
         union all
@@ -31,11 +36,26 @@ begin
           on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
         where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
           and l.action = 'fork'
+        union all
+        select v.id from howdah.dataset_items as i
+        cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
+        where i.source_execution_id = r.id
       ) as n (id)
     )
     select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
   );
 end $$;
+
+-- Returns the runs of evaluations that had an item of a data set as input.
+create or replace function howdah_private.runs_of_item(tenant_id uuid, item_id uuid)
+  returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select r.execution_id from howdah.evaluation_results as r
+  where r.tenant_id = runs_of_item.tenant_id and r.item_id = runs_of_item.item_id
+    and r.execution_id is not null
+$$;
 
 -- Returns the user to export or erase. A user of another tenant is not found.
 create or replace function howdah_private.find_user(id uuid) returns howdah.users
@@ -425,19 +445,31 @@ begin
 end $$;
 
 -- Deletes the items of data sets that were made from runs of the user, with their results. What the
--- user wrote into data sets stays, under another name.
+-- user wrote into data sets stays, under another name. Evaluations whose open results are deleted
+-- complete. Rows are locked in the order of grade_runs.sql.
 create or replace function howdah_private.erase_dataset_items(u howdah.users, runs uuid[])
   returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_items uuid[] := array(
+    select i.id from howdah.dataset_items as i
+    where i.tenant_id = u.tenant_id and (i.source_user_id = u.id
+      or i.source_execution_id = any (erase_dataset_items.runs)));
+  v_evaluations uuid[] := array(
+    select distinct r.evaluation_id from howdah.evaluation_results as r
+    where r.tenant_id = u.tenant_id and r.item_id = any (v_items) order by 1);
   v_count int;
 begin
+  delete from howdah_private.due_grades as d
+  where d.execution_id = any (array(
+    select r.execution_id from howdah.evaluation_results as r
+    where r.tenant_id = u.tenant_id and r.item_id = any (v_items)));
   delete from howdah.dataset_items as i
-  where i.tenant_id = u.tenant_id
-    and i.source_execution_id = any (erase_dataset_items.runs);
+  where i.tenant_id = u.tenant_id and i.id = any (v_items);
   get diagnostics v_count = row_count;
+  perform howdah_private.follow_evaluation(e.id) from unnest(v_evaluations) as e (id);
   return v_count;
 end $$;
 

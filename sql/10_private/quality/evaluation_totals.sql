@@ -72,8 +72,7 @@ begin
   perform howdah_private.check_agent_right(v_evaluation.agent_id, 'run'),
     howdah_private.check_agent_right(v_evaluation.workflow_id, 'run', 'workflow');
   update howdah.evaluations as e set status = 'cancelled'
-  where e.id = v_evaluation.id and e.status = 'running'
-  returning e.* into v_evaluation;
+  where e.id = v_evaluation.id and e.status = 'running';
   if not found then
     raise exception using errcode = 'HWCNF',
       message = format('evaluation %s does not run any more', mark_cancelled.id),
@@ -81,6 +80,9 @@ begin
         'status', v_evaluation.status)::text,
       hint = 'Start another evaluation with howdah.evaluate.';
   end if;
+  -- if no result is open, nobody else completes it
+  perform howdah_private.follow_evaluation(v_evaluation.id);
+  select e.* into v_evaluation from howdah.evaluations as e where e.id = v_evaluation.id;
   return v_evaluation;
 end $$;
 

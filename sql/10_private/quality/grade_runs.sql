@@ -53,8 +53,9 @@ as $$
 $$;
 
 -- Claims runs of an evaluation that are due, and returns those that have SQL graders with what
--- their queries get as $1. After a failed attempt runs are claimed one by one, so that a run which
--- cannot be graded stops no other. Rows of deleted evaluations are removed.
+-- their queries get as $1. A run that was not completed has no grades. After a failed attempt runs
+-- are claimed one by one, so that a run which cannot be graded stops no other. Rows of deleted
+-- evaluations are removed.
 create or replace function howdah_private.claim_grades(
   tenant_id uuid, evaluation_id uuid, at_most int
 ) returns table (execution_id uuid, claim text, graders jsonb, argument text)
@@ -87,7 +88,8 @@ begin
     returning d.execution_id, d.due_at
   )
   select c.execution_id, to_jsonb(c.due_at) #>> '{}',
-    jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")'),
+    case when x.status = 'completed'
+      then jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")') else '[]' end,
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id

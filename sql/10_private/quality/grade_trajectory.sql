@@ -13,6 +13,8 @@
 --              ignore: any arguments
 --   tools      only calls of these tools count, such as those that write
 --   forbidden  tools that must not be called
+--
+-- Where no calls are expected, none may be made, unless only some are forbidden.
 
 -- Returns calls as rows, in order.
 create or replace function howdah_private.trajectory_calls(calls jsonb, tools jsonb)
@@ -84,7 +86,8 @@ declare
   v_wanted jsonb := coalesce(
     grade_trajectory.configuration -> 'calls', grade_trajectory.expected);
   v_tools jsonb := grade_trajectory.configuration -> 'tools';
-  v_is_exact boolean := grade_trajectory.configuration ->> 'match' = 'exact';
+  v_is_exact boolean := coalesce(grade_trajectory.configuration ->> 'match' = 'exact', false);
+  v_forbids boolean := grade_trajectory.configuration ? 'forbidden';
   v_found int := (
     select count(*) from howdah_private.trajectory_calls(grade_trajectory.actual, v_tools));
   v_expected int := (select count(*) from howdah_private.trajectory_calls(v_wanted, v_tools));
@@ -95,9 +98,9 @@ declare
 begin
   if v_forbidden is not null then
     return howdah_private.grade_if(false, format('%s was called', v_forbidden));
-  elsif jsonb_typeof(v_wanted) is distinct from 'array' then
+  elsif jsonb_typeof(v_wanted) is distinct from 'array' and not v_forbids then
     return howdah_private.grade_if(false, 'the item expects no array of calls');
-  elsif v_is_exact and v_found > v_expected then
+  elsif (v_is_exact or v_expected = 0 and not v_forbids) and v_found > v_expected then
     return howdah_private.grade_if(false, format('%s calls more than the %s expected ones',
       v_found - v_expected, v_expected));
   end if;

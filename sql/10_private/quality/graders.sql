@@ -48,8 +48,9 @@ as $$
     'the answer differs')
 $$;
 
--- The answer is equal to what is expected, apart from case, white space, punctuation at the ends
--- and Unicode forms. {"punctuation": true} keeps punctuation, {"case": true} keeps case.
+-- The answer is equal to what is expected, apart from case, white space, Unicode forms, and
+-- punctuation, quotes and brackets at the ends. Signs and symbols count: -5 is not 5, and C++ is
+-- not C. {"punctuation": true} keeps punctuation, {"case": true} keeps case.
 create or replace function howdah_private.normalized_answer(value jsonb, configuration jsonb)
   returns text
   language sql immutable
@@ -58,10 +59,13 @@ as $$
   select case when configuration -> 'case' = 'true' then t.text else lower(t.text) end
   from (
     select btrim(regexp_replace(case when configuration -> 'punctuation' = 'true' then n.text
-      else regexp_replace(n.text, '^[[:punct:]\s]+|[[:punct:]\s]+$', '', 'g') end,
+      else regexp_replace(n.text,
+        '^([][(){}"''`“”‘’„‚«»‹›:;!?¡¿\s]|[.,](?!\d))+|[][(){}"''`“”‘’„‚«»‹›.,:;!?\s]+$',
+        '', 'g') end,
       '\s+', ' ', 'g')) as text
     from (
-      select normalize(howdah_private.json_as_text(normalized_answer.value), nfkc) as text
+      select normalize(howdah_private.limit_marks(
+        howdah_private.json_as_text(normalized_answer.value)), nfkc) as text
     ) as n
   ) as t
 $$;
@@ -69,15 +73,21 @@ $$;
 create or replace function howdah_private.grade_normalized(
   actual jsonb, expected jsonb, configuration jsonb
 ) returns jsonb
-  language sql immutable
+  language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.grade_if(coalesce(
+declare
+  v_wanted text := howdah_private.normalized_answer(grade_normalized.expected,
+    grade_normalized.configuration);
+begin
+  if v_wanted = '' and howdah_private.json_as_text(grade_normalized.expected) <> '' then
+    return howdah_private.grade_if(false, 'the item expects punctuation alone');
+  end if;
+  return howdah_private.grade_if(coalesce(
     howdah_private.normalized_answer(grade_normalized.actual, grade_normalized.configuration)
-      = howdah_private.normalized_answer(grade_normalized.expected,
-        grade_normalized.configuration), false),
-    'the answer differs')
-$$;
+      = v_wanted, false),
+    'the answer differs');
+end $$;
 
 -- The answer matches the pattern of the configuration, or else the pattern that is expected.
 create or replace function howdah_private.grade_regex(
@@ -104,20 +114,23 @@ create or replace function howdah_private.grade_json_schema(
 as $$
 declare
   v_value jsonb := howdah_private.json_of_answer(grade_json_schema.actual);
+  v_schema jsonb := coalesce(grade_json_schema.configuration -> 'schema',
+    grade_json_schema.expected);
   v_faults text[];
 begin
-  if v_value is null then
+  if (jsonb_typeof(v_schema) in ('object', 'boolean')) is not true then
+    return howdah_private.grade_if(false, 'the item expects no schema');
+  elsif v_value is null then
     return howdah_private.grade_if(false, 'the answer is no JSON');
   end if;
-  v_faults := howdah_private.json_faults(coalesce(grade_json_schema.configuration -> 'schema',
-    grade_json_schema.expected), v_value);
+  v_faults := howdah_private.json_faults(v_schema, v_value);
   return howdah_private.grade_if(
     v_faults = '{}', format('%s faults by the schema', cardinality(v_faults)));
 end $$;
 
 -- The share of the expected fields that the answer has. {"fields": ["order.id", "total"]} names
 -- them, with dots for fields of fields; without, all keys of the expected object.
--- {"tolerance": 0.01} is for numbers.
+-- {"tolerance": 0.01} is for numbers. A field that the item does not expect is wrong.
 create or replace function howdah_private.grade_json_fields(
   actual jsonb, expected jsonb, configuration jsonb
 ) returns jsonb
@@ -146,9 +159,10 @@ begin
       select expected #> string_to_array(f.name, '.') as wanted,
         v_value #> string_to_array(f.name, '.') as found
     ) as v
-    where case when jsonb_typeof(v.wanted) = 'number' and jsonb_typeof(v.found) = 'number'
-      then abs(v.wanted::numeric - v.found::numeric) > v_tolerance
-      else v.wanted is distinct from v.found end);
+    where v.wanted is null
+      or case when jsonb_typeof(v.wanted) = 'number' and jsonb_typeof(v.found) = 'number'
+        then abs(v.wanted::numeric - v.found::numeric) > v_tolerance
+        else v.wanted is distinct from v.found end);
   return jsonb_strip_nulls(jsonb_build_object(
     'score', 1 - cardinality(v_wrong)::numeric / cardinality(v_fields),
     'detail', 'wrong or missing: ' || nullif(array_to_string(v_wrong[1:20], ', '), '')));

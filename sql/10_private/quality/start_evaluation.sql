@@ -99,7 +99,7 @@ as $$
     and e.version_id = wanted.version_id and e.status = 'completed'
     and e.repeats = wanted.repeats and e.items_digest = wanted.items_digest
     and e.overrides is not distinct from wanted.overrides and e.graders = wanted.graders
-    and e.totals -> 'cancelled' = '0'
+    and (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats
   order by e.id desc limit 1
 $$;
 
@@ -117,7 +117,7 @@ $$;
 -- engine, so it checks those of the caller, who may call it.
 create or replace function howdah_private.new_evaluation(
   dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats int,
-  split text, overrides jsonb, graders text[]
+  split text, overrides jsonb, graders text[], item_ids uuid[]
 ) returns howdah.evaluations
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -143,11 +143,8 @@ begin
   v_new.status := 'running';
   v_new.totals := '{}';
   v_new.created_by := howdah_private.actor();
-  select count(*), md5(coalesce(string_agg(i.id::text, ' ' order by i.id), ''))
-  into v_new.items, v_new.items_digest
-  from howdah.dataset_items as i
-  where i.tenant_id = v_new.tenant_id and i.dataset_id = v_new.dataset_id
-    and i.removed_at is null and (v_new.split is null or i.split = v_new.split);
+  v_new.items := cardinality(new_evaluation.item_ids);
+  v_new.items_digest := md5(array_to_string(new_evaluation.item_ids, ' '));
   perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
   v_new.graders := howdah_private.copied_graders(v_new.tenant_id, v_new.dataset_id,
     new_evaluation.graders);
@@ -156,7 +153,7 @@ end $$;
 
 -- Inserts the runs of a new evaluation in one statement, and its results.
 create or replace function howdah_private.insert_evaluation(
-  e howdah.evaluations, priority int
+  e howdah.evaluations, item_ids uuid[], priority int
 ) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -165,10 +162,8 @@ begin
   insert into howdah.evaluations select e.*;
   insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
   select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
-  from howdah.dataset_items as i
+  from unnest(insert_evaluation.item_ids) as i (id)
   cross join generate_series(1, e.repeats) as n (repeat)
-  where i.tenant_id = e.tenant_id and i.dataset_id = e.dataset_id
-    and i.removed_at is null and (e.split is null or i.split = e.split)
   order by n.repeat, i.id;
   insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
     workflow_version_id, input_trust, input, input_data, overrides, priority, metadata)
@@ -184,6 +179,21 @@ begin
   order by r.id;
 end $$;
 
+-- Returns the items to evaluate, in order, and locks them. They are read once: items that others
+-- add or remove meanwhile do not make the number, the digest and the runs differ.
+create or replace function howdah_private.lock_items(
+  tenant_id uuid, dataset_id uuid, split text
+) returns uuid[]
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select i.id from howdah.dataset_items as i
+    where i.tenant_id = lock_items.tenant_id and i.dataset_id = lock_items.dataset_id
+      and i.removed_at is null and (lock_items.split is null or i.split = lock_items.split)
+    order by i.id for key share)
+$$;
+
 -- Starts an evaluation, or returns an equal one. The runs are those of the caller, whose rights are
 -- checked here, since the engine inserts them.
 create or replace function howdah_private.start_evaluation(
@@ -194,6 +204,7 @@ create or replace function howdah_private.start_evaluation(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_items uuid[];
   v_new howdah.evaluations;
   v_old howdah.evaluations;
 begin
@@ -202,15 +213,17 @@ begin
     howdah_private.check_agent_right(start_evaluation.workflow_id, 'run', 'workflow');
   perform howdah_private.dataset_named(start_evaluation.dataset_id::text);
   perform howdah_private.lock_caller();
+  v_items := howdah_private.lock_items(howdah.current_tenant(), start_evaluation.dataset_id,
+    start_evaluation.split);
   v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
     start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
     start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
-    start_evaluation.graders);
+    start_evaluation.graders, v_items);
   if start_evaluation.reuse then
     v_old := howdah_private.equal_evaluation(v_new);
   end if;
   if v_old.id is null then
-    perform howdah_private.insert_evaluation(v_new, start_evaluation.priority);
+    perform howdah_private.insert_evaluation(v_new, v_items, start_evaluation.priority);
   end if;
   select e.* into v_new from howdah.evaluations as e where e.id = coalesce(v_old.id, v_new.id);
   return v_new;

@@ -4,7 +4,8 @@
 -- run also deletes the feedback.
 --
 -- The entry says who gave it. An agent acts for its user, and so the source is part of the key: a
--- tool call cannot replace what the person said.
+-- tool call cannot replace what the person said. Nor can the report of a program about the person.
+-- An outcome has one entry per run and message, whoever reports it.
 create or replace function howdah.give_feedback(
   execution_id uuid, score double precision, comment text default null,
   message_seq int default null, user_id uuid default null, outcome text default null
@@ -32,12 +33,18 @@ begin
     'comment', v_comment, null) as f;
   perform howdah_private.record_input_hits(v_run.id, v_hits);
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
-    comment, created_by, source, is_reward, outcome)
+    comment, created_by, source, is_reward, outcome, is_reported)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,
-    v_vote.author, v_vote.source, v_vote.is_reward, give_feedback.outcome)
-  on conflict (execution_id, source, created_by, coalesce(message_seq, 0), coalesce(outcome, ''))
-  do update set score = excluded.score, comment = excluded.comment, is_reward = excluded.is_reward
+    v_vote.author, v_vote.source, v_vote.is_reward,
+    case when v_vote.source = 'outcome' then give_feedback.outcome end,
+    give_feedback.user_id is not null and howdah.current_user_id() is null)
+  on conflict (execution_id, source, coalesce(outcome, created_by), coalesce(message_seq, 0))
+  do update set score = excluded.score, comment = excluded.comment,
+    created_by = excluded.created_by, is_reward = excluded.is_reward,
+    is_reported = excluded.is_reported
+  where f.is_reported or not excluded.is_reported
   returning * into v_entry;
+  perform howdah_private.raise_person_has_voted(v_run.id, v_vote.author) where v_entry.id is null;
   perform howdah_private.enqueue_added_contents(v_run.id) where v_comment is not null;
   perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
     v_run.id::text,
@@ -50,7 +57,21 @@ end $$;
 comment on function howdah.give_feedback(uuid, double precision, text, int, uuid, text) is
   'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A '
   'second call replaces the earlier feedback. A program names the person in user_id, or the event '
-  'in the business in outcome.';
+  'in the business in outcome. Raises HWCNF if the person has given feedback without the program.';
+
+-- Refuses what a program reports for a person who has spoken.
+create or replace function howdah_private.raise_person_has_voted(execution_id uuid, author text)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('%s has given feedback without a program', raise_person_has_voted.author),
+    detail = jsonb_build_object('field', 'user_id',
+      'execution_id', raise_person_has_voted.execution_id)::text,
+    hint = 'The feedback of the person stays. Only the person can replace it.';
+end $$;
 
 -- Returns who gives feedback on a run, in which capacity, and whether it counts as a reward: an
 -- agent does not grade itself, nor does a program the runs that it started. A key may not pass its
@@ -68,6 +89,11 @@ declare
   v_has_key constant boolean := howdah_private.has_trusted_login()
     and coalesce(current_setting('howdah.api_key_id', true), '') <> '';
 begin
+  if num_nulls(feedback_vote.user_id, feedback_vote.outcome) = 0 then
+    raise exception using errcode = 'HWINV', message = 'user_id and outcome are both given',
+      detail = '{"field": "outcome"}',
+      hint = 'Give user_id for what a person says, or outcome for an event in the business.';
+  end if;
   author := case when feedback_vote.user_id is null then howdah_private.actor()
     else howdah_private.named_author(run, feedback_vote.user_id) end;
   if v_execution_id is not null then
@@ -84,7 +110,7 @@ begin
   source := case when feedback_vote.outcome is not null then 'outcome'
     when coalesce(feedback_vote.user_id, v_caller_id) is not null then 'person'
     else 'program' end;
-  is_reward := coalesce(feedback_vote.user_id, v_caller_id) is not null
+  is_reward := source = 'person'
     or source = 'outcome' and not v_has_key
     or not exists (
       select from howdah.executions as e

@@ -82,7 +82,9 @@ function itemOf(result: ReportedResult): ReportedItem {
     ),
     seconds: latency_ms === null ? null : latency_ms / 1000,
     message: passed === false ? `${reasonOf(result.scores)}${run}` : null,
-    error: error && `${error.code ?? 'error'}: ${error.message ?? ''}${run}`,
+    // a cancelled run neither passes nor fails
+    error:
+      passed === null ? null : error && `${error.code ?? 'error'}: ${error.message ?? ''}${run}`,
   };
 }
 

@@ -98,7 +98,8 @@ export const englishKnowledge = {
     text: 'Text',
     hint: 'The number of a chunk selects it. J and K go to the next and the previous one.',
     none: 'The document has no chunks.',
-    waiting: 'The text of a file, and its chunks, are shown as soon as a worker has divided it.',
+    waiting:
+      'The chunks of this text are marked as soon as a worker has divided it. The text of a file is shown then.',
     chunk: (seq: number) => `Chunk ${seq}`,
     noChunk: (seq: number) => `The document has no chunk ${seq}.`,
     headings: 'Headings',

@@ -34,11 +34,17 @@ export async function askSqlGrader(
     );
   } catch (error) {
     if (error === ASKED) return gradeOf(rows ?? []);
-    if (isShort(error) || isConnectionLoss(error)) throw error;
+    if (isShort(error) || isDatabaseGone(error)) throw error;
     const { message } = sqlToolFailure(error, { timeoutMs }, 'the query');
     return { score: 0, detail: `${faultOf(error).code}: ${message}` };
   }
   throw new Error('the query of a grader was not undone');
+}
+
+/** An error of the server is judged by its code alone: a query may raise any message. */
+function isDatabaseGone(error: unknown): boolean {
+  const { code } = faultOf(error);
+  return isConnectionLoss(/^[0-9A-Z]{5}$/.test(code) ? { code, message: '' } : error);
 }
 
 const gradeOf = (rows: readonly unknown[]): Grade =>

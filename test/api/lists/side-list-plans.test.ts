@@ -109,6 +109,7 @@ const VIEWS = [
   ...['AgentPerformance', 'ApprovalTime', 'DailyUsage', 'Effect', 'ExecutionTimeline', 'Failure'],
   ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelUsage', 'Permission'],
   ...['PlanTask', 'RoutingDecision', 'SettingValue', 'ToolPerformance', 'UsageByDay'],
+  ...['KnowledgeHealth', 'Reward', 'StaleAnswer'],
 ];
 
 type Samples = Readonly<Record<string, (known: KnownSideRows) => readonly unknown[]>>;
@@ -269,6 +270,8 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/resources': {},
   // status and words are refused without the base, so no list of a tenant has them
   '/api/documents': { status: () => [], words: () => [] },
+  '/api/dataset-items': {},
+  '/api/evaluation-results': {},
   '/api/memories': { isValid: () => ['true', 'false'] },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };

@@ -124,6 +124,7 @@ const OWN_BODIES: Record<string, object> = {
 /** Queries of routes that require one. */
 const QUERIES: Record<string, string> = {
   'GET /api/knowledge-bases/{id}/search': '?query=x',
+  'POST /api/knowledge-bases/{id}/documents': '?title=x',
   'GET /api/memories/recall': '?query=x',
   'GET /api/evaluations/{id}/comparison': '?with=0197a000-0000-7000-8000-000000000001',
 };
@@ -264,7 +265,13 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
      returning id as knowledge_base_id`,
     [tenant_id, `base of ${role}`],
   );
+  const dataset = await one(
+    db.pool,
+    'insert into howdah.datasets (tenant_id, name) values ($1, $2) returning id',
+    [tenant_id, `data of ${role}`],
+  );
   const needed: Record<string, object> = {
+    dataset_items: { dataset_id: dataset.id },
     documents: { knowledge_base_id },
     memories: { scope: 'tenant' }, // the login is no user, whom a memory could be about
   };

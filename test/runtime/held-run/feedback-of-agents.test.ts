@@ -18,12 +18,18 @@ beforeAll(async () => {
       from howdah.executions as e
       cross join lateral howdah.give_feedback(e.id, rate.score) as f
       where e.input = rate.input $$;
+    create function lab.report(input text) returns text language sql as $$
+      select concat_ws(' ', f.source, coalesce(f.outcome, 'no outcome'))
+      from howdah.executions as e
+      cross join lateral howdah.give_feedback(e.id, 1, outcome => 'solved') as f
+      where e.input = report.input $$;
     create function lab.praise_for(input text, username text) returns text language sql as $$
       select f.created_by from howdah.executions as e
       cross join lateral howdah.give_feedback(e.id, 1, user_id =>
         (select u.id from howdah.users as u where u.username = praise_for.username)) as f
       where e.input = praise_for.input $$;
     select howdah.register_sql_tool('lab.rate(text, float8)'),
+      howdah.register_sql_tool('lab.report(text)'),
       howdah.register_sql_tool('lab.praise_for(text, text)');`);
   worker = await startTestWorker(database.url);
 });
@@ -64,6 +70,13 @@ test('another agent counts as an agent, and replaces no vote of a person', async
   expect(await rewardsOf(rated.id)).toMatchObject([
     { votes: 2, person_score: 0.2, agent_score: 0.8, score: (0.2 + 0.5 * 0.8) / 1.5 },
   ]);
+});
+
+test('an agent reports no outcome', async () => {
+  const report = { name: 'report', arguments: { input: 'call it solved' } };
+  const { id, result } = await call(report, 'call it solved');
+  expect(result).toBe('agent no outcome');
+  expect(await rewardsOf(id)).toEqual([]);
 });
 
 test('an agent gives no feedback for a person', async () => {

@@ -1134,6 +1134,7 @@ test('erasure handles every column that names a user', async () => {
     'audit_inbox.user_id', // becomes audit_log at commit
     'audit_log.actor', // kept: docs/personal-data.md
     'audit_log.user_id', // kept: docs/personal-data.md
+    'dataset_items.source_user_id', // deleted by erase_dataset_items
     'debounced_runs.caller', // deleted with the contents of its run
     'mcp_sessions.caller', // deleted by rename_user
     'questions.answered_by', // renamed by rename_user

@@ -218,6 +218,52 @@ describe('an evaluation', () => {
     expect(again.code).toBe('HWCNF');
   });
 
+  test('completes when its open items are gone', async () => {
+    const { id } = await evaluate();
+    await db.pool.query('delete from howdah.dataset_items where tenant_id = $1', [tenant]);
+    expect(
+      await as(member, 'select status, completed_at from howdah.cancel_evaluation($1)', [id]),
+    ).toEqual([{ status: 'cancelled', completed_at: expect.any(Date) }]);
+  });
+
+  test('runs the items that it counts, though others are added meanwhile', async () => {
+    const client = await db.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant]);
+      const { items } = await one<{ items: string[] }>(
+        client,
+        `select howdah_private.lock_items(d.tenant_id, d.id, null) as items
+         from howdah.datasets as d where d.name = $1`,
+        [dataset],
+      );
+      await db.pool.query(
+        `insert into howdah.dataset_items (tenant_id, dataset_id, input)
+         select tenant_id, id, 'late' from howdah.datasets where name = $1`,
+        [dataset],
+      );
+      await client.query(
+        `select howdah_private.insert_evaluation(e, $3, 10)
+         from howdah.datasets as d
+         join howdah.agents as a on a.tenant_id = d.tenant_id and a.name = $2
+         cross join lateral howdah_private.new_evaluation(
+           d.id, a.id, null, null, null, 1, null, null, null, $3) as e
+         where d.name = $1`,
+        [dataset, agent, items],
+      );
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
+    const [{ id, items }] = (await all<Evaluation>(
+      db.pool,
+      'select * from howdah.evaluations where tenant_id = $1',
+      [tenant],
+    )) as [Evaluation];
+    expect(items).toBe(3);
+    expect(await results(id)).toHaveLength(3);
+  });
+
   test('is graded once by many workers, also after one has died', async () => {
     const { id } = await evaluate('repeat => 20');
     await finishRuns(id, right);
@@ -292,6 +338,34 @@ describe('a SQL grader', () => {
     expect((await grade('select pg_sleep(60)', 50)).detail).toMatch(/took longer than 50 ms/);
   });
 
+  test('is judged by the code of an error, whatever its message says', async () => {
+    await db.pool.query(`
+      create schema if not exists shop;
+      grant usage on schema shop to howdah_app;
+      create function shop.fail() returns int language plpgsql as
+        $$ begin raise exception 'connection terminated, timeout exceeded'; end $$`);
+    expect(await grade('select shop.fail()')).toMatchObject({
+      ...{ score: 0, detail: expect.stringMatching(/^P0001/) },
+    });
+  });
+
+  test('is not asked about a run that was not completed', async () => {
+    await db.pool.query(
+      `insert into howdah.graders (tenant_id, name, kind, configuration)
+       values ($1, 'never', 'sql', '{"query": "select"}')`,
+      [tenant],
+    );
+    const { id } = await evaluate(`graders => '{never}'`);
+    const [first, second] = await results(id);
+    await finish(db.pool, worker, first?.execution_id ?? '', failed);
+    await finish(db.pool, worker, second?.execution_id ?? '', { ...completed, output: '?' });
+    const claimed = await claimGrades(db.pool, { tenant_id: tenant, evaluation_id: id }, 10);
+    const asked = claimed.map(({ execution_id, graders }) => [execution_id, graders.length]);
+    expect(Object.fromEntries(asked)).toEqual({
+      ...{ [first?.execution_id ?? '']: 0, [second?.execution_id ?? '']: 1 },
+    });
+  });
+
   test('is asked by the worker', async () => {
     await db.pool.query(
       `insert into howdah.graders (tenant_id, name, kind, configuration) values ($1, 'one', 'sql', $2)`,
@@ -351,6 +425,59 @@ describe('an item', () => {
     expect((await refusal(change(`expected = '1'`))).code).toBe('42501');
     await change('removed_at = now()');
     expect((await refusal(evaluate())).fields).toEqual({ field: 'dataset' });
+  });
+});
+
+describe('the erasure of a person', () => {
+  /** Adds a run of a person as an item, and evaluates it with the others. */
+  async function evaluatePerson() {
+    const ada = await makeUser(db.pool, { tenant_id: tenant, role: 'member' });
+    const { id: run } = await one<{ id: string }>(
+      db.pool,
+      `insert into howdah.executions (tenant_id, agent_id, user_id, input)
+       select $1, id, $3, 'question of ada' from howdah.agents where name = $2 returning id`,
+      [tenant, agent, ada.id],
+    );
+    await finish(db.pool, worker, run);
+    await as(member, 'select howdah.add_to_dataset($1, $2)', [dataset, run]);
+    const { id } = await evaluate();
+    return { id, ada, run };
+  }
+  const erase = (user: User, mode: string) =>
+    db.pool.query('select howdah.erase_user($1, $2::howdah.erasure_mode, true)', [user.id, mode]);
+  const texts = () =>
+    all(
+      db.pool,
+      `select from howdah.executions where tenant_id = $1 and input = 'question of ada'
+       union all select from howdah.dataset_items where tenant_id = $1 and input = 'question of ada'`,
+      [tenant],
+    );
+
+  test.each(['anonymise', 'delete'])('(%s) erases runs of items, and completes', async (mode) => {
+    const { id, ada } = await evaluatePerson();
+    for (const { execution_id, input } of await results(id)) {
+      if (input === 'question of ada') continue;
+      await finish(db.pool, worker, execution_id, { ...completed, output: right(input) });
+    }
+    await gradeRuns(db.pool);
+    expect((await read(id)).status).toBe('running');
+    await erase(ada, mode);
+    expect(await texts()).toEqual([]);
+    expect(await read(id)).toMatchObject({
+      ...{ status: 'completed', totals: { runs: 3, graded: 3, passed: 3 } },
+    });
+    expect(await violations()).toEqual([]);
+  });
+
+  test('also finds items whose source run is deleted', async () => {
+    const { id, ada, run } = await evaluatePerson();
+    await finishRuns(id, right);
+    await gradeRuns(db.pool);
+    await db.pool.query('select howdah_private.delete_runs($1)', [[run]]);
+    expect(await texts()).toHaveLength(2);
+    await erase(ada, 'anonymise');
+    expect(await texts()).toEqual([]);
+    expect((await read(id)).totals).toMatchObject({ runs: 3, passed: 3 });
   });
 });
 

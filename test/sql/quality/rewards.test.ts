@@ -110,6 +110,19 @@ describe('an API key without a person', () => {
   });
 });
 
+test('a program replaces what it reported for a person, not what the person said', async () => {
+  const run = await makeRun(db.pool);
+  const ada = await makeUser(db.pool, { username: 'direct ada' });
+  const report = (score: number) =>
+    withKey('relay', (client) => give(client, run, { score, userId: ada.id }));
+  await report(0);
+  await report(0.25);
+  expect(await rewardOf(run)).toMatchObject({ person_score: 0.25, votes: 1 });
+  await asUser(ada.id, (client) => give(client, run, { score: 1 }));
+  expect(await refusal(report(0))).toMatchObject({ code: 'HWCNF', fields: { field: 'user_id' } });
+  expect(await rewardOf(run)).toMatchObject({ person_score: 1, votes: 1 });
+});
+
 describe('outcomes', () => {
   test('that a login reports later count, one per name; the last one holds', async () => {
     const run = await makeRun(db.pool);
@@ -120,6 +133,39 @@ describe('outcomes', () => {
     await give(db.pool, run, { score: 0, outcome });
     await give(db.pool, run, { score: 1, outcome: 'paid' });
     expect(await rewardOf(run)).toMatchObject({ score: 0.5, outcome_score: 0.5, votes: 2 });
+  });
+
+  test('replace the same outcome of another login, and keep apart from names of people', async () => {
+    const run = await makeRun(db.pool);
+    const chief = await makeUser(db.pool, { username: 'paid', role: 'admin' });
+    await give(db.pool, run, { score: 1, outcome: 'paid' });
+    const later = await asUser(chief.id, (client) =>
+      give(client, run, { score: 0, outcome: 'paid' }),
+    );
+    expect(later).toMatchObject({ source: 'outcome', created_by: 'paid', score: 0 });
+    expect(await rewardOf(run)).toMatchObject({ outcome_score: 0, votes: 1 });
+    await asUser(chief.id, (client) => give(client, run, { score: 1 }));
+    expect(await rewardOf(run)).toMatchObject({ outcome_score: 0, person_score: 1, votes: 2 });
+    const both = withKey('both', (client) =>
+      give(client, run, { userId: chief.id, outcome: 'paid' }),
+    );
+    expect(await refusal(both)).toMatchObject({ code: 'HWINV', fields: { field: 'outcome' } });
+  });
+
+  test('from the key of the user who started the run count nothing', async () => {
+    const chief = await makeUser(db.pool, { username: 'keyed chief', role: 'admin' });
+    const { id: key } = await one<{ id: string }>(
+      db.pool,
+      `select (howdah.create_api_key('key of chief', 'admin', user_id => $1)).id`,
+      [chief.id],
+    );
+    const given = await committed(db.pool, async (client) => {
+      await takeRole(client, 'howdah_app', {
+        ...{ 'howdah.tenant_id': tenant, 'howdah.user_id': chief.id, 'howdah.api_key_id': key },
+      });
+      return give(client, await runOf(client), { outcome: 'paid' });
+    });
+    expect(given).toMatchObject({ source: 'outcome', is_reward: false });
   });
 
   test('are reported by admins, with a score and a name', async () => {

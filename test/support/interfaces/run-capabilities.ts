@@ -62,15 +62,7 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
       'select howdah.searches',
       'select howdah.search_results',
     ],
-    graphql: [
-      'sources',
-      'citations',
-      'citation',
-      'knowledgeSearches',
-      'knowledgeSearch',
-      'searchResults',
-      'searchResult',
-    ],
+    graphql: ['sources', 'citation', 'knowledgeSearch', 'searchResult'],
     ...{ rest: 'GET /api/executions/{id}/sources', cli: 'kb sources' },
   },
   {

@@ -10,7 +10,7 @@ import { evaluations } from '../../../resources/quality/evaluations.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import type { Route } from '../framework/route.ts';
 
-/** Routes of data sets and evaluations. Items, graders and results have those of resources. */
+/** Routes of data sets and evaluations. Items, graders and results are resources. */
 export const qualityRoutes: Route[] = [
   ...resourceRoutes(datasets),
   addItems,

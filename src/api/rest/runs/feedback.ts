@@ -25,6 +25,7 @@ const feedback = z
       .describe('Whether a person, a program, an agent or an outcome said so'),
     is_reward: z.boolean().describe('Whether it counts in howdah.rewards'),
     outcome: z.string().nullable(),
+    is_reported: z.boolean().describe('Whether a program reported it for the person'),
     created_at: time,
     updated_at: time,
   })

@@ -133,10 +133,13 @@ async function judge(
   return { dataset: String(name), evaluation, results, faults, comparison };
 }
 
-/** Evaluates the version of a label in the same way, unless that was done before. */
+/**
+ * Evaluates the version of a label on the same items with the same graders, unless that was done
+ * before. It runs with its own model: overrides are what the new evaluation tries.
+ */
 async function startBaseline(
   { call, definitions }: Backend,
-  { dataset_id, agent_id, workflow_id, repeats, split, overrides, graders }: Evaluation,
+  { dataset_id, agent_id, workflow_id, repeats, split, graders }: Evaluation,
   label: string,
 ): Promise<Evaluation> {
   const { name } =
@@ -149,7 +152,6 @@ async function startBaseline(
       ...(agent_id === null ? { workflow: String(name) } : { agent: String(name) }),
       ...{ version: label, repeat: repeats, reuse: true },
       ...(split !== null && { split: String(split) }),
-      ...(overrides !== null && { overrides: overrides as Record<string, unknown> }),
       graders: (graders as { name: string }[]).map((grader) => grader.name),
     },
   });

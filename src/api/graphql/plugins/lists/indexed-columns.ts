@@ -9,9 +9,9 @@ import type { PgCodec } from 'postgraphile/@dataplan/pg';
 const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
   audit_log: ['api_key_id', 'user_id'],
   board_entries: ['root_execution_id', 'written_by_execution_id'],
-  dataset_items: ['source_execution_id'],
+  dataset_items: ['source_execution_id', 'source_user_id'],
   documents: ['resource_id', 'source'],
-  evaluation_results: ['execution_id'],
+  evaluation_results: ['execution_id', 'repeat'],
   executions: [
     'compensates_execution_id',
     'completed_at',
@@ -59,6 +59,8 @@ const FILTERS: Readonly<Record<string, Readonly<Record<string, boolean>>>> = {
     metadata: true, // by the tags of runs
     priority: false, // the index is for claims, and begins with a status
   },
+  evaluation_results: { repeat: false }, // the index begins with the item
+  feedback_entries: { source: false }, // the index begins with the run
   // partial indexes of each value
   inbound_deliveries: { status: true },
   memories: { digest: false, scope: false }, // the index begins with the subject
