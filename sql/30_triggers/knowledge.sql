@@ -95,7 +95,7 @@ create or replace trigger _410_embed_changed after update of embedding_model_id
   for each row when (new.embedding_model_id is distinct from old.embedding_model_id)
   execute function howdah_private.tg_knowledge_bases__embed();
 
--- The same after a change of the model itself.
+-- Renews the vectors of bases whose model itself has changed.
 create or replace function howdah_private.tg_models__embed() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -206,8 +206,8 @@ create or replace trigger _100_stamp before update of title, type, content, meta
   for each row execute function howdah_private.tg__stamp();
 
 -- Checks the file of a document: the caller must see it, and its text is not written by callers.
--- Who makes a document the owner of the file must have the right to delete files. The type is that
--- of the file. The function has the rights of the caller.
+-- Only a caller who may delete files may make a document own its file. The type is that of the
+-- file. The function has the rights of the caller.
 create or replace function howdah_private.tg_documents__check_file() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -61,8 +61,8 @@ export async function changeRow(
   const { collection, once } = resource;
   const columns = await columnsIn(db, resource, body);
   const values = once.length > 0 ? await withoutOnce(db, resource, id, columns, body) : columns;
-  const kept = isWhole ? await keptColumns(db, resource, id) : [];
-  const isLeftOut = (name: string) => !(name in values || kept.includes(name));
+  const unchanged = isWhole ? await keptColumns(db, resource, id) : [];
+  const isLeftOut = (name: string) => !(name in values || unchanged.includes(name));
   const defaults = isWhole ? resource.columns.filter(isLeftOut) : [];
   const hasColumns = Object.keys(values).length + defaults.length > 0;
   const isThere = hasColumns

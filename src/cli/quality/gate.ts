@@ -1,6 +1,6 @@
 import type { Evaluation, EvaluationComparison } from '../../operations/quality/evaluations.ts';
 
-/** What an evaluation must reach. */
+/** Requirements for an evaluation. */
 export type Gate = { failUnder?: number | undefined };
 
 /**

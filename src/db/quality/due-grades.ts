@@ -20,7 +20,7 @@ export type ClaimedGrade = {
   argument: string;
 };
 
-/** What a grader says: a score from 0 to 1, and why it is not 1. */
+/** Result of a grader: a score from 0 to 1, and why it is not 1. */
 export type Grade = { score: number; detail?: string };
 
 /** Returns the evaluations that have runs to grade, those of the oldest runs first. */

@@ -77,7 +77,7 @@ class Hiding {
     this.#styles = styles;
   }
 
-  /** What a run says counts, else its style, else the style of its paragraph. */
+  /** Reads the property of the run, else of its style, else of the style of its paragraph. */
   get isHidden(): boolean {
     const own = this.#open.findLastIndex(({ isParagraph }) => isParagraph);
     const inner = this.#open.slice(Math.max(own, 0));

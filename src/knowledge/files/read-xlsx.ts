@@ -7,7 +7,7 @@ import type { Zip } from './zip.ts';
 /** The parts of a workbook that its sheets refer to. */
 type Workbook = {
   strings: readonly string[];
-  /** Whether the numbers of each style are dates. */
+  /** Tells by style whether its numbers are dates. */
   isDate: readonly boolean[];
   isFrom1904: boolean;
 };

@@ -5,7 +5,7 @@ import { fileFault } from './file-fault.ts';
 /** The attributes of an element, by name without prefix. */
 export type Attributes = Readonly<Record<string, string>>;
 
-/** What a reader does with the elements of a file, by their names without prefix. */
+/** Callbacks for the elements of a file, by their names without prefix. */
 export type XmlVisitor = {
   open?(name: string, attributes: Attributes): void;
   text?(text: string): void;
@@ -65,7 +65,7 @@ export const isOn = (value: string | undefined): boolean =>
 
 const withoutPrefix = (name: string) => name.slice(name.indexOf(':') + 1);
 
-/** Of `id` and `r:id`, the one with a prefix is read: it is the reference. */
+/** Returns attributes without prefix. Of `id` and `r:id`, the second counts: a reference. */
 function localAttributes(attributes: Attributes): Attributes {
   const local: Record<string, string> = Object.create(null);
   const all = Object.entries(attributes);

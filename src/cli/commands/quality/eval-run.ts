@@ -110,10 +110,10 @@ async function judge(
   id: string,
   { failUnder, worseThan }: GateOptions,
 ): Promise<JudgedEvaluation> {
-  const begun = await backend.definitions.find(evaluations, id);
+  const started = await backend.definitions.find(evaluations, id);
   const baseline =
     typeof worseThan === 'string'
-      ? await startBaseline(backend, begun as unknown as Evaluation, worseThan)
+      ? await startBaseline(backend, started as unknown as Evaluation, worseThan)
       : undefined;
   const evaluation = await followEvaluation(io, backend, id);
   if (baseline) await followEvaluation(io, backend, baseline.id);
