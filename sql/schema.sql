@@ -41125,6 +41125,7 @@ AS $function$
     ('name_is_not_blank_and_at_most_100_long',
       'name must not be blank and must have at most 100 characters'),
     ('only_tools_that_do_something_exist', 'kind must be one that a tool can have'),
+    ('other_types_are_of_files', 'a document of this type must have a resource_id'),
     ('prefix_is_hwd_and_an_id', 'prefix must be hwd_ and an id'),
     ('requests_are_of_a_tenant_a_user_an_api_key_or_the_system',
       'a limit of requests must be for a tenant, a user, an API key or the system'),

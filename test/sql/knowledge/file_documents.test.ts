@@ -313,7 +313,7 @@ test('chunks of a file that a tainted run wrote are external', async () => {
 
 test.each([
   ['type must be of a document', 'content, type', ['x', 'text/css']],
-  ['other types must be of files', 'content, type', ['x', 'application/pdf']],
+  ['a document of this type must have a resource_id', 'content, type', ['x', 'application/pdf']],
   ['owns_resource must be for a file', 'content, owns_resource', ['x', true]],
 ])('%s', async (message, columns, values) => {
   const insert = db.pool.query(
