@@ -145,6 +145,8 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.builtin_tools()': 375,
   // a row per table
   'howdah_private.table_rules()': 150,
+  // a row per kind of column
+  'howdah_private.column_classes()': 75,
   'howdah_private.written_columns()': 90,
   'howdah_private.content_columns(regclass)': 80,
   // generated, with a row per vendor
