@@ -574,6 +574,7 @@ grant execute on function
   howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
   howdah_private.begin_query_embedding(uuid, text, text),
   howdah_private.claim_chunks(uuid, int),
+  howdah_private.delete_retired_embeddings(int),
   howdah_private.claim_documents(uuid, uuid, int, boolean),
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),

@@ -2537,15 +2537,20 @@ create table howdah_private.embedding_generations (
   model jsonb not null,
   error jsonb,
   center real[],
-  constraint a_base_has_one_generation_of_each_kind UNIQUE (tenant_id, knowledge_base_id, is_current),
+  retired_at timestamp with time zone,
+  deleted_up_to bigint default 0 not null,
   constraint embedding_generations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint embedding_generations_pkey PRIMARY KEY (id),
   constraint embedding_generations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint embedding_generations_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint a_retired_generation_is_not_current CHECK (((retired_at IS NULL) OR (NOT is_current))),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
 );
 alter table howdah_private.embedding_generations enable row level security, force row level security;
+CREATE INDEX embedding_generations_knowledge_base_id_idx ON howdah_private.embedding_generations USING btree (tenant_id, knowledge_base_id);
+CREATE UNIQUE INDEX embedding_generations_of_each_kind_key ON howdah_private.embedding_generations USING btree (tenant_id, knowledge_base_id, is_current) WHERE (retired_at IS NULL);
+CREATE INDEX embedding_generations_retired_at_idx ON howdah_private.embedding_generations USING btree (retired_at) WHERE (retired_at IS NOT NULL);
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -6149,7 +6154,8 @@ AS $function$
   from howdah_private.batch_job_list() as j
   cross join lateral (
     select j.name in (
-      'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document', 'write_answer'
+      'delete_vector', 'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document',
+      'write_answer'
     ) as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
@@ -9794,6 +9800,7 @@ AS $function$
     ('apply_retention', 'Erases and deletes what retention policies no longer keep, each night.'),
     ('count_usage', 'Counts runs that have ended in the rollup of usage.'),
     ('delete_file', 'Deletes files in the folder of the workers whose resources are deleted.'),
+    ('delete_vector', 'Deletes vectors of knowledge bases that other vectors have replaced.'),
     ('embed_chunk', 'Makes vectors of chunks of knowledge bases, by their embedding models.'),
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
@@ -9843,6 +9850,12 @@ AS $function$
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
     from howdah_private.due_embeddings as d
     join howdah_private.embedding_generations as g on g.id = d.generation_id
+    where g.retired_at is null
+    union all
+    select 'delete_vector', g.retired_at, false
+    from howdah_private.embedding_generations as g
+    join howdah_private.chunk_embeddings as e on e.generation_id = g.id
+    where g.retired_at is not null
     union all
     select 'grade_run', d.due_at, d.attempts > 1 from howdah_private.due_grades as d
     union all
@@ -10167,11 +10180,12 @@ declare
     select d from howdah_private.embedding_generations as g
     join howdah_private.due_embeddings as d on d.generation_id = g.id and d.due_at = 'infinity'
     where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
-      and g.model_digest = v_digest);
+      and g.model_digest = v_digest and g.retired_at is null);
   v_id uuid;
 begin
-  delete from howdah_private.embedding_generations as g
-  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current;
+  update howdah_private.embedding_generations as g set retired_at = clock_timestamp()
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current
+    and g.retired_at is null;
   insert into howdah_private.embedding_generations as g
     (tenant_id, knowledge_base_id, model, model_digest, center, sampled, dimensions)
   values (base.tenant_id, base.id, begin_generation.model, v_digest, begin_generation.center,
@@ -12233,7 +12247,7 @@ begin
       howdah_private.generations_lock_key(generation.knowledge_base_id))
     or exists (
       select from howdah_private.embedding_generations as g
-      where g.tenant_id = generation.tenant_id and not g.is_current
+      where g.tenant_id = generation.tenant_id and not g.is_current and g.retired_at is null
         and g.knowledge_base_id = generation.knowledge_base_id) then
     return;
   end if;
@@ -16245,7 +16259,7 @@ declare
   v_numbers bigint[];
 begin
   select g.* into v_generation from howdah_private.embedding_generations as g
-  where g.id = claim_chunks.generation_id for no key update;
+  where g.id = claim_chunks.generation_id and g.retired_at is null for no key update;
   v_copied := howdah_private.copy_embeddings(v_generation.id, 500);
   v_numbers := array(
     select d.chunk_number from howdah_private.due_embeddings as d
@@ -17433,7 +17447,7 @@ declare
   v_vectors int;
 begin
   select g.* into v_generation from howdah_private.embedding_generations as g
-  where g.id = complete_generation.id for no key update;
+  where g.id = complete_generation.id and g.retired_at is null for no key update;
   if not found or exists (
     select from howdah_private.due_embeddings as d
     where d.generation_id = v_generation.id and d.due_at < 'infinity') then
@@ -17444,7 +17458,8 @@ begin
     limit greatest(201, 4 * v_generation.sampled)) as e;
   if not v_generation.is_current and (v_vectors > 0 or not exists (
     select from howdah_private.due_embeddings as d where d.generation_id = v_generation.id)) then
-    delete from howdah_private.embedding_generations as g
+    update howdah_private.embedding_generations as g
+    set is_current = false, retired_at = clock_timestamp()
     where g.tenant_id = v_generation.tenant_id and g.is_current
       and g.knowledge_base_id = v_generation.knowledge_base_id;
     update howdah_private.embedding_generations as g set is_current = true
@@ -18225,7 +18240,7 @@ begin
     from howdah_private.embedding_generations as g
     join howdah_private.embedding_generations as o on o.tenant_id = g.tenant_id
       and o.knowledge_base_id = g.knowledge_base_id and o.model_digest = g.model_digest
-      and o.id <> g.id
+      and o.id <> g.id and o.retired_at is null
     join howdah_private.due_embeddings as d on d.generation_id = g.id
     join howdah_private.chunk_embeddings as e
       on e.generation_id = o.id and e.chunk_number = d.chunk_number
@@ -19359,6 +19374,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_embeddings_up_to(generation howdah_private.embedding_generations, chunk_number bigint)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with vectors as (
+    delete from howdah_private.chunk_embeddings as e
+    where (e.generation_id, e.chunk_number) in (
+      select o.generation_id, o.chunk_number from howdah_private.chunk_embeddings as o
+      where o.generation_id = generation.id and o.chunk_number > generation.deleted_up_to
+        and (delete_embeddings_up_to.chunk_number is null
+          or o.chunk_number <= delete_embeddings_up_to.chunk_number)
+      for update skip locked)
+    returning 1
+  ),
+  due as (
+    delete from howdah_private.due_embeddings as d
+    where (d.generation_id, d.chunk_number) in (
+      select o.generation_id, o.chunk_number from howdah_private.due_embeddings as o
+      where o.generation_id = generation.id and o.chunk_number > generation.deleted_up_to
+        and (delete_embeddings_up_to.chunk_number is null
+          or o.chunk_number <= delete_embeddings_up_to.chunk_number)
+      for update skip locked)
+    returning 1
+  )
+  select ((select count(*) from vectors) + (select count(*) from due))::int
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_files(ids uuid[])
  RETURNS jsonb
  LANGUAGE sql
@@ -19588,6 +19632,44 @@ begin
     perform howdah_private.delete_tags(new_run.tenant_id, delete_replaced_run.id, v_metadata)
     where v_metadata <> '{}';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_retired_embeddings(at_most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_generation howdah_private.embedding_generations;
+  v_last bigint;
+  v_count int;
+begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.retired_at is not null and not howdah_private.is_batch_job_paused('delete_vector')
+  order by g.retired_at limit 1 for update skip locked;
+  if v_generation.id is null then
+    return 0;
+  end if;
+  v_last := howdah_private.last_retired_chunk(v_generation, delete_retired_embeddings.at_most);
+  v_count := howdah_private.delete_embeddings_up_to(v_generation, v_last);
+  if v_last is not null then
+    update howdah_private.embedding_generations as g set deleted_up_to = v_last
+    where g.id = v_generation.id;
+  elsif exists (
+      select from howdah_private.chunk_embeddings as e where e.generation_id = v_generation.id)
+    or exists (
+      select from howdah_private.due_embeddings as d where d.generation_id = v_generation.id) then
+    update howdah_private.embedding_generations as g set deleted_up_to = 0
+    where g.id = v_generation.id;
+  else
+    delete from howdah_private.embedding_generations as g where g.id = v_generation.id;
+    v_count := v_count + 1;
+  end if;
+  return v_count;
 end $function$
 ;
 
@@ -20376,7 +20458,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_generations()
  SET jit TO 'off'
 AS $function$
   select g.tenant_id, g.id from howdah_private.embedding_generations as g
-  where g.due_at <= clock_timestamp()
+  where g.due_at <= clock_timestamp() and g.retired_at is null
     and exists (
       select from howdah_private.due_embeddings as d
       where d.generation_id = g.id and d.due_at <= clock_timestamp())
@@ -20438,7 +20520,12 @@ AS $function$
       g.error is not null or u.error is not null, coalesce(u.error, g.error) ->> 'message'
     from howdah_private.embedding_generations as g
     join howdah_private.due_embeddings as u on u.generation_id = g.id
-    where g.tenant_id = due_rows_of.tenant_id
+    where g.tenant_id = due_rows_of.tenant_id and g.retired_at is null
+    union all
+    select 'delete_vector', g.retired_at, false, null
+    from howdah_private.embedding_generations as g
+    join howdah_private.chunk_embeddings as e on e.generation_id = g.id
+    where g.tenant_id = due_rows_of.tenant_id and g.retired_at is not null
     union all
     select 'grade_run', g.due_at, g.attempts > 1, null
     from howdah_private.due_grades as g
@@ -20739,7 +20826,7 @@ AS $function$
       count(*) filter (where u.due_at = 'infinity') as refused
     from howdah_private.due_embeddings as u where u.generation_id = g.id
   ) as d
-  where g.tenant_id = embeddings_state.tenant_id
+  where g.tenant_id = embeddings_state.tenant_id and g.retired_at is null
     and g.knowledge_base_id = embeddings_state.knowledge_base_id
   having count(*) > 0
 $function$
@@ -28476,6 +28563,25 @@ AS $function$
       select s.kind = 'question' from howdah.steps as s
       where s.execution_id = n.execution_id and s.seq = n.seq)
   order by n.position desc limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.last_retired_chunk(generation howdah_private.embedding_generations, at_most integer)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.chunk_number from (
+    (select e.chunk_number from howdah_private.chunk_embeddings as e
+      where e.generation_id = generation.id and e.chunk_number > generation.deleted_up_to
+      order by e.chunk_number limit last_retired_chunk.at_most)
+    union all
+    (select d.chunk_number from howdah_private.due_embeddings as d
+      where d.generation_id = generation.id and d.chunk_number > generation.deleted_up_to
+      order by d.chunk_number limit last_retired_chunk.at_most)
+  ) as r
+  order by r.chunk_number offset last_retired_chunk.at_most - 1 limit 1
 $function$
 ;
 
@@ -36514,13 +36620,17 @@ declare
   v_digest text := howdah_private.embedding_digest(v_model);
 begin
   perform pg_advisory_xact_lock(howdah_private.generations_lock_key(base.id));
-  delete from howdah_private.embedding_generations as g
-  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
+  perform from howdah_private.embedding_generations as g
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and g.retired_at is null
+  order by g.is_current, g.id for no key update;
+  update howdah_private.embedding_generations as g
+  set retired_at = clock_timestamp(), is_current = false
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and g.retired_at is null
     and (v_model is null or (not g.is_current and g.model_digest <> v_digest));
   update howdah_private.embedding_generations as g
   set model = v_model, due_at = clock_timestamp(), failures = 0
   where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
-    and g.model_digest = v_digest;
+    and g.model_digest = v_digest and g.retired_at is null;
   if not found and v_model is not null then
     perform howdah_private.begin_generation(base, v_model);
   end if;
@@ -41648,7 +41758,7 @@ begin
     cost = g.cost + coalesce((
       select howdah_private.price(store_embeddings.tokens, 0, m) from howdah.models as m
       where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
-  where g.id = store_embeddings.generation_id
+  where g.id = store_embeddings.generation_id and g.retired_at is null
   returning g.* into v_generation;
   v_other := (
     select cardinality(v.vector::real[]) from unnest(store_embeddings.vectors) as v (vector)
@@ -45285,6 +45395,7 @@ begin
     perform from howdah_private.embedding_generations as g
     where (g.tenant_id, g.knowledge_base_id) in (
       select c.tenant_id, c.knowledge_base_id from changed as c)
+      and g.retired_at is null
     order by g.id for key share;
     delete from howdah_private.chunk_embeddings as e using changed as c
     where e.chunk_number = c.number;
@@ -45297,6 +45408,7 @@ begin
     from howdah_private.embedding_generations as g
     where (g.tenant_id, g.knowledge_base_id) in (
       select c.tenant_id, c.knowledge_base_id from changed as c)
+      and g.retired_at is null
     order by g.id for key share
   )
   insert into howdah_private.due_embeddings (generation_id, chunk_number)
@@ -59325,6 +59437,8 @@ grant execute on function howdah_private.default_owner_alerts() to howdah_engine
 
 grant execute on function howdah_private.delete_abandoned_provider_configs() to howdah_worker;
 
+grant execute on function howdah_private.delete_embeddings_up_to(howdah_private.embedding_generations,bigint) to howdah_engine;
+
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.delete_old_deliveries() to howdah_worker;
@@ -59338,6 +59452,8 @@ grant execute on function howdah_private.delete_old_receivers() to howdah_worker
 grant execute on function howdah_private.delete_replaced_input(uuid) to howdah_eraser;
 
 grant execute on function howdah_private.delete_replaced_run(howdah.executions,uuid,oid) to howdah_engine;
+
+grant execute on function howdah_private.delete_retired_embeddings(integer) to howdah_worker;
 
 grant execute on function howdah_private.delete_side_rows_of_month(date,integer) to howdah_owner;
 
@@ -60118,6 +60234,8 @@ grant execute on function howdah_private.label_version(text,uuid,integer,text) t
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
 
 grant execute on function howdah_private.last_counter_slot(howdah.limit_scope) to howdah_engine;
+
+grant execute on function howdah_private.last_retired_chunk(howdah_private.embedding_generations,integer) to howdah_engine;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
@@ -65538,6 +65656,8 @@ comment on column howdah_private.embedding_generations.center is 'Mean of a samp
 
 comment on column howdah_private.embedding_generations.cost is 'Cost of all calls, at the prices of the model.';
 
+comment on column howdah_private.embedding_generations.deleted_up_to is 'Number of the last chunk whose vector the batch job has deleted.';
+
 comment on column howdah_private.embedding_generations.dimensions is 'Length of the vectors; null before the first one.';
 
 comment on column howdah_private.embedding_generations.due_at is 'Time of the next call of the model. It is later after a failed call.';
@@ -65553,6 +65673,8 @@ comment on column howdah_private.embedding_generations.knowledge_base_id is 'The
 comment on column howdah_private.embedding_generations.model is 'The model, as providers take it. Queries are embedded by it until the generation ends.';
 
 comment on column howdah_private.embedding_generations.model_digest is 'MD5 of what decides about the vectors: the provider, the model, its address and parameters.';
+
+comment on column howdah_private.embedding_generations.retired_at is 'Time at which no search and no worker used it any more. The batch job delete_vector then deletes its vectors.';
 
 comment on column howdah_private.embedding_generations.sampled is 'Number of vectors whose mean is the center.';
 

@@ -112,8 +112,7 @@ create or replace trigger _410_embed after update on howdah.models
   execute function howdah_private.tg_models__embed();
 
 -- Adds new chunks to the queue of each generation of their base, and deletes the vectors of deleted
--- chunks. Generations are locked before their rows, as by a switch of generations, which waits or
--- is waited for. One that ends meanwhile is left out.
+-- chunks. Generations are locked before their rows, so that none is deleted meanwhile.
 create or replace function howdah_private.tg_chunks__embed() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -125,6 +124,7 @@ begin
     perform from howdah_private.embedding_generations as g
     where (g.tenant_id, g.knowledge_base_id) in (
       select c.tenant_id, c.knowledge_base_id from changed as c)
+      and g.retired_at is null
     order by g.id for key share;
     delete from howdah_private.chunk_embeddings as e using changed as c
     where e.chunk_number = c.number;
@@ -137,6 +137,7 @@ begin
     from howdah_private.embedding_generations as g
     where (g.tenant_id, g.knowledge_base_id) in (
       select c.tenant_id, c.knowledge_base_id from changed as c)
+      and g.retired_at is null
     order by g.id for key share
   )
   insert into howdah_private.due_embeddings (generation_id, chunk_number)

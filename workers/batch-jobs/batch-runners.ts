@@ -9,7 +9,7 @@ import { embeddingJob } from './embed-chunks.ts';
 import { encryptionJob } from './encrypt-runs.ts';
 import { gradingJob } from './grade-runs.ts';
 import { ingestionJob } from './ingest-documents.ts';
-import { erasureJob, fileJob, usageJob, usageMergeJob } from './statement-jobs.ts';
+import { erasureJob, fileJob, usageJob, usageMergeJob, vectorJob } from './statement-jobs.ts';
 import { type AnswerOptions, answersJob } from './write-answers.ts';
 
 export type BatchRunnersOptions = BatchRunnerOptions &
@@ -58,6 +58,7 @@ function jobsOf(options: BatchRunnersOptions): BatchJob[] {
     answersJob(options),
     ingestionJob({ pool, resourceFolder }),
     embeddingJob(pool, provider),
+    vectorJob(pool),
     gradingJob(options),
     erasureJob(pool),
     usageJob(pool),

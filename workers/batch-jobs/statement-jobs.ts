@@ -4,6 +4,7 @@ import type { BatchJob } from './batch-job.ts';
 
 const RUNS_AT_ONCE = 100;
 const EVENTS_AT_ONCE = 1_000;
+const VECTORS_AT_ONCE = 1_000;
 
 /**
  * Creates the job that erases data which tenants do not keep beyond the end of a run. Only one
@@ -38,6 +39,17 @@ export function usageMergeJob(pool: Pool): BatchJob {
     async batch() {
       const isMore = await callPrivate<boolean>(pool, 'merge_usage');
       return { done: isMore ? 1 : 0, isMore };
+    },
+  };
+}
+
+/** Creates the job that deletes vectors which other vectors have replaced. */
+export function vectorJob(pool: Pool): BatchJob {
+  return {
+    ...{ name: 'delete_vector', everyMs: 1_000, maxBatches: 20 },
+    async batch() {
+      const done = await callPrivate<number>(pool, 'delete_retired_embeddings', VECTORS_AT_ONCE);
+      return { done, isMore: done > 0 };
     },
   };
 }

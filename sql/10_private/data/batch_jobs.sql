@@ -30,6 +30,7 @@ as $$
     ('apply_retention', 'Erases and deletes what retention policies no longer keep, each night.'),
     ('count_usage', 'Counts runs that have ended in the rollup of usage.'),
     ('delete_file', 'Deletes files in the folder of the workers whose resources are deleted.'),
+    ('delete_vector', 'Deletes vectors of knowledge bases that other vectors have replaced.'),
     ('embed_chunk', 'Makes vectors of chunks of knowledge bases, by their embedding models.'),
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
@@ -85,6 +86,12 @@ as $$
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
     from howdah_private.due_embeddings as d
     join howdah_private.embedding_generations as g on g.id = d.generation_id
+    where g.retired_at is null
+    union all
+    select 'delete_vector', g.retired_at, false
+    from howdah_private.embedding_generations as g
+    join howdah_private.chunk_embeddings as e on e.generation_id = g.id
+    where g.retired_at is not null
     union all
     select 'grade_run', d.due_at, d.attempts > 1 from howdah_private.due_grades as d
     union all

@@ -11,7 +11,12 @@
 -- A new generation is built beside the current one, which searches use until then. It takes
 -- vectors of the same model from the other generation, so a text is embedded once.
 --
--- Rows are locked in this order: the generation, then rows of due_embeddings (skips).
+-- A generation that ends is retired: nothing uses it, and the batch job delete_vector deletes its
+-- vectors (retired_embeddings.sql). So a switch changes two rows, and a statement that began before
+-- it still finds the earlier vectors in its snapshot.
+--
+-- Rows are locked in this order: the newer generation, the current one, then rows of due_embeddings
+-- (skips).
 
 -- Returns a digest of what decides about the vectors of a model.
 create or replace function howdah_private.embedding_digest(model jsonb) returns text
@@ -56,11 +61,12 @@ declare
     select d from howdah_private.embedding_generations as g
     join howdah_private.due_embeddings as d on d.generation_id = g.id and d.due_at = 'infinity'
     where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
-      and g.model_digest = v_digest);
+      and g.model_digest = v_digest and g.retired_at is null);
   v_id uuid;
 begin
-  delete from howdah_private.embedding_generations as g
-  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current;
+  update howdah_private.embedding_generations as g set retired_at = clock_timestamp()
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and not g.is_current
+    and g.retired_at is null;
   insert into howdah_private.embedding_generations as g
     (tenant_id, knowledge_base_id, model, model_digest, center, sampled, dimensions)
   values (base.tenant_id, base.id, begin_generation.model, v_digest, begin_generation.center,
@@ -88,13 +94,17 @@ declare
   v_digest text := howdah_private.embedding_digest(v_model);
 begin
   perform pg_advisory_xact_lock(howdah_private.generations_lock_key(base.id));
-  delete from howdah_private.embedding_generations as g
-  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
+  perform from howdah_private.embedding_generations as g
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and g.retired_at is null
+  order by g.is_current, g.id for no key update;
+  update howdah_private.embedding_generations as g
+  set retired_at = clock_timestamp(), is_current = false
+  where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id and g.retired_at is null
     and (v_model is null or (not g.is_current and g.model_digest <> v_digest));
   update howdah_private.embedding_generations as g
   set model = v_model, due_at = clock_timestamp(), failures = 0
   where g.tenant_id = base.tenant_id and g.knowledge_base_id = base.id
-    and g.model_digest = v_digest;
+    and g.model_digest = v_digest and g.retired_at is null;
   if not found and v_model is not null then
     perform howdah_private.begin_generation(base, v_model);
   end if;
@@ -111,7 +121,7 @@ declare
   v_vectors int;
 begin
   select g.* into v_generation from howdah_private.embedding_generations as g
-  where g.id = complete_generation.id for no key update;
+  where g.id = complete_generation.id and g.retired_at is null for no key update;
   if not found or exists (
     select from howdah_private.due_embeddings as d
     where d.generation_id = v_generation.id and d.due_at < 'infinity') then
@@ -122,7 +132,8 @@ begin
     limit greatest(201, 4 * v_generation.sampled)) as e;
   if not v_generation.is_current and (v_vectors > 0 or not exists (
     select from howdah_private.due_embeddings as d where d.generation_id = v_generation.id)) then
-    delete from howdah_private.embedding_generations as g
+    update howdah_private.embedding_generations as g
+    set is_current = false, retired_at = clock_timestamp()
     where g.tenant_id = v_generation.tenant_id and g.is_current
       and g.knowledge_base_id = v_generation.knowledge_base_id;
     update howdah_private.embedding_generations as g set is_current = true
@@ -146,7 +157,7 @@ begin
       howdah_private.generations_lock_key(generation.knowledge_base_id))
     or exists (
       select from howdah_private.embedding_generations as g
-      where g.tenant_id = generation.tenant_id and not g.is_current
+      where g.tenant_id = generation.tenant_id and not g.is_current and g.retired_at is null
         and g.knowledge_base_id = generation.knowledge_base_id) then
     return;
   end if;
@@ -183,7 +194,7 @@ create or replace function howdah_private.due_generations()
   set search_path = pg_catalog, pg_temp set jit = off
 as $$
   select g.tenant_id, g.id from howdah_private.embedding_generations as g
-  where g.due_at <= clock_timestamp()
+  where g.due_at <= clock_timestamp() and g.retired_at is null
     and exists (
       select from howdah_private.due_embeddings as d
       where d.generation_id = g.id and d.due_at <= clock_timestamp())
@@ -206,7 +217,7 @@ begin
     from howdah_private.embedding_generations as g
     join howdah_private.embedding_generations as o on o.tenant_id = g.tenant_id
       and o.knowledge_base_id = g.knowledge_base_id and o.model_digest = g.model_digest
-      and o.id <> g.id
+      and o.id <> g.id and o.retired_at is null
     join howdah_private.due_embeddings as d on d.generation_id = g.id
     join howdah_private.chunk_embeddings as e
       on e.generation_id = o.id and e.chunk_number = d.chunk_number
@@ -234,7 +245,7 @@ declare
   v_numbers bigint[];
 begin
   select g.* into v_generation from howdah_private.embedding_generations as g
-  where g.id = claim_chunks.generation_id for no key update;
+  where g.id = claim_chunks.generation_id and g.retired_at is null for no key update;
   v_copied := howdah_private.copy_embeddings(v_generation.id, 500);
   v_numbers := array(
     select d.chunk_number from howdah_private.due_embeddings as d
@@ -261,7 +272,7 @@ begin
 end $$;
 
 -- Writes vectors of chunks, of length 1. Vectors of another length than those of the generation are
--- refused. Chunks that were deleted meanwhile get none.
+-- refused. Chunks that were deleted meanwhile get none, and neither do those of a retired generation.
 create or replace function howdah_private.store_embeddings(
   generation_id uuid, numbers bigint[], vectors text[], tokens int
 ) returns void
@@ -278,7 +289,7 @@ begin
     cost = g.cost + coalesce((
       select howdah_private.price(store_embeddings.tokens, 0, m) from howdah.models as m
       where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
-  where g.id = store_embeddings.generation_id
+  where g.id = store_embeddings.generation_id and g.retired_at is null
   returning g.* into v_generation;
   v_other := (
     select cardinality(v.vector::real[]) from unnest(store_embeddings.vectors) as v (vector)
@@ -349,7 +360,7 @@ as $$
       count(*) filter (where u.due_at = 'infinity') as refused
     from howdah_private.due_embeddings as u where u.generation_id = g.id
   ) as d
-  where g.tenant_id = embeddings_state.tenant_id
+  where g.tenant_id = embeddings_state.tenant_id and g.retired_at is null
     and g.knowledge_base_id = embeddings_state.knowledge_base_id
   having count(*) > 0
 $$;

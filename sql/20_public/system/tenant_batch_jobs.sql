@@ -22,7 +22,12 @@ as $$
       g.error is not null or u.error is not null, coalesce(u.error, g.error) ->> 'message'
     from howdah_private.embedding_generations as g
     join howdah_private.due_embeddings as u on u.generation_id = g.id
-    where g.tenant_id = due_rows_of.tenant_id
+    where g.tenant_id = due_rows_of.tenant_id and g.retired_at is null
+    union all
+    select 'delete_vector', g.retired_at, false, null
+    from howdah_private.embedding_generations as g
+    join howdah_private.chunk_embeddings as e on e.generation_id = g.id
+    where g.tenant_id = due_rows_of.tenant_id and g.retired_at is not null
     union all
     select 'grade_run', g.due_at, g.attempts > 1, null
     from howdah_private.due_grades as g
@@ -52,7 +57,8 @@ as $$
   from howdah_private.batch_job_list() as j
   cross join lateral (
     select j.name in (
-      'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document', 'write_answer'
+      'delete_vector', 'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document',
+      'write_answer'
     ) as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name

@@ -6,6 +6,7 @@ export type BatchJobName =
   | 'apply_retention'
   | 'count_usage'
   | 'delete_file'
+  | 'delete_vector'
   | 'embed_chunk'
   | 'encrypt_run'
   | 'erase_run'

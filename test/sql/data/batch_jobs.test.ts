@@ -39,6 +39,7 @@ test('each job has a row, with what is due, due later and failing', async () => 
     'apply_retention',
     'count_usage',
     'delete_file',
+    'delete_vector',
     'embed_chunk',
     'encrypt_run',
     'erase_run',

@@ -150,7 +150,7 @@ describe('the mode vector', () => {
     await addDocuments(base, documents);
     const { sampled } = await one<{ sampled: number }>(
       db.pool,
-      'select sampled from howdah_private.embedding_generations',
+      'select sampled from howdah_private.embedding_generations where is_current',
     );
     expect(sampled).toBeGreaterThan(0);
     let same = 0;

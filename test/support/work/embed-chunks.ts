@@ -9,6 +9,7 @@ import { localProvider } from '../../../src/providers/local.ts';
 import type { FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
 import { doTurn } from '../../../workers/batch-jobs/batch-job.ts';
 import { embeddingJob } from '../../../workers/batch-jobs/embed-chunks.ts';
+import { vectorJob } from '../../../workers/batch-jobs/statement-jobs.ts';
 
 /** Finds the provider `local` for every model. */
 export const findLocal: FindProvider = () => ({ ok: true, value: localProvider() });
@@ -26,6 +27,15 @@ export function fakeProvider(
     },
   } as unknown as ModelProvider;
   return { find: () => ({ ok: true, value: provider }), calls };
+}
+
+/** Deletes the vectors of all retired generations, as workers do. */
+export async function deleteVectors(pool: pg.Pool): Promise<void> {
+  for (;;) {
+    const { done, error } = await doTurn(vectorJob(pool));
+    if (error !== undefined) throw error;
+    if (done === 0) return;
+  }
 }
 
 /** Embeds all chunks that are due, as workers do. Returns how many are done, and the failures. */
