@@ -19,8 +19,39 @@ comment on column howdah_private.embedding_generations.retired_at is
 comment on column howdah_private.embedding_generations.deleted_up_to is
   'Number of the last chunk whose vector the batch job has deleted.';
 
+-- A document whose file a worker cannot read waits for another worker, and has not failed.
+alter table howdah_private.due_documents
+  add column first_postponed_at timestamptz,
+  add column postponed int not null default 0;
+comment on column howdah_private.due_documents.first_postponed_at is
+  'Time since which workers could not read the file of the document; null if none has tried.';
+comment on column howdah_private.due_documents.postponed is
+  'Attempts that ended because the worker could not read the file.';
+alter table howdah.documents
+  drop constraint error_is_of_a_failed_document,
+  add constraint error_is_of_a_document_that_failed_or_waits check (case status
+    when 'failed' then error is not null when 'ready' then error is null else true end);
+comment on constraint error_is_of_a_document_that_failed_or_waits on howdah.documents is
+  'Workers write error.';
+comment on column howdah.documents.error is
+  'Why the document could not be divided, or waits: {code, message}; null if it could.';
+
 -- Down Migration
 -- Row-level security applies to the owner as well.
+alter table howdah.documents no force row level security;
+alter table howdah.documents disable trigger user;
+update howdah.documents set error = null where status <> 'failed';
+alter table howdah.documents enable trigger user;
+alter table howdah.documents force row level security;
+alter table howdah.documents
+  drop constraint error_is_of_a_document_that_failed_or_waits,
+  add constraint error_is_of_a_failed_document
+    check ((error is not null) = (status = 'failed'));
+comment on constraint error_is_of_a_failed_document on howdah.documents is
+  'Workers write error.';
+comment on column howdah.documents.error is
+  'Why the document could not be divided: {code, message}; null if it could.';
+alter table howdah_private.due_documents drop column first_postponed_at, drop column postponed;
 alter table howdah_private.embedding_generations no force row level security;
 delete from howdah_private.embedding_generations where retired_at is not null;
 alter table howdah_private.embedding_generations force row level security;

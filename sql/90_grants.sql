@@ -579,6 +579,7 @@ grant execute on function
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),
   howdah_private.fail_document(uuid, text, text, text),
+  howdah_private.postpone_document(uuid, text, text, float8),
   howdah_private.fail_embeddings(uuid, bigint[], jsonb, boolean, int),
   howdah_private.models_of_search(uuid, jsonb),
   howdah_private.return_documents(uuid[], text[]),

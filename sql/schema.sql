@@ -573,7 +573,12 @@ create table howdah.documents (
   constraint documents_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
   constraint documents_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES howdah.resources(tenant_id, id) ON DELETE CASCADE,
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
-  constraint error_is_of_a_failed_document CHECK (((error IS NOT NULL) = (status = 'failed'::howdah.document_status))),
+  constraint error_is_of_a_document_that_failed_or_waits CHECK (
+CASE status
+    WHEN 'failed'::howdah.document_status THEN (error IS NOT NULL)
+    WHEN 'ready'::howdah.document_status THEN (error IS NULL)
+    ELSE true
+END),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint other_types_are_of_files CHECK (((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL))),
   constraint owns_resource_is_for_a_file CHECK (((resource_id IS NOT NULL) OR (NOT owns_resource))),
@@ -2460,6 +2465,8 @@ create table howdah_private.due_documents (
   knowledge_base_id uuid not null,
   due_at timestamp with time zone default clock_timestamp() not null,
   attempts integer default 0 not null,
+  first_postponed_at timestamp with time zone,
+  postponed integer default 0 not null,
   constraint due_documents_pkey PRIMARY KEY (document_id),
   constraint due_documents_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
   constraint due_documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -9845,7 +9852,8 @@ AS $function$
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
-    select 'ingest_document', d.due_at, d.attempts > 1 from howdah_private.due_documents as d
+    select 'ingest_document', d.due_at, d.attempts > 1 or d.postponed > 0
+    from howdah_private.due_documents as d
     union all
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
     from howdah_private.due_embeddings as d
@@ -20512,7 +20520,7 @@ AS $function$
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
     union all
-    select 'ingest_document', u.due_at, u.attempts > 1, null
+    select 'ingest_document', u.due_at, u.attempts > 1 or u.postponed > 0, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
     union all
@@ -21351,7 +21359,8 @@ AS $function$
   insert into howdah_private.due_documents as u (document_id, tenant_id, knowledge_base_id)
   select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
   where d.id = any (enqueue_documents.ids)
-  on conflict (document_id) do update set due_at = clock_timestamp(), attempts = 0
+  on conflict (document_id) do update
+  set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0
 $function$
 ;
 
@@ -33529,6 +33538,41 @@ begin
     v_inside := case when v_inside then v_token <> ']' else v_token in ('[', '[^') end;
   end loop;
   return '(?:' || v_written || ')';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.postpone_document(document_id uuid, claim text, message text, limit_seconds double precision)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(postpone_document.document_id, postpone_document.claim);
+  v_limit interval := make_interval(secs => postpone_document.limit_seconds);
+begin
+  if v_document.id is null then
+    return false;
+  elsif exists (
+      select from howdah_private.due_documents as u
+      where u.document_id = v_document.id and u.first_postponed_at < clock_timestamp() - v_limit)
+  then
+    return howdah_private.fail_document(v_document.id, postpone_document.claim, 'unreachable',
+      format('no worker could read the file for %s hours: %s',
+        trim_scale(round((limit_seconds / 3600)::numeric, 2)), postpone_document.message));
+  end if;
+  update howdah.documents as d set status = 'pending', status_at = clock_timestamp(),
+    error = jsonb_build_object('code', 'unreachable', 'message', postpone_document.message)
+  where d.id = v_document.id;
+  update howdah_private.due_documents as u
+  set attempts = u.attempts - 1, postponed = u.postponed + 1,
+    first_postponed_at = coalesce(u.first_postponed_at, clock_timestamp()),
+    due_at = clock_timestamp()
+      + least(interval '5 seconds' * 2 ^ least(u.postponed, 10), interval '10 minutes')
+  where u.document_id = v_document.id;
+  return true;
 end $function$
 ;
 
@@ -45778,7 +45822,12 @@ begin
     when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
     when n.title is null then array['missing', 'title']
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
-    when not ((error IS NOT NULL) = (status = 'failed'::howdah.document_status)) then array['check', 'error_is_of_a_failed_document']
+    when not 
+CASE status
+    WHEN 'failed'::howdah.document_status THEN (error IS NOT NULL)
+    WHEN 'ready'::howdah.document_status THEN (error IS NULL)
+    ELSE true
+END then array['check', 'error_is_of_a_document_that_failed_or_waits']
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
     when not ((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL)) then array['check', 'other_types_are_of_files']
     when not ((resource_id IS NOT NULL) OR (NOT owns_resource)) then array['check', 'owns_resource_is_for_a_file']
@@ -60705,6 +60754,8 @@ grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_
 
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
+grant execute on function howdah_private.postpone_document(uuid,text,text,double precision) to howdah_worker;
+
 grant execute on function howdah_private.postpone_encryption(uuid,interval) to howdah_worker;
 
 grant execute on function howdah_private.prepare_answers(uuid,uuid[]) to howdah_worker;
@@ -63439,7 +63490,7 @@ comment on column howdah.documents.created_by is 'The creator: the user of the t
 
 comment on column howdah.documents.digest is 'MD5 of the content, as hex.';
 
-comment on column howdah.documents.error is 'Why the document could not be divided: {code, message}; null if it could.';
+comment on column howdah.documents.error is 'Why the document could not be divided, or waits: {code, message}; null if it could.';
 
 comment on column howdah.documents.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -65614,7 +65665,11 @@ comment on column howdah_private.due_documents.document_id is 'The document.';
 
 comment on column howdah_private.due_documents.due_at is 'Time of the next attempt. It identifies an attempt under way.';
 
+comment on column howdah_private.due_documents.first_postponed_at is 'Time since which workers could not read the file of the document; null if none has tried.';
+
 comment on column howdah_private.due_documents.knowledge_base_id is 'Its knowledge base.';
+
+comment on column howdah_private.due_documents.postponed is 'Attempts that ended because the worker could not read the file.';
 
 comment on column howdah_private.due_embeddings.attempts is 'Attempts that have begun.';
 

@@ -114,7 +114,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     created_at: "Time of creation.",
     created_by: "The creator: the user of the token, else the database login.",
     digest: "MD5 of the content, as hex.",
-    error: "Why the document could not be divided: {code, message}; null if it could.",
+    error: "Why the document could not be divided, or waits: {code, message}; null if it could.",
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     knowledge_base_id: "The knowledge base.",
     metadata: "Tags of the application, which searches filter by, such as {\"year\": 2026}.",

@@ -15,12 +15,13 @@ import {
   type DividedDocument,
   dueKnowledgeBases,
   failDocument,
+  postponeDocument,
   returnDocuments,
   storeChunks,
 } from '../../src/db/knowledge/ingestion.ts';
 import type { divideDocument } from '../../src/knowledge/divide-document.ts';
 import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
-import type { Batch, BatchJob } from './batch-job.ts';
+import type { Batch, BatchJob, Failure } from './batch-job.ts';
 
 /** Knowledge bases whose documents are divided at once. */
 const SLOTS = { atOnce: 2, ofOneTenant: 1 };
@@ -41,11 +42,15 @@ const PROCESSES: ThreadPoolOptions = {
 
 /**
  * The most time for the stages of one document. A document that needs more fails. A file is read
- * and divided in one stage.
+ * and divided in one stage. `wait_ms` is for a file that no worker can read.
  */
-export type IngestionLimits = { divide_ms: number; store_ms: number };
+export type IngestionLimits = { divide_ms: number; store_ms: number; wait_ms: number };
 /** `store_ms` is below the time that a connection of a worker gives a statement. */
-export const INGESTION_LIMITS: IngestionLimits = { divide_ms: 10_000, store_ms: 20_000 };
+export const INGESTION_LIMITS: IngestionLimits = {
+  divide_ms: 10_000,
+  store_ms: 20_000,
+  wait_ms: 24 * 3_600_000,
+};
 
 const DIVIDE = {
   module: moduleBeside('../../src/knowledge/divide-document.ts', import.meta.url),
@@ -111,23 +116,26 @@ type Ingestion = {
 async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[]): Promise<Batch> {
   const { pool, signal } = ingestion;
   const left = [...documents];
+  const failures: Failure[] = [];
   let done = 0;
   try {
     for (const document of documents) {
       const isFirst = left.length === documents.length;
       if (signal.aborted || !(isFirst || hasTime(ingestion))) break;
-      if (await ingestOne(ingestion, document)) done += 1;
+      const ended = await ingestOne(ingestion, document);
+      if (ended === 'done') done += 1;
+      if (ended instanceof Error) failures.push({ id: document.id, error: ended });
       left.shift();
     }
   } catch (error) {
     // an attempt that the stop of the worker ended does not count
     const untried = signal.aborted ? left : left.slice(1);
     await returnDocuments(pool, untried).catch(() => {}); // else they are due after the claim
-    if (signal.aborted) return { done, isMore: true };
+    if (signal.aborted) return { done, failures, isMore: true };
     throw error;
   }
   if (left.length > 0) await returnDocuments(pool, left);
-  return { done, isMore: documents.length > 0 };
+  return { done, failures, isMore: documents.length > 0 };
 }
 
 /** Returns whether the claim lasts for one more document, which may take all of its time. */
@@ -136,19 +144,27 @@ const hasTime = ({ limits, endsAt }: Ingestion) =>
 
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
- * reason. Throws if the database is gone or the worker stops: the document is due again later.
+ * reason. One whose file this worker cannot read waits for another worker: returns the error.
+ * Throws if the database is gone or the worker stops: the document is due again later.
  */
-async function ingestOne(ingestion: Ingestion, document: ClaimedDocument): Promise<boolean> {
+async function ingestOne(
+  ingestion: Ingestion,
+  document: ClaimedDocument,
+): Promise<'done' | 'edited' | UnreachableFile> {
   const { pool, limits, signal } = ingestion;
   try {
     const divided = await divide(ingestion, document);
-    return await storeChunks(pool, document, divided, limits.store_ms);
+    return (await storeChunks(pool, document, divided, limits.store_ms)) ? 'done' : 'edited';
   } catch (error) {
+    if (error instanceof UnreachableFile) {
+      await postponeDocument(pool, document, error.message, limits.wait_ms);
+      return error;
+    }
     const stage = document.resource_id === null ? 'dividing the text' : 'reading the file';
     const { code, message } = reasonOf(error, stage, limits);
     if (code === undefined || signal.aborted) throw error;
     await failDocument(pool, document, code, message);
-    return true;
+    return 'done';
   }
 }
 
@@ -171,23 +187,25 @@ async function divide(
   return processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
 }
 
+/** A file that this worker cannot read, but another one or a later attempt may. */
+class UnreachableFile extends Error {}
+
 /**
- * Returns the bytes of a file. Throws `LATER` if a later attempt may succeed, and so may one of a
- * worker that has the folder of the file.
+ * Returns the bytes of a file. A file may be missing because the folder is not mounted or is that of
+ * another machine, so this is an outage of the worker, and no fault of the file.
  */
 async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: string) {
   const options = { folder: resourceFolder, maxBytes: MAX_DOCUMENT_BYTES.file };
   const loaded = await loadResource(pool, tenantId, id, options);
   if (loaded.ok) return loaded.value.bytes;
-  const { message, retryable, cause } = loaded.error;
+  const { message, cause } = loaded.error;
+  if (cause === 'unreachable') {
+    throw new UnreachableFile(`this worker cannot read the file: ${message}`);
+  }
   const code = cause === 'too_large' ? 'too_large' : 'unreadable';
-  throw Object.assign(new Error(message), {
-    code: retryable || cause === 'no_folder' ? LATER : code,
-  });
+  throw Object.assign(new Error(message), { code });
 }
 
-/** The code of a file that cannot be read now. */
-const LATER = 'later';
 /** Faults of a document itself, with a message for its author. */
 const OF_DOCUMENT = new Set(['too_large', 'password_protected', 'no_text', 'unreadable']);
 
@@ -204,7 +222,6 @@ function reasonOf(
   }
   const { code, message } = faultOf(error);
   if (OF_DOCUMENT.has(code)) return { code, message };
-  if (code === LATER) return { message };
   if (code === '57014') return outOfTime('writing the chunks', limits.store_ms);
   if (isTransient(error)) return { message };
   return { code: 'unreadable', message };

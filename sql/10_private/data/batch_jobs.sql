@@ -81,7 +81,8 @@ as $$
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
-    select 'ingest_document', d.due_at, d.attempts > 1 from howdah_private.due_documents as d
+    select 'ingest_document', d.due_at, d.attempts > 1 or d.postponed > 0
+    from howdah_private.due_documents as d
     union all
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
     from howdah_private.due_embeddings as d

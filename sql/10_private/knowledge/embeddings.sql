@@ -272,7 +272,8 @@ begin
 end $$;
 
 -- Writes vectors of chunks, of length 1. Vectors of another length than those of the generation are
--- refused. Chunks that were deleted meanwhile get none, and neither do those of a retired generation.
+-- refused. Chunks that were deleted meanwhile get none, and neither do those of a generation that
+-- is retired.
 create or replace function howdah_private.store_embeddings(
   generation_id uuid, numbers bigint[], vectors text[], tokens int
 ) returns void

@@ -6,6 +6,7 @@
 --   store_chunks         → writes chunks and terms, and the text of a file, status ready, in one
 --                          transaction
 --   fail_document        → status failed, with the reason
+--   postpone_document    → status pending, with the reason, if this worker cannot read the file
 --
 -- A knowledge base is a lane, so bases and tenants take turns. `claim` is the time of due_at at the
 -- claim. An edit sets due_at, so the worker that has the earlier text stores nothing.
@@ -20,7 +21,8 @@ as $$
   insert into howdah_private.due_documents as u (document_id, tenant_id, knowledge_base_id)
   select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
   where d.id = any (enqueue_documents.ids)
-  on conflict (document_id) do update set due_at = clock_timestamp(), attempts = 0
+  on conflict (document_id) do update
+  set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0
 $$;
 
 -- Returns the bases that have due documents, at most 1,000, those of the oldest documents first, or
@@ -145,6 +147,43 @@ begin
     error = jsonb_build_object('code', fail_document.code, 'message', fail_document.message)
   where d.id = v_document.id;
   delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  return true;
+end $$;
+
+-- Makes a document wait, since the worker cannot read its file. That is no fault of the file, so the
+-- attempt does not count. It is due again soon, as another worker may read it: after 5 seconds, then
+-- 10, 20 and so on, up to 10 minutes. It fails when it has waited for longer than the limit.
+create or replace function howdah_private.postpone_document(
+  document_id uuid, claim text, message text, limit_seconds float8
+) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(postpone_document.document_id, postpone_document.claim);
+  v_limit interval := make_interval(secs => postpone_document.limit_seconds);
+begin
+  if v_document.id is null then
+    return false;
+  elsif exists (
+      select from howdah_private.due_documents as u
+      where u.document_id = v_document.id and u.first_postponed_at < clock_timestamp() - v_limit)
+  then
+    return howdah_private.fail_document(v_document.id, postpone_document.claim, 'unreachable',
+      format('no worker could read the file for %s hours: %s',
+        trim_scale(round((limit_seconds / 3600)::numeric, 2)), postpone_document.message));
+  end if;
+  update howdah.documents as d set status = 'pending', status_at = clock_timestamp(),
+    error = jsonb_build_object('code', 'unreachable', 'message', postpone_document.message)
+  where d.id = v_document.id;
+  update howdah_private.due_documents as u
+  set attempts = u.attempts - 1, postponed = u.postponed + 1,
+    first_postponed_at = coalesce(u.first_postponed_at, clock_timestamp()),
+    due_at = clock_timestamp()
+      + least(interval '5 seconds' * 2 ^ least(u.postponed, 10), interval '10 minutes')
+  where u.document_id = v_document.id;
   return true;
 end $$;
 

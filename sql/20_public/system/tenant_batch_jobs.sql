@@ -14,7 +14,7 @@ as $$
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
     union all
-    select 'ingest_document', u.due_at, u.attempts > 1, null
+    select 'ingest_document', u.due_at, u.attempts > 1 or u.postponed > 0, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
     union all

@@ -26,7 +26,8 @@ type Row = Omit<Resource, 'bytes'> & {
 /**
  * Reads the content of a resource of this tenant and verifies its hash, wherever the content is
  * stored. Returns an error that names the file when the content is missing, altered or too large.
- * The cause of the error is `too_large` or `no_folder` in these cases.
+ * The cause of the error is `too_large` in this case, and `unreachable` if this process cannot read
+ * the file, but one on another machine may.
  * Throws when the database is unreachable.
  */
 export async function loadResource(
@@ -67,7 +68,7 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
   if (folder === undefined) {
     return invalidResource(
       `the file ${row.name} is stored in a folder, but this worker was started without a folder for files`,
-      { cause: 'no_folder' },
+      { cause: 'unreachable' },
     );
   }
   try {
@@ -80,12 +81,16 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
     const message = LASTING.has(code)
       ? `the file ${row.name} is missing: there is no readable file ${row.storage_path} (${code})`
       : `the file ${row.name} cannot be read now (${code})`;
-    return invalidResource(message, { retryable: !LASTING.has(code) });
+    const cause = OF_FILE.has(code) ? {} : ({ cause: 'unreachable' } as const);
+    return invalidResource(message, { retryable: !LASTING.has(code), ...cause });
   }
 }
 
 /** The error codes for which a retry does not help. */
 const LASTING = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENXIO']);
+
+/** The error codes of a path that names no regular file, on whatever machine. */
+const OF_FILE = new Set(['EISDIR', 'ELOOP', 'ENXIO']);
 
 /** Resolves all links of the path. Returns undefined when the target is outside of the folder. */
 async function pathBelow(folder: string, path: string): Promise<string | undefined> {
@@ -123,7 +128,7 @@ async function readSized(handle: FileHandle, row: Row): Promise<Outcome<Buffer>>
 
 function invalidResource(
   message: string,
-  more: { retryable?: boolean; cause?: 'too_large' | 'no_folder' } = {},
+  more: { retryable?: boolean; cause?: 'too_large' | 'unreachable' } = {},
 ): Outcome<never> {
   return { ok: false, error: { code: 'invalid_request', message, retryable: false, ...more } };
 }

@@ -75,6 +75,24 @@ export async function failDocument(
   ]);
 }
 
+/**
+ * Makes a document wait with the reason, since this worker cannot read its file. The attempt does
+ * not count. After `limit_ms` of waiting, the document fails.
+ */
+export async function postponeDocument(
+  pool: Pool,
+  { id, claim }: ClaimedDocument,
+  message: string,
+  limit_ms: number,
+): Promise<void> {
+  await pool.query('select howdah_private.postpone_document($1, $2, $3, $4)', [
+    id,
+    claim,
+    message,
+    limit_ms / 1000,
+  ]);
+}
+
 /** Returns claimed documents that nobody tried. They are due at once. */
 export async function returnDocuments(
   pool: Pool,

@@ -225,7 +225,7 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
     const text = 'A paragraph that is one of very many.\n\n'.repeat(20_000);
     const change = `update howdah.documents set content = $1 where title = 'note.txt'`;
     await db.pool.query(change, [text]);
-    await ingestDocuments(db.pool, { divide_ms: 1, store_ms: 20_000 });
+    await ingestDocuments(db.pool, { divide_ms: 1 });
     await open('/knowledge/handbook?status=failed');
     const row = owner.page.getByRole('table', { name: 'Documents' }).getByRole('row').nth(1);
     await row.getByText(/dividing the text took/).waitFor();

@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type pg from 'pg';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { makeDocx, paragraph } from '../../support/files/make-office.ts';
 import { makePdf } from '../../support/files/make-pdf.ts';
@@ -348,28 +352,91 @@ test('erasure of a user deletes the files that the user added, with their docume
   expect(await documents()).toEqual([]);
 });
 
-test('a file that is not in the database waits for a worker that has its folder', async () => {
-  const insert = (size: number) =>
+describe('a file in the folder of the workers', () => {
+  const TEXT = 'Refunds within 30 days.';
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'howdah-documents-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const insert = (size = TEXT.length) =>
     db.pool.query(
       `with file as (
          insert into howdah.resources (tenant_id, name, type, storage_path, size, sha256)
-         values ($1, 'a.pdf', 'application/pdf', 'a.pdf', $3, repeat('0', 64))
+         values ($1, 'a.txt', 'text/plain', 'files/a.txt', $3, $4)
          returning id
        )
        insert into howdah.documents (tenant_id, knowledge_base_id, title, resource_id)
        select $1, $2, 'a', id from file`,
-      [tenant, base, size],
+      [tenant, base, size, createHash('sha256').update(TEXT).digest('hex')],
     );
-  await insert(10);
-  await expect(ingestDocuments(db.pool)).rejects.toThrow('without a folder');
-  expect(await one(db.pool, 'select status, error from howdah.documents')).toEqual({
-    ...{ status: 'working', error: null },
+  const state = () => one(db.pool, 'select status, error from howdah.documents');
+  const due = () =>
+    one(
+      db.pool,
+      `select attempts, postponed, due_at > now() as waits from howdah_private.due_documents`,
+    );
+  /** As when the time of the next attempt has come. */
+  const retry = () => db.pool.query('update howdah_private.due_documents set due_at = now()');
+  const waiting = (message: string) => ({
+    status: 'pending',
+    error: { code: 'unreachable', message: `this worker cannot read the file: ${message}` },
   });
-  await db.pool.query('delete from howdah.documents');
-  await insert(9_000_000);
-  await ingestDocuments(db.pool);
-  expect(await one(db.pool, 'select status, error from howdah.documents')).toMatchObject({
-    ...{ status: 'failed', error: { code: 'too_large' } },
+  const NO_FOLDER =
+    'the file a.txt is stored in a folder, but this worker was started without a folder for files';
+  const MISSING = 'the file a.txt is missing: there is no readable file files/a.txt (ENOENT)';
+
+  test('waits for a worker that has it, and no attempt counts', async () => {
+    await insert();
+    for (let count = 1; count <= 5; count += 1) {
+      await ingestDocuments(db.pool, {}, count % 2 ? undefined : folder);
+      expect(await state()).toEqual(waiting(count % 2 ? NO_FOLDER : MISSING));
+      expect(await due()).toEqual({ attempts: 0, postponed: count, waits: true });
+      await retry();
+    }
+    const failing = `select failing::int from howdah.batch_jobs where name = 'ingest_document'`;
+    expect(await one(db.pool, failing)).toEqual({ failing: 1 });
+    await mkdir(join(folder, 'files'));
+    await writeFile(join(folder, 'files', 'a.txt'), TEXT);
+    expect(await ingestDocuments(db.pool, {}, folder)).toBe(1);
+    expect(await state()).toEqual({ status: 'ready', error: null });
+    expect(await all(db.pool, 'select content from howdah.chunks')).toEqual([{ content: TEXT }]);
+  });
+
+  test('waits while the folder itself is not there', async () => {
+    await insert();
+    await ingestDocuments(db.pool, {}, join(folder, 'not-mounted'));
+    expect(await state()).toEqual(waiting(MISSING));
+  });
+
+  test('fails with the reason when nobody could read it for too long, and may be tried again', async () => {
+    await insert();
+    await ingestDocuments(db.pool, { wait_ms: 0 });
+    expect(await state()).toEqual(waiting(NO_FOLDER));
+    await retry();
+    await ingestDocuments(db.pool, { wait_ms: 0 });
+    expect(await state()).toEqual({
+      status: 'failed',
+      error: {
+        code: 'unreachable',
+        message: `no worker could read the file for 0 hours: this worker cannot read the file: ${NO_FOLDER}`,
+      },
+    });
+    await db.pool.query(`update howdah.documents set status = 'pending'`);
+    await ingestDocuments(db.pool, { wait_ms: 0 });
+    expect(await state()).toEqual(waiting(NO_FOLDER));
+  });
+
+  test('fails at once if the fault is its own', async () => {
+    await mkdir(join(folder, 'files', 'a.txt'), { recursive: true });
+    await insert();
+    await ingestDocuments(db.pool, {}, folder);
+    expect(await state()).toMatchObject({ status: 'failed', error: { code: 'unreadable' } });
+    await db.pool.query('delete from howdah.documents');
+    await insert(9_000_000);
+    await ingestDocuments(db.pool);
+    expect(await state()).toMatchObject({ status: 'failed', error: { code: 'too_large' } });
   });
 });
 
@@ -379,7 +446,7 @@ test('reading a file has a time limit', async () => {
     true,
     'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   );
-  await ingestDocuments(db.pool, { divide_ms: 1, store_ms: 10_000 });
+  await ingestDocuments(db.pool, { divide_ms: 1 });
   expect(await one(db.pool, 'select status, error from howdah.documents')).toEqual({
     status: 'failed',
     error: { code: 'time_limit', message: 'reading the file took more than 0.001 s' },

@@ -1,13 +1,18 @@
 import type pg from 'pg';
 import { doTurn } from '../../../workers/batch-jobs/batch-job.ts';
 import {
+  INGESTION_LIMITS,
   type IngestionLimits,
   ingestionJob,
 } from '../../../workers/batch-jobs/ingest-documents.ts';
 
 /** Divides all documents that are due, as workers do. Throws what a batch throws. */
-export async function ingestDocuments(pool: pg.Pool, limits?: IngestionLimits): Promise<number> {
-  const job = ingestionJob({ pool, limits });
+export async function ingestDocuments(
+  pool: pg.Pool,
+  limits: Partial<IngestionLimits> = {},
+  resourceFolder?: string,
+): Promise<number> {
+  const job = ingestionJob({ pool, limits: { ...INGESTION_LIMITS, ...limits }, resourceFolder });
   let sum = 0;
   for (;;) {
     const lanes = (await job.lanes?.due()) ?? [];

@@ -34,7 +34,10 @@ beforeEach(async () => {
     [tenant, base.id, CHUNKS],
   );
   await ingestDocuments(db.pool);
-  await embedChunks(db.pool, model((at) => at));
+  await embedChunks(
+    db.pool,
+    model((at) => at),
+  );
   await setQuery('g.is_current');
 });
 
@@ -186,8 +189,13 @@ test('a process that is killed during the switch leaves the earlier vectors', as
   await client.query('begin');
   // the last vectors are written, and the transaction has switched
   await embedChunks(client as unknown as pg.Pool, second);
-  expect(await one(client, `select is_current from howdah_private.embedding_generations
-    order by id desc limit 1`)).toEqual({ is_current: true });
+  expect(
+    await one(
+      client,
+      `select is_current from howdah_private.embedding_generations
+    order by id desc limit 1`,
+    ),
+  ).toEqual({ is_current: true });
   await kill(client);
   expect(await search()).toEqual(NEAREST.first);
   await embedChunks(db.pool, second);
