@@ -575,15 +575,16 @@ grant execute on function
   howdah_private.begin_query_embedding(uuid, text, text),
   howdah_private.claim_chunks(uuid, int),
   howdah_private.delete_retired_embeddings(int),
-  howdah_private.claim_documents(uuid, uuid, int, boolean),
+  howdah_private.claim_documents(uuid, uuid, int, boolean, boolean),
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),
   howdah_private.fail_document(uuid, text, text, text),
+  howdah_private.keep_document(uuid, text),
   howdah_private.postpone_document(uuid, text, text, float8),
   howdah_private.fail_embeddings(uuid, bigint[], jsonb, boolean, int),
   howdah_private.models_of_search(uuid, jsonb),
   howdah_private.return_documents(uuid[], text[]),
-  howdah_private.store_chunks(uuid, text, jsonb, text),
+  howdah_private.store_chunks(uuid, text, jsonb, text, jsonb),
   howdah_private.store_embeddings(uuid, bigint[], text[], int)
   to howdah_worker;
 grant execute on function howdah_private.watched_documents(text, text[]) to howdah_tool;

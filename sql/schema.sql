@@ -567,23 +567,30 @@ create table howdah.documents (
   source text,
   resource_id uuid,
   owns_resource boolean default false not null,
+  url text,
+  reread_seconds integer,
+  read_at timestamp with time zone,
   constraint documents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint documents_pkey PRIMARY KEY (id),
   constraint documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint documents_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
   constraint documents_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES howdah.resources(tenant_id, id) ON DELETE CASCADE,
+  constraint a_document_has_a_file_or_a_url CHECK (((resource_id IS NULL) OR (url IS NULL))),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint error_is_of_a_document_that_failed_or_waits CHECK (
 CASE status
     WHEN 'failed'::howdah.document_status THEN (error IS NOT NULL)
-    WHEN 'ready'::howdah.document_status THEN (error IS NULL)
+    WHEN 'ready'::howdah.document_status THEN ((error IS NULL) OR (url IS NOT NULL))
     ELSE true
 END),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-  constraint other_types_are_of_files CHECK (((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL))),
+  constraint other_types_are_of_files CHECK (((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL) OR (url IS NOT NULL))),
   constraint owns_resource_is_for_a_file CHECK (((resource_id IS NOT NULL) OR (NOT owns_resource))),
+  constraint reread_seconds_is_for_a_url CHECK (((url IS NOT NULL) OR (reread_seconds IS NULL))),
+  constraint reread_seconds_is_from_a_minute_to_a_year CHECK (((reread_seconds >= 60) AND (reread_seconds <= 31536000))),
   constraint title_is_one_line CHECK (((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text))),
-  constraint type_is_of_a_document CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])))
+  constraint type_is_of_a_document CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text]))),
+  constraint url_is_http CHECK (((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)))
 );
 alter table howdah.documents enable row level security, force row level security;
 CREATE INDEX documents_knowledge_base_id_idx ON howdah.documents USING btree (tenant_id, knowledge_base_id, id);
@@ -2465,6 +2472,8 @@ create table howdah_private.due_documents (
   knowledge_base_id uuid not null,
   due_at timestamp with time zone default clock_timestamp() not null,
   attempts integer default 0 not null,
+  etag text,
+  last_modified text,
   first_postponed_at timestamp with time zone,
   postponed integer default 0 not null,
   constraint due_documents_pkey PRIMARY KEY (document_id),
@@ -16294,8 +16303,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false)
- RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false)
+ RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -16303,7 +16312,8 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
-    claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files);
+    claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
+    claim_documents.reads_urls);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -16322,7 +16332,8 @@ begin
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
-    case when d.resource_id is null then d.content else '' end, b.chunking, d.resource_id;
+    case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
+    d.resource_id, d.url, u.etag, u.last_modified;
 end $function$
 ;
 
@@ -16887,7 +16898,7 @@ AS $function$
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
-    ('chunks', 'content', 'heading_path'),
+    ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
     ('memories', 'none', 'superseded_by'),
@@ -17804,7 +17815,7 @@ AS $function$
     when 'howdah.connected_accounts'::regclass then '{error}'::text[]
     when 'howdah.dataset_items'::regclass then '{expected,input,input_data,metadata}'::text[]
     when 'howdah.datasets'::regclass then '{description}'::text[]
-    when 'howdah.documents'::regclass then '{content,error,metadata,source,title}'::text[]
+    when 'howdah.documents'::regclass then '{content,error,metadata,source,title,url}'::text[]
     when 'howdah.evaluation_results'::regclass then '{error,scores}'::text[]
     when 'howdah.evaluations'::regclass then '{graders,overrides}'::text[]
     when 'howdah.executions'::regclass then '{callback_url,client_tools,concurrency_key,debounce_key,error,first_limits,history,idempotency_key,input,input_data,input_hits,input_parts,metadata,metrics,output,output_data,overrides}'::text[]
@@ -21360,7 +21371,8 @@ AS $function$
   select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
   where d.id = any (enqueue_documents.ids)
   on conflict (document_id) do update
-  set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0
+  set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0,
+    etag = null, last_modified = null
 $function$
 ;
 
@@ -23023,11 +23035,13 @@ begin
     return false;
   end if;
   delete from howdah.chunks as c
-  where c.tenant_id = v_document.tenant_id and c.document_id = v_document.id;
-  update howdah.documents as d set status = 'failed', status_at = clock_timestamp(),
+  where c.tenant_id = v_document.tenant_id and c.document_id = v_document.id
+    and v_document.read_at is null;
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'failed'::howdah.document_status else 'ready' end,
     error = jsonb_build_object('code', fail_document.code, 'message', fail_document.message)
   where d.id = v_document.id;
-  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  perform howdah_private.schedule_reading(v_document);
   return true;
 end $function$
 ;
@@ -28204,6 +28218,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keep_document(document_id uuid, claim text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(keep_document.document_id, keep_document.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  update howdah.documents as d
+  set status = 'ready', status_at = clock_timestamp(), error = null, read_at = clock_timestamp()
+  where d.id = v_document.id;
+  perform howdah_private.schedule_reading(v_document);
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keep_signing_key(secret jsonb, fingerprint text, last_four text, webhook_id uuid)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -29014,7 +29050,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean)
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -29029,6 +29065,7 @@ begin
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.due_at <= clock_timestamp()
       and (lock_due_documents.reads_files or d.resource_id is null)
+      and (lock_due_documents.reads_urls or d.url is null)
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
 end $function$
@@ -33560,17 +33597,19 @@ begin
       where u.document_id = v_document.id and u.first_postponed_at < clock_timestamp() - v_limit)
   then
     return howdah_private.fail_document(v_document.id, postpone_document.claim, 'unreachable',
-      format('no worker could read the file for %s hours: %s',
+      format('no worker could read it for %s hours: %s',
         trim_scale(round((limit_seconds / 3600)::numeric, 2)), postpone_document.message));
   end if;
-  update howdah.documents as d set status = 'pending', status_at = clock_timestamp(),
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
     error = jsonb_build_object('code', 'unreachable', 'message', postpone_document.message)
   where d.id = v_document.id;
   update howdah_private.due_documents as u
   set attempts = u.attempts - 1, postponed = u.postponed + 1,
     first_postponed_at = coalesce(u.first_postponed_at, clock_timestamp()),
-    due_at = clock_timestamp()
-      + least(interval '5 seconds' * 2 ^ least(u.postponed, 10), interval '10 minutes')
+    due_at = clock_timestamp() + case
+      when v_document.url is not null then howdah_private.retry_delay(u.postponed)
+      else least(interval '5 seconds' * 2 ^ least(u.postponed, 10), interval '10 minutes') end
   where u.document_id = v_document.id;
   return true;
 end $function$
@@ -39308,6 +39347,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.schedule_reading(document howdah.documents)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if document.reread_seconds is null then
+    delete from howdah_private.due_documents as u where u.document_id = document.id;
+  else
+    update howdah_private.due_documents as u
+    set due_at = clock_timestamp() + make_interval(secs => document.reread_seconds),
+      attempts = 0, postponed = 0, first_postponed_at = null
+    where u.document_id = document.id;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.schema_fault(schema jsonb, path text)
  RETURNS text
  LANGUAGE plpgsql
@@ -41756,7 +41812,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb, content text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb, content text DEFAULT NULL::text, source jsonb DEFAULT NULL::jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -41773,15 +41829,22 @@ begin
   end if;
   select b.* into v_base from howdah.knowledge_bases as b
   where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
-  v_base.trust := greatest(v_base.trust, (
+  v_base.trust := greatest(v_base.trust,
+    case when v_document.url is not null then 'external'::howdah.trust end, (
     select howdah_private.resource_trust(r.tenant_id, r.id) from howdah.resources as r
     where r.tenant_id = v_document.tenant_id and r.id = v_document.resource_id
       and r.metadata ?| '{written_by_execution_id,trust}'));
   perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
   update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
-    content = coalesce(store_chunks.content, d.content)
+    content = coalesce(store_chunks.content, d.content),
+    type = coalesce(store_chunks.source ->> 'type', d.type),
+    read_at = case when store_chunks.source is not null then clock_timestamp() end
   where d.id = v_document.id;
-  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  update howdah_private.due_documents as u
+  set etag = store_chunks.source ->> 'etag',
+    last_modified = store_chunks.source ->> 'last_modified'
+  where u.document_id = v_document.id and store_chunks.source is not null;
+  perform howdah_private.schedule_reading(v_document);
   return true;
 end $function$
 ;
@@ -45743,6 +45806,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__check_url()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.content <> '' then
+    raise exception using errcode = 'HWINV',
+      message = 'a document has either content or url, not both',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Leave content out: a worker fetches the text of the URL.';
+  end if;
+  perform howdah_private.check_machine('url', new.url);
+  new.content := '';
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_documents__delete_files()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -45813,26 +45894,32 @@ begin
     when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
     when length(n.title) > 500 and n.title is distinct from old.title and current_user <> 'howdah_eraser' then array['size', 'title', '500', 'characters']
     when octet_length(n.type) > 1048576 and n.type is distinct from old.type and current_user <> 'howdah_eraser' then array['size', 'type', '1048576', 'bytes']
+    when length(n.url) > 2000 and n.url is distinct from old.url and current_user <> 'howdah_eraser' then array['size', 'url', '2000', 'characters']
     when strpos(n.content::text, 'howdah.sealed.v') > 0 and n.content is distinct from old.content then array['sealed', 'content']
     when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
     when strpos(n.title::text, 'howdah.sealed.v') > 0 and n.title is distinct from old.title then array['sealed', 'title']
     when strpos(n.type::text, 'howdah.sealed.v') > 0 and n.type is distinct from old.type then array['sealed', 'type']
+    when strpos(n.url::text, 'howdah.sealed.v') > 0 and n.url is distinct from old.url then array['sealed', 'url']
     when n.content is null then array['missing', 'content']
     when n.created_by is null then array['missing', 'created_by']
     when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
     when n.title is null then array['missing', 'title']
+    when not ((resource_id IS NULL) OR (url IS NULL)) then array['check', 'a_document_has_a_file_or_a_url']
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
     when not 
 CASE status
     WHEN 'failed'::howdah.document_status THEN (error IS NOT NULL)
-    WHEN 'ready'::howdah.document_status THEN (error IS NULL)
+    WHEN 'ready'::howdah.document_status THEN ((error IS NULL) OR (url IS NOT NULL))
     ELSE true
 END then array['check', 'error_is_of_a_document_that_failed_or_waits']
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
-    when not ((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL)) then array['check', 'other_types_are_of_files']
+    when not ((type ~~ 'text/%'::text) OR (resource_id IS NOT NULL) OR (url IS NOT NULL)) then array['check', 'other_types_are_of_files']
     when not ((resource_id IS NOT NULL) OR (NOT owns_resource)) then array['check', 'owns_resource_is_for_a_file']
+    when not ((url IS NOT NULL) OR (reread_seconds IS NULL)) then array['check', 'reread_seconds_is_for_a_url']
+    when not ((reread_seconds >= 60) AND (reread_seconds <= 31536000)) then array['check', 'reread_seconds_is_from_a_minute_to_a_year']
     when not ((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text)) then array['check', 'title_is_one_line']
     when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])) then array['check', 'type_is_of_a_document']
+    when not ((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)) then array['check', 'url_is_http']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -45861,10 +45948,13 @@ begin
   if current_user <> 'howdah_engine'
     and (new.type, new.content) is distinct from (old.type, old.content) then
     raise exception using errcode = 'HWINV',
-      message = format('the text of document %L is that of its file', old.title),
+      message = format('the text of document %L is that of its %s', old.title,
+        case when old.url is null then 'file' else 'URL' end),
       detail = jsonb_build_object('field',
         case when new.type <> old.type then 'type' else 'content' end)::text,
-      hint = 'Add the new file as another document, and delete this one.';
+      hint = case when old.url is null
+        then 'Add the new file as another document, and delete this one.'
+        else 'Set status to pending to fetch the URL again.' end;
   end if;
   return new;
 end $function$
@@ -45890,6 +45980,28 @@ begin
     new.error := null;
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__schedule()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.status not in ('ready', 'failed') then
+    return null;
+  elsif new.reread_seconds is null then
+    delete from howdah_private.due_documents as u where u.document_id = new.id;
+  else
+    insert into howdah_private.due_documents as u
+      (document_id, tenant_id, knowledge_base_id, due_at)
+    values (new.id, new.tenant_id, new.knowledge_base_id,
+      coalesce(new.read_at, clock_timestamp()) + make_interval(secs => new.reread_seconds))
+    on conflict (document_id) do update set due_at = excluded.due_at;
+  end if;
+  return null;
 end $function$
 ;
 
@@ -53850,7 +53962,8 @@ AS $function$
       false),
     ('datasets', 'name description', '', '', true),
     ('documents',
-      'title type content metadata', 'knowledge_base_id resource_id owns_resource', 'status', true),
+      'title type content metadata reread_seconds',
+      'knowledge_base_id resource_id owns_resource url', 'status', true),
     ('executions',
       '',
       'run_at input_trust priority agent_id agent_version_id session_id workflow_id '
@@ -55142,9 +55255,11 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE OF title, type, content, metadata ON how
 
 CREATE TRIGGER _200_check_file BEFORE INSERT ON howdah.documents FOR EACH ROW WHEN ((new.resource_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__check_file();
 
+CREATE TRIGGER _200_check_url BEFORE INSERT ON howdah.documents FOR EACH ROW WHEN ((new.url IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__check_url();
+
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.documents FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_documents__refuse_keys();
 
-CREATE TRIGGER _300_refuse_text BEFORE UPDATE OF type, content ON howdah.documents FOR EACH ROW WHEN ((old.resource_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__refuse_text();
+CREATE TRIGGER _300_refuse_text BEFORE UPDATE OF type, content ON howdah.documents FOR EACH ROW WHEN (((old.resource_id IS NOT NULL) OR (old.url IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_documents__refuse_text();
 
 CREATE TRIGGER _310_renew BEFORE UPDATE OF status, title, type, content ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__renew();
 
@@ -55153,6 +55268,8 @@ CREATE TRIGGER _400_delete_files AFTER DELETE ON howdah.documents REFERENCING OL
 CREATE TRIGGER _400_enqueue_changed AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'howdah_engine'::name)) EXECUTE FUNCTION howdah_private.tg_documents__enqueue();
 
 CREATE TRIGGER _400_enqueue_new AFTER INSERT ON howdah.documents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_documents__enqueue();
+
+CREATE TRIGGER _410_schedule AFTER UPDATE OF reread_seconds ON howdah.documents FOR EACH ROW WHEN ((new.reread_seconds IS DISTINCT FROM old.reread_seconds)) EXECUTE FUNCTION howdah_private.tg_documents__schedule();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_documents__audit('id');
 
@@ -55164,7 +55281,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.documents REFERENCING NE
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource, url, reread_seconds ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, item_id, repeat, scores, error ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
 
@@ -57436,6 +57553,8 @@ grant insert, update on column howdah.documents.metadata to howdah_app;
 
 grant insert on column howdah.documents.owns_resource to howdah_app;
 
+grant insert, update on column howdah.documents.reread_seconds to howdah_app;
+
 grant insert on column howdah.documents.resource_id to howdah_app;
 
 grant update on column howdah.documents.status to howdah_app;
@@ -57443,6 +57562,8 @@ grant update on column howdah.documents.status to howdah_app;
 grant insert, update on column howdah.documents.title to howdah_app;
 
 grant insert, update on column howdah.documents.type to howdah_app;
+
+grant insert on column howdah.documents.url to howdah_app;
 
 grant insert on column howdah.executions.agent_id to howdah_app;
 
@@ -59276,7 +59397,7 @@ grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to how
 
 grant execute on function howdah_private.claim_chunks(uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean) to howdah_worker;
+grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -60238,6 +60359,8 @@ grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to 
 
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 
+grant execute on function howdah_private.keep_document(uuid,text) to howdah_worker;
+
 grant execute on function howdah_private.keep_signing_key(jsonb,text,text,uuid) to howdah_worker;
 
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
@@ -60344,7 +60467,7 @@ grant execute on function howdah_private.lock_claimed_document(uuid,text) to how
 
 grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
 
-grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean) to howdah_engine;
+grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -61206,6 +61329,8 @@ grant execute on function howdah_private.save_system_row(jsonb,text,jsonb,boolea
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.schedule_reading(howdah.documents) to howdah_engine;
+
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
@@ -61432,7 +61557,7 @@ grant execute on function howdah_private.step_usage(howdah_private.usage_events)
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
-grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text) to howdah_worker;
+grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.store_embeddings(uuid,bigint[],text[],integer) to howdah_worker;
 
@@ -61687,6 +61812,8 @@ grant execute on function howdah_private.tg_dataset_items__refuse_invalid() to h
 grant execute on function howdah_private.tg_datasets__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_documents__check_file() to howdah_engine;
+
+grant execute on function howdah_private.tg_documents__check_url() to howdah_engine;
 
 grant execute on function howdah_private.tg_documents__refuse_invalid() to howdah_engine;
 
@@ -63500,6 +63627,10 @@ comment on column howdah.documents.metadata is 'Tags of the application, which s
 
 comment on column howdah.documents.owns_resource is 'Whether the file is deleted with the document, as for an upload. Only for a file of no session and no run.';
 
+comment on column howdah.documents.read_at is 'Time at which the URL was last fetched with success; null if it never was.';
+
+comment on column howdah.documents.reread_seconds is 'Time after which a worker fetches the URL again, from 60 seconds; null for never.';
+
 comment on column howdah.documents.resource_id is 'File of the document, whose text a worker reads. The document is deleted with it. Null for a document that was written as text.';
 
 comment on column howdah.documents.source is 'Row of a watched table that the document is a copy of: table and key, such as public.articles:4711. Null for other documents.';
@@ -63515,6 +63646,8 @@ comment on column howdah.documents.title is 'Title of the document. It is search
 comment on column howdah.documents.type is 'MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument or e-mail.';
 
 comment on column howdah.documents.updated_at is 'Time of the last change.';
+
+comment on column howdah.documents.url is 'Address of the document, whose text a worker fetches. Null for a text and for a file.';
 
 comment on column howdah.effects.arguments is 'The arguments of the call.';
 
@@ -65665,9 +65798,13 @@ comment on column howdah_private.due_documents.document_id is 'The document.';
 
 comment on column howdah_private.due_documents.due_at is 'Time of the next attempt. It identifies an attempt under way.';
 
+comment on column howdah_private.due_documents.etag is 'ETag of the last answer of the URL; null to fetch it even if it has not changed.';
+
 comment on column howdah_private.due_documents.first_postponed_at is 'Time since which workers could not read the file of the document; null if none has tried.';
 
 comment on column howdah_private.due_documents.knowledge_base_id is 'Its knowledge base.';
+
+comment on column howdah_private.due_documents.last_modified is 'Last-Modified of the last answer of the URL, as etag.';
 
 comment on column howdah_private.due_documents.postponed is 'Attempts that ended because the worker could not read the file.';
 

@@ -55,7 +55,7 @@ as $$
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
-    ('chunks', 'content', 'heading_path'),
+    ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
     ('memories', 'none', 'superseded_by'),

@@ -33,7 +33,8 @@ as $$
       false),
     ('datasets', 'name description', '', '', true),
     ('documents',
-      'title type content metadata', 'knowledge_base_id resource_id owns_resource', 'status', true),
+      'title type content metadata reread_seconds',
+      'knowledge_base_id resource_id owns_resource url', 'status', true),
     ('executions',
       '',
       'run_at input_trust priority agent_id agent_version_id session_id workflow_id '

@@ -247,7 +247,52 @@ create or replace trigger _200_check_file before insert on howdah.documents
   for each row when (new.resource_id is not null)
   execute function howdah_private.tg_documents__check_file();
 
--- Refuses to change the text of a document of a file. Workers write it.
+-- Checks the address of a document. Its text is not written by callers. Workers check the addresses
+-- of the host again when they connect, also after a redirect.
+create or replace function howdah_private.tg_documents__check_url() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.content <> '' then
+    raise exception using errcode = 'HWINV',
+      message = 'a document has either content or url, not both',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Leave content out: a worker fetches the text of the URL.';
+  end if;
+  perform howdah_private.check_machine('url', new.url);
+  new.content := '';
+  return new;
+end $$;
+create or replace trigger _200_check_url before insert on howdah.documents
+  for each row when (new.url is not null)
+  execute function howdah_private.tg_documents__check_url();
+
+-- Schedules the next reading after a change of the interval. A document that is pending or being
+-- read takes the new interval at the end of the attempt.
+create or replace function howdah_private.tg_documents__schedule() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.status not in ('ready', 'failed') then
+    return null;
+  elsif new.reread_seconds is null then
+    delete from howdah_private.due_documents as u where u.document_id = new.id;
+  else
+    insert into howdah_private.due_documents as u
+      (document_id, tenant_id, knowledge_base_id, due_at)
+    values (new.id, new.tenant_id, new.knowledge_base_id,
+      coalesce(new.read_at, clock_timestamp()) + make_interval(secs => new.reread_seconds))
+    on conflict (document_id) do update set due_at = excluded.due_at;
+  end if;
+  return null;
+end $$;
+create or replace trigger _410_schedule after update of reread_seconds on howdah.documents
+  for each row when (new.reread_seconds is distinct from old.reread_seconds)
+  execute function howdah_private.tg_documents__schedule();
+
+-- Refuses to change the text of a document of a file or URL. Workers write it.
 create or replace function howdah_private.tg_documents__refuse_text() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -256,15 +301,18 @@ begin
   if current_user <> 'howdah_engine'
     and (new.type, new.content) is distinct from (old.type, old.content) then
     raise exception using errcode = 'HWINV',
-      message = format('the text of document %L is that of its file', old.title),
+      message = format('the text of document %L is that of its %s', old.title,
+        case when old.url is null then 'file' else 'URL' end),
       detail = jsonb_build_object('field',
         case when new.type <> old.type then 'type' else 'content' end)::text,
-      hint = 'Add the new file as another document, and delete this one.';
+      hint = case when old.url is null
+        then 'Add the new file as another document, and delete this one.'
+        else 'Set status to pending to fetch the URL again.' end;
   end if;
   return new;
 end $$;
 create or replace trigger _300_refuse_text before update of type, content on howdah.documents
-  for each row when (old.resource_id is not null)
+  for each row when (old.resource_id is not null or old.url is not null)
   execute function howdah_private.tg_documents__refuse_text();
 
 -- Deletes the files that deleted documents own. If other documents need a file, one of them owns it

@@ -90,7 +90,7 @@ export type ConnectedAccount = { id: string; integration_id: string; user_id: st
 
 export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; created_at: string; updated_at: string; agents: (string)[] };
 
-export type Document = { id: string; knowledge_base_id: string; title: string; type: string; metadata: { [name: string]: unknown }; resource_id: string | null; owns_resource: boolean; status: "pending" | "working" | "ready" | "failed"; status_at: string; error: { [name: string]: unknown } | null; digest: string; created_by: string; created_at: string; updated_at: string };
+export type Document = { id: string; knowledge_base_id: string; title: string; type: string; metadata: { [name: string]: unknown }; resource_id: string | null; owns_resource: boolean; url: string | null; reread_seconds: number | null; status: "pending" | "working" | "ready" | "failed"; status_at: string; error: { [name: string]: unknown } | null; read_at: string | null; digest: string; created_by: string; created_at: string; updated_at: string };
 
 export type FoundChunk = { document_id: string; chunk_seq: number; content: string; score: number; ranks: { [name: string]: unknown }; knowledge_base: string; title: string; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external" };
 
@@ -480,13 +480,13 @@ export type Operations = {
   /** List documents, newest first. */
   listDocuments: { takes: { query?: { limit?: number; cursor?: string; knowledge_base_id?: string; title?: string; status?: "pending" | "working" | "ready" | "failed"; words?: string } }; gives: { data: (Document)[]; next: string | null } };
   /** Create a document. */
-  createDocument: { takes: { body: { knowledge_base_id: string; title: string; type?: string; metadata?: { [name: string]: unknown }; resource_id?: string | null; owns_resource?: boolean; content?: string } }; gives: Document };
+  createDocument: { takes: { body: { knowledge_base_id: string; title: string; type?: string; metadata?: { [name: string]: unknown }; resource_id?: string | null; owns_resource?: boolean; url?: string | null; reread_seconds?: number | null; content?: string } }; gives: Document };
   /** Get a document. */
   getDocument: { takes: { params: { id: string } }; gives: Document };
   /** Replace a document; fields that are left out take their defaults. */
-  replaceDocument: { takes: { params: { id: string }; body: { knowledge_base_id: string; title: string; type?: string; metadata?: { [name: string]: unknown }; resource_id?: string | null; owns_resource?: boolean; content?: string; id?: unknown; status?: unknown; status_at?: unknown; error?: unknown; digest?: unknown; created_by?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Document };
+  replaceDocument: { takes: { params: { id: string }; body: { knowledge_base_id: string; title: string; type?: string; metadata?: { [name: string]: unknown }; resource_id?: string | null; owns_resource?: boolean; url?: string | null; reread_seconds?: number | null; content?: string; id?: unknown; status?: unknown; status_at?: unknown; error?: unknown; read_at?: unknown; digest?: unknown; created_by?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Document };
   /** Change fields of a document. */
-  changeDocument: { takes: { params: { id: string }; body: { knowledge_base_id?: string; title?: string; type?: string; metadata?: { [name: string]: unknown }; resource_id?: string | null; owns_resource?: boolean; content?: string } }; gives: Document };
+  changeDocument: { takes: { params: { id: string }; body: { knowledge_base_id?: string; title?: string; type?: string; metadata?: { [name: string]: unknown }; resource_id?: string | null; owns_resource?: boolean; url?: string | null; reread_seconds?: number | null; content?: string } }; gives: Document };
   /** Delete a document. */
   deleteDocument: { takes: { params: { id: string } }; gives: null };
   /** List the chunks of a document, in their order. */

@@ -119,6 +119,8 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     knowledge_base_id: "The knowledge base.",
     metadata: "Tags of the application, which searches filter by, such as {\"year\": 2026}.",
     owns_resource: "Whether the file is deleted with the document, as for an upload. Only for a file of no session and no run.",
+    read_at: "Time at which the URL was last fetched with success; null if it never was.",
+    reread_seconds: "Time after which a worker fetches the URL again, from 60 seconds; null for never.",
     resource_id: "File of the document, whose text a worker reads. The document is deleted with it. Null for a document that was written as text.",
     source: "Row of a watched table that the document is a copy of: table and key, such as public.articles:4711. Null for other documents.",
     status: "pending, working, ready or failed. Set a failed document to pending to try it again.",
@@ -127,6 +129,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     title: "Title of the document. It is searched too.",
     type: "MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument or e-mail.",
     updated_at: "Time of the last change.",
+    url: "Address of the document, whose text a worker fetches. Null for a text and for a file.",
   },
   evaluation_results: {
     cost: "Cost of the run.",

@@ -489,6 +489,8 @@ export interface Documents {
   knowledge_base_id: string;
   metadata: Generated<Json>;
   owns_resource: Generated<boolean>;
+  read_at: Timestamp | null;
+  reread_seconds: number | null;
   resource_id: string | null;
   source: string | null;
   status: Generated<DocumentStatus>;
@@ -497,6 +499,7 @@ export interface Documents {
   title: string;
   type: Generated<string>;
   updated_at: Generated<Timestamp>;
+  url: string | null;
 }
 
 export interface Effects {

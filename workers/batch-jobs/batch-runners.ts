@@ -3,6 +3,7 @@ import type { BatchJobName } from '../../src/db/worker/batch-progress.ts';
 import type { FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
+import type { Egress } from '../../src/tools/egress.ts';
 import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
 import { embeddingJob } from './embed-chunks.ts';
@@ -18,6 +19,8 @@ export type BatchRunnersOptions = BatchRunnerOptions &
     provider: FindProvider;
     /** The folder of the files of resources. A worker without a folder deletes no files. */
     resourceFolder?: string | undefined;
+    /** Fetches the documents of URLs. A worker without it leaves them to others. */
+    egress?: Egress | undefined;
     /** The keys of data keys of contents. A worker without keys encrypts nothing. */
     masterKeys?: MasterKeys | undefined;
   };
@@ -53,10 +56,10 @@ export class BatchRunners {
 }
 
 function jobsOf(options: BatchRunnersOptions): BatchJob[] {
-  const { pool, provider, masterKeys, resourceFolder } = options;
+  const { pool, provider, masterKeys, resourceFolder, egress } = options;
   return [
     answersJob(options),
-    ingestionJob({ pool, resourceFolder }),
+    ingestionJob({ pool, resourceFolder, egress }),
     embeddingJob(pool, provider),
     vectorJob(pool),
     gradingJob(options),

@@ -15,13 +15,16 @@ import {
   type DividedDocument,
   dueKnowledgeBases,
   failDocument,
+  keepDocument,
   postponeDocument,
   returnDocuments,
   storeChunks,
 } from '../../src/db/knowledge/ingestion.ts';
 import type { divideDocument } from '../../src/knowledge/divide-document.ts';
 import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
+import type { Egress } from '../../src/tools/egress.ts';
 import type { Batch, BatchJob, Failure } from './batch-job.ts';
+import { fetchDocument } from './fetch-document.ts';
 
 /** Knowledge bases whose documents are divided at once. */
 const SLOTS = { atOnce: 2, ofOneTenant: 1 };
@@ -42,11 +45,13 @@ const PROCESSES: ThreadPoolOptions = {
 
 /**
  * The most time for the stages of one document. A document that needs more fails. A file is read
- * and divided in one stage. `wait_ms` is for a file that no worker can read.
+ * and divided in one stage, and a URL fetched before. `wait_ms` is for a file or URL that no worker
+ * can read.
  */
-export type IngestionLimits = { divide_ms: number; store_ms: number; wait_ms: number };
+export type IngestionLimits = Record<'fetch_ms' | 'divide_ms' | 'store_ms' | 'wait_ms', number>;
 /** `store_ms` is below the time that a connection of a worker gives a statement. */
 export const INGESTION_LIMITS: IngestionLimits = {
+  fetch_ms: 20_000,
   divide_ms: 10_000,
   store_ms: 20_000,
   wait_ms: 24 * 3_600_000,
@@ -66,6 +71,8 @@ export type IngestionOptions = {
   pool: Pool;
   /** The folder of files that are not in the database. */
   resourceFolder?: string | undefined;
+  /** Fetches URLs. A job without it leaves documents of URLs to other workers. */
+  egress?: Egress | undefined;
   limits?: IngestionLimits | undefined;
 };
 
@@ -75,7 +82,7 @@ export type IngestionOptions = {
  * takes.
  */
 export function ingestionJob(options: IngestionOptions): BatchJob {
-  const { pool, resourceFolder, limits = INGESTION_LIMITS } = options;
+  const { pool, resourceFolder, egress, limits = INGESTION_LIMITS } = options;
   const [threads, processes] = [new ThreadPool(THREADS), new ThreadPool(PROCESSES)];
   return {
     ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 20 },
@@ -90,9 +97,9 @@ export function ingestionJob(options: IngestionOptions): BatchJob {
     async batch({ id, tenantId }, signal) {
       const base = { knowledge_base_id: id, tenant_id: tenantId };
       const endsAt = performance.now() + CLAIM_MS;
-      const documents = await claimDocuments(pool, base, MAX_DOCUMENTS);
-      const pools = { pool, threads, processes };
-      return ingest({ ...pools, resourceFolder, limits, tenantId, endsAt, signal }, documents);
+      const documents = await claimDocuments(pool, base, MAX_DOCUMENTS, egress !== undefined);
+      const places = { pool, threads, processes, resourceFolder, egress };
+      return ingest({ ...places, limits, tenantId, endsAt, signal }, documents);
     },
   };
 }
@@ -102,6 +109,7 @@ type Ingestion = {
   threads: ThreadPool;
   processes: ThreadPool;
   resourceFolder: string | undefined;
+  egress: Egress | undefined;
   limits: IngestionLimits;
   tenantId: string;
   /** The time at which the claimed documents are due again. */
@@ -140,27 +148,29 @@ async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[
 
 /** Returns whether the claim lasts for one more document, which may take all of its time. */
 const hasTime = ({ limits, endsAt }: Ingestion) =>
-  performance.now() + maxCallMs(limits.divide_ms) + limits.store_ms < endsAt;
+  performance.now() + limits.fetch_ms + maxCallMs(limits.divide_ms) + limits.store_ms < endsAt;
 
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
- * reason. One whose file this worker cannot read waits for another worker: returns the error.
+ * reason. One whose file or URL this worker cannot read now waits: returns the error.
  * Throws if the database is gone or the worker stops: the document is due again later.
  */
 async function ingestOne(
   ingestion: Ingestion,
   document: ClaimedDocument,
-): Promise<'done' | 'edited' | UnreachableFile> {
+): Promise<'done' | 'edited' | Unreachable> {
   const { pool, limits, signal } = ingestion;
   try {
     const divided = await divide(ingestion, document);
+    if (divided === 'unchanged') return (await keepDocument(pool, document)) ? 'done' : 'edited';
     return (await storeChunks(pool, document, divided, limits.store_ms)) ? 'done' : 'edited';
   } catch (error) {
-    if (error instanceof UnreachableFile) {
+    if (error instanceof Unreachable && !signal.aborted) {
       await postponeDocument(pool, document, error.message, limits.wait_ms);
       return error;
     }
-    const stage = document.resource_id === null ? 'dividing the text' : 'reading the file';
+    const isText = document.resource_id === null && document.url === null;
+    const stage = isText ? 'dividing the text' : 'reading the file';
     const { code, message } = reasonOf(error, stage, limits);
     if (code === undefined || signal.aborted) throw error;
     await failDocument(pool, document, code, message);
@@ -168,31 +178,65 @@ async function ingestOne(
   }
 }
 
-/** Divides a text in a thread, or reads and divides a file in a process. */
+/** Divides a text in a thread, or reads and divides a file or the answer of a URL in a process. */
 async function divide(
   ingestion: Ingestion,
-  { type, content, chunking, resource_id }: ClaimedDocument,
-): Promise<DividedDocument> {
+  document: ClaimedDocument,
+): Promise<DividedDocument | 'unchanged'> {
+  const { type, content, chunking, resource_id, url } = document;
   const { threads, processes, limits, tenantId, signal } = ingestion;
   const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
   const call = { key: tenantId, deadline_ms: limits.divide_ms, signal };
-  if (resource_id === null) {
+  if (resource_id === null && url === null) {
     type Texts = Parameters<typeof divideDocument>;
     const text = { type, content, maxCharacters };
     return { pieces: await threads.run<Texts, object[]>(DIVIDE, [text], call) };
   }
-  const bytes = await loadFile(ingestion, resource_id);
+  const read =
+    resource_id === null
+      ? await readUrl(ingestion, document)
+      : { type, bytes: await loadFile(ingestion, resource_id) };
+  if (read === 'unchanged') return read;
   type Files = Parameters<typeof divideFile>;
-  const file = { type, bytes, maxCharacters };
-  return processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
+  const file = { type: read.type, bytes: read.bytes, maxCharacters };
+  const divided = await processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
+  return 'source' in read ? { ...divided, source: read.source } : divided;
 }
 
-/** A file that this worker cannot read, but another one or a later attempt may. */
-class UnreachableFile extends Error {}
+/** Returns the answer of a URL. Throws `Unreachable` if a later attempt may succeed. */
+async function readUrl(
+  { egress, limits, signal }: Ingestion,
+  { url, etag, last_modified }: ClaimedDocument,
+) {
+  if (!egress || url === null) throw new Error('this worker reads no URLs');
+  const address = { url, etag, last_modified };
+  const fetched = await fetchDocument(egress, address, { signal, ms: limits.fetch_ms });
+  if (!fetched.ok) {
+    const { code, isTransient } = fetched.fault;
+    const message = `fetching the URL: ${fetched.fault.message}`;
+    throw isTransient ? new Unreachable(message) : new DocumentFault(code, message);
+  }
+  if (fetched.value.kind === 'unchanged') return 'unchanged';
+  const { bytes, source } = fetched.value;
+  return { type: source.type, bytes, source };
+}
+
+/** A fault of a document itself, with a message for its author. */
+class DocumentFault extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A file or URL that this worker cannot read, but another one or a later attempt may. */
+class Unreachable extends Error {}
 
 /**
- * Returns the bytes of a file. A file may be missing because the folder is not mounted or is that of
- * another machine, so this is an outage of the worker, and no fault of the file.
+ * Returns the bytes of a file. A file may be missing because the folder is not mounted or is that
+ * of another machine, so this is an outage of the worker, and no fault of the file.
  */
 async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: string) {
   const options = { folder: resourceFolder, maxBytes: MAX_DOCUMENT_BYTES.file };
@@ -200,13 +244,12 @@ async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: strin
   if (loaded.ok) return loaded.value.bytes;
   const { message, cause } = loaded.error;
   if (cause === 'unreachable') {
-    throw new UnreachableFile(`this worker cannot read the file: ${message}`);
+    throw new Unreachable(`this worker cannot read the file: ${message}`);
   }
-  const code = cause === 'too_large' ? 'too_large' : 'unreadable';
-  throw Object.assign(new Error(message), { code });
+  throw new DocumentFault(cause === 'too_large' ? 'too_large' : 'unreadable', message);
 }
 
-/** Faults of a document itself, with a message for its author. */
+/** Faults that the process which reads files finds in a document. */
 const OF_DOCUMENT = new Set(['too_large', 'password_protected', 'no_text', 'unreadable']);
 
 /** Returns why a document fails. Without a code, the document is not the cause of the error. */
@@ -221,7 +264,7 @@ function reasonOf(
     return { code: 'too_large', message: `${stage} took too much memory` };
   }
   const { code, message } = faultOf(error);
-  if (OF_DOCUMENT.has(code)) return { code, message };
+  if (error instanceof DocumentFault || OF_DOCUMENT.has(code)) return { code, message };
   if (code === '57014') return outOfTime('writing the chunks', limits.store_ms);
   if (isTransient(error)) return { message };
   return { code: 'unreadable', message };

@@ -2,11 +2,14 @@
 --
 --   insert, edit         → status pending, a row in due_documents   (30_triggers/knowledge.sql)
 --   claim_documents      → status working, due again in two minutes, in case the worker dies
---   a thread of a worker → divides the text (src/knowledge); of a file, a process reads it first
+--   a thread of a worker → divides the text (src/knowledge); of a file or URL, a process reads it
 --   store_chunks         → writes chunks and terms, and the text of a file, status ready, in one
 --                          transaction
 --   fail_document        → status failed, with the reason
 --   postpone_document    → status pending, with the reason, if this worker cannot read the file
+--   schedule_reading     → a document of a URL is due again after its reread_seconds
+--
+-- A document of a URL keeps its last good text: if it has one, it stays ready, with the reason.
 --
 -- A knowledge base is a lane, so bases and tenants take turns. `claim` is the time of due_at at the
 -- claim. An edit sets due_at, so the worker that has the earlier text stores nothing.
@@ -22,7 +25,8 @@ as $$
   select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
   where d.id = any (enqueue_documents.ids)
   on conflict (document_id) do update
-  set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0
+  set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0,
+    etag = null, last_modified = null
 $$;
 
 -- Returns the bases that have due documents, at most 1,000, those of the oldest documents first, or
@@ -55,7 +59,7 @@ $$;
 
 -- Locks documents of a base that are due, the oldest first, and returns their ids.
 create or replace function howdah_private.lock_due_documents(
-  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean
+  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean, reads_urls boolean
 ) returns uuid[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -68,6 +72,7 @@ begin
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.due_at <= clock_timestamp()
       and (lock_due_documents.reads_files or d.resource_id is null)
+      and (lock_due_documents.reads_urls or d.url is null)
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
 end $$;
@@ -75,11 +80,14 @@ end $$;
 -- Claims due documents of a base. Returns them with the settings of the base. A document whose
 -- worker ended in each of three attempts fails. Another worker may have claimed one between the
 -- search and the lock, so each statement looks at due_at again. A worker of an earlier version does
--- not know `reads_files`, and gets no documents of files. Their text from before is not returned.
+-- not know `reads_files` and `reads_urls`, and gets no documents of files and URLs. Their text from
+-- before is not returned.
 create or replace function howdah_private.claim_documents(
-  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean default false
+  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean default false,
+  reads_urls boolean default false
 ) returns table (
-  id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid
+  id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid,
+  url text, etag text, last_modified text
 )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -87,7 +95,8 @@ as $$
 #variable_conflict use_column
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
-    claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files);
+    claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
+    claim_documents.reads_urls);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -106,7 +115,8 @@ begin
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
-    case when d.resource_id is null then d.content else '' end, b.chunking, d.resource_id;
+    case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
+    d.resource_id, d.url, u.etag, u.last_modified;
 end $$;
 
 -- Locks a document if the claim still holds. Returns null if the document was edited or deleted.
@@ -126,7 +136,46 @@ begin
   return case when found then v_document end;
 end $$;
 
--- Marks a document as failed, and deletes its chunks, whose offsets may no longer fit.
+-- Removes a document from the queue after an attempt. One of a URL that is read again is due after
+-- its interval.
+create or replace function howdah_private.schedule_reading(document howdah.documents) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if document.reread_seconds is null then
+    delete from howdah_private.due_documents as u where u.document_id = document.id;
+  else
+    update howdah_private.due_documents as u
+    set due_at = clock_timestamp() + make_interval(secs => document.reread_seconds),
+      attempts = 0, postponed = 0, first_postponed_at = null
+    where u.document_id = document.id;
+  end if;
+end $$;
+
+-- Records that a URL has not changed since it was last read.
+create or replace function howdah_private.keep_document(document_id uuid, claim text)
+  returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(keep_document.document_id, keep_document.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  update howdah.documents as d
+  set status = 'ready', status_at = clock_timestamp(), error = null, read_at = clock_timestamp()
+  where d.id = v_document.id;
+  perform howdah_private.schedule_reading(v_document);
+  return true;
+end $$;
+
+-- Marks a document as failed, and deletes its chunks, whose offsets may no longer fit. A document
+-- of a URL that was read before keeps its text and chunks.
 create or replace function howdah_private.fail_document(
   document_id uuid, claim text, code text, message text
 ) returns boolean
@@ -142,17 +191,20 @@ begin
     return false;
   end if;
   delete from howdah.chunks as c
-  where c.tenant_id = v_document.tenant_id and c.document_id = v_document.id;
-  update howdah.documents as d set status = 'failed', status_at = clock_timestamp(),
+  where c.tenant_id = v_document.tenant_id and c.document_id = v_document.id
+    and v_document.read_at is null;
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'failed'::howdah.document_status else 'ready' end,
     error = jsonb_build_object('code', fail_document.code, 'message', fail_document.message)
   where d.id = v_document.id;
-  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  perform howdah_private.schedule_reading(v_document);
   return true;
 end $$;
 
--- Makes a document wait, since the worker cannot read its file. That is no fault of the file, so the
--- attempt does not count. It is due again soon, as another worker may read it: after 5 seconds, then
--- 10, 20 and so on, up to 10 minutes. It fails when it has waited for longer than the limit.
+-- Makes a document wait, since the worker cannot read its file or URL now. That is no fault of the
+-- document, so the attempt does not count. A file is due again soon, as another worker may read it:
+-- after 5 seconds, then 10, 20 and so on, up to 10 minutes. A URL is due after a minute, then two,
+-- four and so on, up to an hour. It fails when it has waited for longer than the limit.
 create or replace function howdah_private.postpone_document(
   document_id uuid, claim text, message text, limit_seconds float8
 ) returns boolean
@@ -172,17 +224,19 @@ begin
       where u.document_id = v_document.id and u.first_postponed_at < clock_timestamp() - v_limit)
   then
     return howdah_private.fail_document(v_document.id, postpone_document.claim, 'unreachable',
-      format('no worker could read the file for %s hours: %s',
+      format('no worker could read it for %s hours: %s',
         trim_scale(round((limit_seconds / 3600)::numeric, 2)), postpone_document.message));
   end if;
-  update howdah.documents as d set status = 'pending', status_at = clock_timestamp(),
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
     error = jsonb_build_object('code', 'unreachable', 'message', postpone_document.message)
   where d.id = v_document.id;
   update howdah_private.due_documents as u
   set attempts = u.attempts - 1, postponed = u.postponed + 1,
     first_postponed_at = coalesce(u.first_postponed_at, clock_timestamp()),
-    due_at = clock_timestamp()
-      + least(interval '5 seconds' * 2 ^ least(u.postponed, 10), interval '10 minutes')
+    due_at = clock_timestamp() + case
+      when v_document.url is not null then howdah_private.retry_delay(u.postponed)
+      else least(interval '5 seconds' * 2 ^ least(u.postponed, 10), interval '10 minutes') end
   where u.document_id = v_document.id;
   return true;
 end $$;

@@ -14,9 +14,11 @@ $$;
 -- Writes the chunks that a worker has made of a document, and marks the document as ready. Writes
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
 -- of {content, heading_path, start_offset, end_offset, page} in the order of the text. `content` is
--- the text that was read from a file. Chunks of a file that a run wrote have at most its trust.
+-- the text that was read from a file or URL, and `source` is what the answer of the URL says of it:
+-- {type, etag, last_modified}. Chunks of a file that a run wrote have at most its trust,
+-- and those of a URL are external.
 create or replace function howdah_private.store_chunks(
-  document_id uuid, claim text, pieces jsonb, content text default null
+  document_id uuid, claim text, pieces jsonb, content text default null, source jsonb default null
 ) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -32,15 +34,22 @@ begin
   end if;
   select b.* into v_base from howdah.knowledge_bases as b
   where b.tenant_id = v_document.tenant_id and b.id = v_document.knowledge_base_id;
-  v_base.trust := greatest(v_base.trust, (
+  v_base.trust := greatest(v_base.trust,
+    case when v_document.url is not null then 'external'::howdah.trust end, (
     select howdah_private.resource_trust(r.tenant_id, r.id) from howdah.resources as r
     where r.tenant_id = v_document.tenant_id and r.id = v_document.resource_id
       and r.metadata ?| '{written_by_execution_id,trust}'));
   perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
   update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
-    content = coalesce(store_chunks.content, d.content)
+    content = coalesce(store_chunks.content, d.content),
+    type = coalesce(store_chunks.source ->> 'type', d.type),
+    read_at = case when store_chunks.source is not null then clock_timestamp() end
   where d.id = v_document.id;
-  delete from howdah_private.due_documents as u where u.document_id = v_document.id;
+  update howdah_private.due_documents as u
+  set etag = store_chunks.source ->> 'etag',
+    last_modified = store_chunks.source ->> 'last_modified'
+  where u.document_id = v_document.id and store_chunks.source is not null;
+  perform howdah_private.schedule_reading(v_document);
   return true;
 end $$;
 

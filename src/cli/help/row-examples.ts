@@ -74,6 +74,7 @@ export const rowExamples = {
   kb: [
     'howdah kb create handbook --language english',
     'howdah kb add handbook returns.md shipping.html --metadata \'{"year": 2026}\'',
+    'howdah kb add handbook https://docs.example.com/terms --reread 1d',
     'howdah kb ls handbook --status failed',
     'howdah kb state handbook',
     'howdah kb chunks handbook returns.md',

@@ -14,6 +14,10 @@ export type ClaimedDocument = {
   chunking: { max_characters?: number };
   /** The file of the document, whose text is not known yet. */
   resource_id: string | null;
+  /** The address of the document, and what its last answer said of the text. */
+  url: string | null;
+  etag: string | null;
+  last_modified: string | null;
 };
 
 /** Returns the knowledge bases whose documents are due, those of the oldest documents first. */
@@ -29,16 +33,24 @@ export async function claimDocuments(
   pool: Pool,
   { tenant_id, knowledge_base_id }: DueBase,
   atMost: number,
+  readsUrls = false,
 ): Promise<ClaimedDocument[]> {
   const { rows } = await pool.query<ClaimedDocument>(
-    'select * from howdah_private.claim_documents($1, $2, $3, true)',
-    [tenant_id, knowledge_base_id, atMost],
+    'select * from howdah_private.claim_documents($1, $2, $3, true, $4)',
+    [tenant_id, knowledge_base_id, atMost, readsUrls],
   );
   return rows;
 }
 
-/** The pieces of a document, and its text if it was read from a file. */
-export type DividedDocument = { pieces: readonly object[]; content?: string };
+/** What the answer of a URL says of the text. */
+export type DocumentSource = { type: string; etag: string | null; last_modified: string | null };
+
+/** The pieces of a document, and its text if it was read from a file or URL. */
+export type DividedDocument = {
+  pieces: readonly object[];
+  content?: string;
+  source?: DocumentSource;
+};
 
 /**
  * Stores the pieces of a document as chunks. Returns false if it was edited or deleted. Throws
@@ -47,17 +59,26 @@ export type DividedDocument = { pieces: readonly object[]; content?: string };
 export async function storeChunks(
   pool: Pool,
   { id, claim }: ClaimedDocument,
-  { pieces, content }: DividedDocument,
+  { pieces, content, source }: DividedDocument,
   limit_ms: number,
 ): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     await client.query(`set local statement_timeout = ${limit_ms}`);
     const { rows } = await client.query<{ stored: boolean }>(
-      'select howdah_private.store_chunks($1, $2, $3, $4) as stored',
-      [id, claim, storableJson(pieces), content ?? null],
+      'select howdah_private.store_chunks($1, $2, $3, $4, $5) as stored',
+      [id, claim, storableJson(pieces), content ?? null, source ? storableJson(source) : null],
     );
     return rows[0]?.stored ?? false;
   });
+}
+
+/** Records that the URL of a document has not changed since it was last read. */
+export async function keepDocument(pool: Pool, { id, claim }: ClaimedDocument): Promise<boolean> {
+  const { rows } = await pool.query<{ kept: boolean }>(
+    'select howdah_private.keep_document($1, $2) as kept',
+    [id, claim],
+  );
+  return rows[0]?.kept ?? false;
 }
 
 /** Marks a document as failed, with the reason. */

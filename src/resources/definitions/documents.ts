@@ -21,15 +21,18 @@ export const documents = resource('documents', {
     metadata: object.optional(),
     resource_id: id.nullable().optional(),
     owns_resource: z.boolean().optional(),
+    url: z.string().nullable().optional(),
+    reread_seconds: z.int().nullable().optional(),
   },
   writeOnly: { content: z.string().optional() },
-  once: ['knowledge_base_id', 'resource_id', 'owns_resource'],
-  // the text of a file is that of the file
-  keeps: ({ resource_id: file }) => (file === null ? [] : ['type', 'content']),
+  once: ['knowledge_base_id', 'resource_id', 'owns_resource', 'url'],
+  // the text of a file or URL is not written by callers
+  keeps: ({ resource_id: file, url }) => (file === null && url === null ? [] : ['type', 'content']),
   readOnly: {
     status,
     status_at: time,
     error: object.nullable(),
+    read_at: time.nullable(),
     digest: z.string(),
     created_by: z.string(),
     ...times,

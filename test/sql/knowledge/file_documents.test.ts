@@ -390,7 +390,7 @@ describe('a file in the folder of the workers', () => {
   test('waits for a worker that has it, and no attempt counts', async () => {
     await insert();
     for (let count = 1; count <= 5; count += 1) {
-      await ingestDocuments(db.pool, {}, count % 2 ? undefined : folder);
+      await ingestDocuments(db.pool, {}, count % 2 ? {} : { resourceFolder: folder });
       expect(await state()).toEqual(waiting(count % 2 ? NO_FOLDER : MISSING));
       expect(await due()).toEqual({ attempts: 0, postponed: count, waits: true });
       await retry();
@@ -399,14 +399,14 @@ describe('a file in the folder of the workers', () => {
     expect(await one(db.pool, failing)).toEqual({ failing: 1 });
     await mkdir(join(folder, 'files'));
     await writeFile(join(folder, 'files', 'a.txt'), TEXT);
-    expect(await ingestDocuments(db.pool, {}, folder)).toBe(1);
+    expect(await ingestDocuments(db.pool, {}, { resourceFolder: folder })).toBe(1);
     expect(await state()).toEqual({ status: 'ready', error: null });
     expect(await all(db.pool, 'select content from howdah.chunks')).toEqual([{ content: TEXT }]);
   });
 
   test('waits while the folder itself is not there', async () => {
     await insert();
-    await ingestDocuments(db.pool, {}, join(folder, 'not-mounted'));
+    await ingestDocuments(db.pool, {}, { resourceFolder: join(folder, 'not-mounted') });
     expect(await state()).toEqual(waiting(MISSING));
   });
 
@@ -420,7 +420,7 @@ describe('a file in the folder of the workers', () => {
       status: 'failed',
       error: {
         code: 'unreachable',
-        message: `no worker could read the file for 0 hours: this worker cannot read the file: ${NO_FOLDER}`,
+        message: `no worker could read it for 0 hours: this worker cannot read the file: ${NO_FOLDER}`,
       },
     });
     await db.pool.query(`update howdah.documents set status = 'pending'`);
@@ -431,7 +431,7 @@ describe('a file in the folder of the workers', () => {
   test('fails at once if the fault is its own', async () => {
     await mkdir(join(folder, 'files', 'a.txt'), { recursive: true });
     await insert();
-    await ingestDocuments(db.pool, {}, folder);
+    await ingestDocuments(db.pool, {}, { resourceFolder: folder });
     expect(await state()).toMatchObject({ status: 'failed', error: { code: 'unreadable' } });
     await db.pool.query('delete from howdah.documents');
     await insert(9_000_000);

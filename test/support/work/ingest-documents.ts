@@ -3,6 +3,7 @@ import { doTurn } from '../../../workers/batch-jobs/batch-job.ts';
 import {
   INGESTION_LIMITS,
   type IngestionLimits,
+  type IngestionOptions,
   ingestionJob,
 } from '../../../workers/batch-jobs/ingest-documents.ts';
 
@@ -10,9 +11,9 @@ import {
 export async function ingestDocuments(
   pool: pg.Pool,
   limits: Partial<IngestionLimits> = {},
-  resourceFolder?: string,
+  places: Pick<IngestionOptions, 'resourceFolder' | 'egress'> = {},
 ): Promise<number> {
-  const job = ingestionJob({ pool, limits: { ...INGESTION_LIMITS, ...limits }, resourceFolder });
+  const job = ingestionJob({ pool, limits: { ...INGESTION_LIMITS, ...limits }, ...places });
   let sum = 0;
   for (;;) {
     const lanes = (await job.lanes?.due()) ?? [];

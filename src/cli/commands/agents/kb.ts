@@ -22,6 +22,7 @@ import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { readArgument, readFileBytes, readTextFile } from '../../input/input-argument.ts';
+import { parseDuration } from '../../input/parse-duration.ts';
 import { isUuid } from '../../input/resolve-id.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
@@ -57,7 +58,7 @@ const documentsById: CommandResource = {
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     ...resourceVerbs(knowledgeBases),
-    { name: 'add', summary: 'add files to a knowledge base', register: registerAdd },
+    { name: 'add', summary: 'add files and URLs to a knowledge base', register: registerAdd },
     { name: 'ls', summary: 'list the documents of a knowledge base', register: registerLs },
     { name: 'chunks', summary: 'list the chunks of a document', register: registerChunks },
     { name: 'state', summary: 'count documents by status, and chunks', register: registerState },
@@ -92,16 +93,18 @@ async function findDocument(backend: Backend, base: string, document: string): P
 
 function registerAdd(command: Command, io: CliIo): void {
   withBase(command)
-    .argument('<files...>', `files (${ENDINGS}), else Markdown; the title is the file name`)
+    .argument('<files...>', `files (${ENDINGS}), else Markdown; or URLs; titled by their name`)
     .option('--metadata <json|@file>', 'tags of the documents, by which searches filter')
-    .action(async (name: string, files: string[], options: Options & { metadata?: string }) => {
+    .option('--reread <time>', 'fetch URLs again after this time, such as 1d', parseDuration(365))
+    .action(async (name: string, files: string[], options: AddOptions) => {
       const metadata = await readArgument(io, 'metadata', options.metadata);
-      await Promise.all(files.map(readDocument)); // so that a wrong file leaves nothing behind
+      // so that a wrong file leaves nothing behind
+      await Promise.all(files.map((file) => readDocument(file, options)));
       const added = await withBackend(io, command, options, async (backend) => {
         const { id } = await findBase(backend, name);
         const rows: Row[] = [];
         for (const file of files) {
-          const document = await readDocument(file);
+          const document = await readDocument(file, options);
           const body = { ...document, ...(metadata !== undefined && { metadata }) };
           rows.push(await backend.call(uploadDocument, { params: { id }, body }));
         }
@@ -111,8 +114,13 @@ function registerAdd(command: Command, io: CliIo): void {
     });
 }
 
-/** Returns a text, or the bytes of a file. Throws `EUSAGE`. */
-async function readDocument(file: string) {
+type AddOptions = Options & { metadata?: string; reread?: number };
+
+/** Returns a URL, a text, or the bytes of a file. Throws `EUSAGE`. */
+async function readDocument(file: string, { reread }: AddOptions) {
+  if (/^https?:\/\//i.test(file)) {
+    return { title: file.slice(0, 500), url: file, ...(reread && { reread_seconds: reread }) };
+  }
   const document = { title: basename(file), type: documentType(file) };
   try {
     if (isTextDocument(document.type)) return { ...document, content: await readTextFile(file) };
