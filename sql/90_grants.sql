@@ -148,6 +148,8 @@ grant select (
   execution_id, tenant_id, step_count, message_count, model_count, tokens_in, tokens_out, cost,
   trust, updated_at, xmin
 ) on howdah_private.run_heads to howdah_app, howdah_viewer;
+grant select (tenant_id, agent_id, cached_at, calls, hits, saved_tokens, saved_cost)
+  on howdah_private.cached_answers to howdah_app, howdah_viewer;
 -- Lists of runs search the tags of metadata with the rights of their caller.
 grant select (tenant_id, execution_id, key, value) on howdah_private.run_tags
   to howdah_app, howdah_viewer;
@@ -160,7 +162,8 @@ grant select (
 
 -- Views.
 grant select on
-  howdah.agent_performance, howdah.approval_times, howdah.daily_usage, howdah.effects,
+  howdah.agent_performance, howdah.answer_cache, howdah.approval_times, howdah.daily_usage,
+  howdah.effects,
   howdah.execution_counters, howdah.execution_timeline, howdah.execution_tree, howdah.failures,
   howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,
   howdah.model_catalog, howdah.model_usage, howdah.permissions, howdah.plan_tasks,
@@ -422,7 +425,8 @@ grant execute on function
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
-  howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid)
+  howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid),
+  howdah_private.cache_answer(uuid, bytea), howdah_private.use_cached_answer(uuid, bytea, int)
   to howdah_worker;
 
 -- Room control.
@@ -487,6 +491,7 @@ grant execute on function
   howdah_private.run_contents(uuid[], text, uuid, int, int),
   howdah_private.take_encryptions(int, int), howdah_private.write_run_contents(text, jsonb),
   howdah_private.delete_old_receivers(), howdah_private.delete_old_query_embeddings(),
+  howdah_private.delete_old_cached_answers(),
   howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
   howdah_private.fail_due(howdah_private.due_kind, uuid, text, boolean),
   howdah_private.is_batch_job_paused(text), howdah_private.record_batch(text, int, text),

@@ -12,6 +12,7 @@ import { runFilesOn } from '../src/db/files/run-files.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
 import { resolveModel } from '../src/db/runs/models.ts';
+import { answerCacheOn } from '../src/db/runs/answer-cache.ts';
 import { hasRunEnded } from '../src/db/runs/runs.ts';
 import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../src/db/sql-tools/query-settings.ts';
@@ -91,6 +92,7 @@ export function createDependencies(
     });
   const runs: RuntimeDependencies = {
     provider: withSecrets(options.provider, readSecret),
+    answerCache: answerCacheOn(pool),
     customTools: customTools(options.tools),
     builtins: new Map(builtins.map((tool) => [tool.name, tool])),
     mcp,

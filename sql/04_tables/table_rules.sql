@@ -110,6 +110,7 @@ as $$
     ('audit_inbox', 'queue', 'none', null, null, '', 'names'),
     ('audit_log', 'log', 'none', 'admin', null, '', 'names checks'),
     ('board_entries', 'content', 'run', null, null, '', 'sight export erasure'),
+    ('cached_answers', 'log', 'run', null, null, 'tenant', 'sight'),
     ('chunks', 'content', 'none', null, null, '', ''),
     ('citations', 'log', 'run', null, null, '', ''),
     ('connected_accounts', 'content', 'user', null, 'connected_account', '', 'sight erasure'),

@@ -33,8 +33,8 @@ create or replace trigger _100_stamp before update on howdah.agents
   execute function howdah_private.tg__stamp();
 create or replace trigger _200_mark_stale
   before update of name, description, capabilities, domain, instruction, system_prompt, use_history,
-    output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for, human_input,
-    context_policy, allow_empty, engine, engine_configuration, prompt_id, prompt_values
+    output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for, cache_answers_for,
+    human_input, context_policy, allow_empty, engine, engine_configuration, prompt_id, prompt_values
   on howdah.agents
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_agents__mark_stale();

@@ -43,6 +43,7 @@ begin
     -- run by a function, since the planner would charge a subquery to each tag that it reads
     by_hand (object, keys, condition) as (values
       ('approvals', '{agent_id,execution_id,session_id}'::text[], null),
+      ('cached_answers', '{agent_id}', null),
       ('executions', '{agent_id,workflow_id}', null),
       ('message_log', '{execution_id}', null),
       ('questions', '{execution_id}', null),

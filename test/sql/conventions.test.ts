@@ -14,6 +14,7 @@ const FOREIGN_TABLES = ['howdah_private.migrations'];
 
 /** Private tables with rows that a tenant may read. */
 const READ_BY_TENANTS = [
+  'howdah_private.cached_answers',
   'howdah_private.message_log', // the view howdah.messages reads it with the rights of its reader
   'howdah_private.run_heads', // views with the rights of their reader read counters from it
   'howdah_private.run_tags', // lists with the rights of their reader search it
@@ -237,6 +238,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.dataset_items.source_version_id': 'read from the run; versions are never deleted',
   'howdah.evaluations.version_id': 'a version of its agent or workflow, which are never deleted',
   'howdah.evaluation_results.execution_id': 'set to null with the run, by delete_runs',
+  'howdah_private.cached_answers.execution_id': 'deleted with the run',
   'howdah_private.due_grades.execution_id': 'deleted with the run, by forget_results',
   'howdah_private.due_grades.evaluation_id':
     'a key would be locked by each run that ends; claim_grades deletes rows without a result',

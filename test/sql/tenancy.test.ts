@@ -9,6 +9,7 @@ import { makeTwoTenants } from './two-tenants.ts';
 /** Views that the application may read. */
 const READABLE_VIEWS = [
   'agent_performance',
+  'answer_cache',
   'approval_times',
   'daily_usage',
   'effects',
@@ -127,7 +128,7 @@ describe('tenants', () => {
          where c.relnamespace in ('howdah_private'::regnamespace, 'graphile_worker'::regnamespace)
            and c.relkind in ('r', 'p', 'v')
            -- counters of the tenant's own runs
-           and c.oid not in ('howdah_private.run_heads'::regclass, 'howdah_private.run_tags'::regclass,
+           and c.oid not in ('howdah_private.run_heads'::regclass, 'howdah_private.run_tags'::regclass, 'howdah_private.cached_answers'::regclass,
              'howdah_private.message_log'::regclass)`,
       );
       expect(tables.length).toBeGreaterThan(40);

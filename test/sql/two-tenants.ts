@@ -95,6 +95,11 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
      values ($1, $2, $2, 'approval', $3, 'cancelled')`,
     [tenant_id, run, mark],
   );
+  await pool.query(
+    `insert into howdah_private.cached_answers (tenant_id, digest, repeat, execution_id, message_seq, agent_id)
+     values ($1, sha256('request'), 1, $2, 1, $3)`,
+    [tenant_id, run, agent_id],
+  );
   await finishRun(pool, worker, run, model, mark);
   await finish(pool, worker, await makeRun(pool, { tenant_id, agent_id, input: mark }), failed);
   await routeOnce(pool, tenant_id, mark);

@@ -122,6 +122,7 @@ const FULL: JsonObject = {
       context_policy: 'summarize',
       allow_empty: true,
       retry_for: 60,
+      cache_answers_for: 3600,
       capabilities: ['doing'],
       domain: 'work',
       output_schema: { type: 'object' },

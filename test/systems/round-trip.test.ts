@@ -199,6 +199,7 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
         allow_empty: fc.boolean(),
         context_policy: fc.constantFrom('trim', 'summarize', 'none'),
         retry_for: fc.integer({ min: 0, max: 99 }),
+        cache_answers_for: fc.integer({ min: 1, max: 99 }),
         capabilities: fc.array(text, { maxLength: 3 }),
         output_schema: fc.constantFrom(
           { type: 'object', properties: { n: { type: 'number', default: 1.5 } } },

@@ -203,7 +203,7 @@ as $$
     'budget', howdah_private.sparse(
       jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
-    'retry_for', a.retry_for,
+    'retry_for', a.retry_for, 'cache_answers_for', a.cache_answers_for,
     'models', (
       select to_jsonb(array_agg(
         case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)

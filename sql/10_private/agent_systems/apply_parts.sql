@@ -350,7 +350,8 @@ begin
     is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
     engine = w.engine, engine_configuration = w.engine_configuration,
     max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost,
-    max_seconds = w.max_seconds, retry_for = w.retry_for
+    max_seconds = w.max_seconds, retry_for = w.retry_for,
+    cache_answers_for = w.cache_answers_for
   from (
     select coalesce(r.description, '') as description, coalesce(r.mission, '') as mission,
       r.system_prompt,
@@ -358,26 +359,27 @@ begin
       coalesce(r.context_policy, 'trim') as context_policy,
       coalesce(r.allow_empty, false) as allow_empty,
       howdah_private.text_array(entry -> 'capabilities') as capabilities,
-      r.domain, r.output_schema, r.retry_for, coalesce(r.is_active, true) as is_active,
+      r.domain, r.output_schema, r.retry_for, r.cache_answers_for,
+      coalesce(r.is_active, true) as is_active,
       r.is_default, coalesce(r.engine, 'builtin') as engine,
       coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
     from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb,
       description text, mission text, system_prompt text, use_history boolean, human_input boolean,
       context_policy howdah.context_policy, allow_empty boolean, domain text, output_schema jsonb,
-      is_active boolean, is_default boolean, retry_for int)
+      is_active boolean, is_default boolean, retry_for int, cache_answers_for int)
     cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
       as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
   ) as w
   where a.id = v_id
     and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input,
       a.context_policy, a.allow_empty, a.capabilities, a.domain, a.output_schema, a.is_active,
-      a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds, a.retry_for, a.engine,
-      a.engine_configuration)
+      a.is_default, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds, a.retry_for,
+      a.cache_answers_for, a.engine, a.engine_configuration)
     is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input,
       w.context_policy, w.allow_empty, w.capabilities, w.domain, w.output_schema, w.is_active,
       coalesce(w.is_default, a.is_default),
-      w.max_steps, w.max_tokens, w.max_cost, w.max_seconds, w.retry_for, w.engine,
-      w.engine_configuration);
+      w.max_steps, w.max_tokens, w.max_cost, w.max_seconds, w.retry_for, w.cache_answers_for,
+      w.engine, w.engine_configuration);
 end $$;
 
 -- Removes the prompt from agents that are about to get another prompt or other values. A prompt and

@@ -49,7 +49,8 @@ as $$
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
     ) || howdah_private.pinned_prompt(a)
       || case when a.allow_empty then '{"allow_empty": true}'::jsonb else '{}' end
-      || jsonb_strip_nulls(jsonb_build_object('retry_for', a.retry_for)) -- absent in most versions
+      || jsonb_strip_nulls(jsonb_build_object( -- absent in most versions
+        'retry_for', a.retry_for, 'cache_answers_for', a.cache_answers_for))
       || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))

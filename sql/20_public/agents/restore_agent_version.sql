@@ -47,21 +47,22 @@ begin
   perform howdah_private.restore_parts(restore_agent_version.agent_id, v_definition);
   update howdah.agents as a
   set (description, instruction, system_prompt, use_history, context_policy, output_schema,
-    max_steps, max_tokens, max_cost, max_seconds, retry_for, capabilities, domain, engine,
-    engine_configuration, allow_empty, prompt_id, prompt_values) = (
+    max_steps, max_tokens, max_cost, max_seconds, retry_for, cache_answers_for, capabilities,
+    domain, engine, engine_configuration, allow_empty, prompt_id, prompt_values) = (
     select coalesce(r.description, a.description), r.instruction, r.system_prompt, r.use_history,
       case when r.engine is null then coalesce(r.context_policy, a.context_policy)
         else a.context_policy end,
       r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds, r.retry_for,
-      coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
-      coalesce(r.engine_configuration, '{}'), coalesce(r.allow_empty, false),
+      r.cache_answers_for, coalesce(r.capabilities, a.capabilities), r.domain,
+      coalesce(r.engine, 'builtin'), coalesce(r.engine_configuration, '{}'),
+      coalesce(r.allow_empty, false),
       (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint,
-      max_cost numeric, max_seconds int, retry_for int, capabilities text[], domain text,
-      engine howdah.agent_engine, engine_configuration jsonb, allow_empty boolean,
-      prompt jsonb
+      max_cost numeric, max_seconds int, retry_for int, cache_answers_for int, capabilities text[],
+      domain text, engine howdah.agent_engine, engine_configuration jsonb,
+      allow_empty boolean, prompt jsonb
     )
   )
   where a.id = restore_agent_version.agent_id;

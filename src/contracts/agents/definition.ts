@@ -51,6 +51,11 @@ export type AgentDefinition = {
      * if the setting decides.
      */
     retry_for?: number;
+    /**
+     * The seconds for which an answer of a model is used again for an equal request. Absent if the
+     * model is asked each time.
+     */
+    cache_answers_for?: number;
     /** The prompt in front of the agent's instruction, filled in for each run. */
     prompt?: PromptDefinition;
     /** The reason why the prompt could not be filled in for this run. */

@@ -85,6 +85,29 @@ export type ModelAnswer = {
   warnings?: string[];
   /** The tools that the request did not contain. */
   left_out_tools?: LeftOutTool[];
+  /** The step of the run that has the answer, if it is from the answer cache. */
+  cached_from?: AnsweredStep;
+  /** The digest of the request, if the answer may be put into the answer cache. */
+  request_digest?: Buffer;
+};
+
+/** A step that has the answer of a model. */
+export type AnsweredStep = { execution_id: string; seq: number };
+
+/** An answer of the answer cache. */
+export type CachedAnswer = AnsweredStep & {
+  content: string | null;
+  parts: AnswerPart[] | null;
+  tool_calls: ToolCall[] | null;
+  finish_reason: FinishReason;
+};
+
+/** The answers that the agents of a tenant use again for equal requests. */
+export type AnswerCache = {
+  /** Returns the answer to an equal request that is at most `maxAge` seconds old. */
+  find(executionId: string, digest: Buffer, maxAge: number): Promise<CachedAnswer | undefined>;
+  /** Puts the last answer of a run into the cache. */
+  add(executionId: string, digest: Buffer): Promise<void>;
 };
 
 export type ModelCallContext = {

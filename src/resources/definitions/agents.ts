@@ -42,6 +42,7 @@ const columns = {
   max_cost: optionalNumber,
   max_seconds: optionalInt,
   retry_for: optionalInt,
+  cache_answers_for: optionalInt,
 };
 
 /** A model of an agent in the format of other systems. Models with `is_default` come first. */

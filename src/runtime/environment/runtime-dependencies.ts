@@ -1,7 +1,7 @@
 import type { CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Hooks } from '../../contracts/agents/hook.ts';
-import type { ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
+import type { AnswerCache, ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
 import type { Resource } from '../../contracts/agents/resource.ts';
 import type { BuiltinTool } from '../../contracts/agents/tool.ts';
 import type { QuerySettings } from '../../contracts/bounded-read.ts';
@@ -24,6 +24,8 @@ export type RuntimeDependencies = {
    * Returns the provider of a model, with the key of the tenant's secret if the model names one.
    */
   provider(model: ModelRef, tenantId: string): Outcome<ModelProvider>;
+  /** The answers to earlier requests. Absent in replays, whose answers are recorded. */
+  answerCache?: AnswerCache;
   customTools: CustomTools;
   /** The built-in tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;

@@ -1,5 +1,10 @@
 import { ENGINE_PREFIX } from '../../contracts/agents/engine.ts';
-import type { ModelAnswer, ModelCallContext, ModelProvider } from '../../contracts/agents/model.ts';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelProvider,
+  ModelRequest,
+} from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
@@ -11,6 +16,7 @@ import { filterFiles } from '../held-run/filter-files.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
 import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
+import { cacheAnswer, cachedAnswer } from './answers/answer-cache.ts';
 import { commitAnswer } from './answers/commit-answer.ts';
 import { truncatedError, wasAskedAgain, withRaisedLimit } from './answers/truncated-answer.ts';
 import { commitFailedAttempt } from './failed-model-attempt.ts';
@@ -54,7 +60,8 @@ export async function callModel(
       const { usage, finish_reason } = outcome.value;
       return commitFailedAttempt(action, run, world, refusal, started_at, usage, finish_reason);
     }
-    await commitAnswer({ ...action, withheld }, run, outcome.value, started_at);
+    const fate = await commitAnswer({ ...action, withheld }, run, outcome.value, started_at);
+    await cacheAnswer(outcome.value, fate, run, world);
   } else if (time.signal.aborted) {
     run.state = { ...run.state, exhausted: 'max_time' };
   } else {
@@ -94,28 +101,39 @@ async function requestAnswer(
   if (!resolvedMessages.ok) {
     return resolvedMessages;
   }
+  const request: ModelRequest = {
+    model: action.model,
+    messages: resolvedMessages.value,
+    tools: action.decision ? [action.decision] : toolSchemas(run.definition),
+    ...(action.decision ? { tool_choice: action.decision.name } : {}),
+    output_schema: run.definition.agent.output_schema,
+  };
+  return cachedAnswer(request, run, world, () =>
+    askProvider(provider, request, action, run, world, signal),
+  );
+}
+
+async function askProvider(
+  provider: ModelProvider,
+  request: ModelRequest,
+  action: CallModel,
+  run: HeldRun,
+  world: RuntimeDependencies,
+  signal: AbortSignal,
+): Promise<Outcome<ModelAnswer>> {
   const sink = run.tokenSink(action.attempt);
   const onToken = midStream(sink?.say);
   const engineContext = await engineRun(action, run, world);
   const traceparent = run.observer?.onModelCall?.('chat', action.messages);
   await failpoint('model.before');
   const outcome = await provider
-    .generate(
-      {
-        model: action.model,
-        messages: resolvedMessages.value,
-        tools: action.decision ? [action.decision] : toolSchemas(run.definition),
-        ...(action.decision ? { tool_choice: action.decision.name } : {}),
-        output_schema: run.definition.agent.output_schema,
-      },
-      {
-        signal,
-        tenant_id: run.context.tenant_id,
-        ...(onToken ? { onToken } : {}),
-        ...(traceparent ? { traceparent } : {}),
-        ...engineContext,
-      },
-    )
+    .generate(request, {
+      signal,
+      tenant_id: run.context.tenant_id,
+      ...(onToken ? { onToken } : {}),
+      ...(traceparent ? { traceparent } : {}),
+      ...engineContext,
+    })
     .finally(() => sink?.end());
   await failpoint('model.after');
   return outcome;

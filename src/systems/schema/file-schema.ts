@@ -215,6 +215,12 @@ const agent = z.strictObject({
     .max(2_592_000)
     .optional()
     .describe('Seconds for which failed model calls are repeated when no fallback model is left.'),
+  cache_answers_for: z
+    .int()
+    .min(1)
+    .max(2_592_000)
+    .optional()
+    .describe('Seconds for which an answer of a model is used again for an equal request.'),
   use_history: z.boolean().optional(),
   engine: z
     .enum(enumLabels.agent_engine)

@@ -225,6 +225,7 @@ describe('a view of one run', () => {
   const SUMS = [
     'agent_performance',
     'alerts',
+    'answer_cache',
     'approval_times',
     'batch_jobs',
     'daily_usage',

@@ -300,13 +300,27 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   {
     ...{ group: 'Observing', what: 'read cost, usage and other figures' },
     sql: [
-      ...['daily_usage', 'model_usage', 'tool_performance', 'routing_decisions', 'plan_tasks'],
+      ...[
+        'answer_cache',
+        'daily_usage',
+        'model_usage',
+        'tool_performance',
+        'routing_decisions',
+        'plan_tasks',
+      ],
       ...['failures', 'approval_times', 'usage_by_day'],
     ]
       .map((view) => `select howdah.${view}`)
       .concat('howdah.usage_by()', 'howdah.executions_queue_seconds()'),
     graphql: [
-      ...['dailyUsages', 'modelUsages', 'toolPerformances', 'routingDecisions', 'planTasks'],
+      ...[
+        'answerCaches',
+        'dailyUsages',
+        'modelUsages',
+        'toolPerformances',
+        'routingDecisions',
+        'planTasks',
+      ],
       ...['failures', 'approvalTimes', 'usageByDays', 'usageBy'],
     ],
     cli: 'sql',

@@ -16,12 +16,14 @@ export function tokensOf({ tokens_in, tokens_out }: Usage): Usage {
 /** Returns what the log keeps of an answer besides its tokens, in the output of its step. */
 export function answerDetails(answer: ModelAnswer): JsonObject {
   const { finish_reason, cut_calls = [], usage, warnings = [], left_out_tools = [] } = answer;
+  const { cached_from } = answer;
   return {
     finish_reason,
     ...(cut_calls.length > 0 ? { cut_calls } : {}),
     ...usageDetails(usage),
     ...(warnings.length > 0 ? { warnings } : {}),
     ...(left_out_tools.length > 0 ? { left_out_tools } : {}),
+    ...(cached_from ? { cached_from } : {}),
   };
 }
 

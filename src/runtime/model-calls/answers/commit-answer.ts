@@ -33,13 +33,16 @@ type CallModel = Extract<Action, { type: 'call_model' }>;
 /** A call of a model that was answered, and the parameters that it was not permitted to have. */
 export type AnsweredCall = CallModel & Pick<PermittedModel, 'withheld'>;
 
+/** What became of an answer: the run goes on with it, or the model is asked again, or nobody. */
+export type AnswerFate = 'used' | 'blocked' | 'truncated' | 'empty';
+
 /** Commits an answer. An answer that ends the run is committed together with the end. */
 export async function commitAnswer(
   action: AnsweredCall,
   run: HeldRun,
   answer: ModelAnswer,
   started_at: string,
-): Promise<void> {
+): Promise<AnswerFate> {
   const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
   const context = {
     isDecision: action.decision !== undefined,
@@ -71,18 +74,27 @@ export async function commitAnswer(
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
   const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, NO_NEW_LIMITS));
-  if (ahead?.type === 'finish') {
-    const { output, output_data } = ahead;
-    const outcome = await run.commit([...records, { kind: 'output' }], {
-      status: 'completed',
-      stop_reason: 'final_answer',
-      output,
-      output_data,
-      finish_reason: answer.finish_reason,
-    });
-    if (outcome !== 'inbox') return;
+  if (ahead?.type !== 'finish' || !(await commitEnd(records, ahead, answer, run))) {
+    await run.commit(records);
   }
-  await run.commit(records);
+  return 'used';
+}
+
+/** Commits an answer with the end of the run. Returns false if somebody has sent a message. */
+async function commitEnd(
+  records: readonly StepRecord[],
+  { output, output_data }: Extract<Action, { type: 'finish' }>,
+  { finish_reason }: ModelAnswer,
+  run: HeldRun,
+): Promise<boolean> {
+  const outcome = await run.commit([...records, { kind: 'output' }], {
+    status: 'completed',
+    stop_reason: 'final_answer',
+    output,
+    output_data,
+    finish_reason,
+  });
+  return outcome !== 'inbox';
 }
 
 /** Returns the message of an answer that is no decision. */
@@ -108,7 +120,7 @@ async function commitTruncated(
   { action, answer, context, run }: UselessAnswer,
   filtered: FilterResult<string | null> & { isBlocked: false },
   started_at: string,
-): Promise<void> {
+): Promise<'truncated'> {
   const content = filtered.value?.trim() ? filtered.value : '';
   const step = stepOf(action, answer, 0, started_at);
   const records: StepRecord[] = [
@@ -120,6 +132,7 @@ async function commitTruncated(
   const guard = isRepeated ? undefined : askAgain(answer, action.model, context);
   if (guard) await run.commit([...records, guard]);
   else await failRun(records, truncatedError(action.model, isRepeated), run);
+  return 'truncated';
 }
 
 /** Commits an answer with nothing in it, and asks the model once more or fails the run. */
@@ -128,7 +141,7 @@ async function commitEmpty(
   kind: EmptyKind,
   filtered: FilterResult<string | null> & { isBlocked: false },
   started_at: string,
-): Promise<void> {
+): Promise<'empty'> {
   const content = filtered.value?.trim() ? filtered.value : '';
   const records: StepRecord[] = [
     { ...stepOf(action, answer, 0, started_at), messages: [{ role: 'assistant', content }] },
@@ -137,6 +150,7 @@ async function commitEmpty(
   const isRepeated = wasAskedAgain(run.state, EMPTY_GUARD);
   if (isRepeated) await failRun(records, emptyAnswerError(action.model, kind), run);
   else await run.commit([...records, askForAnswer(kind)]);
+  return 'empty';
 }
 
 /**
@@ -195,7 +209,7 @@ async function commitBlocked(
   leftOut: readonly StepRecord[],
   { filter, guardSteps }: FilterResult<string | null> & { isBlocked: true },
   run: HeldRun,
-): Promise<void> {
+): Promise<'blocked'> {
   const { content, reply } = blockedAnswer(filter);
   const answerStep: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
   if (
@@ -208,11 +222,12 @@ async function commitBlocked(
       messages: [{ role: 'user', content: reply }],
     }));
     await run.commit([answerStep, ...leftOut, ...(guardsWithReply as StepRecord[])]);
-    return;
+    return 'blocked';
   }
   const message = `the output filter ${filter} withheld two answers of the agent`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
   await failRun([answerStep, ...leftOut, ...guardSteps], error, run);
+  return 'blocked';
 }
 
 async function failRun(

@@ -1,4 +1,9 @@
-import type { FinishReason, LeftOutTool, ModelAnswer } from '../../../contracts/agents/model.ts';
+import type {
+  AnsweredStep,
+  FinishReason,
+  LeftOutTool,
+  ModelAnswer,
+} from '../../../contracts/agents/model.ts';
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import type { RunError } from '../../../contracts/errors.ts';
 import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/exported-run.ts';
@@ -34,6 +39,9 @@ export function modelOutcome(
         ...(Array.isArray(output.warnings) ? { warnings: output.warnings as string[] } : {}),
         ...(Array.isArray(output.left_out_tools)
           ? { left_out_tools: output.left_out_tools as LeftOutTool[] }
+          : {}),
+        ...(isJsonObject(output.cached_from)
+          ? { cached_from: output.cached_from as AnsweredStep }
           : {}),
       },
     };
