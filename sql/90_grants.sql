@@ -601,7 +601,7 @@ grant execute on function
   howdah_private.store_grades(uuid, uuid, uuid[], text[], text[])
   to howdah_worker;
 grant execute on function
-  howdah_private.mark_cancelled(uuid),
+  howdah_private.live_judges(uuid), howdah_private.mark_cancelled(uuid),
   howdah_private.start_evaluation(uuid, uuid, uuid, uuid, text, int, text, jsonb, text[], int,
     boolean)
   to howdah_app;

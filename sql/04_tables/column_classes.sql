@@ -63,6 +63,8 @@ as $$
     ('dataset_items', 'none', 'split'),
     ('dataset_items', 'person', 'source_user_id'),
     ('evaluation_results', 'content', 'scores'),
+    ('judgements', 'content', 'verdict'),
+    ('judgements', 'none', 'grader'),
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
     ('limits', 'none', 'key'),

@@ -128,6 +128,7 @@ as $$
     ('idempotency_keys', 'queue', 'run', null, null, '', 'erasure'),
     ('inbound_deliveries', 'log', 'run', null, null, '', 'erasure'),
     ('inbox', 'queue', 'run', null, null, 'eraser', ''),
+    ('judgements', 'queue', 'run', null, null, '', ''),
     ('knowledge_watches', 'definition', 'none', null, null, '', ''),
     ('login_tenants', 'definition', 'none', null, null, '', ''),
     ('master_keys', 'definition', 'none', null, null, '', ''),

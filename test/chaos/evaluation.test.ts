@@ -15,12 +15,17 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const database = testDatabase();
 let server: FakeServer;
 const gate = createGate();
+const judgeGate = createGate();
 const workers = new Set<ChildProcess>();
 
 beforeAll(async () => {
   server = await startOpenAiServer(async ({ body, left }) => {
-    await gate.pass(left);
     const messages = body.messages as { role: string; content: string }[];
+    if (messages.some(({ content }) => content?.includes('Grade an answer by a rubric.'))) {
+      await judgeGate.pass(left);
+      return { content: '{"score": 1, "reason": "Right."}' };
+    }
+    await gate.pass(left);
     const item = Number(messages.find(({ role }) => role === 'user')?.content);
     return messages.some(({ role }) => role === 'assistant')
       ? { content: item % 3 === 0 ? 'no' : 'yes' }
@@ -127,6 +132,54 @@ test(`an evaluation of ${ITEMS} items survives a killed worker: each is run and 
     `select count(*)::int as refunds, count(distinct item)::int as items from shop.refunds`,
   );
   expect(rows).toEqual([{ refunds: ITEMS, items: ITEMS }]);
+  expect((await pool.query('select from howdah_private.due_grades')).rows).toEqual([]);
+  expect((await pool.query('select * from howdah.check_all()')).rows).toEqual([]);
+});
+
+test('judges survive a killed worker: each answer is judged once', async () => {
+  const { pool } = database;
+  const items = 12;
+  await pool.query(`
+    insert into howdah.agents (name, instruction) values ('judge', 'Grade.');
+    insert into howdah.datasets (name) values ('judged');
+    insert into howdah.graders (dataset_id, name, kind, configuration)
+    select d.id, 'right', 'rubric', '{"agent": "judge", "rubric": "It is right."}'
+    from howdah.datasets as d where d.name = 'judged'`);
+  await pool.query(
+    `insert into howdah.dataset_items (dataset_id, input)
+     select d.id, n::text from howdah.datasets as d cross join generate_series(1, $1) as n
+     where d.name = 'judged'`,
+    [items],
+  );
+  const { rows: started } = await pool.query(
+    `select id from howdah.evaluate('judged', 'refunder')`,
+  );
+  judgeGate.allow(4);
+  const judges = `from howdah.executions as e where e.metadata ? 'judged_execution_id'`;
+  await eventually(
+    pool,
+    'some judges have ended, and others work',
+    `select 1 ${judges} having count(*) filter (where e.status = 'completed') >= 3
+       and count(*) filter (where e.status = 'running') >= 1`,
+    [],
+    120_000,
+  );
+  for (const worker of [...workers]) await kill(worker);
+  await startWorker();
+  judgeGate.allow(Number.POSITIVE_INFINITY);
+  const evaluation = await eventually<{ totals: object }>(
+    pool,
+    'the evaluation is complete',
+    `select totals from howdah.evaluations where id = $1 and status = 'completed'`,
+    [started[0].id],
+    300_000,
+  );
+  expect(evaluation.totals).toMatchObject({ runs: items, passed: items, not_graded: 0 });
+  const { rows } = await pool.query(
+    `select count(*)::int as runs, count(distinct e.metadata ->> 'judged_execution_id')::int as judged
+     ${judges}`,
+  );
+  expect(rows).toEqual([{ runs: items, judged: items }]);
   expect((await pool.query('select from howdah_private.due_grades')).rows).toEqual([]);
   expect((await pool.query('select * from howdah.check_all()')).rows).toEqual([]);
 });

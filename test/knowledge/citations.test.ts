@@ -192,6 +192,46 @@ test('answers whose cited text changed or went are stale, and others are not', a
   expect(await stale(run.id)).toEqual([{ title: null, reason: 'deleted' }]);
 });
 
+test('a grader compares the cited documents with the expected ones', async () => {
+  const receipts = await numberOf('Receipts');
+  const one = await answer('optional', `Within 30 days [^${refunds}].`);
+  const both = await answer(
+    'optional',
+    `Within 30 days [^${refunds}], with receipt [^${receipts}].`,
+  );
+  const wrong = await answer('optional', `Within 30 days [^${refunds}], secretly [^${salaries}].`);
+  const none = await answer('optional', 'Within 30 days.');
+  const { rows } = await pool().query(`select id from howdah.documents where title = 'Refunds'`);
+  const expected = [
+    [one, null, {}, 1],
+    [none, null, {}, 0],
+    [wrong, null, {}, 0],
+    [wrong, ['Refunds'], {}, 0],
+    [one, ['Refunds'], {}, 1],
+    [one, 'Refunds', { only: true }, 1],
+    [one, [rows[0].id], {}, 1],
+    [one, ['Refunds', 'Receipts'], {}, 0.5],
+    [both, ['Refunds', 'Receipts', 'Refunds'], { only: true }, 1],
+    [both, ['Receipts'], {}, 1],
+    [both, ['Receipts'], { only: true }, 0],
+    [one, [], {}, 0],
+    [none, [], {}, 1],
+    [none, ['Refunds'], {}, 0],
+    [one, { title: 'Refunds' }, {}, 0],
+  ] as const;
+  const found = await Promise.all(
+    expected.map(async ([{ id }, wanted, configuration]) => {
+      const { rows: graded } = await pool().query(
+        `select howdah_private.grade_citation(e, $2, $3) as grade
+         from howdah.executions as e where e.id = $1`,
+        [id, JSON.stringify(wanted), configuration],
+      );
+      return graded[0].grade.score;
+    }),
+  );
+  expect(found).toEqual(expected.map(([, , , score]) => score));
+});
+
 test('searches and citations are erased with their run', async () => {
   const run = await answer('required', `Within 30 days [^${refunds}].`);
   expect(await citationsOf(run.id)).toHaveLength(1);

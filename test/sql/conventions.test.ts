@@ -242,6 +242,9 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.due_grades.execution_id': 'deleted with the run, by forget_results',
   'howdah_private.due_grades.evaluation_id':
     'a key would be locked by each run that ends; claim_grades deletes rows without a result',
+  'howdah_private.judgements.execution_id': 'none points at executions; deleted with the run',
+  'howdah_private.judgements.judge_execution_id':
+    'the run of the judge may be deleted; what it said stays',
   'howdah.memories.source_execution_id': 'set to null with the run, by delete_runs',
   'howdah.memories.subject_id': 'repeated by user_id, agent_id and session_id, which have keys',
   'howdah_private.memory_terms.subject_id': 'that of the memory',

@@ -173,7 +173,7 @@ end $$;
 
 -- Returns whether something still needs the contents of an ended tree: a question about an effect,
 -- a hook, a delivery, a write-back, a grade, or a live run below. A hook, delivery, write-back or
--- grade that fails for an hour no longer counts.
+-- grade that fails for an hour no longer counts. A grade that waits for a judge counts for a day.
 create or replace function howdah_private.is_tree_in_use(e howdah.executions) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -197,7 +197,9 @@ as $$
         and e.completed_at > now() - interval '1 hour'
     ) or exists (
       select from howdah_private.due_grades as d
-      where d.execution_id = e.id and e.completed_at > now() - interval '1 hour'
+      where d.execution_id = e.id and (e.completed_at > now() - interval '1 hour' or exists (
+        select from howdah_private.judgements as j
+        where j.execution_id = e.id and j.created_at > now() - interval '1 day'))
     ) or exists (
       select from howdah.executions as c
       where c.root_execution_id = e.id and c.parent_execution_id is not null

@@ -46,15 +46,21 @@ begin
   );
 end $$;
 
--- Returns the runs of evaluations that had an item of a data set as input.
+-- Returns the runs of evaluations that had an item of a data set as input, and their judges.
 create or replace function howdah_private.runs_of_item(tenant_id uuid, item_id uuid)
   returns setof uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select r.execution_id from howdah.evaluation_results as r
+  select x.id from howdah.evaluation_results as r
+  cross join lateral (
+    values (r.execution_id)
+    union all
+    select j.judge_execution_id from howdah_private.judgements as j
+    where j.execution_id = r.execution_id
+  ) as x (id)
   where r.tenant_id = runs_of_item.tenant_id and r.item_id = runs_of_item.item_id
-    and r.execution_id is not null
+    and x.id is not null
 $$;
 
 -- Returns the user to export or erase. A user of another tenant is not found.

@@ -18,13 +18,16 @@ as $$
   select jsonb_build_object(
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),
     'failed', count(*) filter (where not r.passed),
-    'cancelled', count(*) filter (where r.graded_at is not null and r.passed is null),
+    'cancelled', count(*) filter (where r.graded_at is not null and r.passed is null
+      and (r.error ->> 'code') is distinct from 'not_graded'),
+    'not_graded', count(*) filter (where r.passed is null and r.error ->> 'code' = 'not_graded'),
     'score', round(avg(r.score)::numeric, 6),
     'pass_rate', round(avg(r.passed::int), 6),
     'pass_hat_k', (select round(avg(i.all_passed::int), 6) from items as i),
     'flaky_items', (
       select count(*) from items as i where i.any_passed and not i.all_passed),
-    'cost', coalesce(sum(r.cost), 0), 'tokens', coalesce(sum(r.tokens), 0),
+    'cost', coalesce(sum(r.cost), 0), 'grading_cost', coalesce(sum(r.grading_cost), 0),
+    'tokens', coalesce(sum(r.tokens), 0),
     'latency_ms_mean', round(avg(r.latency_ms)::numeric, 1),
     'latency_ms_p95',
       round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))
@@ -100,7 +103,7 @@ begin
     update howdah.evaluation_results as r
     set graded_at = coalesce(r.graded_at, clock_timestamp()), error = r.error - 'message',
       scores = (
-        select coalesce(json_object_agg(s.name, s.grade - 'detail')::jsonb, '{}')
+        select coalesce(json_object_agg(s.name, s.grade - '{detail,error}'::text[])::jsonb, '{}')
         from jsonb_each(r.scores) as s (name, grade))
     where r.execution_id = any (forget_results.ids)
     returning r.evaluation_id

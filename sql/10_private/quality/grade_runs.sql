@@ -1,7 +1,8 @@
 -- Grading: the runs of evaluations are graded when they end, in the batch job grade_run.
 --
 --   end of a run   → a row in due_grades                                  (enqueue_grading)
---   claim_grades   → due again in two minutes, in case the worker dies
+--   claim_grades   → starts judges (judge_runs.sql), and claims runs that wait for none. They are
+--                    due again in two minutes, in case the worker dies
 --   a worker       → runs the queries of SQL graders in a sandbox, and undoes them
 --   store_grades   → all other graders, the result, the totals of the evaluation; one transaction
 --
@@ -12,8 +13,9 @@
 -- A transaction locks runs, rows of due_grades, results and the evaluation, in this order. Runs
 -- that end lock no row that other runs lock.
 
--- Adds a run that has ended to the queue, if it belongs to an evaluation. Tags are written by
--- anybody, so the row of the result decides.
+-- Adds a run that has ended to the queue, if it belongs to an evaluation, or the runs that it has
+-- judged. Tags are written by anybody, so the rows of results and judgements decide. A retried run
+-- is judged again.
 create or replace function howdah_private.enqueue_grading(e howdah.executions) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -21,7 +23,9 @@ as $$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
+  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0;
+  delete from howdah_private.judgements as j where j.execution_id = e.id;
+  select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
 $$;
 
 -- Returns the evaluations that have due results, at most 1,000, those of the oldest first, or none
@@ -53,9 +57,9 @@ as $$
 $$;
 
 -- Claims runs of an evaluation that are due, and returns those that have SQL graders with what
--- their queries get as $1. A run that was not completed has no grades. After a failed attempt runs
--- are claimed one by one, so that a run which cannot be graded stops no other. Rows of deleted
--- evaluations are removed.
+-- their queries get as $1. A run that was not completed has no grades, and a run that waits for a
+-- judge is not claimed. After a failed attempt runs are claimed one by one, so that a run which
+-- cannot be graded stops no other. Rows of deleted evaluations are removed.
 create or replace function howdah_private.claim_grades(
   tenant_id uuid, evaluation_id uuid, at_most int
 ) returns table (execution_id uuid, claim text, graders jsonb, argument text)
@@ -63,7 +67,16 @@ create or replace function howdah_private.claim_grades(
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
+declare
+  v_judged howdah.evaluations;
+  v_ready uuid[];
 begin
+  select v.* into v_judged from howdah.evaluations as v
+  where v.tenant_id = claim_grades.tenant_id and v.id = claim_grades.evaluation_id
+    and v.graders @? '$[*] ? (@.kind == "rubric")';
+  if found then
+    v_ready := howdah_private.start_judges(v_judged, 4 * claim_grades.at_most);
+  end if;
   delete from howdah_private.due_grades as d
   where d.tenant_id = claim_grades.tenant_id and d.evaluation_id = claim_grades.evaluation_id
     and not exists (
@@ -76,6 +89,7 @@ begin
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = claim_grades.tenant_id
         and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
+        and (v_judged.id is null or o.execution_id = any (v_ready))
       order by o.due_at limit claim_grades.at_most
       for update skip locked))
   ),
@@ -121,7 +135,8 @@ as $$
   where s.execution_id = calls_of_run.execution_id and s.kind = 'tool'
 $$;
 
--- Returns the grade of a run by one grader that is not of kind sql. A grader that fails gives 0.
+-- Returns the grade of a run by one grader that neither a worker nor a judge has asked. A grader
+-- that fails gives 0.
 create or replace function howdah_private.grade_by(
   grader jsonb, i howdah.dataset_items, e howdah.executions
 ) returns jsonb
@@ -130,8 +145,7 @@ create or replace function howdah_private.grade_by(
 as $$
 declare
   v_configuration jsonb := grader -> 'configuration';
-  v_expected jsonb := case when v_configuration ? 'expected_key'
-    then i.expected -> (v_configuration ->> 'expected_key') else i.expected end;
+  v_expected jsonb := howdah_private.expected_by(grader, i.expected);
   v_answer jsonb := coalesce(e.output_data, to_jsonb(e.output));
 begin
   if howdah_private.is_encrypted(e.output) then
@@ -148,6 +162,7 @@ begin
     when 'numeric' then howdah_private.grade_numeric(v_answer, v_expected, v_configuration)
     when 'trajectory' then howdah_private.grade_trajectory(
       howdah_private.calls_of_run(e.id), v_expected, v_configuration)
+    when 'citation' then howdah_private.grade_citation(e, v_expected, v_configuration)
     when 'latency' then howdah_private.grade_at_most(
       to_jsonb(howdah_private.latency_ms(e)), null, v_configuration)
     when 'cost' then howdah_private.grade_at_most(to_jsonb(e.cost), null, v_configuration)
@@ -164,7 +179,8 @@ create or replace function howdah_private.latency_ms(e howdah.executions) return
   language sql immutable
   return extract(epoch from e.completed_at - e.started_at) * 1000;
 
--- Returns the grades of a run by all graders. Those of kind sql were asked by the worker.
+-- Returns the grades of a run by all graders. Those of kind sql were asked by the worker, those of
+-- kind rubric by a judge. A grade without a score has an error, and neither passes nor fails.
 create or replace function howdah_private.grade_run(
   graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb
 ) returns jsonb
@@ -178,12 +194,14 @@ as $$
     select case when g.grader ->> 'kind' = 'sql' then coalesce(
         grade_run.by_sql -> (g.grader ->> 'name'),
         '{"score": 0, "detail": "the query was not run"}')
+      when g.grader ->> 'kind' = 'rubric' then howdah_private.grade_rubric(e.id, g.grader)
       else howdah_private.grade_by(g.grader, i, e) end as grade
   ) as s
 $$;
 
 -- Stores the results of claimed runs, and the totals of the evaluation. A run that was not
--- completed fails without grades. A cancelled run neither passes nor fails.
+-- completed fails without grades. A cancelled run, and one whose judge failed, neither passes nor
+-- fails.
 create or replace function howdah_private.store_grades(
   tenant_id uuid, evaluation_id uuid, ids uuid[], claims text[], by_sql text[]
 ) returns int
@@ -216,14 +234,25 @@ begin
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
     latency_ms = g.latency_ms,
-    score = case when g.status <> 'cancelled'
+    score = case when g.status <> 'cancelled' and f.fault is null
       then coalesce(howdah_private.composite_score(g.graders, g.scores), 0) end,
-    passed = case when g.status <> 'cancelled'
+    passed = case when g.status <> 'cancelled' and f.fault is null
       then g.status = 'completed' and not jsonb_path_exists(g.scores, '$.*.passed ? (@ == false)')
       end,
-    error = case when g.status <> 'completed' then jsonb_build_object('code', g.stop_reason,
-      'message', coalesce(g.error ->> 'message', 'the run was ' || g.status)) end
-  from graded as g where r.id = g.id;
+    grading_cost = (
+      select sum((s.grade ->> 'cost')::numeric) from jsonb_each(g.scores) as s (name, grade)),
+    error = case
+      when g.status <> 'completed' then jsonb_build_object('code', g.stop_reason,
+        'message', coalesce(g.error ->> 'message', 'the run was ' || g.status))
+      when f.fault is not null
+        then jsonb_build_object('code', 'not_graded', 'message', f.fault) end
+  from graded as g
+  cross join lateral (
+    select min(concat_ws(': ', s.name, s.grade ->> 'error')) filter (where s.grade ? 'error')
+      as fault
+    from jsonb_each(g.scores) as s (name, grade)
+  ) as f
+  where r.id = g.id;
   delete from howdah_private.due_grades as d where d.execution_id = any (v_ids);
   perform howdah_private.follow_evaluation(store_grades.evaluation_id);
   return cardinality(v_ids);

@@ -42,38 +42,106 @@ create or replace function howdah_private.has_arguments(found jsonb, wanted json
     when 'contains' then has_arguments.found @> has_arguments.wanted
     else has_arguments.found = has_arguments.wanted end, false);
 
--- Returns how many expected calls were made: each matches the first call that is left, after the
--- previous match if the order counts. For calls in order this is the most that can match, as long
--- as no expected call is missing.
-create or replace function howdah_private.matched_calls(
+-- Returns for each expected call the places of the calls that it may be, in order.
+create or replace function howdah_private.possible_calls(
+  actual jsonb, expected jsonb, configuration jsonb
+) returns table (wanted int, places int[])
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select w.place, array(
+    select c.place from howdah_private.trajectory_calls(
+      possible_calls.actual, possible_calls.configuration -> 'tools') as c
+    where c.name = w.name and howdah_private.has_arguments(c.arguments, w.arguments,
+      coalesce(possible_calls.configuration ->> 'arguments', 'equal'))
+    order by c.place)
+  from howdah_private.trajectory_calls(
+    possible_calls.expected, possible_calls.configuration -> 'tools') as w
+$$;
+
+-- Returns how many expected calls were made in their order: each matches the first possible call
+-- after the previous match. This is the most that can match, as long as no expected call is
+-- missing.
+create or replace function howdah_private.calls_in_order(
   actual jsonb, expected jsonb, configuration jsonb
 ) returns int
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_tools jsonb := matched_calls.configuration -> 'tools';
-  v_how text := coalesce(matched_calls.configuration ->> 'arguments', 'equal');
-  v_has_order boolean := matched_calls.configuration ->> 'match' is distinct from 'any_order';
-  v_used int[] := '{}';
-  v_wanted record;
-  v_place int;
+  v_matched int := 0;
+  v_last int := 0;
+  v_next int;
+  v_places int[];
 begin
-  for v_wanted in
-    select c.* from howdah_private.trajectory_calls(matched_calls.expected, v_tools) as c
-    order by c.place
+  for v_places in
+    select c.places from howdah_private.possible_calls(calls_in_order.actual,
+      calls_in_order.expected, calls_in_order.configuration) as c
+    order by c.wanted
   loop
-    select c.place into v_place
-    from howdah_private.trajectory_calls(matched_calls.actual, v_tools) as c
-    where c.name = v_wanted.name and c.place <> all (v_used)
-      and (not v_has_order or c.place > coalesce(v_used[cardinality(v_used)], 0))
-      and howdah_private.has_arguments(c.arguments, v_wanted.arguments, v_how)
-    order by c.place limit 1;
-    if found then
-      v_used := v_used || v_place;
+    v_next := (select min(p.place) from unnest(v_places) as p (place) where p.place > v_last);
+    if v_next is not null then
+      v_matched := v_matched + 1;
+      v_last := v_next;
     end if;
   end loop;
-  return cardinality(v_used);
+  return v_matched;
+end $$;
+
+-- Returns the most expected calls that can match different calls, in any order. A call may be
+-- possible for several expected ones, so a later expected call can make an earlier one take another
+-- call: along an augmenting path, found breadth first (Kuhn's algorithm).
+create or replace function howdah_private.calls_in_any_order(
+  actual jsonb, expected jsonb, configuration jsonb
+) returns int
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_calls record;
+  v_possible jsonb := '{}'; -- by expected call, the places of the calls that it may be
+  v_matched jsonb := '{}'; -- by place of a call, the expected call that has it
+  v_reached jsonb; -- by place of a call, the expected call that looks at it
+  v_queue int[];
+  v_at int;
+  v_place int;
+  v_before int;
+begin
+  for v_calls in
+    select c.* from howdah_private.possible_calls(calls_in_any_order.actual,
+      calls_in_any_order.expected, calls_in_any_order.configuration) as c
+    order by c.wanted
+  loop
+    v_possible := v_possible || jsonb_build_object(v_calls.wanted, v_calls.places);
+    v_reached := '{}';
+    v_queue := array[v_calls.wanted];
+    v_at := 1;
+    <<search>>
+    while v_at <= cardinality(v_queue) loop
+      for v_place in
+        select p.place::int from jsonb_array_elements_text(v_possible -> v_queue[v_at]::text)
+          as p (place)
+        where not v_reached ? p.place
+      loop
+        v_reached := v_reached || jsonb_build_object(v_place, v_queue[v_at]);
+        if v_matched ? v_place::text then
+          v_queue := v_queue || (v_matched ->> v_place::text)::int;
+          continue;
+        end if;
+        -- free: each expected call on the path takes the call that it looks at
+        while v_place is not null loop
+          v_before := (
+            select m.key::int from jsonb_each(v_matched) as m
+            where m.value = v_reached -> v_place::text);
+          v_matched := v_matched || jsonb_build_object(v_place, v_reached -> v_place::text);
+          v_place := v_before;
+        end loop;
+        exit search;
+      end loop;
+      v_at := v_at + 1;
+    end loop;
+  end loop;
+  return (select count(*) from jsonb_object_keys(v_matched));
 end $$;
 
 create or replace function howdah_private.grade_trajectory(
@@ -104,8 +172,11 @@ begin
     return howdah_private.grade_if(false, format('%s calls more than the %s expected ones',
       v_found - v_expected, v_expected));
   end if;
-  v_matched := howdah_private.matched_calls(
-    grade_trajectory.actual, v_wanted, grade_trajectory.configuration);
+  v_matched := case when grade_trajectory.configuration ->> 'match' = 'any_order'
+    then howdah_private.calls_in_any_order(
+      grade_trajectory.actual, v_wanted, grade_trajectory.configuration)
+    else howdah_private.calls_in_order(
+      grade_trajectory.actual, v_wanted, grade_trajectory.configuration) end;
   return jsonb_strip_nulls(jsonb_build_object(
     'score', case when v_expected = 0 then 1 else v_matched::numeric / v_expected end,
     'detail', case when v_matched < v_expected

@@ -27,6 +27,17 @@ as $$
         "arguments": {"enum": ["equal", "contains", "ignore"]},
         "calls": {"type": "array"}, "tools": {"type": "array", "items": {"type": "string"}},
         "forbidden": {"type": "array", "items": {"type": "string"}}}', '[]'),
+    ('citation', '{"only": true}', '{"only": {"type": "boolean"}}', '[]'),
+    ('rubric', '{"agent": "judge", "rubric": "The answer names the right sum and is polite."}',
+      '{"agent": {"type": "string", "minLength": 1, "maxLength": 200},
+        "rubric": {"type": "string", "minLength": 1, "maxLength": 20000},
+        "examples": {"type": "array", "maxItems": 20, "items": {"type": "object",
+          "required": ["output", "score", "reason"], "additionalProperties": false,
+          "properties": {"output": {}, "score": {"type": "number"},
+            "reason": {"type": "string"}}}},
+        "scale": {"type": "object", "required": ["min", "max"], "additionalProperties": false,
+          "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}}',
+      '["agent", "rubric"]'),
     ('latency', '{"max": 5000}', '{"max": {"type": "number", "exclusiveMinimum": 0}}', '["max"]'),
     ('cost', '{"max": 0.01}', '{"max": {"type": "number", "minimum": 0}}', '["max"]')
 $$;
@@ -62,6 +73,41 @@ begin
     perform howdah_private.check_schema('configuration.schema', g.configuration -> 'schema');
   elsif g.kind = 'regex' and g.configuration ? 'pattern' then
     perform howdah_private.check_grader_pattern(g.configuration ->> 'pattern');
+  elsif g.kind = 'rubric' then
+    perform howdah_private.check_judge(g.tenant_id, g.configuration);
+  end if;
+end $$;
+
+-- Refuses a judge that does not exist, a scale without extent, and examples out of the scale.
+create or replace function howdah_private.check_judge(tenant_id uuid, configuration jsonb)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_low numeric := coalesce(check_judge.configuration #> '{scale,min}', '0');
+  v_high numeric := coalesce(check_judge.configuration #> '{scale,max}', '1');
+  v_place bigint;
+begin
+  perform howdah_private.judge_named(
+    check_judge.tenant_id, check_judge.configuration ->> 'agent', 'configuration.agent');
+  if v_low >= v_high then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration.scale: min %s is not below max %s', v_low, v_high),
+      detail = '{"field": "configuration.scale"}',
+      hint = 'Write it as {"min": 1, "max": 5}. Without it, scores are from 0 to 1.';
+  end if;
+  select x.place into v_place
+  from jsonb_array_elements(check_judge.configuration -> 'examples') with ordinality
+    as x (example, place)
+  where (x.example -> 'score')::numeric not between v_low and v_high
+  order by x.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('configuration.examples: the score of example %s is not from %s to %s',
+        v_place, v_low, v_high),
+      detail = '{"field": "configuration.examples"}',
+      hint = 'Give the scores of examples on the scale of the grader.';
   end if;
 end $$;
 

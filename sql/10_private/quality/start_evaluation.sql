@@ -146,8 +146,8 @@ begin
   v_new.items := cardinality(new_evaluation.item_ids);
   v_new.items_digest := md5(array_to_string(new_evaluation.item_ids, ' '));
   perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
-  v_new.graders := howdah_private.copied_graders(v_new.tenant_id, v_new.dataset_id,
-    new_evaluation.graders);
+  v_new.graders := howdah_private.pin_judges(v_new.tenant_id, howdah_private.copied_graders(
+    v_new.tenant_id, v_new.dataset_id, new_evaluation.graders));
   return v_new;
 end $$;
 

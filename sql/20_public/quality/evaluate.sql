@@ -46,7 +46,7 @@ comment on function howdah.evaluate(text, text, text, text, int, text, text, jso
   'others come first. With reuse, returns the newest completed evaluation with the same items, '
   'version, overrides, graders and repeats, if there is one.';
 
--- Cancels an evaluation with its live runs. Results that are graded stay.
+-- Cancels an evaluation with its live runs and judges. Results that are graded stay.
 create or replace function howdah.cancel_evaluation(id uuid) returns howdah.evaluations
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -64,9 +64,9 @@ begin
   perform howdah.cancel_executions(array(
     select r.execution_id from howdah.evaluation_results as r
     where r.evaluation_id = v_evaluation.id and r.graded_at is null
-      and r.execution_id is not null));
+      and r.execution_id is not null) || howdah_private.live_judges(v_evaluation.id));
   return howdah_private.mark_cancelled(v_evaluation.id);
 end $$;
 comment on function howdah.cancel_evaluation(uuid) is
-  'Cancels an evaluation and those of its runs that are live, and returns it. Results that are '
-  'graded stay. Raises HWCNF if it has ended.';
+  'Cancels an evaluation and those of its runs and judges that are live, and returns it. Results '
+  'that are graded stay. Raises HWCNF if it has ended.';

@@ -14,11 +14,15 @@ export type Totals = {
   passed?: number;
   failed?: number;
   cancelled?: number;
+  /** Results whose judge failed. */
+  not_graded?: number;
   flaky_items?: number;
   score?: number | null;
   pass_rate?: number | null;
   pass_hat_k?: number | null;
   cost?: number;
+  /** Cost of the judges, which is no part of `cost`. */
+  grading_cost?: number;
   tokens?: number;
   latency_ms_mean?: number | null;
   latency_ms_p95?: number | null;

@@ -20,6 +20,7 @@ export const evaluationResults = resource('evaluation_results', {
     error: object.nullable(),
     tokens: count.nullable(),
     cost: z.number().nullable(),
+    grading_cost: z.number().nullable(),
     latency_ms: z.number().nullable(),
     graded_at: time.nullable(),
   },

@@ -102,13 +102,34 @@ describe('trajectories', () => {
   ])('%j with %j is %d', async (expected, configuration, wanted) => {
     expect(await score('trajectory', calls, expected, configuration)).toBe(wanted);
   });
+
+  test('in any order match as many calls as can be matched', async () => {
+    const configuration = { match: 'any_order', arguments: 'contains' };
+    const call = (...names: string[]) => ({
+      name: 'f',
+      arguments: Object.fromEntries(names.map((name) => [name, 1])),
+    });
+    // the first expected call may be each of the calls, the others may not
+    const chain = [call('a'), call('a', 'b'), call('a', 'b', 'c')];
+    for (const actual of [chain, chain.toReversed(), [chain[1], chain[2], chain[0]]]) {
+      expect(await score('trajectory', actual, chain, configuration)).toBe(1);
+      expect(await score('trajectory', actual, chain.toReversed(), configuration)).toBe(1);
+      expect(await score('trajectory', actual, ['f', ...chain], configuration)).toBe(0.75);
+    }
+    expect(await score('trajectory', [chain[2]], [chain[0], chain[1]], configuration)).toBe(0.5);
+    expect(
+      await score('trajectory', [call('a', 'b'), call('a', 'c')], [call('a'), call('b')], {
+        ...configuration,
+      }),
+    ).toBe(1);
+  });
 });
 
 describe('a grader is refused', () => {
   test.each([
     ['similarity', {}, 'kind'],
-    ['citation', {}, 'kind'],
-    ['rubric', {}, 'kind'],
+    ['citation', { documents: [] }, 'configuration'],
+    ['rubric', {}, 'configuration'],
     ['numeric', { tolerance: -1 }, 'configuration'],
     ['exact', { tolerance: 1 }, 'configuration'],
     ['regex', { pattern: '(' }, 'configuration.pattern'],
