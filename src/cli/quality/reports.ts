@@ -10,10 +10,11 @@ import type {
 } from '../../text/reports/evaluation-report.ts';
 import { junitReport } from '../../text/reports/junit-report.ts';
 import { markdownComparison, markdownReport } from '../../text/reports/markdown-report.ts';
+import { truncateToFit } from '../../text/truncate.ts';
 import { percent } from './gate.ts';
 
-/** The grade of a result by one grader. */
-type Grade = { score?: number | null; passed?: boolean; detail?: string };
+/** The grade of a result by one grader. A judge that failed gives an error and no score. */
+type Grade = { score?: number | null; passed?: boolean | null; detail?: string; error?: string };
 /** A result as reports show it. */
 export type ReportedResult = {
   item_id: string;
@@ -31,6 +32,8 @@ export type JudgedEvaluation = {
   dataset: string;
   evaluation: Evaluation;
   results: readonly ReportedResult[];
+  /** The beginning of the input of each item, by its id. */
+  inputs: ReadonlyMap<string, string>;
   /** Why the gate refuses it. */
   faults: readonly string[];
   comparison?: EvaluationComparison | undefined;
@@ -47,22 +50,22 @@ const NO_ITEM = { passed: false, scores: {}, cost: null, seconds: null };
 
 /** Writes Markdown, for the comment of a pull request. */
 export function markdownOf(judged: JudgedEvaluation): string {
-  const { faults, comparison } = judged;
+  const { faults, comparison, inputs } = judged;
   const verdict = faults.map((fault) => `- Refused: ${fault}\n`).join('');
   const parts = [
     markdownReport(reportOf(judged)),
-    ...(comparison ? [markdownComparison(comparisonOf(judged.dataset, comparison))] : []),
+    ...(comparison ? [markdownComparison(comparisonOf(judged.dataset, comparison, inputs))] : []),
     ...(verdict === '' ? [] : [verdict]),
   ];
   return parts.join('\n');
 }
 
-function reportOf({ dataset, evaluation, results }: JudgedEvaluation): EvaluationReport {
+function reportOf({ dataset, evaluation, results, inputs }: JudgedEvaluation): EvaluationReport {
   const { version, totals } = evaluation;
   return {
     name: dataset,
     subject: `version ${version}`,
-    items: results.map(itemOf),
+    items: results.map((result) => itemOf(result, inputs)),
     passRate: estimateOf(totals.pass_rate),
     score: estimateOf(totals.score),
   };
@@ -71,11 +74,31 @@ function reportOf({ dataset, evaluation, results }: JudgedEvaluation): Evaluatio
 const estimateOf = (estimate: number | null | undefined) =>
   estimate == null ? null : { estimate, low: null, high: null };
 
-function itemOf(result: ReportedResult): ReportedItem {
+/** The longest beginning of an input that names an item. */
+const MAX_NAME = 80;
+
+/**
+ * Returns the names of items by their ids: the beginning of the input, with the id if several begin
+ * like that.
+ */
+export function namesOf(
+  items: readonly { id: string; input: string; input_data?: unknown }[],
+): Map<string, string> {
+  const names = items.map(({ id, input, input_data }) => {
+    const text = input.trim() === '' ? JSON.stringify(input_data ?? null) : input;
+    return { id, name: truncateToFit(text.trim().replace(/\s+/g, ' '), MAX_NAME) };
+  });
+  const equal = Map.groupBy(names, ({ name }) => name);
+  return new Map(
+    names.map(({ id, name }) => [id, equal.get(name)?.length === 1 ? name : `${name} (${id})`]),
+  );
+}
+
+function itemOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): ReportedItem {
   const { item_id, repeat, passed, cost, latency_ms, error } = result;
   const run = result.execution_id === null ? '' : `, run ${result.execution_id}`;
   return {
-    name: `${item_id} #${repeat}`,
+    name: `${inputs.get(item_id) ?? item_id} #${repeat}`,
     ...{ passed, cost },
     scores: Object.fromEntries(
       Object.entries(result.scores).map(([name, { score }]) => [name, score ?? null]),
@@ -84,18 +107,24 @@ function itemOf(result: ReportedResult): ReportedItem {
     message: passed === false ? `${reasonOf(result.scores)}${run}` : null,
     // a cancelled run neither passes nor fails
     error:
-      passed === null ? null : error && `${error.code ?? 'error'}: ${error.message ?? ''}${run}`,
+      passed === null && error?.code !== 'not_graded'
+        ? null
+        : error && `${error.code ?? 'error'}: ${error.message ?? ''}${run}`,
   };
 }
 
-/** Returns why a result did not pass. */
-const reasonOf = (scores: ReportedResult['scores']) =>
+/** Returns why a result did not pass, in the words of its graders. */
+export const reasonOf = (scores: ReportedResult['scores']) =>
   Object.entries(scores)
     .filter(([, { passed }]) => passed === false)
     .map(([name, { detail = 'too low' }]) => `${name}: ${detail}`)
     .join('; ');
 
-function comparisonOf(name: string, comparison: EvaluationComparison): ComparisonReport {
+function comparisonOf(
+  name: string,
+  comparison: EvaluationComparison,
+  inputs: JudgedEvaluation['inputs'],
+): ComparisonReport {
   const { a, b, pass_rate, score, cost, latency_ms, slices } = comparison;
   const changes = { regressed: comparison.regressions, fixed: comparison.improvements };
   return {
@@ -112,7 +141,7 @@ function comparisonOf(name: string, comparison: EvaluationComparison): Compariso
     ],
     changes: Object.entries(changes).flatMap(([change, items]) =>
       items.map((item) => ({
-        name: item.item_id,
+        name: inputs.get(item.item_id) ?? item.item_id,
         change: change as keyof typeof changes,
         message: `${percent(item.passed_a)}, run ${item.execution_id_a}; now ${percent(item.passed_b)}, run ${item.execution_id_b}`,
       })),

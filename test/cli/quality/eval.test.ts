@@ -120,6 +120,44 @@ test('refuses a version that is worse than a label, and compares each item', asy
   expect(await count()).toBe(before + 1);
 });
 
+test('a judge says why a result fails, and its runs are ordinary runs', async () => {
+  const judge = await makeAgent(db.pool, {
+    script: [{ content: '{"score": 2, "reason": "It is not polite."}' }],
+  });
+  const [row] = await all(db.pool, 'select name from howdah.agents where id = $1', [judge]);
+  await cli('dataset', 'create', 'polite');
+  const [made] = await all(db.pool, `select id from howdah.datasets where name = 'polite'`);
+  const create = ['dev', 'graders', 'create', 'tone', '--kind', 'rubric', '--dataset-id', made?.id];
+  const scale = { min: 1, max: 5 };
+  const configuration = { agent: row?.name, rubric: 'The answer is polite.', scale };
+  const wrong = await cli(
+    '--json',
+    ...create,
+    '--configuration',
+    '{"agent": "nobody", "rubric": "x"}',
+  );
+  expect(JSON.parse(wrong.stderr).error).toMatchObject({
+    ...{ code: 'HWNTF', message: "there is no agent 'nobody', which judges" },
+  });
+  await cli(...create, '--configuration', JSON.stringify(configuration), '--pass-score', '0.5');
+  await cli('dataset', 'add', 'polite', await file('polite.jsonl', '{"input": "Refund?"}'));
+  const junit = join(folder, 'polite.xml');
+  const run = await cli('eval', 'run', 'polite', '--agent', agent, '--junit', junit);
+  expect(run.stdout).toContain('failed: Refund? #1, run ');
+  expect(run.stdout).toContain('tone: It is not polite.');
+  expect(await readFile(junit, 'utf8')).toContain('tone: It is not polite.');
+  const judged = await all(
+    db.pool,
+    `select j.status, r.scores #>> '{tone,score}' as score, e.output
+     from howdah.evaluation_results as r
+     join howdah.executions as e on e.id = r.execution_id
+     join howdah.executions as j on j.id = (r.scores #>> '{tone,execution_id}')::uuid
+     where j.agent_id = $1`,
+    [judge],
+  );
+  expect(judged).toEqual([{ status: 'completed', score: '0.25', output: 'no' }]);
+});
+
 test('an evaluation is listed, shown and promoted', async () => {
   const { items } = await json('eval', 'list');
   const [{ id }] = items;

@@ -8,6 +8,7 @@ import {
 } from '../../../operations/quality/evaluations.ts';
 import { agents } from '../../../resources/definitions/agents.ts';
 import { workflows } from '../../../resources/definitions/workflows.ts';
+import { datasetItems } from '../../../resources/quality/dataset-items.ts';
 import { datasets } from '../../../resources/quality/datasets.ts';
 import { evaluationResults } from '../../../resources/quality/evaluation-results.ts';
 import { evaluations } from '../../../resources/quality/evaluations.ts';
@@ -25,7 +26,9 @@ import {
   type JudgedEvaluation,
   junitOf,
   markdownOf,
+  namesOf,
   type ReportedResult,
+  reasonOf,
 } from '../../quality/reports.ts';
 
 type Options = { tenant?: string };
@@ -38,6 +41,7 @@ type RunOptions = Options & {
   model?: string;
   graders?: string[];
 };
+type Item = { id: string; input: string; input_data: unknown };
 type GateOptions = {
   failUnder?: number;
   /** The label of `--no-worse-than`, which Commander reads as a negation; true without one. */
@@ -129,8 +133,14 @@ async function judge(
     }),
   );
   const { name } = await backend.definitions.find(datasets, evaluation.dataset_id);
+  const items = await allRows((page) =>
+    backend.call(listOperation<Item>(datasetItems), {
+      query: { dataset_id: evaluation.dataset_id, ...page },
+    }),
+  );
+  const inputs = namesOf(items);
   const faults = gateFaults(evaluation, { failUnder }, comparison);
-  return { dataset: String(name), evaluation, results, faults, comparison };
+  return { dataset: String(name), evaluation, results, inputs, faults, comparison };
 }
 
 /**
@@ -169,20 +179,32 @@ async function show(
   if (io.json) printJson(io, { evaluation, comparison: comparison ?? null, faults });
   else {
     printTable(io, [summaryOf(evaluation)]);
-    for (const result of results.filter(({ passed }) => passed === false).slice(0, 20)) {
-      io.out(`failed: item ${result.item_id} #${result.repeat}, run ${result.execution_id}`);
+    for (const line of results.flatMap((result) => faultOf(result, report.inputs)).slice(0, 20)) {
+      io.out(line);
     }
     for (const fault of faults) io.err(`refused: ${fault}`);
   }
   if (faults.length > 0) io.setExitCode(exitCodes.refused);
 }
 
+/** Returns the line of a result that did not pass: its item, its run, and why. */
+function faultOf(
+  { item_id, repeat, execution_id, passed, scores, error }: ReportedResult,
+  inputs: JudgedEvaluation['inputs'],
+): string[] {
+  const isUnknown = passed === null && error?.code === 'not_graded';
+  if (passed !== false && !isUnknown) return [];
+  const reason = error?.message ?? reasonOf(scores);
+  const item = `${inputs.get(item_id) ?? item_id} #${repeat}`;
+  return [`${isUnknown ? 'not graded' : 'failed'}: ${item}, run ${execution_id}: ${reason}`];
+}
+
 /** Returns the figures of an evaluation that a person reads first. */
 export function summaryOf({ id, version, totals }: Evaluation): Record<string, unknown> {
-  const { passed = 0, failed = 0, cancelled = 0, flaky_items: flaky = 0 } = totals;
-  const { pass_rate, pass_hat_k, score, cost, latency_ms_mean } = totals;
+  const { passed = 0, failed = 0, cancelled = 0, not_graded = 0, flaky_items: flaky = 0 } = totals;
+  const { pass_rate, pass_hat_k, score, cost, grading_cost, latency_ms_mean } = totals;
   return {
-    ...{ evaluation: id, version, passed, failed, cancelled, flaky_items: flaky },
-    ...{ pass_rate, pass_hat_k, score, cost, latency_ms_mean },
+    ...{ evaluation: id, version, passed, failed, cancelled, not_graded, flaky_items: flaky },
+    ...{ pass_rate, pass_hat_k, score, cost, grading_cost, latency_ms_mean },
   };
 }
