@@ -67,6 +67,7 @@ as $$
     ('judgements', 'none', 'grader'),
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
+    ('grades', 'none', 'grader'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),

@@ -18,6 +18,7 @@ export const writePermissions: Readonly<Record<string, readonly string[]>> = {
   executions: ['run'],
   feedback_entries: ['run'],
   graders: ['manage'],
+  grades: ['run'],
   grants: ['manage'],
   inbound_hooks: ['manage', 'run'],
   integrations: ['manage'],

@@ -31,6 +31,7 @@ import { datasets } from './quality/datasets.ts';
 import { evaluationResults } from './quality/evaluation-results.ts';
 import { evaluations } from './quality/evaluations.ts';
 import { graders } from './quality/graders.ts';
+import { grades } from './quality/grades.ts';
 import type { Resource } from './resource.ts';
 
 /** All resources. */
@@ -67,4 +68,5 @@ export const allResources: readonly Resource[] = [
   evaluationResults,
   evaluations,
   graders,
+  grades,
 ];

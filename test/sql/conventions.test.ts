@@ -397,6 +397,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.evaluations': 'immutable but for its totals, with created_by; cancelled runs are audited',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
+  'howdah.grades': 'written by grade, which audits it',
   'howdah.inbound_deliveries': 'requests to hooks, and their results; hooks are audited',
   'howdah.model_tests': 'results of workers, with created_by',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',

@@ -76,6 +76,7 @@ const REVIEWED: Record<string, string> = {
   fork_execution: 'lock_for_control()',
   lower_trust_to_source:
     'runs of current_tenant(), looked for with the id, then check_control_right()',
+  grade: 'gradable_result(), then sees_agent()',
   hidden_agents: 'agents of current_tenant()',
   check_audit_log: 'the log of current_tenant(), then permit()',
   check_runs: 'runs of current_tenant(), then check_admin()',

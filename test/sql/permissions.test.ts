@@ -29,7 +29,7 @@ const WRITES: Record<string, string> = Object.fromEntries(
 );
 
 /** Tables that the application writes only through functions. */
-const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'memories', 'secrets'];
+const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'grades', 'memories', 'secrets'];
 
 /** A call of each function that acts on runs or definitions, with rows in a suitable state. */
 const ACTS: Record<string, string> = {
@@ -67,6 +67,7 @@ const ACTS: Record<string, string> = {
   correct_memory: `select howdah.correct_memory(id, 'z') from howdah.memories where content = 'y'`,
   add_to_dataset: `select howdah.add_to_dataset('set', id, '1') from howdah.executions where status = 'queued'`,
   evaluate: `select howdah.evaluate('set', 'desk')`,
+  grade: `select howdah.grade(id, 1) from howdah.evaluation_results where graded_at is not null`,
   cancel_evaluation: `select howdah.cancel_evaluation(id) from howdah.evaluations`,
   forget: `select howdah.forget(id) from howdah.memories where content = 'y'`,
   give_feedback: `select howdah.give_feedback(id, 0.5) from howdah.executions where status = 'queued'`,
@@ -144,8 +145,15 @@ describe('permissions', () => {
       await client.query(
         `insert into howdah.dataset_items (dataset_id, input) select id, 'x' from howdah.datasets`,
       );
-      await client.query(`select howdah.evaluate('set', 'desk')`);
+      await client.query(`select howdah.evaluate('set', 'desk', repeat => 2)`);
     });
+    const graded = await one(
+      db.pool,
+      `update howdah.evaluation_results set graded_at = now()
+       where repeat = 1 and tenant_id = $1 returning execution_id`,
+      [tenant_id],
+    );
+    await finish(db.pool, worker, graded.execution_id);
     await db.pool.query(
       `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'openai', '')`,
       [tenant_id],

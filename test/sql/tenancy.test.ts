@@ -25,6 +25,7 @@ const READABLE_VIEWS = [
   'model_usage',
   'permissions',
   'plan_tasks',
+  'grade_queue',
   'rewards',
   'routing_decisions',
   'setting_values',

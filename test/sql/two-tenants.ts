@@ -101,6 +101,10 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
     [tenant_id, run, agent_id],
   );
   await finishRun(pool, worker, run, model, mark);
+  await pool.query(
+    `update howdah.evaluation_results set execution_id = $2, graded_at = now() where tenant_id = $1`,
+    [tenant_id, run],
+  );
   await finish(pool, worker, await makeRun(pool, { tenant_id, agent_id, input: mark }), failed);
   await routeOnce(pool, tenant_id, mark);
 }

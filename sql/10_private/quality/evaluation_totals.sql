@@ -89,8 +89,8 @@ begin
   return v_evaluation;
 end $$;
 
--- Forgets what results say about runs whose contents are erased. A result that is not graded yet
--- will not be.
+-- Forgets what results and grades say about runs whose contents are erased. A result that is not
+-- graded yet will not be.
 create or replace function howdah_private.forget_results(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -106,7 +106,11 @@ begin
         select coalesce(json_object_agg(s.name, s.grade - '{detail,error}'::text[])::jsonb, '{}')
         from jsonb_each(r.scores) as s (name, grade))
     where r.execution_id = any (forget_results.ids)
-    returning r.evaluation_id
+    returning r.id, r.tenant_id, r.evaluation_id
+  ),
+  commented as (
+    update howdah.grades as g set comment = '[erased]' from forgotten as f
+    where g.tenant_id = f.tenant_id and g.evaluation_result_id = f.id and g.comment is not null
   )
   select array_agg(distinct f.evaluation_id order by f.evaluation_id) into v_evaluations
   from forgotten as f;

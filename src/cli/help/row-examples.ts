@@ -69,6 +69,9 @@ export const rowExamples = {
     'howdah eval results ID --failed',
     'howdah eval compare ID ID',
     'howdah eval cancel ID',
+    'howdah eval queue ID',
+    'howdah eval grade ID 0.5 --comment "Right, but rude"',
+    'howdah eval grades ID',
     'howdah eval promote ID --label production',
   ],
   kb: [

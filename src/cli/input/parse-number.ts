@@ -20,3 +20,10 @@ export function parseAmount(text: string): number | ExactNumber {
   if (number !== undefined) return number;
   throw new InvalidArgumentError('Use a number of 0 or more, such as 0.25.');
 }
+
+/** Parses a number from 0 to 1. */
+export function parseRate(text: string): number {
+  const rate = Number(text);
+  if (text.trim() !== '' && rate >= 0 && rate <= 1) return rate;
+  throw new InvalidArgumentError('Use a number from 0 to 1, such as 0.9.');
+}

@@ -285,6 +285,7 @@ export type TenantFilter = {
   evaluationsExist?: boolean | null;
   feedbackEntriesExist?: boolean | null;
   gradersExist?: boolean | null;
+  gradesExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
   id?: UUIDFilter | null;
@@ -347,6 +348,7 @@ export type UserFilter = {
   apiKeysExist?: boolean | null;
   connectedAccountsExist?: boolean | null;
   executionsExist?: boolean | null;
+  gradesExist?: boolean | null;
   grantsExist?: boolean | null;
   id?: UUIDFilter | null;
   inboundHooksExist?: boolean | null;

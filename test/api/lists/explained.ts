@@ -51,7 +51,7 @@ const LARGE = [
   ...['executions', 'steps', 'messages', 'message_log', 'run_tags', 'questions', 'sessions'],
   ...['watched_rows', 'feedback_entries', 'webhook_deliveries', 'inbound_deliveries', 'mail'],
   ...['audit_log', 'resources', 'todos', 'board_entries', 'documents', 'chunks', 'memories'],
-  ...['dataset_items', 'evaluation_results'],
+  ...['dataset_items', 'evaluation_results', 'grades'],
 ];
 const TABLES = new RegExp(`howdah\\w*\\W+(${LARGE.join('|')})\\b`);
 /** A large table, or one of its months. */

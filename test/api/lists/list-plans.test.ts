@@ -247,6 +247,7 @@ describe('a view of one run', () => {
     execution_counters: 'execution_id',
     execution_timeline: 'execution_id',
     execution_tree: 'root_execution_id',
+    grade_queue: 'evaluation_id',
     message_sources: 'execution_id',
     messages: 'execution_id',
     plan_tasks: 'execution_id',

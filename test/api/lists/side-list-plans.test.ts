@@ -54,6 +54,7 @@ const TYPES = [
     'Document',
     'EvaluationResult',
     'FeedbackEntry',
+    'Grade',
     'InboundDelivery',
     'Mail',
     'Memory',
@@ -109,7 +110,7 @@ const VIEWS = [
   ...['AgentPerformance', 'ApprovalTime', 'DailyUsage', 'Effect', 'ExecutionTimeline', 'Failure'],
   ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelUsage', 'Permission'],
   ...['PlanTask', 'RoutingDecision', 'SettingValue', 'ToolPerformance', 'UsageByDay'],
-  ...['KnowledgeHealth', 'Reward', 'StaleAnswer'],
+  ...['GradeQueue', 'KnowledgeHealth', 'Reward', 'StaleAnswer'],
 ];
 
 type Samples = Readonly<Record<string, (known: KnownSideRows) => readonly unknown[]>>;

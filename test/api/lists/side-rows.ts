@@ -22,6 +22,7 @@ const LARGE = [
   'memories',
   'dataset_items',
   'evaluation_results',
+  'grades',
   'sessions',
   'watched_rows',
   'questions',
@@ -135,6 +136,9 @@ const SIDE_ROWS = `
   insert into howdah.evaluation_results (id, tenant_id, evaluation_id, item_id, execution_id, repeat)
   select i.id, i.tenant_id, e.id, i.id, i.id, 1 from howdah.dataset_items as i
   join howdah.evaluations as e on e.tenant_id = i.tenant_id and e.dataset_id = i.dataset_id;
+  insert into howdah.grades (id, tenant_id, evaluation_id, evaluation_result_id, user_id, score)
+  select r.id, r.tenant_id, r.evaluation_id, r.id, s.user_id, 1
+  from howdah.evaluation_results as r join sided as s on s.id = r.id;
   insert into howdah.memories (id, tenant_id, subject_id, scope, created_by, digest, content)
   select s.id, s.tenant_id, s.id, 'session', s.name, 'x', 'x' from sided as s;
   insert into howdah.todos (id, tenant_id, session_id, position, title)

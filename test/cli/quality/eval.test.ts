@@ -120,6 +120,22 @@ test('refuses a version that is worse than a label, and compares each item', asy
   expect(await count()).toBe(before + 1);
 });
 
+test('a person grades the results of the queue, which gets shorter', async () => {
+  const [{ id }] = (await json('eval', 'list')).items;
+  const { items } = await json('eval', 'queue', id);
+  expect(items[0]).not.toHaveProperty('scores');
+  const [{ evaluation_result_id: result }] = items;
+  const grade = await json('eval', 'grade', result, '0.5', '--comment', 'half right');
+  expect(grade).toMatchObject({ evaluation_id: id, score: 0.5, grader: null });
+  expect((await json('eval', 'queue', id)).items).toHaveLength(items.length - 1);
+  expect((await json('eval', 'grade', result, '1')).id).toBe(grade.id);
+  expect((await json('eval', 'grades', id)).items).toMatchObject([{ score: 1, comment: null }]);
+  expect(await cli('eval', 'grade', result, 'good')).toMatchObject({ status: 2 });
+  expect((await json('eval', 'grade', result, '1', '--grader', 'wrod')).error).toMatchObject({
+    code: 'HWINV',
+  });
+});
+
 test('a judge says why a result fails, and its runs are ordinary runs', async () => {
   const judge = await makeAgent(db.pool, {
     script: [{ content: '{"score": 2, "reason": "It is not polite."}' }],

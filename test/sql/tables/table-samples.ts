@@ -197,6 +197,13 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
    select $1, e.id, i.id, 1, jsonb_build_object('message', $2::text) from howdah.evaluations as e
    join howdah.dataset_items as i on i.dataset_id = e.dataset_id where e.tenant_id = $1 and i.input = $2`,
   },
+  grades: {
+    row: `insert into howdah.grades (tenant_id, evaluation_id, evaluation_result_id, user_id, score, comment)
+   select $1, r.evaluation_id, r.id, u.id, 1, $2 from howdah.evaluation_results as r
+   join howdah.users as u on u.tenant_id = r.tenant_id and u.username = $2
+   where r.tenant_id = $1 and r.error ->> 'message' = $2`,
+    write: `select howdah.grade(id, 1) from howdah.evaluation_results where graded_at is not null`,
+  },
   agent_knowledge_bases: {
     row: `insert into howdah.agent_knowledge_bases (tenant_id, agent_id, knowledge_base_id)
    select $1, $3, id from howdah.knowledge_bases where tenant_id = $1 and name = $2`,

@@ -74,7 +74,7 @@ describe('the rules of tables', () => {
          where (w.object is null) <> (r.writing = '{}') or r.object is null order by 1`,
       ),
       // only functions write them
-    ).toEqual(['agent_systems', 'feedback_entries', 'memories', 'secrets']);
+    ).toEqual(['agent_systems', 'feedback_entries', 'grades', 'memories', 'secrets']);
   });
 
   test('classify each column that may hold texts or name a person', async () => {

@@ -98,6 +98,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/evaluations/{id}/comparison',
   },
   {
+    ...{ group: 'Agents and tools', what: 'list results that you have not graded' },
+    ...{ sql: 'select howdah.grade_queue', graphql: 'gradeQueues', cli: 'eval queue' },
+    rest: 'GET /api/grade-queue',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'label the version of an evaluation' },
     ...{ cli: 'eval promote', rest: 'POST /api/evaluations/{id}/promote' },
   },

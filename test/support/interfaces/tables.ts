@@ -139,6 +139,16 @@ const NAMED_TABLES: readonly TableNames[] = [
     own: { read: { cli: 'eval results' } },
   },
   {
+    ...described('grades', 'Agents and tools'),
+    one: 'grade of a person',
+    many: 'grades of people',
+    create: 'give',
+    own: {
+      read: { cli: 'eval grades' },
+      create: { sql: 'howdah.grade()', graphql: 'gradeResult', cli: 'eval grade' },
+    },
+  },
+  {
     ...described('resources', 'Runs'),
     one: 'file',
     many: 'files',

@@ -15,6 +15,7 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   ExecutionTimeline: 6,
   ExecutionTree: 9,
   Failure: 5,
+  GradeQueue: 7,
   KnowledgeHealth: 12,
   Message: 6,
   MessageSource: 22,

@@ -5,12 +5,14 @@ import {
   promoteEvaluation,
   startEvaluation,
 } from '../../../operations/quality/evaluations.ts';
+import { gradeResult, listGradeQueue } from '../../../operations/quality/grades.ts';
 import { datasets } from '../../../resources/quality/datasets.ts';
 import { evaluations } from '../../../resources/quality/evaluations.ts';
+import { grades } from '../../../resources/quality/grades.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import type { Route } from '../framework/route.ts';
 
-/** Routes of data sets and evaluations. Items, graders and results are resources. */
+/** Routes of data sets, evaluations and grades. Items, graders and results are resources. */
 export const qualityRoutes: Route[] = [
   ...resourceRoutes(datasets),
   addItems,
@@ -20,4 +22,7 @@ export const qualityRoutes: Route[] = [
   cancelEvaluation,
   compareEvaluations,
   promoteEvaluation,
+  ...resourceRoutes(grades),
+  gradeResult,
+  listGradeQueue,
 ];

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { listOperation } from '../../../operations/list-operation.ts';
 import {
   compareEvaluations,
@@ -16,7 +16,7 @@ import type { Backend } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { parseWholeNumber } from '../../input/parse-number.ts';
+import { parseRate, parseWholeNumber } from '../../input/parse-number.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
@@ -58,12 +58,6 @@ const withGate = (command: Command) =>
     .option('--markdown <file>', 'write the figures as Markdown')
     .option(...TENANT_OPTION)
     .option(...API_OPTION);
-
-function parseRate(text: string): number {
-  const rate = Number(text);
-  if (text.trim() !== '' && rate >= 0 && rate <= 1) return rate;
-  throw new InvalidArgumentError('Use a number from 0 to 1, such as 0.9.');
-}
 
 /** Registers `howdah eval run DATASET`: starts an evaluation, waits for it, and judges it. */
 export function register(command: Command, io: CliIo): void {

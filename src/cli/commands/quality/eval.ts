@@ -19,11 +19,12 @@ import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/gate.ts';
+import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
 import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
 
 type Options = { tenant?: string };
 
-/** Registers `howdah eval [list | show | run | wait | results | compare | cancel | promote]`. */
+/** Registers `howdah eval` with its verbs. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(evaluations),
@@ -33,6 +34,9 @@ export function register(command: Command, io: CliIo): void {
     { name: 'results', summary: 'list the results of an evaluation', register: registerResults },
     { name: 'compare', summary: 'compare two evaluations', register: registerCompare },
     { name: 'cancel', summary: 'cancel an evaluation and its runs', register: registerCancel },
+    { name: 'queue', summary: 'list results that you have not graded', register: registerQueue },
+    { name: 'grade', summary: 'grade a result as a person', register: registerGrade },
+    { name: 'grades', summary: 'list the grades of people', register: registerGrades },
     { name: 'promote', summary: 'label the version of an evaluation', register: registerPromote },
   ]);
 }

@@ -26,6 +26,7 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
     'workflow_id',
   ],
   feedback_entries: ['execution_id'],
+  grades: ['grader'], // the index begins with the result
   inbound_deliveries: ['delivery_id', 'execution_id'],
   mail: [
     'from_execution_id',
@@ -61,6 +62,7 @@ const FILTERS: Readonly<Record<string, Readonly<Record<string, boolean>>>> = {
   },
   evaluation_results: { repeat: false }, // the index begins with the item
   feedback_entries: { source: false }, // the index begins with the run
+  grades: { grader: false }, // the index begins with the result
   // partial indexes of each value
   inbound_deliveries: { status: true },
   memories: { digest: false, scope: false }, // the index begins with the subject
