@@ -265,6 +265,7 @@ grant execute on function
   howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
+  howdah.grader_agreement(uuid, float8), howdah.grader_disagreements(uuid, text, float8),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
   howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
   howdah_private.find_watched_rows(jsonb),
@@ -608,6 +609,8 @@ grant execute on function
     boolean)
   to howdah_app;
 grant execute on function
+  howdah_private.answer_length(uuid), howdah_private.check_agreement(uuid, float8),
+  howdah_private.grader_pairs(uuid),
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),
   howdah_private.compared_slices(uuid, uuid), howdah_private.dataset_named(text),
   howdah_private.paired_items(uuid, uuid)

@@ -72,6 +72,8 @@ export const rowExamples = {
     'howdah eval queue ID',
     'howdah eval grade ID 0.5 --comment "Right, but rude"',
     'howdah eval grades ID',
+    'howdah eval agreement ID',
+    'howdah eval agreement ID --grader tone --pass-score 0.7',
     'howdah eval promote ID --label production',
   ],
   kb: [

@@ -103,6 +103,17 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/grade-queue',
   },
   {
+    ...{ group: 'Agents and tools', what: 'compare graders with people' },
+    ...{ sql: 'howdah.grader_agreement()', graphql: 'graderAgreement', cli: 'eval agreement' },
+    rest: 'GET /api/evaluations/{id}/agreement',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'list results on which graders and people disagree' },
+    sql: 'howdah.grader_disagreements()',
+    ...{ graphql: 'graderDisagreements', cli: 'eval agreement' },
+    rest: 'GET /api/evaluations/{id}/disagreements',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'label the version of an evaluation' },
     ...{ cli: 'eval promote', rest: 'POST /api/evaluations/{id}/promote' },
   },

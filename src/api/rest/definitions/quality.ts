@@ -1,3 +1,4 @@
+import { graderAgreement, graderDisagreements } from '../../../operations/quality/agreement.ts';
 import { addItems, addRun } from '../../../operations/quality/datasets.ts';
 import {
   cancelEvaluation,
@@ -22,6 +23,8 @@ export const qualityRoutes: Route[] = [
   cancelEvaluation,
   compareEvaluations,
   promoteEvaluation,
+  graderAgreement,
+  graderDisagreements,
   ...resourceRoutes(grades),
   gradeResult,
   listGradeQueue,

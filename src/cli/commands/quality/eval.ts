@@ -19,6 +19,7 @@ import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/gate.ts';
+import { registerAgreement } from './eval-agreement.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
 import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
 
@@ -37,6 +38,7 @@ export function register(command: Command, io: CliIo): void {
     { name: 'queue', summary: 'list results that you have not graded', register: registerQueue },
     { name: 'grade', summary: 'grade a result as a person', register: registerGrade },
     { name: 'grades', summary: 'list the grades of people', register: registerGrades },
+    { name: 'agreement', summary: 'compare graders with people', register: registerAgreement },
     { name: 'promote', summary: 'label the version of an evaluation', register: registerPromote },
   ]);
 }

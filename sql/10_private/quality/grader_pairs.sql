@@ -1,0 +1,74 @@
+-- Pairs of what a grader and people said about one result. The row without a grader is for the
+-- whole result: its score, and whether it passed all graders.
+
+-- Returns the results of an evaluation that people have graded, once for each grader. What people
+-- said about the question of the grader counts, and without that what they said about the whole
+-- result. The score of several people is their mean.
+create or replace function howdah_private.grader_pairs(evaluation uuid)
+  returns table (
+    result_id uuid, item_id uuid, execution_id uuid, grader text, people int, person_score float8,
+    grader_score float8, is_passed boolean, detail text, comments text[]
+  )
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with opinions as (
+    select g.evaluation_result_id, g.grader, count(*)::int as people, avg(g.score) as score,
+      array_agg(g.comment order by g.id) filter (where g.comment is not null) as comments
+    from howdah.grades as g where g.evaluation_id = grader_pairs.evaluation
+    group by g.evaluation_result_id, g.grader
+  ),
+  said as (
+    select r.id, r.item_id, r.execution_id, null as grader, r.score, r.passed, null as detail
+    from howdah.evaluation_results as r
+    where r.evaluation_id = grader_pairs.evaluation and r.passed is not null
+    union all
+    select r.id, r.item_id, r.execution_id, s.name, (s.grade ->> 'score')::float8,
+      (s.grade ->> 'passed')::boolean, s.grade ->> 'detail'
+    from howdah.evaluation_results as r
+    cross join lateral jsonb_each(r.scores) as s (name, grade)
+    where r.evaluation_id = grader_pairs.evaluation and r.passed is not null
+  )
+  select s.id, s.item_id, s.execution_id, s.grader, o.people, o.score, s.score, s.passed, s.detail,
+    coalesce(o.comments, '{}')
+  from said as s
+  cross join lateral (
+    select x.* from opinions as x
+    where x.evaluation_result_id = s.id and (x.grader = s.grader or x.grader is null)
+    order by x.grader nulls last limit 1
+  ) as o
+  where s.score is not null
+$$;
+
+-- Returns the length of the answer of a run in characters, null if it is unknown.
+create or replace function howdah_private.answer_length(execution_id uuid) returns int
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select length(coalesce(e.output, e.output_data::text)) from howdah.executions as e
+  where e.id = answer_length.execution_id and e.contents_erased_at is null
+    and e.contents_encrypted_at is null
+$$;
+
+-- Raises HWNTF for an evaluation that the caller does not see, and HWINV for a score out of range.
+create or replace function howdah_private.check_agreement(evaluation uuid, pass_score float8)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (check_agreement.pass_score between 0 and 1) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('pass_score must be from 0 to 1, not %s',
+        coalesce(check_agreement.pass_score::text, 'null')),
+      detail = '{"field": "pass_score"}',
+      hint = 'Give the least score of people that counts as passed, such as 0.5.';
+  elsif check_agreement.evaluation is not null and not exists (
+    select from howdah.evaluations as e where e.id = check_agreement.evaluation
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', check_agreement.evaluation),
+      detail = jsonb_build_object('evaluation_id', check_agreement.evaluation)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+end $$;
