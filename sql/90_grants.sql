@@ -168,8 +168,8 @@ grant select on
   howdah.grade_queue,
   howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,
   howdah.model_catalog, howdah.model_usage, howdah.permissions, howdah.plan_tasks,
-  howdah.rewards, howdah.routing_decisions, howdah.setting_values, howdah.stale_answers,
-  howdah.tool_performance, howdah.usage_by_day
+  howdah.preference_pairs, howdah.rewards, howdah.routing_decisions, howdah.setting_values,
+  howdah.stale_answers, howdah.tool_performance, howdah.training_examples, howdah.usage_by_day
   to howdah_app, howdah_viewer;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no

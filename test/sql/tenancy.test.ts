@@ -26,6 +26,8 @@ const READABLE_VIEWS = [
   'permissions',
   'plan_tasks',
   'grade_queue',
+  'preference_pairs',
+  'training_examples',
   'rewards',
   'routing_decisions',
   'setting_values',

@@ -102,8 +102,18 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   );
   await finishRun(pool, worker, run, model, mark);
   await pool.query(
-    `update howdah.evaluation_results set execution_id = $2, graded_at = now() where tenant_id = $1`,
+    `update howdah.evaluation_results
+     set execution_id = $2, graded_at = now(), score = 1, passed = true where tenant_id = $1`,
     [tenant_id, run],
+  );
+  const worse = await makeRun(pool, { tenant_id, agent_id, input: mark });
+  await finish(pool, worker, worse);
+  await pool.query(
+    `insert into howdah.evaluation_results
+       (tenant_id, evaluation_id, item_id, repeat, execution_id, graded_at, score, passed)
+     select tenant_id, evaluation_id, item_id, 2, $2, now(), 0, false
+     from howdah.evaluation_results where tenant_id = $1`,
+    [tenant_id, worse],
   );
   await finish(pool, worker, await makeRun(pool, { tenant_id, agent_id, input: mark }), failed);
   await routeOnce(pool, tenant_id, mark);

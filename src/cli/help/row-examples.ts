@@ -58,6 +58,9 @@ export const rowExamples = {
     'howdah dataset list',
     'howdah dataset show refunds',
     'howdah dataset change refunds --description "Questions about refunds"',
+    'howdah dataset export refunds',
+    'howdah dataset export refunds --format sft --min-score 0.8',
+    'howdah dataset export refunds --format dpo',
     'howdah dataset delete refunds',
   ],
   eval: [

@@ -95,7 +95,7 @@ export async function textsInPlace(
  * the plain text.
  */
 const CONTENT_NAMES =
-  /\b(?:executions?|messages?|steps?|questions?|trees?|runs?|conversation|chat|answer|export|exported|explain|compare|compared|history)(?:_\w*)?\b|\b(?:feedback_entries|webhook_deliveries|session_messages\w*|session_history|message_\w+|routing_decisions|plan_tasks|grade_queue|effects|retry_execution|cancel_execution|approve|reject|inbox)\b/i;
+  /\b(?:executions?|messages?|steps?|questions?|trees?|runs?|conversation|chat|answer|export|exported|explain|compare|compared|history)(?:_\w*)?\b|\b(?:feedback_entries|webhook_deliveries|session_messages\w*|session_history|message_\w+|routing_decisions|plan_tasks|grade_queue|training_examples|preference_pairs|effects|retry_execution|cancel_execution|approve|reject|inbox)\b/i;
 
 /** Returns whether a statement may read contents of runs. */
 export function readsContents(statement: unknown): boolean {

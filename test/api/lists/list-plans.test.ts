@@ -235,10 +235,12 @@ describe('a view of one run', () => {
     'model_catalog',
     'model_usage',
     'permissions',
+    'preference_pairs',
     'queue_health',
     'setting_values',
     'stale_answers',
     'tool_performance',
+    'training_examples',
     'usage_by_day',
     'violations',
   ];

@@ -186,3 +186,39 @@ test('an evaluation is listed, shown and promoted', async () => {
   expect((await cli('eval', 'cancel', id)).status).not.toBe(0); // it has ended
   expect((await cli('eval', 'wait', id)).status).toBe(0);
 });
+
+test('graders are compared with people, and answers exported to train with', async () => {
+  const many = await json('dataset', 'show', 'many');
+  const { items: evaluations } = await json('eval', 'list');
+  const { id } = evaluations.find((one: { dataset_id: string }) => one.dataset_id === many.id);
+  const { items } = await json('eval', 'queue', id);
+  await json('eval', 'grade', items[0].evaluation_result_id, '0', '--comment', 'no answer');
+  const { agreement, disagreements } = await json('eval', 'agreement', id);
+  expect(agreement[0]).toMatchObject({ grader: null, people: 1 });
+  expect(agreement.map(({ grader }: { grader: string }) => grader)).toContain('word');
+  expect(Array.isArray(disagreements)).toBe(true);
+  expect((await cli('eval', 'agreement', id)).status).toBe(0);
+
+  const lines = async (format: string, ...more: string[]) => {
+    const { stdout, status } = await cli('dataset', 'export', 'many', '--format', format, ...more);
+    expect(status).toBe(0);
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  };
+  const exported = await lines('jsonl');
+  expect(exported).toHaveLength(12);
+  expect(exported).toContainEqual({ input: '3', expected: 'yes', metadata: {} });
+  const examples = await lines('sft');
+  expect(examples.length).toBeGreaterThan(0);
+  expect(examples[0].messages).toMatchObject([
+    { role: 'user' },
+    { role: 'assistant', content: 'yes' },
+  ]);
+  expect((await lines('sft', '--min-score', '0')).length).toBeGreaterThan(examples.length);
+  const [pair] = await lines('dpo');
+  expect(pair).toMatchObject({
+    prompt: [{ role: 'user' }],
+    chosen: [{ role: 'assistant', content: 'yes' }],
+    rejected: [{ role: 'assistant', content: 'no' }],
+  });
+  expect((await cli('dataset', 'export', 'many', '--min-score', 'high')).status).toBe(2);
+});

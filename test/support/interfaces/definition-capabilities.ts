@@ -114,6 +114,12 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/evaluations/{id}/disagreements',
   },
   {
+    ...{ group: 'Agents and tools', what: 'export examples to train models with' },
+    ...{ sql: ['select howdah.training_examples', 'select howdah.preference_pairs'] },
+    ...{ graphql: ['trainingExamples', 'preferencePairs'], cli: 'dataset export' },
+    rest: ['GET /api/training-examples', 'GET /api/preference-pairs'],
+  },
+  {
     ...{ group: 'Agents and tools', what: 'label the version of an evaluation' },
     ...{ cli: 'eval promote', rest: 'POST /api/evaluations/{id}/promote' },
   },

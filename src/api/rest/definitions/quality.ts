@@ -6,6 +6,7 @@ import {
   promoteEvaluation,
   startEvaluation,
 } from '../../../operations/quality/evaluations.ts';
+import { listPreferencePairs, listTrainingExamples } from '../../../operations/quality/examples.ts';
 import { gradeResult, listGradeQueue } from '../../../operations/quality/grades.ts';
 import { datasets } from '../../../resources/quality/datasets.ts';
 import { evaluations } from '../../../resources/quality/evaluations.ts';
@@ -28,4 +29,6 @@ export const qualityRoutes: Route[] = [
   ...resourceRoutes(grades),
   gradeResult,
   listGradeQueue,
+  listTrainingExamples,
+  listPreferencePairs,
 ];

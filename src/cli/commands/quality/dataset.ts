@@ -14,15 +14,17 @@ import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRow, printRows, shortenRow } from '../../print/rows.ts';
 import { readItems } from '../../quality/read-items.ts';
+import { registerExport } from './dataset-export.ts';
 
 type Options = { tenant?: string };
 
-/** Registers `howdah dataset [list | show | create | change | delete | add | add-run | items]`. */
+/** Registers `howdah dataset` with its verbs. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     ...resourceVerbs(datasets),
     { name: 'add', summary: 'add the items of a file to a data set', register: registerAdd },
     { name: 'add-run', summary: 'add a run to a data set', register: registerAddRun },
+    { name: 'export', summary: 'write items or training examples', register: registerExport },
     { name: 'items', summary: 'list the items of a data set', register: registerItems },
   ]);
 }

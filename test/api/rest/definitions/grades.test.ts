@@ -141,3 +141,46 @@ test('GraphQL has the queue, grades, and lists them', async () => {
   expect(data?.gradeQueues.nodes).toMatchObject([{ evaluationResultId: results[1] }]);
   expect(data?.grades.nodes).toHaveLength(2);
 });
+
+test('agreement and disagreements are read over REST and GraphQL', async () => {
+  const path = `/api/evaluations/${evaluation}`;
+  const { status, body } = await rest('GET', `${path}/agreement`);
+  expect({ status, graders: body.data.map(({ grader }: { grader: string }) => grader) }).toEqual({
+    ...{ status: 200, graders: [null, 'tone'] },
+  });
+  // the grade of the tone is 0.25, and the grader gave 1
+  const disagreements = await rest('GET', `${path}/disagreements?grader=tone`);
+  expect(disagreements.body.data).toMatchObject([
+    { evaluation_result_id: results[2], person_score: 0.25, grader_score: 1 },
+  ]);
+  const lenient = await rest('GET', `${path}/disagreements?grader=tone&pass_score=0.25`);
+  expect(lenient.body.data).toEqual([]);
+  expect((await rest('GET', `${path}/agreement?pass_score=2`)).status).toBe(400);
+  expect((await rest('GET', `/api/evaluations/${results[0]}/agreement`)).status).toBe(404);
+  const { data } = await ask(
+    api,
+    `query ($id: UUID!) {
+       graderAgreement(evaluation: $id) { nodes { grader results meanDifference } }
+       graderDisagreements(evaluation: $id, grader: "tone") { nodes { evaluationResultId } }
+     }`,
+    { id: evaluation },
+    ofAnna,
+  );
+  expect(data?.graderAgreement.nodes).toHaveLength(2);
+  expect(data?.graderDisagreements.nodes).toEqual([{ evaluationResultId: results[2] }]);
+});
+
+test('training examples and preference pairs come in pages', async () => {
+  const seen: string[] = [];
+  for (let path: string | undefined = '/api/training-examples?limit=2'; path; ) {
+    const { status, body } = await rest('GET', path);
+    expect(status).toBe(200);
+    seen.push(...body.data.map(({ execution_id }: { execution_id: string }) => execution_id));
+    path = body.next ? `/api/training-examples?limit=2&cursor=${body.next}` : undefined;
+  }
+  expect(new Set(seen).size).toBe(3);
+  expect(seen).toHaveLength(3);
+  expect(await rest('GET', '/api/preference-pairs')).toMatchObject({
+    ...{ status: 200, body: { data: [], next: null } },
+  });
+});

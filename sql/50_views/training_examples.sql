@@ -1,0 +1,84 @@
+-- Runs with a score, as examples to train models with: runs of evaluations, and runs with feedback
+-- that may count. What people said about a result counts more than what graders said. A condition
+-- on dataset_id reads the results of that data set only.
+create or replace view howdah.training_examples with (security_invoker = true) as
+  with people as (
+    select g.tenant_id, g.evaluation_result_id, avg(g.score) as score
+    from howdah.grades as g where g.grader is null
+    group by g.tenant_id, g.evaluation_result_id
+  ),
+  scored as (
+    select r.tenant_id, r.execution_id, i.dataset_id, r.item_id,
+      case when p.score is null then 'graders' else 'people' end as source,
+      coalesce(p.score, r.score) as score
+    from howdah.evaluation_results as r
+    join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+    left join people as p on p.tenant_id = r.tenant_id and p.evaluation_result_id = r.id
+    where r.passed is not null
+    union all
+    select w.tenant_id, w.execution_id, null, null, 'feedback', w.score
+    from howdah.rewards as w
+    where w.score is not null and not exists (
+      select from howdah.evaluation_results as r where r.execution_id = w.execution_id)
+  )
+  select s.tenant_id, s.execution_id, s.dataset_id, s.item_id, e.agent_id, e.agent_version_id,
+    e.workflow_id, e.workflow_version_id, s.source, s.score, e.input, e.input_data, e.output,
+    e.output_data
+  from scored as s
+  join howdah.executions as e on e.tenant_id = s.tenant_id and e.id = s.execution_id
+  where e.status = 'completed' and e.contents_erased_at is null;
+comment on view howdah.training_examples is
+  'Runs with a score from 0 to 1, as examples to train models with: runs of evaluations and runs '
+  'with feedback that may count. howdah dataset export --format sft writes them.';
+comment on column howdah.training_examples.execution_id is 'The run.';
+comment on column howdah.training_examples.dataset_id is
+  'The data set; null for a run with feedback.';
+comment on column howdah.training_examples.item_id is 'The item of the data set.';
+comment on column howdah.training_examples.source is
+  'Whose score it is: people (howdah.grade), graders, or feedback (howdah.rewards).';
+comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right).';
+comment on column howdah.training_examples.agent_version_id is 'The version of the agent.';
+comment on column howdah.training_examples.output is 'The answer.';
+comment on column howdah.training_examples.output_data is 'The answer as JSON.';
+
+-- Pairs of a better and a worse answer to one question, as examples of preferences: the best answer
+-- to each item of a data set, or to each input of an agent, with each answer of a lower score. A
+-- condition on dataset_id reads the results of that data set only.
+create or replace view howdah.preference_pairs with (security_invoker = true) as
+  with questions as (
+    select t.*, coalesce(t.item_id::text, md5(concat_ws(' ', t.agent_id, t.workflow_id, t.input,
+      t.input_data))) as question
+    from howdah.training_examples as t
+  ),
+  ranked as (
+    select q.*, first_value(q.execution_id) over best as chosen_execution_id,
+      first_value(q.output) over best as chosen,
+      first_value(q.output_data) over best as chosen_data,
+      first_value(q.score) over best as chosen_score
+    from questions as q
+    window best as (
+      partition by q.tenant_id, q.dataset_id, q.question
+      order by q.score desc, q.execution_id desc)
+  )
+  select r.tenant_id, r.execution_id as rejected_execution_id, r.chosen_execution_id, r.dataset_id,
+    r.item_id, r.agent_id, r.workflow_id, r.chosen_score, r.score as rejected_score, r.input,
+    r.input_data, r.chosen, r.chosen_data, r.output as rejected, r.output_data as rejected_data
+  from ranked as r
+  where r.score < r.chosen_score
+    and (r.output, r.output_data) is distinct from (r.chosen, r.chosen_data);
+comment on view howdah.preference_pairs is
+  'Pairs of a better and a worse answer to one item of a data set, or to one input of an agent, '
+  'from howdah.training_examples. howdah dataset export --format dpo writes them.';
+comment on column howdah.preference_pairs.rejected_execution_id is
+  'The run with the worse answer. Each such run is in one pair.';
+comment on column howdah.preference_pairs.chosen_execution_id is
+  'The run with the best answer to the question.';
+comment on column howdah.preference_pairs.dataset_id is
+  'The data set; null for runs with feedback.';
+comment on column howdah.preference_pairs.item_id is 'The item of the data set.';
+comment on column howdah.preference_pairs.chosen_score is 'The score of the best answer.';
+comment on column howdah.preference_pairs.rejected_score is 'The score of the worse answer.';
+comment on column howdah.preference_pairs.chosen is 'The best answer.';
+comment on column howdah.preference_pairs.chosen_data is 'The best answer as JSON.';
+comment on column howdah.preference_pairs.rejected is 'The worse answer.';
+comment on column howdah.preference_pairs.rejected_data is 'The worse answer as JSON.';
