@@ -1,4 +1,4 @@
-import { englishCosts } from './english-costs.ts';
+import { englishCosts } from './english/english-costs.ts';
 import { inLanguage } from './messages.ts';
 
 /** The texts of the place of costs. */

@@ -1,4 +1,4 @@
-import { englishKnowledge } from './english-knowledge.ts';
+import { englishKnowledge } from './english/english-knowledge.ts';
 import { inLanguage } from './messages.ts';
 
 /** The texts of the place of knowledge bases. */

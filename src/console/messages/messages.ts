@@ -1,4 +1,4 @@
-import { english, type Messages } from './english.ts';
+import { english, type Messages } from './english/english.ts';
 
 /** Returns texts in the first language of the browser that they exist in, by its code. */
 export function inLanguage<Texts>(

@@ -1,4 +1,4 @@
-import { englishRows } from './english-rows.ts';
+import { englishRows } from './english/english-rows.ts';
 import { inLanguage } from './messages.ts';
 
 /** The texts of lists, pages and forms of rows. */

@@ -1,4 +1,4 @@
-import { englishSystem } from './english-system.ts';
+import { englishSystem } from './english/english-system.ts';
 import { inLanguage } from './messages.ts';
 
 /** The texts of the place of the installation. */
