@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { count, id, object, time } from '../fields.ts';
+import { equalTo } from '../equal-to.ts';
+import { count, flag, id, object, time } from '../fields.ts';
+import { RequestRefusal } from '../request-refusal.ts';
 import { resource } from '../resource.ts';
 
 /** Results of evaluations, a row for each run of an item. Workers write them. */
@@ -28,5 +30,16 @@ export const evaluationResults = resource('evaluation_results', {
     evaluation_id: id.optional(),
     item_id: id.optional(),
     execution_id: id.optional(),
+    passed: flag.optional().describe('Whether the result passed, within an evaluation'),
+  },
+  conditions(query) {
+    // results of all evaluations have no index by this column
+    if (query.passed !== undefined && query.evaluation_id === undefined) {
+      throw new RequestRefusal(400, 'passed needs evaluation_id', {
+        hint: 'Name the evaluation of the results as well.',
+        detail: { field: 'passed' },
+      });
+    }
+    return equalTo(query);
   },
 });

@@ -269,10 +269,10 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/inbound-deliveries': { status: () => enumLabels.inbound_status },
   '/api/audit-log': { since: RECENT, until: RECENT },
   '/api/resources': {},
-  // status and words are refused without the base, so no list of a tenant has them
+  // refused without the base or the evaluation, so no list of a tenant has them
   '/api/documents': { status: () => [], words: () => [] },
   '/api/dataset-items': {},
-  '/api/evaluation-results': {},
+  '/api/evaluation-results': { passed: () => [] },
   '/api/memories': { isValid: () => ['true', 'false'] },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
