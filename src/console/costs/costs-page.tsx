@@ -140,12 +140,11 @@ function Totals({ sums, average }: { sums: readonly UsageSum[]; average: number 
   const cards = [
     [text.total, formatCost(total('cost'))],
     [text.tokens, `${formatCompact(total('tokens_in'))} / ${formatCompact(total('tokens_out'))}`],
-    ...(average === undefined
-      ? []
-      : [
-          [text.perDay, formatCost(average)],
-          [text.month, formatCost(average * DAYS_OF_MONTH)],
-        ]),
+    [text.perDay, average === undefined ? messages.common.none : formatCost(average)],
+    [
+      text.month,
+      average === undefined ? messages.common.none : formatCost(average * DAYS_OF_MONTH),
+    ],
   ];
   return (
     <div>
@@ -161,11 +160,9 @@ function Totals({ sums, average }: { sums: readonly UsageSum[]; average: number 
           </Paper>
         ))}
       </div>
-      {average !== undefined && (
-        <Text size="xs" c="dimmed" mt={6}>
-          {text.month}: {text.monthHint}
-        </Text>
-      )}
+      <Text size="xs" c="dimmed" mt={6}>
+        {average === undefined ? text.noAverage : `${text.month}: ${text.monthHint}`}
+      </Text>
     </div>
   );
 }

@@ -29,11 +29,16 @@ export function daysOf(sums: readonly UsageSum[], since: string, until: string):
 }
 
 /**
- * Returns the average cost of a whole day. Today is not over, so it does not count; undefined if no
- * day is over.
+ * Returns the average cost of a whole day. Today is not over, so it does not count. Days before the
+ * first cost do not count either: most of a range is before a new installation, and the average
+ * would be near 0. Undefined if the first day is not over.
  */
 export function averageOf(days: readonly DayCost[], today: string): number | undefined {
-  const whole = days.filter(({ day }) => day < today);
+  const first = Math.max(
+    0,
+    days.findIndex(({ cost }) => cost > 0),
+  );
+  const whole = days.slice(first).filter(({ day }) => day < today);
   if (whole.length === 0) return undefined;
   return whole.reduce((total, { cost }) => total + cost, 0) / whole.length;
 }

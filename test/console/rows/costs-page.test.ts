@@ -9,7 +9,7 @@ import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
 import { CHROMIUM, launchChromium } from '../chromium.ts';
 import { createSample } from '../sample-runs.ts';
 
-test('each day of the range has a bar, and today is not part of the average', () => {
+test('each day of the range has a bar, and neither today nor days before the first cost are averaged', () => {
   const none = { runs: 0, calls: 0, tokens_in: 0, tokens_out: 0, cached_tokens: 0 };
   const sums = [
     { ...none, value: '2026-11-02', cost: '3' },
@@ -21,7 +21,10 @@ test('each day of the range has a bar, and today is not part of the average', ()
     ['2026-11-02', 3],
     ['2026-11-03', 9],
   ]);
-  expect(averageOf(days, '2026-11-03')).toBe(1.5);
+  expect(averageOf(days, '2026-11-03')).toBe(3);
+  expect(averageOf(days, '2026-11-04')).toBe(6);
+  expect(averageOf(days.slice(2), '2026-11-03')).toBeUndefined(); // all of the cost is of today
+  expect(averageOf(days.slice(0, 1), '2026-11-03')).toBe(0);
   expect(averageOf(days, '2026-11-01')).toBeUndefined();
   expect(daysOf([], '2026-11-03', '2026-11-01')).toEqual([]);
 });
@@ -71,6 +74,7 @@ describe.skipIf(!CHROMIUM)('the place of costs', () => {
     await tab.page.locator('.day-bar').last().waitFor();
     expect(await tab.page.locator('.day-chart li').count()).toBe(30);
     await tab.page.getByRole('link', { name: 'cost / day' }).waitFor();
+    await tab.page.getByText(/^There is no average yet/).waitFor(); // all of the cost is of today
     await picture(tab.page, 'costs');
     expect(await seriousFindings(tab.page)).toEqual([]);
     await tab.page.getByRole('combobox', { name: 'By' }).click();

@@ -22,7 +22,8 @@ export const englishCosts = {
   perDay: 'On average per day',
   month: 'In 30 days',
   monthHint:
-    'A straight line: the average of the whole days that are shown, times 30. No season or growth is in it.',
+    'A straight line: the average of the whole days that are shown, from the first with a cost on, times 30. No season or growth is in it.',
+  noAverage: 'There is no average yet: no day with a cost is over (UTC).',
   tokens: 'Tokens in / out',
   runs: 'Runs',
   calls: 'Calls',
