@@ -43,17 +43,26 @@ export function FeedbackList({ id }: { id: string }) {
   );
 }
 
-function Entry({ entry: { score, comment, messageSeq, createdBy, createdAt } }: EntryProps) {
+function Entry({ entry }: EntryProps) {
+  const { score, comment, outcome, source, isReward, messageSeq, createdBy, createdAt } = entry;
   const Icon = score !== null && score < GOOD ? ThumbsDown : ThumbsUp;
+  const words = [
+    ...(score === null ? [] : [text.score(score)]),
+    ...(outcome === null ? [] : [text.outcome(outcome)]),
+    ...(comment === null ? [] : [comment]),
+  ];
   return (
     <Group gap={6} wrap="nowrap" className="feedback">
       {score !== null && <Icon size={14} aria-hidden />}
       <Text size="sm" className="user-text" lineClamp={2}>
-        {score !== null && text.score(score)} {comment}
+        {words.join(' ')}
       </Text>
       <Text size="xs" c="dimmed" component="span">
         {messageSeq !== null && `${text.onMessage(messageSeq)}, `}
-        {createdBy}, <Moment at={createdAt} />
+        {createdBy} ({text.sources[source]}), <Moment at={createdAt} />,{' '}
+        <span title={isReward ? undefined : text.noRewardHint}>
+          {isReward ? text.reward : text.noReward}
+        </span>
       </Text>
     </Group>
   );
