@@ -4,6 +4,7 @@ import '@mantine/core/styles.css';
 import './styles.css';
 import './answers/answers.css';
 import './knowledge/knowledge.css';
+import './quality/quality.css';
 import './system/system.css';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce;

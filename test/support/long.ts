@@ -327,6 +327,8 @@ const SLOW = [
   'test/console/conversations/chat.test.ts',
   'test/console/conversations/playground.test.ts',
   'test/console/long-run.test.ts',
+  'test/console/quality/quality-pages.test.ts',
+  'test/console/quality/run-sources.test.ts',
   'test/console/rows/agent-systems.test.ts',
   'test/console/rows/costs-page.test.ts',
   'test/console/rows/knowledge.test.ts',

@@ -17,16 +17,29 @@ const AT_ROOT: readonly string[] = ['agents', 'workflows'];
 /** The place of knowledge bases, which have pages of their own. */
 export const KNOWLEDGE = '/knowledge';
 
+/** The places of data sets and evaluations, which have pages of their own. */
+export const DATASETS = '/datasets';
+export const EVALUATIONS = '/evaluations';
+
+/** Places of rows that have pages of their own, and of rows that are shown on those pages. */
+const PLACES: Readonly<Record<string, string>> = {
+  'knowledge-bases': KNOWLEDGE,
+  datasets: DATASETS,
+  evaluations: EVALUATIONS,
+};
+const ON_OTHER_PAGES: readonly string[] = ['documents', 'dataset-items', 'evaluation-results'];
+
 /** Returns whether the menu leads to the rows of a resource, so the place System does not. */
 export function hasOwnPlace(resource: string): boolean {
   const isDefinition = (DEFINITIONS as readonly string[]).includes(resource);
-  return isDefinition || resource === 'knowledge-bases' || resource === 'documents';
+  return isDefinition || resource in PLACES || ON_OTHER_PAGES.includes(resource);
 }
 
 /** Returns the path of a list. */
 export function listPath(resource: string): string {
   if (AT_ROOT.includes(resource)) return `/${resource}`;
-  if (resource === 'knowledge-bases') return KNOWLEDGE;
+  const place = PLACES[resource];
+  if (place !== undefined) return place;
   const isDefinition = (DEFINITIONS as readonly string[]).includes(resource);
   return `/${isDefinition ? 'definitions' : 'system'}/${resource}`;
 }

@@ -1,6 +1,6 @@
 import { Button, Group, Modal, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useAction } from '../parts/use-action.ts';
@@ -8,6 +8,11 @@ import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
 import { hasEnded, type RunHead } from './run-head.ts';
+
+/** The form is loaded when it is opened. */
+const AddRunDialog = lazy(async () => ({
+  default: (await import('../quality/datasets/add-run-dialog.tsx')).AddRunDialog,
+}));
 
 const text = messages.run;
 const operations = { cancel: cancelRun, pause: pauseRun, resume: resumeRun, retry: retryRun };
@@ -24,6 +29,25 @@ function actionsFor(run: RunHead): Action[] {
     ...(isAgain && run.parentExecutionId === null ? (['retry'] as const) : []),
     ...(hasEnded(run) ? [] : (['cancel'] as const)),
   ];
+}
+
+/** Opens the form that makes an item of a data set of an ended run. */
+export function AddToDataset({ run }: { run: RunHead }) {
+  const mayAdd = useMayWrite('dataset_items');
+  const [isOpen, dialog] = useDisclosure(false);
+  if (!mayAdd || !hasEnded(run)) return null;
+  return (
+    <>
+      <Button size="xs" variant="default" onClick={dialog.open}>
+        {messages.datasets.addRun}
+      </Button>
+      {isOpen && (
+        <Suspense>
+          <AddRunDialog run={run} close={dialog.close} />
+        </Suspense>
+      )}
+    </>
+  );
 }
 
 type RunActionsProps = { run: RunHead; reload(): void; fork(): void };

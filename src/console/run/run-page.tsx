@@ -20,7 +20,7 @@ import { ContentTab } from './content-tab.tsx';
 import { copyRun } from './copy-run.ts';
 import { JsonTab } from './json-tab.tsx';
 import { MessagesTab } from './messages-tab.tsx';
-import { RunActions } from './run-actions.tsx';
+import { AddToDataset, RunActions } from './run-actions.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { hasEnded, type RunHead } from './run-head.ts';
 import { Timeline } from './timeline.tsx';
@@ -74,6 +74,7 @@ function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
     <>
       <PageTitle title={nameOfRun(run)} table="howdah.steps">
         <RunActions run={run} reload={reload} fork={() => fork(run, 0)} />
+        <AddToDataset run={run} />
         <CompareMenu id={run.id} others={comparableRuns(forks, run.forkedFromSeq)} />
         <CopyAs forms={copyRun(run.id)} />
       </PageTitle>

@@ -32,6 +32,12 @@ const SystemsPlace = lazy(async () => ({
 const KnowledgePlace = lazy(async () => ({
   default: (await import('../knowledge/knowledge-place.tsx')).KnowledgePlace,
 }));
+const DatasetsPlace = lazy(async () => ({
+  default: (await import('../quality/datasets/datasets-place.tsx')).DatasetsPlace,
+}));
+const EvaluationsPlace = lazy(async () => ({
+  default: (await import('../quality/evaluations-place.tsx')).EvaluationsPlace,
+}));
 const CostsPage = lazy(async () => ({
   default: (await import('../costs/costs-page.tsx')).CostsPage,
 }));
@@ -142,6 +148,8 @@ function Place() {
         {({ resource }) => <RowsPlace resource={resource} />}
       </Route>
       <Route path="/knowledge/*?" component={KnowledgePlace} />
+      <Route path="/datasets/*?" component={DatasetsPlace} />
+      <Route path="/evaluations/*?" component={EvaluationsPlace} />
       <Route path="/costs" component={CostsPage} />
       <Route path="/system/:page?/*?">{({ page }) => <SystemPlace page={page} />}</Route>
       <Route path="/playground" component={PlaygroundPage} />

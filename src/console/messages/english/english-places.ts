@@ -12,6 +12,8 @@ export const englishPlaces = {
   mcpServers: 'MCP servers',
   agentSystems: 'Agent systems',
   knowledge: 'Knowledge',
+  datasets: 'Data sets',
+  evaluations: 'Evaluations',
   costs: 'Costs',
   system: 'System',
 };

@@ -17,13 +17,15 @@ type RowFormProps = {
   types: readonly ResourceType[];
   /** The row that is changed, with its tag; undefined for a new row. */
   row?: RestAnswer<JsonObject>;
+  /** Fields of a new row that the form does not ask for. */
+  given?: JsonObject;
   done(row: JsonObject): void;
   cancel(): void;
 };
 
 /** The form of a new row, or of a change of a row. Faults are shown at their fields. */
-export function RowForm({ type, types, row, done, cancel }: RowFormProps) {
-  const form = useRowForm({ type, row, done });
+export function RowForm({ type, types, row, given, done, cancel }: RowFormProps) {
+  const form = useRowForm({ type, row, given, done });
   const others = Object.keys(form.faults).filter(
     (name) => !form.fields.some((f) => f.name === name),
   );
@@ -95,15 +97,17 @@ type Form = ReturnType<typeof useRowForm>;
 
 type Send = (body: JsonObject) => Promise<void>;
 
-function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'done'>) {
+type UseRowFormProps = Pick<RowFormProps, 'type' | 'row' | 'given' | 'done'>;
+
+function useRowForm({ type, row, given, done }: UseRowFormProps) {
   const [isUnchanged, setUnchanged] = useState(false);
-  const { fields, written, faults, change, sendWritten } = useFields(type, row);
+  const { fields, written, faults, change, sendWritten } = useFields({ type, row, given });
   // a test takes up to a minute, in which the form can be saved
   const saving = useAction(sendWritten);
   const testing = useAction(sendWritten);
   const save = async (body: JsonObject) => {
     if (row && Object.keys(body).length === 0) setUnchanged(true);
-    else done((await sendRow(type, row, body)).body);
+    else done((await sendRow(type, row, { ...given, ...body })).body);
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -124,8 +128,8 @@ function useRowForm({ type, row, done }: Pick<RowFormProps, 'type' | 'row' | 'do
 }
 
 /** The fields of a form: what is written into them, and their faults. */
-function useFields(type: ResourceType, row: RowFormProps['row']) {
-  const fields = formFields(type, row?.body);
+function useFields({ type, row, given = {} }: Omit<UseRowFormProps, 'done'>) {
+  const fields = formFields(type, row?.body).filter(({ name }) => !(name in given));
   const [begun] = useState(() => beginForm(fields, row?.body));
   const [written, setWritten] = useState<Readonly<Record<string, Written>>>(begun);
   const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});

@@ -1,0 +1,194 @@
+import { Anchor, Button, Group, Loader, Modal, Paper, Text, Title } from '@mantine/core';
+import { useState } from 'react';
+import { Link } from 'wouter';
+import type { Json, JsonObject } from '../../../json/json.ts';
+import { useParameters } from '../../knowledge/use-parameters.ts';
+import { messages } from '../../messages/messages.ts';
+import { qualityTexts } from '../../messages/quality-texts.ts';
+import { CopyAs } from '../../parts/copy-as.tsx';
+import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { useAction } from '../../parts/use-action.ts';
+import { apiUrl } from '../../server/base-path.ts';
+import { useMayWrite } from '../../server/me.tsx';
+import { callRest, useRest } from '../../server/rest.ts';
+import { copyItems, ROWS } from '../copy-quality.ts';
+import { datasetPage, shownText } from '../quality-rows.ts';
+import { LongText } from '../result-item.tsx';
+
+const text = qualityTexts.items;
+
+/** An item, as `GET /api/dataset-items` shows it. */
+type ItemRow = {
+  id: string;
+  input: string;
+  input_data: Json;
+  expected: Json;
+  split: string | null;
+  metadata: JsonObject;
+  removed_at: string | null;
+  source_execution_id: string | null;
+};
+
+/** The items of a data set, the newest first, with those that were removed. The URL has the page. */
+export function ItemList({ dataset }: { dataset: { id: string; name: string } }) {
+  const { parameters, change } = useParameters(datasetPage(dataset.id));
+  const { after } = parameters;
+  const mayWrite = useMayWrite('dataset_items');
+  const query = new URLSearchParams({
+    ...{ dataset_id: dataset.id, limit: String(ROWS) },
+    ...(after !== undefined && { cursor: after }),
+  });
+  const list = useRest<{ data: ItemRow[]; next: string | null }>(`/api/dataset-items?${query}`);
+  const [chosen, choose] = useState<ItemRow>();
+  const { data: rows, next } = list.data?.body ?? {};
+  return (
+    <section aria-label={text.title} className="dataset-part">
+      <Group justify="space-between" mb="xs" gap="xs">
+        <Group gap="sm" align="baseline">
+          <Title order={2} size="h5">
+            {text.title}
+          </Title>
+          <Text size="xs" c="dimmed" ff="monospace">
+            howdah.dataset_items
+          </Text>
+        </Group>
+        <Group gap="xs">
+          <CopyAs forms={copyItems(dataset, apiUrl('/'))} />
+          {mayWrite && (
+            <Button size="xs" component={Link} href={`${datasetPage(dataset.id)}/items/new`}>
+              {text.add}
+            </Button>
+          )}
+        </Group>
+      </Group>
+      {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
+      {list.isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
+      {rows?.length === 0 && <Text size="sm">{text.none}</Text>}
+      {rows && rows.length > 0 && (
+        <ul className="results">
+          {rows.map((row) => (
+            <Item key={row.id} row={row} remove={mayWrite ? () => choose(row) : undefined} />
+          ))}
+        </ul>
+      )}
+      <Pages {...{ after, next, change }} />
+      <RemoveDialog
+        row={chosen}
+        close={(isRemoved) => {
+          choose(undefined);
+          if (isRemoved) list.reload();
+        }}
+      />
+    </section>
+  );
+}
+
+type PagesProps = {
+  after: string | undefined;
+  next: string | null | undefined;
+  change(changes: { after: string | undefined }): void;
+};
+
+function Pages({ after, next, change }: PagesProps) {
+  return (
+    <Group mt="sm" gap="xs">
+      {after !== undefined && (
+        <Button variant="default" size="xs" onClick={() => change({ after: undefined })}>
+          {text.first}
+        </Button>
+      )}
+      {next && (
+        <Button variant="default" size="xs" onClick={() => change({ after: next })}>
+          {text.more}
+        </Button>
+      )}
+    </Group>
+  );
+}
+
+type ItemProps = { row: ItemRow; remove: (() => void) | undefined };
+
+function Item({ row, remove }: ItemProps) {
+  const input = shownText(row.input, row.input_data);
+  const tags = Object.entries(row.metadata).map(
+    ([name, value]) => `${name}: ${shownText(null, value)}`,
+  );
+  return (
+    <Paper
+      withBorder
+      radius="md"
+      p="sm"
+      component="li"
+      className="result"
+      data-removed={row.removed_at !== null || undefined}
+    >
+      <div className="result-head">
+        {row.removed_at !== null && <Text size="sm">{text.removed}</Text>}
+        {row.split !== null && (
+          <Text size="xs" className="user-text">
+            {text.split}: {row.split}
+          </Text>
+        )}
+        {tags.map((tag) => (
+          <Text key={tag} size="xs" className="user-text">
+            {tag}
+          </Text>
+        ))}
+        {row.source_execution_id && (
+          <Anchor component={Link} href={`/runs/${row.source_execution_id}`} size="xs">
+            {text.source}
+          </Anchor>
+        )}
+        {remove && row.removed_at === null && (
+          <Button
+            size="compact-xs"
+            variant="default"
+            onClick={remove}
+            aria-label={text.removeOf(input.slice(0, 60))}
+          >
+            {text.remove}
+          </Button>
+        )}
+      </div>
+      <div className="result-parts">
+        <LongText title={text.input} value={input} />
+        <LongText title={text.expected} value={shownText(null, row.expected)} />
+      </div>
+    </Paper>
+  );
+}
+
+type RemoveDialogProps = {
+  row: ItemRow | undefined;
+  /** Closes the dialog. True if the item was removed. */
+  close(isRemoved: boolean): void;
+};
+
+function RemoveDialog({ row, close }: RemoveDialogProps) {
+  const { start, failure, isBusy, clear } = useAction(async () => {
+    if (!row) return;
+    await callRest(`/api/dataset-items/${row.id}`, {
+      method: 'PATCH',
+      body: { removed_at: new Date().toISOString() },
+    });
+    close(true);
+  });
+  const cancel = () => {
+    clear();
+    close(false);
+  };
+  return (
+    <Modal opened={row !== undefined} onClose={cancel} title={text.confirm}>
+      <Text size="sm">{text.confirmText}</Text>
+      {failure && <FailureAlert failure={failure} />}
+      <Group justify="flex-end" mt="md" gap="xs">
+        <Button variant="default" onClick={cancel}>
+          {text.keep}
+        </Button>
+        <Button color="red.9" onClick={start} loading={isBusy}>
+          {text.remove}
+        </Button>
+      </Group>
+    </Modal>
+  );
+}

@@ -1,0 +1,97 @@
+import { Button, Group, Loader, Paper, Select, Text } from '@mantine/core';
+import { useParameters } from '../knowledge/use-parameters.ts';
+import { messages } from '../messages/messages.ts';
+import { qualityTexts } from '../messages/quality-texts.ts';
+import { rowTexts } from '../messages/row-texts.ts';
+import { CopyAs } from '../parts/copy-as.tsx';
+import { FailureAlert } from '../parts/failure-alert.tsx';
+import { PageTitle } from '../parts/page-title.tsx';
+import { usePolling } from '../parts/use-polling.ts';
+import { EVALUATIONS, isId } from '../rows/paths.ts';
+import { apiUrl } from '../server/base-path.ts';
+import { datasetNames, evaluations } from '../server/operations.generated.ts';
+import { useAnswer } from '../server/use-answer.ts';
+import { copyEvaluations } from './copy-quality.ts';
+import { EvaluationsTable } from './evaluations-table.tsx';
+import { StartButton } from './start-dialog.tsx';
+
+const text = qualityTexts.evaluations;
+
+/** The list of evaluations, the newest first. The URL has the data set and the page. */
+export function EvaluationsPage() {
+  const { parameters, change } = useParameters(EVALUATIONS);
+  const { after } = parameters;
+  const dataset = isId(parameters.dataset ?? '') ? parameters.dataset : undefined;
+  const { data, failure, isLoading, reload } = useAnswer(evaluations, {
+    ...(dataset !== undefined && { dataset }),
+    ...(after !== undefined && { after }),
+  });
+  usePolling(reload, JSON.stringify(data));
+  const nodes = data?.evaluations?.nodes.filter((node) => node !== null);
+  const { hasNextPage, endCursor } = data?.evaluations?.pageInfo ?? {};
+  return (
+    <>
+      <PageTitle title={text.title} table="howdah.evaluations">
+        <CopyAs forms={copyEvaluations(dataset, apiUrl('/'))} />
+        <StartButton dataset={dataset} />
+      </PageTitle>
+      <DatasetFilter
+        dataset={dataset}
+        show={(next) => change({ dataset: next, after: undefined })}
+      />
+      {failure && <FailureAlert failure={failure} onRetry={reload} />}
+      {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
+      {nodes && nodes.length > 0 && <EvaluationsTable rows={nodes} />}
+      {nodes?.length === 0 && after === undefined && <Empty isFiltered={dataset !== undefined} />}
+      <Group mt="sm" gap="xs">
+        {after !== undefined && (
+          <Button variant="default" size="xs" onClick={() => change({ after: undefined })}>
+            {rowTexts.newer}
+          </Button>
+        )}
+        {hasNextPage && (
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => change({ after: endCursor ?? undefined })}
+          >
+            {rowTexts.older}
+          </Button>
+        )}
+      </Group>
+    </>
+  );
+}
+
+type FilterProps = { dataset: string | undefined; show(dataset: string | undefined): void };
+
+function DatasetFilter({ dataset, show }: FilterProps) {
+  const { data } = useAnswer(datasetNames, {});
+  const known = data?.datasets?.nodes.filter((node) => node !== null) ?? [];
+  return (
+    <Group gap="xs" mb="sm" className="filter-bar">
+      <Select
+        size="xs"
+        w={220}
+        aria-label={text.dataset}
+        placeholder={text.anyDataset}
+        data={known.map(({ id, name }) => ({ value: id, label: name }))}
+        value={dataset ?? null}
+        onChange={(next) => show(next ?? undefined)}
+        searchable
+        clearable
+      />
+    </Group>
+  );
+}
+
+function Empty({ isFiltered }: { isFiltered: boolean }) {
+  return (
+    <Paper withBorder radius="md" p="md" role="status">
+      <Text size="sm">{isFiltered ? text.noneBy : text.none}</Text>
+      <Text size="sm" c="dimmed" mt={4}>
+        {text.noneHint}
+      </Text>
+    </Paper>
+  );
+}

@@ -1,0 +1,23 @@
+import { Text } from '@mantine/core';
+import { Route, Switch } from 'wouter';
+import { messages } from '../messages/messages.ts';
+import { EVALUATIONS } from '../rows/paths.ts';
+import { ComparisonPage } from './comparison/comparison-page.tsx';
+import { EvaluationPage } from './evaluation-page.tsx';
+import { EvaluationsPage } from './evaluations-page.tsx';
+
+/** The place of evaluations: their list, each with its results, and the comparison of two. */
+export function EvaluationsPlace() {
+  return (
+    <Switch>
+      <Route path={EVALUATIONS}>
+        <EvaluationsPage />
+      </Route>
+      <Route path={`${EVALUATIONS}/:id/compare`}>{({ id }) => <ComparisonPage a={id} />}</Route>
+      <Route path={`${EVALUATIONS}/:id`}>{({ id }) => <EvaluationPage key={id} id={id} />}</Route>
+      <Route>
+        <Text>{messages.common.notFoundTitle}</Text>
+      </Route>
+    </Switch>
+  );
+}

@@ -1,0 +1,94 @@
+import { Paper, Progress, Table, Text } from '@mantine/core';
+import { Link } from 'wouter';
+import { formatCost, formatCount } from '../messages/format.ts';
+import { qualityTexts } from '../messages/quality-texts.ts';
+import { Moment } from '../parts/moment.tsx';
+import { Status } from '../parts/status.tsx';
+import type { EvaluationRow } from '../server/operations.generated.ts';
+import { evaluationPage, formatShare, nameOfEvaluation, totalsOf } from './quality-rows.ts';
+import { useRowKeys } from './use-row-keys.ts';
+
+const text = qualityTexts.evaluations;
+
+/** Evaluations with their progress and their figures. J and K move between them. */
+export function EvaluationsTable({ rows }: { rows: readonly EvaluationRow[] }) {
+  const table = useRowKeys<HTMLTableElement>();
+  return (
+    <Paper withBorder radius="md" className="table-frame">
+      <Table
+        ref={table}
+        highlightOnHover
+        className="rows evaluations"
+        verticalSpacing={6}
+        aria-label={text.title}
+      >
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{text.name}</Table.Th>
+            <Table.Th visibleFrom="sm">{text.dataset}</Table.Th>
+            <Table.Th visibleFrom="sm">{text.status}</Table.Th>
+            <Table.Th>{text.progress}</Table.Th>
+            <Table.Th ta="right">{text.passRate}</Table.Th>
+            <Table.Th ta="right" visibleFrom="sm">
+              {text.cost}
+            </Table.Th>
+            <Table.Th visibleFrom="sm">{text.created}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Row key={row.id} row={row} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Paper>
+  );
+}
+
+function Row({ row }: { row: EvaluationRow }) {
+  const { pass_rate, cost } = totalsOf(row);
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Link href={evaluationPage(row.id)} className="row-link">
+          {nameOfEvaluation(row)}
+        </Link>
+        <Text size="xs" c="dimmed" hiddenFrom="sm" component="div">
+          {row.dataset?.name} <Status status={row.status} />
+        </Text>
+      </Table.Td>
+      <Table.Td visibleFrom="sm" className="user-text">
+        {row.dataset?.name ?? text.deleted}
+      </Table.Td>
+      <Table.Td visibleFrom="sm">
+        <Status status={row.status} />
+      </Table.Td>
+      <Table.Td>
+        <GradedRuns row={row} />
+      </Table.Td>
+      <Table.Td className="figure">{formatShare(pass_rate)}</Table.Td>
+      <Table.Td className="figure" visibleFrom="sm">
+        {formatCost(cost ?? 0)}
+      </Table.Td>
+      <Table.Td visibleFrom="sm">
+        <Moment at={row.createdAt} />
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** How many of the runs are graded, as a bar with words. */
+export function GradedRuns({ row }: { row: EvaluationRow }) {
+  const { graded = 0, runs } = totalsOf(row);
+  const words = text.progressOf(formatCount(graded), formatCount(runs));
+  return (
+    <div className="graded-runs">
+      <Text size="xs" component="div">
+        {words}
+      </Text>
+      {row.status === 'running' && (
+        <Progress size="xs" value={runs > 0 ? (graded / runs) * 100 : 0} aria-label={words} />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,411 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApiServer } from '../../../src/api/server.ts';
+import {
+  copyEvaluations,
+  copyResults,
+  copyStart,
+} from '../../../src/console/quality/copy-quality.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
+import { startTestApi } from '../../api/harness.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
+import { HOSTILE_STRINGS } from '../../fixtures/hostile-strings.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { gradeRuns } from '../../support/work/grade-runs.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
+import { CHROMIUM, launchChromium } from '../chromium.ts';
+
+// Data sets and evaluations in a real browser: from the first data set to the runs of a regression.
+
+const ROOT = new URL('http://127.0.0.1:8000/howdah/');
+const ID = '0197a000-0000-7000-8000-000000000001';
+
+test('lists and forms are copied as requests, below a mount as well', () => {
+  expect(copyEvaluations(ID, ROOT).sql).toContain(`where e.dataset_id = '${ID}'\norder by e.id`);
+  expect(copyEvaluations(undefined, ROOT).cli).toBe('npx howdah eval list');
+  const failed = copyResults(ID, true, ROOT);
+  expect(failed.sql).toContain('and not r.passed');
+  expect(failed.graphql).toBeUndefined();
+  expect(failed.curl).toContain(
+    `8000/howdah/api/evaluation-results?evaluation_id=${ID}&passed=false`,
+  );
+  expect(failed.cli).toBe(`npx howdah eval results ${ID} --failed`);
+  const start = copyStart({ dataset: "o'hara", workflow: 'w', repeat: 3 }, ROOT);
+  expect(start.sql).toContain(`howdah.evaluate('o''hara', workflow => 'w', repeat => 3)`);
+  expect(start.cli).toBe(`npx howdah eval run --workflow w --repeat 3 'o'\\''hara'`);
+});
+
+const HOSTILE = `<img src="https://evil.example/x.png" onerror="alert(1)"> ${HOSTILE_STRINGS.markup ?? ''}`;
+
+describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
+  const db = testDatabase();
+  let api: ApiServer;
+  let worker: Worker | undefined;
+  let browser: Browser;
+  let owner: Tab;
+  let viewer: Tab;
+
+  beforeAll(async () => {
+    api = await startTestApi(db.url, tokenOptions);
+    worker = await startTestWorker(db.url);
+    browser = await launchChromium();
+    owner = await logIn('owner');
+    viewer = await logIn('viewer');
+    await makeClerk('clerk', [{ content: '4' }]);
+    await makeClerk('rival', [{ content: '5' }]);
+  });
+  afterAll(async () => {
+    await owner?.close();
+    await viewer?.close();
+    await browser?.close();
+    await worker?.stop(0);
+    await api?.close();
+  });
+
+  async function makeClerk(name: string, script: object[]): Promise<void> {
+    const prices = { input_price: 3, output_price: 15 };
+    const id = await makeAgent(db.pool, { models: [{ ...prices, script }], retry_for: 0 } as never);
+    await db.pool.query('update howdah.agents set name = $2 where id = $1', [id, name]);
+  }
+
+  async function logIn(role: string, options = {}): Promise<Tab> {
+    const { key } = await one<{ key: string }>(
+      db.pool,
+      `select key from howdah.create_api_key('console', $1, null, now() + interval '1 day')`,
+      [role],
+    );
+    const tab = await openTab(browser, api.url, options);
+    await tab.page.goto(api.url);
+    await tab.page.getByLabel('API key or token', { exact: true }).fill(key);
+    await tab.page.getByRole('button', { name: 'Log in' }).click();
+    await tab.page.getByRole('button', { name: 'Log out' }).waitFor();
+    tab.problems.length = 0;
+    return tab;
+  }
+
+  const open = (path: string, { page } = owner) => page.goto(`${api.url}${path}`);
+  const heading = (name: string, { page } = owner) =>
+    page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  const button = (name: string, { page } = owner) =>
+    page.getByRole('button', { name, exact: true });
+  const link = (name: string, { page } = owner) => page.getByRole('link', { name, exact: true });
+  const main = () => owner.page.getByRole('main');
+  const check = async (name: string) => {
+    await picture(owner.page, name);
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    expect(owner.problems).toEqual([]);
+  };
+  /** Waits until the browser has reported a refused request. */
+  const refused = async () => {
+    await expect.poll(() => owner.problems.length).toBe(1);
+    owner.problems.length = 0;
+  };
+
+  test('from a new data set over a grader to its items', async () => {
+    await open('/datasets');
+    await owner.page.getByText('There are no data sets yet.').waitFor();
+    await owner.page.getByText('npx howdah dataset create refunds').waitFor();
+    await check('datasets-empty');
+    await link('New data set').first().click();
+    await heading('New data set');
+    await owner.page.getByLabel('Name').fill('sums');
+    await button('Create data set').click();
+    await heading('sums');
+    await owner.page.getByText('The data set has no items yet.').waitFor();
+    await link('New grader').click();
+    await heading('New grader of sums');
+    await owner.page.getByLabel('Name').fill('the number');
+    await owner.page.getByRole('combobox', { name: 'Kind' }).click();
+    await owner.page.getByRole('option', { name: 'numeric' }).click();
+    await owner.page.getByLabel('Configuration').fill('{"tolerance": "much"}');
+    await button('Create grader').click();
+    await owner.page.locator('[data-field=configuration][aria-invalid=true]').waitFor();
+    await refused();
+    await owner.page.getByLabel('Configuration').fill('{"tolerance": 0.01}');
+    await button('Create grader').click();
+    await heading('sums');
+    await owner.page.getByText('{"tolerance":0.01}').waitFor();
+    for (const [input, expected, split] of [
+      ['What is 2 + 2?', '4', 'test'],
+      ['What is 2 + 3?', '5', 'test'],
+      [HOSTILE, '4', ''],
+    ] as const) {
+      await link('Add an item').click();
+      await heading('Add an item to sums');
+      await owner.page.getByLabel('Input', { exact: true }).fill(input);
+      await owner.page.getByLabel('Expected', { exact: true }).fill(expected);
+      await owner.page.getByLabel('What is expected is JSON').check();
+      await owner.page.getByLabel('Split').fill(split);
+      await button('Add the item').click();
+      await heading('sums');
+    }
+    await expect.poll(() => owner.page.locator('.result').count()).toBe(3);
+    await check('dataset');
+    const { rows } = await db.pool.query(
+      'select expected, split from howdah.dataset_items order by id',
+    );
+    expect(rows).toEqual([
+      { expected: 4, split: 'test' },
+      { expected: 5, split: 'test' },
+      { expected: 4, split: null },
+    ]);
+  });
+
+  test('an item with a fault is refused at its field, and one is removed', async () => {
+    await open('/datasets/sums/items/new');
+    await heading('Add an item to sums');
+    await owner.page.getByLabel('Tags').fill('[1]');
+    await owner.page.getByLabel('Expected', { exact: true }).fill('{');
+    await owner.page.getByLabel('What is expected is JSON').check();
+    await button('Add the item').click();
+    await owner.page.getByText('Write an input.').waitFor();
+    await owner.page.getByText('This is not JSON.').waitFor();
+    await owner.page.getByText('This is not a JSON object.').waitFor();
+    await check('item-faults');
+    await owner.page.getByLabel('Input', { exact: true }).fill('What is 1 + 1?');
+    await owner.page.getByLabel('Expected', { exact: true }).fill('2');
+    await owner.page.getByLabel('Tags').fill('{"language": "en"}');
+    await owner.page.getByLabel('Split').fill('x'.repeat(101));
+    await button('Add the item').click();
+    await owner.page.getByText(/one line of 1 to 100 characters/).waitFor();
+    await refused();
+    await owner.page.getByLabel('Split').fill('train');
+    await button('Add the item').click();
+    await heading('sums');
+    await button('Remove the item What is 1 + 1?').click();
+    await owner.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await owner.page.getByText('removed', { exact: true }).waitFor();
+    expect(await button('Remove the item What is 1 + 1?').count()).toBe(0);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('an evaluation is started, graded and shown with the reasons', async () => {
+    await open('/evaluations');
+    await owner.page.getByText('No evaluation was started yet.').waitFor();
+    await button('Start an evaluation').click();
+    const dialog = owner.page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+    await dialog.getByText('Choose a data set.').waitFor();
+    await dialog.getByText('Choose an agent or a workflow.').waitFor();
+    await dialog.getByRole('combobox', { name: 'Data set' }).click();
+    await owner.page.getByRole('option', { name: 'sums' }).click();
+    await dialog.getByRole('combobox', { name: 'Agent or workflow' }).click();
+    await owner.page.getByRole('option', { name: 'clerk' }).click();
+    await dialog.getByLabel('Version').fill('production');
+    await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+    await dialog
+      .getByText(/production/)
+      .last()
+      .waitFor();
+    await check('evaluation-start');
+    await refused();
+    await dialog.getByLabel('Version').fill('');
+    await dialog.getByLabel('Runs of each item').fill('2');
+    await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+    await heading('clerk, version 2');
+    await owner.page.getByText('6 of 6').waitFor();
+    await expect.poll(() => owner.page.locator('.result').count()).toBe(6);
+    const figures = owner.page.getByRole('region', { name: 'Figures' });
+    await figures.getByText('66.7%').first().waitFor();
+    await owner.page.getByText('the number: failed, score 0').first().waitFor();
+    await check('evaluation');
+    await owner.page.getByText('Only failed').click();
+    await owner.page.waitForURL(/show=failed/);
+    await expect.poll(() => owner.page.locator('.result').count()).toBe(2);
+    await main().getByText('What is 2 + 3?').first().waitFor();
+    expect(await main().getByText('What is 2 + 2?').count()).toBe(0);
+    expect(await owner.page.locator('main img, main script').count()).toBe(0);
+    expect(owner.foreign).toEqual([]);
+    await link('Open the run').first().click();
+    await owner.page.waitForURL(/\/runs\//);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('two evaluations are compared, and a regression leads to both runs', async () => {
+    await db.pool.query(`select howdah.evaluate('sums', 'rival')`);
+    await open('/evaluations');
+    await link('rival, version 2').waitFor();
+    await eventually(
+      db.pool,
+      'both are graded',
+      `select from howdah.evaluations having count(*) = 2 and bool_and(status = 'completed')`,
+      [],
+    );
+    await owner.page.getByText('3 of 3').waitFor();
+    await check('evaluations');
+    await owner.page.keyboard.press('j');
+    await owner.page.keyboard.press('Enter');
+    await heading('rival, version 2');
+    await button('Compare with').click();
+    await owner.page.getByRole('menuitem', { name: /^clerk, version 2/ }).click();
+    await heading('Two evaluations');
+    await owner.page.getByText('3 items that both have graded are compared.').waitFor();
+    await owner.page.getByText('inside the noise').first().waitFor();
+    await link('clerk, version 2').waitFor();
+    await owner.page.getByText('100% → 0%').first().waitFor();
+    expect(await owner.page.locator('.result').count()).toBe(2);
+    await check('evaluations-compared');
+    await owner.page.getByText('Improvements (1)').click();
+    await main().getByText('What is 2 + 3?').waitFor();
+    await owner.page.goBack();
+    await owner.page.getByText('100% → 0%').first().waitFor();
+    await link('Compare the runs').first().click();
+    await heading('Compare two runs');
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('evaluations are listed by data set, and one at work is cancelled', async () => {
+    await worker?.stop(0);
+    worker = undefined;
+    await db.pool.query(`insert into howdah.datasets (name) values ('other')`);
+    await open('/datasets/sums');
+    await main().getByRole('link', { name: 'Evaluations' }).click();
+    await owner.page.waitForURL(/\?dataset=/);
+    await link('clerk, version 2').waitFor();
+    await owner.page.getByRole('combobox', { name: 'Data set' }).click();
+    await owner.page.getByRole('option', { name: 'other' }).click();
+    await owner.page.getByText('This data set has no evaluations.').waitFor();
+    const { id } = await one<{ id: string }>(
+      db.pool,
+      `select (howdah.evaluate('sums', 'clerk')).id`,
+    );
+    await open(`/evaluations/${id}`);
+    await owner.page.getByText('0 of 3').first().waitFor();
+    await check('evaluation-running');
+    await button('Cancel').click();
+    await button('Cancel the evaluation').click();
+    await expect.poll(() => button('Cancel').count()).toBe(0);
+    await gradeRuns(db.pool);
+    await owner.page.getByText('3 cancelled').waitFor();
+    await open('/evaluations/nothing');
+    await owner.page.getByText(/^There is no such evaluation/).waitFor();
+    await open(`/evaluations/${id}/compare?with=${id.replace(/.$/, '0')}0`);
+    await owner.page.getByText('Choose the evaluation to compare with.').waitFor();
+  });
+
+  test('a run becomes an item, whose expected answer is edited first', async () => {
+    const { id } = await one<{ id: string }>(
+      db.pool,
+      `select id from howdah.executions where output = '5' limit 1`,
+    );
+    await open(`/runs/${id}`);
+    await button('Add to data set').click();
+    const dialog = owner.page.getByRole('dialog');
+    const expected = dialog.getByLabel('Expected', { exact: true });
+    expect(await expected.inputValue()).toBe('5');
+    await expected.fill('');
+    await dialog.getByRole('button', { name: 'Add the item' }).click();
+    await dialog.getByText('Choose a data set.').waitFor();
+    await dialog.getByRole('combobox', { name: 'Data set' }).click();
+    await owner.page.getByRole('option', { name: 'other' }).click();
+    await dialog.getByRole('button', { name: 'Add the item' }).click();
+    await dialog.getByText('Write what the answer should have been.').waitFor();
+    await expected.fill('four');
+    await check('run-to-dataset');
+    await dialog.getByRole('button', { name: 'Add the item' }).click();
+    await dialog.getByText('The run is an item of').waitFor();
+    await dialog.getByRole('link', { name: 'other' }).click();
+    await heading('other');
+    await link('From a run').waitFor();
+    const { rows } = await db.pool.query(
+      `select source_execution_id, expected from howdah.dataset_items
+       where source_execution_id is not null`,
+    );
+    expect(rows).toEqual([{ source_execution_id: id, expected: 'four' }]);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a viewer reads, and has no buttons that write', async () => {
+    const { id } = await one<{ id: string }>(
+      db.pool,
+      `select id from howdah.evaluations where status = 'completed' order by id limit 1`,
+    );
+    const { run } = await one<{ run: string }>(
+      db.pool,
+      `select execution_id as run from howdah.evaluation_results where evaluation_id = $1 limit 1`,
+      [id],
+    );
+    for (const [path, shown] of [
+      ['/datasets', 'sums'],
+      ['/datasets/sums', 'sums'],
+      ['/evaluations', 'Evaluations'],
+      [`/evaluations/${id}`, 'clerk, version 2'],
+      [`/runs/${run}`, 'clerk'],
+    ] as const) {
+      await open(path, viewer);
+      await viewer.page.getByText(shown, { exact: true }).last().waitFor();
+      await expect.poll(() => viewer.page.getByLabel('Loading').count()).toBe(0);
+      for (const name of [
+        ...['Start an evaluation', 'Cancel', 'Delete', 'Add to data set'],
+        ...['Remove the item What is 2 + 2?'],
+      ]) {
+        expect(await button(name, viewer).count(), `${path} ${name}`).toBe(0);
+      }
+      for (const name of ['New data set', 'Add an item', 'New grader', 'Edit']) {
+        expect(await link(name, viewer).count(), `${path} ${name}`).toBe(0);
+      }
+    }
+    expect(viewer.problems).toEqual([]);
+  });
+
+  test('a page at rest asks seldom, and a hidden one nothing', async () => {
+    const tab = await logIn('owner');
+    let requests = 0;
+    await tab.page.clock.install();
+    await open('/evaluations', tab);
+    await link('rival, version 2', tab).waitFor();
+    tab.page.on('request', (request) => {
+      if (/\/(graphql|api\/)/.test(request.url())) requests += 1;
+    });
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second += 1) await tab.page.clock.runFor(1_000);
+    };
+    await pass(120);
+    requests = 0;
+    await pass(60);
+    expect(requests).toBeLessThanOrEqual(3);
+    await tab.page.evaluate(
+      `Object.defineProperty(document, 'visibilityState', { value: 'hidden' });
+       document.dispatchEvent(new Event('visibilitychange'))`,
+    );
+    requests = 0;
+    await pass(120);
+    expect(requests).toBe(0);
+    await tab.close();
+  });
+
+  test.each(['light', 'dark'] as const)('on a phone and a desk in %s colours', async (scheme) => {
+    const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
+    const { rows } = await db.pool.query(
+      `select id from howdah.evaluations where status = 'completed' order by id`,
+    );
+    const [a, b] = rows.map(({ id }) => id as string);
+    for (const [size, viewport] of [
+      ['phone', { width: 360, height: 780 }],
+      ['desk', { width: 1440, height: 900 }],
+    ] as const) {
+      const tab = await logIn('owner', { colorScheme: scheme, viewport });
+      for (const [name, path] of [
+        ['datasets', '/datasets'],
+        ['dataset', '/datasets/sums'],
+        ['item', '/datasets/sums/items/new'],
+        ['grader', '/datasets/sums/graders/new'],
+        ['evaluations', '/evaluations'],
+        ['evaluation', `/evaluations/${a}`],
+        ['comparison', `/evaluations/${a}/compare?with=${b}`],
+      ] as const) {
+        await open(path, tab);
+        await tab.page.getByRole('heading', { level: 1 }).waitFor();
+        await expect.poll(() => tab.page.getByLabel('Loading').count()).toBe(0);
+        await picture(tab.page, `${size}-${scheme}-${name}`);
+        expect(await seriousFindings(tab.page), `${size} ${name}`).toEqual([]);
+        expect(await tab.page.evaluate(isWide), `${size} ${name}`).toBe(false);
+      }
+      expect(tab.problems).toEqual([]);
+      await tab.close();
+    }
+  });
+});
