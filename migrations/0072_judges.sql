@@ -60,8 +60,11 @@ comment on column howdah_private.judgements.verdict is
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
 -- Down Migration
--- older workers would let results of these graders pass
+-- Older workers would let results of these graders pass. Row-level security applies to the owner as
+-- well.
+alter table howdah.graders no force row level security;
 delete from howdah.graders where kind in ('rubric', 'citation');
+alter table howdah.graders force row level security;
 drop table howdah_private.judgements;
 alter table howdah.evaluation_results drop column grading_cost;
 comment on type howdah.grader_kind is
