@@ -429,7 +429,7 @@ grant execute on function
 grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
   howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid),
-  howdah_private.cache_answer(uuid, bytea), howdah_private.use_cached_answer(uuid, bytea, int)
+  howdah_private.cache_answer(uuid, bytea, int), howdah_private.use_cached_answer(uuid, bytea, int)
   to howdah_worker;
 
 -- Room control.
@@ -610,6 +610,7 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.answer_length(uuid), howdah_private.check_agreement(uuid, float8),
+  howdah_private.check_grader_of(uuid, text),
   howdah_private.grader_pairs(uuid),
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),
   howdah_private.compared_slices(uuid, uuid), howdah_private.dataset_named(text),

@@ -11,8 +11,8 @@ import { loadResource } from '../src/db/files/load-resource.ts';
 import { runFilesOn } from '../src/db/files/run-files.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
-import { resolveModel } from '../src/db/runs/models.ts';
 import { answerCacheOn } from '../src/db/runs/answer-cache.ts';
+import { resolveModel } from '../src/db/runs/models.ts';
 import { hasRunEnded } from '../src/db/runs/runs.ts';
 import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../src/db/sql-tools/query-settings.ts';
@@ -85,11 +85,7 @@ export function createDependencies(
   const mcp = createLazyMcpClient({ ...access, rows, readSecret, accounts, log: options.log });
   const queries = createQueryPool(queryPool, MOST.queries);
   const builtins = [...options.builtins, createSqlQuery(queryPool, queries, access.egress)];
-  const readFile: RuntimeDependencies['loadResource'] = (tenantId, id) =>
-    loadResource(pool, tenantId, id, {
-      folder: options.resourceFolder,
-      maxBytes: MAX_ATTACHMENT_BYTES,
-    });
+  const readFile = fileReader(pool, options);
   const runs: RuntimeDependencies = {
     provider: withSecrets(options.provider, readSecret),
     answerCache: answerCacheOn(pool),
@@ -110,10 +106,19 @@ export function createDependencies(
     random: Math.random,
     sleep,
   };
-  const generateKey = keyGenerator(pool, options);
   const readBody = bodyReader(decryptFor);
+  const generateKey = keyGenerator(pool, options);
   const send = createSender({ egress: access.egress, readSecret, readBody, generateKey });
   return { runs, mcp, accounts, queries, send };
+}
+
+/** Returns the function that loads a resource of a tenant. */
+function fileReader(
+  pool: Pool,
+  { resourceFolder: folder }: WorkerOptions,
+): RuntimeDependencies['loadResource'] {
+  return (tenantId, id) =>
+    loadResource(pool, tenantId, id, { folder, maxBytes: MAX_ATTACHMENT_BYTES });
 }
 
 /** Returns the function that decrypts contents for a run. */

@@ -61,7 +61,7 @@ as $$
     ('feedback_entries', 'content', 'run', 'run', 'member', true, null, null, 'eraser',
       'stamp audit export erasure'),
     ('graders', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
-    ('grades', 'content', 'user', 'run', 'member', false, null, 'grade', '', 'audit'),
+    ('grades', 'content', 'user', 'run', 'member', false, null, 'grade', '', 'audit sight'),
     ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),

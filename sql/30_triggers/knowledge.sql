@@ -261,6 +261,8 @@ begin
       hint = 'Leave content out: a worker fetches the text of the URL.';
   end if;
   perform howdah_private.check_machine('url', new.url);
+  perform howdah_private.check_plain_secrets('url',
+    to_jsonb(substring(new.url from '(?i)^https?://[^/?#]+([/?#].*)$')));
   new.content := '';
   return new;
 end $$;
@@ -368,7 +370,8 @@ create or replace trigger _300_refuse_keys before insert or update of metadata o
   for each row when (new.metadata <> '{}')
   execute function howdah_private.tg_documents__refuse_keys();
 
--- Sets a changed document to pending. Callers may do so themselves, to try a document again.
+-- Sets a changed document to pending. Callers may do so themselves, to try a document again, also
+-- one that waits after a failed attempt.
 create or replace function howdah_private.tg_documents__renew() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -381,7 +384,7 @@ begin
       message = format('status of a document cannot be set to %s', new.status),
       detail = jsonb_build_object('field', 'status', 'status', new.status)::text,
       hint = 'Set status to pending to divide the document again. Workers set the other states.';
-  elsif new.status <> old.status
+  elsif new.status <> old.status or (new.status = 'pending' and old.error is not null)
     or (new.title, new.type, new.content) is distinct from (old.title, old.type, old.content) then
     new.status := 'pending';
     new.status_at := now();
@@ -405,6 +408,7 @@ begin
     perform howdah_private.enqueue_documents(array(
       select n.id from new_rows as n join old_rows as o on o.id = n.id
       where n.status = 'pending' and (o.status <> 'pending'
+        or (o.error is not null and n.error is null)
         or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))));
   end if;
   return null;

@@ -10,13 +10,14 @@ create or replace view howdah.training_examples with (security_invoker = true) a
   scored as (
     select r.tenant_id, r.execution_id, i.dataset_id, r.item_id,
       case when p.score is null then 'graders' else 'people' end as source,
-      coalesce(p.score, r.score) as score
+      coalesce(p.score, case when r.passed is not null then r.score end) as score
     from howdah.evaluation_results as r
     join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
     left join people as p on p.tenant_id = r.tenant_id and p.evaluation_result_id = r.id
-    where r.passed is not null
+    where i.removed_at is null and (p.score is not null or r.passed is not null)
     union all
-    select w.tenant_id, w.execution_id, null, null, 'feedback', w.score
+    select w.tenant_id, w.execution_id, null as dataset_id, null as item_id, 'feedback' as source,
+      w.score
     from howdah.rewards as w
     where w.score is not null and not exists (
       select from howdah.evaluation_results as r where r.execution_id = w.execution_id)
@@ -42,13 +43,17 @@ comment on column howdah.training_examples.output is 'The answer.';
 comment on column howdah.training_examples.output_data is 'The answer as JSON.';
 
 -- Pairs of a better and a worse answer to one question, as examples of preferences: the best answer
--- to each item of a data set, or to each input of an agent, with each answer of a lower score. A
--- condition on dataset_id reads the results of that data set only.
+-- to each item of a data set, or to each input of an agent, with each answer of a lower score.
+-- Inputs of later turns, with files or encrypted are no questions, since equal texts may ask for
+-- something else. A condition on dataset_id reads the results of that data set only.
 create or replace view howdah.preference_pairs with (security_invoker = true) as
   with questions as (
     select t.*, coalesce(t.item_id::text, md5(concat_ws(' ', t.agent_id, t.workflow_id, t.input,
       t.input_data))) as question
     from howdah.training_examples as t
+    join howdah.executions as e on e.tenant_id = t.tenant_id and e.id = t.execution_id
+    where t.item_id is not null or (coalesce(e.turn, 1) = 1
+      and num_nonnulls(e.history, e.input_parts, e.contents_encrypted_at) = 0)
   ),
   ranked as (
     select q.*, first_value(q.execution_id) over best as chosen_execution_id,

@@ -172,6 +172,7 @@ export interface AgentPerformance {
 export interface Agents {
   agent_system_id: string | null;
   allow_empty: Generated<boolean>;
+  cache_answers_for: number | null;
   capabilities: Generated<string[]>;
   context_policy: Generated<ContextPolicy>;
   created_at: Generated<Timestamp>;
@@ -293,6 +294,19 @@ export interface Alerts {
   severity: AlertSeverity | null;
   since: Timestamp | null;
   subject: string | null;
+  tenant_id: string | null;
+}
+
+export interface AnswerCache {
+  agent: string | null;
+  agent_id: string | null;
+  answers: Int8 | null;
+  calls: Int8 | null;
+  hit_rate: Numeric | null;
+  hits: Int8 | null;
+  last_cached_at: Timestamp | null;
+  saved_cost: Numeric | null;
+  saved_tokens: Int8 | null;
   tenant_id: string | null;
 }
 
@@ -525,6 +539,7 @@ export interface EvaluationResults {
   evaluation_id: string;
   execution_id: string | null;
   graded_at: Timestamp | null;
+  grading_cost: Numeric | null;
   id: Generated<string>;
   item_id: string;
   latency_ms: number | null;
@@ -727,6 +742,21 @@ export interface FeedbackEntries {
   updated_at: Generated<Timestamp>;
 }
 
+export interface GradeQueue {
+  dataset_id: string | null;
+  evaluation_id: string | null;
+  evaluation_result_id: string | null;
+  expected: Json | null;
+  graders: string[] | null;
+  input: string | null;
+  input_data: Json | null;
+  item_id: string | null;
+  output: string | null;
+  output_data: Json | null;
+  place: string | null;
+  tenant_id: string | null;
+}
+
 export interface Graders {
   configuration: Generated<Json>;
   created_at: Generated<Timestamp>;
@@ -738,6 +768,19 @@ export interface Graders {
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
   weight: Generated<number>;
+}
+
+export interface Grades {
+  comment: string | null;
+  created_at: Generated<Timestamp>;
+  evaluation_id: string;
+  evaluation_result_id: string;
+  grader: string | null;
+  id: Generated<string>;
+  score: number;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  user_id: string | null;
 }
 
 export interface Grants {
@@ -1159,6 +1202,24 @@ export interface PlanTasks {
   tenant_id: string | null;
 }
 
+export interface PreferencePairs {
+  agent_id: string | null;
+  chosen: string | null;
+  chosen_data: Json | null;
+  chosen_execution_id: string | null;
+  chosen_score: number | null;
+  dataset_id: string | null;
+  input: string | null;
+  input_data: Json | null;
+  item_id: string | null;
+  rejected: string | null;
+  rejected_data: Json | null;
+  rejected_execution_id: string | null;
+  rejected_score: number | null;
+  tenant_id: string | null;
+  workflow_id: string | null;
+}
+
 export interface Prompts {
   agent_system_id: string | null;
   created_at: Generated<Timestamp>;
@@ -1555,6 +1616,23 @@ export interface Tools {
   workflow_id: string | null;
 }
 
+export interface TrainingExamples {
+  agent_id: string | null;
+  agent_version_id: string | null;
+  dataset_id: string | null;
+  execution_id: string | null;
+  input: string | null;
+  input_data: Json | null;
+  item_id: string | null;
+  output: string | null;
+  output_data: Json | null;
+  score: number | null;
+  source: string | null;
+  tenant_id: string | null;
+  workflow_id: string | null;
+  workflow_version_id: string | null;
+}
+
 export interface UsageByDay {
   agent: string | null;
   agent_id: string | null;
@@ -1761,6 +1839,7 @@ export interface DB {
   agents: Agents;
   alert_rules: AlertRules;
   alerts: Alerts;
+  answer_cache: AnswerCache;
   api_keys: ApiKeys;
   approval_times: ApprovalTimes;
   approvals: Approvals;
@@ -1783,7 +1862,9 @@ export interface DB {
   executions: Executions;
   failures: Failures;
   feedback_entries: FeedbackEntries;
+  grade_queue: GradeQueue;
   graders: Graders;
+  grades: Grades;
   grants: Grants;
   hooks: Hooks;
   inbound_deliveries: InboundDeliveries;
@@ -1808,6 +1889,7 @@ export interface DB {
   output_filters: OutputFilters;
   permissions: Permissions;
   plan_tasks: PlanTasks;
+  preference_pairs: PreferencePairs;
   prompt_versions: PromptVersions;
   prompts: Prompts;
   questions: Questions;
@@ -1835,6 +1917,7 @@ export interface DB {
   tool_performance: ToolPerformance;
   tool_policies: ToolPolicies;
   tools: Tools;
+  training_examples: TrainingExamples;
   usage_by_day: UsageByDay;
   usage_durations: UsageDurations;
   usage_totals: UsageTotals;

@@ -21,7 +21,23 @@ export type FetchedDocument =
 /** Why a URL was not read. A later attempt may succeed if it is `isTransient`. */
 export type FetchFault = { code: string; message: string; isTransient: boolean };
 
+export type FetchOutcome = { ok: true; value: FetchedDocument } | { ok: false; fault: FetchFault };
+
 type FetchOptions = { signal: AbortSignal; ms: number };
+
+/** Fetches the URLs of documents at once, so that slow servers cost the time of one. */
+export async function fetchDocuments(
+  egress: Egress | undefined,
+  documents: readonly (Omit<DocumentAddress, 'url'> & { id: string; url: string | null })[],
+  options: FetchOptions,
+): Promise<Map<string, FetchOutcome>> {
+  const outcomes = documents.map(async ({ id, url, ...validators }) =>
+    egress && url !== null
+      ? [[id, await fetchDocument(egress, { url, ...validators }, options)] as const]
+      : [],
+  );
+  return new Map((await Promise.all(outcomes)).flat());
+}
 
 /**
  * Fetches the document of a URL through the egress guard, which checks the address again for each
@@ -30,8 +46,10 @@ type FetchOptions = { signal: AbortSignal; ms: number };
 export async function fetchDocument(
   egress: Egress,
   { url, etag, last_modified }: DocumentAddress,
-  { signal, ms }: FetchOptions,
-): Promise<{ ok: true; value: FetchedDocument } | { ok: false; fault: FetchFault }> {
+  { signal: stopped, ms }: FetchOptions,
+): Promise<FetchOutcome> {
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(ms)]);
+  const isConditional = etag !== null || last_modified !== null;
   const answer = await egress.open({
     url,
     headers: new Headers({
@@ -40,14 +58,15 @@ export async function fetchDocument(
       ...(etag !== null && { 'if-none-match': etag }),
       ...(last_modified !== null && { 'if-modified-since': last_modified }),
     }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(ms)]),
+    signal,
     maxBytes: MAX_DOCUMENT_BYTES.file,
   });
   if (!answer.ok) return requestFault(answer);
   const { status, headers } = answer.value;
   const type = typeOf(answer.value);
-  const fault = status === 304 ? undefined : (statusFault(status) ?? typeFault(type, headers));
-  if (fault || status === 304 || type === undefined) {
+  const isUnchanged = status === 304 && isConditional;
+  const fault = isUnchanged ? undefined : (statusFault(status) ?? typeFault(type, headers));
+  if (fault || isUnchanged || type === undefined) {
     answer.value.body.destroy();
     return fault ? { ok: false, fault } : { ok: true, value: { kind: 'unchanged' } };
   }

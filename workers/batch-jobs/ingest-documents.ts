@@ -24,7 +24,7 @@ import type { divideDocument } from '../../src/knowledge/divide-document.ts';
 import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
 import type { Egress } from '../../src/tools/egress.ts';
 import type { Batch, BatchJob, Failure } from './batch-job.ts';
-import { fetchDocument } from './fetch-document.ts';
+import { type FetchOutcome, fetchDocuments } from './fetch-document.ts';
 
 /** Knowledge bases whose documents are divided at once. */
 const SLOTS = { atOnce: 2, ofOneTenant: 1 };
@@ -117,6 +117,9 @@ type Ingestion = {
   signal: AbortSignal;
 };
 
+/** A batch with the answers of its URLs, by document. */
+type FetchedIngestion = Ingestion & { fetched: ReadonlyMap<string, FetchOutcome> };
+
 /**
  * Divides claimed documents one by one. Returns those that were not tried: when the worker stops,
  * when too little time of the claim is left, and when this throws.
@@ -127,10 +130,11 @@ async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[
   const failures: Failure[] = [];
   let done = 0;
   try {
+    const fetched = await fetchUrls(ingestion, documents);
     for (const document of documents) {
       const isFirst = left.length === documents.length;
       if (signal.aborted || !(isFirst || hasTime(ingestion))) break;
-      const ended = await ingestOne(ingestion, document);
+      const ended = await ingestOne({ ...ingestion, fetched }, document);
       if (ended === 'done') done += 1;
       if (ended instanceof Error) failures.push({ id: document.id, error: ended });
       left.shift();
@@ -143,12 +147,14 @@ async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[
     throw error;
   }
   if (left.length > 0) await returnDocuments(pool, left);
-  return { done, failures, isMore: documents.length > 0 };
+  // after URLs another base takes its turn, since their servers decide how long they take
+  const isMore = documents.length > 0 && !documents.some(({ url }) => url !== null);
+  return { done, failures, isMore };
 }
 
 /** Returns whether the claim lasts for one more document, which may take all of its time. */
 const hasTime = ({ limits, endsAt }: Ingestion) =>
-  performance.now() + limits.fetch_ms + maxCallMs(limits.divide_ms) + limits.store_ms < endsAt;
+  performance.now() + maxCallMs(limits.divide_ms) + limits.store_ms < endsAt;
 
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
@@ -156,7 +162,7 @@ const hasTime = ({ limits, endsAt }: Ingestion) =>
  * Throws if the database is gone or the worker stops: the document is due again later.
  */
 async function ingestOne(
-  ingestion: Ingestion,
+  ingestion: FetchedIngestion,
   document: ClaimedDocument,
 ): Promise<'done' | 'edited' | Unreachable> {
   const { pool, limits, signal } = ingestion;
@@ -180,7 +186,7 @@ async function ingestOne(
 
 /** Divides a text in a thread, or reads and divides a file or the answer of a URL in a process. */
 async function divide(
-  ingestion: Ingestion,
+  ingestion: FetchedIngestion,
   document: ClaimedDocument,
 ): Promise<DividedDocument | 'unchanged'> {
   const { type, content, chunking, resource_id, url } = document;
@@ -194,23 +200,25 @@ async function divide(
   }
   const read =
     resource_id === null
-      ? await readUrl(ingestion, document)
+      ? readUrl(ingestion.fetched.get(document.id))
       : { type, bytes: await loadFile(ingestion, resource_id) };
   if (read === 'unchanged') return read;
   type Files = Parameters<typeof divideFile>;
   const file = { type: read.type, bytes: read.bytes, maxCharacters };
   const divided = await processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
-  return 'source' in read ? { ...divided, source: read.source } : divided;
+  if (!('source' in read)) return divided;
+  if (divided.pieces.length === 0) throw new DocumentFault('no_text', 'the URL has no text');
+  return { ...divided, source: read.source };
+}
+
+/** Fetches the URLs of claimed documents at once. */
+function fetchUrls({ egress, limits, signal }: Ingestion, documents: readonly ClaimedDocument[]) {
+  return fetchDocuments(egress, documents, { signal, ms: limits.fetch_ms });
 }
 
 /** Returns the answer of a URL. Throws `Unreachable` if a later attempt may succeed. */
-async function readUrl(
-  { egress, limits, signal }: Ingestion,
-  { url, etag, last_modified }: ClaimedDocument,
-) {
-  if (!egress || url === null) throw new Error('this worker reads no URLs');
-  const address = { url, etag, last_modified };
-  const fetched = await fetchDocument(egress, address, { signal, ms: limits.fetch_ms });
+function readUrl(fetched: FetchOutcome | undefined) {
+  if (!fetched) throw new Error('this worker reads no URLs');
   if (!fetched.ok) {
     const { code, isTransient } = fetched.fault;
     const message = `fetching the URL: ${fetched.fault.message}`;

@@ -57,22 +57,35 @@ as $$
   order by f.due_at limit 1000
 $$;
 
--- Locks documents of a base that are due, the oldest first, and returns their ids.
+-- Locks documents of a base that are due, the oldest first, and returns their ids. Those of URLs
+-- come when no other is due, since their servers decide how long they take.
 create or replace function howdah_private.lock_due_documents(
   tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean, reads_urls boolean
 ) returns uuid[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
+declare
+  v_ids uuid[];
 begin
+  v_ids := array(
+    select d.id from howdah_private.due_documents as u
+    join howdah.documents as d on d.tenant_id = u.tenant_id and d.id = u.document_id
+    where u.tenant_id = lock_due_documents.tenant_id
+      and u.knowledge_base_id = lock_due_documents.knowledge_base_id
+      and u.due_at <= clock_timestamp() and d.url is null
+      and (lock_due_documents.reads_files or d.resource_id is null)
+    order by u.due_at limit lock_due_documents.at_most
+    for no key update of d skip locked);
+  if v_ids <> '{}' or not lock_due_documents.reads_urls then
+    return v_ids;
+  end if;
   return array(
     select d.id from howdah_private.due_documents as u
     join howdah.documents as d on d.tenant_id = u.tenant_id and d.id = u.document_id
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
-      and u.due_at <= clock_timestamp()
-      and (lock_due_documents.reads_files or d.resource_id is null)
-      and (lock_due_documents.reads_urls or d.url is null)
+      and u.due_at <= clock_timestamp() and d.url is not null
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
 end $$;

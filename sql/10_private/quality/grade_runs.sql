@@ -79,7 +79,7 @@ begin
   end if;
   delete from howdah_private.due_grades as d
   where d.tenant_id = claim_grades.tenant_id and d.evaluation_id = claim_grades.evaluation_id
-    and not exists (
+    and d.due_at <= clock_timestamp() and not exists (
       select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
   return query
   with due as (
@@ -180,9 +180,10 @@ create or replace function howdah_private.latency_ms(e howdah.executions) return
   return extract(epoch from e.completed_at - e.started_at) * 1000;
 
 -- Returns the grades of a run by all graders. Those of kind sql were asked by the worker, those of
--- kind rubric by a judge. A grade without a score has an error, and neither passes nor fails.
+-- kind rubric by a judge. A grade without a score has an error, and neither passes nor fails. If a
+-- judge is retried after the contents were encrypted or erased, the other grades stay as they were.
 create or replace function howdah_private.grade_run(
-  graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb
+  graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb
 ) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -191,10 +192,13 @@ as $$
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
   from jsonb_array_elements(grade_run.graders) as g (grader)
   cross join lateral (
-    select case when g.grader ->> 'kind' = 'sql' then coalesce(
-        grade_run.by_sql -> (g.grader ->> 'name'),
+    select case when g.grader ->> 'kind' = 'rubric'
+        then howdah_private.grade_rubric(e.id, g.grader)
+      when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
+        and grade_run.earlier ? (g.grader ->> 'name')
+        then grade_run.earlier -> (g.grader ->> 'name')
+      when g.grader ->> 'kind' = 'sql' then coalesce(grade_run.by_sql -> (g.grader ->> 'name'),
         '{"score": 0, "detail": "the query was not run"}')
-      when g.grader ->> 'kind' = 'rubric' then howdah_private.grade_rubric(e.id, g.grader)
       else howdah_private.grade_by(g.grader, i, e) end as grade
   ) as s
 $$;
@@ -223,7 +227,8 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
-        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb) else '{}' end as scores
+        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
+        else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
     join howdah.evaluation_results as r on r.execution_id = g.id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
@@ -270,7 +275,8 @@ as $$
   join jsonb_each(composite_score.scores) as s (name, grade) on s.name = g.grader ->> 'name'
 $$;
 
--- Gives up a run whose grading ended without a result in five attempts.
+-- Gives up a run whose grading ended without a result in five attempts. It neither passes nor
+-- fails.
 create or replace function howdah_private.give_up_grading(
   tenant_id uuid, evaluation_id uuid
 ) returns void
@@ -294,7 +300,7 @@ begin
   select array_agg(g.execution_id) into v_ids from gone as g;
   if v_ids is not null then
     update howdah.evaluation_results as r
-    set graded_at = clock_timestamp(), passed = false, score = 0, scores = '{}',
+    set graded_at = clock_timestamp(), passed = null, score = null, scores = '{}',
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
     where r.execution_id = any (v_ids);
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);

@@ -27,7 +27,8 @@ as $$
       (s.grade ->> 'passed')::boolean, s.grade ->> 'detail'
     from howdah.evaluation_results as r
     cross join lateral jsonb_each(r.scores) as s (name, grade)
-    where r.evaluation_id = grader_pairs.evaluation and r.passed is not null
+    where r.evaluation_id = grader_pairs.evaluation
+      and coalesce(s.grade -> 'passed', 'null') <> 'null'
   )
   select s.id, s.item_id, s.execution_id, s.grader, o.people, o.score, s.score, s.passed, s.detail,
     coalesce(o.comments, '{}')
@@ -70,5 +71,27 @@ begin
       message = format('there is no evaluation %s', check_agreement.evaluation),
       detail = jsonb_build_object('evaluation_id', check_agreement.evaluation)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+end $$;
+
+-- Raises HWINV for a grader that an evaluation does not have. Null is the whole result.
+create or replace function howdah_private.check_grader_of(evaluation uuid, grader text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_graders text[] := array(
+    select g.grader ->> 'name' from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    where v.id = check_grader_of.evaluation);
+begin
+  if check_grader_of.grader <> all (v_graders) then
+    raise exception using errcode = 'HWINV',
+      message = format('the evaluation has no grader %L', check_grader_of.grader),
+      detail = jsonb_build_object('field', 'grader', 'grader', check_grader_of.grader)::text,
+      hint = coalesce(
+        'Did you mean ' || howdah_private.nearest_word(check_grader_of.grader, v_graders) || '?',
+        'Its graders: ' || howdah_private.list_names(v_graders, 8)
+          || '. Leave grader out for the whole result.');
   end if;
 end $$;

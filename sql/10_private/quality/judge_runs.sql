@@ -17,7 +17,7 @@
 -- Puts a text from outside between marks, as src/text/untrusted-text.ts does. Its author cannot
 -- close the marks, because their id is made of the text itself.
 create or replace function howdah_private.mark_external(content text, seed text) returns text
-  language sql immutable
+  language sql immutable strict
   set search_path = pg_catalog, pg_temp
 as $$
   select format(E'<external-data id="%1$s" note="%2$s">\n%3$s\n</external-data id="%1$s">', left(
@@ -246,6 +246,8 @@ declare
   v_judged howdah.executions;
 begin
   perform pg_advisory_xact_lock(hashtextextended('howdah.judges ' || v.tenant_id, 0));
+  -- somebody may have cancelled the evaluation before the lock
+  select e.* into v from howdah.evaluations as e where e.id = v.id;
   v_ids := array(
     select d.execution_id from howdah_private.due_grades as d
     where d.tenant_id = v.tenant_id and d.evaluation_id = v.id and d.due_at <= clock_timestamp()

@@ -113,6 +113,21 @@ as $$
   select v.version from howdah.workflow_versions as v where v.id = number_of_version.version_id
 $$;
 
+-- Locks the agent that is evaluated and those that judge, in the order of ids, as each may get a
+-- new version.
+create or replace function howdah_private.lock_judging_agents(e howdah.evaluations) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.agents as a
+  where a.tenant_id = e.tenant_id and (a.id = e.agent_id
+    or a.deleted_at is null and a.name in (
+      select g.grader #>> '{configuration,agent}' from jsonb_array_elements(e.graders) as g (grader)
+      where g.grader ->> 'kind' = 'rubric'))
+  order by a.id for no key update;
+end $$;
+
 -- Prepares the row of an evaluation: its version, items and graders. Runs with the rights of the
 -- engine, so it checks those of the caller, who may call it.
 create or replace function howdah_private.new_evaluation(
@@ -130,6 +145,9 @@ begin
   v_new.dataset_id := new_evaluation.dataset_id;
   v_new.agent_id := new_evaluation.agent_id;
   v_new.workflow_id := new_evaluation.workflow_id;
+  v_new.graders := howdah_private.copied_graders(
+    v_new.tenant_id, v_new.dataset_id, new_evaluation.graders);
+  perform howdah_private.lock_judging_agents(v_new);
   v_new.version_id := coalesce(new_evaluation.version_id,
     case when v_new.agent_id is not null
       then howdah_private.refresh_agent_version(v_new.agent_id)
@@ -146,8 +164,7 @@ begin
   v_new.items := cardinality(new_evaluation.item_ids);
   v_new.items_digest := md5(array_to_string(new_evaluation.item_ids, ' '));
   perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
-  v_new.graders := howdah_private.pin_judges(v_new.tenant_id, howdah_private.copied_graders(
-    v_new.tenant_id, v_new.dataset_id, new_evaluation.graders));
+  v_new.graders := howdah_private.pin_judges(v_new.tenant_id, v_new.graders);
   return v_new;
 end $$;
 

@@ -53,6 +53,7 @@ create or replace function howdah.cancel_evaluation(id uuid) returns howdah.eval
 as $$
 declare
   v_evaluation howdah.evaluations;
+  v_live uuid[];
 begin
   select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
   if v_evaluation.id is null then
@@ -61,10 +62,13 @@ begin
       detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
-  perform howdah.cancel_executions(array(
+  v_live := array(
     select r.execution_id from howdah.evaluation_results as r
-    where r.evaluation_id = v_evaluation.id and r.graded_at is null
-      and r.execution_id is not null) || howdah_private.live_judges(v_evaluation.id));
+    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    where r.evaluation_id = v_evaluation.id) || howdah_private.live_judges(v_evaluation.id);
+  for v_first in 1 .. cardinality(v_live) by 10000 loop -- the most of one call
+    perform howdah.cancel_executions(v_live[v_first : v_first + 9999]);
+  end loop;
   return howdah_private.mark_cancelled(v_evaluation.id);
 end $$;
 comment on function howdah.cancel_evaluation(uuid) is

@@ -64,7 +64,8 @@ as $$
 #variable_conflict use_column
 begin
   perform howdah_private.check_agreement(grader_disagreements.evaluation,
-    grader_disagreements.pass_score);
+      grader_disagreements.pass_score),
+    howdah_private.check_grader_of(grader_disagreements.evaluation, grader_disagreements.grader);
   return query
   select p.result_id, p.item_id, p.execution_id, p.person_score, p.grader_score, p.detail,
     p.comments

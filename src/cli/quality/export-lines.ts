@@ -17,7 +17,7 @@ export function sftLine({ input, input_data, output, output_data }: TrainingExam
 }
 
 /** Returns an example of a preference, as trainers of DPO read it. */
-export function dpoLine(pair: PreferencePair): object {
+export function dpoLine(pair: PreferencePair) {
   return {
     prompt: [user(pair.input, pair.input_data)],
     chosen: [assistant(pair.chosen, pair.chosen_data)],

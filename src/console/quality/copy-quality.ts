@@ -34,7 +34,7 @@ export function copyEvaluation(id: string, root: URL): Forms {
   };
 }
 
-/** Returns the request of the results of an evaluation. GraphQL has no filter of those that failed. */
+/** Returns the request of the results of an evaluation. GraphQL cannot filter those that failed. */
 export function copyResults(id: string, isFailed: boolean, root: URL): Forms {
   const url = new URL('./api/evaluation-results', root);
   url.searchParams.set('evaluation_id', id);

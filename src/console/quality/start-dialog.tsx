@@ -123,7 +123,7 @@ function OptionFields({ written, change, faults }: OptionFieldsProps) {
 type Choice = { value: string; label: string };
 type Choices = { datasets: Choice[]; who: { group: string; items: Choice[] }[] };
 
-/** The data sets, agents and workflows to choose from. The value of an agent begins with its kind. */
+/** The data sets, agents and workflows to choose from. A value begins with its kind. */
 function useChoices(): Choices {
   const sets = useAnswer(datasetNames, {}).data?.datasets?.nodes ?? [];
   const names = useAnswer(agentNames, {}).data;

@@ -67,6 +67,8 @@ export type DatetimeFilter = {
   notIn?: (string)[] | null;
 };
 
+export type EvaluationStatus = 'cancelled' | 'completed' | 'running';
+
 export type ExecutionFilter = {
   agent?: AgentFilter | null;
   agentExists?: boolean | null;
@@ -150,6 +152,8 @@ export type ExecutionsFeedFilter = {
   userId?: string | null;
   workflowId?: string | null;
 };
+
+export type FeedbackSource = 'agent' | 'outcome' | 'person' | 'program';
 
 export type FinishReason = 'content_filter' | 'length' | 'refusal' | 'stop' | 'tool_calls';
 
@@ -424,13 +428,15 @@ export type SessionLine = { id: string; title: string | null; turns: number; liv
 
 export type ComparedRun = { id: string; status: ExecutionStatus; overrides: Json | null; agentVersion: { models: Json } | null; timeline: { nodes: (TimelineStep | null)[] } };
 
-export type Feedback = { id: string; score: number | null; comment: string | null; messageSeq: number | null; createdBy: string; createdAt: string };
+export type Feedback = { id: string; score: number | null; comment: string | null; outcome: string | null; source: FeedbackSource; isReward: boolean; messageSeq: number | null; createdBy: string; createdAt: string };
 
 export type ForkRow = { id: string; status: ExecutionStatus; waitingFor: WaitingReason | null; createdAt: string; startedAt: string | null; completedAt: string | null; forkedFromSeq: number | null; tokensIn: string; tokensOut: string; childrenTokensIn: string; childrenTokensOut: string; cost: string; childrenCost: string; agent: { name: string } | null; agentVersion: { version: number } | null; workflow: { name: string } | null; workflowVersion: { version: number } | null };
 
 export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; trust: Trust; createdAt: string; expiresAt: string | null; executionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null } | null };
 
 export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; reason: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
+
+export type EvaluationRow = { id: string; status: EvaluationStatus; items: number; repeats: number; version: number; label: string | null; split: string | null; totals: Json; createdAt: string; agent: { id: string; name: string } | null; workflow: { id: string; name: string } | null; dataset: { id: string; name: string } | null };
 
 export type ToolHolder = { name: string; isActive: boolean; deletedAt: string | null; engine: AgentEngine; humanInput: boolean; agentTools: { nodes: ({ toolId: string } | null)[] }; agentServers: { nodes: ({ allowedTools: (string | null)[] | null } | null)[] }; agentSkills: { nodes: ({ skillId: string } | null)[] } };
 
@@ -539,14 +545,14 @@ export type RunFeedback = { execution: { feedbackEntries: { nodes: (Feedback | n
 export type RunFeedbackVariables = { id: string };
 export const runFeedback: Operation<RunFeedback, RunFeedbackVariables> = {
   name: 'RunFeedback',
-  text: "query RunFeedback($id:UUID!){execution(id:$id){feedbackEntries(orderBy:[ID_DESC]first:20){nodes{...Feedback}}}}fragment Feedback on FeedbackEntry{id score comment messageSeq createdBy createdAt}",
+  text: "query RunFeedback($id:UUID!){execution(id:$id){feedbackEntries(orderBy:[ID_DESC]first:20){nodes{...Feedback}}}}fragment Feedback on FeedbackEntry{id score comment outcome source isReward messageSeq createdBy createdAt}",
 };
 
 export type GiveFeedback = { giveFeedback: { result: Feedback | null } | null };
 export type GiveFeedbackVariables = { id: string; score?: number | null; comment?: string | null };
 export const giveFeedback: Operation<GiveFeedback, GiveFeedbackVariables> = {
   name: 'GiveFeedback',
-  text: "mutation GiveFeedback($id:UUID!$score:Float$comment:String){giveFeedback(input:{executionId:$id score:$score comment:$comment}){result{...Feedback}}}fragment Feedback on FeedbackEntry{id score comment messageSeq createdBy createdAt}",
+  text: "mutation GiveFeedback($id:UUID!$score:Float$comment:String){giveFeedback(input:{executionId:$id score:$score comment:$comment}){result{...Feedback}}}fragment Feedback on FeedbackEntry{id score comment outcome source isReward messageSeq createdBy createdAt}",
 };
 
 export type RunForks = { origin?: ForkRow | null; executions: { nodes: (ForkRow | null)[]; pageInfo: { hasNextPage: boolean } } | null };
@@ -701,6 +707,41 @@ export type RunAnswerVariables = { id: string; after?: string | null };
 export const runAnswer: Operation<RunAnswer, RunAnswerVariables> = {
   name: 'RunAnswer',
   text: "subscription RunAnswer($id:UUID!$after:String){executionEvents(executionId:$id after:$after tree:false){...AnswerEvent}}fragment AnswerEvent on RunEvent{event cursor executionId agent data}",
+};
+
+export type Evaluations = { evaluations: { nodes: (EvaluationRow | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
+export type EvaluationsVariables = { dataset?: string | null; after?: string | null };
+export const evaluations: Operation<Evaluations, EvaluationsVariables> = {
+  name: 'Evaluations',
+  text: "query Evaluations($dataset:UUID$after:Cursor){evaluations(first:50 after:$after orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset}){nodes{...EvaluationRow}pageInfo{hasNextPage endCursor}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+};
+
+export type EvaluationPage = { evaluation: { overrides: Json | null; graders: Json; createdBy: string; completedAt: string | null } & EvaluationRow | null };
+export type EvaluationPageVariables = { id: string };
+export const evaluationPage: Operation<EvaluationPage, EvaluationPageVariables> = {
+  name: 'EvaluationPage',
+  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides graders createdBy completedAt}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+};
+
+export type OtherEvaluations = { evaluations: { nodes: (EvaluationRow | null)[] } | null };
+export type OtherEvaluationsVariables = { dataset: string };
+export const otherEvaluations: Operation<OtherEvaluations, OtherEvaluationsVariables> = {
+  name: 'OtherEvaluations',
+  text: "query OtherEvaluations($dataset:UUID!){evaluations(first:50 orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset}){nodes{...EvaluationRow}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+};
+
+export type ResultDetails = { datasetItems: { nodes: ({ id: string; input: string; inputData: Json | null; expected: Json | null; split: string | null } | null)[] } | null; executions: { nodes: ({ id: string; output: string | null; outputData: Json | null } | null)[] } | null };
+export type ResultDetailsVariables = { items: (string)[]; runs: (string)[] };
+export const resultDetails: Operation<ResultDetails, ResultDetailsVariables> = {
+  name: 'ResultDetails',
+  text: "query ResultDetails($items:[UUID!]!$runs:[UUID!]!){datasetItems(filter:{id:{in:$items}}first:100){nodes{id input inputData expected split}}executions(filter:{id:{in:$runs}}first:100){nodes{id output outputData}}}",
+};
+
+export type DatasetNames = { datasets: { nodes: ({ id: string; name: string } | null)[] } | null };
+export type DatasetNamesVariables = {  };
+export const datasetNames: Operation<DatasetNames, DatasetNamesVariables> = {
+  name: 'DatasetNames',
+  text: "query DatasetNames{datasets(first:200 orderBy:[NAME_ASC]){nodes{id name}}}",
 };
 
 export type ToolHolders = { holders: { nodes: (ToolHolder | null)[] } | null; all?: { nodes: (ToolHolder | null)[] } | null; mcpServer?: { isActive: boolean; mcpToolsByServerId: { nodes: ({ status: McpToolStatus } | null)[] } } | null };
@@ -862,4 +903,18 @@ export type LoginCheckVariables = {  };
 export const loginCheck: Operation<LoginCheck, LoginCheckVariables> = {
   name: 'LoginCheck',
   text: "query LoginCheck{me{username role tenant permissions}}",
+};
+
+export type AnswerSources = { sources: { nodes: ({ startOffset: number | null; endOffset: number | null; chunkNumber: string | null; documentId: string | null; knowledgeBase: string | null; title: string | null; headingPath: (string | null)[] | null; content: string | null; chunkSeq: number | null; isCurrent: boolean | null } | null)[] } | null };
+export type AnswerSourcesVariables = { id: string };
+export const answerSources: Operation<AnswerSources, AnswerSourcesVariables> = {
+  name: 'AnswerSources',
+  text: "query AnswerSources($id:UUID!){sources(executionId:$id first:100){nodes{startOffset endOffset chunkNumber documentId knowledgeBase title headingPath content chunkSeq isCurrent}}}",
+};
+
+export type SourcePages = { chunks: { nodes: ({ documentId: string; seq: number; page: number | null } | null)[] } | null };
+export type SourcePagesVariables = { documents: (string)[]; seqs: (number)[] };
+export const sourcePages: Operation<SourcePages, SourcePagesVariables> = {
+  name: 'SourcePages',
+  text: "query SourcePages($documents:[UUID!]!$seqs:[Int!]!){chunks(filter:{documentId:{in:$documents}seq:{in:$seqs}}first:1000){nodes{documentId seq page}}}",
 };

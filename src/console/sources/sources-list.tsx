@@ -3,7 +3,6 @@ import { Link } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
-import { KNOWLEDGE } from '../rows/paths.ts';
 import { type AnswerSources, answerSources, sourcePages } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { copySources } from './copy-sources.ts';
@@ -121,6 +120,6 @@ function quoteIn(cited: string): string | undefined {
 /** Returns the path of the chunk, or of the document if it no longer has the text. */
 function chunkPath({ knowledgeBase, documentId, chunkSeq, title }: Source): string | undefined {
   if (knowledgeBase === null || documentId === null || title === null) return undefined;
-  const path = `${KNOWLEDGE}/${encodeURIComponent(knowledgeBase)}/documents/${documentId}`;
+  const path = `/knowledge/${encodeURIComponent(knowledgeBase)}/documents/${documentId}`;
   return chunkSeq === null ? path : `${path}?chunk=${chunkSeq}`;
 }

@@ -102,12 +102,12 @@ export type CachedAnswer = AnsweredStep & {
   finish_reason: FinishReason;
 };
 
-/** The answers that the agents of a tenant use again for equal requests. */
+/** The answers that agents use again for equal requests. */
 export type AnswerCache = {
   /** Returns the answer to an equal request that is at most `maxAge` seconds old. */
   find(executionId: string, digest: Buffer, maxAge: number): Promise<CachedAnswer | undefined>;
-  /** Puts the last answer of a run into the cache. */
-  add(executionId: string, digest: Buffer): Promise<void>;
+  /** Puts the answer in a message of a run into the cache. */
+  add(executionId: string, digest: Buffer, messageSeq: number): Promise<void>;
 };
 
 export type ModelCallContext = {

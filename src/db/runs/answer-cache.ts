@@ -13,8 +13,10 @@ export function answerCacheOn(pool: Pool): AnswerCache {
       );
       return rows[0];
     },
-    async add(executionId, digest) {
-      await pool.query('select howdah_private.cache_answer($1, $2)', [executionId, digest]);
+    async add(executionId, digest, messageSeq) {
+      await pool.query('select howdah_private.cache_answer($1, $2, $3)', [
+        ...[executionId, digest, messageSeq],
+      ]);
     },
   };
 }

@@ -110,7 +110,14 @@ const VIEWS = [
   ...['AgentPerformance', 'ApprovalTime', 'DailyUsage', 'Effect', 'ExecutionTimeline', 'Failure'],
   ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelUsage', 'Permission'],
   ...['PlanTask', 'RoutingDecision', 'SettingValue', 'ToolPerformance', 'UsageByDay'],
-  ...['GradeQueue', 'KnowledgeHealth', 'PreferencePair', 'TrainingExample', 'Reward', 'StaleAnswer'],
+  ...[
+    'GradeQueue',
+    'KnowledgeHealth',
+    'PreferencePair',
+    'TrainingExample',
+    'Reward',
+    'StaleAnswer',
+  ],
 ];
 
 type Samples = Readonly<Record<string, (known: KnownSideRows) => readonly unknown[]>>;

@@ -111,6 +111,21 @@ test('another input, another instruction, another model setting ask the model', 
   expect((await ask('this')).output).not.toBe(first.output);
 });
 
+test('another agent gets neither the answer nor the filtered text of it', async () => {
+  const twin = await makeCachingAgent();
+  await db.pool.query('update howdah.agents set instruction = $1', ['the same']);
+  const first = await cached('same');
+  expect((await ask('same', twin)).output).not.toBe(first.output);
+  await db.pool.query(
+    `insert into howdah.output_filters (name, agent_id, pattern, places, action)
+     values ('digits', $1, '[0-9]+', '{output}', 'redact')`,
+    [agent],
+  );
+  expect((await ask('filtered')).output).not.toMatch(/[0-9]/);
+  await db.pool.query('delete from howdah.output_filters');
+  expect((await ask('filtered')).output).toMatch(/[0-9]/);
+});
+
 test('agents without cache_answers_for neither read nor write', async () => {
   const first = await cached('same');
   await db.pool.query('update howdah.agents set cache_answers_for = null where id = $1', [agent]);
@@ -148,6 +163,12 @@ test('a run that is retried, and a fork, ask the model', async () => {
   );
   const again = await waitForEnd(db.pool, fork.id);
   expect((await answerOf(again.id))?.output).not.toHaveProperty('cached_from');
+  const { execution_id } = await one(
+    db.pool,
+    'select execution_id from howdah_private.cached_answers where agent_id = $1',
+    [agent],
+  );
+  expect(execution_id).not.toBe(again.id);
 });
 
 test('answers of failed runs and cut answers are not used', async () => {

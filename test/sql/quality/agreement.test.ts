@@ -138,6 +138,9 @@ describe('the agreement of graders with people', () => {
 
   test('is refused for a score out of range, and not found for another tenant', async () => {
     expect((await refusal(agreement(2))).code).toBe('HWINV');
+    expect(await refusal(disagreements('tune'))).toMatchObject({
+      ...{ code: 'HWINV', hint: 'Did you mean tone?' },
+    });
     const other = await makeTenant(db.pool);
     const attempt = asTenant('select * from howdah.grader_agreement($1)', [evaluation], other);
     expect((await refusal(attempt)).code).toBe('HWNTF');

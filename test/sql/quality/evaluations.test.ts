@@ -289,7 +289,7 @@ describe('an evaluation', () => {
       [first?.execution_id],
     );
     await gradeRuns(db.pool);
-    expect((await results(id))[0]).toMatchObject({ error: { code: 'not_graded' }, passed: false });
+    expect((await results(id))[0]).toMatchObject({ error: { code: 'not_graded' }, passed: null });
     expect(await read(id)).toMatchObject({ status: 'completed', totals: { passed: 2 } });
   });
 });

@@ -176,6 +176,20 @@ describe('a grade', () => {
     }
   });
 
+  test('of a restricted agent is hidden like its evaluation', async () => {
+    await as(anna, 'select howdah.grade($1, 0.5, $2)', [results[0]?.id, 'quotes the answer']);
+    const seen = 'select count(*)::int as count from howdah.grades where evaluation_id = $1';
+    const restrict = (is: boolean) =>
+      db.pool.query('update howdah.agents set is_restricted = $2 where tenant_id = $1', [
+        tenant,
+        is,
+      ]);
+    expect((await as<{ count: number }>(boris, seen, [evaluation]))[0]?.count).toBeGreaterThan(0);
+    await restrict(true);
+    expect(await as(boris, seen, [evaluation])).toEqual([{ count: 0 }]);
+    await restrict(false);
+  });
+
   test('of another tenant is not found', async () => {
     const stranger = await makeUser(db.pool, {
       ...{ tenant_id: await makeTenant(db.pool), role: 'owner' },

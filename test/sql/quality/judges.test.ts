@@ -149,6 +149,51 @@ describe('a judge', () => {
     expect(await violations()).toEqual([]);
   });
 
+  test('is not told of an expected answer that does not exist', async () => {
+    await db.pool.query(
+      'update howdah.dataset_items set removed_at = now() where tenant_id = $1 and input <> $2',
+      [tenant, 'question 1'],
+    );
+    await makeGrader({ ...JUDGE, expected_key: 'tone' });
+    await answer(await evaluate());
+    const [first] = await judges();
+    expect(first?.input).toContain('The answer to grade:');
+    expect(first?.input).not.toContain('What was expected:');
+  });
+
+  test('that is retried changes no other grade of contents that are encrypted by now', async () => {
+    await makeGrader();
+    await db.pool.query(
+      `insert into howdah.graders (tenant_id, dataset_id, name, kind, configuration)
+       select $1, id, 'wording', 'regex', '{"pattern": "^about"}' from howdah.datasets
+       where tenant_id = $1 and name = $2`,
+      [tenant, dataset],
+    );
+    const id = await evaluate();
+    await answer(id);
+    const asked = await judges();
+    for (const { id: judge } of asked) await finish(db.pool, worker, judge, failed);
+    await gradeRuns(db.pool);
+    await db.pool.query(
+      'update howdah.executions set contents_encrypted_at = now() where id = any ($1)',
+      [(await results(id)).map(({ execution_id }) => execution_id)],
+    );
+    await db.pool.query(
+      `update howdah.evaluation_results
+       set scores = jsonb_set(scores, '{wording,detail}', '"earlier"') where evaluation_id = $1`,
+      [id],
+    );
+    for (const { id: judge } of asked) {
+      await asMember('select howdah.retry_execution($1)', [judge]);
+      await say(judge, { score: 1, reason: 'Kind.' });
+    }
+    await gradeRuns(db.pool);
+    expect(await results(id)).toMatchObject([
+      { passed: true, scores: { wording: { detail: 'earlier' }, polite: { score: 1 } } },
+      { passed: true, scores: { wording: { detail: 'earlier' }, polite: { score: 1 } } },
+    ]);
+  });
+
   test('is pinned, and is no item of the evaluation', async () => {
     await makeGrader();
     const id = await evaluate();

@@ -264,6 +264,71 @@ describe('a URL that was never read', () => {
   });
 });
 
+test('comes after documents that no server can hold up, and five are fetched at once', async () => {
+  const open: ServerResponse[] = [];
+  const server = await startServer((_, response) => {
+    open.push(response);
+    if (open.length < 5) return;
+    for (const one of open) one.writeHead(200, { 'content-type': 'text/plain' }).end('text');
+  });
+  const egress = createEgress({
+    ...{ allowPrivate: [], dial: dialTo(() => server.port) },
+    resolve: async () => [{ address: PUBLIC, family: 4 }],
+  });
+  for (let page = 1; page <= 5; page += 1) await add(`http://docs.example.com/${page}`);
+  await db.pool.query(
+    `insert into howdah.documents (tenant_id, knowledge_base_id, title, content)
+     values ($1, $2, 'Text', 'text')`,
+    [tenant, base],
+  );
+  await ingestDocuments(db.pool, {}, { egress });
+  const done = await all(
+    db.pool,
+    'select url is null as is_text, status from howdah.documents order by status_at',
+  );
+  expect(done[0]).toEqual({ is_text: true, status: 'ready' });
+  expect(done.map(({ status }) => status)).toEqual(Array(6).fill('ready'));
+});
+
+test('an answer without a text keeps the last good one', async () => {
+  const page = await site({ body: PAGE });
+  await add(URL, 3_600);
+  await page.read();
+  page.set({ body: '<script>draw()</script>' });
+  await pass();
+  await page.read();
+  expect(await state()).toMatchObject({
+    ...{ status: 'ready', content: PAGE, error: { code: 'no_text' } },
+  });
+  expect(await chunks()).toHaveLength(2);
+});
+
+test('304 without a question is a fault', async () => {
+  const page = await site({ status: 304 });
+  await add();
+  await page.read();
+  expect(await state()).toMatchObject({ status: 'failed', error: { code: 'http_error' } });
+});
+
+test('a document that waits is fetched at once when its status is set', async () => {
+  const page = await site({ status: 503 });
+  await add();
+  await page.read();
+  expect(await state()).toMatchObject({ status: 'pending', error: { code: 'unreachable' } });
+  page.set({ body: PAGE });
+  expect(await page.read()).toBe(0);
+  await db.pool.query(`update howdah.documents set status = 'pending'`);
+  expect(await page.read()).toBe(1);
+  expect(await state()).toMatchObject({ status: 'ready', error: null });
+});
+
+test('a key in the address is refused', async () => {
+  const key = `sk-${'a1B2'.repeat(12)}`;
+  expect(await refusal(add(`http://docs.example.com/page?api_key=${key}`))).toMatchObject({
+    code: 'HWINV',
+  });
+});
+
 test('a worker without the guard, such as an older one, leaves the document to others', async () => {
   await add();
   expect(await ingestDocumentsOnce()).toBe(0);

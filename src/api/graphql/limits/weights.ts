@@ -8,6 +8,7 @@ import { type GraphQLNamedType, getNamedType, isObjectType } from 'postgraphile/
  */
 export const WEIGHTS: Readonly<Record<string, number>> = {
   AgentPerformance: 7,
+  AnswerCache: 2,
   ApprovalTime: 5,
   DailyUsage: 7,
   Effect: 16,
@@ -21,13 +22,13 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   MessageSource: 22,
   ModelUsage: 8,
   PlanTask: 13,
-  PreferencePair: 12,
+  PreferencePair: 14,
   Reward: 4,
   RoutingDecision: 8,
   StaleAnswer: 8,
   Step: 3,
   ToolPerformance: 7,
-  TrainingExample: 12,
+  TrainingExample: 11,
   UsageByDay: 5,
 };
 

@@ -119,7 +119,8 @@ type AddOptions = Options & { metadata?: string; reread?: number };
 /** Returns a URL, a text, or the bytes of a file. Throws `EUSAGE`. */
 async function readDocument(file: string, { reread }: AddOptions) {
   if (/^https?:\/\//i.test(file)) {
-    return { title: file.slice(0, 500), url: file, ...(reread && { reread_seconds: reread }) };
+    const title = file.replace(/[?#].*$/, '').slice(0, 500);
+    return { title, url: file, ...(reread && { reread_seconds: reread }) };
   }
   const document = { title: basename(file), type: documentType(file) };
   try {

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { isSameJson } from '../../../json/canonical-json.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import {
   listPreferencePairs,
@@ -69,5 +70,7 @@ async function* exampleLines(read: Read<TrainingExample>, minScore: number) {
 }
 
 async function* pairLines(read: Read<PreferencePair>) {
-  for await (const { data } of allPages(read)) yield* data.map(dpoLine);
+  for await (const { data } of allPages(read)) {
+    yield* data.map(dpoLine).filter(({ chosen, rejected }) => !isSameJson(chosen, rejected));
+  }
 }

@@ -29,7 +29,7 @@ type ItemRow = {
   source_execution_id: string | null;
 };
 
-/** The items of a data set, the newest first, with those that were removed. The URL has the page. */
+/** The items of a data set, also the removed ones, the newest first. The URL has the page. */
 export function ItemList({ dataset }: { dataset: { id: string; name: string } }) {
   const { parameters, change } = useParameters(datasetPage(dataset.id));
   const { after } = parameters;

@@ -9,8 +9,8 @@ import type { HeldRun } from '../../held-run/held-run.ts';
 import type { AnswerFate } from './commit-answer.ts';
 
 /**
- * Returns the answer to an equal request of the tenant, for agents with `cache_answers_for`.
- * Otherwise asks the model.
+ * Returns the answer to an equal request of the agent, if it has `cache_answers_for`. Otherwise
+ * asks the model.
  */
 export async function cachedAnswer(
   request: ModelRequest,
@@ -34,9 +34,9 @@ export async function cacheAnswer(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<void> {
-  if (request_digest && fate === 'used' && finish_reason !== 'length') {
-    await world.answerCache?.add(run.id, request_digest);
-  }
+  if (!request_digest || fate !== 'used' || finish_reason === 'length') return;
+  const seq = run.state.messages.findLast(({ role }) => role === 'assistant')?.seq;
+  if (seq !== undefined) await world.answerCache?.add(run.id, request_digest, seq);
 }
 
 /**

@@ -33,8 +33,11 @@ type CallModel = Extract<Action, { type: 'call_model' }>;
 /** A call of a model that was answered, and the parameters that it was not permitted to have. */
 export type AnsweredCall = CallModel & Pick<PermittedModel, 'withheld'>;
 
-/** What became of an answer: the run goes on with it, or the model is asked again, or nobody. */
-export type AnswerFate = 'used' | 'blocked' | 'truncated' | 'empty';
+/**
+ * What became of an answer. The run goes on with one that was used as the model gave it, or
+ * filtered. Otherwise the model is asked again, or the run fails.
+ */
+export type AnswerFate = 'used' | 'filtered' | 'blocked' | 'truncated' | 'empty';
 
 /** Commits an answer. An answer that ends the run is committed together with the end. */
 export async function commitAnswer(
@@ -77,7 +80,7 @@ export async function commitAnswer(
   if (ahead?.type !== 'finish' || !(await commitEnd(records, ahead, answer, run))) {
     await run.commit(records);
   }
-  return 'used';
+  return filtered.guardSteps.length + guardSteps.length > 0 ? 'filtered' : 'used';
 }
 
 /** Commits an answer with the end of the run. Returns false if somebody has sent a message. */
