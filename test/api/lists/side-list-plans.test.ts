@@ -111,6 +111,7 @@ const VIEWS = [
   ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelUsage', 'Permission'],
   ...['PlanTask', 'RoutingDecision', 'SettingValue', 'ToolPerformance', 'UsageByDay'],
   ...[
+    'AnswerCache',
     'GradeQueue',
     'KnowledgeHealth',
     'PreferencePair',
@@ -279,15 +280,17 @@ const PATHS: Readonly<Record<string, Samples>> = {
   // refused without the base or the evaluation, so no list of a tenant has them
   '/api/documents': { status: () => [], words: () => [] },
   '/api/dataset-items': {},
+  '/api/grades': {},
   '/api/evaluation-results': { passed: () => [] },
   '/api/memories': { isValid: () => ['true', 'false'] },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**
  * Lists of list-plans.test.ts, sums of the days of a rollup, the check of the audit log, which
- * reads rows by their primary key, and paths of one row.
+ * reads rows by their primary key, views of evaluations, and paths of one row.
  */
-const OTHER_PATHS = /^\/api\/(executions|steps|usage|audit-log\/check)\b|\{/;
+const OTHER_PATHS =
+  /^\/api\/(executions|steps|usage|audit-log\/check|grade-queue|training-examples|preference-pairs)\b|\{/;
 const SMALL_PATHS =
   /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|datasets|evaluations|graders|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|saved-views|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 

@@ -20,10 +20,16 @@ const KINDS: readonly Kind[] = [
 ];
 const [PASS_RATE] = KINDS as [Kind];
 
+/** The frame of a table, which the keyboard scrolls on a narrow screen. */
+const FRAME = {
+  ...{ withBorder: true, radius: 'md', mb: 'lg', className: 'table-frame wide-table' },
+  tabIndex: 0,
+};
+
 /** The figures of both evaluations, with the interval of the difference and its verdict. */
 export function FiguresTable({ comparison }: { comparison: Comparison }) {
   return (
-    <Paper withBorder radius="md" mb="lg" className="table-frame wide-table">
+    <Paper {...FRAME}>
       <Table className="figures" verticalSpacing={5}>
         <FigureHead first={text.figure} />
         <Table.Tbody>
@@ -46,7 +52,7 @@ export function SlicesTable({ slices }: Pick<Comparison, 'slices'>) {
       <Title order={2} size="h5" mb="xs">
         {text.slices}
       </Title>
-      <Paper withBorder radius="md" mb="lg" className="table-frame wide-table">
+      <Paper {...FRAME}>
         <Table className="figures" verticalSpacing={5}>
           <FigureHead first={text.slice} second={text.sliceItems} />
           <Table.Tbody>
