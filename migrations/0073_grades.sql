@@ -11,6 +11,7 @@ create table howdah.grades (
   user_id uuid,
   grader text,
   comment text,
+  unique (tenant_id, id),
   constraint a_person_has_one_grade
     unique nulls not distinct (tenant_id, evaluation_result_id, user_id, grader),
   foreign key (tenant_id, evaluation_id)

@@ -40860,6 +40860,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sees_evaluation(id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.evaluations as v
+    where v.id = sees_evaluation.id and v.tenant_id = howdah.current_tenant()
+      and howdah_private.sees_agent(coalesce(v.agent_id, v.workflow_id)))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sees_run(id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -57780,15 +57793,11 @@ create policy operator on howdah.grades to howdah_owner using (true) with check 
 create policy tenant on howdah.grades to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (EXISTS ( SELECT
-       FROM howdah.evaluations v
-      WHERE ((v.tenant_id = grades.tenant_id) AND (v.id = grades.evaluation_id))))
+    ELSE howdah_private.sees_evaluation(evaluation_id)
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (EXISTS ( SELECT
-       FROM howdah.evaluations v
-      WHERE ((v.tenant_id = grades.tenant_id) AND (v.id = grades.evaluation_id))))
+    ELSE howdah_private.sees_evaluation(evaluation_id)
 END));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
@@ -62800,6 +62809,10 @@ grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
 grant execute on function howdah_private.sees_agent(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_viewer;
+
+grant execute on function howdah_private.sees_evaluation(uuid) to howdah_app;
+
+grant execute on function howdah_private.sees_evaluation(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.sees_run(uuid) to howdah_app;
 

@@ -47,8 +47,8 @@ begin
       ('executions', '{agent_id,workflow_id}', null),
       ('message_log', '{execution_id}', null),
       ('questions', '{execution_id}', null),
-      ('grades', null, 'exists (select from howdah.evaluations as v'
-        ' where v.tenant_id = grades.tenant_id and v.id = grades.evaluation_id)'),
+      ('grades', null, 'exists (select from howdah.evaluation_results as r'
+        ' where r.tenant_id = grades.tenant_id and r.id = grades.evaluation_result_id)'),
       ('run_heads', '{agent_id,workflow_id}', null),
       ('agents', null, 'id <> all ((select howdah_private.hidden_agents())::uuid[])'),
       ('workflows', null, 'id <> all ((select howdah_private.hidden_agents())::uuid[])'),

@@ -1,4 +1,4 @@
--- What the answer cache saves each agent, over its answers of the last 30 days.
+-- Savings of each agent by the answer cache, over its answers of the last 30 days.
 create or replace view howdah.answer_cache with (security_invoker = true) as
   select c.tenant_id, c.agent_id, a.name as agent, count(*) as answers, sum(c.calls) as calls,
     sum(c.hits) as hits, round(sum(c.hits)::numeric / sum(c.hits + c.calls), 4) as hit_rate,

@@ -18,7 +18,7 @@ const ALLOWED = [
   'BlueOak-1.0.0',
   'ISC',
   'MIT',
-  'MIT-0', // postal-mime: MIT without the notice
+  'MIT-0', // postal-mime: asks for no notice
   'Python-2.0',
   'Unlicense', // wouter: in the public domain
 ];

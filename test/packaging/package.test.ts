@@ -96,11 +96,11 @@ test('the package imports only what is installed with it', () => {
   expect([...new Set(foreign)]).toEqual([]);
 });
 
-test('an installation has at most 180 packages and 190 MB', () => {
+test('an installation has at most 180 packages and 180 MB', () => {
   const installed = productionPaths().filter((path) => existsSync(join(ROOT, path)));
   expect(installed.length).toBeLessThan(180); // and Howdah itself
   const kilobytes = [howdah, ...installed.map((path) => join(ROOT, path))].map(diskUse);
-  expect(kilobytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(190 * 1024);
+  expect(kilobytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(180 * 1024);
 });
 
 /** Returns the kilobytes of a package on disk, without the packages inside it. */
