@@ -6,8 +6,10 @@ export const BUNDLED = [
   '@graphile/simplify-inflection',
   'node-pg-migrate',
   'openai',
+  'postal-mime',
   'postgraphile',
   'postgraphile-plugin-connection-filter',
+  'prom-client',
 ] as const;
 
 /** An import of a package: the keyword, the quotation mark, and the name. */
