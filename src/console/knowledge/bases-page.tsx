@@ -1,17 +1,17 @@
-import { Button, Group, Loader, Paper, Stack, Table, Text, Title } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
+import { Button, Loader, Paper, Stack, Table, Text, Title } from '@mantine/core';
 import { Plus } from 'lucide-react';
-import { type ReactNode, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { formatCompact } from '../messages/format.ts';
 import { knowledgeTexts } from '../messages/knowledge-texts.ts';
 import { messages } from '../messages/messages.ts';
-import { rowTexts } from '../messages/row-texts.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { usePolling } from '../parts/use-polling.ts';
 import { ValueView } from '../parts/value-view.tsx';
+import { PageButtons } from '../rows/list/page-buttons.tsx';
+import { useRowKeys } from '../rows/list/use-row-keys.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { type KnowledgeBases, knowledgeBases } from '../server/operations.generated.ts';
@@ -43,22 +43,13 @@ export function BasesPage() {
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {nodes && nodes.length > 0 && <BasesTable nodes={nodes} />}
       {nodes?.length === 0 && after === null && <FirstBase mayWrite={mayWrite} />}
-      <Group mt="sm" gap="xs">
-        {after !== null && (
-          <Button variant="default" size="xs" onClick={() => navigate(BASES)}>
-            {rowTexts.newer}
-          </Button>
-        )}
-        {hasNextPage && (
-          <Button
-            variant="default"
-            size="xs"
-            onClick={() => navigate(`${BASES}?${new URLSearchParams({ after: endCursor ?? '' })}`)}
-          >
-            {rowTexts.older}
-          </Button>
-        )}
-      </Group>
+      <PageButtons
+        after={after}
+        next={hasNextPage ? endCursor : null}
+        show={(cursor) =>
+          navigate(cursor ? `${BASES}?${new URLSearchParams({ after: cursor })}` : BASES)
+        }
+      />
     </>
   );
 }
@@ -78,16 +69,7 @@ function NewButton() {
 
 /** The rows. J and K move between them, Enter opens one. */
 function BasesTable({ nodes }: { nodes: readonly Node[] }) {
-  const table = useRef<HTMLTableElement>(null);
-  const move = (step: number) => {
-    const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
-    const at = links.indexOf(document.activeElement as HTMLElement);
-    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
-  };
-  useHotkeys([
-    ['J', () => move(1)],
-    ['K', () => move(-1)],
-  ]);
+  const table = useRowKeys<HTMLTableElement>();
   const { columns } = text;
   return (
     <Paper withBorder radius="md" className="table-frame">

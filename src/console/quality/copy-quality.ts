@@ -60,7 +60,7 @@ export function copyComparison(a: string, b: string, root: URL): Forms {
   };
 }
 
-/** What an evaluation is started with. */
+/** The choices with which an evaluation is started. */
 export type NewEvaluation = {
   dataset: string;
   agent?: string;

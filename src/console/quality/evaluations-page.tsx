@@ -1,12 +1,12 @@
-import { Button, Group, Loader, Paper, Select, Text } from '@mantine/core';
+import { Group, Loader, Paper, Select, Text } from '@mantine/core';
 import { useParameters } from '../knowledge/use-parameters.ts';
 import { messages } from '../messages/messages.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
-import { rowTexts } from '../messages/row-texts.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { usePolling } from '../parts/use-polling.ts';
+import { PageButtons } from '../rows/list/page-buttons.tsx';
 import { EVALUATIONS, isId } from '../rows/paths.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { datasetNames, evaluations } from '../server/operations.generated.ts';
@@ -43,22 +43,11 @@ export function EvaluationsPage() {
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {nodes && nodes.length > 0 && <EvaluationsTable rows={nodes} />}
       {nodes?.length === 0 && after === undefined && <Empty isFiltered={dataset !== undefined} />}
-      <Group mt="sm" gap="xs">
-        {after !== undefined && (
-          <Button variant="default" size="xs" onClick={() => change({ after: undefined })}>
-            {rowTexts.newer}
-          </Button>
-        )}
-        {hasNextPage && (
-          <Button
-            variant="default"
-            size="xs"
-            onClick={() => change({ after: endCursor ?? undefined })}
-          >
-            {rowTexts.older}
-          </Button>
-        )}
-      </Group>
+      <PageButtons
+        after={after}
+        next={hasNextPage ? endCursor : null}
+        show={(cursor) => change({ after: cursor })}
+      />
     </>
   );
 }

@@ -4,9 +4,9 @@ import { formatCost, formatCount } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
+import { useRowKeys } from '../rows/list/use-row-keys.ts';
 import type { EvaluationRow } from '../server/operations.generated.ts';
 import { evaluationPage, formatShare, nameOfEvaluation, totalsOf } from './quality-rows.ts';
-import { useRowKeys } from './use-row-keys.ts';
 
 const text = qualityTexts.evaluations;
 

@@ -35,7 +35,7 @@ export type ResultRow = {
   graded_at: string | null;
 };
 
-/** What a grader said. */
+/** The grade that one grader gave. */
 type Grade = { score: number; passed: boolean; detail?: Json };
 
 /** A figure of two evaluations. */

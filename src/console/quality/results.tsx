@@ -1,17 +1,18 @@
-import { Button, Group, Loader, Paper, SegmentedControl, Text, Title } from '@mantine/core';
+import { Group, Loader, Paper, SegmentedControl, Text, Title } from '@mantine/core';
 import { useEffect, useEffectEvent } from 'react';
 import { useParameters } from '../knowledge/use-parameters.ts';
 import { messages } from '../messages/messages.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
+import { PageButtons } from '../rows/list/page-buttons.tsx';
+import { useRowKeys } from '../rows/list/use-row-keys.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { useRest } from '../server/rest.ts';
 import { copyResults, ROWS } from './copy-quality.ts';
 import { evaluationPage, type ResultRow } from './quality-rows.ts';
 import { ResultItem } from './result-item.tsx';
 import { useResultDetails } from './use-result-details.ts';
-import { useRowKeys } from './use-row-keys.ts';
 
 const text = qualityTexts.results;
 
@@ -75,18 +76,7 @@ export function Results({ id, repeats, seen }: ResultsProps) {
           <Text size="sm">{isFailed ? text.noneFailed : text.none}</Text>
         </Paper>
       )}
-      <Group mt="sm" gap="xs">
-        {after !== undefined && (
-          <Button variant="default" size="xs" onClick={() => change({ after: undefined })}>
-            {text.first}
-          </Button>
-        )}
-        {next && (
-          <Button variant="default" size="xs" onClick={() => change({ after: next })}>
-            {text.more}
-          </Button>
-        )}
-      </Group>
+      <PageButtons {...{ after, next }} show={(cursor) => change({ after: cursor })} />
     </section>
   );
 }

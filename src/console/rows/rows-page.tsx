@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Paper, Text } from '@mantine/core';
+import { Button, Loader, Paper, Text } from '@mantine/core';
 import { Plus } from 'lucide-react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { JsonObject } from '../../json/json.ts';
@@ -12,6 +12,7 @@ import { useMayWrite } from '../server/me.tsx';
 import { useRest } from '../server/rest.ts';
 import { copyList, type Filter, ROWS } from './copy-rows.ts';
 import { FilterBar } from './filter-bar.tsx';
+import { PageButtons } from './list/page-buttons.tsx';
 import { listPath } from './paths.ts';
 import { type ResourceType, tableOf } from './resource-types.ts';
 import { RowsTable } from './rows-table.tsx';
@@ -49,18 +50,7 @@ export function RowsPage({ type, types }: { type: ResourceType; types: readonly 
         </Paper>
       )}
       {rows?.length === 0 && <Empty {...{ type, filter }} clear={() => show({})} />}
-      <Group mt="sm" gap="xs">
-        {after !== null && (
-          <Button variant="default" size="xs" onClick={() => show(filter)}>
-            {rowTexts.newer}
-          </Button>
-        )}
-        {next && (
-          <Button variant="default" size="xs" onClick={() => show(filter, next)}>
-            {rowTexts.older}
-          </Button>
-        )}
-      </Group>
+      <PageButtons after={after} next={next} show={(cursor) => show(filter, cursor)} />
     </>
   );
 }

@@ -42,7 +42,7 @@ export async function claimDocuments(
   return rows;
 }
 
-/** What the answer of a URL says of the text. */
+/** The properties of a text, by the answer of its URL. */
 export type DocumentSource = { type: string; etag: string | null; last_modified: string | null };
 
 /** The pieces of a document, and its text if it was read from a file or URL. */

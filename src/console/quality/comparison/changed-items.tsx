@@ -3,11 +3,11 @@ import { Link } from 'wouter';
 import { useParameters } from '../../knowledge/use-parameters.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { useRowKeys } from '../../rows/list/use-row-keys.ts';
 import { EVALUATIONS } from '../../rows/paths.ts';
 import { type ChangedItem, type Comparison, formatShare, shownText } from '../quality-rows.ts';
 import { LongText } from '../result-item.tsx';
 import { type ItemDetail, useResultDetails } from '../use-result-details.ts';
-import { useRowKeys } from '../use-row-keys.ts';
 
 const text = qualityTexts.compare;
 const KINDS = ['regressions', 'improvements'] as const;

@@ -80,7 +80,7 @@ function Compared({ comparison }: { comparison: Comparison }) {
   );
 }
 
-/** What A and B are, with links to them. */
+/** The names of A and B, with links to them. */
 function Sides({ a, b }: Pick<Comparison, 'a' | 'b'>) {
   return (
     <Paper withBorder radius="md" p="sm" mb="sm">

@@ -8,7 +8,7 @@ const text = qualityTexts.compare;
 type Kind = {
   name: keyof typeof text.figures;
   show(value: number): string;
-  /** Whether a higher figure is better: a lower cost is. */
+  /** True if a higher figure is better; false for cost, where a lower one is. */
   isHigherBetter: boolean;
 };
 

@@ -108,7 +108,7 @@ const placeFaults = (faults: Faults): Faults =>
     Object.entries(faults).filter(([name]) => name === 'expected' || name === 'split'),
   );
 
-/** What is written into the form. */
+/** The fields of the form. */
 type Written = { dataset: string | null; expected: Expected; split: string };
 
 function useAddRun(run: Run, added: (dataset: string) => void) {

@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Paper, Table, Text, Title } from '@mantine/core';
+import { Button, Loader, Paper, Table, Text, Title } from '@mantine/core';
 import { Plus } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -6,18 +6,18 @@ import { useParameters } from '../../knowledge/use-parameters.ts';
 import { formatCount } from '../../messages/format.ts';
 import { messages } from '../../messages/messages.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
-import { rowTexts } from '../../messages/row-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
 import { ValueView } from '../../parts/value-view.tsx';
+import { PageButtons } from '../../rows/list/page-buttons.tsx';
+import { useRowKeys } from '../../rows/list/use-row-keys.ts';
 import { DATASETS } from '../../rows/paths.ts';
 import { apiUrl } from '../../server/base-path.ts';
 import { useMayWrite } from '../../server/me.tsx';
 import { useRest } from '../../server/rest.ts';
 import { copyDatasets, firstDataset, ROWS } from '../copy-quality.ts';
 import { datasetPage } from '../quality-rows.ts';
-import { useRowKeys } from '../use-row-keys.ts';
 
 const text = qualityTexts.datasets;
 
@@ -48,18 +48,7 @@ export function DatasetsPage() {
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {rows && rows.length > 0 && <DatasetsTable rows={rows} />}
       {rows?.length === 0 && after === undefined && <FirstDataset mayWrite={mayWrite} />}
-      <Group mt="sm" gap="xs">
-        {after !== undefined && (
-          <Button variant="default" size="xs" onClick={() => change({ after: undefined })}>
-            {rowTexts.newer}
-          </Button>
-        )}
-        {next && (
-          <Button variant="default" size="xs" onClick={() => change({ after: next })}>
-            {rowTexts.older}
-          </Button>
-        )}
-      </Group>
+      <PageButtons {...{ after, next }} show={(cursor) => change({ after: cursor })} />
     </>
   );
 }

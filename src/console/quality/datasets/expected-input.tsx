@@ -5,7 +5,7 @@ import { qualityTexts } from '../../messages/quality-texts.ts';
 
 const text = qualityTexts.items;
 
-/** What is expected of an answer, as a person writes it: a text, or JSON. */
+/** The expected answer, as a person writes it: a text, or JSON. */
 export type Expected = { words: string; isJson: boolean };
 
 /** Writes what is expected as the form shows it. */

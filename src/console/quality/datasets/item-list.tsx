@@ -8,6 +8,7 @@ import { qualityTexts } from '../../messages/quality-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { useAction } from '../../parts/use-action.ts';
+import { PageButtons } from '../../rows/list/page-buttons.tsx';
 import { apiUrl } from '../../server/base-path.ts';
 import { useMayWrite } from '../../server/me.tsx';
 import { callRest, useRest } from '../../server/rest.ts';
@@ -71,7 +72,7 @@ export function ItemList({ dataset }: { dataset: { id: string; name: string } })
           ))}
         </ul>
       )}
-      <Pages {...{ after, next, change }} />
+      <PageButtons {...{ after, next }} show={(cursor) => change({ after: cursor })} />
       <RemoveDialog
         row={chosen}
         close={(isRemoved) => {
@@ -80,29 +81,6 @@ export function ItemList({ dataset }: { dataset: { id: string; name: string } })
         }}
       />
     </section>
-  );
-}
-
-type PagesProps = {
-  after: string | undefined;
-  next: string | null | undefined;
-  change(changes: { after: string | undefined }): void;
-};
-
-function Pages({ after, next, change }: PagesProps) {
-  return (
-    <Group mt="sm" gap="xs">
-      {after !== undefined && (
-        <Button variant="default" size="xs" onClick={() => change({ after: undefined })}>
-          {text.first}
-        </Button>
-      )}
-      {next && (
-        <Button variant="default" size="xs" onClick={() => change({ after: next })}>
-          {text.more}
-        </Button>
-      )}
-    </Group>
   );
 }
 
