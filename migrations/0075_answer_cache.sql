@@ -2,7 +2,7 @@
 -- Answers of models that are used again for equal requests, for agents that ask for it.
 alter table howdah.agents
   add column cache_answers_for int,
-  add constraint cache_answers_for_is_at_most_a_month
+  add constraint cache_answers_for_is_from_1_second_to_a_month
     check (cache_answers_for between 1 and 2592000);
 comment on column howdah.agents.cache_answers_for is
   'Seconds for which an answer of a model is used again for an equal request of this agent. Null '
@@ -46,5 +46,5 @@ comment on column howdah_private.cached_answers.saved_cost is 'Cost that the hit
 -- Down Migration
 drop table howdah_private.cached_answers;
 alter table howdah.agents
-  drop constraint cache_answers_for_is_at_most_a_month,
+  drop constraint cache_answers_for_is_from_1_second_to_a_month,
   drop column cache_answers_for;

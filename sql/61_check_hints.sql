@@ -54,7 +54,7 @@ comment on constraint name_is_not_empty on howdah.agents is
 comment on constraint output_schema_is_an_object on howdah.agents is
   'Write output_schema as a JSON Schema, such as {"type": "object", "properties": {…}}, or leave '
   'it out.';
-comment on constraint cache_answers_for_is_at_most_a_month on howdah.agents is
+comment on constraint cache_answers_for_is_from_1_second_to_a_month on howdah.agents is
   'Set cache_answers_for to 1 to 2592000 seconds, or leave it out to ask the model each time.';
 comment on constraint retry_for_is_at_most_a_month on howdah.agents is
   'Set retry_for to 0 to 2592000 seconds, or leave it out to use the setting retry_for.';

@@ -286,7 +286,7 @@ create table howdah.agents (
   constraint agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint agents_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE RESTRICT,
   constraint agents_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
-  constraint cache_answers_for_is_at_most_a_month CHECK (((cache_answers_for >= 1) AND (cache_answers_for <= 2592000))),
+  constraint cache_answers_for_is_from_1_second_to_a_month CHECK (((cache_answers_for >= 1) AND (cache_answers_for <= 2592000))),
   constraint engine_configuration_is_an_object CHECK ((jsonb_typeof(engine_configuration) = 'object'::text)),
   constraint limits_are_positive CHECK (((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0))),
   constraint max_cost_is_finite CHECK ((max_cost < 'Infinity'::numeric)),
@@ -862,6 +862,7 @@ create table howdah.grades (
   grader text,
   comment text,
   constraint a_person_has_one_grade UNIQUE NULLS NOT DISTINCT (tenant_id, evaluation_result_id, user_id, grader),
+  constraint grades_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint grades_pkey PRIMARY KEY (id),
   constraint grades_tenant_id_evaluation_id_fkey FOREIGN KEY (tenant_id, evaluation_id) REFERENCES howdah.evaluations(tenant_id, id) ON DELETE CASCADE,
   constraint grades_tenant_id_evaluation_result_id_fkey FOREIGN KEY (tenant_id, evaluation_result_id) REFERENCES howdah.evaluation_results(tenant_id, id) ON DELETE CASCADE,
@@ -40860,19 +40861,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.sees_evaluation(id uuid)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah.evaluations as v
-    where v.id = sees_evaluation.id and v.tenant_id = howdah.current_tenant()
-      and howdah_private.sees_agent(coalesce(v.agent_id, v.workflow_id)))
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.sees_run(id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -46183,7 +46171,7 @@ begin
     when strpos(n.prompt_values::text, 'howdah.sealed.v') > 0 and n.prompt_values is distinct from old.prompt_values then array['sealed', 'prompt_values']
     when strpos(n.system_prompt::text, 'howdah.sealed.v') > 0 and n.system_prompt is distinct from old.system_prompt then array['sealed', 'system_prompt']
     when n.name is null then array['missing', 'name']
-    when not ((cache_answers_for >= 1) AND (cache_answers_for <= 2592000)) then array['check', 'cache_answers_for_is_at_most_a_month']
+    when not ((cache_answers_for >= 1) AND (cache_answers_for <= 2592000)) then array['check', 'cache_answers_for_is_from_1_second_to_a_month']
     when not (jsonb_typeof(engine_configuration) = 'object'::text) then array['check', 'engine_configuration_is_an_object']
     when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['check', 'limits_are_positive']
     when not (max_cost < 'Infinity'::numeric) then array['check', 'max_cost_is_finite']
@@ -57793,11 +57781,15 @@ create policy operator on howdah.grades to howdah_owner using (true) with check 
 create policy tenant on howdah.grades to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_evaluation(evaluation_id)
+    ELSE (EXISTS ( SELECT
+       FROM howdah.evaluation_results r
+      WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_evaluation(evaluation_id)
+    ELSE (EXISTS ( SELECT
+       FROM howdah.evaluation_results r
+      WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
 END));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
@@ -62809,10 +62801,6 @@ grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
 grant execute on function howdah_private.sees_agent(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_viewer;
-
-grant execute on function howdah_private.sees_evaluation(uuid) to howdah_app;
-
-grant execute on function howdah_private.sees_evaluation(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.sees_run(uuid) to howdah_app;
 

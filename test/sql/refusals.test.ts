@@ -71,7 +71,7 @@ describe('a row that violates a check is rejected with its fields and the fix', 
     [
       'agents',
       { cache_answers_for: 0 },
-      'cache_answers_for_is_at_most_a_month',
+      'cache_answers_for_is_from_1_second_to_a_month',
       ['cache_answers_for'],
     ],
     ['models', { input_price: -1 }, 'prices_are_not_negative', ['input_price', 'output_price']],

@@ -7,11 +7,18 @@ export function stepLine(io: CliIo, step: Step): string {
   const ms = step.finished_at.getTime() - step.started_at.getTime();
   const error = errorOf(step.error);
   const words = [step.said, step.calls && `→ ${step.calls}`].filter(Boolean).join(' ');
-  const said = error ? error + repeatedAfter(step) : step.kind === 'output' ? '' : oneLine(words);
+  const text = step.kind === 'output' ? '' : oneLine(words) + ofCache(step);
+  const said = error ? error + repeatedAfter(step) : text;
   const head = `${String(step.seq).padStart(3)}  ${step.kind.padEnd(6)} ${step.name ?? ''}`.padEnd(
     28,
   );
   return `${head} ${paint(io, 'dim', `${ms} ms`.padStart(8))}  ${error ? paint(io, 'red', said) : said}`;
+}
+
+/** Says that an answer is from the answer cache. */
+function ofCache({ kind, output }: Step): string {
+  const { cached_from } = (output ?? {}) as { cached_from?: object };
+  return kind === 'model' && cached_from ? ' (from the answer cache)' : '';
 }
 
 /** Says after which wait a failed call is repeated, unless that is at once. */

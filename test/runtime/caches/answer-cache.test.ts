@@ -4,6 +4,7 @@ import {
   type FakeServer,
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
+import { stepLine } from '../../../src/cli/print/step-line.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { all, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -76,6 +77,10 @@ test('an equal request gets the answer of the earlier run, without tokens and co
     finish_reason: 'stop',
     cached_from: { execution_id: first.id, seq: 1 },
   });
+  const step = { ...(await answerOf(second.id)), said: 'Yes.', calls: null };
+  expect(stepLine({ color: false } as never, step as never)).toMatch(
+    /Yes\. \(from the answer cache\)$/,
+  );
   expect(await hitsOf(agent)).toMatchObject({
     answers: '1',
     calls: '1',
