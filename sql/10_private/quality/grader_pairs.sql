@@ -85,13 +85,17 @@ declare
     cross join lateral jsonb_array_elements(v.graders) as g (grader)
     where v.id = check_grader_of.evaluation);
 begin
-  if check_grader_of.grader <> all (v_graders) then
+  -- also null <> all ('{}') is true
+  if check_grader_of.grader is not null and check_grader_of.evaluation is not null
+    and check_grader_of.grader <> all (v_graders)
+  then
     raise exception using errcode = 'HWINV',
       message = format('the evaluation has no grader %L', check_grader_of.grader),
       detail = jsonb_build_object('field', 'grader', 'grader', check_grader_of.grader)::text,
       hint = coalesce(
         'Did you mean ' || howdah_private.nearest_word(check_grader_of.grader, v_graders) || '?',
         'Its graders: ' || howdah_private.list_names(v_graders, 8)
-          || '. Leave grader out for the whole result.');
+          || '. Leave grader out for the whole result.',
+        'It has no graders. Leave grader out for the whole result.');
   end if;
 end $$;

@@ -136,11 +136,30 @@ describe('the agreement of graders with people', () => {
     });
   });
 
+  test('lists no disagreements of an evaluation without graders', async () => {
+    const { plain } = await one<{ plain: string }>(
+      db.pool,
+      `insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats,
+         version, items_digest, created_by)
+       select tenant_id, dataset_id, agent_id, version_id, items, repeats, version, items_digest,
+         created_by from howdah.evaluations where id = $1 returning id as plain`,
+      [evaluation],
+    );
+    const list = (...values: unknown[]) =>
+      asTenant('select * from howdah.grader_disagreements($1, $2)', values);
+    expect(await list(plain, null)).toEqual([]);
+    expect(await refusal(list(plain, 'tone'))).toMatchObject({
+      code: 'HWINV',
+      hint: 'It has no graders. Leave grader out for the whole result.',
+    });
+  });
+
   test('is refused for a score out of range, and not found for another tenant', async () => {
     expect((await refusal(agreement(2))).code).toBe('HWINV');
     expect(await refusal(disagreements('tune'))).toMatchObject({
       ...{ code: 'HWINV', hint: 'Did you mean tone?' },
     });
+    expect(await asTenant('select * from howdah.grader_disagreements(null)', [])).toEqual([]);
     const other = await makeTenant(db.pool);
     const attempt = asTenant('select * from howdah.grader_agreement($1)', [evaluation], other);
     expect((await refusal(attempt)).code).toBe('HWNTF');
