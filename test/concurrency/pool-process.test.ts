@@ -70,8 +70,8 @@ test('what an asynchronous function does later has the same limit', async () => 
     vi.advanceTimersByTime(61_000);
     await stopped;
   } finally {
+    vi.restoreAllMocks(); // first, or it would put the fake timer back
     vi.useRealTimers();
-    vi.restoreAllMocks();
   }
 });
 

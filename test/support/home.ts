@@ -17,6 +17,13 @@ env.XDG_CONFIG_HOME = home; // profiles of the user must not apply
 // Models of the user must not apply either: tests never send requests to vendors.
 for (const name of [...Object.keys(modelVariables), ...KEY_VARIABLES]) delete env[name];
 
+// A fake timer that stays would stop the limits of time in all later files of the process.
+const timers = { Date, setTimeout, clearTimeout, setInterval, clearInterval, fetch };
+const replaced = () =>
+  Object.entries(timers).flatMap(([name, real]) =>
+    (globalThis as unknown as Record<string, unknown>)[name] === real ? [] : [name],
+  );
+
 afterAll(() => {
   rmSync(home, { recursive: true, force: true });
   vi.useRealTimers();
@@ -24,4 +31,7 @@ afterAll(() => {
   vi.unstubAllEnvs();
   for (const name of Object.keys(env)) if (!(name in before)) delete env[name];
   Object.assign(env, before);
+  const left = replaced();
+  Object.assign(globalThis, timers);
+  if (left.length > 0) throw new Error(`this file leaves ${left.join(', ')} replaced`);
 });
