@@ -54,8 +54,8 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     browser = await launchChromium();
     owner = await logIn('owner');
     viewer = await logIn('viewer');
-    await makeClerk('clerk', [{ content: '4' }]);
-    await makeClerk('rival', [{ content: '5' }]);
+    await makeClerk('clerk', [{ content: '4' }], { output_price: 15 });
+    await makeClerk('rival', [{ content: '5' }], { output_price: 5 });
   });
   afterAll(async () => {
     await owner?.close();
@@ -65,8 +65,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     await api?.close();
   });
 
-  async function makeClerk(name: string, script: object[]): Promise<void> {
-    const prices = { input_price: 3, output_price: 15 };
+  async function makeClerk(name: string, script: object[], prices: object): Promise<void> {
     const id = await makeAgent(db.pool, { models: [{ ...prices, script }], retry_for: 0 } as never);
     await db.pool.query('update howdah.agents set name = $2 where id = $1', [id, name]);
   }
@@ -397,10 +396,13 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
         ['evaluations', '/evaluations'],
         ['evaluation', `/evaluations/${a}`],
         ['comparison', `/evaluations/${a}/compare?with=${b}`],
+        ['comparison-reversed', `/evaluations/${b}/compare?with=${a}`],
       ] as const) {
         await open(path, tab);
         await tab.page.getByRole('heading', { level: 1 }).waitFor();
         await expect.poll(() => tab.page.getByLabel('Loading').count()).toBe(0);
+        if (name === 'comparison') await tab.page.getByText('lower: better').first().waitFor();
+        if (name.endsWith('reversed')) await tab.page.getByText('higher: worse').first().waitFor();
         await picture(tab.page, `${size}-${scheme}-${name}`);
         expect(await seriousFindings(tab.page), `${size} ${name}`).toEqual([]);
         expect(await tab.page.evaluate(isWide), `${size} ${name}`).toBe(false);

@@ -1,4 +1,4 @@
-import { Alert, Button, Loader, Paper, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Loader, Paper, Text } from '@mantine/core';
 import { ArrowLeftRight } from 'lucide-react';
 import { Link } from 'wouter';
 import { useParameters } from '../../knowledge/use-parameters.ts';
@@ -100,7 +100,9 @@ function SideFact({ letter, side }: { letter: string; side: Comparison['a'] }) {
     <div>
       <dt>{letter}</dt>
       <dd>
-        <Link href={evaluationPage(side.id)}>{name ? `${name}, ${version}` : version}</Link>
+        <Anchor component={Link} href={evaluationPage(side.id)} size="sm">
+          {name ? `${name}, ${version}` : version}
+        </Anchor>
       </dd>
     </div>
   );
