@@ -327,6 +327,7 @@ const SLOW = [
   'test/console/conversations/chat.test.ts',
   'test/console/conversations/playground.test.ts',
   'test/console/long-run.test.ts',
+  'test/console/quality/grading.test.ts',
   'test/console/quality/quality-pages.test.ts',
   'test/console/quality/run-sources.test.ts',
   'test/console/rows/agent-systems.test.ts',

@@ -50,6 +50,19 @@ export function copyResults(id: string, isFailed: boolean, root: URL): Forms {
   };
 }
 
+/** Returns the request of the next results to grade, and of a grade, in each language. */
+export function copyGrading(id: string, result: string | undefined, root: URL): Forms {
+  const queue = new URL(`./api/grade-queue?evaluation_id=${id}`, root);
+  const grade = { evaluation_result_id: result ?? '', score: 1 };
+  const is = (text: string) => (result === undefined ? '' : `\n${text}`);
+  return {
+    sql: `select q.evaluation_result_id, q.input, q.expected, q.output\nfrom howdah.grade_queue as q\nwhere q.evaluation_id = ${quoteSql(id)}\norder by q.place\nlimit 10;${is(`select howdah.grade(${quoteSql(result ?? '')}, 1);`)}`,
+    graphql: `query {\n  gradeQueues(first: 10, orderBy: PLACE_ASC, condition: { evaluationId: ${string(id)} }) {\n    nodes { evaluationResultId input expected output }\n  }\n}`,
+    curl: `${curlCommand(queue)}${is(curlCommand(new URL('./api/grades', root), grade))}`,
+    cli: `${howdahCommand('eval queue', [], [id])}${is(howdahCommand('eval grade', [], [result ?? '', '1']))}`,
+  };
+}
+
 /** Returns the request of a comparison in each language. */
 export function copyComparison(a: string, b: string, root: URL): Forms {
   return {

@@ -20,7 +20,7 @@ import { useAnswer } from '../server/use-answer.ts';
 import { CompareChoice } from './comparison/compare-choice.tsx';
 import { copyEvaluation } from './copy-quality.ts';
 import { EvaluationFacts } from './evaluation-facts.tsx';
-import { nameOfEvaluation, totalsOf } from './quality-rows.ts';
+import { gradingPage, nameOfEvaluation, totalsOf } from './quality-rows.ts';
 import { Results } from './results.tsx';
 
 const text = qualityTexts.evaluations;
@@ -32,6 +32,7 @@ export function EvaluationPage({ id }: { id: string }) {
     isId(id) ? { id } : undefined,
   );
   const row = data?.evaluation;
+  const mayGrade = useMayWrite('grades');
   const seen = JSON.stringify(data);
   usePolling(reload, seen, row !== undefined && row !== null && isAtWork(row));
   return (
@@ -42,6 +43,11 @@ export function EvaluationPage({ id }: { id: string }) {
         </Button>
         {row && (
           <>
+            {mayGrade && (
+              <Button size="xs" variant="default" component={Link} href={gradingPage(id)}>
+                {qualityTexts.grading.button}
+              </Button>
+            )}
             <CompareChoice row={row} />
             <CopyAs forms={copyEvaluation(id, apiUrl('/'))} />
             {row.status === 'running' && <CancelButton id={id} done={reload} />}

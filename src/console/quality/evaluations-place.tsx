@@ -5,8 +5,9 @@ import { EVALUATIONS } from '../rows/paths.ts';
 import { ComparisonPage } from './comparison/comparison-page.tsx';
 import { EvaluationPage } from './evaluation-page.tsx';
 import { EvaluationsPage } from './evaluations-page.tsx';
+import { GradingPage } from './grading/grading-page.tsx';
 
-/** The place of evaluations: their list, each with its results, and the comparison of two. */
+/** The place of evaluations: their list, each with its results, the comparison of two, and grading. */
 export function EvaluationsPlace() {
   return (
     <Switch>
@@ -14,6 +15,9 @@ export function EvaluationsPlace() {
         <EvaluationsPage />
       </Route>
       <Route path={`${EVALUATIONS}/:id/compare`}>{({ id }) => <ComparisonPage a={id} />}</Route>
+      <Route path={`${EVALUATIONS}/:id/grade`}>
+        {({ id }) => <GradingPage key={id} id={id} />}
+      </Route>
       <Route path={`${EVALUATIONS}/:id`}>{({ id }) => <EvaluationPage key={id} id={id} />}</Route>
       <Route>
         <Text>{messages.common.notFoundTitle}</Text>

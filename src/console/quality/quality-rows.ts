@@ -78,6 +78,9 @@ export type Comparison = {
 /** Returns the path of an evaluation. */
 export const evaluationPage = (id: string) => `${EVALUATIONS}/${id}`;
 
+/** Returns the path on which a person grades the results of an evaluation. */
+export const gradingPage = (id: string) => `${evaluationPage(id)}/grade`;
+
 /** Returns the path of a data set, by its id or its name. */
 export const datasetPage = (dataset: string) => `${DATASETS}/${encodeURIComponent(dataset)}`;
 

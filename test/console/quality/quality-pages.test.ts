@@ -344,7 +344,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
       ]) {
         expect(await button(name, viewer).count(), `${path} ${name}`).toBe(0);
       }
-      for (const name of ['New data set', 'Add an item', 'New grader', 'Edit']) {
+      for (const name of ['New data set', 'Add an item', 'New grader', 'Edit', 'Grade']) {
         expect(await link(name, viewer).count(), `${path} ${name}`).toBe(0);
       }
     }
