@@ -11360,7 +11360,7 @@ AS $function$
   join howdah_private.message_log as m
     on m.execution_id = e.id and m.seq = cache_answer.message_seq
   where e.id = cache_answer.execution_id and e.agent_id is not null
-    and m.role = 'assistant' and m.trust <> 'external' and not howdah_private.is_in_fork(e)
+    and m.role = 'assistant' and m.trust <> 'external' and not howdah_private.is_asked_again(e)
   on conflict on constraint cached_answers_pkey do update
   set execution_id = excluded.execution_id, message_seq = excluded.message_seq,
     cached_at = clock_timestamp(), calls = c.calls + 1
@@ -27499,6 +27499,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_asked_again(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as r
+    where r.id in (e.root_execution_id, e.id)
+      and (r.forked_from_execution_id is not null or r.messages_at_retry > 0
+        -- a workflow has no messages
+        or r.workflow_id is not null and exists (
+          select from howdah.steps as s
+          where s.execution_id = r.id and s.kind = 'retry' and s.name = 'retry_execution')))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_at_other_address(m howdah.models)
  RETURNS boolean
  LANGUAGE sql
@@ -27716,19 +27733,6 @@ CREATE OR REPLACE FUNCTION howdah_private.is_host(name text)
  LANGUAGE sql
  IMMUTABLE
 RETURN ((name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'::text) AND (COALESCE(("substring"(name, ':([0-9]+)$'::text))::integer, 0) <= 65535))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_in_fork(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah.executions as r
-    where r.id = e.root_execution_id and r.forked_from_execution_id is not null)
-    or e.forked_from_execution_id is not null
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_in_queue(status howdah.execution_status, waiting_for howdah.waiting_reason)
@@ -52823,7 +52827,7 @@ begin
     join howdah.messages as m on m.execution_id = c.execution_id and m.seq = c.message_seq
     join howdah.steps as s on s.execution_id = c.execution_id and s.seq = m.step_seq
     where e.id = use_cached_answer.execution_id and c.execution_id <> e.id
-      and not howdah_private.is_in_fork(e) and o.status = 'completed'
+      and not howdah_private.is_asked_again(e) and o.status = 'completed'
       and c.cached_at > clock_timestamp() - make_interval(secs => use_cached_answer.max_age)
       and num_nonnulls(o.contents_erased_at, o.contents_encrypted_at) = 0
   ),

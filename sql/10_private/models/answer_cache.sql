@@ -18,15 +18,20 @@ as $$
     where r.execution_id = repeat_of_root.root_execution_id), 1)
 $$;
 
--- Returns whether a run is below a fork. Who forks a run wants another answer.
-create or replace function howdah_private.is_in_fork(e howdah.executions) returns boolean
+-- Returns whether a run is in the tree of a fork, or of a run that was retried by hand. Who does
+-- that wants another answer.
+create or replace function howdah_private.is_asked_again(e howdah.executions) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as r
-    where r.id = e.root_execution_id and r.forked_from_execution_id is not null)
-    or e.forked_from_execution_id is not null
+    where r.id in (e.root_execution_id, e.id)
+      and (r.forked_from_execution_id is not null or r.messages_at_retry > 0
+        -- a workflow has no messages
+        or r.workflow_id is not null and exists (
+          select from howdah.steps as s
+          where s.execution_id = r.id and s.kind = 'retry' and s.name = 'retry_execution')))
 $$;
 
 -- Returns the answer to an equal request of the agent that is at most `max_age` seconds old, and
@@ -55,7 +60,7 @@ begin
     join howdah.messages as m on m.execution_id = c.execution_id and m.seq = c.message_seq
     join howdah.steps as s on s.execution_id = c.execution_id and s.seq = m.step_seq
     where e.id = use_cached_answer.execution_id and c.execution_id <> e.id
-      and not howdah_private.is_in_fork(e) and o.status = 'completed'
+      and not howdah_private.is_asked_again(e) and o.status = 'completed'
       and c.cached_at > clock_timestamp() - make_interval(secs => use_cached_answer.max_age)
       and num_nonnulls(o.contents_erased_at, o.contents_encrypted_at) = 0
   ),
@@ -88,7 +93,7 @@ as $$
   join howdah_private.message_log as m
     on m.execution_id = e.id and m.seq = cache_answer.message_seq
   where e.id = cache_answer.execution_id and e.agent_id is not null
-    and m.role = 'assistant' and m.trust <> 'external' and not howdah_private.is_in_fork(e)
+    and m.role = 'assistant' and m.trust <> 'external' and not howdah_private.is_asked_again(e)
   on conflict on constraint cached_answers_pkey do update
   set execution_id = excluded.execution_id, message_seq = excluded.message_seq,
     cached_at = clock_timestamp(), calls = c.calls + 1

@@ -11,6 +11,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { type Execution, insertRun, kindsOf, makeAgent, stepsOf, waitForEnd } from '../arrange.ts';
 import { expectEqualReplay } from '../replay/replay-runs.ts';
+import { makeTeam, startTeam } from '../teams.ts';
 
 // Answers of models that are used again for equal requests.
 
@@ -174,6 +175,34 @@ test('a run that is retried, and a fork, ask the model', async () => {
     [agent],
   );
   expect(execution_id).not.toBe(again.id);
+});
+
+test('the runs of a workflow that is retried ask the model', async () => {
+  const strict = await makeCachingAgent({ output_schema: { type: 'object' } });
+  const team = await makeTeam(db.pool, {
+    type: 'chain',
+    members: [{ agent }, { agent: strict }],
+  });
+  const run = async () => waitForEnd(db.pool, await startTeam(db.pool, team, 'same'));
+  const faulty = { content: 'no JSON', usage };
+  answers = [{ content: 'one', usage }, faulty, faulty];
+  const failed = await run();
+  expect(failed.status).toBe('failed');
+  answers = [{ content: '{"a": 1}', usage }];
+  expect((await run()).output).toBe('{"a": 1}');
+  await eventually(
+    db.pool,
+    'the answers of both members are cached',
+    `select from howdah_private.cached_answers as c join howdah.executions as e on e.id = c.execution_id
+     where c.agent_id in ($1, $2) and e.status = 'completed' having count(*) = 2`,
+    [agent, strict],
+  );
+  const { length } = server.requests;
+  expect((await run()).output).toBe('{"a": 1}');
+  expect(server.requests.length).toBe(length);
+  answers = [{ content: '{"a": 2}', usage }];
+  await db.pool.query('select howdah.retry_execution($1)', [failed.id]);
+  expect((await waitForEnd(db.pool, failed.id)).output).toBe('{"a": 2}');
 });
 
 test('answers of failed runs and cut answers are not used', async () => {
