@@ -55649,10 +55649,11 @@ create view howdah.knowledge_health with (security_invoker=true) as
            FROM howdah.stale_answers a
           WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers
    FROM ((howdah.knowledge_bases b
-     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (d_1.status = ANY (ARRAY['pending'::howdah.document_status, 'working'::howdah.document_status]))) AS pending,
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE w.is_waiting) AS pending,
             count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
-            min(d_1.status_at) FILTER (WHERE (d_1.status = ANY (ARRAY['pending'::howdah.document_status, 'working'::howdah.document_status]))) AS waiting_since
-           FROM howdah.documents d_1
+            min(d_1.status_at) FILTER (WHERE w.is_waiting) AS waiting_since
+           FROM (howdah.documents d_1
+             CROSS JOIN LATERAL ( SELECT ((d_1.status = ANY (ARRAY['pending'::howdah.document_status, 'working'::howdah.document_status])) AND ((d_1.url IS NULL) OR (d_1.read_at IS NULL))) AS is_waiting) w)
           WHERE ((d_1.tenant_id = b.tenant_id) AND (d_1.knowledge_base_id = b.id))) d)
      CROSS JOIN LATERAL ( SELECT count(*) AS searches,
             count(*) FILTER (WHERE (NOT (EXISTS ( SELECT

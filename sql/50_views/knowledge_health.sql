@@ -43,10 +43,16 @@ create or replace view howdah.knowledge_health with (security_invoker = true) as
       where a.tenant_id = b.tenant_id and a.knowledge_base_id = b.id) as stale_answers
   from howdah.knowledge_bases as b
   cross join lateral (
-    select count(*) filter (where d.status in ('pending', 'working')) as pending,
+    -- while a URL is read again, its text of before is searched
+    select count(*) filter (where w.is_waiting) as pending,
       count(*) filter (where d.status = 'failed') as failed,
-      min(d.status_at) filter (where d.status in ('pending', 'working')) as waiting_since
-    from howdah.documents as d where d.tenant_id = b.tenant_id and d.knowledge_base_id = b.id
+      min(d.status_at) filter (where w.is_waiting) as waiting_since
+    from howdah.documents as d
+    cross join lateral (
+      select d.status in ('pending', 'working') and (d.url is null or d.read_at is null)
+        as is_waiting
+    ) as w
+    where d.tenant_id = b.tenant_id and d.knowledge_base_id = b.id
   ) as d
   cross join lateral (
     select count(*) as searches, count(*) filter (where not exists (

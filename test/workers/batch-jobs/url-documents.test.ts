@@ -122,6 +122,19 @@ test.each([
   expect(await state()).toMatchObject({ status: 'ready', type, content });
 });
 
+test('counts as pending until it was read once', async () => {
+  const pending = async () =>
+    (await one<{ pending: number }>(db.pool, 'select pending::int from howdah.knowledge_health'))
+      .pending;
+  const { read } = await site({ body: PAGE });
+  await add();
+  expect(await pending()).toBe(1);
+  await read();
+  expect(await pending()).toBe(0);
+  await db.pool.query(`update howdah.documents set status = 'pending'`);
+  expect(await pending()).toBe(0); // its text is searched meanwhile
+});
+
 describe('a document that is read again by a schedule', () => {
   test('asks whether it has changed, and does again only changed chunks', async () => {
     const validators = { etag: '"1"', 'last-modified': 'Mon, 02 Nov 2026 10:00:00 GMT' };
