@@ -14,6 +14,7 @@ const DISRUPTIVE = [
   'test/api/rest/isolation.test.ts',
   'test/api/rest/runs/many-streams.test.ts',
   'test/chaos/failpoints.test.ts',
+  'test/chaos/evaluation.test.ts',
   'test/chaos/kill.test.ts',
   'test/chaos/programme.test.ts',
   'test/chaos/growth-figures.test.ts',
