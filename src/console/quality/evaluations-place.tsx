@@ -7,7 +7,7 @@ import { EvaluationPage } from './evaluation-page.tsx';
 import { EvaluationsPage } from './evaluations-page.tsx';
 import { GradingPage } from './grading/grading-page.tsx';
 
-/** The place of evaluations: their list, each with its results, the comparison of two, and grading. */
+/** The place of evaluations: their list, each with its results, comparisons, and grading. */
 export function EvaluationsPlace() {
   return (
     <Switch>

@@ -140,9 +140,9 @@ describe('the agreement of graders with people', () => {
     const { plain } = await one<{ plain: string }>(
       db.pool,
       `insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats,
-         version, items_digest, created_by)
+         version, items_digest, created_by, graders)
        select tenant_id, dataset_id, agent_id, version_id, items, repeats, version, items_digest,
-         created_by from howdah.evaluations where id = $1 returning id as plain`,
+         created_by, '[]' from howdah.evaluations where id = $1 returning id as plain`,
       [evaluation],
     );
     const list = (...values: unknown[]) =>
