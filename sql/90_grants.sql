@@ -227,6 +227,7 @@ grant execute on function
   howdah.correct_memory(uuid, text), howdah.forget(uuid),
   howdah.add_to_dataset(text, uuid, jsonb, text, jsonb), howdah.cancel_evaluation(uuid),
   howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int, boolean),
+  howdah.fit_ranking(text, text),
   howdah.explain_execution(uuid), howdah.export_agent_system(text),
   howdah.export_user_data(uuid, boolean),
   howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, jsonb),

@@ -45,7 +45,8 @@ declare
       "expansion": {"type": "object", "additionalProperties": false, "properties": {
         "chunks": {"type": "integer", "minimum": 1, "maximum": 100},
         "terms": {"type": "integer", "minimum": 1, "maximum": 200},
-        "keep": {"type": "number", "minimum": 0.1, "maximum": 1}}}}}', new.ranking);
+        "keep": {"type": "number", "minimum": 0.1, "maximum": 1}}},
+      "fitted": {"type": "object"}}}', new.ranking);
   v_model howdah.models;
 begin
   if v_faults = '{}' and exists (
@@ -77,6 +78,31 @@ end $$;
 create or replace trigger _310_check_ranking before insert or update of ranking, embedding_model_id
   on howdah.knowledge_bases
   for each row execute function howdah_private.tg_knowledge_bases__check_ranking();
+
+-- Keeps ranking.fitted to what howdah.fit_ranking wrote. Other weights have no such figures.
+create or replace function howdah_private.tg_knowledge_bases__keep_fit() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_old jsonb := case when tg_op = 'UPDATE' then old.ranking else '{}' end;
+begin
+  if current_user = 'howdah_engine' then
+    return new;
+  elsif new.ranking -> 'fitted' <> coalesce(v_old -> 'fitted', 'null') then
+    raise exception using errcode = 'HWINV',
+      message = 'ranking.fitted is written by howdah.fit_ranking',
+      detail = '{"field": "ranking"}',
+      hint = 'Leave fitted out, and call howdah.fit_ranking.';
+  elsif new.ranking -> 'weights' is distinct from v_old -> 'weights' then
+    new.ranking := new.ranking - 'fitted';
+  end if;
+  return new;
+end $$;
+create or replace trigger _320_keep_fit before insert or update of ranking
+  on howdah.knowledge_bases
+  for each row when (new.ranking ? 'fitted')
+  execute function howdah_private.tg_knowledge_bases__keep_fit();
 
 -- Makes vectors of the chunks after a change of the model of a base.
 create or replace function howdah_private.tg_knowledge_bases__embed() returns trigger

@@ -98,6 +98,8 @@ export type KnowledgeBaseState = { pending: number; working: number; ready: numb
 
 export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
 
+export type RankingFit = { status: "pending" | "failed" | "fitted"; questions?: number; waiting?: number; error?: { [name: string]: unknown }; weights?: { text: number; vector: number }; fitted?: { [name: string]: unknown } };
+
 export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; stale_answers: number };
 
 export type StaleAnswer = { execution_id: string; answered_at: string; start_offset: number; end_offset: number; chunk_number: number; document_id: string; title: string | null; reason: "changed" | "deleted" };
@@ -483,6 +485,8 @@ export type Operations = {
   getKnowledgeBaseState: { takes: { params: { id: string } }; gives: KnowledgeBaseState };
   /** Repeat the searches of runs and compare what they find. */
   replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
+  /** Fit how much words and vectors count in searches. */
+  fitRanking: { takes: { params: { id: string }; body: { dataset?: string | null } }; gives: RankingFit };
   /** Get the health of a knowledge base: documents, searches and stale answers. */
   getKnowledgeBaseHealth: { takes: { params: { id: string } }; gives: KnowledgeBaseHealth };
   /** List answers that cite a text that has changed or gone. */
@@ -970,6 +974,7 @@ export const operations = {
   searchKnowledgeBase: ['GET', '/api/knowledge-bases/{id}/search'],
   getKnowledgeBaseState: ['GET', '/api/knowledge-bases/{id}/state'],
   replaySearches: ['GET', '/api/knowledge-bases/{id}/replay'],
+  fitRanking: ['POST', '/api/knowledge-bases/{id}/fit-ranking'],
   getKnowledgeBaseHealth: ['GET', '/api/knowledge-bases/{id}/health'],
   listStaleAnswers: ['GET', '/api/knowledge-bases/{id}/stale-answers'],
   listExecutionSources: ['GET', '/api/executions/{id}/sources'],

@@ -91,6 +91,7 @@ export const rowExamples = {
     'howdah kb sources 0190d5a2-7c1e-7b3a-9f10-3a5f0f6b2c11',
     'howdah kb stale handbook',
     'howdah kb replay handbook --since 7d --mode text',
+    'howdah kb fit handbook --dataset questions',
     'howdah kb rm handbook returns.md',
     'howdah kb list',
     'howdah kb show handbook',

@@ -4,7 +4,7 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { callTools, makeAgent, resultsOf, runToEnd } from '../../runtime/arrange.ts';
 import { addHooks, createHookShop } from '../../runtime/hooks/hook-shop.ts';
-import { all, one } from '../../sql/support.ts';
+import { all, makeUser, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ask as askGraphql, startTestApi } from '../harness.ts';
@@ -169,6 +169,100 @@ test('the query of an agent with hooks before tools reaches no provider', async 
     [query],
   );
   expect(rows).toEqual([]);
+});
+
+test('weights are fitted on the questions of a data set, by each interface', async () => {
+  await database.pool.query(
+    `insert into howdah.datasets (name) values ('questions');
+     insert into howdah.dataset_items (dataset_id, input, expected)
+     select d.id, 'refund ' || n, '"Terms"'
+     from howdah.datasets as d cross join generate_series(1, 20) as n`,
+  );
+  const path = `/api/knowledge-bases/${base}/fit-ranking`;
+  const wrong = await ask('POST', path, { dataset: 'question' });
+  expect([wrong.status, wrong.body.hint]).toEqual([404, 'Did you mean questions?']);
+  let last = await ask('POST', path, { dataset: 'questions' });
+  expect(last.body).toEqual({ status: 'pending', questions: 20, waiting: 20 });
+  await expect
+    .poll(async () => {
+      last = await ask('POST', path, { dataset: 'questions' });
+      return last.body.status;
+    })
+    .toBe('fitted');
+  const { weights, fitted } = last.body;
+  expect(weights).toEqual({ text: 1, vector: 0 }); // both legs find everything
+  expect(fitted).toMatchObject({
+    questions: 20,
+    text: 1,
+    difference: { verdict: 'inside the noise' },
+  });
+  const { body } = await ask('GET', `/api/knowledge-bases/${base}`);
+  expect(body.ranking).toEqual({ weights, fitted });
+  const { data } = await askGraphql(
+    api,
+    `mutation { fitRanking(input: { base: "handbook", dataset: "questions" }) { result } }`,
+    {},
+    key,
+  );
+  expect(data).toMatchObject({ fitRanking: { result: { status: 'fitted', weights } } });
+  const json = await runCli(
+    database.url,
+    '--json',
+    'kb',
+    'fit',
+    'handbook',
+    '--dataset',
+    'questions',
+  );
+  expect(JSON.parse(json.stdout)).toMatchObject({ weights });
+  const over = await runCli(
+    UNREACHABLE,
+    'kb',
+    'fit',
+    'handbook',
+    '--dataset',
+    'questions',
+    '--api',
+    api.url,
+  );
+  expect(over.stdout).toMatch(/^questions +20$/m);
+  const refused = await runCli(database.url, 'kb', 'fit', 'handbook');
+  expect(refused.stderr).toContain('only 0 questions have documents');
+});
+
+test('weights are fitted on the questions of answers that were liked', async () => {
+  const { number } = await one<{ number: string }>(
+    database.pool,
+    `select number from howdah.chunks where content like 'Refunds%'`,
+  );
+  const person = await makeUser(database.pool, { role: 'member' });
+  const runs = Array.from({ length: 21 }, async (_, n) => {
+    const agent = await makeAgent(database.pool, {
+      script: [
+        callTools({ name: 'knowledge_search', arguments: { query: `refunds within ${n}` } }),
+        { content: `Yes [^${number}].` },
+      ],
+      tools: ['knowledge_search'],
+    });
+    await database.pool.query(
+      'insert into howdah.agent_knowledge_bases (agent_id, knowledge_base_id) values ($1, $2)',
+      [agent, base],
+    );
+    const run = await runToEnd(database.pool, agent);
+    // nobody liked the last one
+    await database.pool.query('select howdah.give_feedback($1, $2, user_id => $3)', [
+      run.id,
+      n === 20 ? 0 : 1,
+      person.id,
+    ]);
+  });
+  await Promise.all(runs);
+  const { status, stdout, stderr } = await runCli(database.url, '--json', 'kb', 'fit', 'handbook');
+  expect(status, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    status: 'fitted',
+    fitted: { questions: 20, questions_of: 'feedback' },
+  });
 });
 
 test('says why a query cannot be embedded, and searches by words without a mode', async () => {

@@ -250,6 +250,25 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb sources', 'kb', 'sources', done.id);
   await note('kb stale', 'kb', 'stale', 'handbook');
   await note('kb replay', 'kb', 'replay', 'handbook');
+  await database.pool.query(
+    `insert into howdah.models (name, provider, model, purpose)
+       values ('letters', 'local', 'letters', 'embedding');
+     update howdah.knowledge_bases set embedding_model_id = (
+       select id from howdah.models where name = 'letters');
+     insert into howdah.datasets (name) values ('questions');
+     insert into howdah.dataset_items (dataset_id, input, expected)
+     select d.id, 'agents ' || n, '"README.md"'
+     from howdah.datasets as d cross join generate_series(1, 20) as n where d.name = 'questions'`,
+  );
+  await eventually(
+    database.pool,
+    'the chunks have vectors',
+    `select from howdah.knowledge_bases as b
+     where howdah.knowledge_bases_state(b) #>> '{vectors,status}' = 'ready'`,
+    [],
+  );
+  await note('kb fit', 'kb', 'fit', 'handbook', '--dataset', 'questions');
+  await database.pool.query(`delete from howdah.datasets where name = 'questions'`);
   await note('kb list', 'kb', 'list');
   await note('kb show', 'kb', 'show', 'handbook');
   await note('kb change', 'kb', 'change', 'handbook', '--domain', 'docs');

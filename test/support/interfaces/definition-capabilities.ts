@@ -73,6 +73,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/knowledge-bases/{id}/replay',
   },
   {
+    ...{ group: 'Agents and tools', what: 'fit how much words and vectors count in searches' },
+    ...{ sql: 'howdah.fit_ranking()', graphql: 'fitRanking', cli: 'kb fit' },
+    rest: 'POST /api/knowledge-bases/{id}/fit-ranking',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'see the health of knowledge bases' },
     ...{ sql: 'select howdah.knowledge_health', graphql: 'knowledgeHealths', cli: 'kb health' },
     rest: 'GET /api/knowledge-bases/{id}/health',

@@ -9,6 +9,7 @@ import {
   readKnowledgeHealth,
   replaySearches,
 } from '../../../operations/definitions/answer-sources.ts';
+import { fitRanking } from '../../../operations/definitions/fit-ranking.ts';
 import {
   listChunks,
   readKnowledgeState,
@@ -118,6 +119,7 @@ export const knowledgeRoutes: Route[] = [
   searchKnowledge,
   readKnowledgeState,
   replaySearches,
+  fitRanking,
   readKnowledgeHealth,
   listStaleAnswers,
   listSources,

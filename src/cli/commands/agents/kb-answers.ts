@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
 import {
   listSources,
   listStaleAnswers,
@@ -7,6 +9,7 @@ import {
   replaySearches,
   type StaleAnswer,
 } from '../../../operations/definitions/answer-sources.ts';
+import { fitRanking, type RankingFit } from '../../../operations/definitions/fit-ranking.ts';
 import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
@@ -110,4 +113,55 @@ function toListed({ query, times, recorded, found, overlap, changes }: ReplayedS
   );
   const row = { query, times, recorded, found, overlap, changes: moved.join(', ') };
   return shortenRow(row, Object.keys(row));
+}
+
+type FitOptions = Options & { dataset?: string };
+
+const POLL_MS = 500;
+/** How long no question gets a vector until the command gives up. */
+const PATIENCE_MS = 60_000;
+
+/** Registers `howdah kb fit`. */
+export function registerFit(command: Command, io: CliIo): void {
+  withBase(command)
+    .option(
+      '--dataset <name>',
+      'questions with the titles of their documents (default: liked answers of runs)',
+    )
+    .action(async (name: string, { dataset, ...options }: FitOptions) => {
+      const fit = await withBackend(io, command, options, async (backend) => {
+        const { id } = await findBase(backend, name);
+        return awaitFit(() =>
+          backend.call(fitRanking, {
+            params: { id: String(id) },
+            body: { dataset: dataset ?? null },
+          }),
+        );
+      });
+      if (io.json) printJson(io, fit);
+      else printRow(io, { ...fit.weights, ...fit.fitted });
+    });
+}
+
+/** Asks until the questions have vectors and the weights are fitted. */
+async function awaitFit(ask: () => Promise<RankingFit>): Promise<RankingFit> {
+  let fewest = Number.POSITIVE_INFINITY;
+  let endsAt = 0;
+  for (;;) {
+    const fit = await ask();
+    const { status, waiting = 0, error } = fit;
+    if (status === 'fitted') return fit;
+    if (waiting < fewest) {
+      fewest = waiting;
+      endsAt = performance.now() + PATIENCE_MS;
+    }
+    if (status === 'failed' || performance.now() > endsAt) {
+      const reason = error?.message ?? `none was made for ${PATIENCE_MS / 1000} s`;
+      throw new HowdahError('HWCNF', `${waiting} questions have no vector: ${reason}`, {
+        hint: 'Check the embedding model of the base, and that a worker runs. Then fit again.',
+        detail: { waiting },
+      });
+    }
+    await delay(POLL_MS);
+  }
 }

@@ -31,6 +31,7 @@ import { plainText } from '../../output/terminal-text.ts';
 import { printRow, printRows, shortenRow } from '../../print/rows.ts';
 import {
   findBase,
+  registerFit,
   registerHealth,
   registerReplay,
   registerSources,
@@ -52,7 +53,7 @@ const documentsById: CommandResource = {
 
 /**
  * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | state | search
- * | health | sources | stale | replay | rm]`: knowledge bases, their documents and chunks,
+ * | health | sources | stale | replay | fit | rm]`: knowledge bases, their documents and chunks,
  * searches, and the sources of answers.
  */
 export function register(command: Command, io: CliIo): void {
@@ -67,6 +68,7 @@ export function register(command: Command, io: CliIo): void {
     { name: 'sources', summary: 'show the sources of an answer', register: registerSources },
     { name: 'stale', summary: 'list answers whose sources have changed', register: registerStale },
     { name: 'replay', summary: 'repeat the searches of runs', register: registerReplay },
+    { name: 'fit', summary: 'fit how much words and vectors count', register: registerFit },
     { name: 'rm', summary: 'delete a document of a knowledge base', register: registerRm },
   ]);
 }
