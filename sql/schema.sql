@@ -14012,6 +14012,9 @@ begin
     perform howdah_private.check_grader_pattern(g.configuration ->> 'pattern');
   elsif g.kind = 'rubric' then
     perform howdah_private.check_judge(g.tenant_id, g.configuration);
+  elsif g.kind = 'similarity' then
+    perform howdah_private.embedding_model_named(
+      g.tenant_id, g.configuration ->> 'model', 'configuration.model');
   end if;
 end $function$
 ;
@@ -17120,7 +17123,7 @@ declare
 begin
   select v.* into v_judged from howdah.evaluations as v
   where v.tenant_id = claim_grades.tenant_id and v.id = claim_grades.evaluation_id
-    and v.graders @? '$[*] ? (@.kind == "rubric")';
+    and v.graders @? '$[*] ? (@.kind == "rubric" || @.kind == "similarity")';
   if found then
     v_ready := howdah_private.start_judges(v_judged, 4 * claim_grades.at_most);
   end if;
@@ -17255,6 +17258,71 @@ AS $function$
     or (release and t.agent_system_id = claim_parts.system_id
       and not coalesce(document -> 'tools' ? t.name, false)
       and howdah_private.sub_run_target(t) is null))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_similarities(tenant_id uuid, evaluation_id uuid, at_most integer)
+ RETURNS TABLE(execution_id uuid, grader text, claim text, model jsonb, texts jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  if not exists (
+    select from howdah.evaluations as v
+    where v.tenant_id = claim_similarities.tenant_id and v.id = claim_similarities.evaluation_id
+      and v.graders @? '$[*] ? (@.kind == "similarity")') then
+    return;
+  end if;
+  v_ids := array(
+    select d.execution_id from howdah_private.due_grades as d
+    where d.tenant_id = claim_similarities.tenant_id
+      and d.evaluation_id = claim_similarities.evaluation_id and d.due_at <= clock_timestamp()
+    order by d.due_at limit 200 for update skip locked);
+  perform howdah_private.settle_plain_similarities(
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids);
+  v_ids := array(
+    select distinct n.execution_id from howdah_private.needed_similarities(
+      claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
+    order by n.execution_id limit claim_similarities.at_most);
+  update howdah_private.due_grades as d
+  set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
+  where d.execution_id = any (v_ids);
+  return query
+  select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
+      select coalesce(to_jsonb(array_agg(t.text)), '[]')
+      from unnest(array[n.answer, n.expected]) as t (text)
+      where not exists (
+        select from howdah_private.query_embeddings as q
+        where q.tenant_id = claim_similarities.tenant_id and q.model_digest = n.model_digest
+          and q.digest = md5(t.text) and q.vector is not null))
+  from howdah_private.needed_similarities(
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
+  join howdah_private.due_grades as d on d.execution_id = n.execution_id
+  order by n.execution_id, n.grader;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claimed_similarity(tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text)
+ RETURNS TABLE(model jsonb, model_digest text, answer text, expected text, attempts integer)
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with locked as materialized (
+    select d.attempts from howdah_private.due_grades as d
+    where d.execution_id = claimed_similarity.execution_id
+      and d.due_at = claimed_similarity.claim::timestamptz for update
+  )
+  select n.model, n.model_digest, n.answer, n.expected, l.attempts
+  from locked as l
+  cross join howdah_private.needed_similarities(claimed_similarity.tenant_id,
+    claimed_similarity.evaluation_id, array[claimed_similarity.execution_id]) as n
+  where n.grader = claimed_similarity.grader and n.fault is null
 $function$
 ;
 
@@ -21407,6 +21475,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.embedding_model_named(tenant_id uuid, name text, field text)
+ RETURNS howdah.models
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model howdah.models;
+begin
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = embedding_model_named.tenant_id and m.name = embedding_model_named.name;
+  if v_model.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no embedding model %L', embedding_model_named.name),
+      detail = jsonb_build_object('field', embedding_model_named.field,
+        'model', embedding_model_named.name)::text,
+      hint = 'Name a row of howdah.models with the purpose embedding.';
+  elsif v_model.purpose <> 'embedding' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not embedding', v_model.name,
+        v_model.purpose),
+      detail = jsonb_build_object('field', embedding_model_named.field,
+        'purpose', v_model.purpose)::text,
+      hint = 'Name a row of howdah.models with the purpose embedding.';
+  end if;
+  return v_model;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.embeddings_state(tenant_id uuid, knowledge_base_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -21637,6 +21734,18 @@ CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
 AS $function$
   delete from howdah_private.token_revocations as r where r.id = end_revocation.id;
   select graphile_worker.remove_job('revocation ' || end_revocation.id);
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_similarities(tenant_id uuid, evaluation_id uuid, execution_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.due_grades as d set due_at = clock_timestamp(), attempts = 0
+  where d.execution_id = end_similarities.execution_id and not exists (
+    select from howdah_private.needed_similarities(end_similarities.tenant_id,
+      end_similarities.evaluation_id, array[end_similarities.execution_id]))
 $function$
 ;
 
@@ -23704,6 +23813,35 @@ begin
     delete from howdah_private.sealed_documents as d where d.id = fail_refresh.account_id;
     perform graphile_worker.remove_job('account ' || fail_refresh.account_id);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fail_similarity(tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, error text, is_refused boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_needed record;
+begin
+  select n.* into v_needed from howdah_private.claimed_similarity(fail_similarity.tenant_id,
+    fail_similarity.evaluation_id, fail_similarity.execution_id, fail_similarity.grader,
+    fail_similarity.claim) as n;
+  if not found then
+    return;
+  elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
+    update howdah_private.due_grades as d
+    set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
+    where d.execution_id = fail_similarity.execution_id;
+    return;
+  end if;
+  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
+  values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
+    clock_timestamp(), v_needed.model_digest,
+    'the embedding model failed: ' || fail_similarity.error);
+  perform howdah_private.end_similarities(
+    fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
 end $function$
 ;
 
@@ -26370,7 +26508,7 @@ AS $function$
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
   from jsonb_array_elements(grade_run.graders) as g (grader)
   cross join lateral (
-    select case when g.grader ->> 'kind' = 'rubric'
+    select case when g.grader ->> 'kind' in ('rubric', 'similarity')
         then howdah_private.grade_rubric(e.id, g.grader)
       when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
         and grade_run.earlier ? (g.grader ->> 'name')
@@ -26521,6 +26659,9 @@ AS $function$
         "arguments": {"enum": ["equal", "contains", "ignore"]},
         "calls": {"type": "array"}, "tools": {"type": "array", "items": {"type": "string"}},
         "forbidden": {"type": "array", "items": {"type": "string"}}}', '[]'),
+    ('similarity', '{"model": "embedding", "minimum": 0.8}',
+      '{"model": {"type": "string", "minLength": 1, "maxLength": 200},
+        "minimum": {"type": "number", "minimum": 0, "maximum": 1}}', '["model"]'),
     ('citation', '{"only": true}', '{"only": {"type": "boolean"}}', '[]'),
     ('rubric', '{"agent": "judge", "rubric": "The answer names the right sum and is polite."}',
       '{"agent": {"type": "string", "minLength": 1, "maxLength": 200},
@@ -32972,6 +33113,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.needed_similarities(tenant_id uuid, evaluation_id uuid, ids uuid[])
+ RETURNS TABLE(execution_id uuid, grader text, model jsonb, model_digest text, answer text, expected text, fault text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id, g.grader ->> 'name', d.definition, g.grader #>> '{model,digest}', t.answer,
+    t.expected,
+    case when v.status = 'cancelled' then 'the evaluation was cancelled'
+      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+      when (howdah_private.embedding_digest(d.definition) = g.grader #>> '{model,digest}')
+        is not true then format('the embedding model %L was changed or deleted after the start '
+          'of the evaluation', g.grader #>> '{model,name}') end
+  from howdah.evaluation_results as r
+  join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
+  join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
+  join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+  cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "similarity")') as g (grader)
+  cross join lateral (
+    select
+      howdah_private.json_as_text(coalesce(e.output_data, to_jsonb(e.output))) as answer,
+      howdah_private.json_as_text(howdah_private.expected_by(g.grader, i.expected)) as expected
+  ) as t
+  left join lateral (
+    select howdah_private.model_definition(m, '{}') as definition from howdah.models as m
+    where m.tenant_id = r.tenant_id and m.id = (g.grader #>> '{model,id}')::uuid
+  ) as d on true
+  where r.tenant_id = needed_similarities.tenant_id
+    and r.evaluation_id = needed_similarities.evaluation_id
+    and r.execution_id = any (needed_similarities.ids)
+    and not exists (
+      select from howdah_private.judgements as j
+      where j.execution_id = e.id and j.grader = g.grader ->> 'name')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.needed_writer_privileges(watched regclass DEFAULT NULL::regclass)
  RETURNS TABLE(relation regclass, "column" name, privilege text)
  LANGUAGE sql
@@ -33035,7 +33212,8 @@ begin
   v_new.items := cardinality(new_evaluation.item_ids);
   v_new.items_digest := md5(array_to_string(new_evaluation.item_ids, ' '));
   perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
-  v_new.graders := howdah_private.pin_judges(v_new.tenant_id, v_new.graders);
+  v_new.graders := howdah_private.pin_embedding_models(
+    v_new.tenant_id, howdah_private.pin_judges(v_new.tenant_id, v_new.graders));
   return v_new;
 end $function$
 ;
@@ -34399,6 +34577,34 @@ AS $function$
     then pick_fields.document end) as f
   where f.key = any (pick_fields.names)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pin_embedding_models(tenant_id uuid, graders jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_graders jsonb := '[]';
+  v_grader jsonb;
+  v_model howdah.models;
+begin
+  for v_grader in
+    select g.grader from jsonb_array_elements(pin_embedding_models.graders) as g (grader)
+  loop
+    if v_grader ->> 'kind' = 'similarity' then
+      v_model := howdah_private.embedding_model_named(
+        pin_embedding_models.tenant_id, v_grader #>> '{configuration,model}', 'graders');
+      v_grader := v_grader || jsonb_build_object(
+        'pass_score', coalesce(v_grader #> '{configuration,minimum}', v_grader -> 'pass_score'),
+        'model', jsonb_build_object('id', v_model.id, 'name', v_model.name, 'digest',
+          howdah_private.embedding_digest(howdah_private.model_definition(v_model, '{}'))));
+    end if;
+    v_graders := v_graders || v_grader;
+  end loop;
+  return v_graders;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.pin_judges(tenant_id uuid, graders jsonb)
@@ -42063,6 +42269,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.settle_plain_similarities(tenant_id uuid, evaluation_id uuid, ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest,
+    verdict, error)
+  select n.execution_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
+    n.model_digest,
+    case when n.fault is not null then null
+      when n.expected ~ '\S' is not true
+        then '{"score": 0, "reason": "the item expects no text"}'::jsonb
+      when n.answer ~ '\S' is not true then '{"score": 0, "reason": "the answer is empty"}'
+      else '{"score": 1}' end,
+    n.fault
+  from howdah_private.needed_similarities(settle_plain_similarities.tenant_id,
+    settle_plain_similarities.evaluation_id, settle_plain_similarities.ids) as n
+  where n.fault is not null or (n.expected ~ '\S' and n.answer ~ '\S') is not true
+    or n.expected = n.answer
+  on conflict on constraint judgements_pkey do nothing
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
  RETURNS jsonb[]
  LANGUAGE plpgsql
@@ -42745,7 +42974,9 @@ begin
   where d.execution_id = w.execution_id;
   return array(
     select d.execution_id from howdah_private.due_grades as d
-    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp());
+    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp() and not exists (
+      select from howdah_private.needed_similarities(
+        v.tenant_id, v.id, array[d.execution_id])));
 end $function$
 ;
 
@@ -43467,6 +43698,47 @@ begin
       store_secret.tenant_id, store_secret.secret ->> 'name');
   end if;
   return v_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_similarity(tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, texts text[], vectors text[], tokens integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_needed record;
+  v_cosine numeric;
+begin
+  select n.* into v_needed from howdah_private.claimed_similarity(store_similarity.tenant_id,
+    store_similarity.evaluation_id, store_similarity.execution_id, store_similarity.grader,
+    store_similarity.claim) as n;
+  if not found then
+    return;
+  end if;
+  insert into howdah_private.query_embeddings as q (tenant_id, model_digest, digest, model, vector)
+  select store_similarity.tenant_id, v_needed.model_digest, md5(t.text), v_needed.model,
+    t.vector::real[]
+  from unnest(store_similarity.texts, store_similarity.vectors) as t (text, vector)
+  order by md5(t.text)
+  on conflict on constraint query_embeddings_pkey do update
+  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
+  v_cosine := howdah_private.text_cosine(
+    store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
+  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, is_shared,
+    cost, digest, verdict, error)
+  values (store_similarity.execution_id, store_similarity.grader, store_similarity.tenant_id,
+    clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
+      select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
+      where m.tenant_id = store_similarity.tenant_id
+        and m.id = (v_needed.model ->> 'id')::uuid), 0),
+    v_needed.model_digest,
+    case when v_cosine is not null then jsonb_build_object(
+      'score', greatest(0, least(1, v_cosine)), 'reason', 'cosine ' || trim_scale(v_cosine)) end,
+    case when v_cosine is null then 'the model made vectors of different lengths' end);
+  perform howdah_private.end_similarities(
+    store_similarity.tenant_id, store_similarity.evaluation_id, store_similarity.execution_id);
 end $function$
 ;
 
@@ -45375,6 +45647,23 @@ CREATE OR REPLACE FUNCTION howdah_private.text_array(list jsonb)
  LANGUAGE sql
  IMMUTABLE
 RETURN ARRAY(SELECT (e.one #>> '{}'::text[]) FROM jsonb_array_elements(COALESCE(text_array.list, '[]'::jsonb)) WITH ORDINALITY e(one, place) ORDER BY e.place)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.text_cosine(tenant_id uuid, model_digest text, a text, b text)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select round((
+    select sum(c.x::float8 * c.y::float8) from unnest(p.vector, q.vector) as c (x, y))::numeric, 6)
+  from howdah_private.query_embeddings as p
+  join howdah_private.query_embeddings as q
+    on q.tenant_id = p.tenant_id and q.model_digest = p.model_digest
+    and q.digest = md5(text_cosine.b) and cardinality(q.vector) = cardinality(p.vector)
+  where p.tenant_id = text_cosine.tenant_id and p.model_digest = text_cosine.model_digest
+    and p.digest = md5(text_cosine.a)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tg__audit()
@@ -61095,6 +61384,8 @@ grant execute on function howdah_private.claim_grades(uuid,uuid,integer) to howd
 
 grant execute on function howdah_private.claim_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
+grant execute on function howdah_private.claimed_similarity(uuid,uuid,uuid,text,text) to howdah_engine;
+
 grant execute on function howdah_private.classified_columns() to howdah_engine;
 
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
@@ -61418,6 +61709,8 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
+
+grant execute on function howdah_private.end_similarities(uuid,uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.ended_knowledge_watches(regclass) to howdah_engine;
 
@@ -62415,6 +62708,8 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_vie
 
 grant execute on function howdah_private.needed_judges(howdah.evaluations,uuid[]) to howdah_engine;
 
+grant execute on function howdah_private.needed_similarities(uuid,uuid,uuid[]) to howdah_engine;
+
 grant execute on function howdah_private.needed_writer_privileges(regclass) to howdah_engine;
 
 grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
@@ -62578,6 +62873,8 @@ grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_app
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_viewer;
+
+grant execute on function howdah_private.pin_embedding_models(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.pin_judges(uuid,jsonb) to howdah_engine;
 
@@ -63197,6 +63494,8 @@ grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_eng
 
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_viewer;
 
+grant execute on function howdah_private.settle_plain_similarities(uuid,uuid,uuid[]) to howdah_engine;
+
 grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.shape_key_faults(jsonb,jsonb,text[]) to howdah_engine;
@@ -63452,6 +63751,8 @@ grant execute on function howdah_private.tested_row_cost(jsonb,jsonb) to howdah_
 grant execute on function howdah_private.text_array(jsonb) to howdah_app;
 
 grant execute on function howdah_private.text_array(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.text_cosine(uuid,text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.tg__permit() to howdah_engine;
 
@@ -65477,7 +65778,7 @@ comment on column howdah.evaluation_results.execution_id is 'The run; null once 
 
 comment on column howdah.evaluation_results.graded_at is 'Time at which the result was graded.';
 
-comment on column howdah.evaluation_results.grading_cost is 'Cost of the judges that graded the result, which is no part of the cost of the run.';
+comment on column howdah.evaluation_results.grading_cost is 'Cost of the judges and embeddings that graded the result, which is no part of the cost of the run.';
 
 comment on column howdah.evaluation_results.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -67798,9 +68099,9 @@ comment on column howdah_private.installation.has_run_limits is 'False until the
 
 comment on column howdah_private.installation.has_settings is 'False until the first row of settings is written.';
 
-comment on column howdah_private.judgements.cost is 'Cost of the run of the judge.';
+comment on column howdah_private.judgements.cost is 'Cost of the run of the judge, or of the embeddings.';
 
-comment on column howdah_private.judgements.digest is 'SHA-256 of the version of the judge and its input.';
+comment on column howdah_private.judgements.digest is 'SHA-256 of the version of the judge and its input; for a similarity, the digest of the model.';
 
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
@@ -67810,11 +68111,11 @@ comment on column howdah_private.judgements.grader is 'Name of the grader.';
 
 comment on column howdah_private.judgements.is_shared is 'Whether the judge was started for an equal answer of another run, which has its cost.';
 
-comment on column howdah_private.judgements.judge_execution_id is 'The run of the judge; null if it could not be started.';
+comment on column howdah_private.judgements.judge_execution_id is 'The run of the judge; null if it could not be started, and for a similarity.';
 
-comment on column howdah_private.judgements.settled_at is 'Time at which the judge ended; null while it works.';
+comment on column howdah_private.judgements.settled_at is 'Time at which the judge ended, or the similarity was known; null while the judge works.';
 
-comment on column howdah_private.judgements.verdict is 'What the judge said: {score or pass, reason}.';
+comment on column howdah_private.judgements.verdict is 'What the judge said: {score or pass, reason}. A similarity has a score.';
 
 comment on column howdah_private.knowledge_base_sizes.chunks is 'Chunks that were added.';
 
@@ -68472,7 +68773,7 @@ comment on table howdah_private.inbox is 'Events for a live run that are not in 
 
 comment on table howdah_private.installation is 'One row: random values that differ per database, and the features that have been used.';
 
-comment on table howdah_private.judgements is 'Runs of judges, by the run and the grader that they grade, and what they said.';
+comment on table howdah_private.judgements is 'Runs of judges and similarities, by the run and the grader that they grade, and what they said.';
 
 comment on table howdah_private.knowledge_base_sizes is 'Sizes of knowledge bases as sums of changes. Each statement that adds or deletes chunks adds a row, so it waits for no other. Ingestion merges the rows of a base.';
 
@@ -68500,7 +68801,7 @@ comment on table howdah_private.provider_reports is 'Model providers that the pr
 
 comment on table howdah_private.public_address is 'URL at which browsers reach the API, for links to connect accounts. The API writes it as it starts.';
 
-comment on table howdah_private.query_embeddings is 'Vectors of the last queries. A worker makes them, since the database calls no model.';
+comment on table howdah_private.query_embeddings is 'Vectors of the last queries, and of texts that graders compared. A worker makes them, since the database calls no model.';
 
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 

@@ -138,7 +138,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     evaluation_id: "The evaluation.",
     execution_id: "The run; null once the run is deleted.",
     graded_at: "Time at which the result was graded.",
-    grading_cost: "Cost of the judges that graded the result, which is no part of the cost of the run.",
+    grading_cost: "Cost of the judges and embeddings that graded the result, which is no part of the cost of the run.",
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     item_id: "The item.",
     latency_ms: "Time from the start of the run to its end, in milliseconds.",

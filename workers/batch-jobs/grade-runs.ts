@@ -10,7 +10,9 @@ import {
   giveUpGrading,
   storeGrades,
 } from '../../src/db/quality/due-grades.ts';
+import type { FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 import type { Batch, BatchJob } from './batch-job.ts';
+import { embedAnswers } from './embed-answers.ts';
 
 /** Evaluations that are graded at once. Each uses a connection that SQL tools need too. */
 const SLOTS = { atOnce: 2, ofOneTenant: 1 };
@@ -18,13 +20,19 @@ const MAX_RUNS = 50;
 /** The time after which a batch ends, long before its claim does. */
 const MAX_MS = 60_000;
 
-type GradingOptions = { pool: Pool; sqlToolPool: Pool };
+type GradingPools = { pool: Pool; sqlToolPool: Pool };
+
+type GradingOptions = GradingPools & {
+  /** Finds the providers of embedding models. */
+  provider: FindProvider;
+};
 
 /**
  * Creates the job that grades runs of evaluations. The database grades by itself, except for SQL
- * graders: their queries run in the sandbox, each in a transaction of its own.
+ * graders, whose queries run in the sandbox, each in a transaction of its own, and similarity
+ * graders, which need vectors of a model.
  */
-export function gradingJob({ pool, sqlToolPool }: GradingOptions): BatchJob {
+export function gradingJob({ pool, sqlToolPool, provider }: GradingOptions): BatchJob {
   return {
     ...{ name: 'grade_run', everyMs: 1_000, maxBatches: 20 },
     lanes: {
@@ -38,15 +46,17 @@ export function gradingJob({ pool, sqlToolPool }: GradingOptions): BatchJob {
     async batch({ id, tenantId }, signal) {
       const evaluation = { tenant_id: tenantId, evaluation_id: id };
       await giveUpGrading(pool, evaluation);
+      const embedded = await embedAnswers(pool, provider, evaluation, signal);
       const runs = await claimGrades(pool, evaluation, MAX_RUNS);
-      return grade({ pool, sqlToolPool }, evaluation, runs, signal);
+      const batch = await grade({ pool, sqlToolPool }, evaluation, runs, signal);
+      return { ...batch, isMore: batch.isMore || embedded > 0 };
     },
   };
 }
 
 /** Grades claimed runs. Those for which no time is left are due again after their claim. */
 async function grade(
-  { pool, sqlToolPool }: GradingOptions,
+  { pool, sqlToolPool }: GradingPools,
   evaluation: DueEvaluation,
   runs: readonly ClaimedGrade[],
   signal: AbortSignal,

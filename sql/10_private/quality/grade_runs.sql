@@ -1,6 +1,7 @@
 -- Grading: the runs of evaluations are graded when they end, in the batch job grade_run.
 --
 --   end of a run   → a row in due_grades                                  (enqueue_grading)
+--   vectors        → are made for similarity graders (grade_similarity.sql)
 --   claim_grades   → starts judges (judge_runs.sql), and claims runs that wait for none. They are
 --                    due again in two minutes, in case the worker dies
 --   a worker       → runs the queries of SQL graders in a sandbox, and undoes them
@@ -58,8 +59,8 @@ $$;
 
 -- Claims runs of an evaluation that are due, and returns those that have SQL graders with what
 -- their queries get as $1. A run that was not completed has no grades, and a run that waits for a
--- judge is not claimed. After a failed attempt runs are claimed one by one, so that a run which
--- cannot be graded stops no other. Rows of deleted evaluations are removed.
+-- judge or for vectors is not claimed. After a failed attempt runs are claimed one by one, so that
+-- a run which cannot be graded stops no other. Rows of deleted evaluations are removed.
 create or replace function howdah_private.claim_grades(
   tenant_id uuid, evaluation_id uuid, at_most int
 ) returns table (execution_id uuid, claim text, graders jsonb, argument text)
@@ -73,7 +74,7 @@ declare
 begin
   select v.* into v_judged from howdah.evaluations as v
   where v.tenant_id = claim_grades.tenant_id and v.id = claim_grades.evaluation_id
-    and v.graders @? '$[*] ? (@.kind == "rubric")';
+    and v.graders @? '$[*] ? (@.kind == "rubric" || @.kind == "similarity")';
   if found then
     v_ready := howdah_private.start_judges(v_judged, 4 * claim_grades.at_most);
   end if;
@@ -180,8 +181,9 @@ create or replace function howdah_private.latency_ms(e howdah.executions) return
   return extract(epoch from e.completed_at - e.started_at) * 1000;
 
 -- Returns the grades of a run by all graders. Those of kind sql were asked by the worker, those of
--- kind rubric by a judge. A grade without a score has an error, and neither passes nor fails. If a
--- judge is retried after the contents were encrypted or erased, the other grades stay as they were.
+-- kind rubric by a judge, those of kind similarity by a model. A grade without a score has an
+-- error, and neither passes nor fails. If a judge is retried after the contents were encrypted or
+-- erased, the other grades stay as they were.
 create or replace function howdah_private.grade_run(
   graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb
 ) returns jsonb
@@ -192,7 +194,7 @@ as $$
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
   from jsonb_array_elements(grade_run.graders) as g (grader)
   cross join lateral (
-    select case when g.grader ->> 'kind' = 'rubric'
+    select case when g.grader ->> 'kind' in ('rubric', 'similarity')
         then howdah_private.grade_rubric(e.id, g.grader)
       when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
         and grade_run.earlier ? (g.grader ->> 'name')

@@ -27,6 +27,9 @@ as $$
         "arguments": {"enum": ["equal", "contains", "ignore"]},
         "calls": {"type": "array"}, "tools": {"type": "array", "items": {"type": "string"}},
         "forbidden": {"type": "array", "items": {"type": "string"}}}', '[]'),
+    ('similarity', '{"model": "embedding", "minimum": 0.8}',
+      '{"model": {"type": "string", "minLength": 1, "maxLength": 200},
+        "minimum": {"type": "number", "minimum": 0, "maximum": 1}}', '["model"]'),
     ('citation', '{"only": true}', '{"only": {"type": "boolean"}}', '[]'),
     ('rubric', '{"agent": "judge", "rubric": "The answer names the right sum and is polite."}',
       '{"agent": {"type": "string", "minLength": 1, "maxLength": 200},
@@ -75,6 +78,9 @@ begin
     perform howdah_private.check_grader_pattern(g.configuration ->> 'pattern');
   elsif g.kind = 'rubric' then
     perform howdah_private.check_judge(g.tenant_id, g.configuration);
+  elsif g.kind = 'similarity' then
+    perform howdah_private.embedding_model_named(
+      g.tenant_id, g.configuration ->> 'model', 'configuration.model');
   end if;
 end $$;
 

@@ -233,8 +233,9 @@ as $$
 $$;
 
 -- Starts the judges of due runs, and postpones runs until their judges have ended. Returns the due
--- runs that wait for no judge. One worker at a time starts judges of a tenant and claims what they
--- grade. It locks judges that work for equal answers, so that none ends unseen.
+-- runs that wait for neither a judge nor vectors. One worker at a time starts judges of a tenant
+-- and claims what they grade. It locks judges that work for equal answers, so that none ends
+-- unseen.
 create or replace function howdah_private.start_judges(v howdah.evaluations, at_most int)
   returns uuid[]
   language plpgsql volatile
@@ -279,11 +280,13 @@ begin
   where d.execution_id = w.execution_id;
   return array(
     select d.execution_id from howdah_private.due_grades as d
-    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp());
+    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp() and not exists (
+      select from howdah_private.needed_similarities(
+        v.tenant_id, v.id, array[d.execution_id])));
 end $$;
 
--- Returns the grade that a judge gave. Without a verdict there is no score, but an error: an outage
--- of the judge says nothing about the answer.
+-- Returns the grade that a judge or a similarity gave. Without a verdict there is no score, but an
+-- error: an outage of the judge says nothing about the answer.
 create or replace function howdah_private.grade_rubric(execution_id uuid, grader jsonb)
   returns jsonb
   language sql stable security definer

@@ -164,7 +164,8 @@ begin
   v_new.items := cardinality(new_evaluation.item_ids);
   v_new.items_digest := md5(array_to_string(new_evaluation.item_ids, ' '));
   perform howdah_private.check_evaluation_size(v_new.items, v_new.repeats);
-  v_new.graders := howdah_private.pin_judges(v_new.tenant_id, v_new.graders);
+  v_new.graders := howdah_private.pin_embedding_models(
+    v_new.tenant_id, howdah_private.pin_judges(v_new.tenant_id, v_new.graders));
   return v_new;
 end $$;
 

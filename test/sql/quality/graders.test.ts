@@ -127,7 +127,7 @@ describe('trajectories', () => {
 
 describe('a grader is refused', () => {
   test.each([
-    ['similarity', {}, 'kind'],
+    ['similarity', { minimum: 0.8 }, 'configuration'],
     ['citation', { documents: [] }, 'configuration'],
     ['rubric', {}, 'configuration'],
     ['numeric', { tolerance: -1 }, 'configuration'],

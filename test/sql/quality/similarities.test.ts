@@ -1,0 +1,263 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { EmbedRequest } from '../../../src/contracts/agents/model.ts';
+import { testDatabase } from '../../support/database.ts';
+import { fakeProvider } from '../../support/work/embed-chunks.ts';
+import { gradeRuns } from '../../support/work/grade-runs.ts';
+import {
+  all,
+  committed,
+  completed,
+  finish,
+  makeAgent,
+  makeTenant,
+  makeUser,
+  makeWorker,
+  one,
+  refusal,
+  takeRole,
+  type User,
+} from '../support.ts';
+
+// Graders of kind similarity: which texts are embedded, and what becomes of the vectors.
+
+const db = testDatabase();
+let tenant: string;
+let agent: string;
+let worker: string;
+let member: User;
+let dataset: string;
+
+beforeEach(async () => {
+  tenant = await makeTenant(db.pool);
+  worker = await makeWorker(db.pool);
+  agent = `agent-${randomUUID()}`;
+  dataset = `set-${randomUUID()}`;
+  await makeAgent(db.pool, { tenant_id: tenant, name: agent });
+  member = await makeUser(db.pool, { tenant_id: tenant, role: 'member' });
+  await db.pool.query(
+    `insert into howdah.models (tenant_id, name, provider, model, purpose, input_price)
+     values ($1, 'vectors', 'local', 'local', 'embedding', 1000000),
+       ($1, 'chat', 'local', 'local', 'llm', null)`,
+    [tenant],
+  );
+  await db.pool.query(
+    `with made as (insert into howdah.datasets (tenant_id, name) values ($1, $2) returning id)
+     insert into howdah.dataset_items (tenant_id, dataset_id, input, expected)
+     select $1, id, 'question', '"north"' from made`,
+    [tenant, dataset],
+  );
+});
+
+const insertGrader = `insert into howdah.graders (tenant_id, dataset_id, name, kind, configuration)
+  select $1, id, 'meaning', 'similarity', $3 from howdah.datasets
+  where tenant_id = $1 and name = $2`;
+const makeGrader = (configuration: object = { model: 'vectors', minimum: 0.5 }) =>
+  db.pool.query(insertGrader, [tenant, dataset, configuration]);
+
+const settings = () => ({ 'howdah.tenant_id': tenant, 'howdah.user_id': member.id });
+const evaluate = (options = '') =>
+  committed(db.pool, async (client) => {
+    await takeRole(client, 'howdah_app', settings());
+    const text = `select id from howdah.evaluate($1, $2${options && `, ${options}`})`;
+    return (await one<{ id: string }>(client, text, [dataset, agent])).id;
+  });
+
+const results = (id: string) =>
+  all<{ execution_id: string } & Record<string, unknown>>(
+    db.pool,
+    `select execution_id, passed, score, scores -> 'meaning' as grade, grading_cost, error
+     from howdah.evaluation_results where evaluation_id = $1 order by repeat`,
+    [id],
+  );
+
+/** Ends the runs of an evaluation with answers, in the order of repeats. */
+async function answer(id: string, ...answers: string[]): Promise<void> {
+  for (const [at, { execution_id }] of (await results(id)).entries()) {
+    await finish(db.pool, worker, execution_id, { ...completed, output: answers[at] ?? '' });
+  }
+}
+
+const VECTORS: Record<string, number[]> = {
+  north: [0, 2],
+  east: [3, 0],
+  south: [0, -1],
+  'north by east': [3, 4],
+};
+
+/** A model that knows directions. A call costs as many tokens as it has texts. */
+const compass = () =>
+  fakeProvider(({ texts }: EmbedRequest) => ({
+    ok: true,
+    value: {
+      vectors: texts.map((text) => VECTORS[text] ?? [1, 1]),
+      usage: { tokens_in: texts.length, tokens_out: 0 },
+    },
+  }));
+
+/** Makes runs that wait for another attempt due now. */
+const hurry = () =>
+  db.pool.query('update howdah_private.due_grades set due_at = now() where tenant_id = $1', [
+    tenant,
+  ]);
+
+describe('a similarity', () => {
+  test('is the cosine of the vectors, not below 0, and passes from the minimum on', async () => {
+    await makeGrader();
+    const id = await evaluate('repeat => 5');
+    await answer(id, 'north by east', 'east', 'south', 'north', '');
+    const { find, calls } = compass();
+    expect(await gradeRuns(db.pool, db.pool, find)).toBe(5);
+    expect(await results(id)).toMatchObject([
+      { passed: true, score: 0.8, grade: { detail: 'cosine 0.8', passed: true }, error: null },
+      { passed: false, score: 0, grade: { detail: 'cosine 0' } },
+      { passed: false, score: 0, grade: { detail: 'cosine -1' } },
+      { passed: true, score: 1, grading_cost: '0' },
+      { passed: false, score: 0, grade: { detail: 'the answer is empty' } },
+    ]);
+    expect(calls.flat().sort()).toEqual(['east', 'north', 'north by east', 'south']);
+    expect(
+      await one(db.pool, 'select status, totals from howdah.evaluations where id = $1', [id]),
+    ).toMatchObject({ status: 'completed', totals: { passed: 2, failed: 3, grading_cost: 4 } });
+  });
+
+  test('embeds equal texts of another evaluation once, and keeps no texts', async () => {
+    await makeGrader();
+    const { find, calls } = compass();
+    for (const _ of [1, 2]) {
+      const id = await evaluate();
+      await answer(id, 'east');
+      await gradeRuns(db.pool, db.pool, find);
+    }
+    expect(calls).toEqual([['east', 'north']]);
+    expect(
+      await all(
+        db.pool,
+        'select distinct query from howdah_private.query_embeddings where tenant_id = $1',
+        [tenant],
+      ),
+    ).toEqual([{ query: null }]);
+  });
+
+  test('uses pass_score without a minimum', async () => {
+    await makeGrader({ model: 'vectors' });
+    const id = await evaluate();
+    await answer(id, 'north by east');
+    await gradeRuns(db.pool, db.pool, compass().find);
+    expect(await results(id)).toMatchObject([{ passed: false, score: 0.8 }]);
+  });
+
+  test('waits during an outage of the model, which then grades nothing', async () => {
+    await makeGrader();
+    const id = await evaluate('repeat => 2');
+    await answer(id, 'east', 'south');
+    const { find, calls } = fakeProvider(() => ({
+      ok: false,
+      error: { code: 'unreachable', message: 'no power', retryable: true },
+    }));
+    for (const attempt of [1, 2, 3, 4]) {
+      expect(await gradeRuns(db.pool, db.pool, find)).toBe(0);
+      expect(calls).toHaveLength(attempt);
+      await hurry();
+    }
+    expect(await gradeRuns(db.pool, db.pool, find)).toBe(2);
+    const ungraded = {
+      ...{ passed: null, score: null },
+      error: {
+        code: 'not_graded',
+        message: 'meaning: the embedding model failed: no power',
+      },
+    };
+    expect(await results(id)).toMatchObject([ungraded, ungraded]);
+  });
+
+  test('is made after an outage that ends', async () => {
+    await makeGrader();
+    const id = await evaluate();
+    await answer(id, 'north by east');
+    const { find } = fakeProvider(() => Promise.reject(new Error('unplugged')));
+    expect(await gradeRuns(db.pool, db.pool, find)).toBe(0);
+    await hurry();
+    expect(await gradeRuns(db.pool, db.pool, compass().find)).toBe(1);
+    expect(await results(id)).toMatchObject([{ passed: true, score: 0.8, error: null }]);
+  });
+
+  test('of a text that the model refuses is not graded, and holds up no other', async () => {
+    await makeGrader();
+    const id = await evaluate('repeat => 2');
+    await answer(id, 'too long', 'north by east');
+    const { find } = fakeProvider((request) =>
+      request.texts.includes('too long')
+        ? { ok: false, error: { code: 'context_too_long', message: 'long', retryable: false } }
+        : { ok: true, value: { vectors: request.texts.map((t) => VECTORS[t] ?? []), usage: FREE } },
+    );
+    expect(await gradeRuns(db.pool, db.pool, find)).toBe(2);
+    expect(await results(id)).toMatchObject([
+      { passed: null, error: { message: 'meaning: the embedding model failed: long' } },
+      { passed: true, score: 0.8 },
+    ]);
+  });
+
+  test('is made again by another worker after the claim of one that died', async () => {
+    await makeGrader();
+    const id = await evaluate();
+    await answer(id, 'north by east');
+    const claim = 'select * from howdah_private.claim_similarities($1, $2, 16)';
+    const [dead] = await all<{ claim: string }>(db.pool, claim, [tenant, id]);
+    expect(dead).toMatchObject({ grader: 'meaning', texts: ['north by east', 'north'] });
+    expect(await all(db.pool, claim, [tenant, id])).toEqual([]);
+    await hurry();
+    const { find } = compass();
+    await Promise.all([gradeRuns(db.pool, db.pool, find), gradeRuns(db.pool, db.pool, find)]);
+    // the first worker was only slow: its claim is not valid any more
+    await db.pool.query(
+      `select howdah_private.store_similarity($1, $2, $3, 'meaning', $4, $5, $6, 7)`,
+      [tenant, id, (await results(id))[0]?.execution_id, dead?.claim, ['north'], ['{1,0}']],
+    );
+    expect(await results(id)).toMatchObject([{ passed: true, score: 0.8, grading_cost: '2' }]);
+  });
+
+  test('is not made by a model that was changed after the start', async () => {
+    await makeGrader();
+    const id = await evaluate();
+    await db.pool.query(
+      `update howdah.models set model = 'other' where tenant_id = $1 and name = 'vectors'`,
+      [tenant],
+    );
+    await answer(id, 'east');
+    const { find, calls } = compass();
+    await gradeRuns(db.pool, db.pool, find);
+    expect(calls).toEqual([]);
+    expect(await results(id)).toMatchObject([
+      { passed: null, error: { message: expect.stringContaining(`'vectors' was changed`) } },
+    ]);
+  });
+});
+
+describe('a similarity is refused', () => {
+  test.each([
+    ['nobody', 'HWNTF'],
+    ['chat', 'HWINV'],
+  ])('with the model %s', async (model, code) => {
+    expect(await refusal(makeGrader({ model }))).toMatchObject({
+      code,
+      fields: { field: 'configuration.model' },
+    });
+  });
+
+  test('at the start of an evaluation whose model is gone', async () => {
+    await makeGrader();
+    await db.pool.query(`delete from howdah.models where tenant_id = $1 and name = 'vectors'`, [
+      tenant,
+    ]);
+    expect(await refusal(evaluate())).toMatchObject({
+      code: 'HWNTF',
+      fields: { field: 'graders', model: 'vectors' },
+    });
+    expect(
+      await all(db.pool, 'select from howdah.evaluations where tenant_id = $1', [tenant]),
+    ).toEqual([]);
+  });
+});
+
+const FREE = { tokens_in: 0, tokens_out: 0 };
