@@ -170,12 +170,12 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     await expect.poll(open, { timeout: 30_000 }).toBe(2);
     const approve = tab.page.getByRole('button', { name: 'Approve' });
     await column(1).getByRole('button', { name: 'Approve' }).waitFor();
-    expect(await approve.count()).toBe(1);
+    await expect.poll(() => approve.count()).toBe(1);
     await column(1).locator('.playground-message').click();
     await tab.page.keyboard.press('a');
     await column(1).getByText('The refund is on its way.').waitFor();
     await column(2).getByRole('button', { name: 'Approve' }).waitFor();
-    expect(await approve.count()).toBe(1);
+    await expect.poll(() => approve.count()).toBe(1);
     expect(await open()).toBe(1);
     expect(tab.problems).toEqual([]);
   });
