@@ -23817,7 +23817,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fail_similarity(tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, error text, is_refused boolean)
- RETURNS void
+ RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -23829,12 +23829,12 @@ begin
     fail_similarity.evaluation_id, fail_similarity.execution_id, fail_similarity.grader,
     fail_similarity.claim) as n;
   if not found then
-    return;
+    return false;
   elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
     where d.execution_id = fail_similarity.execution_id;
-    return;
+    return true;
   end if;
   insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
   values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
@@ -23842,6 +23842,7 @@ begin
     'the embedding model failed: ' || fail_similarity.error);
   perform howdah_private.end_similarities(
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
+  return false;
 end $function$
 ;
 

@@ -39,10 +39,14 @@ export async function embedAnswers(
   const endsAt = performance.now() + CLAIM_MS;
   const claimed = await claimSimilarities(pool, evaluation, MAX_RUNS);
   const embedded = new Set<string>();
+  const failing = new Set<string>();
+  const postponed = new Set<string>();
   for (const [at, similarity] of claimed.entries()) {
     const ms = Math.min(CALL_MS, endsAt - performance.now());
     if (signal.aborted || ms <= 0) break;
-    const { model } = similarity;
+    const { model, execution_id } = similarity;
+    const modelKey = JSON.stringify(model);
+    if (failing.has(modelKey) || postponed.has(execution_id)) continue;
     const keyOf = (text: string) => JSON.stringify([model, text]);
     const texts = similarity.texts.filter((text) => !embedded.has(keyOf(text)));
     const request = { tenantId: evaluation.tenant_id, model, texts, signal, ms };
@@ -54,12 +58,20 @@ export async function embedAnswers(
       continue;
     }
     const isRefused = OF_TEXTS.has(outcome.error.code);
-    const failed: ClaimedSimilarity[] = isRefused ? [similarity] : claimed.slice(at);
-    for (const one of failed) await failSimilarity(pool, evaluation, one, outcome.error, isRefused);
-    if (!isRefused) break;
+    if (!isRefused) failing.add(modelKey);
+    const failed = isRefused ? [similarity] : claimed.slice(at).filter(usesModel(modelKey));
+    for (const one of failed) {
+      const isLater = await failSimilarity(pool, evaluation, one, outcome.error, isRefused);
+      if (isLater) postponed.add(one.execution_id);
+    }
   }
   return claimed.length;
 }
+
+const usesModel =
+  (key: string) =>
+  ({ model }: ClaimedSimilarity) =>
+    JSON.stringify(model) === key;
 
 const NOTHING: Outcome<Embeddings> = {
   ok: true,

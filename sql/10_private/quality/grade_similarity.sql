@@ -7,8 +7,7 @@
 --   store_similarity   → stores the vectors and the judgement. The last one makes the run due
 --   fail_similarity    → the run is due later; after five attempts there is an error, and no score
 --
--- Vectors are kept for a day in query_embeddings, without texts. So equal texts are embedded once,
--- such as what is expected of all repeats of an item.
+-- Vectors are kept for a day in query_embeddings, without texts: equal texts are embedded once.
 
 -- Returns the embedding model of a name.
 create or replace function howdah_private.embedding_model_named(
@@ -268,12 +267,12 @@ begin
     store_similarity.tenant_id, store_similarity.evaluation_id, store_similarity.execution_id);
 end $$;
 
--- Records that the model made no vectors for a claimed run. The run is due again later, unless the
--- model has refused the texts, or has failed five times: then it is not graded.
+-- Records that the model made no vectors for a claimed run. Returns whether the run is due later,
+-- with its other graders. If the model refused the texts or failed five times, it is not graded.
 create or replace function howdah_private.fail_similarity(
   tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, error text,
   is_refused boolean
-) returns void
+) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -284,12 +283,12 @@ begin
     fail_similarity.evaluation_id, fail_similarity.execution_id, fail_similarity.grader,
     fail_similarity.claim) as n;
   if not found then
-    return;
+    return false;
   elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
     where d.execution_id = fail_similarity.execution_id;
-    return;
+    return true;
   end if;
   insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
   values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
@@ -297,4 +296,5 @@ begin
     'the embedding model failed: ' || fail_similarity.error);
   perform howdah_private.end_similarities(
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
+  return false;
 end $$;

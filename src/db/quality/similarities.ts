@@ -48,15 +48,18 @@ export async function storeSimilarity(
   );
 }
 
-/** Records why a model made no vectors. Texts that it refuses are not tried again. */
+/**
+ * Records why a model made no vectors. Texts that it refuses are not tried again. Returns whether
+ * the run is due later, with its other graders.
+ */
 export async function failSimilarity(
   pool: Pool,
   { tenant_id, evaluation_id }: DueEvaluation,
   { execution_id, grader, claim }: ClaimedSimilarity,
   { message }: RunError,
   isRefused: boolean,
-): Promise<void> {
-  await callPrivate(
+): Promise<boolean> {
+  return callPrivate<boolean>(
     pool,
     'fail_similarity',
     ...[tenant_id, evaluation_id, execution_id, grader, claim],

@@ -182,6 +182,40 @@ describe('a similarity', () => {
     expect(await results(id)).toMatchObject([{ passed: true, score: 0.8, error: null }]);
   });
 
+  test('of a model that works does not suffer from the outage of another', async () => {
+    await makeGrader();
+    await db.pool.query(
+      `with other as (
+         insert into howdah.models (tenant_id, name, provider, model, purpose)
+         values ($1, 'broken', 'local', 'broken', 'embedding'))
+       insert into howdah.graders (tenant_id, dataset_id, name, kind, configuration)
+       select $1, id, 'again', 'exact', '{}' from howdah.datasets where tenant_id = $1`,
+      [tenant],
+    );
+    await db.pool.query(
+      `update howdah.graders set kind = 'similarity', configuration = '{"model": "broken"}'
+       where tenant_id = $1 and name = 'again'`,
+      [tenant],
+    );
+    const id = await evaluate();
+    await answer(id, 'north by east');
+    const { find } = fakeProvider(({ model, texts }) =>
+      model.model === 'broken'
+        ? { ok: false, error: { code: 'unreachable', message: 'no power', retryable: true } }
+        : { ok: true, value: { vectors: texts.map((t) => VECTORS[t] ?? []), usage: FREE } },
+    );
+    for (let attempt = 1; attempt <= 6; attempt += 1) {
+      await gradeRuns(db.pool, db.pool, find);
+      await hurry();
+    }
+    await gradeRuns(db.pool, db.pool, find);
+    const [result] = await results(id);
+    expect(result).toMatchObject({
+      grade: { passed: true, score: 0.8 },
+      error: { message: 'again: the embedding model failed: no power' },
+    });
+  });
+
   test('of a text that the model refuses is not graded, and holds up no other', async () => {
     await makeGrader();
     const id = await evaluate('repeat => 2');
