@@ -4612,17 +4612,19 @@ CREATE OR REPLACE FUNCTION howdah.fit_ranking(base text, dataset text DEFAULT NU
 AS $function$
 declare
   v_base howdah.knowledge_bases;
-  v_dataset_id uuid := howdah_private.dataset_named(fit_ranking.dataset)
-    where fit_ranking.dataset is not null;
+  v_dataset_id uuid;
   v_questions text[];
   v_missing text[];
   v_state jsonb;
   v_fit jsonb;
 begin
   perform howdah_private.lock_caller();
-  perform howdah_private.permit('knowledge_bases', 'update');
+  perform howdah_private.permit('knowledge_bases', 'manage');
   select b.* into v_base from howdah.knowledge_bases as b
   where b.id = howdah.knowledge_base(fit_ranking.base);
+  if fit_ranking.dataset is not null then
+    v_dataset_id := howdah_private.dataset_named(fit_ranking.dataset);
+  end if;
   v_questions := array(
     select q.question from howdah_private.fit_questions(v_base, v_dataset_id) as q);
   perform howdah_private.check_fit(v_base, cardinality(v_questions), v_dataset_id is not null);

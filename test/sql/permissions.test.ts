@@ -99,6 +99,7 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   resume_batch_job: 'pause_batch_job',
   remove_secret: 'the write of secrets',
   ask: 'run',
+  fit_ranking: 'admins, who manage knowledge bases: knowledge/fit_ranking.test.ts',
   embed_query: 'everybody who may search: knowledge/vector_search.test.ts',
   tail: 'reads a run, and tells it',
   erase_user: 'admins alone: personal_data.test.ts',

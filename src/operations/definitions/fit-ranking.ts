@@ -38,7 +38,7 @@ export const fitRanking = operation({
   summary: 'Fit how much words and vectors count in searches',
   description:
     'Uses the questions of a data set, or of runs whose answers were liked and cite the base. See docs/knowledge.md.',
-  permission: { object: 'knowledge_bases', action: 'update' },
+  permission: { object: 'knowledge_bases', action: 'manage' },
   params: byId,
   body: z.strictObject({
     dataset: z

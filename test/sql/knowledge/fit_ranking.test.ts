@@ -202,11 +202,23 @@ test('too few questions, a base without vectors and a wrong name are refused', a
   });
 });
 
-test('a viewer and another tenant are refused', async () => {
+test.each(['viewer', 'member'] as const)(
+  'a %s is refused, whatever the names are',
+  async (role) => {
+    await ask(numbers.map(byWords));
+    const { id } = await makeUser(db.pool, { tenant_id: tenant, role });
+    const settings = { 'howdah.user_id': id, 'howdah.role': role };
+    for (const dataset of ['questions', 'nothing', null]) {
+      expect(await refusal(fitRanking(dataset, settings))).toMatchObject({ code: 'HWDEN' });
+    }
+  },
+);
+
+test('an admin fits the weights, and another tenant has no such base', async () => {
   await ask(numbers.map(byWords));
-  const viewer = await makeUser(db.pool, { tenant_id: tenant, role: 'viewer' });
-  const settings = { 'howdah.user_id': viewer.id, 'howdah.role': 'viewer' };
-  expect(await refusal(fitRanking('questions', settings))).toMatchObject({ code: 'HWDEN' });
+  const { id } = await makeUser(db.pool, { tenant_id: tenant, role: 'admin' });
+  const settings = { 'howdah.user_id': id, 'howdah.role': 'admin' };
+  expect(await fitRanking('questions', settings)).toMatchObject({ status: 'fitted' });
   tenant = await makeTenant(db.pool);
   expect(await refusal(fitRanking(null))).toMatchObject({ code: 'HWNTF' });
 });
