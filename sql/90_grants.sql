@@ -601,6 +601,9 @@ grant execute on function howdah_private.watched_documents(text, text[]) to howd
 -- Room quality.
 grant execute on function
   howdah_private.claim_grades(uuid, uuid, int), howdah_private.due_evaluations(),
+  howdah_private.claim_similarities(uuid, uuid, int),
+  howdah_private.fail_similarity(uuid, uuid, uuid, text, text, text, boolean),
+  howdah_private.store_similarity(uuid, uuid, uuid, text, text, text[], text[], int),
   howdah_private.give_up_grading(uuid, uuid),
   howdah_private.store_grades(uuid, uuid, uuid[], text[], text[])
   to howdah_worker;

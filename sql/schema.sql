@@ -61387,6 +61387,8 @@ grant execute on function howdah_private.claim_grades(uuid,uuid,integer) to howd
 
 grant execute on function howdah_private.claim_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
+grant execute on function howdah_private.claim_similarities(uuid,uuid,integer) to howdah_worker;
+
 grant execute on function howdah_private.claimed_similarity(uuid,uuid,uuid,text,text) to howdah_engine;
 
 grant execute on function howdah_private.classified_columns() to howdah_engine;
@@ -61840,6 +61842,8 @@ grant execute on function howdah_private.fail_due(howdah_private.due_kind,uuid,t
 grant execute on function howdah_private.fail_embeddings(uuid,bigint[],jsonb,boolean,integer) to howdah_worker;
 
 grant execute on function howdah_private.fail_refresh(uuid,bigint,text,boolean) to howdah_worker;
+
+grant execute on function howdah_private.fail_similarity(uuid,uuid,uuid,text,text,text,boolean) to howdah_worker;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
@@ -63600,6 +63604,8 @@ grant execute on function howdah_private.store_mcp_file(uuid,text,text,bytea,jso
 grant execute on function howdah_private.store_oauth_client(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.store_request_answer(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.store_similarity(uuid,uuid,uuid,text,text,text[],text[],integer) to howdah_worker;
 
 grant execute on function howdah_private.store_tokens(jsonb,jsonb) to howdah_worker;
 
