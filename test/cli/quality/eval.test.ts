@@ -222,3 +222,34 @@ test('graders are compared with people, and answers exported to train with', asy
   });
   expect((await cli('dataset', 'export', 'many', '--min-score', 'high')).status).toBe(2);
 });
+
+test('grades by the similarity of vectors, which a worker makes', async () => {
+  await db.pool.query(
+    `insert into howdah.models (name, provider, model, purpose)
+     values ('letters', 'local', 'letters', 'embedding')`,
+  );
+  await cli('dataset', 'create', 'meanings');
+  const items = await file(
+    'meanings.jsonl',
+    '{"input": "really?", "expected": "A refund is possible within 30 days. Shipping costs extra."}\n',
+  );
+  await cli('dataset', 'add', 'meanings', items);
+  const { id } = await json('dataset', 'show', 'meanings');
+  const wrong = ['dev', 'graders', 'create', 'meaning', '--kind', 'similarity', '--dataset-id', id];
+  const refused = await cli(...wrong, '--configuration', '{"model": "letter"}');
+  expect(refused.stderr).toContain("there is no embedding model 'letter'");
+  await cli(...wrong, '--configuration', '{"model": "letters", "minimum": 0.1}');
+  const clerk = await makeAgent(db.pool, {
+    script: [{ content: 'Refunds are possible within 30 days.' }],
+  });
+  await db.pool.query(`update howdah.agents set name = 'clerk' where id = $1`, [clerk]);
+  expect(await cli('eval', 'run', 'meanings', '--agent', 'clerk')).toMatchObject({ status: 0 });
+  const [result] = await all(
+    db.pool,
+    `select r.passed, r.score::float8, r.error from howdah.evaluation_results as r
+     join howdah.dataset_items as i on i.id = r.item_id where i.input = 'really?'`,
+  );
+  expect(result).toMatchObject({ passed: true, error: null });
+  expect(result?.score).toBeGreaterThan(0.1);
+  expect(result?.score).toBeLessThan(1);
+});
