@@ -14435,6 +14435,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_makes_embeddings(m howdah.models, field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.purpose <> 'embedding' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not embedding', m.name, m.purpose),
+      detail = jsonb_build_object('field', check_makes_embeddings.field,
+        'purpose', m.purpose)::text,
+      hint = 'Choose a model of purpose embedding, such as howdah.model(''embedding'').';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_many(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -21494,14 +21511,8 @@ begin
       detail = jsonb_build_object('field', embedding_model_named.field,
         'model', embedding_model_named.name)::text,
       hint = 'Name a row of howdah.models with the purpose embedding.';
-  elsif v_model.purpose <> 'embedding' then
-    raise exception using errcode = 'HWINV',
-      message = format('the model %L has the purpose %s, not embedding', v_model.name,
-        v_model.purpose),
-      detail = jsonb_build_object('field', embedding_model_named.field,
-        'purpose', v_model.purpose)::text,
-      hint = 'Name a row of howdah.models with the purpose embedding.';
   end if;
+  perform howdah_private.check_makes_embeddings(v_model, embedding_model_named.field);
   return v_model;
 end $function$
 ;
@@ -25582,8 +25593,7 @@ begin
   ),
   documents as (
     select f.number, s.share, c.document_id,
-      max(coalesce(s.share / (60 + f.text_rank), 0)
-        + coalesce((1 - s.share) / (60 + f.vector_rank), 0)) as score
+      max(howdah_private.fused_score(s.share, f.text_rank, 1 - s.share, f.vector_rank)) as score
     from found as f
     join howdah.chunks as c on c.number = f.chunk_number
     join shares as s on s.share > 0 and f.text_rank is not null
@@ -26179,6 +26189,13 @@ AS $function$
   )
   order by 1
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fused_score(text_weight double precision, text_rank bigint, vector_weight double precision, vector_rank bigint)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((61)::double precision * (COALESCE((text_weight / ((60 + text_rank))::double precision), (0)::double precision) + COALESCE((vector_weight / ((60 + vector_rank))::double precision), (0)::double precision)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.generations_lock_key(knowledge_base_id uuid)
@@ -36509,7 +36526,7 @@ begin
   )
   select coalesce(t.id, v.id), coalesce(t.chunk_number, v.chunk_number),
     case when v_has_text and v_has_vectors
-      then 61 * (coalesce(t.weight / (60 + t.rank), 0) + coalesce(v.weight / (60 + v.rank), 0))
+      then howdah_private.fused_score(t.weight, t.rank, v.weight, v.rank)
       else coalesce(t.score, v.score) end,
     t.rank, t.score, v.rank, v.score
   from texts as t full join vectors as v on v.chunk_number = t.chunk_number;
@@ -48730,13 +48747,7 @@ begin
   end if;
   select m.* into v_model from howdah.models as m
   where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
-  if v_model.purpose <> 'embedding' then
-    raise exception using errcode = 'HWINV',
-      message = format('the model %L has the purpose %s, not embedding', v_model.name,
-        v_model.purpose),
-      detail = jsonb_build_object('field', 'embedding_model_id', 'purpose', v_model.purpose)::text,
-      hint = 'Choose a model of purpose embedding, such as howdah.model(''embedding'').';
-  end if;
+  perform howdah_private.check_makes_embeddings(v_model, 'embedding_model_id');
   return new;
 end $function$
 ;
@@ -61235,6 +61246,8 @@ grant execute on function howdah_private.check_machine(text,text,boolean) to how
 
 grant execute on function howdah_private.check_mail_loop(howdah.executions,uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_makes_embeddings(howdah.models,text) to howdah_engine;
+
 grant execute on function howdah_private.check_map_data(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_mcp_server(howdah.mcp_servers) to howdah_app;
@@ -61982,6 +61995,8 @@ grant execute on function howdah_private.functions_of(text,text[]) to howdah_app
 grant execute on function howdah_private.functions_of(text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.functions_of_shared_resources() to howdah_engine;
+
+grant execute on function howdah_private.fused_score(double precision,bigint,double precision,bigint) to howdah_engine;
 
 grant execute on function howdah_private.generations_lock_key(uuid) to howdah_engine;
 

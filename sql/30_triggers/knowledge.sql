@@ -66,13 +66,7 @@ begin
   end if;
   select m.* into v_model from howdah.models as m
   where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
-  if v_model.purpose <> 'embedding' then
-    raise exception using errcode = 'HWINV',
-      message = format('the model %L has the purpose %s, not embedding', v_model.name,
-        v_model.purpose),
-      detail = jsonb_build_object('field', 'embedding_model_id', 'purpose', v_model.purpose)::text,
-      hint = 'Choose a model of purpose embedding, such as howdah.model(''embedding'').';
-  end if;
+  perform howdah_private.check_makes_embeddings(v_model, 'embedding_model_id');
   return new;
 end $$;
 create or replace trigger _310_check_ranking before insert or update of ranking, embedding_model_id

@@ -27,6 +27,22 @@ as $$
     model -> 'request_params')::text)
 $$;
 
+-- Refuses a model that makes no embeddings.
+create or replace function howdah_private.check_makes_embeddings(m howdah.models, field text)
+  returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if m.purpose <> 'embedding' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not embedding', m.name, m.purpose),
+      detail = jsonb_build_object('field', check_makes_embeddings.field,
+        'purpose', m.purpose)::text,
+      hint = 'Choose a model of purpose embedding, such as howdah.model(''embedding'').';
+  end if;
+end $$;
+
 -- Returns a bit for each dimension: whether the vector is above the center. The bits of two vectors
 -- differ where one of them is above and the other is not, so their distance is about that of the
 -- vectors. Differences from the center share no direction, as the vectors of many models do.

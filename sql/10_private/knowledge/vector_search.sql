@@ -92,9 +92,17 @@ as $$
   where b.id = any (mode_of_search.ids)
 $$;
 
+-- Returns the score of a chunk by reciprocal rank fusion: the sum of weight / (60 + rank), times
+-- 61, so that the first chunk of both rankings has the score 1. A missing chunk has no rank.
+create or replace function howdah_private.fused_score(
+  text_weight float8, text_rank bigint, vector_weight float8, vector_rank bigint
+) returns float8
+  language sql immutable
+  return 61 * (coalesce(text_weight / (60 + text_rank), 0)
+    + coalesce(vector_weight / (60 + vector_rank), 0));
+
 -- Searches bases by words, vectors or both, and returns at least the best k chunks of each leg. If
--- both are searched, chunks are ranked by reciprocal rank fusion: the sum of weight / (60 + rank),
--- times 61, so that the first chunk of both has the score 1.
+-- both are searched, chunks are ranked by both.
 create or replace function howdah_private.rank_chunks(
   ids uuid[], query text, k int, filter jsonb, mode text
 ) returns table (
@@ -141,7 +149,7 @@ begin
   )
   select coalesce(t.id, v.id), coalesce(t.chunk_number, v.chunk_number),
     case when v_has_text and v_has_vectors
-      then 61 * (coalesce(t.weight / (60 + t.rank), 0) + coalesce(v.weight / (60 + v.rank), 0))
+      then howdah_private.fused_score(t.weight, t.rank, v.weight, v.rank)
       else coalesce(t.score, v.score) end,
     t.rank, t.score, v.rank, v.score
   from texts as t full join vectors as v on v.chunk_number = t.chunk_number;

@@ -27,14 +27,8 @@ begin
       detail = jsonb_build_object('field', embedding_model_named.field,
         'model', embedding_model_named.name)::text,
       hint = 'Name a row of howdah.models with the purpose embedding.';
-  elsif v_model.purpose <> 'embedding' then
-    raise exception using errcode = 'HWINV',
-      message = format('the model %L has the purpose %s, not embedding', v_model.name,
-        v_model.purpose),
-      detail = jsonb_build_object('field', embedding_model_named.field,
-        'purpose', v_model.purpose)::text,
-      hint = 'Name a row of howdah.models with the purpose embedding.';
   end if;
+  perform howdah_private.check_makes_embeddings(v_model, embedding_model_named.field);
   return v_model;
 end $$;
 

@@ -65,8 +65,7 @@ begin
   ),
   documents as (
     select f.number, s.share, c.document_id,
-      max(coalesce(s.share / (60 + f.text_rank), 0)
-        + coalesce((1 - s.share) / (60 + f.vector_rank), 0)) as score
+      max(howdah_private.fused_score(s.share, f.text_rank, 1 - s.share, f.vector_rank)) as score
     from found as f
     join howdah.chunks as c on c.number = f.chunk_number
     join shares as s on s.share > 0 and f.text_rank is not null
