@@ -14,7 +14,7 @@ export type QueuedResult = {
   graders: string[];
 };
 
-/** What a person says about a result. An empty grader is the whole result. */
+/** The grade that a person gives. An empty grader stands for the whole result. */
 export type Grade = { score: number; comment: string; grader: string };
 
 type Graded = { result: QueuedResult; grade: Grade };
