@@ -226,6 +226,7 @@ test('weights are fitted on the questions of a data set, by each interface', asy
     api.url,
   );
   expect(over.stdout).toMatch(/^questions +20$/m);
+  expect(over.stdout).toMatch(/^weights\s+\{\s+"text": 1,\s+"vector": 0\s+\}/m);
   const refused = await runCli(database.url, 'kb', 'fit', 'handbook');
   expect(refused.stderr).toContain('only 0 questions have documents');
 });

@@ -139,7 +139,7 @@ export function registerFit(command: Command, io: CliIo): void {
         );
       });
       if (io.json) printJson(io, fit);
-      else printRow(io, { ...fit.weights, ...fit.fitted });
+      else printRow(io, { weights: fit.weights, ...fit.fitted });
     });
 }
 
