@@ -1,12 +1,15 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { useState } from 'react';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useAction } from '../parts/use-action.ts';
-import type { Failure } from '../server/failure.ts';
+import { Failure } from '../server/failure.ts';
+import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
-import { callRest, useRest } from '../server/rest.ts';
+import { playgroundAgent } from '../server/operations.generated.ts';
+import { callRest } from '../server/rest.ts';
 import {
   type AgentDetail,
   type Column,
@@ -20,35 +23,41 @@ const text = messages.playground;
 type SaveProps = { agent: AgentDetail; column: Column; reload(): void; saved(): void };
 
 /**
- * Saves what a column tries as a version of its agent, which then is the current one. The tag is
- * read with the agent, so what another person saves meanwhile is not overwritten.
+ * Saves what a column tries as a version of its agent, which then is the current one. The agent is
+ * read with its tag when the dialog opens, so what another person saves meanwhile is not
+ * overwritten.
  */
 export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
   const mayEdit = useMayWrite('agents');
   const [isOpen, dialog] = useDisclosure(false);
-  const path = `/api/agents/${agent.id}`;
-  const row = useRest(mayEdit ? path : undefined);
-  const readAgain = () => {
-    row.reload();
-    reload();
-  };
-  const { start, failure, clear, isBusy } = useAction(async () => {
-    const body = changesOf(agent, column);
-    await callRest(path, { method: 'PATCH', body, tag: row.data?.tag });
+  const [row, setRow] = useState<TaggedAgent>();
+  const read = useAction(async () => setRow(await readAgent(agent)));
+  const save = useAction(async () => {
+    if (row === undefined) return;
+    const body = changesOf(row.agent, column);
+    await callRest(pathOf(agent), { method: 'PATCH', body, tag: row.tag });
     dialog.close();
     saved();
-    readAgain();
+    reload();
   });
-  const retry = () => {
-    clear();
-    readAgain();
+  const readAgain = () => {
+    save.clear();
+    setRow(undefined);
+    read.start();
+    reload();
   };
+  const open = () => {
+    readAgain();
+    dialog.open();
+  };
+  const failure = save.failure ?? read.failure;
+  const canReadAgain = save.failure === undefined || isStale(save.failure);
   const isTried = overridesOf(column) !== undefined && isComplete(column);
   if (!mayEdit || !isTried) return null;
   return (
     <>
       <Group className="column-wide">
-        <Button size="compact-xs" onClick={dialog.open}>
+        <Button size="compact-xs" onClick={open}>
           {text.save}
         </Button>
       </Group>
@@ -57,14 +66,18 @@ export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
           <Text size="sm">{text.saveExplain(agent.name)}</Text>
           {column.version !== '' && <Text size="sm">{text.saveFromOld}</Text>}
           {failure && (
-            <FailureAlert failure={failure} {...(isStale(failure) && { onRetry: retry })} />
+            <FailureAlert failure={failure} {...(canReadAgain && { onRetry: readAgain })} />
           )}
-          {!failure && row.failure && <FailureAlert failure={row.failure} onRetry={row.reload} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={dialog.close}>
               {messages.common.cancel}
             </Button>
-            <Button onClick={start} loading={isBusy} disabled={!row.data?.tag} data-autofocus>
+            <Button
+              onClick={save.start}
+              loading={save.isBusy || read.isBusy}
+              disabled={row === undefined}
+              data-autofocus
+            >
               {text.saveNow}
             </Button>
           </Group>
@@ -72,6 +85,21 @@ export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
       </Modal>
     </>
   );
+}
+
+type TaggedAgent = { agent: AgentDetail; tag: string | undefined };
+
+/** Reads an agent after its tag: a change between the two is found when it is saved. */
+async function readAgent({ id, name }: AgentDetail): Promise<TaggedAgent> {
+  const { tag } = await callRest(pathOf({ id }));
+  const { agents } = await request(playgroundAgent, { name });
+  const agent = agents?.nodes.find((one) => one?.id === id);
+  if (!agent) throw new Failure(text.agentGone(name), 'HWNTF');
+  return { agent, tag };
+}
+
+function pathOf({ id }: { id: string }): string {
+  return `/api/agents/${id}`;
 }
 
 /** Another person has changed the agent since it was read. */

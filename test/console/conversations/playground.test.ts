@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
@@ -124,9 +124,13 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     await tab.page.getByRole('button', { name: 'Save the version' }).click();
     const dialog = tab.page.getByRole('dialog');
     await dialog.getByText('HWCNF').waitFor();
+    const release = await holdReads(tab.page, 'api/agents/*');
     await dialog.getByRole('alert').getByRole('button').click();
     await dialog.getByRole('alert').waitFor({ state: 'detached' });
-    await dialog.getByRole('button', { name: 'Save the version' }).click();
+    const save = dialog.locator('button', { hasText: 'Save the version' });
+    expect(await save.isDisabled()).toBe(true);
+    release();
+    await save.click();
     await dialog.waitFor({ state: 'detached' });
     const { rows } = await db.pool.query(
       `select a.instruction, m.request_params from howdah.agents as a
@@ -205,3 +209,13 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     },
   );
 });
+
+/** Holds the requests that read a path. Returns a function that releases them. */
+async function holdReads(page: Page, path: string): Promise<() => void> {
+  const released = Promise.withResolvers<void>();
+  await page.route(`**/${path}`, async (route) => {
+    if (route.request().method() === 'GET') await released.promise;
+    await route.continue();
+  });
+  return released.resolve;
+}
