@@ -227,6 +227,8 @@ grant execute on function
   howdah.correct_memory(uuid, text), howdah.forget(uuid),
   howdah.add_to_dataset(text, uuid, jsonb, text, jsonb), howdah.cancel_evaluation(uuid),
   howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int, boolean),
+  howdah.evaluate_runs(
+    text, text, text, text, timestamptz, timestamptz, int, text[]),
   howdah.fit_ranking(text, text),
   howdah.explain_execution(uuid), howdah.export_agent_system(text),
   howdah.export_user_data(uuid, boolean),
@@ -610,7 +612,9 @@ grant execute on function
 grant execute on function
   howdah_private.live_judges(uuid), howdah_private.mark_cancelled(uuid),
   howdah_private.start_evaluation(uuid, uuid, uuid, uuid, text, int, text, jsonb, text[], int,
-    boolean)
+    boolean),
+  howdah_private.start_grading(
+    uuid, uuid, uuid, uuid, text, timestamptz, timestamptz, int, text[])
   to howdah_app;
 grant execute on function
   howdah_private.answer_length(uuid), howdah_private.check_agreement(uuid, float8),
@@ -618,6 +622,7 @@ grant execute on function
   howdah_private.grader_pairs(uuid),
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),
   howdah_private.compared_slices(uuid, uuid), howdah_private.dataset_named(text),
+  howdah_private.evaluated(text, text),
   howdah_private.paired_items(uuid, uuid)
   to howdah_app, howdah_viewer;
 grant execute on function

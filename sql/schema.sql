@@ -605,7 +605,7 @@ create table howdah.evaluation_results (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
   evaluation_id uuid not null,
-  item_id uuid not null,
+  item_id uuid,
   execution_id uuid,
   graded_at timestamp with time zone,
   tokens bigint,
@@ -630,6 +630,7 @@ alter table howdah.evaluation_results enable row level security, force row level
 CREATE INDEX evaluation_results_evaluation_id_idx ON howdah.evaluation_results USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX evaluation_results_execution_id_idx ON howdah.evaluation_results USING btree (execution_id);
 CREATE INDEX evaluation_results_item_id_idx ON howdah.evaluation_results USING btree (tenant_id, item_id, id);
+CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id) WHERE (item_id IS NULL);
 CREATE INDEX evaluation_results_ungraded_idx ON howdah.evaluation_results USING btree (evaluation_id) WHERE (graded_at IS NULL);
 
 create table howdah.evaluations (
@@ -653,6 +654,8 @@ create table howdah.evaluations (
   overrides jsonb,
   graders jsonb not null,
   totals jsonb default '{}'::jsonb not null,
+  since_at timestamp with time zone,
+  until_at timestamp with time zone,
   constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluations_pkey PRIMARY KEY (id),
   constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -4370,25 +4373,52 @@ CREATE OR REPLACE FUNCTION howdah.evaluate(dataset text, agent text DEFAULT NULL
 AS $function$
 declare
   v_dataset_id uuid := howdah_private.dataset_named(evaluate.dataset);
-  v_workflow_id uuid;
-  v_agent_id uuid;
+  v_evaluated record := howdah_private.evaluated(evaluate.agent, evaluate.workflow);
 begin
-  if num_nonnulls(evaluate.agent, evaluate.workflow) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when evaluate.agent is null then 'agent is missing'
-        else 'agent and workflow are both given' end,
-      detail = '{"field": "agent"}', hint = 'Name either an agent or a workflow.';
-  end if;
-  v_workflow_id := case when evaluate.workflow is not null then howdah.workflow(evaluate.workflow)
-    else howdah_private.workflow_by_name(evaluate.agent) end;
-  v_agent_id := case when v_workflow_id is null then howdah.agent(evaluate.agent) end;
-  return howdah_private.start_evaluation(v_dataset_id, v_agent_id, v_workflow_id,
-    howdah_private.version_named(v_agent_id, v_workflow_id, evaluate.version),
+  return howdah_private.start_evaluation(
+    v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
+    howdah_private.version_named(
+      v_evaluated.agent_id, v_evaluated.workflow_id, evaluate.version),
     case when evaluate.version !~ '^[0-9]+$' then evaluate.version end,
     coalesce(evaluate.repeat, 1), evaluate.split,
     case when evaluate.model is null then evaluate.overrides
       else coalesce(evaluate.overrides, '{}') || jsonb_build_object('model', evaluate.model) end,
     evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.evaluate_runs(dataset text, agent text DEFAULT NULL::text, workflow text DEFAULT NULL::text, version text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, sample integer DEFAULT 100, graders text[] DEFAULT NULL::text[])
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_dataset_id uuid := howdah_private.dataset_named(evaluate_runs.dataset);
+  v_evaluated record := howdah_private.evaluated(evaluate_runs.agent, evaluate_runs.workflow);
+  v_until timestamptz := coalesce(evaluate_runs.until, clock_timestamp());
+  v_since timestamptz := coalesce(
+    evaluate_runs.since, greatest(v_until, '0001-01-02') - interval '1 day');
+begin
+  if (evaluate_runs.sample between 1 and 10000) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('sample must be from 1 to 10000, not %s', evaluate_runs.sample),
+      detail = '{"field": "sample"}', hint = 'Set sample to the most runs that are graded.';
+  elsif v_since not between '0001-01-02' and '9999-12-30'
+    or v_until not between '0001-01-02' and '9999-12-30' then
+    raise exception using errcode = 'HWINV',
+      message = format('since (%s) or until (%s) is not in the years 1 to 9999', v_since, v_until),
+      detail = '{"field": "since"}', hint = 'Leave both out for the runs of the last day.';
+  elsif v_since >= v_until then
+    raise exception using errcode = 'HWINV',
+      message = format('since (%s) is not before until (%s)', v_since, v_until),
+      detail = '{"field": "since"}', hint = 'Set since and until to two times, the earlier first.';
+  end if;
+  return howdah_private.start_grading(
+    v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
+    howdah_private.version_named(
+      v_evaluated.agent_id, v_evaluated.workflow_id, evaluate_runs.version),
+    case when evaluate_runs.version !~ '^[0-9]+$' then evaluate_runs.version end,
+    v_since, v_until, evaluate_runs.sample, evaluate_runs.graders);
 end $function$
 ;
 
@@ -4898,11 +4928,11 @@ begin
   ),
   -- repeats of an item are one observation
   items as (
-    select p.grader, p.item_id, avg(p.difference) as difference
-    from pairs as p group by p.grader, p.item_id
+    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference
+    from pairs as p group by p.grader, coalesce(p.item_id, p.result_id)
   ),
   differences as (
-    select i.grader, array_agg(i.difference order by i.item_id) as of_items
+    select i.grader, array_agg(i.difference order by i.id) as of_items
     from items as i group by i.grader
   ),
   figures as (
@@ -17178,7 +17208,7 @@ begin
   join howdah.executions as x on x.id = c.execution_id
   join howdah.evaluation_results as r on r.execution_id = c.execution_id
   join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
-  join howdah.dataset_items as i on i.id = r.item_id and i.tenant_id = r.tenant_id;
+  cross join lateral howdah_private.item_of_result(r, x) as i;
 end $function$
 ;
 
@@ -23136,6 +23166,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.evaluated(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if num_nonnulls(evaluated.agent, evaluated.workflow) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when evaluated.agent is null then 'agent is missing'
+        else 'agent and workflow are both given' end,
+      detail = '{"field": "agent"}', hint = 'Name either an agent or a workflow.';
+  end if;
+  workflow_id := case when evaluated.workflow is not null then howdah.workflow(evaluated.workflow)
+    else howdah_private.workflow_by_name(evaluated.agent) end;
+  agent_id := case when workflow_id is null then howdah.agent(evaluated.agent) end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.evaluation_totals(evaluation_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -23147,8 +23196,8 @@ AS $function$
     where r.evaluation_id = evaluation_totals.evaluation_id
   ),
   items as (
-    select r.item_id, bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
-    from results as r where r.passed is not null group by r.item_id
+    select bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
+    from results as r where r.passed is not null group by coalesce(r.item_id, r.id)
   )
   select jsonb_build_object(
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),
@@ -26698,6 +26747,34 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_graders jsonb := howdah_private.copied_graders(
+    howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
+  v_usable text[];
+  v_refused text[];
+begin
+  select array_agg(g.grader ->> 'name') filter (where not n.needs_item),
+    array_agg(g.grader ->> 'name') filter (where n.needs_item)
+  into v_usable, v_refused
+  from jsonb_array_elements(v_graders) as g (grader)
+  cross join lateral howdah_private.needs_item(g.grader) as n (needs_item);
+  if v_usable is null or graders_of_runs.names is not null and v_refused is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('grader %L compares with what an item expects', v_refused[1]),
+      detail = jsonb_build_object('field', 'graders', 'grader', v_refused[1])::text,
+      hint = 'A run that exists expects nothing. Name graders such as sql, rubric, citation, '
+        'latency and cost.';
+  end if;
+  return v_usable;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -27681,7 +27758,10 @@ begin
     input_trust, priority, overrides, metadata)
   values (insert_judge_run.id, judged.tenant_id, judged.user_id,
     (grader #>> '{judge,agent_id}')::uuid, (grader #>> '{judge,version_id}')::uuid,
-    insert_judge_run.prompt, 'external', judged.priority, '{"allowed_tools": []}',
+    insert_judge_run.prompt, 'external',
+    case when judged.metadata ? 'evaluation_id' then judged.priority
+      else greatest(judged.priority, 10) end,
+    '{"allowed_tools": []}',
     jsonb_build_object('judged_execution_id', judged.id, 'grader', grader ->> 'name'));
   return null;
 exception when others then
@@ -28595,6 +28675,27 @@ begin
   set only_run = isolate_worker.run, parent_id = isolate_worker.parent
   where w.id = isolate_worker.worker;
   return true;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.item_of_result(r howdah.evaluation_results, e howdah.executions)
+ RETURNS howdah.dataset_items
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_item howdah.dataset_items;
+begin
+  if r.item_id is not null then
+    select i.* into v_item from howdah.dataset_items as i
+    where i.tenant_id = r.tenant_id and i.id = r.item_id;
+  else
+    v_item.input := e.input;
+    v_item.input_data := e.input_data;
+    v_item.metadata := e.metadata;
+  end if;
+  return v_item;
 end $function$
 ;
 
@@ -33118,7 +33219,7 @@ AS $function$
       when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted' end
   from howdah.evaluation_results as r
   join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
-  join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+  cross join lateral howdah_private.item_of_result(r, e) as i
   cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")') as g (grader)
   cross join lateral howdah_private.judge_prompt(
     g.grader, i, coalesce(e.output_data, to_jsonb(e.output))) as p (prompt)
@@ -33190,6 +33291,21 @@ AS $function$
     on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
   where w.into_column is not null
     and t.tgrelid = coalesce(needed_writer_privileges.watched, t.tgrelid)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.needs_item(grader jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.configuration ? 'expected_key' or case needs_item.grader ->> 'kind'
+    when 'regex' then not c.configuration ? 'pattern'
+    when 'json_schema' then not c.configuration ? 'schema'
+    when 'trajectory' then not c.configuration ?| '{calls,forbidden}'
+    else needs_item.grader ->> 'kind' not in ('sql', 'rubric', 'citation', 'latency', 'cost') end
+  from (select needs_item.grader -> 'configuration') as c (configuration)
 $function$
 ;
 
@@ -40627,6 +40743,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sample_runs(e howdah.evaluations, sample integer)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  select array(
+    select x.id
+    from (
+      select a.* from howdah.executions as a
+      where a.tenant_id = e.tenant_id and a.agent_id = e.agent_id
+        and a.id >= howdah.uuid_v7_floor(e.since_at)
+        and a.id < howdah.uuid_v7_floor(e.until_at)
+      union all
+      select w.* from howdah.executions as w
+      where w.tenant_id = e.tenant_id and w.workflow_id = e.workflow_id
+        and w.id >= howdah.uuid_v7_floor(e.since_at)
+        and w.id < howdah.uuid_v7_floor(e.until_at)
+    ) as x
+    where coalesce(x.agent_version_id, x.workflow_version_id) = e.version_id
+      and x.status in ('completed', 'failed') and x.parent_execution_id is null
+      and num_nonnulls(x.contents_erased_at, x.contents_encrypted_at,
+        x.compensates_execution_id) = 0
+      and not x.metadata ?| '{evaluation_id,judged_execution_id}'
+      and not exists (
+        select from howdah.evaluation_results as r where r.execution_id = x.id)
+    order by md5(x.id::text) limit sample_runs.sample)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sampled_center(generation_id uuid, OUT center real[], OUT sampled integer)
  RETURNS record
  LANGUAGE sql
@@ -42948,6 +43096,60 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.start_grading(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, since timestamp with time zone, until timestamp with time zone, sample integer, graders text[])
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+  v_graders text[];
+  v_runs uuid[];
+begin
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.check_agent_right(start_grading.agent_id, 'run'),
+    howdah_private.check_agent_right(start_grading.workflow_id, 'run', 'workflow');
+  perform howdah_private.dataset_named(start_grading.dataset_id::text);
+  perform howdah_private.lock_caller();
+  v_new.tenant_id := howdah.current_tenant();
+  v_new.agent_id := start_grading.agent_id;
+  v_new.workflow_id := start_grading.workflow_id;
+  v_new.version_id := coalesce(start_grading.version_id,
+    (select a.current_version_id from howdah.agents as a where a.id = v_new.agent_id),
+    (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
+  v_new.since_at := start_grading.since;
+  v_new.until_at := start_grading.until;
+  v_graders := howdah_private.graders_of_runs(
+    start_grading.dataset_id, start_grading.graders);
+  v_new.graders := howdah_private.copied_graders(
+    v_new.tenant_id, start_grading.dataset_id, v_graders);
+  perform howdah_private.lock_judging_agents(v_new);
+  perform pg_advisory_xact_lock(
+    hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
+  v_runs := howdah_private.sample_runs(v_new, start_grading.sample);
+  if v_runs = '{}' then
+    raise exception using errcode = 'HWINV',
+      message = format('there are no runs of version %s to grade',
+        howdah_private.number_of_version(v_new.version_id)),
+      detail = '{"field": "since"}',
+      hint = 'Runs are graded once, when they have ended. Set since to an earlier time, or name '
+        'another version.';
+  end if;
+  v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
+    start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
+    v_graders, v_runs);
+  v_new.since_at := start_grading.since;
+  v_new.until_at := start_grading.until;
+  insert into howdah.evaluations select v_new.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id)
+  select v_new.tenant_id, v_new.id, 1, r.id from unnest(v_runs) as r (id);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
+  select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
+  return v_new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.start_judges(v howdah.evaluations, at_most integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -43493,8 +43695,8 @@ begin
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
     join howdah.evaluation_results as r on r.execution_id = g.id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
-    join howdah.dataset_items as i on i.id = r.item_id and i.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
+    cross join lateral howdah_private.item_of_result(r, x) as i
     where g.id = any (v_ids) and v.id = store_grades.evaluation_id
   )
   update howdah.evaluation_results as r
@@ -47618,7 +47820,6 @@ declare
 begin
   select case
     when n.evaluation_id is null then array['missing', 'evaluation_id']
-    when n.item_id is null then array['missing', 'item_id']
     when n.repeat is null then array['missing', 'repeat']
     when n.tenant_id is null then array['missing', 'tenant_id']
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
@@ -47891,7 +48092,8 @@ begin
   if v_has_ended and new.table_trigger_id is not null then
     perform howdah_private.enqueue_write_back(new);
   end if;
-  if v_has_ended and new.metadata ?| '{evaluation_id,judged_execution_id}' then
+  if v_has_ended and (new.metadata ?| '{evaluation_id,judged_execution_id}'
+    or new.first_limits is not null) then -- it was retried, perhaps after it was graded
     perform howdah_private.enqueue_grading(new);
   end if;
   if v_has_ended and new.parent_execution_id is null and (
@@ -56209,8 +56411,14 @@ create view howdah.grade_queue with (security_invoker=true) as
     v.dataset_id,
     r.item_id,
     md5(concat(( SELECT howdah.current_user_id() AS current_user_id), r.id)) AS place,
-    i.input,
-    i.input_data,
+        CASE
+            WHEN (r.item_id IS NULL) THEN e.input
+            ELSE i.input
+        END AS input,
+        CASE
+            WHEN (r.item_id IS NULL) THEN e.input_data
+            ELSE i.input_data
+        END AS input_data,
     i.expected,
     e.output,
     e.output_data,
@@ -56218,7 +56426,7 @@ create view howdah.grade_queue with (security_invoker=true) as
            FROM jsonb_array_elements(v.graders) g(grader)) AS graders
    FROM (((howdah.evaluation_results r
      JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
-     JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
+     LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
      JOIN howdah.executions e ON (((e.tenant_id = r.tenant_id) AND ((e.id)::uuid = r.execution_id))))
   WHERE ((r.graded_at IS NOT NULL) AND (e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND (NOT (EXISTS ( SELECT
            FROM howdah.grades g
@@ -56680,7 +56888,7 @@ create view howdah.training_examples with (security_invoker=true) as
         ), scored AS (
          SELECT r.tenant_id,
             r.execution_id,
-            i.dataset_id,
+            v.dataset_id,
             r.item_id,
                 CASE
                     WHEN (p.score IS NULL) THEN 'graders'::text
@@ -56691,8 +56899,9 @@ create view howdah.training_examples with (security_invoker=true) as
                     WHEN (r.passed IS NOT NULL) THEN r.score
                     ELSE NULL::double precision
                 END) AS score
-           FROM ((howdah.evaluation_results r
-             JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
+           FROM (((howdah.evaluation_results r
+             JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
+             LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
              LEFT JOIN people p ON (((p.tenant_id = r.tenant_id) AND (p.evaluation_result_id = r.id))))
           WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)))
         UNION ALL
@@ -57150,7 +57359,7 @@ CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OL
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource, url, reread_seconds ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, item_id, repeat, scores, error ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, repeat, scores, error ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, dataset_id, agent_id, workflow_id, version_id, items, repeats, version, items_digest, created_by, overrides, graders, totals ON howdah.evaluations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluations__refuse_invalid();
 
@@ -60310,6 +60519,10 @@ grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,
 
 grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) to howdah_engine;
 
+grant execute on function howdah.evaluate_runs(text,text,text,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
+
+grant execute on function howdah.evaluate_runs(text,text,text,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_engine;
+
 grant execute on function howdah.executions_queue_seconds(howdah.executions) to howdah_app;
 
 grant execute on function howdah.executions_queue_seconds(howdah.executions) to howdah_engine;
@@ -61800,6 +62013,12 @@ grant execute on function howdah_private.erase_output(howdah.step_kind,jsonb) to
 
 grant execute on function howdah_private.erase_output(howdah.step_kind,jsonb) to howdah_eraser;
 
+grant execute on function howdah_private.evaluated(text,text) to howdah_app;
+
+grant execute on function howdah_private.evaluated(text,text) to howdah_engine;
+
+grant execute on function howdah_private.evaluated(text,text) to howdah_viewer;
+
 grant execute on function howdah_private.evaluation_totals(uuid) to howdah_engine;
 
 grant execute on function howdah_private.event_payload(howdah.executions) to howdah_engine;
@@ -62029,6 +62248,8 @@ grant execute on function howdah_private.grader_pairs(uuid) to howdah_engine;
 grant execute on function howdah_private.grader_pairs(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.grader_schemas() to howdah_engine;
+
+grant execute on function howdah_private.graders_of_runs(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
@@ -62307,6 +62528,8 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_viewer;
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
 grant execute on function howdah_private.isolate_worker(uuid,uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.item_of_result(howdah.evaluation_results,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
@@ -62733,6 +62956,8 @@ grant execute on function howdah_private.needed_judges(howdah.evaluations,uuid[]
 grant execute on function howdah_private.needed_similarities(uuid,uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.needed_writer_privileges(regclass) to howdah_engine;
+
+grant execute on function howdah_private.needs_item(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.needs_turn(howdah.executions) to howdah_engine;
 
@@ -63358,6 +63583,8 @@ grant execute on function howdah_private.runs_below(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
 
+grant execute on function howdah_private.sample_runs(howdah.evaluations,integer) to howdah_engine;
+
 grant execute on function howdah_private.sampled_center(uuid) to howdah_engine;
 
 grant execute on function howdah_private.sampling_params() to howdah_app;
@@ -63579,6 +63806,8 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 grant execute on function howdah_private.start_alert_check(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[],integer,boolean) to howdah_app;
+
+grant execute on function howdah_private.start_grading(uuid,uuid,uuid,uuid,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
 
 grant execute on function howdah_private.start_judges(howdah.evaluations,integer) to howdah_engine;
 
@@ -65806,7 +66035,7 @@ comment on column howdah.evaluation_results.grading_cost is 'Cost of the judges 
 
 comment on column howdah.evaluation_results.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.evaluation_results.item_id is 'The item.';
+comment on column howdah.evaluation_results.item_id is 'The item; null for a run that was not started for an item (howdah.evaluate_runs).';
 
 comment on column howdah.evaluation_results.latency_ms is 'Time from the start of the run to its end, in milliseconds.';
 
@@ -65836,15 +66065,17 @@ comment on column howdah.evaluations.graders is 'Copies of the graders, as they 
 
 comment on column howdah.evaluations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.evaluations.items is 'Number of items.';
+comment on column howdah.evaluations.items is 'Number of items, or of runs that exist.';
 
-comment on column howdah.evaluations.items_digest is 'MD5 of the ids of the items. Equal for evaluations of the same items.';
+comment on column howdah.evaluations.items_digest is 'MD5 of the ids of the items or runs. Equal for evaluations of the same items.';
 
 comment on column howdah.evaluations.label is 'The label by which the version was named, such as production.';
 
 comment on column howdah.evaluations.overrides is 'Overrides of the runs, such as {"model": "small"}.';
 
 comment on column howdah.evaluations.repeats is 'Number of runs of each item.';
+
+comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded; null: those of the items.';
 
 comment on column howdah.evaluations.split is 'The split of the data set; null: all items.';
 
@@ -65855,6 +66086,8 @@ comment on column howdah.evaluations.tenant_id is 'The tenant that owns the row;
 comment on column howdah.evaluations.totals is 'Figures of the results that are graded: runs, graded, passed, failed, cancelled, not_graded, score, pass_rate, pass_hat_k, flaky_items, cost, grading_cost, tokens, latency_ms_mean, latency_ms_p95.';
 
 comment on column howdah.evaluations.totals_at is 'Time for which totals hold.';
+
+comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded; null: those of the items.';
 
 comment on column howdah.evaluations.version is 'The number of that version.';
 
@@ -66190,11 +66423,11 @@ comment on column howdah.grade_queue.expected is 'What the item expects.';
 
 comment on column howdah.grade_queue.graders is 'Names of the graders of the evaluation, each of which a person may grade for.';
 
-comment on column howdah.grade_queue.input is 'Input of the item.';
+comment on column howdah.grade_queue.input is 'Input of the item or the run.';
 
-comment on column howdah.grade_queue.input_data is 'JSON input of the item.';
+comment on column howdah.grade_queue.input_data is 'JSON input of the item or the run.';
 
-comment on column howdah.grade_queue.item_id is 'The item.';
+comment on column howdah.grade_queue.item_id is 'The item; null for a run that was not started for an item.';
 
 comment on column howdah.grade_queue.output is 'The output.';
 
@@ -67619,7 +67852,7 @@ comment on column howdah.training_examples.input is 'The input text.';
 
 comment on column howdah.training_examples.input_data is 'Data in addition to the text, as JSON.';
 
-comment on column howdah.training_examples.item_id is 'The item of the data set.';
+comment on column howdah.training_examples.item_id is 'The item of the data set, if the run was started for one.';
 
 comment on column howdah.training_examples.output is 'The output.';
 
@@ -68352,6 +68585,8 @@ comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erase
 
 comment on routine howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) is 'Runs each item of a data set with an agent or a workflow, repeat times, and grades the results: select * from howdah.evaluate(''refunds'', ''support'', repeat => 3). version is a number or label. graders are names; without them, those of the data set. The runs have priority 10, so others come first. With reuse, returns the newest completed evaluation with the same items, version, overrides, graders and repeats, if there is one.';
 
+comment on routine howdah.evaluate_runs(text,text,text,text,timestamp with time zone,timestamp with time zone,integer,text[]) is 'Grades a sample of the runs of an agent or a workflow that have ended, by the graders of a data set that need no item: select * from howdah.evaluate_runs(''refunds'', ''support''). Takes root runs of one version (without one, the current) that were created since (a day ago) until (now) and that no evaluation has graded. The runs themselves are not repeated. Raises HWINV if there are none.';
+
 comment on routine howdah.executions_queue_seconds(howdah.executions) is '@behavior -filterBy -orderBy
 Seconds from the time at which the run was due (run_at, or its insert if that is later) to its first claim. Waits for a turn or a limit count. Null before the first claim.';
 
@@ -68614,7 +68849,7 @@ comment on table howdah.documents is 'Texts of a knowledge base. To insert one i
 
 comment on table howdah.evaluation_results is 'Results of evaluations: one row for each run of an item. Workers grade them when the runs end.';
 
-comment on table howdah.evaluations is 'Evaluations of agents and workflows on data sets (howdah.evaluate). Their runs are executions with metadata.evaluation_id.';
+comment on table howdah.evaluations is 'Evaluations of agents and workflows on data sets (howdah.evaluate), whose runs are executions with metadata.evaluation_id, or on runs that exist (howdah.evaluate_runs).';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)

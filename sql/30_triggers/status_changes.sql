@@ -37,7 +37,8 @@ begin
   if v_has_ended and new.table_trigger_id is not null then
     perform howdah_private.enqueue_write_back(new);
   end if;
-  if v_has_ended and new.metadata ?| '{evaluation_id,judged_execution_id}' then
+  if v_has_ended and (new.metadata ?| '{evaluation_id,judged_execution_id}'
+    or new.first_limits is not null) then -- it was retried, perhaps after it was graded
     perform howdah_private.enqueue_grading(new);
   end if;
   if v_has_ended and new.parent_execution_id is null and (

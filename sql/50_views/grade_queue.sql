@@ -4,14 +4,16 @@
 -- people in the same way.
 create or replace view howdah.grade_queue with (security_invoker = true) as
   select r.tenant_id, r.id as evaluation_result_id, r.evaluation_id, v.dataset_id, r.item_id,
-    md5(concat((select howdah.current_user_id()), r.id)) as place, i.input, i.input_data,
+    md5(concat((select howdah.current_user_id()), r.id)) as place,
+    case when r.item_id is null then e.input else i.input end as input,
+    case when r.item_id is null then e.input_data else i.input_data end as input_data,
     i.expected, e.output, e.output_data,
     array(
       select g.grader ->> 'name' from jsonb_array_elements(v.graders) as g (grader)
     ) as graders
   from howdah.evaluation_results as r
   join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
-  join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+  left join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
   join howdah.executions as e on e.tenant_id = r.tenant_id and e.id = r.execution_id
   where r.graded_at is not null and e.status = 'completed' and e.contents_erased_at is null
     and not exists (
@@ -25,11 +27,12 @@ comment on view howdah.grade_queue is
 comment on column howdah.grade_queue.evaluation_result_id is 'The result to grade.';
 comment on column howdah.grade_queue.evaluation_id is 'The evaluation.';
 comment on column howdah.grade_queue.dataset_id is 'The data set.';
-comment on column howdah.grade_queue.item_id is 'The item.';
+comment on column howdah.grade_queue.item_id is
+  'The item; null for a run that was not started for an item.';
 comment on column howdah.grade_queue.place is
   'A digest of the person and the result: an order that stays and says nothing.';
-comment on column howdah.grade_queue.input is 'Input of the item.';
-comment on column howdah.grade_queue.input_data is 'JSON input of the item.';
+comment on column howdah.grade_queue.input is 'Input of the item or the run.';
+comment on column howdah.grade_queue.input_data is 'JSON input of the item or the run.';
 comment on column howdah.grade_queue.expected is 'What the item expects.';
 comment on column howdah.grade_queue.output is 'The answer.';
 comment on column howdah.grade_queue.output_data is 'The answer as JSON.';

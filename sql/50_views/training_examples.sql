@@ -8,11 +8,12 @@ create or replace view howdah.training_examples with (security_invoker = true) a
     group by g.tenant_id, g.evaluation_result_id
   ),
   scored as (
-    select r.tenant_id, r.execution_id, i.dataset_id, r.item_id,
+    select r.tenant_id, r.execution_id, v.dataset_id, r.item_id,
       case when p.score is null then 'graders' else 'people' end as source,
       coalesce(p.score, case when r.passed is not null then r.score end) as score
     from howdah.evaluation_results as r
-    join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+    join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
+    left join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
     left join people as p on p.tenant_id = r.tenant_id and p.evaluation_result_id = r.id
     where i.removed_at is null and (p.score is not null or r.passed is not null)
     union all
@@ -34,7 +35,8 @@ comment on view howdah.training_examples is
 comment on column howdah.training_examples.execution_id is 'The run.';
 comment on column howdah.training_examples.dataset_id is
   'The data set; null for a run with feedback.';
-comment on column howdah.training_examples.item_id is 'The item of the data set.';
+comment on column howdah.training_examples.item_id is
+  'The item of the data set, if the run was started for one.';
 comment on column howdah.training_examples.source is
   'Whose score it is: people (howdah.grade), graders, or feedback (howdah.rewards).';
 comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right).';

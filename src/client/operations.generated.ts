@@ -116,7 +116,7 @@ export type DataSet = { id: string; name: string; description: string | null; cr
 
 export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; source_user_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
 
-export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
+export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
 
 export type EvaluationComparison = { a: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; b: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; has_equal_items: boolean; has_equal_graders: boolean; items: number; pass_rate: ComparedFigure; score: ComparedFigure; cost: ComparedFigure; latency_ms: ComparedFigure; slices: ({ key: string; value: string; items: number; pass_rate: ComparedFigure })[]; regressions: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[]; improvements: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[] };
 
@@ -124,11 +124,11 @@ export type ComparedFigure = { a: number | null; b: number | null; difference: n
 
 export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; calibration_error: number | null };
 
-export type GraderDisagreement = { evaluation_result_id: string; item_id: string; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
+export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
 
 export type Grade = { id: string; evaluation_id: string; evaluation_result_id: string; user_id: string | null; grader: string | null; score: number; comment: string | null; created_at: string; updated_at: string };
 
-export type QueuedGrade = { evaluation_result_id: string; evaluation_id: string; item_id: string; input: string; input_data: unknown; expected: unknown; output: string | null; output_data: unknown; graders: (string)[] };
+export type QueuedGrade = { evaluation_result_id: string; evaluation_id: string; item_id: string | null; input: string; input_data: unknown; expected: unknown; output: string | null; output_data: unknown; graders: (string)[] };
 
 export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown };
 
@@ -180,7 +180,7 @@ export type Resource = { id: string; name: string; type: string; uri: string | n
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
-export type Result = { id: string; evaluation_id: string; item_id: string; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; graded_at: string | null };
+export type Result = { id: string; evaluation_id: string; item_id: string | null; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; graded_at: string | null };
 
 export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string };
 
@@ -543,6 +543,8 @@ export type Operations = {
   evaluate: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; repeat?: number; split?: string; model?: string; overrides?: { [name: string]: unknown }; graders?: (string)[]; priority?: number; reuse?: boolean } }; gives: Evaluation };
   /** Get an evaluation. */
   getEvaluation: { takes: { params: { id: string } }; gives: Evaluation };
+  /** Grade a sample of the runs of an agent. */
+  evaluateRuns: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; since?: string; until?: string; sample?: number; graders?: (string)[] } }; gives: Evaluation };
   /** Cancel an evaluation and its live runs. */
   cancelEvaluation: { takes: { params: { id: string } }; gives: Evaluation };
   /** Compare two evaluations of one data set. */
@@ -1003,6 +1005,7 @@ export const operations = {
   listEvaluations: ['GET', '/api/evaluations'],
   evaluate: ['POST', '/api/evaluations'],
   getEvaluation: ['GET', '/api/evaluations/{id}'],
+  evaluateRuns: ['POST', '/api/evaluations/runs'],
   cancelEvaluation: ['POST', '/api/evaluations/{id}/cancel'],
   compareEvaluations: ['GET', '/api/evaluations/{id}/comparison'],
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],

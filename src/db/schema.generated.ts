@@ -541,7 +541,7 @@ export interface EvaluationResults {
   graded_at: Timestamp | null;
   grading_cost: Numeric | null;
   id: Generated<string>;
-  item_id: string;
+  item_id: string | null;
   latency_ms: number | null;
   passed: boolean | null;
   repeat: number;
@@ -564,11 +564,13 @@ export interface Evaluations {
   label: string | null;
   overrides: Json | null;
   repeats: number;
+  since_at: Timestamp | null;
   split: string | null;
   status: Generated<EvaluationStatus>;
   tenant_id: string;
   totals: Generated<Json>;
   totals_at: Timestamp | null;
+  until_at: Timestamp | null;
   version: number;
   version_id: string;
   workflow_id: string | null;

@@ -67,6 +67,7 @@ const ACTS: Record<string, string> = {
   correct_memory: `select howdah.correct_memory(id, 'z') from howdah.memories where content = 'y'`,
   add_to_dataset: `select howdah.add_to_dataset('set', id, '1') from howdah.executions where status = 'queued'`,
   evaluate: `select howdah.evaluate('set', 'desk')`,
+  evaluate_runs: `select howdah.evaluate_runs('set', 'desk', graders => '{cheap}')`,
   grade: `select howdah.grade(id, 1) from howdah.evaluation_results where graded_at is not null`,
   cancel_evaluation: `select howdah.cancel_evaluation(id) from howdah.evaluations`,
   forget: `select howdah.forget(id) from howdah.memories where content = 'y'`,
@@ -142,6 +143,9 @@ describe('permissions', () => {
       await client.query(`insert into howdah.datasets (name) values ('set')`);
       await client.query(
         `insert into howdah.graders (name, dataset_id, kind) select 'g', id, 'exact' from howdah.datasets`,
+      );
+      await client.query(
+        `insert into howdah.graders (name, kind, configuration) values ('cheap', 'cost', '{"max": 1}')`,
       );
       await client.query(
         `insert into howdah.dataset_items (dataset_id, input) select id, 'x' from howdah.datasets`,

@@ -25,6 +25,8 @@ test('every time that the application may write is checked, and every expires_at
 /** A call for each function that takes a time, with the time as $1. */
 const CALLS: Record<string, string> = {
   'create_api_key(expires_at)': `select howdah.create_api_key('k', expires_at => $1)`,
+  'evaluate_runs(since)': `select howdah.evaluate_runs('clocks', 'clock', since => $1)`,
+  'evaluate_runs(until)': `select howdah.evaluate_runs('clocks', 'clock', until => $1)`,
   'remember(valid_from)': `select howdah.remember('x', 'tenant', valid_from => $1)`,
   'run(run_at)': `select howdah.run('clock', 'x', run_at => $1)`,
   'run_workflow(run_at)': `select howdah.run_workflow('clocks', 'x', run_at => $1)`,
@@ -67,6 +69,7 @@ describe.each(TIMES)('%s is refused', (time) => {
   test.each(Object.entries(CALLS))('by %s', async (_name, call) => {
     await db.pool.query(`
       insert into howdah.agents (name) values ('clock') on conflict do nothing;
+      insert into howdah.datasets (name) values ('clocks') on conflict do nothing;
       insert into howdah.workflows (name, type) values ('clocks', 'chain') on conflict do nothing;
       insert into howdah.workflow_agents (workflow_id, agent_id)
       select howdah.workflow('clocks'), howdah.agent('clock') on conflict do nothing`);

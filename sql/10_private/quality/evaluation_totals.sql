@@ -12,8 +12,8 @@ as $$
     where r.evaluation_id = evaluation_totals.evaluation_id
   ),
   items as (
-    select r.item_id, bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
-    from results as r where r.passed is not null group by r.item_id
+    select bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
+    from results as r where r.passed is not null group by coalesce(r.item_id, r.id)
   )
   select jsonb_build_object(
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),

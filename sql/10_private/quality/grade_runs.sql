@@ -16,7 +16,7 @@
 
 -- Adds a run that has ended to the queue, if it belongs to an evaluation, or the runs that it has
 -- judged. Tags are written by anybody, so the rows of results and judgements decide. A retried run
--- is judged again.
+-- is graded and judged again, also one that no evaluation has started.
 create or replace function howdah_private.enqueue_grading(e howdah.executions) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -110,7 +110,28 @@ begin
   join howdah.executions as x on x.id = c.execution_id
   join howdah.evaluation_results as r on r.execution_id = c.execution_id
   join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
-  join howdah.dataset_items as i on i.id = r.item_id and i.tenant_id = r.tenant_id;
+  cross join lateral howdah_private.item_of_result(r, x) as i;
+end $$;
+
+-- Returns the item of a result. A run that was not started for an item expects nothing.
+create or replace function howdah_private.item_of_result(
+  r howdah.evaluation_results, e howdah.executions
+) returns howdah.dataset_items
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_item howdah.dataset_items;
+begin
+  if r.item_id is not null then
+    select i.* into v_item from howdah.dataset_items as i
+    where i.tenant_id = r.tenant_id and i.id = r.item_id;
+  else
+    v_item.input := e.input;
+    v_item.input_data := e.input_data;
+    v_item.metadata := e.metadata;
+  end if;
+  return v_item;
 end $$;
 
 -- Returns what the query of a SQL grader gets as $1.
@@ -234,8 +255,8 @@ begin
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
     join howdah.evaluation_results as r on r.execution_id = g.id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
-    join howdah.dataset_items as i on i.id = r.item_id and i.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
+    cross join lateral howdah_private.item_of_result(r, x) as i
     where g.id = any (v_ids) and v.id = store_grades.evaluation_id
   )
   update howdah.evaluation_results as r

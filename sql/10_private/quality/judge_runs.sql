@@ -126,8 +126,9 @@ as $$
   on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
 $$;
 
--- Inserts the run of a judge. It has no tools, and its input is not trusted. Returns why it could
--- not start, or null.
+-- Inserts the run of a judge. It has no tools, and its input is not trusted. If the judged run was
+-- not started by an evaluation, it comes after runs that people wait for. Returns why it could not
+-- start, or null.
 create or replace function howdah_private.insert_judge_run(
   id uuid, grader jsonb, judged howdah.executions, prompt text
 ) returns text
@@ -139,7 +140,10 @@ begin
     input_trust, priority, overrides, metadata)
   values (insert_judge_run.id, judged.tenant_id, judged.user_id,
     (grader #>> '{judge,agent_id}')::uuid, (grader #>> '{judge,version_id}')::uuid,
-    insert_judge_run.prompt, 'external', judged.priority, '{"allowed_tools": []}',
+    insert_judge_run.prompt, 'external',
+    case when judged.metadata ? 'evaluation_id' then judged.priority
+      else greatest(judged.priority, 10) end,
+    '{"allowed_tools": []}',
     jsonb_build_object('judged_execution_id', judged.id, 'grader', grader ->> 'name'));
   return null;
 exception when others then
@@ -218,7 +222,7 @@ as $$
       when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted' end
   from howdah.evaluation_results as r
   join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
-  join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
+  cross join lateral howdah_private.item_of_result(r, e) as i
   cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")') as g (grader)
   cross join lateral howdah_private.judge_prompt(
     g.grader, i, coalesce(e.output_data, to_jsonb(e.output))) as p (prompt)

@@ -29,6 +29,25 @@ begin
   return v_id;
 end $$;
 
+-- Returns the id of the agent or the workflow that is evaluated. A workflow may be named as agent.
+create or replace function howdah_private.evaluated(
+  agent text, workflow text, out agent_id uuid, out workflow_id uuid
+)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if num_nonnulls(evaluated.agent, evaluated.workflow) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when evaluated.agent is null then 'agent is missing'
+        else 'agent and workflow are both given' end,
+      detail = '{"field": "agent"}', hint = 'Name either an agent or a workflow.';
+  end if;
+  workflow_id := case when evaluated.workflow is not null then howdah.workflow(evaluated.workflow)
+    else howdah_private.workflow_by_name(evaluated.agent) end;
+  agent_id := case when workflow_id is null then howdah.agent(evaluated.agent) end;
+end $$;
+
 -- Returns copies of graders: those that are named, or else those of the data set.
 create or replace function howdah_private.copied_graders(
   tenant_id uuid, dataset_id uuid, names text[]

@@ -18,20 +18,12 @@ create or replace function howdah.evaluate(
 as $$
 declare
   v_dataset_id uuid := howdah_private.dataset_named(evaluate.dataset);
-  v_workflow_id uuid;
-  v_agent_id uuid;
+  v_evaluated record := howdah_private.evaluated(evaluate.agent, evaluate.workflow);
 begin
-  if num_nonnulls(evaluate.agent, evaluate.workflow) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when evaluate.agent is null then 'agent is missing'
-        else 'agent and workflow are both given' end,
-      detail = '{"field": "agent"}', hint = 'Name either an agent or a workflow.';
-  end if;
-  v_workflow_id := case when evaluate.workflow is not null then howdah.workflow(evaluate.workflow)
-    else howdah_private.workflow_by_name(evaluate.agent) end;
-  v_agent_id := case when v_workflow_id is null then howdah.agent(evaluate.agent) end;
-  return howdah_private.start_evaluation(v_dataset_id, v_agent_id, v_workflow_id,
-    howdah_private.version_named(v_agent_id, v_workflow_id, evaluate.version),
+  return howdah_private.start_evaluation(
+    v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
+    howdah_private.version_named(
+      v_evaluated.agent_id, v_evaluated.workflow_id, evaluate.version),
     case when evaluate.version !~ '^[0-9]+$' then evaluate.version end,
     coalesce(evaluate.repeat, 1), evaluate.split,
     case when evaluate.model is null then evaluate.overrides

@@ -19,11 +19,11 @@ begin
   ),
   -- repeats of an item are one observation
   items as (
-    select p.grader, p.item_id, avg(p.difference) as difference
-    from pairs as p group by p.grader, p.item_id
+    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference
+    from pairs as p group by p.grader, coalesce(p.item_id, p.result_id)
   ),
   differences as (
-    select i.grader, array_agg(i.difference order by i.item_id) as of_items
+    select i.grader, array_agg(i.difference order by i.id) as of_items
     from items as i group by i.grader
   ),
   figures as (

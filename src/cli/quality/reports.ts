@@ -17,7 +17,8 @@ import { percent } from './gate.ts';
 type Grade = { score?: number | null; passed?: boolean | null; detail?: string; error?: string };
 /** A result as reports show it. */
 export type ReportedResult = {
-  item_id: string;
+  /** Null for a run that was not started for an item. */
+  item_id: string | null;
   execution_id: string | null;
   repeat: number;
   passed: boolean | null;
@@ -95,10 +96,10 @@ export function namesOf(
 }
 
 function itemOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): ReportedItem {
-  const { item_id, repeat, passed, cost, latency_ms, error } = result;
+  const { passed, cost, latency_ms, error } = result;
   const run = result.execution_id === null ? '' : `, run ${result.execution_id}`;
   return {
-    name: `${inputs.get(item_id) ?? item_id} #${repeat}`,
+    name: nameOf(result, inputs),
     ...{ passed, cost },
     scores: Object.fromEntries(
       Object.entries(result.scores).map(([name, { score }]) => [name, score ?? null]),
@@ -111,6 +112,15 @@ function itemOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): Rep
         ? null
         : error && `${error.code ?? 'error'}: ${error.message ?? ''}${run}`,
   };
+}
+
+/** Returns the name of a result: its item and repeat, or its run. */
+export function nameOf(
+  { item_id, repeat, execution_id }: ReportedResult,
+  inputs: JudgedEvaluation['inputs'],
+): string {
+  if (item_id === null) return `run ${execution_id ?? 'that was deleted'}`;
+  return `${inputs.get(item_id) ?? item_id} #${repeat}`;
 }
 
 /** Returns why a result did not pass, in the words of its graders. */

@@ -41,7 +41,7 @@ export function copyResults(id: string, isFailed: boolean, root: URL): Forms {
   if (isFailed) url.searchParams.set('passed', 'false');
   url.searchParams.set('limit', String(ROWS));
   return {
-    sql: `select i.input, i.expected, r.repeat, r.passed, r.score, r.scores, r.error, r.execution_id\nfrom howdah.evaluation_results as r\njoin howdah.dataset_items as i on i.id = r.item_id\nwhere r.evaluation_id = ${quoteSql(id)}${isFailed ? '\n  and not r.passed' : ''}\norder by r.id desc\nlimit ${ROWS};`,
+    sql: `select coalesce(i.input, e.input) as input, i.expected, r.repeat, r.passed, r.score, r.scores, r.error, r.execution_id\nfrom howdah.evaluation_results as r\nleft join howdah.dataset_items as i on i.id = r.item_id\nleft join howdah.executions as e on e.id = r.execution_id\nwhere r.evaluation_id = ${quoteSql(id)}${isFailed ? '\n  and not r.passed' : ''}\norder by r.id desc\nlimit ${ROWS};`,
     graphql: isFailed
       ? undefined
       : `query {\n  evaluationResults(first: ${ROWS}, orderBy: PRIMARY_KEY_DESC, condition: { evaluationId: ${string(id)} }) {\n    nodes { item { input expected } repeat passed score scores error executionId }\n  }\n}`,

@@ -87,7 +87,9 @@ function Subject({ row }: { row: Row }) {
     [facts.workflow, workflow && <Definition path="/workflows" name={workflow.name} />],
     [facts.version, qualityTexts.evaluations.version(row.version, row.label)],
     [facts.split, row.split],
-    [facts.items, facts.itemsOf(formatCount(row.items), row.repeats)],
+    row.sinceAt === null
+      ? [facts.items, facts.itemsOf(formatCount(row.items), row.repeats)]
+      : [facts.runs, <GradedTime key="runs" row={row} />],
     [facts.overrides, isEmptyValue(row.overrides) ? null : JSON.stringify(row.overrides)],
     [facts.graders, <Graders key="graders" graders={row.graders} />],
     [facts.by, row.createdBy],
@@ -106,6 +108,16 @@ function Subject({ row }: { row: Row }) {
           ))}
       </dl>
     </Paper>
+  );
+}
+
+/** The time in which the runs were created, for an evaluation of runs that exist. */
+function GradedTime({ row }: { row: Row }) {
+  return (
+    <>
+      {formatCount(row.items)}, <Moment at={row.sinceAt ?? ''} /> {facts.until}{' '}
+      <Moment at={row.untilAt ?? ''} />
+    </>
   );
 }
 

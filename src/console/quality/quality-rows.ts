@@ -23,7 +23,8 @@ export type Totals = {
 /** A result, as `GET /api/evaluation-results` shows it. */
 export type ResultRow = {
   id: string;
-  item_id: string;
+  /** Null for a run that was not started for an item. */
+  item_id: string | null;
   execution_id: string | null;
   repeat: number;
   passed: boolean | null;

@@ -41,7 +41,7 @@ export function ResultItem({ row, repeats, item, run }: ResultItemProps) {
         )}
       </div>
       <div className="result-parts">
-        <LongText title={text.input} value={shownText(item?.input, item?.inputData)} />
+        <Input {...{ row, item, run }} />
         <LongText title={text.expected} value={shownText(null, item?.expected)} />
         <Answer row={row} run={run} />
         <Grades row={row} />
@@ -73,6 +73,11 @@ function Outcome({ row }: { row: ResultRow }) {
       </Text>
     </span>
   );
+}
+
+function Input({ row, item, run }: Pick<ResultItemProps, 'row' | 'item' | 'run'>) {
+  const [title, from] = row.item_id === null ? [text.inputOfRun, run] : [text.input, item];
+  return <LongText title={title} value={shownText(from?.input, from?.inputData)} />;
 }
 
 function Answer({ row, run }: Pick<ResultItemProps, 'row' | 'run'>) {

@@ -86,7 +86,7 @@ type ListProps = { rows: readonly ResultRow[]; repeats: number };
 function ResultList({ rows, repeats }: ListProps) {
   const list = useRowKeys<HTMLUListElement>();
   const { items, runs, failure, reload } = useResultDetails(
-    rows.map((row) => row.item_id),
+    rows.flatMap((row) => row.item_id ?? []),
     rows.flatMap((row) => row.execution_id ?? []),
   );
   return (
@@ -97,7 +97,7 @@ function ResultList({ rows, repeats }: ListProps) {
           <ResultItem
             key={row.id}
             {...{ row, repeats }}
-            item={items.get(row.item_id)}
+            item={items.get(row.item_id ?? '')}
             run={row.execution_id === null ? undefined : runs.get(row.execution_id)}
           />
         ))}

@@ -16,7 +16,7 @@ export function useResultDetails(itemIds: readonly string[], runIds: readonly st
   const runs = [...new Set(runIds)].slice(0, 100);
   const { data, failure, reload } = useAnswer(
     resultDetails,
-    items.length > 0 ? { items, runs } : undefined,
+    items.length + runs.length > 0 ? { items, runs } : undefined,
   );
   return {
     items: byId(data?.datasetItems?.nodes),

@@ -716,11 +716,11 @@ export const evaluations: Operation<Evaluations, EvaluationsVariables> = {
   text: "query Evaluations($dataset:UUID$after:Cursor){evaluations(first:50 after:$after orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset}){nodes{...EvaluationRow}pageInfo{hasNextPage endCursor}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
-export type EvaluationPage = { evaluation: { overrides: Json | null; graders: Json; createdBy: string; completedAt: string | null } & EvaluationRow | null };
+export type EvaluationPage = { evaluation: { overrides: Json | null; sinceAt: string | null; untilAt: string | null; graders: Json; createdBy: string; completedAt: string | null } & EvaluationRow | null };
 export type EvaluationPageVariables = { id: string };
 export const evaluationPage: Operation<EvaluationPage, EvaluationPageVariables> = {
   name: 'EvaluationPage',
-  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides graders createdBy completedAt}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides sinceAt untilAt graders createdBy completedAt}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
 export type OtherEvaluations = { evaluations: { nodes: (EvaluationRow | null)[] } | null };
@@ -730,11 +730,11 @@ export const otherEvaluations: Operation<OtherEvaluations, OtherEvaluationsVaria
   text: "query OtherEvaluations($dataset:UUID!){evaluations(first:50 orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset}){nodes{...EvaluationRow}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
-export type ResultDetails = { datasetItems: { nodes: ({ id: string; input: string; inputData: Json | null; expected: Json | null; split: string | null } | null)[] } | null; executions: { nodes: ({ id: string; output: string | null; outputData: Json | null } | null)[] } | null };
+export type ResultDetails = { datasetItems: { nodes: ({ id: string; input: string; inputData: Json | null; expected: Json | null; split: string | null } | null)[] } | null; executions: { nodes: ({ id: string; input: string; inputData: Json | null; output: string | null; outputData: Json | null } | null)[] } | null };
 export type ResultDetailsVariables = { items: (string)[]; runs: (string)[] };
 export const resultDetails: Operation<ResultDetails, ResultDetailsVariables> = {
   name: 'ResultDetails',
-  text: "query ResultDetails($items:[UUID!]!$runs:[UUID!]!){datasetItems(filter:{id:{in:$items}}first:100){nodes{id input inputData expected split}}executions(filter:{id:{in:$runs}}first:100){nodes{id output outputData}}}",
+  text: "query ResultDetails($items:[UUID!]!$runs:[UUID!]!){datasetItems(filter:{id:{in:$items}}first:100){nodes{id input inputData expected split}}executions(filter:{id:{in:$runs}}first:100){nodes{id input inputData output outputData}}}",
 };
 
 export type DatasetNames = { datasets: { nodes: ({ id: string; name: string } | null)[] } | null };

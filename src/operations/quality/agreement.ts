@@ -28,7 +28,7 @@ const agreement = z
 const disagreement = z
   .object({
     evaluation_result_id: id,
-    item_id: id,
+    item_id: id.nullable(),
     execution_id: id.nullable(),
     person_score: z.number(),
     grader_score: z.number(),

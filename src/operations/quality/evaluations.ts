@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import { byId, id, names, object } from '../../resources/fields.ts';
+import { byId, id, names, object, time } from '../../resources/fields.ts';
 import { readRow } from '../../resources/operations.ts';
 import { evaluations } from '../../resources/quality/evaluations.ts';
 import { type Answer, operation, shownRow } from '../operation.ts';
@@ -48,6 +48,14 @@ async function shownEvaluation(db: Queryable, evaluationId: string): Promise<Ans
   return answer as unknown as Answer<Evaluation>;
 }
 
+async function createdEvaluation(db: Queryable, evaluationId: string): Promise<Answer<Evaluation>> {
+  return {
+    ...(await shownEvaluation(db, evaluationId)),
+    status: 201,
+    headers: { location: `${evaluations.path}/${evaluationId}` },
+  };
+}
+
 /** Starts an evaluation. */
 export const startEvaluation = operation({
   method: 'POST',
@@ -88,12 +96,46 @@ export const startEvaluation = operation({
         ...[body.priority, body.reuse],
       ].map((value) => value ?? null),
     );
-    const evaluationId = rows[0]?.id ?? '';
-    return {
-      ...(await shownEvaluation(db, evaluationId)),
-      status: 201,
-      headers: { location: `${evaluations.path}/${evaluationId}` },
-    };
+    return createdEvaluation(db, rows[0]?.id ?? '');
+  },
+});
+
+/** Grades runs that exist. */
+export const gradeRuns = operation({
+  method: 'POST',
+  path: `${evaluations.path}/runs`,
+  id: 'evaluateRuns',
+  tag: 'evaluations',
+  summary: 'Grade a sample of the runs of an agent',
+  description:
+    'Grades root runs of one version that have ended and that no evaluation has graded, by graders that need no item. Repeats no run. See docs/evaluation.md.',
+  isKeyed: true,
+  permission: { object: 'executions', action: 'run' },
+  body: z.strictObject({
+    dataset: z.string().describe('Name or id of the data set, which has the graders'),
+    agent: z.string().optional().describe('Name of the agent'),
+    workflow: z.string().optional().describe('Name of the workflow, in place of an agent'),
+    version: z
+      .string()
+      .optional()
+      .describe('Number or label of a version; the current one by default'),
+    since: time.optional().describe('Runs created since this time; a day before until by default'),
+    until: time.optional().describe('Runs created before this time; now by default'),
+    sample: z.int32().optional().describe('The most runs, from 1 to 10000; 100 by default'),
+    graders: names
+      .optional()
+      .describe('Names of the graders; those of the data set that need no item by default'),
+  }),
+  answers: { 201: { description: 'The evaluation', schema: evaluations.row } },
+  async work(db, { body }) {
+    const { rows } = await db.query<{ id: string }>(
+      'select (howdah.evaluate_runs($1, $2, $3, $4, $5, $6, $7, $8)).id',
+      [
+        ...[body.dataset, body.agent, body.workflow, body.version, body.since, body.until],
+        ...[body.sample ?? 100, body.graders],
+      ].map((value) => value ?? null),
+    );
+    return createdEvaluation(db, rows[0]?.id ?? '');
   },
 });
 

@@ -10,7 +10,7 @@ const queued = z
   .object({
     evaluation_result_id: id,
     evaluation_id: id,
-    item_id: id,
+    item_id: id.nullable(),
     input: z.string(),
     input_data: json,
     expected: json,

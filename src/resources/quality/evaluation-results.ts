@@ -13,7 +13,7 @@ export const evaluationResults = resource('evaluation_results', {
   columns: {},
   readOnly: {
     evaluation_id: id,
-    item_id: id,
+    item_id: id.nullable(),
     execution_id: id.nullable(),
     repeat: z.int(),
     passed: z.boolean().nullable(),

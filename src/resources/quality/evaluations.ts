@@ -27,6 +27,8 @@ export const evaluations = resource('evaluations', {
     status: z.enum(enumLabels.evaluation_status),
     items: count,
     repeats: count,
+    since_at: time.nullable(),
+    until_at: time.nullable(),
     totals: object,
     graders: json,
     created_by: z.string(),

@@ -253,3 +253,25 @@ test('grades by the similarity of vectors, which a worker makes', async () => {
   expect(result?.score).toBeGreaterThan(0.1);
   expect(result?.score).toBeLessThan(1);
 });
+
+test('grades runs that users started, once, and names them by their ids', async () => {
+  const desk = await makeAgent(db.pool, { script: [{ content: 'please' }] });
+  const [row] = await all(db.pool, 'select name from howdah.agents where id = $1', [desk]);
+  await cli('dataset', 'create', 'live');
+  const [made] = await all(db.pool, `select id from howdah.datasets where name = 'live'`);
+  const grader = ['dev', 'graders', 'create', 'sorry', '--kind', 'regex', '--dataset-id', made?.id];
+  await cli(...grader, '--configuration', '{"pattern": "sorry"}');
+  expect((await cli('run', String(row?.name), 'Where is my order?')).status).toBe(0);
+  const [run] = await all(db.pool, 'select id from howdah.executions where agent_id = $1', [desk]);
+  const grade = ['eval', 'runs', 'live', '--agent', String(row?.name), '--since', '1h'];
+  const junit = join(folder, 'live.xml');
+  const gate = await cli(...grade, '--fail-under', '0.5', '--junit', junit);
+  expect(gate.status).toBe(5);
+  expect(gate.stdout).toContain(`failed: run ${run?.id}: sorry: `);
+  expect(await readFile(junit, 'utf8')).toContain(`run ${run?.id}`);
+  const again = await cli('--json', ...grade);
+  expect(again.status).toBe(2);
+  expect(JSON.parse(again.stderr).error).toMatchObject({
+    ...{ code: 'HWINV', message: 'there are no runs of version 1 to grade' },
+  });
+});

@@ -93,6 +93,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'POST /api/evaluations',
   },
   {
+    ...{ group: 'Agents and tools', what: 'grade a sample of the runs of an agent' },
+    ...{ sql: 'howdah.evaluate_runs()', graphql: 'evaluateRuns', cli: 'eval runs' },
+    rest: 'POST /api/evaluations/runs',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'cancel an evaluation' },
     ...{ sql: 'howdah.cancel_evaluation()', graphql: 'cancelEvaluation', cli: 'eval cancel' },
     rest: 'POST /api/evaluations/{id}/cancel',

@@ -3,6 +3,7 @@ import { addItems, addRun } from '../../../operations/quality/datasets.ts';
 import {
   cancelEvaluation,
   compareEvaluations,
+  gradeRuns,
   promoteEvaluation,
   startEvaluation,
 } from '../../../operations/quality/evaluations.ts';
@@ -21,6 +22,7 @@ export const qualityRoutes: Route[] = [
   addRun,
   ...resourceRoutes(evaluations),
   startEvaluation,
+  gradeRuns,
   cancelEvaluation,
   compareEvaluations,
   promoteEvaluation,

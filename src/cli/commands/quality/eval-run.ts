@@ -26,6 +26,7 @@ import {
   type JudgedEvaluation,
   junitOf,
   markdownOf,
+  nameOf,
   namesOf,
   type ReportedResult,
   reasonOf,
@@ -42,7 +43,8 @@ type RunOptions = Options & {
   graders?: string[];
 };
 type Item = { id: string; input: string; input_data: unknown };
-type GateOptions = {
+/** What a gate asks of an evaluation, and the files of its reports. */
+export type GateOptions = {
   failUnder?: number;
   /** The label of `--no-worse-than`, which Commander reads as a negation; true without one. */
   worseThan?: string | true;
@@ -50,14 +52,20 @@ type GateOptions = {
   markdown?: string;
 };
 
-const withGate = (command: Command) =>
+/** Adds the options of a gate that looks at one evaluation. */
+export const withReports = (command: Command) =>
   command
     .option('--fail-under <rate>', 'exit with 5 if fewer results pass, from 0 to 1', parseRate)
-    .option('--no-worse-than <label>', 'exit with 5 if the version with this label is better')
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--markdown <file>', 'write the figures as Markdown')
     .option(...TENANT_OPTION)
     .option(...API_OPTION);
+
+const withGate = (command: Command) =>
+  withReports(command).option(
+    '--no-worse-than <label>',
+    'exit with 5 if the version with this label is better',
+  );
 
 /** Registers `howdah eval run DATASET`: starts an evaluation, waits for it, and judges it. */
 export function register(command: Command, io: CliIo): void {
@@ -102,7 +110,7 @@ export function registerWait(command: Command, io: CliIo): void {
 }
 
 /** Waits for an evaluation and its baseline, and returns what the gate says. */
-async function judge(
+export async function judge(
   io: CliIo,
   backend: Backend,
   id: string,
@@ -162,7 +170,7 @@ async function startBaseline(
 }
 
 /** Prints what the gate says, writes the reports, and sets the exit status. */
-async function show(
+export async function show(
   io: CliIo,
   report: JudgedEvaluation,
   { junit, markdown }: GateOptions,
@@ -182,15 +190,14 @@ async function show(
 }
 
 /** Returns the line of a result that did not pass: its item, its run, and why. */
-function faultOf(
-  { item_id, repeat, execution_id, passed, scores, error }: ReportedResult,
-  inputs: JudgedEvaluation['inputs'],
-): string[] {
+function faultOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): string[] {
+  const { item_id, execution_id, passed, scores, error } = result;
   const isUnknown = passed === null && error?.code === 'not_graded';
   if (passed !== false && !isUnknown) return [];
   const reason = error?.message ?? reasonOf(scores);
-  const item = `${inputs.get(item_id) ?? item_id} #${repeat}`;
-  return [`${isUnknown ? 'not graded' : 'failed'}: ${item}, run ${execution_id}: ${reason}`];
+  const name = nameOf(result, inputs);
+  const place = item_id === null ? name : `${name}, run ${execution_id}`;
+  return [`${isUnknown ? 'not graded' : 'failed'}: ${place}: ${reason}`];
 }
 
 /** Returns the figures of an evaluation that a person reads first. */

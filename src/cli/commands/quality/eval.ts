@@ -22,6 +22,7 @@ import { percent } from '../../quality/gate.ts';
 import { registerAgreement } from './eval-agreement.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
 import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
+import { register as registerRuns } from './eval-runs.ts';
 
 type Options = { tenant?: string };
 
@@ -31,6 +32,7 @@ export function register(command: Command, io: CliIo): void {
     listVerb(evaluations),
     showVerb(evaluations),
     { name: 'run', summary: 'evaluate an agent or workflow on a data set', register: registerRun },
+    { name: 'runs', summary: 'grade a sample of the runs of an agent', register: registerRuns },
     { name: 'wait', summary: 'wait for an evaluation that was started', register: registerWait },
     { name: 'results', summary: 'list the results of an evaluation', register: registerResults },
     { name: 'compare', summary: 'compare two evaluations', register: registerCompare },

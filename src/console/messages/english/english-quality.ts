@@ -71,6 +71,8 @@ export const englishQuality = {
     items: 'Items',
     itemsOf: (items: string, repeats: number) =>
       repeats === 1 ? items : `${items}, ${repeats} runs each`,
+    runs: 'Runs that exist',
+    until: 'to',
     overrides: 'Overrides',
     graders: 'Graders',
     by: 'Started by',
@@ -82,6 +84,7 @@ export const englishQuality = {
     failed: 'Only failed',
     shown: 'Results to show',
     input: 'Item',
+    inputOfRun: 'Input',
     expected: 'Expected',
     answer: 'Answer',
     graders: 'Graders',

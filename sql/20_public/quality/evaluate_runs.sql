@@ -1,0 +1,171 @@
+-- Grades runs that exist: those that users, triggers and schedules have started.
+
+-- Returns whether a grader compares the answer with what an item expects.
+create or replace function howdah_private.needs_item(grader jsonb) returns boolean
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select c.configuration ? 'expected_key' or case needs_item.grader ->> 'kind'
+    when 'regex' then not c.configuration ? 'pattern'
+    when 'json_schema' then not c.configuration ? 'schema'
+    when 'trajectory' then not c.configuration ?| '{calls,forbidden}'
+    else needs_item.grader ->> 'kind' not in ('sql', 'rubric', 'citation', 'latency', 'cost') end
+  from (select needs_item.grader -> 'configuration') as c (configuration)
+$$;
+
+-- Returns the graders that need no item: of those of a data set, or else all that are named.
+create or replace function howdah_private.graders_of_runs(dataset_id uuid, names text[])
+  returns text[]
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_graders jsonb := howdah_private.copied_graders(
+    howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
+  v_usable text[];
+  v_refused text[];
+begin
+  select array_agg(g.grader ->> 'name') filter (where not n.needs_item),
+    array_agg(g.grader ->> 'name') filter (where n.needs_item)
+  into v_usable, v_refused
+  from jsonb_array_elements(v_graders) as g (grader)
+  cross join lateral howdah_private.needs_item(g.grader) as n (needs_item);
+  if v_usable is null or graders_of_runs.names is not null and v_refused is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('grader %L compares with what an item expects', v_refused[1]),
+      detail = jsonb_build_object('field', 'graders', 'grader', v_refused[1])::text,
+      hint = 'A run that exists expects nothing. Name graders such as sql, rubric, citation, '
+        'latency and cost.';
+  end if;
+  return v_usable;
+end $$;
+
+-- Returns runs of a version that have ended and that no evaluation has graded, at most `sample`.
+-- They are chosen by a digest of their ids, which says nothing about them.
+create or replace function howdah_private.sample_runs(e howdah.evaluations, sample int)
+  returns uuid[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+  select array(
+    select x.id
+    from (
+      select a.* from howdah.executions as a
+      where a.tenant_id = e.tenant_id and a.agent_id = e.agent_id
+        and a.id >= howdah.uuid_v7_floor(e.since_at)
+        and a.id < howdah.uuid_v7_floor(e.until_at)
+      union all
+      select w.* from howdah.executions as w
+      where w.tenant_id = e.tenant_id and w.workflow_id = e.workflow_id
+        and w.id >= howdah.uuid_v7_floor(e.since_at)
+        and w.id < howdah.uuid_v7_floor(e.until_at)
+    ) as x
+    where coalesce(x.agent_version_id, x.workflow_version_id) = e.version_id
+      and x.status in ('completed', 'failed') and x.parent_execution_id is null
+      and num_nonnulls(x.contents_erased_at, x.contents_encrypted_at,
+        x.compensates_execution_id) = 0
+      and not x.metadata ?| '{evaluation_id,judged_execution_id}'
+      and not exists (
+        select from howdah.evaluation_results as r where r.execution_id = x.id)
+    order by md5(x.id::text) limit sample_runs.sample)
+$$;
+
+-- Starts the grading of runs that exist. Locks the agents, whose judges may get new versions. One
+-- call at a time chooses runs of a tenant, so that no run is graded twice.
+create or replace function howdah_private.start_grading(
+  dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text,
+  since timestamptz, until timestamptz, sample int, graders text[]
+) returns howdah.evaluations
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_new howdah.evaluations;
+  v_graders text[];
+  v_runs uuid[];
+begin
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.check_agent_right(start_grading.agent_id, 'run'),
+    howdah_private.check_agent_right(start_grading.workflow_id, 'run', 'workflow');
+  perform howdah_private.dataset_named(start_grading.dataset_id::text);
+  perform howdah_private.lock_caller();
+  v_new.tenant_id := howdah.current_tenant();
+  v_new.agent_id := start_grading.agent_id;
+  v_new.workflow_id := start_grading.workflow_id;
+  v_new.version_id := coalesce(start_grading.version_id,
+    (select a.current_version_id from howdah.agents as a where a.id = v_new.agent_id),
+    (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
+  v_new.since_at := start_grading.since;
+  v_new.until_at := start_grading.until;
+  v_graders := howdah_private.graders_of_runs(
+    start_grading.dataset_id, start_grading.graders);
+  v_new.graders := howdah_private.copied_graders(
+    v_new.tenant_id, start_grading.dataset_id, v_graders);
+  perform howdah_private.lock_judging_agents(v_new);
+  perform pg_advisory_xact_lock(
+    hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
+  v_runs := howdah_private.sample_runs(v_new, start_grading.sample);
+  if v_runs = '{}' then
+    raise exception using errcode = 'HWINV',
+      message = format('there are no runs of version %s to grade',
+        howdah_private.number_of_version(v_new.version_id)),
+      detail = '{"field": "since"}',
+      hint = 'Runs are graded once, when they have ended. Set since to an earlier time, or name '
+        'another version.';
+  end if;
+  v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
+    start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
+    v_graders, v_runs);
+  v_new.since_at := start_grading.since;
+  v_new.until_at := start_grading.until;
+  insert into howdah.evaluations select v_new.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id)
+  select v_new.tenant_id, v_new.id, 1, r.id from unnest(v_runs) as r (id);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
+  select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
+  return v_new;
+end $$;
+
+create or replace function howdah.evaluate_runs(
+  dataset text, agent text default null, workflow text default null, version text default null,
+  since timestamptz default null, until timestamptz default null, sample int default 100,
+  graders text[] default null
+) returns howdah.evaluations
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_dataset_id uuid := howdah_private.dataset_named(evaluate_runs.dataset);
+  v_evaluated record := howdah_private.evaluated(evaluate_runs.agent, evaluate_runs.workflow);
+  v_until timestamptz := coalesce(evaluate_runs.until, clock_timestamp());
+  v_since timestamptz := coalesce(
+    evaluate_runs.since, greatest(v_until, '0001-01-02') - interval '1 day');
+begin
+  if (evaluate_runs.sample between 1 and 10000) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('sample must be from 1 to 10000, not %s', evaluate_runs.sample),
+      detail = '{"field": "sample"}', hint = 'Set sample to the most runs that are graded.';
+  elsif v_since not between '0001-01-02' and '9999-12-30'
+    or v_until not between '0001-01-02' and '9999-12-30' then
+    raise exception using errcode = 'HWINV',
+      message = format('since (%s) or until (%s) is not in the years 1 to 9999', v_since, v_until),
+      detail = '{"field": "since"}', hint = 'Leave both out for the runs of the last day.';
+  elsif v_since >= v_until then
+    raise exception using errcode = 'HWINV',
+      message = format('since (%s) is not before until (%s)', v_since, v_until),
+      detail = '{"field": "since"}', hint = 'Set since and until to two times, the earlier first.';
+  end if;
+  return howdah_private.start_grading(
+    v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
+    howdah_private.version_named(
+      v_evaluated.agent_id, v_evaluated.workflow_id, evaluate_runs.version),
+    case when evaluate_runs.version !~ '^[0-9]+$' then evaluate_runs.version end,
+    v_since, v_until, evaluate_runs.sample, evaluate_runs.graders);
+end $$;
+comment on function howdah.evaluate_runs(text, text, text, text, timestamptz, timestamptz, int,
+  text[]) is
+  'Grades a sample of the runs of an agent or a workflow that have ended, by the graders of a data '
+  'set that need no item: select * from howdah.evaluate_runs(''refunds'', ''support''). Takes root '
+  'runs of one version (without one, the current) that were created since (a day ago) until (now) '
+  'and that no evaluation has graded. The runs themselves are not repeated. Raises HWINV if there '
+  'are none.';
