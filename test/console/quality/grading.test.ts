@@ -143,4 +143,26 @@ describe.skipIf(!CHROMIUM)('grading answers', () => {
     await phone.page.getByText('There is no evaluation').waitFor();
     await phone.close();
   });
+
+  test('a graded run that a user started is shown with its own input', async () => {
+    await db.pool.query(`insert into howdah.graders (dataset_id, name, kind, configuration)
+      select id, 'cheap', 'cost', '{"max": 1}' from howdah.datasets`);
+    await db.pool.query(`select howdah.run('clerk', $1)`, [`Where is my order? ${MARKUP}`]);
+    const run = `select from howdah.executions where input like 'Where is my order?%'`;
+    await eventually(db.pool, 'the run has ended', `${run} and status = 'completed'`);
+    const { id } = await one(db.pool, `select (howdah.evaluate_runs('sums', 'clerk')).id`);
+    await eventually(
+      db.pool,
+      'the run is graded',
+      `select from howdah.evaluations where status = 'completed'`,
+    );
+    await tab.page.goto(`${howdah.url}/evaluations/${id}`);
+    await tab.page.getByText('Runs that exist').waitFor();
+    await tab.page.getByText(/^Where is my order\?/).waitFor();
+    expect(await tab.page.locator('main img, main script').count()).toBe(0);
+    await check('graded-runs');
+    await tab.page.getByRole('link', { name: 'Grade', exact: true }).click();
+    await tab.page.getByText(/^Where is my order\?/).waitFor();
+    await left('1 answer is left.');
+  });
 });
