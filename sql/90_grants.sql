@@ -269,6 +269,7 @@ grant execute on function
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
   howdah.grader_agreement(uuid, float8), howdah.grader_disagreements(uuid, text, float8),
+  howdah.leaderboard(text, text, text),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
   howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
   howdah_private.find_watched_rows(jsonb),
@@ -623,6 +624,9 @@ grant execute on function
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),
   howdah_private.compared_slices(uuid, uuid), howdah_private.dataset_named(text),
   howdah_private.evaluated(text, text),
+  howdah_private.check_leaderboard(uuid, text, text),
+  howdah_private.comparable_evaluations(uuid, text),
+  howdah_private.contender_figures(uuid[], text), howdah_private.item_means(uuid[], text),
   howdah_private.paired_items(uuid, uuid)
   to howdah_app, howdah_viewer;
 grant execute on function
@@ -740,15 +744,19 @@ grant execute on function howdah_private.channel(text) to howdah_worker, howdah_
 
 -- Room quality.
 grant execute on function
-  howdah_private.adjusted_interval(float8[], float8), howdah_private.bradley_terry(text[], text[],
-    float8[], float8),
+  howdah_private.adjusted_interval(float8[], float8),
+  howdah_private.both_sides(text[], text[], float8[], float8[]),
+  howdah_private.bradley_terry(text[], text[], float8[], float8),
   howdah_private.calibration_error(float8[], boolean[], int),
   howdah_private.check_finite(float8[]), howdah_private.cohens_kappa(text[], text[]),
   howdah_private.flakiness(int, int), howdah_private.hall_quantile(float8, float8, int),
-  howdah_private.mean_interval(float8[]), howdah_private.paired_games(text[], text[], float8[]),
+  howdah_private.mean_interval(float8[]),
   howdah_private.paired_interval(float8[]),
   howdah_private.pareto_front(float8[], float8[], float8[]),
   howdah_private.pass_hat_k(int, int, int), howdah_private.pass_rate_interval(float8, int),
+  howdah_private.solve_equations(float8[], float8[]),
+  howdah_private.strength_step(float8[], float8[], int[], int[], float8[], float8),
+  howdah_private.strengths_of_pairs(text[], text[], float8[], float8[], float8),
   howdah_private.student_quantile(int)
   to howdah_app, howdah_viewer;
 

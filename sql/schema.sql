@@ -5069,6 +5069,47 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.leaderboard(dataset text, split text DEFAULT NULL::text, measure text DEFAULT 'score'::text)
+ RETURNS TABLE(rank integer, evaluation_id uuid, name text, agent_id uuid, workflow_id uuid, version integer, label text, model text, overrides jsonb, items integer, ungraded_items integer, repeats integer, pass_rate double precision, pass_rate_low double precision, pass_rate_high double precision, score double precision, cost double precision, cost_per_pass double precision, latency_ms double precision, flakiness double precision, flaky_items integer, strength double precision, difference double precision, difference_low double precision, difference_high double precision, verdict text, is_on_front boolean)
+ LANGUAGE plpgsql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_dataset_id uuid := howdah_private.dataset_named(leaderboard.dataset);
+  v_measure text := coalesce(leaderboard.measure, 'score');
+begin
+  perform howdah_private.check_leaderboard(v_dataset_id, leaderboard.split, v_measure);
+  return query
+  with contenders as materialized (
+    select e.* from howdah_private.comparable_evaluations(v_dataset_id, leaderboard.split) as e
+  ),
+  figures as materialized (
+    select f.*
+    from howdah_private.contender_figures(array(select c.id from contenders as c), v_measure) as f
+  ),
+  fronts as (
+    select howdah_private.pareto_front(array_agg(f.score order by f.place),
+      array_agg(f.cost order by f.place), array_agg(f.latency_ms order by f.place)) as flags
+    from figures as f
+  )
+  select f.rank, c.id, coalesce(a.name, w.name), c.agent_id, c.workflow_id, c.version, c.label,
+    coalesce(c.overrides ->> 'model', v.definition #>> '{models,0,name}'),
+    nullif(c.overrides, '{}'), f.items, c.items - f.items, c.repeats, f.pass_rate, p.low, p.high,
+    f.score, f.cost, f.cost_per_pass, f.latency_ms, f.flakiness, f.flaky_items, f.strength,
+    f.difference, f.low, f.high, f.verdict, o.flags[f.place]
+  from figures as f
+  cross join fronts as o
+  join contenders as c on c.id = f.evaluation_id
+  left join howdah.agents as a on a.id = c.agent_id
+  left join howdah.workflows as w on w.id = c.workflow_id
+  left join howdah.agent_versions as v on v.id = c.version_id
+  cross join lateral howdah_private.pass_rate_interval(f.pass_rate, f.items) as p
+  order by f.place;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.limits_usage(l howdah.limits)
  RETURNS howdah.limit_usage
  LANGUAGE sql
@@ -10805,6 +10846,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.both_sides(firsts text[], seconds text[], counts double precision[], first_wins double precision[])
+ RETURNS TABLE(contender text, opponent text, games double precision, won double precision)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select x.contender, x.opponent, c.games, x.won
+  from unnest(firsts, seconds, counts, first_wins) as c (one, two, games, wins)
+  cross join lateral (values (c.one, c.two, c.wins), (c.two, c.one, c.games - c.wins))
+    as x (contender, opponent, won)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.bound_execution_id()
  RETURNS uuid
  LANGUAGE sql
@@ -10872,54 +10926,23 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.bradley_terry(firsts text[], seconds text[], outcomes double precision[], prior double precision DEFAULT 0.5)
  RETURNS TABLE(name text, comparisons integer, wins double precision, strength double precision, rank integer)
- LANGUAGE plpgsql
+ LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_names text[]; v_wins float8[]; v_games int[];
-  v_own int[]; v_other int[]; v_counts float8[]; -- a row for each pair that met, both ways
-  v_strengths float8[];
-  v_next float8[];
-begin
-  select array_agg(x.contender order by x.contender), array_agg(x.wins order by x.contender),
-    array_agg(x.games order by x.contender) into v_names, v_wins, v_games
+  select s.name, s.comparisons, s.wins, s.strength, s.rank
   from (
-    select g.contender, sum(g.won) as wins, count(*)::int as games
-    from howdah_private.paired_games(firsts, seconds, outcomes) as g group by g.contender
-  ) as x;
-  if v_names is null then return; end if;
-  select array_agg(x.own), array_agg(x.other), array_agg(x.games)
-  into v_own, v_other, v_counts
-  from (
-    select array_position(v_names, g.contender) as own,
-      array_position(v_names, g.opponent) as other, count(*)::float8 as games
-    from howdah_private.paired_games(firsts, seconds, outcomes) as g group by 1, 2
-  ) as x;
-  v_strengths := array_fill(1.0::float8, array[cardinality(v_names)]);
-  for v_round in 1 .. 10000 loop
-    select array_agg(x.strength / m.mean order by x.own) into v_next
+    select array_agg(p.one) as firsts, array_agg(p.two) as seconds, array_agg(p.games) as games,
+      array_agg(p.wins) as wins
     from (
-      select p.own, (v_wins[p.own] + prior) / (sum(p.games / (v_strengths[p.own]
-        + v_strengths[p.other])) + 2 * prior / (v_strengths[p.own] + 1)) as strength
-      from unnest(v_own, v_other, v_counts) as p (own, other, games) group by p.own
-    ) as x
-    cross join (
-      select case when prior > 0 then 1 else exp(avg(ln(nullif(s, 0)))) end as mean
-      from unnest(v_strengths) as s
-    ) as m;
-    exit when (
-      select coalesce(max(abs(n - s)) <= 1e-10 * max(s), true)
-      from unnest(v_next, v_strengths) as c (n, s)
-    );
-    v_strengths := v_next;
-  end loop;
-  return query
-  select c.name, c.comparisons, c.wins, c.strength / exp(avg(ln(nullif(c.strength, 0))) over ()),
-    (rank() over (order by c.strength desc))::int
-  from unnest(v_names, v_games, v_wins, v_next) as c (name, comparisons, wins, strength)
-  order by c.strength desc, c.name;
-end $function$
+      select c.one, c.two, count(*)::float8 as games, sum(c.outcome) as wins
+      from unnest(firsts, seconds, outcomes) as c (one, two, outcome)
+      where c.one <> c.two and c.outcome between 0 and 1 group by c.one, c.two
+    ) as p
+  ) as m
+  cross join lateral howdah_private.strengths_of_pairs(
+    m.firsts, m.seconds, m.games, m.wins, bradley_terry.prior) as s
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.builtin_settings(name text, OUT settings jsonb, OUT example text)
@@ -14347,6 +14370,40 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_leaderboard(dataset_id uuid, split text, measure text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_measures constant text[] := '{score,cost,latency_ms,flakiness}';
+  v_splits text[];
+begin
+  if (check_leaderboard.measure = any (v_measures)) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no measure %L', check_leaderboard.measure),
+      detail = jsonb_build_object('field', 'measure', 'measure', check_leaderboard.measure)::text,
+      hint = 'Rank by score, cost, latency_ms or flakiness.';
+  end if;
+  if check_leaderboard.split is null then return; end if;
+  v_splits := array(
+    select i.split from howdah.dataset_items as i
+    where i.tenant_id = howdah.current_tenant() and i.dataset_id = check_leaderboard.dataset_id
+      and i.split is not null
+    group by i.split order by i.split);
+  if check_leaderboard.split <> all (v_splits) then
+    raise exception using errcode = 'HWINV',
+      message = format('no item of the data set has the split %L', check_leaderboard.split),
+      detail = jsonb_build_object('field', 'split', 'split', check_leaderboard.split)::text,
+      hint = coalesce(
+        'Did you mean ' || howdah_private.nearest_word(check_leaderboard.split, v_splits) || '?',
+        'The splits of this data set: ' || howdah_private.list_names(v_splits, 8) || '.',
+        'The items of this data set have no splits.');
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_leftovers(state text)
  RETURNS void
  LANGUAGE plpgsql
@@ -17759,6 +17816,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.comparable_evaluations(dataset_id uuid, split text)
+ RETURNS SETOF howdah.evaluations
+ LANGUAGE sql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with completed as not materialized (
+    select e.* from howdah.evaluations as e
+    where e.tenant_id = (select howdah.current_tenant())
+      and e.dataset_id = comparable_evaluations.dataset_id
+      and e.split is not distinct from comparable_evaluations.split and e.status = 'completed'
+      and e.since_at is null
+      and exists (
+        select from howdah.evaluation_results as r
+        where r.tenant_id = e.tenant_id and r.evaluation_id = e.id and r.passed is not null)
+  ),
+  newest as materialized (
+    select c.items_digest, c.graders from completed as c order by c.id desc limit 1
+  ),
+  contenders as (
+    select distinct on (c.version_id, coalesce(c.overrides, '{}')) c.id
+    from completed as c
+    join newest as n on n.items_digest = c.items_digest and n.graders = c.graders
+    order by c.version_id, coalesce(c.overrides, '{}'), c.id desc
+  )
+  select e.* from howdah.evaluations as e join contenders as c using (id)
+  where e.tenant_id = (select howdah.current_tenant())
+  order by e.id desc limit 20
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, OUT recorded integer, OUT found integer, OUT kept integer, OUT changes jsonb)
  RETURNS record
  LANGUAGE sql
@@ -18438,6 +18526,72 @@ AS $function$
     or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
     or text ~* '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
     or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.contender_figures(evaluations uuid[], measure text)
+ RETURNS TABLE(evaluation_id uuid, place integer, rank integer, strength double precision, items integer, pass_rate double precision, score double precision, cost double precision, cost_per_pass double precision, latency_ms double precision, flakiness double precision, flaky_items integer, difference double precision, low double precision, high double precision, verdict text)
+ LANGUAGE sql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+  with means as materialized (
+    select m.*, case contender_figures.measure when 'score' then 1 else -1 end as sign
+    from howdah_private.item_means(contender_figures.evaluations, contender_figures.measure) as m
+  ),
+  games as materialized (
+    select m.item_id, m.value * m.sign as value,
+      array_position(contender_figures.evaluations, m.evaluation_id) as contender
+    from means as m where m.value is not null
+  ),
+  pairs as (
+    select contender_figures.evaluations[x.contender]::text as one,
+      contender_figures.evaluations[y.contender]::text as two, count(*)::float8 as games,
+      count(*) filter (where x.value > y.value)
+        + count(*) filter (where x.value = y.value) / 2.0::float8 as wins
+    from games as x
+    join games as y on y.item_id = x.item_id and y.contender > x.contender
+    group by x.contender, y.contender
+  ),
+  strengths as (
+    select s.name::uuid as id, s.strength, s.rank
+    from (
+      select array_agg(p.one) as firsts, array_agg(p.two) as seconds, array_agg(p.games) as games,
+        array_agg(p.wins) as wins
+      from pairs as p
+    ) as p
+    cross join lateral howdah_private.strengths_of_pairs(
+      p.firsts, p.seconds, p.games, p.wins) as s
+  ),
+  figures as (
+    select m.evaluation_id, count(*)::int as items, avg(m.passed) as pass_rate,
+      avg(m.score) as score, avg(m.cost)::float8 as cost,
+      (sum(m.cost) / nullif(sum(m.passed), 0)::numeric)::float8 as cost_per_pass,
+      avg(m.latency_ms) as latency_ms, avg(m.flakiness) as flakiness,
+      (count(*) filter (where m.passed > 0 and m.passed < 1))::int as flaky_items,
+      avg(m.value * m.sign) as goodness
+    from means as m group by m.evaluation_id
+  ),
+  ranked as materialized (
+    select f.*, s.strength, coalesce(s.rank, 1 + (select count(*) from strengths))::int as rank,
+      row_number() over (order by s.rank nulls last, f.goodness desc nulls last,
+        f.score desc nulls last, f.cost, f.evaluation_id)::int as place
+    from figures as f left join strengths as s on s.id = f.evaluation_id
+  ),
+  differences as (
+    select m.evaluation_id, array_agg(m.value - b.value) as of_items
+    from ranked as best
+    join means as b on b.evaluation_id = best.evaluation_id
+    join means as m on m.item_id = b.item_id and m.evaluation_id <> b.evaluation_id
+    where best.place = 1 group by m.evaluation_id
+  )
+  select r.evaluation_id, r.place, r.rank, r.strength, r.items, r.pass_rate, r.score, r.cost,
+    r.cost_per_pass, r.latency_ms, r.flakiness, r.flaky_items, d.estimate, d.low, d.high, d.verdict
+  from ranked as r
+  left join differences as c on c.evaluation_id = r.evaluation_id
+  left join lateral howdah_private.paired_interval(c.of_items) as d on c.of_items is not null
+  order by r.place
 $function$
 ;
 
@@ -28678,6 +28832,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.item_means(evaluations uuid[], measure text)
+ RETURNS TABLE(evaluation_id uuid, item_id uuid, score double precision, passed double precision, cost numeric, latency_ms double precision, flakiness double precision, value double precision)
+ LANGUAGE sql
+ STABLE ROWS 100000
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.*, case item_means.measure when 'score' then m.score when 'cost' then m.cost::float8
+    when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness end
+  from (
+    select r.evaluation_id, r.item_id, avg(r.score) as score, avg(r.passed::int)::float8,
+      avg(r.cost) as cost, avg(r.latency_ms) as latency_ms,
+      howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness
+    from howdah.evaluation_results as r
+    where r.tenant_id = (select howdah.current_tenant())
+      and r.evaluation_id = any (item_means.evaluations) and r.passed is not null
+    group by r.evaluation_id, r.item_id
+  ) as m
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.item_of_result(r howdah.evaluation_results, e howdah.executions)
  RETURNS howdah.dataset_items
  LANGUAGE plpgsql
@@ -34018,20 +34192,6 @@ AS $function$
   select howdah_private.is_operator()
     or (howdah_private.has_trusted_login()
       and current_setting('howdah.owns_machine', true) is not distinct from 'on')
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.paired_games(firsts text[], seconds text[], outcomes double precision[])
- RETURNS TABLE(contender text, opponent text, won double precision)
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select x.contender, x.opponent, x.won
-  from unnest(firsts, seconds, outcomes) as c (one, two, outcome)
-  cross join lateral (values (c.one, c.two, c.outcome), (c.two, c.one, 1 - c.outcome))
-    as x (contender, opponent, won)
-  where c.one <> c.two and c.outcome between 0 and 1
 $function$
 ;
 
@@ -42869,6 +43029,41 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.solve_equations(matrix double precision[], results double precision[])
+ RETURNS double precision[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_size constant int := cardinality(results);
+  m float8[] := matrix;
+  x float8[] := results;
+  v_factor float8;
+  v_pivot int;
+begin
+  for i in 1 .. v_size loop
+    v_pivot := (i - 1) * v_size + i;
+    continue when m[v_pivot] < 1e-14;
+    for j in i + 1 .. v_size loop
+      v_factor := m[(j - 1) * v_size + i] / m[v_pivot];
+      for k in i .. v_size loop
+        m[(j - 1) * v_size + k] := m[(j - 1) * v_size + k] - v_factor * m[(i - 1) * v_size + k];
+      end loop;
+      x[j] := x[j] - v_factor * x[i];
+    end loop;
+  end loop;
+  for i in reverse v_size .. 1 loop
+    v_pivot := (i - 1) * v_size + i;
+    for k in i + 1 .. v_size loop
+      x[i] := x[i] - m[(i - 1) * v_size + k] * x[k];
+    end loop;
+    x[i] := case when m[v_pivot] < 1e-14 then 0 else x[i] / m[v_pivot] end;
+  end loop;
+  return x;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.source_faults(source text)
  RETURNS jsonb[]
  LANGUAGE sql
@@ -44090,6 +44285,84 @@ AS $function$
     ) as x
   ) as m
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.strength_step(logs double precision[], wins double precision[], own integer[], other integer[], counts double precision[], prior double precision)
+ RETURNS double precision[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_size constant int := cardinality(logs);
+  v_gradient float8[] := '{}';
+  v_curvature float8[] := array_fill(case when prior > 0 then 0 else 1 end::float8,
+    array[v_size * v_size]); -- row by row
+  v_chance float8;
+  v_slope float8;
+  v_cell int;
+begin
+  for i in 1 .. v_size loop
+    v_chance := 1 / (1 + exp(-logs[i]));
+    v_gradient[i] := wins[i] + prior - 2 * prior * v_chance;
+    v_cell := (i - 1) * v_size + i;
+    v_curvature[v_cell] := v_curvature[v_cell] + 2 * prior * v_chance * (1 - v_chance);
+  end loop;
+  for p in 1 .. cardinality(own) loop
+    v_chance := 1 / (1 + exp(logs[other[p]] - logs[own[p]]));
+    v_gradient[own[p]] := v_gradient[own[p]] - counts[p] * v_chance;
+    v_slope := counts[p] * v_chance * (1 - v_chance);
+    v_cell := (own[p] - 1) * v_size + own[p];
+    v_curvature[v_cell] := v_curvature[v_cell] + v_slope;
+    v_cell := (own[p] - 1) * v_size + other[p];
+    v_curvature[v_cell] := v_curvature[v_cell] - v_slope;
+  end loop;
+  return howdah_private.solve_equations(v_curvature, v_gradient);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.strengths_of_pairs(firsts text[], seconds text[], counts double precision[], first_wins double precision[], prior double precision DEFAULT 0.5)
+ RETURNS TABLE(name text, comparisons integer, wins double precision, strength double precision, rank integer)
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_names text[]; v_wins float8[]; v_games int[];
+  v_own int[]; v_other int[]; v_counts float8[]; -- a row for each pair that met, both ways
+  v_logs float8[];
+  v_step float8[];
+  v_longest float8;
+begin
+  select array_agg(x.contender order by x.contender), array_agg(x.won order by x.contender),
+    array_agg(x.games order by x.contender) into v_names, v_wins, v_games
+  from (
+    select g.contender, sum(g.won) as won, sum(g.games)::int as games
+    from howdah_private.both_sides(firsts, seconds, counts, first_wins) as g group by g.contender
+  ) as x;
+  if v_names is null then return; end if;
+  select array_agg(x.own), array_agg(x.other), array_agg(x.games)
+  into v_own, v_other, v_counts
+  from (
+    select array_position(v_names, g.contender) as own,
+      array_position(v_names, g.opponent) as other, sum(g.games) as games
+    from howdah_private.both_sides(firsts, seconds, counts, first_wins) as g group by 1, 2
+  ) as x;
+  v_logs := array_fill(0.0::float8, array[cardinality(v_names)]);
+  for v_round in 1 .. 200 loop
+    v_step := howdah_private.strength_step(v_logs, v_wins, v_own, v_other, v_counts, prior);
+    select max(abs(s)) into v_longest from unnest(v_step) as s;
+    v_logs := array(
+      select x.log + x.step / greatest(v_longest, 1)
+      from unnest(v_logs, v_step) with ordinality as x (log, step, place) order by x.place);
+    exit when v_longest < 1e-9;
+  end loop;
+  return query
+  select c.name, c.comparisons, c.wins, exp(c.log - avg(c.log) over ()),
+    (rank() over (order by round(c.log::numeric, 9) desc))::int
+  from unnest(v_names, v_games, v_wins, v_logs) as c (name, comparisons, wins, log)
+  order by c.log desc, c.name;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.strict_policies(tenant_id uuid)
@@ -60603,6 +60876,12 @@ grant execute on function howdah.label_workflow_version(uuid,integer,text) to ho
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
 
+grant execute on function howdah.leaderboard(text,text,text) to howdah_app;
+
+grant execute on function howdah.leaderboard(text,text,text) to howdah_engine;
+
+grant execute on function howdah.leaderboard(text,text,text) to howdah_viewer;
+
 grant execute on function howdah.limits_usage(howdah.limits) to howdah_app;
 
 grant execute on function howdah.limits_usage(howdah.limits) to howdah_engine;
@@ -61133,6 +61412,12 @@ grant execute on function howdah_private.board_entry(uuid,text) to howdah_engine
 
 grant execute on function howdah_private.board_entry_now(uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.both_sides(text[],text[],double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.both_sides(text[],text[],double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.both_sides(text[],text[],double precision[],double precision[]) to howdah_viewer;
+
 grant execute on function howdah_private.bound_execution_id() to howdah_engine;
 
 grant execute on function howdah_private.bound_role() to howdah_app;
@@ -61449,6 +61734,12 @@ grant execute on function howdah_private.check_judge(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.check_knowledge_search(text,integer,jsonb,text) to howdah_engine;
 
+grant execute on function howdah_private.check_leaderboard(uuid,text,text) to howdah_app;
+
+grant execute on function howdah_private.check_leaderboard(uuid,text,text) to howdah_engine;
+
+grant execute on function howdah_private.check_leaderboard(uuid,text,text) to howdah_viewer;
+
 grant execute on function howdah_private.check_leftovers(text) to howdah_worker;
 
 grant execute on function howdah_private.check_long_input(howdah.executions) to howdah_engine;
@@ -61637,6 +61928,12 @@ grant execute on function howdah_private.combining_marks() to howdah_engine;
 
 grant execute on function howdah_private.commit_steps(uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[],howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[],integer[],integer[],howdah.trust[],timestamp with time zone[],jsonb[],integer[],integer[],howdah.message_role[],text[],jsonb[],jsonb[],text[],integer[],integer[],integer[]) to howdah_worker;
 
+grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_viewer;
+
 grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text) to howdah_engine;
 
 grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
@@ -61690,6 +61987,12 @@ grant execute on function howdah_private.constraint_sentence(text,jsonb) to howd
 grant execute on function howdah_private.contains_secret(text) to howdah_app;
 
 grant execute on function howdah_private.contains_secret(text) to howdah_engine;
+
+grant execute on function howdah_private.contender_figures(uuid[],text) to howdah_app;
+
+grant execute on function howdah_private.contender_figures(uuid[],text) to howdah_engine;
+
+grant execute on function howdah_private.contender_figures(uuid[],text) to howdah_viewer;
 
 grant execute on function howdah_private.content_columns(regclass) to howdah_app;
 
@@ -62529,6 +62832,12 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
 grant execute on function howdah_private.isolate_worker(uuid,uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.item_means(uuid[],text) to howdah_app;
+
+grant execute on function howdah_private.item_means(uuid[],text) to howdah_engine;
+
+grant execute on function howdah_private.item_means(uuid[],text) to howdah_viewer;
+
 grant execute on function howdah_private.item_of_result(howdah.evaluation_results,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
@@ -63016,12 +63325,6 @@ grant execute on function howdah_private.own_watched_table(uuid) to howdah_viewe
 grant execute on function howdah_private.owns_machine() to howdah_app;
 
 grant execute on function howdah_private.owns_machine() to howdah_viewer;
-
-grant execute on function howdah_private.paired_games(text[],text[],double precision[]) to howdah_app;
-
-grant execute on function howdah_private.paired_games(text[],text[],double precision[]) to howdah_engine;
-
-grant execute on function howdah_private.paired_games(text[],text[],double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.paired_interval(double precision[]) to howdah_app;
 
@@ -63785,6 +64088,12 @@ grant execute on function howdah_private.skill_definition(howdah.skills) to howd
 
 grant execute on function howdah_private.skill_entry(howdah.skills) to howdah_engine;
 
+grant execute on function howdah_private.solve_equations(double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.solve_equations(double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.solve_equations(double precision[],double precision[]) to howdah_viewer;
+
 grant execute on function howdah_private.source_faults(text) to howdah_app;
 
 grant execute on function howdah_private.source_faults(text) to howdah_engine;
@@ -63856,6 +64165,18 @@ grant execute on function howdah_private.store_tokens(jsonb,jsonb) to howdah_wor
 grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_app;
 
 grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.strength_step(double precision[],double precision[],integer[],integer[],double precision[],double precision) to howdah_app;
+
+grant execute on function howdah_private.strength_step(double precision[],double precision[],integer[],integer[],double precision[],double precision) to howdah_engine;
+
+grant execute on function howdah_private.strength_step(double precision[],double precision[],integer[],integer[],double precision[],double precision) to howdah_viewer;
+
+grant execute on function howdah_private.strengths_of_pairs(text[],text[],double precision[],double precision[],double precision) to howdah_app;
+
+grant execute on function howdah_private.strengths_of_pairs(text[],text[],double precision[],double precision[],double precision) to howdah_engine;
+
+grant execute on function howdah_private.strengths_of_pairs(text[],text[],double precision[],double precision[],double precision) to howdah_viewer;
 
 grant execute on function howdah_private.strict_policies(uuid) to howdah_app;
 
@@ -68635,6 +68956,9 @@ comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a ve
 comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Labels a version of a prompt (production, candidate, …). A label that exists already moves to this version.';
 
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Labels a version of a workflow (production, candidate, …). A label that exists already moves to this version.';
+
+comment on routine howdah.leaderboard(text,text,text) is '@behavior -filterProc -orderBy
+Ranks what was evaluated on a data set, or on one split of it: the newest completed evaluation of each agent or workflow, version and overrides, at most the 20 newest. Only evaluations with the items and graders of the newest one are compared; others are left out. measure is score, cost, latency_ms or flakiness: on each item that two have graded, the better one wins, and strength is that of Bradley and Terry. difference is the mean of the measure minus that of the first row, with its 95 % interval and verdict: higher, lower, or inside the noise. is_on_front: no other has at least its score at no more cost and time, and is better in one of the three. cost_per_pass is null if nothing passed.';
 
 comment on routine howdah.limits_usage(howdah.limits) is 'Current use. Null for a limit for each: see usages.';
 

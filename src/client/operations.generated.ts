@@ -126,6 +126,8 @@ export type GraderAgreement = { grader: string | null; results: number; people: 
 
 export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
 
+export type Contender = { rank: number; evaluation_id: string; name: string | null; agent_id: string | null; workflow_id: string | null; version: number; label: string | null; model: string | null; overrides: { [name: string]: unknown } | null; items: number; ungraded_items: number; repeats: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number | null; cost_per_pass: number | null; latency_ms: number | null; flakiness: number | null; flaky_items: number; strength: number | null; difference: number | null; difference_low: number | null; difference_high: number | null; verdict: string | null; is_on_front: boolean | null };
+
 export type Grade = { id: string; evaluation_id: string; evaluation_result_id: string; user_id: string | null; grader: string | null; score: number; comment: string | null; created_at: string; updated_at: string };
 
 export type QueuedGrade = { evaluation_result_id: string; evaluation_id: string; item_id: string | null; input: string; input_data: unknown; expected: unknown; output: string | null; output_data: unknown; graders: (string)[] };
@@ -555,6 +557,8 @@ export type Operations = {
   graderAgreement: { takes: { params: { id: string }; query?: { pass_score?: number } }; gives: { data: (GraderAgreement)[] } };
   /** List results on which a grader and people disagree. */
   graderDisagreements: { takes: { params: { id: string }; query?: { grader?: string; pass_score?: number } }; gives: { data: (GraderDisagreement)[] } };
+  /** Rank what was evaluated on a data set. */
+  leaderboard: { takes: { params: { id: string }; query?: { split?: string; measure?: "score" | "cost" | "latency_ms" | "flakiness" } }; gives: { data: (Contender)[] } };
   /** List grades, newest first. */
   listGrades: { takes: { query?: { limit?: number; cursor?: string; evaluation_id?: string; evaluation_result_id?: string; user_id?: string } }; gives: { data: (Grade)[]; next: string | null } };
   /** Set your grade of a result, replacing your earlier grade. */
@@ -1011,6 +1015,7 @@ export const operations = {
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   graderAgreement: ['GET', '/api/evaluations/{id}/agreement'],
   graderDisagreements: ['GET', '/api/evaluations/{id}/disagreements'],
+  leaderboard: ['GET', '/api/datasets/{id}/leaderboard'],
   listGrades: ['GET', '/api/grades'],
   grade: ['POST', '/api/grades'],
   getGrade: ['GET', '/api/grades/{id}'],

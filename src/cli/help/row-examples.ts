@@ -78,6 +78,8 @@ export const rowExamples = {
     'howdah eval grades ID',
     'howdah eval agreement ID',
     'howdah eval agreement ID --grader tone --pass-score 0.7',
+    'howdah eval leaderboard refunds',
+    'howdah eval leaderboard refunds --measure cost --split test',
     'howdah eval promote ID --label production',
   ],
   kb: [

@@ -144,6 +144,7 @@ const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 
 /** Arguments without which a list is refused. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
+  leaderboard: 'dataset: "belongs-to-a", ',
   recall: 'query: "x", ',
   search: 'query: "x", ',
   sources: 'executionId: "00000000-0000-7000-8000-000000000000", ',

@@ -302,6 +302,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('eval grade', 'eval', 'grade', graded[0].id, '0.5', '--comment', 'Half right');
   await note('eval grades', 'eval', 'grades', evaluation);
   await note('eval agreement', 'eval', 'agreement', evaluation);
+  await note('eval leaderboard', 'eval', 'leaderboard', 'sums');
   await note('eval promote', 'eval', 'promote', evaluation);
   const { rows: waiting } = await database.pool.query(
     `select id from howdah.evaluate('sums', 'asker', graders => '{text}')`,

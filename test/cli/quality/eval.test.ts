@@ -120,6 +120,26 @@ test('refuses a version that is worse than a label, and compares each item', asy
   expect(await count()).toBe(before + 1);
 });
 
+test('ranks what was evaluated, and says how to begin where nothing was', async () => {
+  const { data } = await json('eval', 'leaderboard', 'many');
+  expect(data).toMatchObject([
+    { rank: 1, name: agent, pass_rate: 1, items: 12 },
+    { rank: 2, name: agent, pass_rate: 0, verdict: 'lower' },
+  ]);
+  const { stdout } = await cli('eval', 'leaderboard', 'many', '--measure', 'latency_ms');
+  expect(stdout).toContain('100 % (');
+  await cli('dataset', 'create', 'none');
+  const none = await cli('eval', 'leaderboard', 'none');
+  expect({ status: none.status, says: /howdah eval run/.test(none.stderr) }).toEqual({
+    ...{ status: 0, says: true },
+  });
+  expect(await cli('eval', 'leaderboard', 'many', '--measure', 'speed')).toMatchObject({
+    status: 2,
+  });
+  const split = await json('eval', 'leaderboard', 'many', '--split', 'test');
+  expect(split.error).toMatchObject({ code: 'HWINV' });
+});
+
 test('a person grades the results of the queue, which gets shorter', async () => {
   const [{ id }] = (await json('eval', 'list')).items;
   const { items } = await json('eval', 'queue', id);

@@ -200,6 +200,18 @@ describe('rankings', () => {
     expect(ranked[0]).toMatchObject({ name: 'Milwaukee', rank: 1, comparisons: 78, wins: 50 });
   });
 
+  test('one that wins thousands of games, and never loses, is fitted exactly', async () => {
+    const wins = 5_000;
+    const ranked = await rank(
+      Array.from({ length: wins }, (): [string, string, number] => ['a', 'b', 1]),
+    );
+    const [best, worst] = ranked.map(({ strength }) => strength) as [number, number];
+    expect(best * worst).toBeCloseTo(1, 8);
+    // the derivative of the likelihood, with half a win and half a loss against an average one
+    const expected = (wins * best) / (best + worst) + best / (best + 1);
+    expect(expected).toBeCloseTo(wins + 0.5, 6);
+  });
+
   test('one that always wins, ties, and comparisons that count nothing', async () => {
     const ranked = await rank([
       ['a', 'b', 1],

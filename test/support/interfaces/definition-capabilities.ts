@@ -108,6 +108,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/evaluations/{id}/comparison',
   },
   {
+    ...{ group: 'Agents and tools', what: 'rank what was evaluated on a data set' },
+    ...{ sql: 'howdah.leaderboard()', graphql: 'leaderboard', cli: 'eval leaderboard' },
+    rest: 'GET /api/datasets/{id}/leaderboard',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'list results that you have not graded' },
     ...{ sql: 'select howdah.grade_queue', graphql: 'gradeQueues', cli: 'eval queue' },
     rest: 'GET /api/grade-queue',

@@ -9,6 +9,7 @@ import {
 } from '../../../operations/quality/evaluations.ts';
 import { listPreferencePairs, listTrainingExamples } from '../../../operations/quality/examples.ts';
 import { gradeResult, listGradeQueue } from '../../../operations/quality/grades.ts';
+import { leaderboard } from '../../../operations/quality/leaderboard.ts';
 import { datasets } from '../../../resources/quality/datasets.ts';
 import { evaluations } from '../../../resources/quality/evaluations.ts';
 import { grades } from '../../../resources/quality/grades.ts';
@@ -28,6 +29,7 @@ export const qualityRoutes: Route[] = [
   promoteEvaluation,
   graderAgreement,
   graderDisagreements,
+  leaderboard,
   ...resourceRoutes(grades),
   gradeResult,
   listGradeQueue,

@@ -21,6 +21,7 @@ import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/gate.ts';
 import { registerAgreement } from './eval-agreement.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
+import { registerLeaderboard } from './eval-leaderboard.ts';
 import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
 import { register as registerRuns } from './eval-runs.ts';
 
@@ -41,6 +42,7 @@ export function register(command: Command, io: CliIo): void {
     { name: 'grade', summary: 'grade a result as a person', register: registerGrade },
     { name: 'grades', summary: 'list the grades of people', register: registerGrades },
     { name: 'agreement', summary: 'compare graders with people', register: registerAgreement },
+    { name: 'leaderboard', summary: 'rank what was evaluated', register: registerLeaderboard },
     { name: 'promote', summary: 'label the version of an evaluation', register: registerPromote },
   ]);
 }
