@@ -73,6 +73,33 @@ export function copyComparison(a: string, b: string, root: URL): Forms {
   };
 }
 
+/** Returns the request of the leaderboard of a data set in each language. */
+export function copyLeaderboard(
+  { id, name }: { id: string; name: string },
+  { measure, split }: { measure: string; split: string | undefined },
+  root: URL,
+): Forms {
+  const named = { measure, ...(split !== undefined && { split }) };
+  const query = new URLSearchParams(named);
+  const list = (join: (name: string, value: string) => string) =>
+    Object.entries(named)
+      .map(([key, value]) => `, ${join(key, value)}`)
+      .join('');
+  return {
+    sql: `select rank, name, version, model, pass_rate, score, cost, latency_ms, difference, verdict, is_on_front\nfrom howdah.leaderboard(${quoteSql(name)}${list((key, value) => `${key} => ${quoteSql(value)}`)});`,
+    graphql: `query {\n  leaderboard(dataset: ${string(name)}${list((key, value) => `${key}: ${string(value)}`)}) {\n    nodes { rank name version model passRate score cost latencyMs difference verdict isOnFront }\n  }\n}`,
+    curl: curlCommand(new URL(`./api/datasets/${id}/leaderboard?${query}`, root)),
+    cli: howdahCommand(
+      'eval leaderboard',
+      [
+        ['measure', measure],
+        ['split', split],
+      ],
+      [name],
+    ),
+  };
+}
+
 /** The choices with which an evaluation is started. */
 export type NewEvaluation = {
   dataset: string;

@@ -85,6 +85,9 @@ export const gradingPage = (id: string) => `${evaluationPage(id)}/grade`;
 /** Returns the path of a data set, by its id or its name. */
 export const datasetPage = (dataset: string) => `${DATASETS}/${encodeURIComponent(dataset)}`;
 
+/** Returns the path of the leaderboard of a data set, by its id or its name. */
+export const leaderboardPage = (dataset: string) => `${datasetPage(dataset)}/leaderboard`;
+
 /** Returns the path on which two evaluations are compared. */
 export const comparisonPage = (a: string, b: string) => `${EVALUATIONS}/${a}/compare?with=${b}`;
 

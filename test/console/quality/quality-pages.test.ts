@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import {
   copyEvaluations,
+  copyLeaderboard,
   copyResults,
   copyStart,
 } from '../../../src/console/quality/copy-quality.ts';
@@ -33,6 +34,15 @@ test('lists and forms are copied as requests, below a mount as well', () => {
     `8000/howdah/api/evaluation-results?evaluation_id=${ID}&passed=false`,
   );
   expect(failed.cli).toBe(`npx howdah eval results ${ID} --failed`);
+  const board = copyLeaderboard(
+    { id: ID, name: "o'hara" },
+    { measure: 'cost', split: 'a b' },
+    ROOT,
+  );
+  expect(board.sql).toContain(`('o''hara', measure => 'cost', split => 'a b')`);
+  expect(board.graphql).toContain(`(dataset: "o'hara", measure: "cost", split: "a b")`);
+  expect(board.curl).toContain(`/datasets/${ID}/leaderboard?measure=cost&split=a+b`);
+  expect(board.cli).toContain(`eval leaderboard --measure cost --split 'a b' 'o'\\''hara'`);
   const start = copyStart({ dataset: "o'hara", workflow: 'w', repeat: 3 }, ROOT);
   expect(start.sql).toContain(`howdah.evaluate('o''hara', workflow => 'w', repeat => 3)`);
   expect(start.cli).toBe(`npx howdah eval run --workflow w --repeat 3 'o'\\''hara'`);
@@ -256,6 +266,32 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     expect(owner.problems).toEqual([]);
   });
 
+  test('contenders are ranked, by a measure that the URL keeps', async () => {
+    await open('/datasets/sums');
+    await link('Leaderboard').click();
+    await heading('Leaderboard of sums');
+    const table = owner.page.getByRole('table', { name: 'Leaderboard' });
+    const first = () => table.getByRole('row').nth(1);
+    await first().getByText('clerk, version 2').waitFor();
+    await table.getByText('inside the noise').first().waitFor();
+    const dots = owner.page.getByRole('figure').getByRole('listitem');
+    expect(await dots.count()).toBe(2);
+    await check('leaderboard');
+    await owner.page.getByText('Cost', { exact: true }).first().click();
+    await owner.page.waitForURL(/measure=cost/);
+    await first().getByText('rival, version 2').waitFor();
+    await table.getByText('higher: worse').waitFor();
+    await table.getByRole('link', { name: 'Compare' }).click();
+    await heading('Two evaluations');
+    await owner.page.goBack();
+    await first().getByText('rival, version 2').waitFor();
+    await open('/datasets/sums/leaderboard?split=test');
+    await owner.page.getByText('No evaluation of this split is completed yet.').waitFor();
+    await open('/datasets/sums/leaderboard?split=tset');
+    await owner.page.getByText(/Did you mean test/).waitFor();
+    await refused();
+  });
+
   test('evaluations are listed by data set, and one at work is cancelled', async () => {
     await worker?.stop(0);
     worker = undefined;
@@ -331,6 +367,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     for (const [path, shown] of [
       ['/datasets', 'sums'],
       ['/datasets/sums', 'sums'],
+      ['/datasets/sums/leaderboard', 'Leaderboard of sums'],
       ['/evaluations', 'Evaluations'],
       [`/evaluations/${id}`, 'clerk, version 2'],
       [`/runs/${run}`, 'clerk'],
@@ -393,6 +430,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
         ['dataset', '/datasets/sums'],
         ['item', '/datasets/sums/items/new'],
         ['grader', '/datasets/sums/graders/new'],
+        ['leaderboard', '/datasets/sums/leaderboard'],
         ['evaluations', '/evaluations'],
         ['evaluation', `/evaluations/${a}`],
         ['comparison', `/evaluations/${a}/compare?with=${b}`],

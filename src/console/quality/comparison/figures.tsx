@@ -115,8 +115,10 @@ function signed(value: number | null, { show }: Kind): string {
   return `${value > 0 ? '+' : '−'}${size}`;
 }
 
+type VerdictProps = { verdict: string; isHigherBetter: boolean };
+
 /** The verdict in words, and whether it is good: colour alone says nothing. */
-function Verdict({ verdict, isHigherBetter }: { verdict: string; isHigherBetter: boolean }) {
+export function Verdict({ verdict, isHigherBetter }: VerdictProps) {
   const word = text.verdicts[verdict] ?? verdict;
   if (verdict !== 'higher' && verdict !== 'lower') return <span className="verdict">{word}</span>;
   const isBetter = (verdict === 'higher') === isHigherBetter;

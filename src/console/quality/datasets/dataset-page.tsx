@@ -10,7 +10,7 @@ import type { ResourceType } from '../../rows/resource-types.ts';
 import { RowActions } from '../../rows/row-actions.tsx';
 import { useRow } from '../../rows/use-row.ts';
 import { useMayWrite } from '../../server/me.tsx';
-import { datasetPage } from '../quality-rows.ts';
+import { datasetPage, leaderboardPage } from '../quality-rows.ts';
 import { StartButton } from '../start-dialog.tsx';
 import { GraderList } from './grader-list.tsx';
 import { ItemList } from './item-list.tsx';
@@ -71,6 +71,9 @@ function Actions({ type, reload, found: { id, name } }: ActionsProps) {
         href={`${EVALUATIONS}?${new URLSearchParams({ dataset: id })}`}
       >
         {text.evaluations}
+      </Button>
+      <Button size="xs" variant="default" component={Link} href={leaderboardPage(id)}>
+        {qualityTexts.leaderboard.button}
       </Button>
       <StartButton dataset={id} />
       {mayWrite && (

@@ -5,6 +5,7 @@ import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { EditRowPage, NewRowPage } from '../../rows/form/form-page.tsx';
 import { DATASETS, rowOfPath } from '../../rows/paths.ts';
 import { useResourceTypes } from '../../rows/use-resource-types.ts';
+import { LeaderboardPage } from '../leaderboard/leaderboard-page.tsx';
 import { DatasetPage } from './dataset-page.tsx';
 import { DatasetsPage } from './datasets-page.tsx';
 import { NewGraderPage, NewItemPage } from './new-part-pages.tsx';
@@ -33,6 +34,9 @@ export function DatasetsPlace() {
       </Route>
       <Route path={`${DATASETS}/:dataset/graders/new`}>
         {({ dataset }) => <NewGraderPage dataset={rowOfPath(dataset)} {...shared} />}
+      </Route>
+      <Route path={`${DATASETS}/:dataset/leaderboard`}>
+        {({ dataset }) => <LeaderboardPage type={type} dataset={rowOfPath(dataset)} />}
       </Route>
       <Route path={`${DATASETS}/:dataset`}>
         {({ dataset }) => <DatasetPage key={dataset} type={type} dataset={rowOfPath(dataset)} />}
