@@ -224,7 +224,7 @@ grant execute on function
   howdah.delete_workflow(uuid), howdah.erase_user(uuid, howdah.erasure_mode, boolean),
   howdah.remember(
     text, howdah.memory_scope, uuid, howdah.memory_kind, timestamptz, howdah.trust),
-  howdah.correct_memory(uuid, text), howdah.forget(uuid),
+  howdah.correct_memory(uuid, text), howdah.forget(uuid), howdah.pin_memory(uuid, boolean),
   howdah.add_to_dataset(text, uuid, jsonb, text, jsonb), howdah.cancel_evaluation(uuid),
   howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int, boolean),
   howdah.evaluate_runs(
@@ -289,6 +289,7 @@ grant execute on function
   howdah.watches(text), howdah.workflow(text), howdah_private.todo_line(howdah.todos),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.is_history_changed(uuid),
+  howdah_private.exported_memories_of_run(uuid, boolean),
   howdah_private.markdown_line(text), howdah_private.max_export_depth(),
   howdah_private.run_for_request(uuid),
   howdah_private.raise_unwatched(text), howdah_private.searched_tag(jsonb, int),

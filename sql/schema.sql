@@ -1339,6 +1339,7 @@ END,
   created_by text not null,
   digest text not null,
   content text not null,
+  is_pinned boolean default false not null,
   constraint memories_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint memories_pkey PRIMARY KEY (id),
   constraint memories_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -1349,12 +1350,14 @@ END,
   constraint a_memory_of_the_tenant_has_its_id CHECK (((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id))),
   constraint a_source_has_a_run CHECK (((source_seq IS NULL) OR (source_execution_id IS NOT NULL))),
   constraint a_superseded_memory_has_an_end CHECK (((superseded_by IS NULL) = (valid_to IS NULL))),
-  constraint content_has_1_to_2000_characters CHECK ((((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text)))
+  constraint content_has_1_to_2000_characters CHECK ((((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text))),
+  constraint only_trusted_memories_of_agents_are_pinned CHECK (((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))))
 );
 alter table howdah.memories enable row level security, force row level security;
 CREATE INDEX memories_agent_id_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX memories_created_by_idx ON howdah.memories USING btree (tenant_id, created_by, id);
 CREATE UNIQUE INDEX memories_digest_key ON howdah.memories USING btree (tenant_id, subject_id, scope, digest) WHERE (superseded_by IS NULL);
+CREATE INDEX memories_is_pinned_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE is_pinned;
 CREATE INDEX memories_session_id_idx ON howdah.memories USING btree (tenant_id, session_id, id) WHERE (session_id IS NOT NULL);
 CREATE INDEX memories_source_execution_id_idx ON howdah.memories USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
 CREATE INDEX memories_subject_id_idx ON howdah.memories USING btree (tenant_id, subject_id, id);
@@ -2950,6 +2953,17 @@ create table howdah_private.run_heads (
   constraint run_heads_pkey PRIMARY KEY (execution_id)
 );
 alter table howdah_private.run_heads enable row level security, force row level security;
+
+create table howdah_private.run_memories (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  handoffs integer not null,
+  memory_ids uuid[] not null,
+  constraint run_memories_pkey PRIMARY KEY (execution_id, handoffs),
+  constraint run_memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.run_memories enable row level security, force row level security;
+CREATE INDEX run_memories_tenant_id_idx ON howdah_private.run_memories USING btree (tenant_id);
 
 create table howdah_private.run_tags (
   tenant_id uuid not null,
@@ -5329,6 +5343,24 @@ begin
   perform howdah_private.audit_controls(v_live, 'pause');
   perform howdah_private.pause_runs(v_live);
   return query select r.* from howdah_private.control_results(pause_executions.ids, v_faults) as r;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.pin_memory(id uuid, is_pinned boolean DEFAULT true)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_old howdah.memories := howdah_private.lock_memory(pin_memory.id);
+  v_memory howdah.memories := howdah_private.set_pin(
+    v_old, coalesce(pin_memory.is_pinned, true), 'is_pinned');
+begin
+  perform howdah_private.audit_action(v_old.tenant_id,
+    case when v_memory.is_pinned then 'pin' else 'unpin' end, 'memories', v_old.id::text)
+  where v_memory.is_pinned <> v_old.is_pinned;
+  return v_memory;
 end $function$
 ;
 
@@ -9079,7 +9111,11 @@ begin
   where e.id = run.id and e.completed_at is null
     and e.agent_version_id = (apply_handoff.output #>> '{from,agent_version_id}')::uuid
     and v.id = (apply_handoff.output #>> '{to,agent_version_id}')::uuid;
-  if found and run.session_id is not null and run.parent_execution_id is null then
+  if not found then
+    return;
+  end if;
+  perform howdah_private.store_run_memories(array[run.id], true);
+  if run.session_id is not null and run.parent_execution_id is null then
     update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
     where s.id = run.session_id and s.agent_id = v_from;
   end if;
@@ -11019,7 +11055,8 @@ AS $function$
       }', '{"model": "reader", "values_trust": "external"}'),
       ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
         '{"citations": "required"}'),
-      ('remember', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
+      ('remember', '{"tenant": {"type": "boolean"}, "pin": {"type": "boolean"}}',
+        '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
@@ -11364,6 +11401,10 @@ AS $function$
           },
           "replaces": {
             "type": "string", "description": "The id of the memory that is wrong or outdated"
+          },
+          "pinned": {
+            "type": "boolean",
+            "description": "true: always show it to you, in scope agent; false: no longer"
           }
         }
       }'::jsonb,
@@ -11827,7 +11868,8 @@ declare
   v_memory howdah.memories;
 begin
   select s.scope, s.subject_id into v_new.scope, v_new.subject_id
-  from howdah_private.memory_subject_of_call(v_run, arguments ->> 'scope', configuration) as s;
+  from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
+    case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
   v_new.kind := coalesce(arguments ->> 'kind', 'fact')::howdah.memory_kind;
   v_new.trust := greatest('internal', v_run.trust);
@@ -11843,9 +11885,12 @@ begin
     v_old := howdah_private.memory_to_replace(v_run, arguments ->> 'replaces', configuration);
     v_memory := howdah_private.supersede_memory(v_old, v_new);
   end if;
+  v_memory := howdah_private.pin_by_call(
+    v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
     v_memory.source_execution_id is not distinct from v_new.source_execution_id
-      and v_memory.source_seq is not distinct from v_new.source_seq);
+      and v_memory.source_seq is not distinct from v_new.source_seq)
+    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
 end $function$
 ;
 
@@ -15196,6 +15241,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_pin(m howdah.memories, field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.superseded_by is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('memory %s is already corrected', m.id),
+      detail = jsonb_build_object('memory_id', m.id, 'superseded_by', m.superseded_by)::text,
+      hint = format('Pin the memory that holds now: %s.', m.superseded_by);
+  elsif m.scope <> 'agent' then
+    raise exception using errcode = 'HWINV',
+      message = format('a memory of the scope %s cannot be pinned', m.scope),
+      detail = jsonb_build_object('field', check_pin.field, 'scope', m.scope)::text,
+      hint = 'Pin memories of the scope agent.';
+  elsif m.trust = 'external' then
+    raise exception using errcode = 'HWINV',
+      message = 'an external memory cannot be pinned',
+      detail = jsonb_build_object('field', check_pin.field, 'trust', m.trust)::text,
+      hint = 'Check the text and write it as a memory of your own.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_plain_secrets(field text, document jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -16981,6 +17052,7 @@ declare
   v_only_run uuid := (
     select w.only_run from howdah_private.workers as w where w.id = claim_due_runs.worker);
   v_parked uuid[] := '{}';
+  v_has_memories boolean;
   v_due uuid[];
   v_taken uuid[];
 begin
@@ -16993,6 +17065,11 @@ begin
   if exists (select from howdah.limits as l where l.metric = 'running_runs') then
     v_parked := v_parked || howdah_private.park_over_running_limit(v_due);
   end if;
+  if exists (select from howdah.memories as m where m.is_pinned) then
+    perform howdah_private.store_run_memories(
+      array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_parked)), false);
+  end if;
+  v_has_memories := exists (select from howdah_private.run_memories);
   with claimed as (
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
@@ -17002,7 +17079,8 @@ begin
       trust = greatest(e.trust, e.input_trust, case
         when e.turn > 1 or e.overrides is not null or e.input_parts is not null
           or e.history is not null
-        then howdah_private.inherited_trust(e) end),
+        then howdah_private.inherited_trust(e) end,
+        case when v_has_memories then howdah_private.trust_of_run_memories(e.id) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id <> all (v_parked) and e.id between v_first and v_last
@@ -17178,7 +17256,10 @@ begin
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null
       then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    howdah_private.agent_overrides(e),
+    case when exists (select from howdah_private.run_memories as r where r.execution_id = e.id)
+      then coalesce(howdah_private.agent_overrides(e), '{}')
+        || coalesce(howdah_private.pinned_overrides(e.id, e.handoffs), '{}')
+      else howdah_private.agent_overrides(e) end,
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
@@ -19127,6 +19208,12 @@ AS $function$
     r.chunk_number, r.score, r.digest
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
+  insert into howdah_private.run_memories (execution_id, tenant_id, handoffs, memory_ids)
+  select copy_log.copy, r.tenant_id, r.handoffs, r.memory_ids
+  from howdah_private.run_memories as r
+  where r.execution_id = copy_log.original and copy_log.up_to > 0 and r.handoffs <= (
+    select count(*) from howdah.steps as s
+    where s.execution_id = copy_log.original and s.seq <= copy_log.up_to and s.kind = 'handoff');
   with copied as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output,
@@ -20544,6 +20631,7 @@ AS $function$
   delete from howdah_private.judgements as t where t.execution_id = any ($1);
   delete from howdah_private.receivers as t where t.execution_id = any ($1);
   delete from howdah_private.run_callbacks as t where t.execution_id = any ($1);
+  delete from howdah_private.run_memories as t where t.execution_id = any ($1);
   delete from howdah.search_results as t where t.execution_id = any ($1);
   delete from howdah.searches as t where t.execution_id = any ($1);
   delete from howdah.watched_rows as t where t.execution_id = any ($1);
@@ -23681,6 +23769,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exported_memories_of_run(execution_id uuid, redact boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when count(*) = 0 then '{}' else jsonb_build_object('pinned_memories',
+    to_jsonb(array_agg(jsonb_build_object('handoffs', p.handoffs, 'memories',
+      case when exported_memories_of_run.redact then (
+        select to_jsonb(array_agg(m.memory || '{"content": "[redacted]"}' order by m.place))
+        from jsonb_array_elements(p.memories) with ordinality as m (memory, place)
+      ) else p.memories end) order by p.handoffs))) end
+  from howdah.executions as e cross join howdah_private.pinned_memories_of(e.id) as p
+  where e.id = exported_memories_of_run.execution_id and howdah_private.can_act_for(e.tenant_id)
+    and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.exported_row(kind text, document jsonb, relation regclass, redact boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -23818,7 +23924,7 @@ AS $function$
     from howdah.steps as s
     join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
     where s.execution_id = e.id and s.kind = 'handoff'
-  )) else '{}' end || case
+  )) else '{}' end || howdah_private.exported_memories_of_run(e.id, exported_run.redact) || case
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
@@ -34875,6 +34981,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.pin_by_call(run howdah.executions, m howdah.memories, pinned boolean, configuration jsonb)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if pinned is null or (m.is_pinned = pinned) then
+    return m;
+  elsif configuration -> 'pin' is distinct from 'true' then
+    raise exception using errcode = 'HWDEN', message = 'you may not pin memories',
+      detail = '{"field": "pinned"}',
+      hint = 'Omit pinned. An admin allows it by "pin": true in the configuration of the tool.';
+  elsif run.trust = 'external' then
+    raise exception using errcode = 'HWDEN',
+      message = 'you may not pin or unpin memories: this run has read external content',
+      detail = jsonb_build_object('field', 'pinned', 'trust', run.trust)::text,
+      hint = 'Omit pinned, or ask the user to pin the memory.';
+  end if;
+  return howdah_private.set_pin(m, pinned, 'pinned');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.pin_embedding_models(tenant_id uuid, graders jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -34928,6 +35056,35 @@ begin
   end loop;
   return v_graders;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_memories_of(execution_id uuid)
+ RETURNS TABLE(handoffs integer, memories jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.handoffs, to_jsonb(array_agg(jsonb_build_object('id', i.id,
+    'content', coalesce(m.content, '[forgotten]'), 'trust', coalesce(m.trust, 'internal'))
+    order by i.place))
+  from howdah_private.run_memories as r
+  cross join lateral unnest(r.memory_ids) with ordinality as i (id, place)
+  left join howdah.memories as m on m.id = i.id and m.tenant_id = r.tenant_id
+  where r.execution_id = pinned_memories_of.execution_id
+  group by r.handoffs
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.pinned_overrides(execution_id uuid, handoffs integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('pinned_memories', p.memories)
+  from howdah_private.pinned_memories_of(pinned_overrides.execution_id) as p
+  where p.handoffs = pinned_overrides.handoffs
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.pinned_prompt(a howdah.agents)
@@ -42356,6 +42513,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.set_pin(m howdah.memories, is_pinned boolean, field text)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_length int;
+begin
+  if m.is_pinned = set_pin.is_pinned then
+    return m;
+  end if;
+  if set_pin.is_pinned then
+    perform howdah_private.check_pin(m, set_pin.field);
+    perform pg_advisory_xact_lock(hashtextextended('howdah.memories ' || m.subject_id, 0));
+    select coalesce(sum(length(o.content)), 0) + length(m.content) into v_length
+    from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.agent_id = m.agent_id and o.is_pinned and o.id <> m.id;
+    if v_length > 2000 then
+      raise exception using errcode = 'HWINV',
+        message = format('the pinned memories of the agent would have %s characters, at most 2000 '
+          'are allowed', v_length),
+        detail = jsonb_build_object('field', set_pin.field, 'agent_id', m.agent_id,
+          'length', v_length, 'most', 2000)::text,
+        hint = 'Unpin another memory of the agent, or replace one by a shorter text.';
+    end if;
+  end if;
+  update howdah.memories as t set is_pinned = set_pin.is_pinned where t.id = m.id
+  returning t.* into m;
+  return m;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.set_provider_config(agent_id uuid, purpose howdah.model_purpose, config jsonb, secret_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -44072,6 +44262,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_run_memories(ids uuid[], is_handoff boolean)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.run_memories (execution_id, tenant_id, handoffs, memory_ids)
+  select e.id, e.tenant_id, e.handoffs, p.memory_ids
+  from howdah.executions as e
+  cross join lateral (
+    select array_agg(m.id order by m.id) as memory_ids from howdah.memories as m
+    where m.tenant_id = e.tenant_id and m.agent_id = e.agent_id and m.is_pinned
+      and m.valid_from <= now()
+  ) as p
+  where e.id = any (store_run_memories.ids) and p.memory_ids is not null
+    and (store_run_memories.is_handoff
+      or (e.started_at is null and coalesce(e.forked_from_seq, 0) = 0))
+    and e.compensates_execution_id is null and (e.overrides ? 'tool') is not true
+  on conflict do nothing
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.store_secret(tenant_id uuid, secret jsonb, fingerprint text, last_four text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -44585,8 +44797,11 @@ begin
   v_memory := howdah_private.add_memory(new);
   if v_memory.id <> old.id then
     update howdah.memories as m set superseded_by = v_memory.id,
-      valid_to = greatest(now(), m.valid_from)
+      valid_to = greatest(now(), m.valid_from), is_pinned = false
     where m.id = old.id;
+    if old.is_pinned then
+      v_memory := howdah_private.set_pin(v_memory, true, 'content');
+    end if;
   end if;
   return v_memory;
 end $function$
@@ -45510,6 +45725,7 @@ AS $function$
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
+    ('run_memories', 'log', 'run', null, null, '', ''),
     ('run_tags', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
     ('runs_without_worker', 'queue', 'run', null, null, '', 'erasure'),
     ('sealed_documents', 'queue', 'none', null, null, '', ''),
@@ -50127,6 +50343,7 @@ begin
     when not ((source_seq IS NULL) OR (source_execution_id IS NOT NULL)) then array['check', 'a_source_has_a_run']
     when not ((superseded_by IS NULL) = (valid_to IS NULL)) then array['check', 'a_superseded_memory_has_an_end']
     when not (((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text)) then array['check', 'content_has_1_to_2000_characters']
+    when not ((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))) then array['check', 'only_trusted_memories_of_agents_are_pinned']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -53193,6 +53410,19 @@ AS $function$
   from jsonb_array_elements(trust_of_memories.value -> 'memories') as f (memory)
   left join howdah.memories as m on m.tenant_id = trust_of_memories.tenant_id
     and m.id = (f.memory ->> 'id')::uuid
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.trust_of_run_memories(execution_id uuid)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(m.trust)
+  from howdah_private.run_memories as r
+  join howdah.memories as m on m.id = any (r.memory_ids) and m.tenant_id = r.tenant_id
+  where r.execution_id = trust_of_run_memories.execution_id
 $function$
 ;
 
@@ -57942,7 +58172,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.memories REFERENCING NEW
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF model_id, status, answer, error, seconds, created_by, finished_at ON howdah.model_tests FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_model_tests__refuse_invalid();
 
@@ -59692,6 +59922,10 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
+create policy engine on howdah_private.run_memories to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.run_memories to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.run_tags to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.run_tags to howdah_owner using (true) with check (true);
@@ -60928,6 +61162,8 @@ grant execute on function howdah.pause_execution(uuid) to howdah_app;
 
 grant execute on function howdah.pause_executions(uuid[]) to howdah_app;
 
+grant execute on function howdah.pin_memory(uuid,boolean) to howdah_app;
+
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_app;
 
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
@@ -61792,6 +62028,8 @@ grant execute on function howdah_private.check_parts(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.check_pending_queries(uuid) to howdah_engine;
 
+grant execute on function howdah_private.check_pin(howdah.memories,text) to howdah_engine;
+
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
@@ -62355,6 +62593,10 @@ grant execute on function howdah_private.exported_feedback(howdah.users,uuid[],b
 grant execute on function howdah_private.exported_mail(howdah.users,uuid[],boolean) to howdah_engine;
 
 grant execute on function howdah_private.exported_memories(howdah.users,uuid[],boolean) to howdah_engine;
+
+grant execute on function howdah_private.exported_memories_of_run(uuid,boolean) to howdah_app;
+
+grant execute on function howdah_private.exported_memories_of_run(uuid,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.exported_row(text,jsonb,regclass,boolean) to howdah_engine;
 
@@ -63423,6 +63665,8 @@ grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_app
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_viewer;
+
+grant execute on function howdah_private.pin_by_call(howdah.executions,howdah.memories,boolean,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.pin_embedding_models(uuid,jsonb) to howdah_engine;
 
@@ -65508,6 +65752,8 @@ grant delete, insert, select, update on table howdah_private.run_callbacks to ho
 
 grant delete, insert, select, update on table howdah_private.run_heads to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.run_memories to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.run_tags to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.runs_without_worker to howdah_engine;
@@ -67210,6 +67456,8 @@ comment on column howdah.memories.digest is 'MD5 of the content with single spac
 
 comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
+comment on column howdah.memories.is_pinned is 'True if the memory is in the prompt of every run of its agent: howdah.pin_memory(id).';
+
 comment on column howdah.memories.kind is 'fact, preference, procedure or episode.';
 
 comment on column howdah.memories.scope is 'user, agent, session or tenant.';
@@ -68767,6 +69015,12 @@ comment on column howdah_private.run_heads.children_tokens is 'Input and output 
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
 
+comment on column howdah_private.run_memories.execution_id is 'The run.';
+
+comment on column howdah_private.run_memories.handoffs is 'Number of handoffs before: 0 for the agent that the run began with.';
+
+comment on column howdah_private.run_memories.memory_ids is 'The memories in the order of the prompt. A memory that is forgotten is shown without its text.';
+
 comment on column howdah_private.run_tags.key is 'A key at the top of the metadata, or the digest of a long one.';
 
 comment on column howdah_private.run_tags.value is 'The JSON text of a text, number, boolean or null at that key or within its object or array, or the digest of a long one. {} and [] say that the value is an object or an array.';
@@ -68980,6 +69234,8 @@ comment on routine howdah.pause_batch_job(text) is 'Pauses a job of howdah.batch
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.pause_executions(uuid[]) is 'Pauses many runs and their children, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that pause_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
+
+comment on routine howdah.pin_memory(uuid,boolean) is 'Pins a memory of an agent, so that it is in the prompt of every run of the agent that starts from now on, or unpins it. The pinned memories of an agent have at most 2000 characters. Raises HWINV beyond that, and for an external memory or one of another scope.';
 
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
@@ -69395,6 +69651,8 @@ comment on table howdah_private.request_keys is 'Idempotency-Key headers of requ
 comment on table howdah_private.run_callbacks is 'The whole callback_url of runs that have one. The row of the run names the host only, since the rest may be a key. Deleted when the contents of the run are erased.';
 
 comment on table howdah_private.run_heads is 'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps changes this row alone. A trigger on executions copies the values back and deletes the row.';
+
+comment on table howdah_private.run_memories is 'The pinned memories in the prompts of runs. They are set when the run starts, and when it is handed over, so that all requests of an agent in a run have the same prompt.';
 
 comment on table howdah_private.run_tags is 'Values in the metadata of runs, to search runs by them. Triggers of executions keep the rows. No foreign keys, which would cost each insert of a run a lookup for each value.';
 

@@ -149,6 +149,7 @@ as $$
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
+    ('run_memories', 'log', 'run', null, null, '', ''),
     ('run_tags', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
     ('runs_without_worker', 'queue', 'run', null, null, '', 'erasure'),
     ('sealed_documents', 'queue', 'none', null, null, '', ''),

@@ -321,6 +321,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     created_by: "Author: the user of the token or of the run, else the API key, else the database login.",
     digest: "MD5 of the content with single spaces. A subject has no two valid memories of one digest.",
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
+    is_pinned: "True if the memory is in the prompt of every run of its agent: howdah.pin_memory(id).",
     kind: "fact, preference, procedure or episode.",
     scope: "user, agent, session or tenant.",
     session_id: "subject_id of a memory about a session.",

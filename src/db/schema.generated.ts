@@ -1033,6 +1033,7 @@ export interface Memories {
   created_by: string;
   digest: string;
   id: Generated<string>;
+  is_pinned: Generated<boolean>;
   kind: Generated<MemoryKind>;
   scope: Generated<MemoryScope>;
   session_id: Generated<string | null>;

@@ -70,6 +70,8 @@ const REVIEWED: Record<string, string> = {
   remember: 'find_memory_subject()',
   correct_memory: 'lock_memory()',
   forget: 'lock_memory()',
+  pin_memory: 'lock_memory()',
+  exported_memories_of_run: 'can_act_for(), and sees_agent()',
   recall: 'current_tenant(), or find_memory_subject()',
   find_watched_rows: 'watches of current_tenant(), and runs that sees_run() shows',
   export_user_data: 'find_user()',

@@ -65,6 +65,7 @@ const ACTS: Record<string, string> = {
   delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
   remember: `select howdah.remember('x', 'tenant')`,
   correct_memory: `select howdah.correct_memory(id, 'z') from howdah.memories where content = 'y'`,
+  pin_memory: `select howdah.pin_memory(id, false) from howdah.memories where content = 'y'`,
   add_to_dataset: `select howdah.add_to_dataset('set', id, '1') from howdah.executions where status = 'queued'`,
   evaluate: `select howdah.evaluate('set', 'desk')`,
   evaluate_runs: `select howdah.evaluate_runs('set', 'desk', graders => '{cheap}')`,

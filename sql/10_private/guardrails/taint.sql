@@ -14,6 +14,7 @@
 --   files            the level of the run that wrote them; uploaded files are external
 --   a given history  user, internal for models, external for tools and links (history_trust): the
 --                    client provides it and its authors are unknown
+--   pinned memories  the lowest level of those in the prompt (trust_of_run_memories)
 --   earlier turns    the lowest level of the turns that are read (inherited_trust)
 --
 -- What a run writes for others has the trust that the run has now, so mail, boards, todos and files

@@ -188,7 +188,8 @@ begin
 end $$;
 
 -- Replaces a valid memory, which the caller has locked, by one with another content. Returns the
--- memory that holds now: the same one if the content is the same.
+-- memory that holds now: the same one if the content is the same. The correction of a pinned memory
+-- is pinned.
 create or replace function howdah_private.supersede_memory(old howdah.memories, new howdah.memories)
   returns howdah.memories
   language plpgsql volatile security definer
@@ -211,8 +212,11 @@ begin
   v_memory := howdah_private.add_memory(new);
   if v_memory.id <> old.id then
     update howdah.memories as m set superseded_by = v_memory.id,
-      valid_to = greatest(now(), m.valid_from)
+      valid_to = greatest(now(), m.valid_from), is_pinned = false
     where m.id = old.id;
+    if old.is_pinned then
+      v_memory := howdah_private.set_pin(v_memory, true, 'content');
+    end if;
   end if;
   return v_memory;
 end $$;

@@ -62,7 +62,8 @@ declare
   v_memory howdah.memories;
 begin
   select s.scope, s.subject_id into v_new.scope, v_new.subject_id
-  from howdah_private.memory_subject_of_call(v_run, arguments ->> 'scope', configuration) as s;
+  from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
+    case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
   v_new.kind := coalesce(arguments ->> 'kind', 'fact')::howdah.memory_kind;
   v_new.trust := greatest('internal', v_run.trust);
@@ -78,9 +79,12 @@ begin
     v_old := howdah_private.memory_to_replace(v_run, arguments ->> 'replaces', configuration);
     v_memory := howdah_private.supersede_memory(v_old, v_new);
   end if;
+  v_memory := howdah_private.pin_by_call(
+    v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
     v_memory.source_execution_id is not distinct from v_new.source_execution_id
-      and v_memory.source_seq is not distinct from v_new.source_seq);
+      and v_memory.source_seq is not distinct from v_new.source_seq)
+    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
 end $$;
 
 -- Finds and locks the memory that a call replaces.

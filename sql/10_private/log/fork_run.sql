@@ -257,9 +257,9 @@ begin
       'There are: ' || v_existing || '.', 'A complete input_data can be given instead.');
 end $$;
 
--- Copies the first steps of a log with their messages and searches, and returns the number of
--- messages. At 0, the new run opens with a first message of its own. Output and error steps are
--- copied like any other step: they end the original, but not the fork.
+-- Copies the first steps of a log with their messages, searches and pinned memories, and returns
+-- the number of messages. At 0, the new run opens with a first message of its own. Output and error
+-- steps are copied like any other step: they end the original, but not the fork.
 create or replace function howdah_private.copy_log(original uuid, copy uuid, up_to int) returns int
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -275,6 +275,12 @@ as $$
     r.chunk_number, r.score, r.digest
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
+  insert into howdah_private.run_memories (execution_id, tenant_id, handoffs, memory_ids)
+  select copy_log.copy, r.tenant_id, r.handoffs, r.memory_ids
+  from howdah_private.run_memories as r
+  where r.execution_id = copy_log.original and copy_log.up_to > 0 and r.handoffs <= (
+    select count(*) from howdah.steps as s
+    where s.execution_id = copy_log.original and s.seq <= copy_log.up_to and s.kind = 'handoff');
   with copied as (
     insert into howdah.steps (
       execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output,

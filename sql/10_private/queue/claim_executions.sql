@@ -146,7 +146,10 @@ begin
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null
       then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    howdah_private.agent_overrides(e),
+    case when exists (select from howdah_private.run_memories as r where r.execution_id = e.id)
+      then coalesce(howdah_private.agent_overrides(e), '{}')
+        || coalesce(howdah_private.pinned_overrides(e.id, e.handoffs), '{}')
+      else howdah_private.agent_overrides(e) end,
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
@@ -223,6 +226,7 @@ declare
   v_only_run uuid := (
     select w.only_run from howdah_private.workers as w where w.id = claim_due_runs.worker);
   v_parked uuid[] := '{}';
+  v_has_memories boolean;
   v_due uuid[];
   v_taken uuid[];
 begin
@@ -235,6 +239,11 @@ begin
   if exists (select from howdah.limits as l where l.metric = 'running_runs') then
     v_parked := v_parked || howdah_private.park_over_running_limit(v_due);
   end if;
+  if exists (select from howdah.memories as m where m.is_pinned) then
+    perform howdah_private.store_run_memories(
+      array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_parked)), false);
+  end if;
+  v_has_memories := exists (select from howdah_private.run_memories);
   with claimed as (
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
@@ -244,7 +253,8 @@ begin
       trust = greatest(e.trust, e.input_trust, case
         when e.turn > 1 or e.overrides is not null or e.input_parts is not null
           or e.history is not null
-        then howdah_private.inherited_trust(e) end),
+        then howdah_private.inherited_trust(e) end,
+        case when v_has_memories then howdah_private.trust_of_run_memories(e.id) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id <> all (v_parked) and e.id between v_first and v_last

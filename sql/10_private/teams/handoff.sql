@@ -76,7 +76,11 @@ begin
   where e.id = run.id and e.completed_at is null
     and e.agent_version_id = (apply_handoff.output #>> '{from,agent_version_id}')::uuid
     and v.id = (apply_handoff.output #>> '{to,agent_version_id}')::uuid;
-  if found and run.session_id is not null and run.parent_execution_id is null then
+  if not found then
+    return;
+  end if;
+  perform howdah_private.store_run_memories(array[run.id], true);
+  if run.session_id is not null and run.parent_execution_id is null then
     update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
     where s.id = run.session_id and s.agent_id = v_from;
   end if;

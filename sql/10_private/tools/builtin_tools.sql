@@ -336,6 +336,10 @@ as $$
           },
           "replaces": {
             "type": "string", "description": "The id of the memory that is wrong or outdated"
+          },
+          "pinned": {
+            "type": "boolean",
+            "description": "true: always show it to you, in scope agent; false: no longer"
           }
         }
       }'::jsonb,

@@ -64,3 +64,24 @@ begin
 end $$;
 comment on function howdah.forget(uuid) is
   'Deletes a memory, the words by which it is found, and the earlier memories that it corrected.';
+
+-- Pins or unpins a memory of an agent.
+create or replace function howdah.pin_memory(id uuid, is_pinned boolean default true)
+  returns howdah.memories
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_old howdah.memories := howdah_private.lock_memory(pin_memory.id);
+  v_memory howdah.memories := howdah_private.set_pin(
+    v_old, coalesce(pin_memory.is_pinned, true), 'is_pinned');
+begin
+  perform howdah_private.audit_action(v_old.tenant_id,
+    case when v_memory.is_pinned then 'pin' else 'unpin' end, 'memories', v_old.id::text)
+  where v_memory.is_pinned <> v_old.is_pinned;
+  return v_memory;
+end $$;
+comment on function howdah.pin_memory(uuid, boolean) is
+  'Pins a memory of an agent, so that it is in the prompt of every run of the agent that starts '
+  'from now on, or unpins it. The pinned memories of an agent have at most 2000 characters. Raises '
+  'HWINV beyond that, and for an external memory or one of another scope.';

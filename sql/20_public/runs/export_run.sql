@@ -99,7 +99,7 @@ as $$
     from howdah.steps as s
     join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
     where s.execution_id = e.id and s.kind = 'handoff'
-  )) else '{}' end || case
+  )) else '{}' end || howdah_private.exported_memories_of_run(e.id, exported_run.redact) || case
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e

@@ -106,6 +106,8 @@ export const rowExamples = {
     'howdah dev memories show ID',
     'howdah dev memories add "Prefers answers in French." --kind preference',
     'howdah dev memories correct ID "Prefers answers in German."',
+    'howdah dev memories pin ID',
+    'howdah dev memories pin ID --unpin',
     'howdah dev memories forget ID',
     'howdah dev memories recall "which language?"',
   ],

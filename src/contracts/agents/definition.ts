@@ -1,5 +1,6 @@
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import type { EnumLabel } from '../enum-labels.generated.ts';
+import type { Trust } from '../runs/trust.ts';
 import type { ModelRef } from './model.ts';
 
 export type ToolKind =
@@ -79,6 +80,8 @@ export type AgentDefinition = {
    * the agent.
    */
   skills?: SkillDefinition[];
+  /** The memories that the prompt of the run shows. Absent in versions: each run has its own. */
+  pinned_memories?: PinnedMemory[];
   /**
    * The workflow, if this is the definition of one. `agent` and `models` are then those of its
    * deciding model.
@@ -96,6 +99,9 @@ export type PromptDefinition = {
   variables: Record<string, JsonSchema>;
   values: JsonObject;
 };
+
+/** A memory of the agent that was pinned when the run started, or when the agent took it over. */
+export type PinnedMemory = { id: string; content: string; trust: Trust };
 
 /** A skill as an agent version pins it. Its text is stored in the version of the skill. */
 export type SkillDefinition = {
@@ -129,6 +135,8 @@ export type Overrides = {
   request_params?: JsonObject;
   /** Tools whose calls are made by the client that started the run. */
   client_tools?: ClientTool[];
+  /** The pinned memories of the agent that has the run. Only the database writes them. */
+  pinned_memories?: PinnedMemory[];
 };
 
 export type ClientTool = { name: string; description?: string; parameters?: JsonSchema };

@@ -1,5 +1,11 @@
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { AgentDefinition, ClientTool, Overrides, ToolEffect } from '../agents/definition.ts';
+import type {
+  AgentDefinition,
+  ClientTool,
+  Overrides,
+  PinnedMemory,
+  ToolEffect,
+} from '../agents/definition.ts';
 import type { FinishReason } from '../agents/model.ts';
 import type { RunError } from '../errors.ts';
 import type { LoggedMessage, Message } from './message.ts';
@@ -68,6 +74,11 @@ export type ExportedRun = {
     agent: { name: string; version: number };
     definition: AgentDefinition;
   }[];
+  /**
+   * The pinned memories in the prompts, by the number of handoffs before. Absent if no agent of the
+   * run had any.
+   */
+  pinned_memories?: { handoffs: number; memories: PinnedMemory[] }[];
   /** The earlier messages of the session. */
   history: Message[];
   /**

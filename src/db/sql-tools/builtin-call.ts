@@ -89,6 +89,12 @@ const TIME_LIMITS_MS: Readonly<Record<string, number>> = {
   recall: 10_000,
 };
 
+/**
+ * Tools whose refusals quote nothing but the call, so that a run that is refused is not tainted.
+ * Otherwise a run whose pinned memories are too long could not make room for others.
+ */
+const QUOTING_NOTHING: ReadonlySet<string> = new Set(['remember']);
+
 /** Returns whether a built-in tool runs in the transaction that commits its step. */
 export function isDatabaseBuiltin(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name);
@@ -142,7 +148,8 @@ async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<Builtin
     );
     return { ok: true, value, trust: known[0].trust };
   } catch (error) {
-    return { ok: false, error: refusalOf(error, limitMs) };
+    const failed = { ok: false as const, error: refusalOf(error, limitMs) };
+    return QUOTING_NOTHING.has(call.name) ? { ...failed, trust: 'system' } : failed;
   }
 }
 

@@ -14,6 +14,7 @@ export type Memory = {
   kind: string;
   content: string;
   trust: string;
+  is_pinned: boolean;
   valid_from: string;
   valid_to: string | null;
   superseded_by: string | null;
@@ -50,9 +51,12 @@ const found = z
 export type FoundMemory = z.output<typeof found>;
 
 async function shownMemory(db: Queryable, memoryId: string): Promise<Answer<Memory>> {
-  const answer = shownRow(memories, await readRow(db, memories, memoryId));
+  return shownRow(memories, await readRow(db, memories, memoryId)) as unknown as Answer<Memory>;
+}
+
+async function addedMemory(db: Queryable, memoryId: string): Promise<Answer<Memory>> {
   return {
-    ...(answer as unknown as Answer<Memory>),
+    ...(await shownMemory(db, memoryId)),
     status: 201,
     headers: { location: `${memories.path}/${memoryId}` },
   };
@@ -87,7 +91,7 @@ export const remember = operation({
         (one) => one ?? null,
       ),
     );
-    return shownMemory(db, rows[0]?.id ?? '');
+    return addedMemory(db, rows[0]?.id ?? '');
   },
 });
 
@@ -110,7 +114,29 @@ export const correctMemory = operation({
       params.id,
       body.content,
     ]);
-    return shownMemory(db, rows[0]?.id ?? '');
+    return addedMemory(db, rows[0]?.id ?? '');
+  },
+});
+
+/** Pins or unpins a memory of an agent. */
+export const pinMemory = operation({
+  method: 'POST',
+  path: `${memories.path}/{id}/pin`,
+  id: 'pinMemory',
+  tag: 'memories',
+  summary: 'Pin a memory',
+  description:
+    'Puts a memory of an agent into the prompt of every run of the agent that starts from now on, or takes it out. See docs/memory.md.',
+  params: byId,
+  permission: { object: 'memories', action: 'run' },
+  isBodyOptional: true,
+  body: z.strictObject({
+    is_pinned: z.boolean().optional().describe('false unpins the memory; true by default'),
+  }),
+  answers: { 200: { description: 'The memory', schema: memories.row } },
+  async work(db, { params, body }) {
+    await db.query('select howdah.pin_memory($1, $2)', [params.id, body.is_pinned ?? true]);
+    return shownMemory(db, params.id);
   },
 });
 

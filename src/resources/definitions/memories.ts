@@ -24,6 +24,7 @@ export const memories = resource('memories', {
     kind: z.enum(enumLabels.memory_kind),
     content: z.string(),
     trust: z.enum(enumLabels.trust),
+    is_pinned: z.boolean(),
     valid_from: time,
     valid_to: time.nullable(),
     superseded_by: id.nullable(),
@@ -41,9 +42,18 @@ export const memories = resource('memories', {
     is_valid: flag
       .optional()
       .describe('true: without memories that are corrected; false: only these'),
+    is_pinned: flag
+      .optional()
+      .describe('true: only memories in the prompts of their agents; false: only the others'),
   },
-  conditions: ({ is_valid, ...query }) =>
-    is_valid === undefined
-      ? equalTo(query)
-      : [...equalTo(query), [`t.superseded_by is ${is_valid ? '' : 'not '}null and ?`, true]],
+  conditions: ({ is_valid, is_pinned, ...query }) => [
+    ...equalTo(query),
+    ...condition(is_valid, 't.superseded_by is null', 't.superseded_by is not null'),
+    ...condition(is_pinned, 't.is_pinned', 'not t.is_pinned'),
+  ],
 });
+
+/** Returns the condition for one value of a flag, or none if the flag is not given. */
+function condition(isWanted: unknown, whenTrue: string, whenFalse: string): [string, boolean][] {
+  return isWanted === undefined ? [] : [[`${isWanted ? whenTrue : whenFalse} and ?`, true]];
+}

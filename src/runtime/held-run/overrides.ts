@@ -47,6 +47,7 @@ function overrideDefinition(
     return definition;
   }
   const { mission_override, allowed_tools, suppress_markdown, client_tools = [] } = overrides;
+  const { pinned_memories } = overrides;
   const { agent } = definition;
   const models = overrides.model ? [overrides.model] : definition.models;
   const tools = definition.tools.filter(({ name }) => allowed_tools?.includes(name) ?? true);
@@ -55,6 +56,7 @@ function overrideDefinition(
   const { prompt_fault: _, ...unprompted } = agent;
   return {
     ...definition,
+    ...(pinned_memories && { pinned_memories }),
     agent: {
       ...(mission_override === undefined ? agent : unprompted),
       instruction: suppress_markdown ? `${mission}\n\n${PLAIN}`.trim() : mission,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { runCli } from '../../cli/run-cli.ts';
-import { makeTenant, makeUser, one, type User } from '../../sql/support.ts';
+import { makeAgent, makeTenant, makeUser, one, type User } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask as askGraphql, startTestApi } from '../harness.ts';
 import { type CallOptions, call } from '../rest/call.ts';
@@ -81,6 +81,33 @@ describe('REST', () => {
     expect(await recalled('answers')).toEqual([]);
   });
 
+  test('pins and unpins a memory of an agent', async () => {
+    const agent = await makeAgent(database.pool);
+    const about = { scope: 'agent', subject_id: agent };
+    const { body } = await ask('POST', '/api/memories', { content: 'Be brief.', ...about });
+    const path = `/api/memories/${body.id}/pin`;
+    const pinned = await ask('POST', path);
+    expect(pinned).toMatchObject({ status: 200, body: { id: body.id, is_pinned: true } });
+    const list = async (isPinned: boolean) =>
+      (await ask('GET', `/api/memories?is_pinned=${isPinned}&subject_id=${agent}`)).body.data;
+    expect(await list(true)).toEqual([pinned.body]);
+    expect(await list(false)).toEqual([]);
+    for (const [token, status] of [
+      [viewer, 403],
+      [stranger, 404],
+    ] as const) {
+      expect((await ask('POST', path, { is_pinned: false }, { token })).status).toBe(status);
+    }
+    expect((await ask('POST', path, { is_pinned: false })).body.is_pinned).toBe(false);
+    const long = await ask('POST', '/api/memories', { content: 'x'.repeat(1999), ...about });
+    await ask('POST', path);
+    expect(await ask('POST', `/api/memories/${long.body.id}/pin`)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'is_pinned' },
+    });
+    for (const id of [body.id, long.body.id]) await ask('DELETE', `/api/memories/${id}`);
+  });
+
   test('says what is wrong with a request', async () => {
     expect((await ask('POST', '/api/memories', {})).status).toBe(400);
     expect((await ask('POST', '/api/memories', { content: ' ' })).body.detail).toBe(
@@ -131,6 +158,20 @@ describe('GraphQL', () => {
     const list = '{ memories { nodes { content supersededByMemory { content } } } }';
     expect((await graphql(list)).data.memories.nodes).toHaveLength(2);
     expect((await graphql(list, {}, stranger)).data.memories.nodes).toEqual([]);
+    const agent = await makeAgent(database.pool);
+    const lesson = await graphql(
+      `mutation ($agent: UUID) { remember(input: {content: "Be brief.", scope: agent,
+        subjectId: $agent}) { result { id isPinned } } }`,
+      { agent },
+    );
+    const pin = `mutation ($id: UUID!, $is: Boolean) { pinMemory(input: {id: $id, isPinned: $is}) {
+      result { isPinned } } }`;
+    const about = { id: lesson.data.remember.result.id };
+    expect((await graphql(pin, about)).data.pinMemory.result).toEqual({ isPinned: true });
+    const undone = await graphql(pin, { ...about, is: false });
+    expect(undone.data.pinMemory.result).toEqual({ isPinned: false });
+    expect((await graphql(pin, about, stranger)).errors?.[0]?.extensions?.code).toBe('HWNTF');
+    await graphql(`mutation ($id: UUID!) { forget(input: {id: $id}) { result } }`, about);
     await graphql(`mutation ($id: UUID!) { forget(input: {id: $id}) { result } }`, {
       id: found[0].id,
     });
@@ -161,6 +202,18 @@ describe.each([
     const none = await memories('recall', face);
     expect(none.stdout + none.stderr).toContain('Nothing was found.');
     expect((await memories('list')).stdout).not.toContain(face);
+  });
+
+  test('pins and unpins', async () => {
+    const agent = await makeAgent(database.pool);
+    const added = await memories('add', 'Be brief.', '--scope', 'agent', '--subject', agent);
+    const id = added.stdout.trim();
+    const pinned = await memories('pin', id, '--json');
+    expect(JSON.parse(pinned.stdout)).toMatchObject({ id, is_pinned: true });
+    const undone = await memories('pin', id, '--unpin', '--json');
+    expect(JSON.parse(undone.stdout)).toMatchObject({ id, is_pinned: false });
+    expect((await memories('pin', crypto.randomUUID())).status).toBe(3);
+    await memories('forget', id, '--yes');
   });
 
   test('says what is wrong', async () => {

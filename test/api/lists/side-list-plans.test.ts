@@ -282,7 +282,7 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/dataset-items': {},
   '/api/grades': {},
   '/api/evaluation-results': { passed: () => [] },
-  '/api/memories': { isValid: () => ['true', 'false'] },
+  '/api/memories': { isValid: () => ['true', 'false'], isPinned: () => ['true', 'false'] },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**

@@ -316,6 +316,10 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('memories recall', 'memories', 'recall', 'word');
   const [corrected] = await note('memories correct', 'memories', 'correct', memory.id, 'b');
   await note('memories forget', 'memories', 'forget', corrected.id, '--yes');
+  const { rows: askers } = await database.pool.query(`select howdah.agent('asker') as id`);
+  const about = ['--scope', 'agent', '--subject', askers[0].id];
+  const [lesson] = await note('memories add', 'memories', 'add', 'a lesson', ...about);
+  await note('memories pin', 'memories', 'pin', lesson.id);
   await note('settings list', 'settings', 'list');
   await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');

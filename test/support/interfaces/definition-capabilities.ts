@@ -144,6 +144,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'POST /api/memories/{id}/correct',
   },
   {
+    ...{ group: 'Agents and tools', what: 'pin a memory' },
+    ...{ sql: 'howdah.pin_memory()', graphql: 'pinMemory', cli: 'dev memories pin' },
+    rest: 'POST /api/memories/{id}/pin',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'recall memories' },
     ...{ sql: 'howdah.recall()', graphql: 'recall', cli: 'dev memories recall' },
     rest: 'GET /api/memories/recall',

@@ -1,5 +1,6 @@
 import {
   correctMemory,
+  pinMemory,
   recallMemories,
   remember,
 } from '../../../operations/definitions/memories.ts';
@@ -13,4 +14,5 @@ export const memoryRoutes: Route[] = [
   ...resourceRoutes(memories),
   remember,
   correctMemory,
+  pinMemory,
 ];

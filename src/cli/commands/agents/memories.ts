@@ -3,6 +3,7 @@ import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import {
   correctMemory,
   type Memory,
+  pinMemory,
   recallMemories,
   remember,
 } from '../../../operations/definitions/memories.ts';
@@ -22,13 +23,14 @@ type ScopeOptions = Options & { scope?: Scope; subject?: string };
 type Scope = (typeof enumLabels.memory_scope)[number];
 type Kind = (typeof enumLabels.memory_kind)[number];
 
-/** Registers `howdah dev memories [list | show | add | correct | forget | recall]`. */
+/** Registers `howdah dev memories [list | show | add | correct | pin | forget | recall]`. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(memories),
     showVerb(memories),
     { name: 'add', summary: 'add a memory', register: registerAdd },
     { name: 'correct', summary: 'correct a memory', register: registerCorrect },
+    { name: 'pin', summary: 'show a memory in every run of its agent', register: registerPin },
     { ...deleteVerb(memories), name: 'forget', summary: 'delete a memory for good' },
     { name: 'recall', summary: 'find memories for a question', register: registerRecall },
   ]);
@@ -81,6 +83,19 @@ function registerCorrect(command: Command, io: CliIo): void {
       const content = await readTextArgument(io, 'the content', text);
       const memory = await withBackend(io, command, options, ({ call }) =>
         call(correctMemory, { params: { id }, body: { content } }),
+      );
+      printMemory(io, memory);
+    });
+}
+
+function registerPin(command: Command, io: CliIo): void {
+  withConnection(command)
+    .argument('<id>', 'id of a memory of the scope agent')
+    .option('--unpin', 'show it no longer')
+    .action(async (id: string, { unpin, ...options }: Options & { unpin?: true }) => {
+      const body = { is_pinned: !unpin };
+      const memory = await withBackend(io, command, options, ({ call }) =>
+        call(pinMemory, { params: { id }, body }),
       );
       printMemory(io, memory);
     });

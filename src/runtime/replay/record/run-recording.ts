@@ -21,6 +21,7 @@ import { trustOfChildResult } from '../../held-run/trust.ts';
 import { fillPromptTemplate } from '../../messages/fill-prompt-template.ts';
 import { RETRY_STEP_NAME } from '../../tool-plans/open-calls.ts';
 import { isForAccount, recordedDiscovery } from './recorded-discovery.ts';
+import { recordedMemories } from './recorded-memories.ts';
 import { recordedPolicy, recordedSettings, recordedWithdrawal } from './recorded-rules.ts';
 
 /** Guards by which the database reports that a limit is used up. */
@@ -207,10 +208,12 @@ export class RunRecording {
     const { overrides, client_tools } = this.run.execution;
     const last = this.steps[position - 1]?.seq ?? 0;
     const isHandedOver = this.run.handoffs?.some(({ seq }) => seq <= last) ?? false;
+    const { memories } = recordedMemories(this.run, last);
     const { model: _, request_params: __, mission_override: ___, ...others } = overrides ?? {};
     const claimedOverrides = {
       ...(isHandedOver ? others : overrides),
       ...(client_tools && { client_tools }),
+      ...(memories && { pinned_memories: memories }),
     };
     return Object.keys(claimedOverrides).length > 0 ? claimedOverrides : null;
   }
@@ -238,7 +241,8 @@ export class RunRecording {
     const read = messages
       .filter(({ step_seq, role }) => (step_seq ?? 0) <= last && role !== 'assistant')
       .map(({ trust }) => trust);
-    return lowestTrust(execution.input_trust, ...read, ...past.map(trustOfChildResult));
+    const { trusts } = recordedMemories(this.run, last);
+    return lowestTrust(execution.input_trust, ...read, ...past.map(trustOfChildResult), ...trusts);
   }
 
   #messagesAtRetry(position: number): number {
