@@ -22,13 +22,13 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   MessageSource: 22,
   ModelUsage: 8,
   PlanTask: 13,
-  PreferencePair: 14,
+  PreferencePair: 15,
   Reward: 4,
   RoutingDecision: 8,
   StaleAnswer: 8,
   Step: 3,
   ToolPerformance: 7,
-  TrainingExample: 11,
+  TrainingExample: 12,
   UsageByDay: 5,
 };
 
