@@ -17307,6 +17307,7 @@ AS $function$
 declare
   v_judged howdah.evaluations;
   v_ready uuid[];
+  v_deleted int;
 begin
   select v.* into v_judged from howdah.evaluations as v
   where v.tenant_id = claim_grades.tenant_id and v.id = claim_grades.evaluation_id
@@ -17314,10 +17315,19 @@ begin
   if found then
     v_ready := howdah_private.start_judges(v_judged, 4 * claim_grades.at_most);
   end if;
-  delete from howdah_private.due_grades as d
-  where d.tenant_id = claim_grades.tenant_id and d.evaluation_id = claim_grades.evaluation_id
-    and d.due_at <= clock_timestamp() and not exists (
-      select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
+  loop
+    delete from howdah_private.due_grades as d
+    where d.execution_id = any (array(
+        select o.execution_id from howdah_private.due_grades as o
+        where o.tenant_id = claim_grades.tenant_id
+          and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
+        order by o.due_at limit claim_grades.at_most
+        for update skip locked))
+      and not exists (
+        select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
+    get diagnostics v_deleted = row_count;
+    exit when v_deleted < claim_grades.at_most;
+  end loop;
   return query
   with due as (
     select d.execution_id, d.attempts, row_number() over (order by d.due_at) as place

@@ -232,6 +232,25 @@ test('a run that is retried before or after its grade is graded again', async ()
   expect(await read(id)).toMatchObject({ status: 'completed', totals: { passed: 1 } });
 });
 
+test('a claim of two runs does not read the other runs of the queue', async () => {
+  for (let run = 0; run < 60; run += 1) await answered('please');
+  const { id } = await evaluateRuns();
+  const text = 'select * from howdah_private.claim_grades($1, $2, 2)';
+  await db.pool.query(text, [tenant, id]); // plans
+  const plan = await one(db.pool, `explain (analyze, buffers, format json) ${text}`, [tenant, id]);
+  expect(plan['QUERY PLAN'][0].Plan['Shared Hit Blocks']).toBeLessThan(100);
+});
+
+test('runs of an evaluation that was deleted leave the queue', async () => {
+  for (let run = 0; run < 60; run += 1) await answered('please');
+  const { id } = await evaluateRuns();
+  await db.pool.query('delete from howdah.evaluations where id = $1', [id]);
+  await gradeRuns(db.pool);
+  expect(
+    await all(db.pool, 'select from howdah_private.due_grades where tenant_id = $1', [tenant]),
+  ).toEqual([]);
+});
+
 test('people grade them, and what was good becomes a training example', async () => {
   const run = await answered('please', { input: 'Hello?' });
   const { id } = await evaluateRuns();
