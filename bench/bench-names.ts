@@ -18,5 +18,6 @@ export const BENCH_NAMES = [
   'coldstart',
   'history',
   'queued',
+  'grading',
   'write-back',
 ] as const;

@@ -4,6 +4,7 @@ import { query } from './clients/query.ts';
 import { subscribers } from './clients/subscribers.ts';
 import { bulk } from './data/bulk.ts';
 import { encryption } from './data/encryption.ts';
+import { grading } from './data/grading.ts';
 import { history } from './data/history.ts';
 import { knowledge } from './data/knowledge.ts';
 import { queued } from './data/queued.ts';
@@ -130,6 +131,10 @@ export const BENCHES: Record<string, BenchEntry> = {
   queued: {
     run: queued,
     description: `A database with ${formatDataSize('QUEUED_RUNS')} queued runs and ${formatDataSize('PARKED_RUNS')} runs that wait for a person, compared with an empty one: insert, claim and commit, the periodic tasks of a worker, and the search for the next job.`,
+  },
+  grading: {
+    run: grading,
+    description: `${formatDataSize('GRADED_RUNS')} runs, in a worker of 100 slots whose model responds at once, and their grades afterwards (\`howdah.evaluate_runs\`). Times from the insert until all runs have ended, and from the call until all are graded: by three graders in SQL functions, or by one query each in the sandbox of SQL graders. Beside: the time of as many runs while others are graded.`,
   },
   'write-back': {
     run: writeBack,

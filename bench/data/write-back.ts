@@ -3,12 +3,12 @@ import { dataSize } from '../data-sizes.ts';
 import { figure, ratios } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
+import { measureRuns, until } from './inserted-runs.ts';
 
 const ROWS = dataSize('WATCHED_ROWS');
 /** A third of the rows shows whether the time per answer grows with their number. */
 const FEW = Math.round(ROWS / 3);
 const SLOTS = 100;
-const PAUSE_MS = 50;
 
 /**
  * Inserts rows into a watched table, and measures the time until all answers are in the rows.
@@ -60,18 +60,6 @@ export const writeBack: Bench = async ({ server, rounds, talk }) => {
 /** The times from before the insert until the first and the last answer are in their rows. */
 type Times = { first: number; last: number };
 
-async function measureRuns({ pool }: BenchDatabase, count: number): Promise<number> {
-  const before = await endedRuns(pool);
-  const startedAt = performance.now();
-  await pool.query(
-    `insert into howdah.executions (agent_id, input)
-     select howdah.agent('bench'), '0 calls' from generate_series(1, $1::int)`,
-    [count],
-  );
-  await until(async () => (await endedRuns(pool)) - before >= count);
-  return Math.round(performance.now() - startedAt);
-}
-
 async function measureAnswers(
   { pool }: BenchDatabase,
   name: string,
@@ -93,15 +81,4 @@ async function measureAnswers(
     return rows[0].done >= count;
   });
   return { first: first ?? Number.NaN, last: Math.round(performance.now() - startedAt) };
-}
-
-async function endedRuns(pool: BenchDatabase['pool']): Promise<number> {
-  const { rows } = await pool.query(
-    `select count(*)::int as ended from howdah.executions where completed_at is not null`,
-  );
-  return rows[0].ended;
-}
-
-async function until(isDone: () => Promise<boolean>): Promise<void> {
-  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }

@@ -1,0 +1,28 @@
+import type { BenchDatabase } from '../server.ts';
+
+const PAUSE_MS = 50;
+
+/** Inserts runs of the agent of the bench. Returns the milliseconds until all have ended. */
+export async function measureRuns({ pool }: BenchDatabase, count: number): Promise<number> {
+  const before = await endedRuns(pool);
+  const startedAt = performance.now();
+  await pool.query(
+    `insert into howdah.executions (agent_id, input)
+     select howdah.agent('bench'), '0 calls' from generate_series(1, $1::int)`,
+    [count],
+  );
+  await until(async () => (await endedRuns(pool)) - before >= count);
+  return Math.round(performance.now() - startedAt);
+}
+
+async function endedRuns(pool: BenchDatabase['pool']): Promise<number> {
+  const { rows } = await pool.query(
+    `select count(*)::int as ended from howdah.executions where completed_at is not null`,
+  );
+  return rows[0].ended;
+}
+
+/** Asks every 50 ms until the answer is true. */
+export async function until(isDone: () => Promise<boolean>): Promise<void> {
+  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+}
