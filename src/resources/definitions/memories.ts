@@ -13,7 +13,7 @@ export const memories = resource('memories', {
   writes: ['delete'],
   command: {
     noun: 'dev memories',
-    list: ['id', 'scope', 'kind', 'content', 'trust', 'valid_from', 'valid_to'],
+    list: ['id', 'scope', 'kind', 'content', 'trust', 'is_pinned', 'valid_from', 'valid_to'],
     empty: 'No memories. Add one: howdah dev memories add "Prefers answers in French."',
     name: 'id',
   },
