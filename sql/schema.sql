@@ -27018,7 +27018,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names text[])
- RETURNS text[]
+ RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -27026,10 +27026,10 @@ AS $function$
 declare
   v_graders jsonb := howdah_private.copied_graders(
     howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
-  v_usable text[];
+  v_usable jsonb;
   v_refused text[];
 begin
-  select array_agg(g.grader ->> 'name') filter (where not n.needs_item),
+  select to_jsonb(array_agg(g.grader) filter (where not n.needs_item)),
     array_agg(g.grader ->> 'name') filter (where n.needs_item)
   into v_usable, v_refused
   from jsonb_array_elements(v_graders) as g (grader)
@@ -43499,7 +43499,6 @@ CREATE OR REPLACE FUNCTION howdah_private.start_grading(dataset_id uuid, agent_i
 AS $function$
 declare
   v_new howdah.evaluations;
-  v_graders text[];
   v_runs uuid[];
 begin
   perform howdah_private.permit('executions', 'run');
@@ -43515,10 +43514,8 @@ begin
     (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
-  v_graders := howdah_private.graders_of_runs(
+  v_new.graders := howdah_private.graders_of_runs(
     start_grading.dataset_id, start_grading.graders);
-  v_new.graders := howdah_private.copied_graders(
-    v_new.tenant_id, start_grading.dataset_id, v_graders);
   perform howdah_private.lock_judging_agents(v_new);
   perform pg_advisory_xact_lock(
     hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
@@ -43533,7 +43530,7 @@ begin
   end if;
   v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
     start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
-    v_graders, v_runs);
+    array(select jsonb_path_query(v_new.graders, '$[*].name') #>> '{}'), v_runs);
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   insert into howdah.evaluations select v_new.*;

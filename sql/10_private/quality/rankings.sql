@@ -304,7 +304,7 @@ as $$
   order by r.place
 $$;
 
--- Refuses a measure that does not exist, and a split that no item and no evaluation has.
+-- Refuses a measure that does not exist, and a split that no item has.
 create or replace function howdah_private.check_leaderboard(
   dataset_id uuid, split text, measure text
 ) returns void
