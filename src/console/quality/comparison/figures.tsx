@@ -78,15 +78,20 @@ function FigureHead({ first, second }: { first: string; second?: string }) {
     <Table.Thead>
       <Table.Tr>
         <Table.Th scope="col">{first}</Table.Th>
-        {figures.map((name) => (
-          <Table.Th key={name} scope="col" ta="right">
-            {name}
-          </Table.Th>
-        ))}
+        <FigureHeads names={figures} />
         <Table.Th scope="col">{text.verdict}</Table.Th>
       </Table.Tr>
     </Table.Thead>
   );
+}
+
+/** The heads of columns of numbers, which are aligned to the right. */
+export function FigureHeads({ names }: { names: readonly string[] }) {
+  return names.map((name) => (
+    <Table.Th key={name} scope="col" ta="right">
+      {name}
+    </Table.Th>
+  ));
 }
 
 function FigureCells({ figure, kind }: { figure: Figure; kind: Kind }) {

@@ -2,7 +2,7 @@ import { Anchor, Badge, Paper, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { formatCost, formatDuration } from '../../messages/format.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
-import { Verdict } from '../comparison/figures.tsx';
+import { FigureHeads, Verdict } from '../comparison/figures.tsx';
 import { comparisonPage, evaluationPage, formatScore, formatShare } from '../quality-rows.ts';
 import type { Contender, Measure } from './contender.ts';
 
@@ -23,11 +23,7 @@ export function LeaderboardTable({ rows, measure }: TableProps) {
             </Table.Th>
             <Table.Th scope="col">{text.contender}</Table.Th>
             <Table.Th scope="col">{text.passed}</Table.Th>
-            {figures.map((name) => (
-              <Table.Th key={name} scope="col" ta="right">
-                {name}
-              </Table.Th>
-            ))}
+            <FigureHeads names={figures} />
             <Table.Th scope="col">{text.verdict}</Table.Th>
           </Table.Tr>
         </Table.Thead>
