@@ -67,7 +67,7 @@ export const rowExamples = {
     'howdah eval run refunds --agent support --repeat 3 --fail-under 0.9',
     'howdah eval run refunds --agent support --no-worse-than production --junit results.xml',
     'howdah eval wait ID --fail-under 0.9',
-    'howdah eval runs refunds --agent support --since 1d --sample 50 --fail-under 0.9',
+    'howdah eval grade-runs refunds --agent support --since 1d --sample 50 --fail-under 0.9',
     'howdah eval list',
     'howdah eval show ID',
     'howdah eval results ID --failed',

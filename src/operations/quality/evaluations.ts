@@ -39,6 +39,8 @@ export type Evaluation = {
   status: (typeof enumLabels.evaluation_status)[number];
   items: number;
   repeats: number;
+  /** The time since which runs that exist are graded; null: the runs are those of items. */
+  since_at: string | null;
   totals: Totals;
   [name: string]: unknown;
 };
@@ -56,6 +58,17 @@ async function createdEvaluation(db: Queryable, evaluationId: string): Promise<A
   };
 }
 
+/** Fields that name the data set, and the version that is evaluated. */
+const subject = {
+  dataset: z.string().describe('Name or id of the data set'),
+  agent: z.string().optional().describe('Name of the agent'),
+  workflow: z.string().optional().describe('Name of the workflow, in place of an agent'),
+  version: z
+    .string()
+    .optional()
+    .describe('Number or label of a version; the current one by default'),
+};
+
 /** Starts an evaluation. */
 export const startEvaluation = operation({
   method: 'POST',
@@ -68,13 +81,7 @@ export const startEvaluation = operation({
   isKeyed: true,
   permission: { object: 'executions', action: 'run' },
   body: z.strictObject({
-    dataset: z.string().describe('Name or id of the data set'),
-    agent: z.string().optional().describe('Name of the agent'),
-    workflow: z.string().optional().describe('Name of the workflow, in place of an agent'),
-    version: z
-      .string()
-      .optional()
-      .describe('Number or label of a version; the current one by default'),
+    ...subject,
     repeat: z.int32().optional().describe('Runs of each item, from 1 to 100; 1 by default'),
     split: z.string().optional().describe('The split of the data set; all items by default'),
     model: z.string().optional().describe('Name of another model for these runs'),
@@ -112,13 +119,7 @@ export const gradeRuns = operation({
   isKeyed: true,
   permission: { object: 'executions', action: 'run' },
   body: z.strictObject({
-    dataset: z.string().describe('Name or id of the data set, which has the graders'),
-    agent: z.string().optional().describe('Name of the agent'),
-    workflow: z.string().optional().describe('Name of the workflow, in place of an agent'),
-    version: z
-      .string()
-      .optional()
-      .describe('Number or label of a version; the current one by default'),
+    ...subject,
     since: time.optional().describe('Runs created since this time; a day before until by default'),
     until: time.optional().describe('Runs created before this time; now by default'),
     sample: z.int32().optional().describe('The most runs, from 1 to 10000; 100 by default'),

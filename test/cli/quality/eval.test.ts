@@ -283,12 +283,16 @@ test('grades runs that users started, once, and names them by their ids', async 
   await cli(...grader, '--configuration', '{"pattern": "sorry"}');
   expect((await cli('run', String(row?.name), 'Where is my order?')).status).toBe(0);
   const [run] = await all(db.pool, 'select id from howdah.executions where agent_id = $1', [desk]);
-  const grade = ['eval', 'runs', 'live', '--agent', String(row?.name), '--since', '1h'];
+  const grade = ['eval', 'grade-runs', 'live', '--agent', String(row?.name), '--since', '1h'];
   const junit = join(folder, 'live.xml');
   const gate = await cli(...grade, '--fail-under', '0.5', '--junit', junit);
   expect(gate.status).toBe(5);
   expect(gate.stdout).toContain(`failed: run ${run?.id}: sorry: `);
   expect(await readFile(junit, 'utf8')).toContain(`run ${run?.id}`);
+  const [{ id }] = (await json('eval', 'list')).items.slice(-1);
+  const compared = await cli('eval', 'wait', id, '--no-worse-than', 'production');
+  expect(compared.status).toBe(2);
+  expect(compared.stderr).toContain('an evaluation of runs that exist has no items to compare');
   const again = await cli('--json', ...grade);
   expect(again.status).toBe(2);
   expect(JSON.parse(again.stderr).error).toMatchObject({

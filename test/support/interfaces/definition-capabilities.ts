@@ -94,7 +94,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'grade a sample of the runs of an agent' },
-    ...{ sql: 'howdah.evaluate_runs()', graphql: 'evaluateRuns', cli: 'eval runs' },
+    ...{ sql: 'howdah.evaluate_runs()', graphql: 'evaluateRuns', cli: 'eval grade-runs' },
     rest: 'POST /api/evaluations/runs',
   },
   {

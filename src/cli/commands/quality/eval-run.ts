@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import {
   compareEvaluations,
@@ -43,7 +44,7 @@ type RunOptions = Options & {
   graders?: string[];
 };
 type Item = { id: string; input: string; input_data: unknown };
-/** What a gate asks of an evaluation, and the files of its reports. */
+/** Conditions of a gate, and the files of its reports. */
 export type GateOptions = {
   failUnder?: number;
   /** The label of `--no-worse-than`, which Commander reads as a negation; true without one. */
@@ -151,9 +152,14 @@ export async function judge(
  */
 async function startBaseline(
   { call, definitions }: Backend,
-  { dataset_id, agent_id, workflow_id, repeats, split, graders }: Evaluation,
+  { dataset_id, agent_id, workflow_id, repeats, split, graders, since_at }: Evaluation,
   label: string,
 ): Promise<Evaluation> {
+  if (since_at !== null) {
+    throw new HowdahError('HWINV', 'an evaluation of runs that exist has no items to compare', {
+      hint: 'Leave --no-worse-than out, or evaluate the items of the data set: howdah eval run',
+    });
+  }
   const { name } =
     agent_id === null
       ? await definitions.find(workflows, workflow_id ?? '')

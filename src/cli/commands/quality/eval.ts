@@ -21,9 +21,9 @@ import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/gate.ts';
 import { registerAgreement } from './eval-agreement.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
+import { register as registerGradeRuns } from './eval-grade-runs.ts';
 import { registerLeaderboard } from './eval-leaderboard.ts';
 import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
-import { register as registerRuns } from './eval-runs.ts';
 
 type Options = { tenant?: string };
 
@@ -33,7 +33,11 @@ export function register(command: Command, io: CliIo): void {
     listVerb(evaluations),
     showVerb(evaluations),
     { name: 'run', summary: 'evaluate an agent or workflow on a data set', register: registerRun },
-    { name: 'runs', summary: 'grade a sample of the runs of an agent', register: registerRuns },
+    {
+      name: 'grade-runs',
+      summary: 'grade a sample of the runs of an agent',
+      register: registerGradeRuns,
+    },
     { name: 'wait', summary: 'wait for an evaluation that was started', register: registerWait },
     { name: 'results', summary: 'list the results of an evaluation', register: registerResults },
     { name: 'compare', summary: 'compare two evaluations', register: registerCompare },
