@@ -17,7 +17,7 @@ type Options = GateOptions & {
   graders?: string[];
 };
 
-/** Registers `howdah eval grade-runs DATASET`: grades runs that exist, waits, and judges the grades. */
+/** Registers `howdah eval grade-runs DATASET`: grades runs that exist, and judges the grades. */
 export function register(command: Command, io: CliIo): void {
   withReports(
     command
