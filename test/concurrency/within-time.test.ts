@@ -46,19 +46,20 @@ test('a function that has ended is not late, even if Node notices the time after
     ...args
   ) {
     runInContext.apply(this, args);
-    throw Object.assign(new Error('timed out after 5ms'), { code: OUT_OF_TIME });
+    throw Object.assign(new Error('timed out'), { code: OUT_OF_TIME });
   });
   try {
+    const noLimit = 60_000; // the limit itself is never reached, however busy the machine is
     let calls = 0;
     const done = () => {
       calls += 1;
       return 'done';
     };
-    expect([withinTime(5, done), calls]).toEqual(['done', 1]);
+    expect([withinTime(noLimit, done), calls]).toEqual(['done', 1]);
     const broken = () => {
       throw new Error('its own error');
     };
-    expect(() => withinTime(5, broken)).toThrow('its own error');
+    expect(() => withinTime(noLimit, broken)).toThrow('its own error');
   } finally {
     late.mockRestore();
   }
