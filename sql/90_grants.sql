@@ -433,6 +433,7 @@ grant execute on function
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
+  howdah_private.extract_memories(uuid, uuid),
   howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid),
   howdah_private.cache_answer(uuid, bytea, int), howdah_private.use_cached_answer(uuid, bytea, int)
   to howdah_worker;

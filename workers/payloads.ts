@@ -26,6 +26,9 @@ export const recountLimitPayload = z.object({
  */
 export const deliverMailPayload = z.object({ agent_id: z.uuid(), tenant_id: z.uuid() });
 
+/** Payload of the job `extract_memories`: a completed run whose agent has a memory policy. */
+export const extractMemoriesPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
+
 /** Payload of the job `discover_tools`: the MCP server to query, and the number of the attempt. */
 export const discoverToolsPayload = z.object({
   id: z.uuid(),

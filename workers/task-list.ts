@@ -23,6 +23,7 @@ import { deliverMailTask } from './tasks/deliver-mail.ts';
 import { discoverToolsTask } from './tasks/discover-tools.ts';
 import { embedQueryTask } from './tasks/embed-query.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
+import { extractMemoriesTask } from './tasks/extract-memories.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 import { recountLimitTask } from './tasks/recount-limit.ts';
 import { retentionTask } from './tasks/retention.ts';
@@ -52,6 +53,7 @@ export function taskList(
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     embed_query: embedQueryTask(pools.pool, provider, audit.log),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
+    extract_memories: extractMemoriesTask(pools.pool),
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),
     refresh_account: accountTask('refresh_account', accounts.refresh, audit.log),

@@ -136,6 +136,7 @@ as $$
     ('mcp_prompts', 'definition', 'none', null, null, '', ''),
     ('mcp_sessions', 'queue', 'user', null, null, '', 'names'),
     ('mcp_tools', 'definition', 'none', null, null, '', ''),
+    ('memory_extractions', 'log', 'run', null, null, '', ''),
     ('message_log', 'log', 'run', null, null, 'eraser tenant', 'sight export erasure'),
     ('model_tests', 'log', 'none', null, 'model_test', '', ''),
     ('needed_code', 'queue', 'none', null, null, '', ''),

@@ -1,4 +1,5 @@
--- Keeps the digest and the terms of memories, however a memory is written.
+-- Keeps the digest and the terms of memories, however a memory is written, and checks the memory
+-- policies of agents.
 
 create or replace function howdah_private.tg_memories__digest() returns trigger
   language plpgsql volatile
@@ -10,6 +11,24 @@ begin
 end $$;
 create or replace trigger _100_digest before insert or update of content on howdah.memories
   for each row execute function howdah_private.tg_memories__digest();
+
+-- Checks which agent reads the conversations of an agent (memory_policies.sql). JSON null means
+-- that nobody does.
+create or replace function howdah_private.tg_agents__check_memory_policy() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.memory_policy := nullif(new.memory_policy, 'null');
+  if jsonb_typeof(new.memory_policy) = 'object' then
+    new.memory_policy := howdah_private.checked_memory_policy(new);
+  end if;
+  return new;
+end $$;
+create or replace trigger _300_check_memory_policy
+  before insert or update of memory_policy on howdah.agents
+  for each row when (new.memory_policy is not null)
+  execute function howdah_private.tg_agents__check_memory_policy();
 
 -- Writes the terms of new memories, and deletes those of superseded ones.
 create or replace function howdah_private.tg_memories__write_terms() returns trigger

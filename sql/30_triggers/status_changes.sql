@@ -41,6 +41,12 @@ begin
     or new.first_limits is not null) then -- it was retried, perhaps after it was graded
     perform howdah_private.enqueue_grading(new);
   end if;
+  if v_has_ended and new.status = 'completed' and new.parent_execution_id is null and exists (
+    select from howdah.agents as a
+    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.memory_policy is not null
+  ) then
+    perform howdah_private.enqueue_extraction(new);
+  end if;
   if v_has_ended and new.parent_execution_id is null and (
     new.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active)

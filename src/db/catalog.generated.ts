@@ -25,6 +25,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     max_seconds: "Maximum active time of a run in seconds, without waiting. Null uses the setting max_seconds, 600 by default.",
     max_steps: "Maximum number of model answers in a run. Null uses the setting max_steps, 50 by default.",
     max_tokens: "Maximum tokens of a run and the runs below it; null for no limit.",
+    memory_policy: "Which agent reads the conversations of this agent after they have ended, and remembers what will be useful later: {\"agent\": \"memory-keeper\", \"scopes\": [\"user\"], \"kinds\": [\"preference\"], \"min_turns\": 3}. The agent is stored as agent_id. Null if nobody does.",
     name: "Unique among the agents of the tenant that are not deleted.",
     output_schema: "JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.",
     prompt_id: "Prompt template placed before the instruction, filled in for each run.",
@@ -36,6 +37,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     use_history: "True sends earlier runs of the session to the model.",
     user_id: "The user that the agent belongs to; null for the whole tenant.",
     version_is_stale: "True from an edit until the same transaction writes the new version at commit.",
+    working_memory: "A note that is in the prompt of every run of this agent that starts from now on, before its pinned memories. Both have at most 2,000 characters together. It is in no version of the agent.",
   },
   alert_rules: {
     changed_at: "Time of the last change of state.",

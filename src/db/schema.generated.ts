@@ -192,6 +192,7 @@ export interface Agents {
   max_seconds: number | null;
   max_steps: number | null;
   max_tokens: Int8 | null;
+  memory_policy: Json | null;
   name: string;
   output_schema: Json | null;
   prompt_id: string | null;
@@ -203,6 +204,7 @@ export interface Agents {
   use_history: Generated<boolean>;
   user_id: string | null;
   version_is_stale: Generated<boolean>;
+  working_memory: string | null;
 }
 
 export interface AgentServers {

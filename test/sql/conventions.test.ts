@@ -364,6 +364,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.run_heads.agent_id': 'a copy from its run',
   'howdah_private.run_heads.workflow_id': 'a copy from its run',
   'howdah_private.run_memories.execution_id': 'none points at executions; deleted with the run',
+  'howdah_private.memory_extractions.execution_id':
+    'none points at executions; deleted with the run',
+  'howdah_private.memory_extractions.source_execution_id': 'none points at executions',
+  'howdah_private.memory_extractions.agent_id': 'copied from the run that was read',
+  'howdah_private.memory_extractions.session_id': 'copied from the run that was read',
   'howdah_private.run_tags.execution_id': 'none points at executions; kept by its triggers',
   'howdah_private.run_tags.tenant_id': 'that of the run; a key would cost each value a lookup',
   'howdah_private.suspects.execution_id':

@@ -3,7 +3,9 @@
 -- the run, and the tenant where an admin has set `"tenant": true` in the configuration of the tool.
 -- The engine writes the source and the trust of a memory, never the model.
 
--- Returns the subjects that a call reaches, by scope.
+-- Returns the subjects that a call reaches, by scope. A run that reads the conversation of another
+-- run (memory_extractions.sql) reaches the agent and the session of that run, in the scopes of the
+-- policy.
 create or replace function howdah_private.memory_subjects_of_call(
   run howdah.executions, configuration jsonb
 ) returns table (scope howdah.memory_scope, subject_id uuid)
@@ -12,12 +14,15 @@ create or replace function howdah_private.memory_subjects_of_call(
 as $$
   select s.scope::howdah.memory_scope, s.subject_id
   from howdah.executions as r
+  left join howdah_private.memory_extractions as x
+    on x.execution_id = r.id and x.tenant_id = r.tenant_id
   cross join lateral (values
     (1, 'user', coalesce(run.user_id, r.user_id)), (2, 'session', coalesce(run.session_id,
-      r.session_id)), (3, 'agent', run.agent_id),
+      r.session_id, x.session_id)), (3, 'agent', coalesce(x.agent_id, run.agent_id)),
     (4, 'tenant', case when configuration -> 'tenant' = 'true' then run.tenant_id end)
   ) as s (place, scope, subject_id)
   where r.id = run.root_execution_id and s.subject_id is not null
+    and (x.scopes is null or s.scope::howdah.memory_scope = any (x.scopes))
   order by s.place
 $$;
 
@@ -47,6 +52,34 @@ begin
   end if;
 end $$;
 
+-- Returns the kind and the source of a new memory. The source of what a run has learned from the
+-- conversation of another run is the last step of that run, and its kind is one of the policy.
+create or replace function howdah_private.origin_of_call(
+  run howdah.executions, name text, out kind howdah.memory_kind, out execution_id uuid, out seq int
+)
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_read howdah_private.memory_extractions;
+begin
+  select x.* into v_read from howdah_private.memory_extractions as x
+  where x.execution_id = run.root_execution_id and x.tenant_id = run.tenant_id;
+  kind := coalesce(origin_of_call.name::howdah.memory_kind, v_read.kinds[1], 'fact');
+  if kind <> all (v_read.kinds) then
+    raise exception using errcode = 'HWDEN',
+      message = format('you may not write memories of the kind %s', kind),
+      detail = jsonb_build_object('field', 'kind', 'kind', kind)::text,
+      hint = format('Your kinds: %s.', array_to_string(v_read.kinds, ', '));
+  end if;
+  select e.id, v_read.source_seq into execution_id, seq from howdah.executions as e
+  where e.id = v_read.source_execution_id;
+  if not found then
+    execution_id := run.id;
+    seq := run.step_count + 1; -- the step that this transaction commits
+  end if;
+end $$;
+
 -- Adds or replaces a memory. A run that has read external content may replace external memories
 -- only, so that it cannot undo what people said.
 create or replace function howdah_private.call_remember(
@@ -65,11 +98,11 @@ begin
   from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
     case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
-  v_new.kind := coalesce(arguments ->> 'kind', 'fact')::howdah.memory_kind;
+  select o.kind, o.execution_id, o.seq
+  into v_new.kind, v_new.source_execution_id, v_new.source_seq
+  from howdah_private.origin_of_call(v_run, arguments ->> 'kind') as o;
   v_new.trust := greatest('internal', v_run.trust);
   v_new.created_by := v_run.created_by;
-  v_new.source_execution_id := v_run.id;
-  v_new.source_seq := v_run.step_count + 1; -- the step that this transaction commits
   select f.value into v_new.content from howdah_private.filter_text(
     coalesce(howdah_private.input_filters(v_run.tenant_id, v_run.agent_id), '{}'),
     'content', arguments ->> 'content', null) as f;
@@ -82,7 +115,8 @@ begin
   v_memory := howdah_private.pin_by_call(
     v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
-    v_memory.source_execution_id is not distinct from v_new.source_execution_id
+    v_memory.created_at = now()
+      and v_memory.source_execution_id is not distinct from v_new.source_execution_id
       and v_memory.source_seq is not distinct from v_new.source_seq)
     || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
 end $$;

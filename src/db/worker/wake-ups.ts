@@ -36,3 +36,8 @@ export async function recountLimit(pool: Pool, limit: string, after?: string): P
 export async function deliverMail(pool: Pool, agent: string, tenant: string): Promise<void> {
   await pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
 }
+
+/** Starts the run that reads the conversation of a completed run, by the policy of its agent. */
+export async function extractMemories(pool: Pool, run: string, tenant: string): Promise<void> {
+  await pool.query('select howdah_private.extract_memories($1, $2)', [tenant, run]);
+}

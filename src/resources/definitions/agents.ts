@@ -43,6 +43,7 @@ const columns = {
   max_seconds: optionalInt,
   retry_for: optionalInt,
   cache_answers_for: optionalInt,
+  memory_policy: object.nullable().optional(),
 };
 
 /** A model of an agent in the format of other systems. Models with `is_default` come first. */

@@ -244,6 +244,7 @@ describe('a redacted document', () => {
     );
     // A new column is redacted unless it is listed here as a name.
     expect(columns.map(({ name }) => name)).toEqual([
+      'agents.memory_policy', // an id and names of enums
       'agents.name',
       'api_keys.created_by',
       'api_keys.name',
