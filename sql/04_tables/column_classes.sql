@@ -59,7 +59,7 @@ as $$
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
     ('memories', 'none', 'superseded_by'),
-    ('agents', 'none', 'memory_policy'),
+    ('agents', 'none', 'memory_policy'), (null, 'content', 'working_memory'),
     ('dataset_items', 'content', 'expected'),
     ('dataset_items', 'none', 'split'),
     ('dataset_items', 'person', 'source_user_id'),

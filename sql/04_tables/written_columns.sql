@@ -21,8 +21,8 @@ as $$
     ('agents',
       'name description instruction system_prompt prompt_id prompt_values use_history human_input '
       'context_policy allow_empty engine engine_configuration capabilities domain output_schema '
-      'max_steps max_tokens max_cost max_seconds retry_for cache_answers_for memory_policy user_id '
-      'is_default is_active',
+      'max_steps max_tokens max_cost max_seconds retry_for cache_answers_for working_memory '
+      'memory_policy user_id is_default is_active',
       '', 'deleted_at', false),
     ('alert_rules',
       'name description query engine_check interval_seconds webhook_id is_active',

@@ -196,10 +196,10 @@ create or replace trigger _300_check_output_schema
   execute function howdah_private.tg_agents__check_output_schema();
 
 create or replace trigger _300_refuse_keys
-  before insert or update of name, description, instruction, system_prompt, domain, capabilities
-  on howdah.agents
-  for each row execute function howdah_private.tg__refuse_keys_in_texts(
-    'name', 'description', 'instruction', 'system_prompt', 'domain', 'capabilities');
+  before insert or update of name, description, instruction, system_prompt, domain, capabilities,
+    working_memory on howdah.agents
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description',
+    'instruction', 'system_prompt', 'domain', 'capabilities', 'working_memory');
 
 create or replace function howdah_private.tg_agent_models__check_params() returns trigger
   language plpgsql volatile

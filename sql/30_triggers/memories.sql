@@ -30,6 +30,24 @@ create or replace trigger _300_check_memory_policy
   for each row when (new.memory_policy is not null)
   execute function howdah_private.tg_agents__check_memory_policy();
 
+-- Checks the working memory of an agent (pinned_memories.sql). A text that is too long by itself is
+-- reported by its constraint.
+create or replace function howdah_private.tg_agents__check_working_memory() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if length(new.working_memory) <= 2000
+    and (tg_op = 'INSERT' or new.working_memory is distinct from old.working_memory) then
+    perform howdah_private.check_working_memory(new);
+  end if;
+  return new;
+end $$;
+create or replace trigger _300_check_working_memory
+  before insert or update of working_memory on howdah.agents
+  for each row when (new.working_memory is not null)
+  execute function howdah_private.tg_agents__check_working_memory();
+
 -- Writes the terms of new memories, and deletes those of superseded ones.
 create or replace function howdah_private.tg_memories__write_terms() returns trigger
   language plpgsql volatile security definer

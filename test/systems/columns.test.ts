@@ -10,9 +10,10 @@ const database = testDatabase();
 
 /** Columns that files cannot express, with the reason. */
 const NOT_IN_FILES: Record<string, string> = {
-  'agents.memory_policy': 'names an agent by id, and applies to people of one tenant',
   'agents.deleted_at': 'who is deleted stands in no file; --prune deletes',
+  'agents.memory_policy': 'names an agent by id, and applies to people of one tenant',
   'agents.user_id': 'users are no part of a system: who has it is said where it is',
+  'agents.working_memory': 'what an agent knows where it works, as its memories',
   'prompts.deleted_at': 'as of agents',
   'skills.deleted_at': 'as of agents',
 };

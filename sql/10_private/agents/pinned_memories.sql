@@ -1,8 +1,10 @@
 -- Pinned memories: a block of at most 2,000 characters that is in the prompt of every run of an
--- agent. Tools and people edit it between runs. A run keeps the block that it started with, and
+-- agent. Its first entry is agents.working_memory, which people write as one text. The others are
+-- memories, which tools and people edit between runs. A run keeps the block that it started with, and
 -- after a handoff the block of its new agent at that time, so that the prompt stays the same and
 -- caches of vendors work. A run stores ids, not texts, so a memory that is forgotten is gone from
--- the prompts of all runs.
+-- the prompts of all runs. It copies the working memory, which has no id, until its contents are
+-- erased.
 --
 -- Whoever fills the block speaks in every run of the agent. So external memories cannot be pinned,
 -- and a run may pin only if an admin allows it (`"pin": true` in the configuration of `remember`).
@@ -31,6 +33,44 @@ begin
   end if;
 end $$;
 
+-- Refuses a block of more than 2,000 characters.
+create or replace function howdah_private.check_block_length(
+  agent_id uuid, length int, field text
+) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if check_block_length.length > 2000 then
+    raise exception using errcode = 'HWINV',
+      message = format('the working memory and the pinned memories of the agent would have %s '
+        'characters, at most 2000 are allowed', check_block_length.length),
+      detail = jsonb_build_object('field', check_block_length.field, 'agent_id',
+        check_block_length.agent_id, 'length', check_block_length.length, 'most', 2000)::text,
+      hint = 'Unpin another memory of the agent, or replace one by a shorter text.';
+  end if;
+end $$;
+
+-- Checks the working memory of an agent. All runs of the agent read it as the word of a person, so
+-- no run may write it: a run pins memories, whose trust is known. Waits for transactions that pin
+-- memories of the agent, as set_pin does.
+create or replace function howdah_private.check_working_memory(a howdah.agents) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if howdah_private.bound_execution_id() is not null then
+    raise exception using errcode = 'HWDEN', message = 'a run cannot write the working memory',
+      detail = jsonb_build_object('field', 'working_memory', 'agent_id', a.id)::text,
+      hint = 'Pin a memory instead: the tool remember with pinned.';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.memories ' || a.id, 0));
+  perform howdah_private.check_block_length(
+    a.id, (length(a.working_memory) + coalesce(sum(length(m.content)), 0))::int, 'working_memory')
+  from howdah.memories as m
+  where m.tenant_id = a.tenant_id and m.agent_id = a.id and m.is_pinned;
+end $$;
+
 -- Pins or unpins a memory that the caller has locked. Refuses a block of more than 2,000
 -- characters. Two transactions that pin memories of an agent wait for each other here, so the sum
 -- contains what the other one has pinned.
@@ -49,17 +89,13 @@ begin
   if set_pin.is_pinned then
     perform howdah_private.check_pin(m, set_pin.field);
     perform pg_advisory_xact_lock(hashtextextended('howdah.memories ' || m.subject_id, 0));
-    select coalesce(sum(length(o.content)), 0) + length(m.content) into v_length
+    select coalesce(sum(length(o.content)), 0) + length(m.content) + coalesce((
+      select length(a.working_memory) from howdah.agents as a
+      where a.id = m.agent_id and a.tenant_id = m.tenant_id
+    ), 0) into v_length
     from howdah.memories as o
     where o.tenant_id = m.tenant_id and o.agent_id = m.agent_id and o.is_pinned and o.id <> m.id;
-    if v_length > 2000 then
-      raise exception using errcode = 'HWINV',
-        message = format('the pinned memories of the agent would have %s characters, at most 2000 '
-          'are allowed', v_length),
-        detail = jsonb_build_object('field', set_pin.field, 'agent_id', m.agent_id,
-          'length', v_length, 'most', 2000)::text,
-        hint = 'Unpin another memory of the agent, or replace one by a shorter text.';
-    end if;
+    perform howdah_private.check_block_length(m.agent_id, v_length, set_pin.field);
   end if;
   update howdah.memories as t set is_pinned = set_pin.is_pinned where t.id = m.id
   returning t.* into m;
@@ -90,7 +126,7 @@ begin
   return howdah_private.set_pin(m, pinned, 'pinned');
 end $$;
 
--- Stores the pinned memories of runs that start now, or that were just handed over. A fork has the
+-- Stores the working memory and the pinned memories of runs that start now, or that were just handed over. A fork has the
 -- memories of the steps that it copies. A run of one tool has no prompt, and no run that undoes
 -- calls has one.
 create or replace function howdah_private.store_run_memories(ids uuid[], is_handoff boolean)
@@ -98,46 +134,58 @@ create or replace function howdah_private.store_run_memories(ids uuid[], is_hand
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into howdah_private.run_memories (execution_id, tenant_id, handoffs, memory_ids)
-  select e.id, e.tenant_id, e.handoffs, p.memory_ids
+  insert into howdah_private.run_memories (
+    execution_id, tenant_id, handoffs, memory_ids, working_memory
+  )
+  select e.id, e.tenant_id, e.handoffs, coalesce(p.memory_ids, '{}'), a.working_memory
   from howdah.executions as e
+  join howdah.agents as a on a.id = e.agent_id and a.tenant_id = e.tenant_id
   cross join lateral (
     select array_agg(m.id order by m.id) as memory_ids from howdah.memories as m
     where m.tenant_id = e.tenant_id and m.agent_id = e.agent_id and m.is_pinned
       and m.valid_from <= now()
   ) as p
-  where e.id = any (store_run_memories.ids) and p.memory_ids is not null
+  where e.id = any (store_run_memories.ids)
+    and num_nonnulls(p.memory_ids, a.working_memory) > 0
     and (store_run_memories.is_handoff
       or (e.started_at is null and coalesce(e.forked_from_seq, 0) = 0))
     and e.compensates_execution_id is null and (e.overrides ? 'tool') is not true
   on conflict do nothing
 $$;
 
--- Returns the lowest trust of the pinned memories that a run was given.
+-- Returns the lowest trust of the memories that a run was given. A working memory is by people.
 create or replace function howdah_private.trust_of_run_memories(execution_id uuid)
   returns howdah.trust
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select max(m.trust)
+  select greatest(max(m.trust),
+    max(case when r.working_memory is not null then 'user' end::howdah.trust))
   from howdah_private.run_memories as r
-  join howdah.memories as m on m.id = any (r.memory_ids) and m.tenant_id = r.tenant_id
+  left join howdah.memories as m on m.id = any (r.memory_ids) and m.tenant_id = r.tenant_id
   where r.execution_id = trust_of_run_memories.execution_id
 $$;
 
--- Returns the pinned memories of a run, a row for each agent that has had the run and had some. A
--- memory that was forgotten since keeps its place, without its text.
+-- Returns the block of a run, a row for each agent that has had the run and had one. The working
+-- memory comes first, under its name in place of an id. A memory that was forgotten since keeps its
+-- place, without its text.
 create or replace function howdah_private.pinned_memories_of(execution_id uuid)
   returns table (handoffs int, memories jsonb)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select r.handoffs, to_jsonb(array_agg(jsonb_build_object('id', i.id,
-    'content', coalesce(m.content, '[forgotten]'), 'trust', coalesce(m.trust, 'internal'))
-    order by i.place))
+  select r.handoffs, to_jsonb(array_agg(b.entry order by b.place))
   from howdah_private.run_memories as r
-  cross join lateral unnest(r.memory_ids) with ordinality as i (id, place)
-  left join howdah.memories as m on m.id = i.id and m.tenant_id = r.tenant_id
+  cross join lateral (
+    select 0 as place, jsonb_build_object(
+      'id', 'working_memory', 'content', r.working_memory, 'trust', 'user') as entry
+    where r.working_memory is not null
+    union all
+    select i.place, jsonb_build_object('id', i.id, 'content', coalesce(m.content, '[forgotten]'),
+      'trust', coalesce(m.trust, 'internal'))
+    from unnest(r.memory_ids) with ordinality as i (id, place)
+    left join howdah.memories as m on m.id = i.id and m.tenant_id = r.tenant_id
+  ) as b
   where r.execution_id = pinned_memories_of.execution_id
   group by r.handoffs
 $$;

@@ -275,8 +275,10 @@ as $$
     r.chunk_number, r.score, r.digest
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
-  insert into howdah_private.run_memories (execution_id, tenant_id, handoffs, memory_ids)
-  select copy_log.copy, r.tenant_id, r.handoffs, r.memory_ids
+  insert into howdah_private.run_memories (
+    execution_id, tenant_id, handoffs, memory_ids, working_memory
+  )
+  select copy_log.copy, r.tenant_id, r.handoffs, r.memory_ids, r.working_memory
   from howdah_private.run_memories as r
   where r.execution_id = copy_log.original and copy_log.up_to > 0 and r.handoffs <= (
     select count(*) from howdah.steps as s

@@ -239,7 +239,8 @@ begin
   if exists (select from howdah.limits as l where l.metric = 'running_runs') then
     v_parked := v_parked || howdah_private.park_over_running_limit(v_due);
   end if;
-  if exists (select from howdah.memories as m where m.is_pinned) then
+  if exists (select from howdah.memories as m where m.is_pinned)
+    or exists (select from howdah.agents as a where a.working_memory is not null) then
     perform howdah_private.store_run_memories(
       array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_parked)), false);
   end if;

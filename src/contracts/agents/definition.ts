@@ -100,7 +100,10 @@ export type PromptDefinition = {
   values: JsonObject;
 };
 
-/** A memory of the agent that was pinned when the run started, or when the agent took it over. */
+/**
+ * A memory of the agent that was pinned when the run started, or when the agent took it over. The
+ * working memory of the agent comes first, with the id `working_memory`.
+ */
 export type PinnedMemory = { id: string; content: string; trust: Trust };
 
 /** A skill as an agent version pins it. Its text is stored in the version of the skill. */

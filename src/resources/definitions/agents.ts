@@ -43,6 +43,7 @@ const columns = {
   max_seconds: optionalInt,
   retry_for: optionalInt,
   cache_answers_for: optionalInt,
+  working_memory: optionalText,
   memory_policy: object.nullable().optional(),
 };
 

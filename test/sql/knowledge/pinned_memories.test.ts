@@ -201,3 +201,39 @@ test('nobody reads which memories a run was given, but by its export', async () 
   expect(part).toEqual({});
   await db.pool.query('delete from howdah_private.run_memories');
 });
+
+describe('the working memory of an agent', () => {
+  const write = (text: string | null, user = admin) =>
+    as(user, 'update howdah.agents set working_memory = $2 where id = $1 returning id', [
+      agent,
+      text,
+    ]);
+
+  test('is written by who may edit the agent, and makes no version', async () => {
+    const version = () =>
+      one(db.pool, 'select current_version_id as id from howdah.agents where id = $1', [agent]);
+    const before = await version();
+    expect(await write('Closed on Sunday.')).toHaveLength(1);
+    expect(await version()).toEqual(before);
+    expect(await refusal(write('Open on Sunday.', viewer))).toMatchObject({ code: 'HWDEN' });
+    expect(await write('Open on Sunday.', stranger)).toEqual([]);
+  });
+
+  test('and the pinned memories have at most 2,000 characters together', async () => {
+    expect(await refusal(write(''))).toMatchObject({ code: 'HWINV' });
+    expect(await refusal(write('x'.repeat(2001)))).toMatchObject({ code: 'HWINV' });
+    await write('x'.repeat(1500));
+    const { id } = await remember('y'.repeat(501));
+    expect(await refusal(pin(id))).toMatchObject({
+      code: 'HWINV',
+      fields: { field: 'is_pinned', length: 2001 },
+    });
+    await write('x'.repeat(1499));
+    await pin(id);
+    expect(await refusal(write('x'.repeat(1500)))).toMatchObject({
+      code: 'HWINV',
+      fields: { field: 'working_memory', length: 2001, agent_id: agent },
+    });
+    await write(null);
+  });
+});
