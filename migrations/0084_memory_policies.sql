@@ -4,8 +4,8 @@ alter table howdah.agents
   add column memory_policy jsonb,
   add constraint memory_policy_is_an_object check (jsonb_typeof(memory_policy) = 'object');
 comment on column howdah.agents.memory_policy is
-  'Which agent reads the conversations of this agent after they have ended, and remembers what will '
-  'be useful later: {"agent": "memory-keeper", "scopes": ["user"], "kinds": ["preference"], '
+  'Which agent reads the conversations of this agent after they have ended, and remembers what '
+  'will be useful later: {"agent": "memory-keeper", "scopes": ["user"], "kinds": ["preference"], '
   '"min_turns": 3}. The agent is stored as agent_id. Null if nobody does.';
 comment on constraint memory_policy_is_an_object on howdah.agents is
   'Write an object such as {"agent": "memory-keeper"}, or null.';
@@ -16,10 +16,10 @@ create table howdah_private.memory_extractions (
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   source_execution_id uuid not null unique,
   agent_id uuid not null,
-  scopes howdah.memory_scope[] not null,
-  kinds howdah.memory_kind[] not null,
   source_seq int not null,
-  session_id uuid
+  session_id uuid,
+  scopes howdah.memory_scope[] not null,
+  kinds howdah.memory_kind[] not null
 );
 create index memory_extractions_tenant_id_idx on howdah_private.memory_extractions (tenant_id);
 create index memory_extractions_session_id_idx
@@ -39,8 +39,10 @@ comment on column howdah_private.memory_extractions.agent_id is
   'The agent of that run, about which memories of the scope agent are.';
 comment on column howdah_private.memory_extractions.session_id is
   'The session of that run, about which memories of the scope session are.';
-comment on column howdah_private.memory_extractions.scopes is 'What the run may remember things about.';
-comment on column howdah_private.memory_extractions.kinds is 'The kinds of memories that it may write.';
+comment on column howdah_private.memory_extractions.scopes is
+  'What the run may remember things about.';
+comment on column howdah_private.memory_extractions.kinds is
+  'The kinds of memories that it may write.';
 
 -- They have other arguments now (sql/10_private/starts/refused_runs.sql).
 drop function if exists

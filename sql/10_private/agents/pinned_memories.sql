@@ -1,10 +1,10 @@
 -- Pinned memories: a block of at most 2,000 characters that is in the prompt of every run of an
 -- agent. Its first entry is agents.working_memory, which people write as one text. The others are
--- memories, which tools and people edit between runs. A run keeps the block that it started with, and
--- after a handoff the block of its new agent at that time, so that the prompt stays the same and
--- caches of vendors work. A run stores ids, not texts, so a memory that is forgotten is gone from
--- the prompts of all runs. It copies the working memory, which has no id, until its contents are
--- erased.
+-- memories, which tools and people edit between runs. A run keeps the block that it started with,
+-- and after a handoff the block of its new agent at that time, so that the prompt stays the same
+-- and caches of vendors work. A run stores ids, not texts, so a memory that is forgotten is gone
+-- from the prompts of all runs. It copies the working memory, which has no id, until its contents
+-- are erased.
 --
 -- Whoever fills the block speaks in every run of the agent. So external memories cannot be pinned,
 -- and a run may pin only if an admin allows it (`"pin": true` in the configuration of `remember`).
@@ -126,9 +126,9 @@ begin
   return howdah_private.set_pin(m, pinned, 'pinned');
 end $$;
 
--- Stores the working memory and the pinned memories of runs that start now, or that were just handed over. A fork has the
--- memories of the steps that it copies. A run of one tool has no prompt, and no run that undoes
--- calls has one.
+-- Stores the working memory and the pinned memories of runs that start now, or that were just
+-- handed over. A fork has the memories of the steps that it copies. A run of one tool has no
+-- prompt, and no run that undoes calls has one.
 create or replace function howdah_private.store_run_memories(ids uuid[], is_handoff boolean)
   returns void
   language sql volatile security definer

@@ -14,6 +14,9 @@ export type DocumentRow = {
   knowledge_base_id: string;
   title: string;
   type: string;
+  url: string | null;
+  reread_seconds: number | null;
+  read_at: string | null;
   metadata: JsonObject;
   status: DocumentStatus;
   status_at: string;

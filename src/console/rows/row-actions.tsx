@@ -9,31 +9,60 @@ import { ValueView } from '../parts/value-view.tsx';
 import { callRest } from '../server/rest.ts';
 import type { ResourceType } from './resource-types.ts';
 
-type Action = { label: string; summary: string; method: 'POST' | 'DELETE'; path: string };
+/** An action on a row. The page shows the answer to an action without a body. */
+export type Action = {
+  label: string;
+  summary: string;
+  method: 'POST' | 'DELETE';
+  path: string;
+  body?: JsonObject;
+};
+
+/**
+ * Returns the action that pins a memory of an agent or unpins it; none for rows that cannot be
+ * pinned: other memories, external ones and those that are corrected.
+ */
+export function pinActions(type: ResourceType, row: JsonObject): Action[] {
+  const isFit = row.scope === 'agent' && row.trust !== 'external' && row.superseded_by === null;
+  if (type.name !== 'memories' || !isFit) return [];
+  const isPinned = row.is_pinned === true;
+  const { pin, unpin, pinSummary, unpinSummary } = rowTexts.memories;
+  return [
+    {
+      label: isPinned ? unpin : pin,
+      summary: isPinned ? unpinSummary : pinSummary,
+      method: 'POST',
+      path: `${type.path}/${row.id}/pin`,
+      body: { is_pinned: !isPinned },
+    },
+  ];
+}
 
 type RowActionsProps = {
   type: ResourceType;
   id: string;
   name: string;
+  /** Actions that only this row has. */
+  own?: readonly Action[];
   reload(): void;
   removed(): void;
 };
 
 /** The actions on a row besides a change. Each asks once more before it is sent. */
-export function RowActions({ type, id, name, reload, removed }: RowActionsProps) {
+export function RowActions({ type, id, name, own = [], reload, removed }: RowActionsProps) {
   const [chosen, choose] = useState<Action>();
-  const own = `${type.path}/${id}`;
+  const path = `${type.path}/${id}`;
   const actions: Action[] = type.actions.map((one) => ({
     ...{ label: one.label, summary: one.summary },
-    ...{ method: 'POST', path: `${own}/${one.name}` },
+    ...{ method: 'POST', path: `${path}/${one.name}` },
   }));
   const removal: Action = {
     ...{ label: rowTexts.remove, summary: rowTexts.confirmRemove(type.one, name) },
-    ...{ method: 'DELETE', path: own },
+    ...{ method: 'DELETE', path },
   };
   return (
     <>
-      {[...actions, ...(type.can_delete ? [removal] : [])].map((action) => (
+      {[...own, ...actions, ...(type.can_delete ? [removal] : [])].map((action) => (
         <Button key={action.label} size="xs" variant="default" onClick={() => choose(action)}>
           {action.label}
         </Button>
@@ -60,8 +89,12 @@ type ConfirmationProps = { action: Action; close(): void; done(): void };
 function Confirmation({ action, close, done }: ConfirmationProps) {
   const [answer, setAnswer] = useState<JsonObject>();
   const { start, failure, isBusy } = useAction(async () => {
-    const { body } = await callRest<JsonObject | ''>(action.path, { method: action.method });
-    if (action.method === 'DELETE' || body === '') close();
+    const { method, body: sent } = action;
+    const { body } = await callRest<JsonObject | ''>(action.path, {
+      method,
+      ...(sent && { body: sent }),
+    });
+    if (method === 'DELETE' || sent || body === '') close();
     else setAnswer(body);
     done();
   });

@@ -1,8 +1,10 @@
 import { Table } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
+import { Pin } from 'lucide-react';
 import { useRef } from 'react';
 import { Link } from 'wouter';
 import type { JsonObject } from '../../json/json.ts';
+import { rowTexts } from '../messages/row-texts.ts';
 import { Cell, textOf } from './cell.tsx';
 import { rowPath } from './paths.ts';
 import { fieldOf, type ResourceType } from './resource-types.ts';
@@ -59,6 +61,9 @@ function Row({ type, row, columns: [first = 'id', ...others] }: RowProps) {
         <Link href={rowPath(type, String(row.id))} className="row-link">
           {first === 'id' ? `…${name.slice(-12)}` : name}
         </Link>
+        {row.is_pinned === true && (
+          <Pin size={13} className="pin" role="img" aria-label={rowTexts.memories.pinned} />
+        )}
       </Table.Td>
       {others.map((column, index) => (
         <Table.Td key={column} visibleFrom={index + 1 < ON_PHONE ? undefined : 'sm'}>

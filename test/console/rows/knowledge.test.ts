@@ -221,6 +221,39 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
     owner.problems.length = 0; // the browser reports the refused search
   });
 
+  test('a URL is added with the period of its readings, or says why not', async () => {
+    await open('/knowledge/handbook');
+    const address = owner.page.getByLabel('URL', { exact: true });
+    await address.fill('ftp://example.com/returns');
+    await button('Add URL').click();
+    await owner.page.locator('.add-url-failure').waitFor();
+    owner.problems.length = 0; // the browser reports the refused document
+    await check('knowledge-url-refused');
+    await address.fill('https://www.example.com/returns');
+    await owner.page.getByRole('combobox', { name: 'Read again' }).click();
+    await owner.page.getByRole('option', { name: 'every day' }).click();
+    await button('Add URL').click();
+    await link('https://www.example.com/returns').waitFor();
+    expect(await address.inputValue()).toBe('');
+    const { rows } = await db.pool.query(
+      `select title, url, reread_seconds, status from howdah.documents where url is not null`,
+    );
+    expect(rows).toEqual([
+      {
+        title: 'https://www.example.com/returns',
+        url: 'https://www.example.com/returns',
+        reread_seconds: 86_400,
+        status: 'pending',
+      },
+    ]);
+    await link('https://www.example.com/returns').click();
+    await owner.page.getByText('every 86,400 seconds').waitFor();
+    await check('knowledge-url');
+    await open('/knowledge/handbook'); // the page of a deleted document reports it
+    await link('https://www.example.com/returns').waitFor();
+    await db.pool.query('delete from howdah.documents where url is not null');
+  });
+
   test('a failed document says why, and is tried again', async () => {
     const text = 'A paragraph that is one of very many.\n\n'.repeat(20_000);
     const change = `update howdah.documents set content = $1 where title = 'note.txt'`;
@@ -298,7 +331,7 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
       await open(`/knowledge${path}`, viewer);
       await button('Copy as', viewer).first().waitFor();
       await expect.poll(() => viewer.page.getByLabel('Loading').count()).toBe(0);
-      for (const name of ['Delete', 'Choose files']) {
+      for (const name of ['Delete', 'Choose files', 'Add URL']) {
         expect(await button(name, viewer).count(), name).toBe(0);
       }
       for (const name of ['Edit', 'New knowledge base']) {

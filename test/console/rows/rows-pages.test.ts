@@ -398,11 +398,52 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     expect(viewer.problems).toEqual([]);
   });
 
+  test('a memory of an agent is pinned and unpinned, and is marked', async () => {
+    const remember = async (text: string) => {
+      const { rows } = await db.pool.query(
+        text.startsWith('tenant')
+          ? `select (howdah.remember($1, 'tenant')).id`
+          : `select (howdah.remember($1, 'agent', howdah.agent('development'))).id`,
+        [text],
+      );
+      return rows[0].id as string;
+    };
+    const ofTenant = await remember('tenant: We ship on Monday.');
+    const id = await remember('Refunds take a week.');
+    const pin = () => owner.page.getByRole('img', { name: 'Pinned' });
+    await open(`/system/memories/${id}`);
+    await button('Pin').click();
+    await picture(owner.page, 'memory-pin');
+    await owner.page.getByRole('dialog').getByRole('button', { name: 'Pin' }).click();
+    await button('Unpin').waitFor();
+    await open('/system/memories');
+    await link(`…${id.slice(-12)}`).waitFor();
+    expect(await pin().count()).toBe(1);
+    await picture(owner.page, 'memories');
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    await open(`/system/memories/${ofTenant}`);
+    await button('Delete').waitFor();
+    expect(await button('Pin').count()).toBe(0);
+    await open(`/system/memories/${id}`, viewer);
+    await button('Copy as', viewer).waitFor();
+    expect(await button('Unpin', viewer).count()).toBe(0);
+    await open(`/system/memories/${id}`);
+    await button('Unpin').click();
+    await owner.page.getByRole('dialog').getByRole('button', { name: 'Unpin' }).click();
+    await button('Pin').waitFor();
+    const { rows } = await db.pool.query('select is_pinned from howdah.memories where is_pinned');
+    expect(rows).toEqual([]);
+    await db.pool.query(`select howdah.pin_memory($1)`, [id]); // for the pictures below
+    expect(owner.problems).toEqual([]);
+  });
+
   test.each(['light', 'dark'] as const)(
     'in %s colours, each place is accessible',
     async (colorScheme) => {
       const phone = await logIn('owner', { colorScheme, viewport: { width: 360, height: 780 } });
-      for (const place of ['/agents', '/agents/development', '/agents/new', '/system']) {
+      for (const place of [
+        ...['/agents', '/agents/development', '/agents/new', '/system', '/system/memories'],
+      ]) {
         await open(place, phone);
         await phone.page.getByRole('heading', { level: 1 }).waitFor();
         await phone.page.locator('.row-link, dl, form, .cards > *').first().waitFor();

@@ -129,6 +129,7 @@ function Facts({ base, row, content }: FactsProps) {
     [text.size, content === undefined ? '…' : formatCount(characterCount(content))],
     [text.created, <Moment key="created" at={row.created_at} />],
     [text.by, row.created_by],
+    ...(row.url === null ? [] : urlFacts(row, row.url)),
     ...(isEmptyValue(row.metadata) ? [] : [[text.metadata, JSON.stringify(row.metadata)] as const]),
   ] as const;
   return (
@@ -143,6 +144,17 @@ function Facts({ base, row, content }: FactsProps) {
       </dl>
     </Paper>
   );
+}
+
+/** Returns where a text comes from, and when it is read. A URL is text, and no link. */
+function urlFacts({ reread_seconds, read_at }: DocumentRow, url: string) {
+  const { url: label, reread, once, readAt, seconds } = knowledgeTexts.url;
+  const period = reread_seconds === null ? once : seconds(formatCount(reread_seconds));
+  return [
+    [label, url],
+    [reread, period],
+    ...(read_at === null ? [] : [[readAt, <Moment key="read" at={read_at} />] as const]),
+  ] as const;
 }
 
 /** The form of a document. Its text is not shown there: what is written replaces it. */

@@ -6,13 +6,14 @@ import { CopyAs } from '../../parts/copy-as.tsx';
 import { apiUrl } from '../../server/base-path.ts';
 import { type Failure, toFailure } from '../../server/failure.ts';
 import { type Base, copyUpload } from '../copy-knowledge.ts';
+import { AddUrl } from './add-url.tsx';
 import { ENDINGS, sendFile } from './send-file.ts';
 
 const text = knowledgeTexts.upload;
 
 type Sent = { key: string; file: File; state: 'waiting' | 'sending' | 'added'; failure?: Failure };
 
-/** Adds files to a base, one after the other. Those that fail stay with their reason. */
+/** Adds files to a base, one after the other, and URLs. Files that fail stay with their reason. */
 export function Upload({ base, added }: { base: Base; added(): void }) {
   const { files, add, again, clear } = useUploads(base.id, added);
   const [isOver, setOver] = useState(false);
@@ -60,6 +61,7 @@ export function Upload({ base, added }: { base: Base; added(): void }) {
         </Text>
       </Paper>
       {files.length > 0 && <Files {...{ files, again, clear }} />}
+      <AddUrl baseId={base.id} added={added} />
     </section>
   );
 }

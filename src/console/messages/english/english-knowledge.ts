@@ -84,6 +84,22 @@ export const englishKnowledge = {
     tooLargeHint: 'Divide it into several files.',
     clear: 'Clear the list',
   },
+  url: {
+    url: 'URL',
+    title: 'Title',
+    titleHint: 'the URL',
+    reread: 'Read again',
+    once: 'never',
+    periods: {
+      3600: 'every hour',
+      86400: 'every day',
+      604800: 'every week',
+      2592000: 'every 30 days',
+    },
+    add: 'Add URL',
+    readAt: 'Last read',
+    seconds: (count: string) => `every ${count} seconds`,
+  },
   document: {
     notFound: 'There is no such document in this knowledge base, or you may not see it.',
     type: 'Type',

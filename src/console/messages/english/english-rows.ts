@@ -36,6 +36,14 @@ export const englishRows = {
   oldTag: 'The row was changed by somebody else meanwhile. Reload the page, and edit it again.',
   all: (many: string) => `All ${many}`,
   runs: 'Runs',
+  memories: {
+    pinned: 'Pinned',
+    pin: 'Pin',
+    unpin: 'Unpin',
+    pinSummary:
+      'Put the memory into the prompt of every run of its agent that starts from now on. All who run the agent are answered with it.',
+    unpinSummary: 'Take the memory out of the prompts of runs that start from now on.',
+  },
   versions: {
     title: 'Versions',
     version: 'Version',
