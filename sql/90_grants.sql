@@ -168,7 +168,8 @@ grant select on
   howdah.grade_queue,
   howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,
   howdah.model_catalog, howdah.model_usage, howdah.permissions, howdah.plan_tasks,
-  howdah.preference_pairs, howdah.rewards, howdah.routing_decisions, howdah.setting_values,
+  howdah.preference_pairs, howdah.quality_by_day,
+  howdah.rewards, howdah.routing_decisions, howdah.setting_values,
   howdah.stale_answers, howdah.tool_performance, howdah.training_examples, howdah.usage_by_day
   to howdah_app, howdah_viewer;
 
@@ -235,7 +236,7 @@ grant execute on function
   howdah.fork_execution(uuid, int, text, int, jsonb, jsonb, jsonb),
   howdah.fork_session(uuid, text, int, jsonb),
   howdah.give_feedback(uuid, float8, text, int, uuid, text),
-  howdah.grade(uuid, float8, text, text),
+  howdah.grade(uuid, float8, text, text), howdah.grade_again(uuid),
   howdah.inbound_hooks_path(howdah.inbound_hooks),
   howdah.models_warnings(howdah.models),
   howdah.label_agent_version(uuid, int, text), howdah.label_prompt_version(uuid, int, text),
@@ -614,6 +615,7 @@ grant execute on function
   to howdah_worker;
 grant execute on function
   howdah_private.live_judges(uuid), howdah_private.mark_cancelled(uuid),
+  howdah_private.regrade_results(uuid),
   howdah_private.start_evaluation(uuid, uuid, uuid, uuid, text, int, text, jsonb, text[], int,
     boolean),
   howdah_private.start_grading(
@@ -624,6 +626,8 @@ grant execute on function
   howdah_private.check_grader_of(uuid, text),
   howdah_private.grader_pairs(uuid),
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),
+  howdah_private.compared_groups(uuid, uuid), howdah_private.compared_items(uuid, uuid),
+  howdah_private.compared_means(float8[], float8[]),
   howdah_private.compared_slices(uuid, uuid), howdah_private.dataset_named(text),
   howdah_private.evaluated(text, text),
   howdah_private.check_leaderboard(uuid, text, text),
@@ -747,11 +751,14 @@ grant execute on function howdah_private.channel(text) to howdah_worker, howdah_
 -- Room quality.
 grant execute on function
   howdah_private.adjusted_interval(float8[], float8),
+  howdah_private.agresti_caffo_interval(float8[], float8[], float8, float8, float8),
   howdah_private.both_sides(text[], text[], float8[], float8[]),
   howdah_private.bradley_terry(text[], text[], float8[], float8),
   howdah_private.calibration_error(float8[], boolean[], int),
   howdah_private.check_finite(float8[]), howdah_private.cohens_kappa(text[], text[]),
-  howdah_private.flakiness(int, int), howdah_private.hall_quantile(float8, float8, int),
+  howdah_private.flakiness(int, int), howdah_private.group_figures(float8[]),
+  howdah_private.independent_interval(float8[], float8[]),
+  howdah_private.hall_quantile(float8, float8, int),
   howdah_private.mean_interval(float8[]),
   howdah_private.paired_interval(float8[]),
   howdah_private.pareto_front(float8[], float8[], float8[]),

@@ -622,6 +622,7 @@ create table howdah.evaluation_results (
   scores jsonb default '{}'::jsonb not null,
   error jsonb,
   grading_cost numeric,
+  day date default ((now() AT TIME ZONE 'UTC'::text))::date not null,
   constraint an_item_has_a_result_per_repeat UNIQUE (tenant_id, evaluation_id, item_id, repeat),
   constraint evaluation_results_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluation_results_pkey PRIMARY KEY (id),
@@ -632,6 +633,7 @@ create table howdah.evaluation_results (
   constraint scores_are_an_object CHECK ((jsonb_typeof(scores) = 'object'::text))
 );
 alter table howdah.evaluation_results enable row level security, force row level security;
+CREATE INDEX evaluation_results_day_idx ON howdah.evaluation_results USING btree (tenant_id, day, id);
 CREATE INDEX evaluation_results_evaluation_id_idx ON howdah.evaluation_results USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX evaluation_results_execution_id_idx ON howdah.evaluation_results USING btree (execution_id);
 CREATE INDEX evaluation_results_item_id_idx ON howdah.evaluation_results USING btree (tenant_id, item_id, id);
@@ -2564,6 +2566,7 @@ create table howdah_private.due_grades (
   evaluation_id uuid not null,
   due_at timestamp with time zone default clock_timestamp() not null,
   attempts integer default 0 not null,
+  keeps_scores boolean default false not null,
   constraint due_grades_pkey PRIMARY KEY (execution_id),
   constraint due_grades_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
@@ -2694,6 +2697,7 @@ create table howdah_private.judgements (
   digest text not null,
   verdict jsonb,
   error text,
+  earlier_cost numeric default 0 not null,
   constraint judgements_pkey PRIMARY KEY (execution_id, grader),
   constraint judgements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint verdict_is_an_object CHECK ((jsonb_typeof(verdict) = 'object'::text))
@@ -3776,6 +3780,7 @@ AS $function$
 declare
   v_a howdah.evaluations;
   v_b howdah.evaluations;
+  v_is_paired boolean;
   v_figures jsonb;
 begin
   select e.* into v_a from howdah.evaluations as e where e.id = compare_evaluations.a;
@@ -3793,22 +3798,15 @@ begin
       detail = jsonb_build_object('field', 'b', 'a', v_a.dataset_id, 'b', v_b.dataset_id)::text,
       hint = 'Compare evaluations of one data set.';
   end if;
-  select jsonb_build_object('items', count(*),
-    'pass_rate', howdah_private.compared_figure(array_agg(p.passed_a order by p.item_id),
-      array_agg(p.passed_b order by p.item_id)),
-    'score', howdah_private.compared_figure(array_agg(p.score_a order by p.item_id),
-      array_agg(p.score_b order by p.item_id)),
-    'cost', howdah_private.compared_figure(array_agg(p.cost_a order by p.item_id),
-      array_agg(p.cost_b order by p.item_id)),
-    'latency_ms', howdah_private.compared_figure(array_agg(p.latency_a order by p.item_id),
-      array_agg(p.latency_b order by p.item_id)))
-  into v_figures from howdah_private.paired_items(v_a.id, v_b.id) as p;
+  v_is_paired := v_a.since_at is null or v_b.since_at is null or v_a.id = v_b.id;
+  v_figures := case when v_is_paired then howdah_private.compared_items(v_a.id, v_b.id)
+    else howdah_private.compared_groups(v_a.id, v_b.id) end;
   return jsonb_build_object(
     'a', jsonb_build_object('id', v_a.id, 'version', v_a.version, 'label', v_a.label,
       'status', v_a.status, 'totals', v_a.totals),
     'b', jsonb_build_object('id', v_b.id, 'version', v_b.version, 'label', v_b.label,
       'status', v_b.status, 'totals', v_b.totals),
-    'has_equal_items', v_a.items_digest = v_b.items_digest,
+    'is_paired', v_is_paired, 'has_equal_items', v_a.items_digest = v_b.items_digest,
     'has_equal_graders', v_a.graders = v_b.graders) || v_figures || jsonb_build_object(
     'slices', howdah_private.compared_slices(v_a.id, v_b.id),
     'regressions', howdah_private.changed_items(v_a.id, v_b.id, 1),
@@ -4944,6 +4942,26 @@ begin
     jsonb_strip_nulls(jsonb_build_object('score', v_grade.score, 'grader', v_grade.grader)),
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_grade;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.grade_again(evaluation uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  select e.id into v_id from howdah.evaluations as e where e.id = grade_again.evaluation;
+  if v_id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', grade_again.evaluation),
+      detail = jsonb_build_object('field', 'evaluation',
+        'evaluation_id', grade_again.evaluation)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+  return howdah_private.regrade_results(v_id);
 end $function$
 ;
 
@@ -8471,6 +8489,29 @@ begin
         and (g.user_id = agents_hidden_from.user_id or g.role >= v_role)
     )) end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agresti_caffo_interval(firsts double precision[], seconds double precision[], low double precision, high double precision, quantile double precision)
+ RETURNS double precision[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array[y.mean - x.mean - h.half, y.mean - x.mean + h.half]
+  from (
+    select avg(v) as mean, var_pop(v) / count(v) as error
+    from unnest(agresti_caffo_interval.firsts || array[agresti_caffo_interval.low,
+      agresti_caffo_interval.high]) as v
+  ) as x
+  cross join (
+    select avg(v) as mean, var_pop(v) / count(v) as error
+    from unnest(agresti_caffo_interval.seconds || array[agresti_caffo_interval.low,
+      agresti_caffo_interval.high]) as v
+  ) as y
+  cross join lateral (
+    select agresti_caffo_interval.quantile * sqrt(x.error + y.error) as half
+  ) as h
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.align_steps(a bigint[], b bigint[], known integer[])
@@ -17450,11 +17491,14 @@ begin
     from due as u
     where d.execution_id = u.execution_id
       and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
-    returning d.execution_id, d.due_at
+    returning d.execution_id, d.due_at, d.keeps_scores
   )
   select c.execution_id, to_jsonb(c.due_at) #>> '{}',
-    case when x.status = 'completed'
-      then jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")') else '[]' end,
+    case when x.status = 'completed' then coalesce((
+        select to_jsonb(array_agg(g.grader))
+        from jsonb_path_query(v.graders, '$[*] ? (@.kind == "sql")') as g (grader)
+        where not (c.keeps_scores and r.scores ? (g.grader ->> 'name'))), '[]')
+      else '[]' end,
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
@@ -18104,6 +18148,54 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.compared_groups(a uuid, b uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with results as (
+    select r.id, r.evaluation_id = compared_groups.a as is_a, r.passed::int::float8 as passed,
+      r.score, r.cost::float8 as cost, r.latency_ms
+    from howdah.evaluation_results as r
+    where r.evaluation_id in (compared_groups.a, compared_groups.b) and r.passed is not null
+  )
+  select jsonb_build_object('items', 0,
+    'pass_rate', howdah_private.compared_means(
+      array_agg(r.passed order by r.id) filter (where r.is_a),
+      array_agg(r.passed order by r.id) filter (where not r.is_a)),
+    'score', howdah_private.compared_means(
+      array_agg(r.score order by r.id) filter (where r.is_a),
+      array_agg(r.score order by r.id) filter (where not r.is_a)),
+    'cost', howdah_private.compared_means(
+      array_agg(r.cost order by r.id) filter (where r.is_a),
+      array_agg(r.cost order by r.id) filter (where not r.is_a)),
+    'latency_ms', howdah_private.compared_means(
+      array_agg(r.latency_ms order by r.id) filter (where r.is_a),
+      array_agg(r.latency_ms order by r.id) filter (where not r.is_a)))
+  from results as r
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compared_items(a uuid, b uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('items', count(*),
+    'pass_rate', howdah_private.compared_figure(array_agg(p.passed_a order by p.item_id),
+      array_agg(p.passed_b order by p.item_id)),
+    'score', howdah_private.compared_figure(array_agg(p.score_a order by p.item_id),
+      array_agg(p.score_b order by p.item_id)),
+    'cost', howdah_private.compared_figure(array_agg(p.cost_a order by p.item_id),
+      array_agg(p.cost_b order by p.item_id)),
+    'latency_ms', howdah_private.compared_figure(array_agg(p.latency_a order by p.item_id),
+      array_agg(p.latency_b order by p.item_id)))
+  from howdah_private.paired_items(compared_items.a, compared_items.b) as p
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.compared_logs(a uuid, b uuid, shared integer, with_texts boolean)
  RETURNS TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)
  LANGUAGE sql
@@ -18159,6 +18251,21 @@ AS $function$
   select p.a, p.b, p.kind, p.name, p.is_same,
     row_number() over (order by p.pairs_before, p.a is null or p.b is null, p.a, p.b)
   from placed as p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compared_means(firsts double precision[], seconds double precision[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'a', (select round(avg(v)::numeric, 6) from unnest(compared_means.firsts) as v),
+    'b', (select round(avg(v)::numeric, 6) from unnest(compared_means.seconds) as v),
+    'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
+    'high', round(i.high::numeric, 6), 'verdict', i.verdict)
+  from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
 $function$
 ;
 
@@ -22638,7 +22745,8 @@ AS $function$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0;
+  on conflict (execution_id) do update
+  set due_at = clock_timestamp(), attempts = 0, keeps_scores = false;
   delete from howdah_private.judgements as j where j.execution_id = e.id;
   select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
 $function$
@@ -26758,6 +26866,7 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_kept uuid[];
 begin
   with gone as (
     delete from howdah_private.due_grades as d
@@ -26767,12 +26876,14 @@ begin
         and o.evaluation_id = give_up_grading.evaluation_id
         and o.attempts >= 5 and o.due_at <= clock_timestamp()
       for update skip locked))
-    returning d.execution_id
+    returning d.execution_id, d.keeps_scores
   )
-  select array_agg(g.execution_id) into v_ids from gone as g;
+  select array_agg(g.execution_id), array_agg(g.execution_id) filter (where g.keeps_scores)
+  into v_ids, v_kept from gone as g;
   if v_ids is not null then
     update howdah.evaluation_results as r
-    set graded_at = clock_timestamp(), passed = null, score = null, scores = '{}',
+    set graded_at = clock_timestamp(), passed = null, score = null,
+      scores = case when r.execution_id = any (v_kept) then r.scores else '{}' end,
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
     where r.execution_id = any (v_ids);
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);
@@ -27266,6 +27377,20 @@ begin
   end if;
   return v_usable;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.group_figures(observations double precision[], OUT items integer, OUT mean double precision, OUT error double precision, OUT lowest double precision, OUT highest double precision, OUT is_pass_or_fail boolean, OUT has_ties boolean)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(v)::int, avg(v), var_samp(v) / count(v), min(v), max(v), bool_and(v in (0, 1)),
+    2 * (select max(t.count) from (
+      select count(*) from unnest(group_figures.observations) as o
+      where o is not null group by o) as t) >= count(v)
+  from unnest(group_figures.observations) as v
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
@@ -27997,6 +28122,51 @@ AS $function$
     and i.output ->> 'question_id' = q.id::text
   where q.tenant_id = u.tenant_id and q.answered_by = u.username
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.independent_interval(firsts double precision[], seconds double precision[], OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_first record;
+  v_second record;
+  v_quantile float8;
+  v_half float8;
+  v_is_pass_or_fail boolean;
+  v_adjusted float8[];
+begin
+  perform howdah_private.check_finite(independent_interval.firsts || independent_interval.seconds);
+  select g.* into v_first from howdah_private.group_figures(independent_interval.firsts) as g;
+  select g.* into v_second from howdah_private.group_figures(independent_interval.seconds) as g;
+  estimate := v_second.mean - v_first.mean;
+  v_is_pass_or_fail := v_first.is_pass_or_fail and v_second.is_pass_or_fail;
+  if least(v_first.items, v_second.items) > 1 then
+    v_quantile := howdah_private.student_quantile(coalesce(floor(
+      power(v_first.error + v_second.error, 2)
+        / nullif(power(v_first.error, 2) / (v_first.items - 1)
+          + power(v_second.error, 2) / (v_second.items - 1), 0))::int,
+      least(v_first.items, v_second.items) - 1));
+    v_half := v_quantile * sqrt(v_first.error + v_second.error);
+    low := estimate - v_half;
+    high := estimate + v_half;
+    if v_is_pass_or_fail or v_first.has_ties or v_second.has_ties then
+      v_adjusted := howdah_private.agresti_caffo_interval(independent_interval.firsts,
+        independent_interval.seconds,
+        case when v_is_pass_or_fail then 0 else least(v_first.lowest, v_second.lowest) end,
+        case when v_is_pass_or_fail then 1 else greatest(v_first.highest, v_second.highest) end,
+        case when v_is_pass_or_fail then 1.959963984540054 else v_quantile end);
+      low := case when v_is_pass_or_fail then greatest(v_adjusted[1], -1)
+        else least(low, v_adjusted[1]) end;
+      high := case when v_is_pass_or_fail then least(v_adjusted[2], 1)
+        else greatest(high, v_adjusted[2]) end;
+    end if;
+  end if;
+  verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
+    else 'inside the noise' end;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.inherited_trust(e howdah.executions)
@@ -30155,6 +30325,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.kept_scores(scores jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(json_object_agg(s.name, s.grade)::jsonb, '{}')
+  from jsonb_each(kept_scores.scores) as s (name, grade) where s.grade ? 'score'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -30723,7 +30904,7 @@ AS $function$
     join howdah_private.judgements as j on j.execution_id = r.execution_id
     where r.tenant_id = howdah.current_tenant() and r.graded_at is null
       and r.evaluation_id = live_judges.evaluation_id and j.settled_at is null
-      and not exists (
+      and j.judge_execution_id is not null and not exists (
         select from howdah_private.judgements as o
         join howdah.evaluation_results as x on x.execution_id = o.execution_id
         where o.judge_execution_id = j.judge_execution_id
@@ -38421,6 +38602,60 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.regrade_results(id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_evaluation howdah.evaluations;
+  v_runs uuid[];
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = regrade_results.id and e.tenant_id = v_tenant_id;
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.check_agent_right(v_evaluation.agent_id, 'run'),
+    howdah_private.check_agent_right(v_evaluation.workflow_id, 'run', 'workflow');
+  perform howdah_private.check_agent_right((g.grader #>> '{judge,agent_id}')::uuid, 'run')
+  from jsonb_path_query(v_evaluation.graders, '$[*] ? (@.kind == "rubric")') as g (grader);
+  perform howdah_private.lock_caller();
+  perform pg_advisory_xact_lock(hashtextextended('howdah.judges ' || v_tenant_id, 0));
+  v_runs := array(
+    select e.id from howdah.evaluation_results as r
+    join howdah.executions as e on e.id = r.execution_id and e.tenant_id = r.tenant_id
+    where r.tenant_id = v_tenant_id and r.evaluation_id = v_evaluation.id
+      and r.graded_at is not null and r.passed is null and r.error ->> 'code' = 'not_graded'
+      and e.completed_at is not null
+      and num_nonnulls(e.contents_erased_at, e.contents_encrypted_at) = 0
+    order by e.id for share of e);
+  perform howdah_private.reset_judgements(v_evaluation.graders, v_runs);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id, keeps_scores)
+  select r.id, v_tenant_id, v_evaluation.id, true from unnest(v_runs) as r (id) order by r.id
+  on conflict do nothing;
+  update howdah.evaluation_results as r set graded_at = null, error = null
+  where r.tenant_id = v_tenant_id and r.evaluation_id = v_evaluation.id
+    and r.execution_id = any (v_runs);
+  update howdah.evaluations as e
+  set totals = howdah_private.evaluation_totals(e.id), totals_at = clock_timestamp(),
+    status = case when cardinality(v_runs) > 0 then 'running' else e.status end,
+    completed_at = case when cardinality(v_runs) = 0 then e.completed_at end
+  where e.id = v_evaluation.id and e.status <> 'cancelled';
+  if not found then
+    raise exception using errcode = 'HWCNF',
+      message = format('evaluation %s was cancelled', v_evaluation.id),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v_evaluation.id,
+        'status', 'cancelled')::text,
+      hint = 'Evaluate again: howdah.evaluate, or howdah.evaluate_runs for runs that exist.';
+  end if;
+  perform howdah_private.audit_action(v_tenant_id, 'grade_again', 'evaluations',
+    v_evaluation.id::text, jsonb_build_object('results', cardinality(v_runs)));
+  return cardinality(v_runs);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean, fence integer DEFAULT NULL::integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -39648,6 +39883,36 @@ CREATE OR REPLACE FUNCTION howdah_private.reserved_params()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select * from unnest(array['messages', 'model', 'n', 'stream', 'tools'])
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(graders jsonb, ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.judgements as j
+  using jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "similarity")')
+    as g (grader)
+  where j.execution_id = any (reset_judgements.ids) and j.grader = g.grader ->> 'name'
+    and j.error is not null;
+  -- the score is looked at again if the judge ends at this moment
+  update howdah_private.judgements as j
+  set settled_at = null, verdict = null, error = null, is_shared = j.is_shared and f.is_live,
+    judge_execution_id = case when f.is_live then j.judge_execution_id end,
+    earlier_cost = case when f.is_live then j.earlier_cost else j.cost end
+  from (
+    select o.execution_id, o.grader, g.grader -> 'configuration' as configuration,
+      x.id is not null as is_live
+    from howdah_private.judgements as o
+    join jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "rubric")')
+      as g (grader) on g.grader ->> 'name' = o.grader
+    left join howdah.executions as x
+      on x.id = o.judge_execution_id and x.completed_at is null
+    where o.execution_id = any (reset_judgements.ids) and o.settled_at is not null
+  ) as f
+  where j.execution_id = f.execution_id and j.grader = f.grader and j.settled_at is not null
+    and howdah_private.judge_score(j.verdict, f.configuration) is null
 $function$
 ;
 
@@ -43118,7 +43383,8 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_judgements(judge howdah.executi
 AS $function$
   update howdah_private.judgements as j
   set settled_at = clock_timestamp(),
-    cost = case when j.is_shared then 0 else judge.cost + judge.children_cost end,
+    cost = j.earlier_cost
+      + case when j.is_shared then 0 else judge.cost + judge.children_cost end,
     verdict = case when judge.status = 'completed' then howdah_private.verdict_of(judge) end,
     error = case when judge.status <> 'completed' then 'the judge failed: ' || coalesce(
       judge.error ->> 'message', 'its run was ' || judge.status) end
@@ -43904,8 +44170,9 @@ begin
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   insert into howdah.evaluations select v_new.*;
-  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id)
-  select v_new.tenant_id, v_new.id, 1, r.id from unnest(v_runs) as r (id);
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
+  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
+  from howdah.executions as e where e.id = any (v_runs);
   insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
   select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
   return v_new;
@@ -44447,8 +44714,10 @@ begin
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
         then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
+          || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
         else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
+    join howdah_private.due_grades as d on d.execution_id = g.id
     join howdah.evaluation_results as r on r.execution_id = g.id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
@@ -57704,6 +57973,72 @@ create view howdah.preference_pairs with (security_invoker=true) as
    FROM ranked r
   WHERE ((score < chosen_score) AND ((output IS DISTINCT FROM chosen) OR (output_data IS DISTINCT FROM chosen_data)));
 
+create view howdah.quality_by_day with (security_invoker=true) as
+ WITH figures AS (
+         SELECT r.tenant_id,
+            r.day,
+            e.dataset_id,
+            e.agent_id,
+            e.workflow_id,
+            e.version,
+            e.split,
+                CASE
+                    WHEN (r.item_id IS NULL) THEN 'runs'::text
+                    ELSE 'items'::text
+                END AS source,
+            g.grader,
+            count(*) AS results,
+            count(*) FILTER (WHERE g.passed) AS passed,
+            (count(DISTINCT COALESCE(r.item_id, r.id)))::integer AS items,
+            avg(g.score) AS score,
+            COALESCE(sum(g.cost), (0)::numeric) AS cost
+           FROM ((howdah.evaluation_results r
+             JOIN howdah.evaluations e ON (((e.tenant_id = r.tenant_id) AND (e.id = r.evaluation_id))))
+             CROSS JOIN LATERAL ( SELECT NULL::text AS grader,
+                    r.passed,
+                    r.score,
+                    r.cost
+                  WHERE (r.passed IS NOT NULL)
+                UNION ALL
+                 SELECT s.name,
+                    ((s.grade ->> 'passed'::text))::boolean AS bool,
+                    ((s.grade ->> 'score'::text))::double precision AS float8,
+                    ((s.grade ->> 'cost'::text))::numeric AS "numeric"
+                   FROM jsonb_each(r.scores) s(name, grade)
+                  WHERE (s.grade ? 'score'::text)) g)
+          WHERE (COALESCE(e.overrides, '{}'::jsonb) = '{}'::jsonb)
+          GROUP BY r.tenant_id, r.day, e.dataset_id, e.agent_id, e.workflow_id, e.version, e.split,
+                CASE
+                    WHEN (r.item_id IS NULL) THEN 'runs'::text
+                    ELSE 'items'::text
+                END, g.grader
+        )
+ SELECT f.tenant_id,
+    f.day,
+    f.dataset_id,
+    d.name AS dataset,
+    f.agent_id,
+    a.name AS agent,
+    f.workflow_id,
+    w.name AS workflow,
+    f.version,
+    f.split,
+    f.source,
+    f.grader,
+    f.results,
+    f.passed,
+    ((f.passed)::double precision / (f.results)::double precision) AS pass_rate,
+    p.low AS pass_rate_low,
+    p.high AS pass_rate_high,
+    f.score,
+    f.cost,
+    (f.cost / (NULLIF(f.passed, 0))::numeric) AS cost_per_pass
+   FROM ((((figures f
+     JOIN howdah.datasets d ON (((d.tenant_id = f.tenant_id) AND (d.id = f.dataset_id))))
+     LEFT JOIN howdah.agents a ON (((a.tenant_id = f.tenant_id) AND (a.id = f.agent_id))))
+     LEFT JOIN howdah.workflows w ON (((w.tenant_id = f.tenant_id) AND (w.id = f.workflow_id))))
+     CROSS JOIN LATERAL howdah_private.pass_rate_interval(((f.passed)::double precision / (f.results)::double precision), f.items) p(low, high));
+
 create view howdah.queue_health with (security_invoker=true) as
  SELECT tenant_id,
     status,
@@ -61552,6 +61887,10 @@ grant execute on function howdah.give_feedback(uuid,double precision,text,intege
 
 grant execute on function howdah.grade(uuid,double precision,text,text) to howdah_app;
 
+grant execute on function howdah.grade_again(uuid) to howdah_app;
+
+grant execute on function howdah.grade_again(uuid) to howdah_engine;
+
 grant execute on function howdah.grader_agreement(uuid,double precision) to howdah_app;
 
 grant execute on function howdah.grader_agreement(uuid,double precision) to howdah_engine;
@@ -61949,6 +62288,12 @@ grant execute on function howdah_private.agent_system_schema() to howdah_engine;
 grant execute on function howdah_private.agent_tools_entry(uuid) to howdah_engine;
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
+
+grant execute on function howdah_private.agresti_caffo_interval(double precision[],double precision[],double precision,double precision,double precision) to howdah_app;
+
+grant execute on function howdah_private.agresti_caffo_interval(double precision[],double precision[],double precision,double precision,double precision) to howdah_engine;
+
+grant execute on function howdah_private.agresti_caffo_interval(double precision[],double precision[],double precision,double precision,double precision) to howdah_viewer;
 
 grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_app;
 
@@ -62664,11 +63009,29 @@ grant execute on function howdah_private.compared_figure(double precision[],doub
 
 grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_viewer;
 
+grant execute on function howdah_private.compared_groups(uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.compared_groups(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.compared_groups(uuid,uuid) to howdah_viewer;
+
+grant execute on function howdah_private.compared_items(uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.compared_items(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.compared_items(uuid,uuid) to howdah_viewer;
+
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_engine;
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_viewer;
+
+grant execute on function howdah_private.compared_means(double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.compared_means(double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.compared_means(double precision[],double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_app;
 
@@ -63286,6 +63649,12 @@ grant execute on function howdah_private.grader_schemas() to howdah_engine;
 
 grant execute on function howdah_private.graders_of_runs(uuid,text[]) to howdah_engine;
 
+grant execute on function howdah_private.group_figures(double precision[]) to howdah_app;
+
+grant execute on function howdah_private.group_figures(double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.group_figures(double precision[]) to howdah_viewer;
+
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
 grant execute on function howdah_private.hall_quantile(double precision,double precision,integer) to howdah_app;
@@ -63371,6 +63740,12 @@ grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engi
 grant execute on function howdah_private.http_settings(boolean) to howdah_engine;
 
 grant execute on function howdah_private.ignores_conflicts(text) to howdah_engine;
+
+grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_viewer;
 
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
@@ -63655,6 +64030,8 @@ grant execute on function howdah_private.keep_document(uuid,text) to howdah_work
 grant execute on function howdah_private.keep_signing_key(jsonb,text,text,uuid) to howdah_worker;
 
 grant execute on function howdah_private.keeper_of_policy(howdah.agents) to howdah_engine;
+
+grant execute on function howdah_private.kept_scores(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
 
@@ -64420,6 +64797,8 @@ grant execute on function howdah_private.register_follower(uuid) to howdah_app;
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer,uuid[],uuid[],text[]) to howdah_worker;
 
+grant execute on function howdah_private.regrade_results(uuid) to howdah_app;
+
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean,integer) to howdah_worker;
 
 grant execute on function howdah_private.release_unknown(uuid,uuid[],integer[]) to howdah_worker;
@@ -64487,6 +64866,8 @@ grant execute on function howdah_private.reserve_run_key(text,uuid,uuid) to howd
 grant execute on function howdah_private.reserved_params() to howdah_app;
 
 grant execute on function howdah_private.reserved_params() to howdah_engine;
+
+grant execute on function howdah_private.reset_judgements(jsonb,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.resolve_provider(text,text) to howdah_app;
 
@@ -66400,6 +66781,12 @@ grant delete, insert, select, update on view howdah.preference_pairs to howdah_e
 
 grant select on view howdah.preference_pairs to howdah_viewer;
 
+grant select on view howdah.quality_by_day to howdah_app;
+
+grant delete, insert, select, update on view howdah.quality_by_day to howdah_engine;
+
+grant select on view howdah.quality_by_day to howdah_viewer;
+
 grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
 
 grant select on view howdah.rewards to howdah_app;
@@ -67095,6 +67482,8 @@ comment on column howdah.effects.tenant_id is 'The tenant that owns the row; no 
 comment on column howdah.effects.tool is 'The tool, by name.';
 
 comment on column howdah.evaluation_results.cost is 'Cost of the run.';
+
+comment on column howdah.evaluation_results.day is 'The day in UTC on which the run was inserted. It stays when the run is deleted.';
 
 comment on column howdah.evaluation_results.error is 'Why the run failed, or why it could not be graded: {code, message}.';
 
@@ -68316,6 +68705,46 @@ comment on column howdah.prompts.updated_at is 'Time of the last change.';
 
 comment on column howdah.prompts.variables is 'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. A variable without a default is required.';
 
+comment on column howdah.quality_by_day.agent is 'The agent, by name.';
+
+comment on column howdah.quality_by_day.agent_id is 'The agent.';
+
+comment on column howdah.quality_by_day.cost is 'Cost of the runs; in a row of a grader, cost of its judges and vectors.';
+
+comment on column howdah.quality_by_day.cost_per_pass is 'Cost per result that passed; null if none did.';
+
+comment on column howdah.quality_by_day.dataset is 'The data set, by name.';
+
+comment on column howdah.quality_by_day.dataset_id is 'The data set.';
+
+comment on column howdah.quality_by_day.day is 'The day in UTC on which the runs were inserted.';
+
+comment on column howdah.quality_by_day.grader is 'Name of the grader; null for whole results, which pass all graders.';
+
+comment on column howdah.quality_by_day.pass_rate is 'The share that passed, from 0 to 1.';
+
+comment on column howdah.quality_by_day.pass_rate_high is 'The upper end of the 95 % interval of pass_rate.';
+
+comment on column howdah.quality_by_day.pass_rate_low is 'The lower end of the 95 % interval of pass_rate. Repeats of an item count as one.';
+
+comment on column howdah.quality_by_day.passed is 'Number of them that passed.';
+
+comment on column howdah.quality_by_day.results is 'Number of results that passed or failed, or of scores of the grader.';
+
+comment on column howdah.quality_by_day.score is 'Mean score, from 0 to 1.';
+
+comment on column howdah.quality_by_day.source is 'Whether the runs were started for items of the data set, or exist without it: items or runs.';
+
+comment on column howdah.quality_by_day.split is 'The split of the data set; null for all items.';
+
+comment on column howdah.quality_by_day.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.quality_by_day.version is 'Version of the agent or workflow.';
+
+comment on column howdah.quality_by_day.workflow is 'The workflow, by name.';
+
+comment on column howdah.quality_by_day.workflow_id is 'The workflow.';
+
 comment on column howdah.questions.answer is 'The answer.';
 
 comment on column howdah.questions.answer_data is 'The answer as JSON.';
@@ -69373,6 +69802,8 @@ comment on column howdah_private.due_grades.evaluation_id is 'Its evaluation.';
 
 comment on column howdah_private.due_grades.execution_id is 'The run.';
 
+comment on column howdah_private.due_grades.keeps_scores is 'Whether graders that gave a score are not asked again.';
+
 comment on column howdah_private.due_work.due_at is 'Time of the next attempt. An attempt at a file sets it later, so that no two workers make the same one.';
 
 comment on column howdah_private.due_work.id is 'Root run of the tree, or for files an id of its own.';
@@ -69431,9 +69862,11 @@ comment on column howdah_private.installation.has_run_limits is 'False until the
 
 comment on column howdah_private.installation.has_settings is 'False until the first row of settings is written.';
 
-comment on column howdah_private.judgements.cost is 'Cost of the run of the judge, or of the embeddings.';
+comment on column howdah_private.judgements.cost is 'Cost of the runs of the judge.';
 
 comment on column howdah_private.judgements.digest is 'SHA-256 of the version of the judge and its input; for a similarity, the digest of the model.';
+
+comment on column howdah_private.judgements.earlier_cost is 'Cost of runs of the judge that gave no grade, a part of cost.';
 
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
@@ -69635,7 +70068,7 @@ comment on routine howdah.check_audit_log(bigint,integer) is 'Checks the chain o
 
 comment on routine howdah.check_runs() is 'Broken promises of runs of the tenant that are live or ended within the last hour: select * from howdah.check_runs(). Always empty unless the engine has a bug. At most 1,000. For admins and owners. Reads the logs of these runs.';
 
-comment on routine howdah.compare_evaluations(uuid,uuid) is 'Compares two evaluations of one data set, item by item. Returns {a, b, has_equal_items, has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, regressions, improvements}. Each figure has both means, the difference b - a with its 95 % interval, and a verdict: higher, lower, or inside the noise. regressions and improvements name items that passed more often before or now, each with a run of both evaluations, at most 100.';
+comment on routine howdah.compare_evaluations(uuid,uuid) is 'Compares two evaluations of one data set, item by item, or two of live runs as two groups (is_paired is false, and items 0). Returns {a, b, is_paired, has_equal_items, has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, regressions, improvements}. Each figure has both means, the difference b - a with its 95 % interval, and a verdict: higher, lower, or inside the noise. regressions and improvements name items that passed more often before or now, each with a run of both evaluations, at most 100.';
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 
@@ -69712,6 +70145,8 @@ comment on routine howdah.give_feedback(uuid,double precision,text,integer,uuid,
 
 comment on routine howdah.grade(uuid,double precision,text,text) is '@name grade_result
 Grades a result of an evaluation as the person who calls: a score from 0 to 1, a comment, and the grader whose question is answered, or none for the whole result. A second call replaces the earlier grade. Agents, and keys without a user, cannot grade.';
+
+comment on routine howdah.grade_again(uuid) is 'Grades those results of an evaluation again that have the error not_graded, and returns their number: failed judges are asked anew, and failed vectors are made again. Scores that exist stay, and no judge that gave a grade is asked twice. The evaluation runs until they are graded. Results whose run is deleted, or whose contents are erased or encrypted, stay as they are. Raises HWCNF for an evaluation that was cancelled.';
 
 comment on routine howdah.grader_agreement(uuid,double precision) is '@behavior -filterProc -orderBy
 Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, calibration_error how far the scores are from the share that people pass. People pass a result from pass_score on.';
@@ -70252,6 +70687,8 @@ comment on view howdah.plan_tasks is '@foreignKey (execution_id) references howd
 The plans of orchestrators and the results of their tasks. Tasks of one step run concurrently. Filter by one run: where execution_id = …';
 
 comment on view howdah.preference_pairs is 'Pairs of a better and a worse answer to one item of a data set, or to one input of an agent, from howdah.training_examples. howdah dataset export --format dpo writes them.';
+
+comment on view howdah.quality_by_day is 'Graded results per day, data set, version and grader: how many passed, their mean score and their cost. Without evaluations that had overrides. A condition on day reads the results of these days only.';
 
 comment on view howdah.queue_health is 'Live runs by status, and the age of the oldest due run. For operators.';
 

@@ -118,7 +118,9 @@ export type Item = { id: string; dataset_id: string; input: string; input_data: 
 
 export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
 
-export type EvaluationComparison = { a: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; b: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; has_equal_items: boolean; has_equal_graders: boolean; items: number; pass_rate: ComparedFigure; score: ComparedFigure; cost: ComparedFigure; latency_ms: ComparedFigure; slices: ({ key: string; value: string; items: number; pass_rate: ComparedFigure })[]; regressions: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[]; improvements: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[] };
+export type GradedAgain = { evaluation_id: string; results: number };
+
+export type EvaluationComparison = { a: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; b: { id: string; version: number; label: string | null; status: string; totals: { [name: string]: unknown } }; is_paired: boolean; has_equal_items: boolean; has_equal_graders: boolean; items: number; pass_rate: ComparedFigure; score: ComparedFigure; cost: ComparedFigure; latency_ms: ComparedFigure; slices: ({ key: string; value: string; items: number; pass_rate: ComparedFigure })[]; regressions: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[]; improvements: ({ item_id: string; passed_a: number; passed_b: number; execution_id_a: string | null; execution_id_b: string | null })[] };
 
 export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string };
 
@@ -127,6 +129,8 @@ export type GraderAgreement = { grader: string | null; results: number; people: 
 export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
 
 export type Contender = { rank: number; evaluation_id: string; name: string | null; agent_id: string | null; workflow_id: string | null; version: number; label: string | null; model: string | null; overrides: { [name: string]: unknown } | null; items: number; ungraded_items: number; repeats: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number | null; cost_per_pass: number | null; latency_ms: number | null; flakiness: number | null; flaky_items: number; strength: number | null; difference: number | null; difference_low: number | null; difference_high: number | null; verdict: string | null; is_on_front: boolean | null };
+
+export type QualityOfDay = { day: string; dataset_id: string; dataset: string; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; version: number; split: string | null; source: "items" | "runs"; grader: string | null; results: number; passed: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number; cost_per_pass: number | null };
 
 export type Grade = { id: string; evaluation_id: string; evaluation_result_id: string; user_id: string | null; grader: string | null; score: number; comment: string | null; created_at: string; updated_at: string };
 
@@ -551,6 +555,8 @@ export type Operations = {
   evaluateRuns: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; since?: string; until?: string; sample?: number; graders?: (string)[] } }; gives: Evaluation };
   /** Cancel an evaluation and its live runs. */
   cancelEvaluation: { takes: { params: { id: string } }; gives: Evaluation };
+  /** Grade results again whose judge failed. */
+  gradeAgain: { takes: { params: { id: string } }; gives: GradedAgain };
   /** Compare two evaluations of one data set. */
   compareEvaluations: { takes: { params: { id: string }; query: { with: string } }; gives: EvaluationComparison };
   /** Label the version of an evaluation. */
@@ -561,6 +567,8 @@ export type Operations = {
   graderDisagreements: { takes: { params: { id: string }; query?: { grader?: string; pass_score?: number } }; gives: { data: (GraderDisagreement)[] } };
   /** Rank what was evaluated on a data set. */
   leaderboard: { takes: { params: { id: string }; query?: { split?: string; measure?: "score" | "cost" | "latency_ms" | "flakiness" } }; gives: { data: (Contender)[] } };
+  /** List the quality of versions by day. */
+  listQualityByDay: { takes: { query?: { dataset_id?: string; agent_id?: string; workflow_id?: string; source?: "items" | "runs"; grader?: string; since?: string; until?: string } }; gives: { data: (QualityOfDay)[] } };
   /** List grades, newest first. */
   listGrades: { takes: { query?: { limit?: number; cursor?: string; evaluation_id?: string; evaluation_result_id?: string; user_id?: string } }; gives: { data: (Grade)[]; next: string | null } };
   /** Set your grade of a result, replacing your earlier grade. */
@@ -1014,11 +1022,13 @@ export const operations = {
   getEvaluation: ['GET', '/api/evaluations/{id}'],
   evaluateRuns: ['POST', '/api/evaluations/runs'],
   cancelEvaluation: ['POST', '/api/evaluations/{id}/cancel'],
+  gradeAgain: ['POST', '/api/evaluations/{id}/grade-again'],
   compareEvaluations: ['GET', '/api/evaluations/{id}/comparison'],
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   graderAgreement: ['GET', '/api/evaluations/{id}/agreement'],
   graderDisagreements: ['GET', '/api/evaluations/{id}/disagreements'],
   leaderboard: ['GET', '/api/datasets/{id}/leaderboard'],
+  listQualityByDay: ['GET', '/api/quality-by-day'],
   listGrades: ['GET', '/api/grades'],
   grade: ['POST', '/api/grades'],
   getGrade: ['GET', '/api/grades/{id}'],

@@ -136,6 +136,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
   },
   evaluation_results: {
     cost: "Cost of the run.",
+    day: "The day in UTC on which the run was inserted. It stays when the run is deleted.",
     error: "Why the run failed, or why it could not be graded: {code, message}.",
     evaluation_id: "The evaluation.",
     execution_id: "The run; null once the run is deleted.",

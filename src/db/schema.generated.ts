@@ -537,6 +537,7 @@ export interface Effects {
 
 export interface EvaluationResults {
   cost: Numeric | null;
+  day: Generated<Timestamp>;
   error: Json | null;
   evaluation_id: string;
   execution_id: string | null;
@@ -1249,6 +1250,29 @@ export interface PromptVersions {
   version: number;
 }
 
+export interface QualityByDay {
+  agent: string | null;
+  agent_id: string | null;
+  cost: Numeric | null;
+  cost_per_pass: Numeric | null;
+  dataset: string | null;
+  dataset_id: string | null;
+  day: Timestamp | null;
+  grader: string | null;
+  pass_rate: number | null;
+  pass_rate_high: number | null;
+  pass_rate_low: number | null;
+  passed: Int8 | null;
+  results: Int8 | null;
+  score: number | null;
+  source: string | null;
+  split: string | null;
+  tenant_id: string | null;
+  version: number | null;
+  workflow: string | null;
+  workflow_id: string | null;
+}
+
 export interface Questions {
   answer: string | null;
   answer_data: Json | null;
@@ -1897,6 +1921,7 @@ export interface DB {
   preference_pairs: PreferencePairs;
   prompt_versions: PromptVersions;
   prompts: Prompts;
+  quality_by_day: QualityByDay;
   questions: Questions;
   queue_health: QueueHealth;
   resources: Resources;

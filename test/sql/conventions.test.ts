@@ -206,6 +206,7 @@ const DAYS: Record<string, string> = {
   'howdah_private.closed_months.month': 'a month, by its first day',
   'howdah.sessions.last_active_on':
     'changes once a day, so that updates of a turn skip its indexes',
+  'howdah.evaluation_results.day': 'figures of a day',
   'howdah.usage_totals.day': 'figures of a day',
   'howdah.usage_durations.day': 'figures of a day',
 };

@@ -64,6 +64,7 @@ const REVIEWED: Record<string, string> = {
   knowledge_bases_state: 'documents and knowledge bases of current_tenant(), by the id',
   live_judges: 'runs that judge results of evaluations of current_tenant()',
   mark_cancelled: 'evaluations of current_tenant(), looked for with the id, then permit()',
+  regrade_results: 'evaluations of current_tenant(), looked for with the id, then permit()',
   start_grading: 'runs, data sets, agents and graders of current_tenant(), then permit()',
   start_evaluation: 'data sets, agents and graders of current_tenant(), then permit()',
   replay_searches: 'searches of current_tenant(), except those of hidden agents',

@@ -70,6 +70,7 @@ const ACTS: Record<string, string> = {
   evaluate: `select howdah.evaluate('set', 'desk')`,
   evaluate_runs: `select howdah.evaluate_runs('set', 'desk', graders => '{cheap}')`,
   grade: `select howdah.grade(id, 1) from howdah.evaluation_results where graded_at is not null`,
+  grade_again: `select howdah.grade_again(id) from howdah.evaluations`,
   cancel_evaluation: `select howdah.cancel_evaluation(id) from howdah.evaluations`,
   forget: `select howdah.forget(id) from howdah.memories where content = 'y'`,
   give_feedback: `select howdah.give_feedback(id, 0.5) from howdah.executions where status = 'queued'`,

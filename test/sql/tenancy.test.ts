@@ -27,6 +27,7 @@ const READABLE_VIEWS = [
   'plan_tasks',
   'grade_queue',
   'preference_pairs',
+  'quality_by_day',
   'training_examples',
   'rewards',
   'routing_decisions',

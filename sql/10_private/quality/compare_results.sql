@@ -50,6 +50,66 @@ begin
     where num_nulls(x.a, x.b) = 0);
 end $$;
 
+-- Returns the figures of the items that two evaluations have graded.
+create or replace function howdah_private.compared_items(a uuid, b uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('items', count(*),
+    'pass_rate', howdah_private.compared_figure(array_agg(p.passed_a order by p.item_id),
+      array_agg(p.passed_b order by p.item_id)),
+    'score', howdah_private.compared_figure(array_agg(p.score_a order by p.item_id),
+      array_agg(p.score_b order by p.item_id)),
+    'cost', howdah_private.compared_figure(array_agg(p.cost_a order by p.item_id),
+      array_agg(p.cost_b order by p.item_id)),
+    'latency_ms', howdah_private.compared_figure(array_agg(p.latency_a order by p.item_id),
+      array_agg(p.latency_b order by p.item_id)))
+  from howdah_private.paired_items(compared_items.a, compared_items.b) as p
+$$;
+
+-- Returns both means of a figure of two groups that share no items, and the difference with its
+-- interval and verdict.
+create or replace function howdah_private.compared_means(firsts float8[], seconds float8[])
+  returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'a', (select round(avg(v)::numeric, 6) from unnest(compared_means.firsts) as v),
+    'b', (select round(avg(v)::numeric, 6) from unnest(compared_means.seconds) as v),
+    'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
+    'high', round(i.high::numeric, 6), 'verdict', i.verdict)
+  from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
+$$;
+
+-- Returns the figures of two evaluations of live runs, whose runs have nothing in common, so that
+-- they are two groups and no pairs.
+create or replace function howdah_private.compared_groups(a uuid, b uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with results as (
+    select r.id, r.evaluation_id = compared_groups.a as is_a, r.passed::int::float8 as passed,
+      r.score, r.cost::float8 as cost, r.latency_ms
+    from howdah.evaluation_results as r
+    where r.evaluation_id in (compared_groups.a, compared_groups.b) and r.passed is not null
+  )
+  select jsonb_build_object('items', 0,
+    'pass_rate', howdah_private.compared_means(
+      array_agg(r.passed order by r.id) filter (where r.is_a),
+      array_agg(r.passed order by r.id) filter (where not r.is_a)),
+    'score', howdah_private.compared_means(
+      array_agg(r.score order by r.id) filter (where r.is_a),
+      array_agg(r.score order by r.id) filter (where not r.is_a)),
+    'cost', howdah_private.compared_means(
+      array_agg(r.cost order by r.id) filter (where r.is_a),
+      array_agg(r.cost order by r.id) filter (where not r.is_a)),
+    'latency_ms', howdah_private.compared_means(
+      array_agg(r.latency_ms order by r.id) filter (where r.is_a),
+      array_agg(r.latency_ms order by r.id) filter (where not r.is_a)))
+  from results as r
+$$;
+
 -- Returns the comparison of the pass rates of each split and each tag, at most 50, those with most
 -- items first.
 create or replace function howdah_private.compared_slices(a uuid, b uuid) returns jsonb

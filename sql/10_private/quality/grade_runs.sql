@@ -24,7 +24,8 @@ as $$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0;
+  on conflict (execution_id) do update
+  set due_at = clock_timestamp(), attempts = 0, keeps_scores = false;
   delete from howdah_private.judgements as j where j.execution_id = e.id;
   select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
 $$;
@@ -111,11 +112,14 @@ begin
     from due as u
     where d.execution_id = u.execution_id
       and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
-    returning d.execution_id, d.due_at
+    returning d.execution_id, d.due_at, d.keeps_scores
   )
   select c.execution_id, to_jsonb(c.due_at) #>> '{}',
-    case when x.status = 'completed'
-      then jsonb_path_query_array(v.graders, '$[*] ? (@.kind == "sql")') else '[]' end,
+    case when x.status = 'completed' then coalesce((
+        select to_jsonb(array_agg(g.grader))
+        from jsonb_path_query(v.graders, '$[*] ? (@.kind == "sql")') as g (grader)
+        where not (c.keeps_scores and r.scores ? (g.grader ->> 'name'))), '[]')
+      else '[]' end,
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
@@ -212,6 +216,15 @@ create or replace function howdah_private.latency_ms(e howdah.executions) return
   language sql immutable
   return extract(epoch from e.completed_at - e.started_at) * 1000;
 
+-- Returns the grades that are kept if a result is graded again: those with a score.
+create or replace function howdah_private.kept_scores(scores jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_object_agg(s.name, s.grade)::jsonb, '{}')
+  from jsonb_each(kept_scores.scores) as s (name, grade) where s.grade ? 'score'
+$$;
+
 -- Returns the grades of a run by all graders. Those of kind sql were asked by the worker, those of
 -- kind rubric by a judge, those of kind similarity by a model. A grade without a score has an
 -- error, and neither passes nor fails. If a judge is retried after the contents were encrypted or
@@ -262,8 +275,10 @@ begin
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
         then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
+          || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
         else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
+    join howdah_private.due_grades as d on d.execution_id = g.id
     join howdah.evaluation_results as r on r.execution_id = g.id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
@@ -320,6 +335,7 @@ as $$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_kept uuid[];
 begin
   with gone as (
     delete from howdah_private.due_grades as d
@@ -329,12 +345,14 @@ begin
         and o.evaluation_id = give_up_grading.evaluation_id
         and o.attempts >= 5 and o.due_at <= clock_timestamp()
       for update skip locked))
-    returning d.execution_id
+    returning d.execution_id, d.keeps_scores
   )
-  select array_agg(g.execution_id) into v_ids from gone as g;
+  select array_agg(g.execution_id), array_agg(g.execution_id) filter (where g.keeps_scores)
+  into v_ids, v_kept from gone as g;
   if v_ids is not null then
     update howdah.evaluation_results as r
-    set graded_at = clock_timestamp(), passed = null, score = null, scores = '{}',
+    set graded_at = clock_timestamp(), passed = null, score = null,
+      scores = case when r.execution_id = any (v_kept) then r.scores else '{}' end,
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
     where r.execution_id = any (v_ids);
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);

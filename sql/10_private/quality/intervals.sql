@@ -141,6 +141,94 @@ as $$
   group by h.half
 $$;
 
+-- Returns the difference of the means of two groups that share no items, seconds minus firsts, with
+-- its 95 % interval: Welch's (B. L. Welch, Biometrika 34, 1947). Groups of passed and failed have
+-- the interval of Agresti and Caffo, and groups of which at least half are ties the wider of both.
+create or replace function howdah_private.independent_interval(
+  firsts float8[], seconds float8[], out estimate float8, out low float8, out high float8,
+  out verdict text
+)
+  language plpgsql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_first record;
+  v_second record;
+  v_quantile float8;
+  v_half float8;
+  v_is_pass_or_fail boolean;
+  v_adjusted float8[];
+begin
+  perform howdah_private.check_finite(independent_interval.firsts || independent_interval.seconds);
+  select g.* into v_first from howdah_private.group_figures(independent_interval.firsts) as g;
+  select g.* into v_second from howdah_private.group_figures(independent_interval.seconds) as g;
+  estimate := v_second.mean - v_first.mean;
+  v_is_pass_or_fail := v_first.is_pass_or_fail and v_second.is_pass_or_fail;
+  if least(v_first.items, v_second.items) > 1 then
+    v_quantile := howdah_private.student_quantile(coalesce(floor(
+      power(v_first.error + v_second.error, 2)
+        / nullif(power(v_first.error, 2) / (v_first.items - 1)
+          + power(v_second.error, 2) / (v_second.items - 1), 0))::int,
+      least(v_first.items, v_second.items) - 1));
+    v_half := v_quantile * sqrt(v_first.error + v_second.error);
+    low := estimate - v_half;
+    high := estimate + v_half;
+    if v_is_pass_or_fail or v_first.has_ties or v_second.has_ties then
+      v_adjusted := howdah_private.agresti_caffo_interval(independent_interval.firsts,
+        independent_interval.seconds,
+        case when v_is_pass_or_fail then 0 else least(v_first.lowest, v_second.lowest) end,
+        case when v_is_pass_or_fail then 1 else greatest(v_first.highest, v_second.highest) end,
+        case when v_is_pass_or_fail then 1.959963984540054 else v_quantile end);
+      low := case when v_is_pass_or_fail then greatest(v_adjusted[1], -1)
+        else least(low, v_adjusted[1]) end;
+      high := case when v_is_pass_or_fail then least(v_adjusted[2], 1)
+        else greatest(high, v_adjusted[2]) end;
+    end if;
+  end if;
+  verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
+    else 'inside the noise' end;
+end $$;
+
+-- Returns the figures of one group of independent_interval. error is the square of the standard
+-- error of the mean. Nulls are left out.
+create or replace function howdah_private.group_figures(
+  observations float8[], out items int, out mean float8, out error float8, out lowest float8,
+  out highest float8, out is_pass_or_fail boolean, out has_ties boolean
+)
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select count(v)::int, avg(v), var_samp(v) / count(v), min(v), max(v), bool_and(v in (0, 1)),
+    2 * (select max(t.count) from (
+      select count(*) from unnest(group_figures.observations) as o
+      where o is not null group by o) as t) >= count(v)
+  from unnest(group_figures.observations) as v
+$$;
+
+-- Returns both ends of the interval of Agresti and Caffo (The American Statistician 54, 2000): each
+-- group has two more values, one low and one high, before the variances are taken.
+create or replace function howdah_private.agresti_caffo_interval(
+  firsts float8[], seconds float8[], low float8, high float8, quantile float8
+) returns float8[]
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array[y.mean - x.mean - h.half, y.mean - x.mean + h.half]
+  from (
+    select avg(v) as mean, var_pop(v) / count(v) as error
+    from unnest(agresti_caffo_interval.firsts || array[agresti_caffo_interval.low,
+      agresti_caffo_interval.high]) as v
+  ) as x
+  cross join (
+    select avg(v) as mean, var_pop(v) / count(v) as error
+    from unnest(agresti_caffo_interval.seconds || array[agresti_caffo_interval.low,
+      agresti_caffo_interval.high]) as v
+  ) as y
+  cross join lateral (
+    select agresti_caffo_interval.quantile * sqrt(x.error + y.error) as half
+  ) as h
+$$;
+
 -- Returns the 95 % interval of a pass rate (E. B. Wilson, JASA 22, 1927). With repeats, the rate is
 -- the mean of the items' rates, and the items count, not the repeats.
 create or replace function howdah_private.pass_rate_interval(

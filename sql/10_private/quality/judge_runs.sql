@@ -111,7 +111,8 @@ create or replace function howdah_private.settle_judgements(judge howdah.executi
 as $$
   update howdah_private.judgements as j
   set settled_at = clock_timestamp(),
-    cost = case when j.is_shared then 0 else judge.cost + judge.children_cost end,
+    cost = j.earlier_cost
+      + case when j.is_shared then 0 else judge.cost + judge.children_cost end,
     verdict = case when judge.status = 'completed' then howdah_private.verdict_of(judge) end,
     error = case when judge.status <> 'completed' then 'the judge failed: ' || coalesce(
       judge.error ->> 'message', 'its run was ' || judge.status) end
@@ -374,7 +375,7 @@ as $$
     join howdah_private.judgements as j on j.execution_id = r.execution_id
     where r.tenant_id = howdah.current_tenant() and r.graded_at is null
       and r.evaluation_id = live_judges.evaluation_id and j.settled_at is null
-      and not exists (
+      and j.judge_execution_id is not null and not exists (
         select from howdah_private.judgements as o
         join howdah.evaluation_results as x on x.execution_id = o.execution_id
         where o.judge_execution_id = j.judge_execution_id

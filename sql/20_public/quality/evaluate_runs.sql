@@ -117,8 +117,9 @@ begin
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   insert into howdah.evaluations select v_new.*;
-  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id)
-  select v_new.tenant_id, v_new.id, 1, r.id from unnest(v_runs) as r (id);
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
+  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
+  from howdah.executions as e where e.id = any (v_runs);
   insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
   select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
   return v_new;

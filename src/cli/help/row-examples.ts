@@ -73,6 +73,7 @@ export const rowExamples = {
     'howdah eval results ID --failed',
     'howdah eval compare ID ID',
     'howdah eval cancel ID',
+    'howdah eval grade-again ID',
     'howdah eval queue ID',
     'howdah eval grade ID 0.5 --comment "Right, but rude"',
     'howdah eval grades ID',
@@ -80,6 +81,7 @@ export const rowExamples = {
     'howdah eval agreement ID --grader tone --pass-score 0.7',
     'howdah eval leaderboard refunds',
     'howdah eval leaderboard refunds --measure cost --split test',
+    'howdah eval by-day --agent support --source runs --since 2026-11-01',
     'howdah eval promote ID --label production',
   ],
   kb: [

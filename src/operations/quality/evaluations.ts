@@ -156,6 +156,34 @@ export const cancelEvaluation = operation({
   },
 });
 
+const gradedAgain = z
+  .object({
+    evaluation_id: id,
+    results: z.int().describe('Results that are graded again; 0 if none was not graded'),
+  })
+  .meta({ id: 'GradedAgain' });
+
+/** Grades results again whose judge or embedding model failed. */
+export const gradeAgain = operation({
+  method: 'POST',
+  path: `${evaluations.path}/{id}/grade-again`,
+  id: 'gradeAgain',
+  tag: 'evaluations',
+  summary: 'Grade results again whose judge failed',
+  description:
+    'Asks failed judges anew, and keeps all scores that exist. The evaluation runs until the results are graded. See docs/evaluation.md.',
+  params: byId,
+  permission: { object: 'executions', action: 'run' },
+  answers: { 200: { description: 'The number of results', schema: gradedAgain } },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ results: number }>(
+      'select howdah.grade_again($1) as results',
+      [params.id],
+    );
+    return { body: { evaluation_id: params.id, results: rows[0]?.results ?? 0 } };
+  },
+});
+
 const figure = z
   .object({
     a: z.number().nullable(),
@@ -187,9 +215,10 @@ const comparison = z
   .object({
     a: side,
     b: side,
+    is_paired: z.boolean().describe('false for two evaluations of live runs: two groups'),
     has_equal_items: z.boolean(),
     has_equal_graders: z.boolean(),
-    items: z.int().describe('Items that both have graded'),
+    items: z.int().describe('Items that both have graded; 0 for two groups'),
     ...{ pass_rate: figure, score: figure, cost: figure, latency_ms: figure },
     slices: z.array(
       z.object({ key: z.string(), value: z.string(), items: z.int(), pass_rate: figure }),

@@ -53,7 +53,9 @@ const LARGE = [
   ...['audit_log', 'resources', 'todos', 'board_entries', 'documents', 'chunks', 'memories'],
   ...['dataset_items', 'evaluation_results', 'grades'],
 ];
-const TABLES = new RegExp(`howdah\\w*\\W+(${LARGE.join('|')})\\b`);
+/** Views of large tables that no other statement of a request reads. */
+const LARGE_VIEWS = ['quality_by_day'];
+const TABLES = new RegExp(`howdah\\w*\\W+(${[...LARGE, ...LARGE_VIEWS].join('|')})\\b`);
 /** A large table, or one of its months. */
 const IS_LARGE = new RegExp(`^(${LARGE.join('|')})`);
 

@@ -236,6 +236,7 @@ describe('a view of one run', () => {
     'model_usage',
     'permissions',
     'preference_pairs',
+    'quality_by_day',
     'queue_health',
     'setting_values',
     'stale_answers',

@@ -109,7 +109,14 @@ const SMALL = [
 const VIEWS = [
   ...['AgentPerformance', 'ApprovalTime', 'DailyUsage', 'Effect', 'ExecutionTimeline', 'Failure'],
   ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelUsage', 'Permission'],
-  ...['PlanTask', 'RoutingDecision', 'SettingValue', 'ToolPerformance', 'UsageByDay'],
+  ...[
+    'PlanTask',
+    'QualityByDay',
+    'RoutingDecision',
+    'SettingValue',
+    'ToolPerformance',
+    'UsageByDay',
+  ],
   ...[
     'AnswerCache',
     'GradeQueue',
@@ -142,6 +149,7 @@ const SAMPLES: Samples = {
   'AuditLog.seq': () => [100500],
   'Chunk.seq': () => [1],
   knowledgeBaseId: ({ bases }) => bases,
+  day: () => ['2026-02-01', '2027-01-01'],
   datasetId: ({ datasets }) => datasets,
   evaluationId: ({ evaluations }) => evaluations,
   'Todo.position': () => [1],
@@ -287,10 +295,11 @@ const PATHS: Readonly<Record<string, Samples>> = {
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**
  * Lists of list-plans.test.ts, sums of the days of a rollup, the check of the audit log, which
- * reads rows by their primary key, views of evaluations, and paths of one row.
+ * reads rows by their primary key, views of evaluations, and paths of one row. The view of quality
+ * has a test of its own.
  */
 const OTHER_PATHS =
-  /^\/api\/(executions|steps|usage|audit-log\/check|grade-queue|training-examples|preference-pairs)\b|\{/;
+  /^\/api\/(executions|steps|usage|audit-log\/check|grade-queue|training-examples|preference-pairs|quality-by-day)\b|\{/;
 const SMALL_PATHS =
   /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|datasets|evaluations|graders|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|saved-views|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 
@@ -359,3 +368,24 @@ test('the tool search_messages reads a bounded number of messages', () =>
     { buffers: 10_000 },
     ['howdah_engine'],
   ));
+
+describe.each(BOTH)('the quality of two days of the %s tenant', (tenant) => {
+  test('in SQL reads the results of these days', () =>
+    expectIndexes(
+      tenant,
+      async ({ agents }) =>
+        ['', 'and agent_id = $1', 'and grader is null and agent_id = $1'].map((condition) => ({
+          text: `select * from howdah.quality_by_day
+                 where day between '2026-02-01' and '2026-02-02' ${condition}`,
+          values: condition === '' ? [] : [agents[0]],
+        })),
+      { buffers: 3 * 2 * MAX_BUFFERS, rows: 3 * MAX_ROWS },
+    ));
+
+  test('over REST reads the results of these days', () =>
+    expectIndexes(
+      tenant,
+      () => rest(tenant, '/api/quality-by-day?since=2026-02-01&until=2026-02-02&grader=words'),
+      MOST,
+    ));
+});

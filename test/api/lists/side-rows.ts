@@ -133,8 +133,12 @@ const SIDE_ROWS = `
     version, items_digest, created_by, graders)
   select d.tenant_id, d.id, a.id, a.id, 1, 1, 1, 'x', 'x', '[]' from howdah.datasets as d
   join howdah.agents as a on a.tenant_id = d.tenant_id and a.name = 'agent0';
-  insert into howdah.evaluation_results (id, tenant_id, evaluation_id, item_id, execution_id, repeat)
-  select i.id, i.tenant_id, e.id, i.id, i.id, 1 from howdah.dataset_items as i
+  insert into howdah.evaluation_results (id, tenant_id, evaluation_id, item_id, execution_id, repeat,
+    passed, score, scores, day)
+  select i.id, i.tenant_id, e.id, i.id, i.id, 1, true, 1, '{"words": {"score": 1, "passed": true}}',
+    '2026-01-01'::date + s.n / 2000
+  from howdah.dataset_items as i
+  join sided as s on s.id = i.id
   join howdah.evaluations as e on e.tenant_id = i.tenant_id and e.dataset_id = i.dataset_id;
   insert into howdah.grades (id, tenant_id, evaluation_id, evaluation_result_id, user_id, score)
   select r.id, r.tenant_id, r.evaluation_id, r.id, s.user_id, 1

@@ -294,6 +294,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('eval show', 'eval', 'show', evaluation);
   await note('eval results', 'eval', 'results', evaluation);
   await note('eval compare', 'eval', 'compare', evaluation, evaluation);
+  await note('eval grade-again', 'eval', 'grade-again', evaluation);
   await note('eval queue', 'eval', 'queue', evaluation);
   const { rows: graded } = await database.pool.query(
     `select id from howdah.evaluation_results where evaluation_id = $1 order by id limit 1`,
@@ -303,6 +304,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('eval grades', 'eval', 'grades', evaluation);
   await note('eval agreement', 'eval', 'agreement', evaluation);
   await note('eval leaderboard', 'eval', 'leaderboard', 'sums');
+  await note('eval by-day', 'eval', 'by-day');
   await note('eval promote', 'eval', 'promote', evaluation);
   const { rows: waiting } = await database.pool.query(
     `select id from howdah.evaluate('sums', 'asker', graders => '{text}')`,

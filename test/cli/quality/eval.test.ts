@@ -120,6 +120,34 @@ test('refuses a version that is worse than a label, and compares each item', asy
   expect(await count()).toBe(before + 1);
 });
 
+test('shows the quality of versions by day, and grades again what was not graded', async () => {
+  const { data } = await json('eval', 'by-day', '--dataset', 'many', '--agent', agent);
+  expect(data).toMatchObject([
+    { version: 2, results: 12, passed: 0, source: 'items', grader: null },
+    { results: 24, passed: 24 },
+  ]);
+  const { stdout } = await cli('eval', 'by-day', '--dataset', 'many', '--grader', 'word');
+  expect(stdout).toContain('100 % (');
+  const none = await cli('eval', 'by-day', '--source', 'runs');
+  expect({ status: none.status, says: /howdah eval run/.test(none.stderr) }).toEqual({
+    ...{ status: 0, says: true },
+  });
+  expect(await cli('eval', 'by-day', '--source', 'all')).toMatchObject({ status: 2 });
+  expect((await json('eval', 'by-day', '--since', 'monday')).error).toMatchObject({
+    code: 'HWINV',
+  });
+  const [row] = await all(
+    db.pool,
+    `update howdah.evaluation_results set passed = null, error = '{"code": "not_graded"}'
+     where id = (select max(id::text)::uuid from howdah.evaluation_results) returning evaluation_id`,
+  );
+  const again = await cli('eval', 'grade-again', row?.evaluation_id);
+  expect(again.stdout).toContain(`1 result is graded again. See: howdah eval wait`);
+  expect((await cli('eval', 'wait', row?.evaluation_id)).status).toBe(0);
+  const rest = await cli('eval', 'grade-again', row?.evaluation_id);
+  expect(rest).toMatchObject({ status: 0, stdout: '' });
+});
+
 test('ranks what was evaluated, and says how to begin where nothing was', async () => {
   const { data } = await json('eval', 'leaderboard', 'many');
   expect(data).toMatchObject([

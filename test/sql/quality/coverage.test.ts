@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { all, one } from '../support.ts';
 
-// How often howdah_private.paired_interval contains the true difference, on simulated evaluations.
+// How often howdah_private.paired_interval and independent_interval contain the true difference, on
+// simulated evaluations.
 // The random numbers have a seed, so each figure is the same in every run.
 
 const db = testDatabase();
@@ -156,3 +157,67 @@ test('the interval is about that of a studentized bootstrap of 2,000 resamples',
     expect(Math.abs((found?.high ?? 0) - high)).toBeLessThan(0.5 * error);
   }
 });
+
+/** Draws of two groups, the second longer by half, and the true difference of their means. */
+const GROUPS: Record<string, [() => number, () => number, number]> = {
+  'normal scores': [() => 0.5 + 0.2 * normal(), () => 0.6 + 0.3 * normal(), 0.1],
+  'passed or failed': [() => Number(random() < 0.8), () => Number(random() < 0.7), -0.1],
+  'passed or failed, rarely failed': [
+    () => Number(random() < 0.95),
+    () => Number(random() < 0.98),
+    0.03,
+  ],
+  'grades in quarters': [
+    () =>
+      oneOf([
+        [1, 0.6],
+        [0.75, 0.2],
+        [0.5, 0.1],
+      ]),
+    () =>
+      oneOf([
+        [1, 0.7],
+        [0.75, 0.1],
+        [0.5, 0.1],
+      ]),
+    0.1 - 0.075,
+  ],
+  costs: [exponential, () => 0.8 * exponential(), -0.2],
+};
+
+async function groupCoverage(
+  [first, second, truth]: [() => number, () => number, number],
+  items: Items,
+) {
+  const more = items * 1.5;
+  const { covered } = await one<{ covered: number }>(
+    db.pool,
+    `with firsts as (
+       select (place - 1) / $3 as sample, array_agg(v order by place) as vs
+       from unnest($1::float8[]) with ordinality as x (v, place) group by 1
+     ),
+     seconds as (
+       select (place - 1) / $4 as sample, array_agg(v order by place) as vs
+       from unnest($2::float8[]) with ordinality as x (v, place) group by 1
+     )
+     select count(*) filter (where $5 between i.low - 1e-12 and i.high + 1e-12)::float8
+       / count(*) as covered
+     from firsts as x join seconds as y using (sample)
+     cross join lateral howdah_private.independent_interval(x.vs, y.vs) as i`,
+    [
+      Array.from({ length: SAMPLES[items] * items }, first),
+      Array.from({ length: SAMPLES[items] * more }, second),
+      ...[items, more, truth],
+    ],
+  );
+  return covered;
+}
+
+describe.each([20, 50, 200] as const)(
+  'with %s runs, at least 94 percent of the intervals of two groups',
+  (items) => {
+    test.each(Object.entries(GROUPS))('of %s contain the truth', async (_, group) => {
+      expect(await groupCoverage(group, items)).toBeGreaterThanOrEqual(0.94);
+    });
+  },
+);

@@ -298,3 +298,30 @@ test('values out of range are refused, and a viewer may not grade', async () => 
   const other = await makeUser(db.pool, { tenant_id: await makeTenant(db.pool), role: 'admin' });
   expect(await refusal(evaluateRuns('', other))).toMatchObject({ code: 'HWNTF' });
 });
+
+test('two evaluations of live runs are compared as two groups', async () => {
+  const answerAll = async (outputs: string[]) => {
+    for (const output of outputs) {
+      const run = await makeRun(db.pool, { tenant_id: tenant, agent_id: agentId });
+      await finish(db.pool, worker, run, { ...completed, output });
+    }
+    const { id } = await evaluateRuns(`graders => '{polite}'`);
+    await gradeRuns(db.pool);
+    return id;
+  };
+  const before = await answerAll(Array(20).fill('please'));
+  const after = await answerAll([...Array(15).fill('no'), ...Array(5).fill('please')]);
+  const { compared } = await one(db.pool, 'select howdah.compare_evaluations($1, $2) as compared', [
+    before,
+    after,
+  ]);
+  expect(compared).toMatchObject({
+    ...{ is_paired: false, items: 0, slices: [], regressions: [], improvements: [] },
+    pass_rate: { a: 1, b: 0.25, difference: -0.75, verdict: 'lower' },
+    score: { a: 1, b: 0.25, verdict: 'lower' },
+  });
+  const { same } = await one(db.pool, 'select howdah.compare_evaluations($1, $1) as same', [
+    before,
+  ]);
+  expect(same).toMatchObject({ is_paired: true, items: 0 });
+});

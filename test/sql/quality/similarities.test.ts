@@ -169,6 +169,17 @@ describe('a similarity', () => {
       },
     };
     expect(await results(id)).toMatchObject([ungraded, ungraded]);
+    // howdah.grade_again asks the model again
+    const { due } = await committed(db.pool, async (client) => {
+      await takeRole(client, 'howdah_app', settings());
+      return one(client, 'select howdah.grade_again($1) as due', [id]);
+    });
+    expect(due).toBe(2);
+    expect(await gradeRuns(db.pool, db.pool, compass().find)).toBe(2);
+    expect(await results(id)).toMatchObject([
+      { passed: false, error: null, score: expect.any(Number) },
+      { passed: false, error: null, score: expect.any(Number) },
+    ]);
   });
 
   test('is made after an outage that ends', async () => {

@@ -50,6 +50,59 @@ describe('intervals', () => {
     expect(found.high).toBeCloseTo(-0.0134, 3);
   });
 
+  const compareGroups = (firsts: unknown[], seconds: unknown[]) =>
+    one<Interval>(
+      db.pool,
+      'select * from howdah_private.independent_interval($1::float8[], $2::float8[])',
+      [firsts, seconds],
+    );
+
+  // The data of Student again, as two groups: Welch's t-test gives [-0.2054832, 3.3654832] with
+  // 17.776 degrees of freedom, which are 17 here.
+  test('two groups have the interval of Welch', async () => {
+    const first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
+    const second = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
+    const found = await compareGroups([...first, null], second);
+    expect(found).toMatchObject({ verdict: 'inside the noise' });
+    expect(found.estimate).toBeCloseTo(1.58, 12);
+    expect(found.low).toBeCloseTo(-0.2054832, 1);
+    expect(found.low).toBeLessThan(-0.2054832);
+    const opposite = await compareGroups(second, first);
+    expect(opposite.high).toBeCloseTo(-found.low, 12);
+  });
+
+  // Newcombe (1998), example a: 56 of 70 and 48 of 80.
+  test('two groups of passed and failed have the interval of Agresti and Caffo', async () => {
+    const group = (passed: number, all: number) =>
+      Array.from({ length: all }, (_, at) => Number(at < passed));
+    const found = await compareGroups(group(48, 80), group(56, 70));
+    expect(found).toMatchObject({ verdict: 'higher' });
+    expect(found.estimate).toBeCloseTo(0.2, 12);
+    expect(found.low).toBeCloseTo(0.0525, 3);
+    expect(found.high).toBeCloseTo(0.3358, 3);
+    expect(await compareGroups(group(2, 2), group(0, 2))).toMatchObject({
+      verdict: 'inside the noise',
+    });
+  });
+
+  test('two groups without spread are compared with care', async () => {
+    expect(await compareGroups(Array(2).fill(0.1), Array(2).fill(0.2))).toMatchObject({
+      verdict: 'inside the noise',
+    });
+    expect(await compareGroups(Array(50).fill(0.1), Array(50).fill(0.2))).toMatchObject({
+      verdict: 'higher',
+    });
+    for (const [firsts, seconds] of [
+      [[], []],
+      [[1], [2]],
+      [[1, 2], [3]],
+    ] as const) {
+      expect(await compareGroups([...firsts], [...seconds])).toMatchObject({
+        ...{ low: null, high: null, verdict: 'inside the noise' },
+      });
+    }
+  });
+
   test('no difference among few items is inside the noise, with an interval', async () => {
     const found = await compare(Array(20).fill(0));
     expect(found).toMatchObject({ estimate: 0, verdict: 'inside the noise' });

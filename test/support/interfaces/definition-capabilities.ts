@@ -103,9 +103,19 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'POST /api/evaluations/{id}/cancel',
   },
   {
+    ...{ group: 'Agents and tools', what: 'grade results again whose judge failed' },
+    ...{ sql: 'howdah.grade_again()', graphql: 'gradeAgain', cli: 'eval grade-again' },
+    rest: 'POST /api/evaluations/{id}/grade-again',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'compare two evaluations' },
     ...{ sql: 'howdah.compare_evaluations()', graphql: 'compareEvaluations', cli: 'eval compare' },
     rest: 'GET /api/evaluations/{id}/comparison',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'read the quality of versions by day' },
+    ...{ sql: 'select howdah.quality_by_day', graphql: 'qualityByDays', cli: 'eval by-day' },
+    rest: 'GET /api/quality-by-day',
   },
   {
     ...{ group: 'Agents and tools', what: 'rank what was evaluated on a data set' },

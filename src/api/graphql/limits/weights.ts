@@ -23,6 +23,7 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   ModelUsage: 8,
   PlanTask: 13,
   PreferencePair: 15,
+  QualityByDay: 5,
   Reward: 4,
   RoutingDecision: 8,
   StaleAnswer: 8,

@@ -3,6 +3,7 @@ import { addItems, addRun } from '../../../operations/quality/datasets.ts';
 import {
   cancelEvaluation,
   compareEvaluations,
+  gradeAgain,
   gradeRuns,
   promoteEvaluation,
   startEvaluation,
@@ -10,6 +11,7 @@ import {
 import { listPreferencePairs, listTrainingExamples } from '../../../operations/quality/examples.ts';
 import { gradeResult, listGradeQueue } from '../../../operations/quality/grades.ts';
 import { leaderboard } from '../../../operations/quality/leaderboard.ts';
+import { listQualityByDay } from '../../../operations/quality/quality-by-day.ts';
 import { datasets } from '../../../resources/quality/datasets.ts';
 import { evaluations } from '../../../resources/quality/evaluations.ts';
 import { grades } from '../../../resources/quality/grades.ts';
@@ -25,11 +27,13 @@ export const qualityRoutes: Route[] = [
   startEvaluation,
   gradeRuns,
   cancelEvaluation,
+  gradeAgain,
   compareEvaluations,
   promoteEvaluation,
   graderAgreement,
   graderDisagreements,
   leaderboard,
+  listQualityByDay,
   ...resourceRoutes(grades),
   gradeResult,
   listGradeQueue,

@@ -5,7 +5,7 @@ import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
-import { percent } from '../../quality/gate.ts';
+import { interval, rounded } from '../../quality/figures.ts';
 
 type Options = { tenant?: string; split?: string; measure: (typeof MEASURES)[number] };
 
@@ -49,11 +49,3 @@ const toLine = (row: Contender) => ({
   verdict: row.verdict ?? '',
   front: row.is_on_front ? 'yes' : '',
 });
-
-const interval = (rate: number, low: number | null, high: number | null) =>
-  low === null || high === null
-    ? percent(rate)
-    : `${percent(rate)} (${percent(low)} to ${percent(high)})`;
-
-const rounded = (value: number | null, digits = 3) =>
-  value === null ? '' : Number(value.toFixed(digits));

@@ -5,6 +5,7 @@ import {
   cancelEvaluation,
   compareEvaluations,
   type EvaluationComparison,
+  gradeAgain,
   promoteEvaluation,
 } from '../../../operations/quality/evaluations.ts';
 import { evaluationResults } from '../../../resources/quality/evaluation-results.ts';
@@ -20,6 +21,7 @@ import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/gate.ts';
 import { registerAgreement } from './eval-agreement.ts';
+import { registerByDay } from './eval-by-day.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
 import { register as registerGradeRuns } from './eval-grade-runs.ts';
 import { registerLeaderboard } from './eval-leaderboard.ts';
@@ -42,11 +44,17 @@ export function register(command: Command, io: CliIo): void {
     { name: 'results', summary: 'list the results of an evaluation', register: registerResults },
     { name: 'compare', summary: 'compare two evaluations', register: registerCompare },
     { name: 'cancel', summary: 'cancel an evaluation and its runs', register: registerCancel },
+    {
+      name: 'grade-again',
+      summary: 'grade results again whose judge failed',
+      register: registerGradeAgain,
+    },
     { name: 'queue', summary: 'list results that you have not graded', register: registerQueue },
     { name: 'grade', summary: 'grade a result as a person', register: registerGrade },
     { name: 'grades', summary: 'list the grades of people', register: registerGrades },
     { name: 'agreement', summary: 'compare graders with people', register: registerAgreement },
     { name: 'leaderboard', summary: 'rank what was evaluated', register: registerLeaderboard },
+    { name: 'by-day', summary: 'show the quality of versions by day', register: registerByDay },
     { name: 'promote', summary: 'label the version of an evaluation', register: registerPromote },
   ]);
 }
@@ -98,7 +106,11 @@ function printComparison(io: CliIo, comparison: EvaluationComparison): void {
         [`pass_rate, ${key} ${value}`, rate] as [string, ComparedFigure],
     ),
   ];
-  io.err(`${items} items that both have graded`);
+  io.err(
+    comparison.is_paired
+      ? `${items} items that both have graded`
+      : 'Two groups of live runs, compared by their means',
+  );
   printTable(
     io,
     figures.map(([figure, { a, b, difference, low, high, verdict }]) => ({
@@ -120,6 +132,20 @@ function registerCancel(command: Command, io: CliIo): void {
     );
     if (io.json) printJson(io, evaluation);
     else io.out(`${id} cancelled`);
+  });
+}
+
+function registerGradeAgain(command: Command, io: CliIo): void {
+  withEvaluation(command).action(async (id: string, options: Options) => {
+    const graded = await withBackend(io, command, options, ({ call }) =>
+      call(gradeAgain, { params: { id } }),
+    );
+    if (io.json) printJson(io, graded);
+    else if (graded.results === 0) io.err('All results are graded.');
+    else {
+      const results = graded.results === 1 ? '1 result is' : `${graded.results} results are`;
+      io.out(`${results} graded again. See: howdah eval wait ${id}`);
+    }
   });
 }
 

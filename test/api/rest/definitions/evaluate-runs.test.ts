@@ -63,6 +63,64 @@ test('a mutation grades the other run, and names the result', async () => {
   });
 });
 
+test('the days of live runs are listed, by SQL, REST and GraphQL alike', async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const list = (query: string) =>
+    call(api, 'GET', `/api/quality-by-day?${query}`, undefined, { token: key });
+  await gradeRuns(database.pool);
+  const { status, body } = await list('source=runs');
+  expect({ status, data: body.data }).toMatchObject({
+    status: 200,
+    data: [{ day: today, agent: 'support', grader: null, results: 2, passed: 2, pass_rate: 1 }],
+  });
+  const { agent_id, dataset_id } = body.data[0];
+  const both = await list(`grader=*&agent_id=${agent_id}&dataset_id=${dataset_id}&since=${today}`);
+  expect(both.body.data.map((row: { grader: string | null }) => row.grader).sort()).toEqual([
+    null,
+    'short',
+  ]);
+  expect((await list('source=items')).body.data).toEqual([]);
+  expect((await list('until=2026-01-01')).body.data).toEqual([]);
+  expect((await list('since=yesterday')).body).toMatchObject({ field: 'since' });
+  expect((await list('source=all')).body).toMatchObject({ field: 'source' });
+  const { data, errors } = await ask(
+    api,
+    `{ qualityByDays(filter: { day: { equalTo: "${today}" }, grader: { equalTo: "short" } }) {
+         nodes { agent results passed passRate source } } }`,
+    {},
+    key,
+  );
+  expect({ data, errors }).toEqual({
+    data: {
+      qualityByDays: {
+        nodes: [{ agent: 'support', results: '2', passed: '2', passRate: 1, source: 'runs' }],
+      },
+    },
+    errors: [],
+  });
+});
+
+test('results are graded again over REST and GraphQL', async () => {
+  const { id } = await one(
+    database.pool,
+    `update howdah.evaluation_results set passed = null, scores = '{}',
+       error = '{"code": "not_graded"}'
+     where id = (select max(id::text)::uuid from howdah.evaluation_results)
+     returning evaluation_id as id`,
+  );
+  const path = `/api/evaluations/${id}/grade-again`;
+  const again = await call(api, 'POST', path, undefined, { token: key });
+  expect(again).toMatchObject({ status: 200, body: { evaluation_id: id, results: 1 } });
+  await gradeRuns(database.pool);
+  const { data, errors } = await ask(
+    api,
+    `mutation { gradeAgain(input: { evaluation: "${id}" }) { result } }`,
+    {},
+    key,
+  );
+  expect({ data, errors }).toEqual({ data: { gradeAgain: { result: 0 } }, errors: [] });
+});
+
 test('wrong requests name the field', async () => {
   for (const [body, field] of [
     [{ dataset: 'live', agent: 'support' }, 'since'],

@@ -1,0 +1,11 @@
+import { percent } from './gate.ts';
+
+/** Writes a rate with its 95 % interval. */
+export const interval = (rate: number, low: number | null, high: number | null) =>
+  low === null || high === null
+    ? percent(rate)
+    : `${percent(rate)} (${percent(low)} to ${percent(high)})`;
+
+/** Rounds a figure of a table; an absent one is empty. */
+export const rounded = (value: number | null, digits = 3) =>
+  value === null ? '' : Number(value.toFixed(digits));
