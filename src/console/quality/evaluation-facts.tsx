@@ -55,6 +55,9 @@ function Figures({ row }: { row: Row }) {
         {Boolean(totals.cancelled) && (
           <Text size="sm">{text.cancelled(formatCount(totals.cancelled ?? 0))}</Text>
         )}
+        {Boolean(totals.not_graded) && (
+          <Text size="sm">{text.notGraded(formatCount(totals.not_graded ?? 0))}</Text>
+        )}
       </div>
       <div className="figure-cards">
         {cards.map(([name, value, hint]) => (

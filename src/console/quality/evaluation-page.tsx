@@ -20,6 +20,7 @@ import { useAnswer } from '../server/use-answer.ts';
 import { CompareChoice } from './comparison/compare-choice.tsx';
 import { copyEvaluation } from './copy-quality.ts';
 import { EvaluationFacts } from './evaluation-facts.tsx';
+import { GradeAgainButton } from './grade-again-button.tsx';
 import { gradingPage, nameOfEvaluation, totalsOf } from './quality-rows.ts';
 import { Results } from './results.tsx';
 
@@ -48,6 +49,7 @@ export function EvaluationPage({ id }: { id: string }) {
                 {qualityTexts.grading.button}
               </Button>
             )}
+            <GradeAgainButton row={row} done={reload} />
             <CompareChoice row={row} />
             <CopyAs forms={copyEvaluation(id, apiUrl('/'))} />
             {row.status === 'running' && <CancelButton id={id} done={reload} />}

@@ -1,13 +1,15 @@
-import { Group, Loader, Paper, Select, Text } from '@mantine/core';
+import { Button, Group, Loader, Paper, Select, Text } from '@mantine/core';
+import { Link } from 'wouter';
 import { useParameters } from '../knowledge/use-parameters.ts';
 import { messages } from '../messages/messages.ts';
+import { overTimeTexts } from '../messages/over-time-texts.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { usePolling } from '../parts/use-polling.ts';
 import { PageButtons } from '../rows/list/page-buttons.tsx';
-import { EVALUATIONS, isId } from '../rows/paths.ts';
+import { EVALUATIONS, isId, overTimePath } from '../rows/paths.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { datasetNames, evaluations } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
@@ -32,6 +34,14 @@ export function EvaluationsPage() {
   return (
     <>
       <PageTitle title={text.title} table="howdah.evaluations">
+        <Button
+          size="xs"
+          variant="default"
+          component={Link}
+          href={overTimePath(dataset === undefined ? {} : { dataset_id: dataset })}
+        >
+          {overTimeTexts.button}
+        </Button>
         <CopyAs forms={copyEvaluations(dataset, apiUrl('/'))} />
         <StartButton dataset={dataset} />
       </PageTitle>

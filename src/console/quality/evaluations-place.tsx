@@ -6,13 +6,17 @@ import { ComparisonPage } from './comparison/comparison-page.tsx';
 import { EvaluationPage } from './evaluation-page.tsx';
 import { EvaluationsPage } from './evaluations-page.tsx';
 import { GradingPage } from './grading/grading-page.tsx';
+import { OverTimePage } from './over-time/over-time-page.tsx';
 
-/** The place of evaluations: their list, each with its results, comparisons, and grading. */
+/** The place of evaluations: their list, each with its results, days, comparisons, and grading. */
 export function EvaluationsPlace() {
   return (
     <Switch>
       <Route path={EVALUATIONS}>
         <EvaluationsPage />
+      </Route>
+      <Route path={`${EVALUATIONS}/over-time`}>
+        <OverTimePage />
       </Route>
       <Route path={`${EVALUATIONS}/:id/compare`}>{({ id }) => <ComparisonPage a={id} />}</Route>
       <Route path={`${EVALUATIONS}/:id/grade`}>

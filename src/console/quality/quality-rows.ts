@@ -10,6 +10,7 @@ export type Totals = {
   passed?: number;
   failed?: number;
   cancelled?: number;
+  not_graded?: number;
   flaky_items?: number;
   score?: number | null;
   pass_rate?: number | null;
@@ -36,8 +37,8 @@ export type ResultRow = {
   graded_at: string | null;
 };
 
-/** The grade that one grader gave. */
-type Grade = { score: number; passed: boolean; detail?: Json };
+/** The grade that one grader gave. One without a score has an error. */
+type Grade = { score?: number; passed?: boolean; detail?: Json; error?: string };
 
 /** A figure of two evaluations. */
 export type Figure = {
@@ -64,6 +65,8 @@ export type ChangedItem = {
 export type Comparison = {
   a: Side;
   b: Side;
+  /** False for two evaluations of live runs, which are compared as two groups. */
+  is_paired: boolean;
   has_equal_items: boolean;
   has_equal_graders: boolean;
   items: number;

@@ -54,13 +54,15 @@ const STATUS = {
   passed: 'completed',
   notPassed: 'failed',
   cancelled: 'cancelled',
+  notGraded: 'cancelled',
   open: 'running',
 };
 
 /** Returns whether a result passed, as a word of the texts. */
-function outcomeOf({ passed, graded_at }: ResultRow): keyof typeof STATUS {
+function outcomeOf({ passed, graded_at, error }: ResultRow): keyof typeof STATUS {
   if (passed !== null) return passed ? 'passed' : 'notPassed';
-  return graded_at === null ? 'open' : 'cancelled';
+  if (graded_at === null) return 'open';
+  return error?.code === 'not_graded' ? 'notGraded' : 'cancelled';
 }
 
 function Outcome({ row }: { row: ResultRow }) {
@@ -123,15 +125,17 @@ function Grades({ row }: { row: ResultRow }) {
         {text.graders}
       </Text>
       <ul className="grades">
-        {grades.map(([name, { score, passed, detail }]) => (
+        {grades.map(([name, { score, passed, detail, error }]) => (
           <li key={name}>
             <span
               className="dot"
-              data-status={passed ? 'completed' : 'failed'}
+              data-status={error ? 'cancelled' : passed ? 'completed' : 'failed'}
               aria-hidden="true"
             />
             <span className="user-text">
-              {name}: {passed ? text.passed : text.notPassed}, {text.score(formatScore(score))}
+              {name}:{' '}
+              {error ??
+                `${passed ? text.passed : text.notPassed}, ${text.score(formatScore(score))}`}
               {detail !== undefined && detail !== null && (
                 <span className="grade-detail">: {shownText(null, detail)}</span>
               )}

@@ -21,6 +21,12 @@ export const KNOWLEDGE = '/knowledge';
 export const DATASETS = '/datasets';
 export const EVALUATIONS = '/evaluations';
 
+/** Returns the path of the quality of versions by day, of an agent, a workflow or a data set. */
+export function overTimePath(filter: Readonly<Record<string, string>> = {}): string {
+  const query = new URLSearchParams(filter);
+  return `${EVALUATIONS}/over-time${query.size > 0 ? `?${query}` : ''}`;
+}
+
 /** Places of rows that have pages of their own, and of rows that are shown on those pages. */
 const PLACES: Readonly<Record<string, string>> = {
   'knowledge-bases': KNOWLEDGE,

@@ -2,6 +2,7 @@ import { Button, Group, Loader, Paper, Stack, Text, Title } from '@mantine/core'
 import { Link, useLocation } from 'wouter';
 import { hasMembers, type Json, type JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
+import { overTimeTexts } from '../messages/over-time-texts.ts';
 import { rowTexts } from '../messages/row-texts.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -11,7 +12,7 @@ import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
-import { listPath, rowPath, systemPath } from './paths.ts';
+import { listPath, overTimePath, rowPath, systemPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
 import { pinActions, RowActions } from './row-actions.tsx';
 import { RowUsage } from './row-usage.tsx';
@@ -67,14 +68,24 @@ function Actions({ type, row, reload }: ActionsProps) {
         {rowTexts.all(type.many)}
       </Button>
       {(type.name === 'agents' || type.name === 'workflows') && (
-        <Button
-          size="xs"
-          variant="default"
-          component={Link}
-          href={`/runs?${type.one}=${encodeURIComponent(nameOf(type, row))}`}
-        >
-          {rowTexts.runs}
-        </Button>
+        <>
+          <Button
+            size="xs"
+            variant="default"
+            component={Link}
+            href={`/runs?${type.one}=${encodeURIComponent(nameOf(type, row))}`}
+          >
+            {rowTexts.runs}
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            component={Link}
+            href={overTimePath({ [`${type.one}_id`]: id })}
+          >
+            {overTimeTexts.button}
+          </Button>
+        </>
       )}
       <CopyAs forms={copyRow(type, id, apiUrl('/'))} />
       {mayApply && typeof row.agent_system_id === 'string' && (

@@ -7,6 +7,7 @@ import {
   copyResults,
   copyStart,
 } from '../../../src/console/quality/copy-quality.ts';
+import { copyQualityByDay } from '../../../src/console/quality/over-time/copy-over-time.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { tokenOptions } from '../../api/subscriptions/tokens.ts';
@@ -23,6 +24,16 @@ import { CHROMIUM, launchChromium } from '../chromium.ts';
 
 const ROOT = new URL('http://127.0.0.1:8000/howdah/');
 const ID = '0197a000-0000-7000-8000-000000000001';
+
+test('the quality of versions is copied as a request', () => {
+  const filter = { since: '2026-11-01', until: '2026-11-30', agent_id: ID, source: 'runs' };
+  const copied = copyQualityByDay(filter, "o'hara", ROOT);
+  expect(copied.sql).toContain(`grader = 'o''hara'\n  and agent_id = '${ID}'`);
+  expect(copied.graphql).toContain(`grader: { equalTo: "o'hara" }, agentId: { equalTo: "${ID}" }`);
+  expect(copied.curl).toContain('/howdah/api/quality-by-day?since=2026-11-01');
+  expect(copied.cli).toContain(`eval by-day --agent ${ID} --source runs --grader 'o'\\''hara'`);
+  expect(copyQualityByDay(filter, undefined, ROOT).sql).toContain('grader is null');
+});
 
 test('lists and forms are copied as requests, below a mount as well', () => {
   expect(copyEvaluations(ID, ROOT).sql).toContain(`where e.dataset_id = '${ID}'\norder by e.id`);
@@ -290,6 +301,65 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     await open('/datasets/sums/leaderboard?split=tset');
     await owner.page.getByText(/Did you mean test/).waitFor();
     await refused();
+  });
+
+  test('each version has a chart of its days, filtered by the URL', async () => {
+    await db.pool.query(
+      `update howdah.evaluation_results set day = day - 3 * repeat
+       where evaluation_id in (select id from howdah.evaluations where repeats = 2)`,
+    );
+    await open('/evaluations');
+    await link('Quality over time').click();
+    await heading('Quality over time');
+    const charts = owner.page.getByRole('figure');
+    await charts.filter({ hasText: 'clerk, version 2' }).waitFor();
+    expect(await charts.count()).toBe(2);
+    const clerk = charts.filter({ hasText: 'clerk, version 2' });
+    expect(await clerk.getByRole('listitem').count()).toBe(2);
+    await clerk
+      .getByText(/3 results, 66.7% passed.*95 % interval/)
+      .first()
+      .waitFor();
+    await check('quality-over-time');
+    await owner.page.setViewportSize({ width: 360, height: 800 });
+    await check('quality-over-time-narrow');
+    await owner.page.setViewportSize({ width: 1440, height: 900 });
+    await owner.page.getByText('Score', { exact: true }).click();
+    await owner.page.waitForURL(/measure=score/);
+    await owner.page.getByText('Live runs', { exact: true }).click();
+    await owner.page.getByText('No results of these days.').waitFor();
+    await open('/agents/clerk');
+    await link('Quality over time').click();
+    await owner.page.waitForURL(/over-time\?agent_id=/);
+    await charts.filter({ hasText: 'clerk, version 2' }).waitFor();
+    expect(await charts.count()).toBe(1);
+    await owner.page.getByRole('combobox', { name: 'Grader' }).click();
+    await owner.page.getByRole('option', { name: 'the number' }).click();
+    await owner.page.waitForURL(/grader=the\+number/);
+    expect(await charts.count()).toBe(1);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('results that no judge could grade are graded again', async () => {
+    const { id } = await one<{ id: string }>(
+      db.pool,
+      `with lost as (
+         update howdah.evaluation_results set passed = null, score = null, scores = '{}',
+           error = '{"code": "not_graded", "message": "tone: the judge failed: no power"}'
+         where id = (select max(id::text)::uuid from howdah.evaluation_results)
+         returning evaluation_id)
+       update howdah.evaluations as e set totals = e.totals || '{"not_graded": 1}'
+       from lost where e.id = lost.evaluation_id returning e.id`,
+    );
+    await open(`/evaluations/${id}`);
+    await owner.page.getByText('1 not graded').waitFor();
+    await main().getByText('tone: the judge failed: no power').waitFor();
+    await check('evaluation-not-graded');
+    await button('Grade again').click();
+    await expect.poll(() => button('Grade again').count()).toBe(0);
+    await owner.page.getByText('3 of 3').waitFor();
+    expect(await main().getByText('no power').count()).toBe(0);
+    expect(owner.problems).toEqual([]);
   });
 
   test('evaluations are listed by data set, and one at work is cancelled', async () => {

@@ -46,6 +46,10 @@ export const englishQuality = {
     keep: 'Keep it running',
     submit: 'Cancel the evaluation',
   },
+  gradeAgain: {
+    button: 'Grade again',
+    hint: 'Asks the judges again that gave no grade. Grades that exist stay.',
+  },
   totals: {
     title: 'Figures',
     passRate: 'Results that passed',
@@ -59,6 +63,7 @@ export const englishQuality = {
     latency: 'Time, mean / 95 %',
     progress: 'Graded',
     cancelled: (count: string) => `${count} cancelled`,
+    notGraded: (count: string) => `${count} not graded`,
     none: 'No result is graded yet.',
   },
   facts: {
@@ -94,7 +99,8 @@ export const englishQuality = {
     passed: 'passed',
     notPassed: 'failed',
     cancelled: 'cancelled',
-    open: 'not graded',
+    notGraded: 'not graded',
+    open: 'not graded yet',
     score: (score: string) => `score ${score}`,
     none: 'There are no results.',
     noneFailed: 'No result has failed.',
@@ -131,6 +137,8 @@ export const englishQuality = {
       count === 1
         ? '1 item that both have graded is compared.'
         : `${count} items that both have graded are compared.`,
+    groups:
+      'Both have graded live runs, which have no items in common: they are compared as two groups.',
     otherItems: 'The evaluations have different items: only those that both have are compared.',
     otherGraders: 'The graders of the evaluations differ, so their scores may not mean the same.',
     slices: 'Passed, per split and tag',

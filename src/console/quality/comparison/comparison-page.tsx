@@ -57,9 +57,9 @@ export function ComparisonPage({ a }: { a: string }) {
 }
 
 function Compared({ comparison }: { comparison: Comparison }) {
-  const { a, b, has_equal_items, has_equal_graders, items, slices } = comparison;
+  const { a, b, is_paired, has_equal_items, has_equal_graders, items, slices } = comparison;
   const notes = [
-    ...(has_equal_items ? [] : [text.otherItems]),
+    ...(has_equal_items || !is_paired ? [] : [text.otherItems]),
     ...(has_equal_graders ? [] : [text.otherGraders]),
   ];
   return (
@@ -71,10 +71,10 @@ function Compared({ comparison }: { comparison: Comparison }) {
         </Alert>
       ))}
       <Text size="sm" mb="xs">
-        {text.items(items)}
+        {is_paired ? text.items(items) : text.groups}
       </Text>
       <FiguresTable comparison={comparison} />
-      <ChangedItems comparison={comparison} />
+      {is_paired && <ChangedItems comparison={comparison} />}
       {slices.length > 0 && <SlicesTable slices={slices} />}
     </>
   );

@@ -1,11 +1,12 @@
 import { Button, Loader, Text } from '@mantine/core';
 import { Link, useLocation } from 'wouter';
 import { messages } from '../../messages/messages.ts';
+import { overTimeTexts } from '../../messages/over-time-texts.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { rowTexts } from '../../messages/row-texts.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
-import { DATASETS, EVALUATIONS } from '../../rows/paths.ts';
+import { DATASETS, EVALUATIONS, overTimePath } from '../../rows/paths.ts';
 import type { ResourceType } from '../../rows/resource-types.ts';
 import { RowActions } from '../../rows/row-actions.tsx';
 import { useRow } from '../../rows/use-row.ts';
@@ -74,6 +75,9 @@ function Actions({ type, reload, found: { id, name } }: ActionsProps) {
       </Button>
       <Button size="xs" variant="default" component={Link} href={leaderboardPage(id)}>
         {qualityTexts.leaderboard.button}
+      </Button>
+      <Button size="xs" variant="default" component={Link} href={overTimePath({ dataset_id: id })}>
+        {overTimeTexts.button}
       </Button>
       <StartButton dataset={id} />
       {mayWrite && (
