@@ -29,6 +29,7 @@ export const PRIVATE_FILES = [
   'data/storage.ts',
   'rankings/compare-rankings.ts',
   'rankings/embedder.ts',
+  'rankings/vector-times.ts',
   'runs/insert-triggers.ts',
   'runs/recovery.ts',
   'runs/sql-worker.ts',

@@ -589,7 +589,7 @@ grant execute on function
   howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
   howdah_private.begin_query_embedding(uuid, text, text),
   howdah_private.claim_chunks(uuid, int),
-  howdah_private.delete_retired_embeddings(int),
+  howdah_private.delete_retired_embeddings(int), howdah_private.planned_vector_indexes(int),
   howdah_private.claim_documents(uuid, uuid, int, boolean, boolean),
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),
@@ -637,6 +637,7 @@ grant execute on function
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.copy_rows_to_documents(regclass, howdah.knowledge_watches, text[]),
+  howdah_private.planned_vector_indexes(int),
   howdah_private.rename_row_documents(uuid, text), howdah_private.tg__watch_knowledge()
   to howdah_owner;
 

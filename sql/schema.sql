@@ -1709,6 +1709,7 @@ create table howdah.searches (
   created_at timestamp with time zone default clock_timestamp() not null,
   mode text not null,
   knowledge_base_ids uuid[] not null,
+  is_repeated boolean default false not null,
   constraint searches_tenant_id_execution_id_step_seq_key UNIQUE (tenant_id, execution_id, step_seq),
   constraint searches_pkey PRIMARY KEY (execution_id, step_seq),
   constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -10262,6 +10263,7 @@ AS $function$
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
     ('grade_run', 'Grades runs of evaluations that have ended.'),
+    ('index_vectors', 'Creates and drops the indexes of vectors by pgvector, each night.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')
@@ -11758,15 +11760,18 @@ declare
   v_results howdah.search_results[];
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
+  perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
     v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
     )::howdah.search_results order by f.rank)
   into v_chunks, v_results
   from howdah_private.search_bases_of_agent(
     v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
-  insert into howdah.searches (execution_id, step_seq, tenant_id, mode, knowledge_base_ids)
+  insert into howdah.searches
+    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated)
   values (v_run.id, v_seq, v_run.tenant_id,
-    howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids);
+    howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
+    current_setting('howdah.repeated_searches', true) > '');
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $function$
@@ -19442,8 +19447,9 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
-    knowledge_base_ids)
-  select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids
+    knowledge_base_ids, is_repeated)
+  select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids,
+    s.is_repeated
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
   insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
@@ -22046,6 +22052,8 @@ AS $function$
     'status', case when bool_or(g.is_current) and count(*) = 1 then 'ready'
       when bool_or(g.is_current) then 'changing' else 'building' end,
     'dimensions', max(g.dimensions) filter (where g.is_current),
+    'search', case when bool_or(g.is_current and howdah_private.has_vector_index(g.id))
+      then 'index' else 'signs' end,
     'waiting', sum(d.waiting), 'refused', sum(d.refused), 'tokens', sum(g.tokens),
     'cost', trim_scale(sum(g.cost)),
     'error', (array_agg(g.error order by g.is_current) filter (where g.error is not null))[1])
@@ -27588,6 +27596,19 @@ CREATE OR REPLACE FUNCTION howdah_private.has_trusted_login()
 AS $function$
   select not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
     or pg_has_role(session_user, 'howdah_authenticator', 'member'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_vector_index(generation_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from pg_index as i
+    where i.indisvalid and i.indexrelid = to_regclass(
+      'howdah_private.' || howdah_private.vector_index_name(has_vector_index.generation_id)))
 $function$
 ;
 
@@ -33884,6 +33905,86 @@ CREATE OR REPLACE FUNCTION howdah_private.names_of_code(kind text, names text[])
 RETURN CASE cardinality(names) WHEN 0 THEN NULL::text ELSE format('the %s%s %s'::text, kind, CASE cardinality(names) WHEN 1 THEN ''::text ELSE 's'::text END, array_to_string(names, ', '::text)) END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.nearest_by_index(generation howdah_private.embedding_generations, vector real[], at_most integer, filter jsonb)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  v_extension record;
+  v_ef_search text := current_setting('hnsw.ef_search', true);
+  v_iterative_scan text := current_setting('hnsw.iterative_scan', true);
+  v_numbers bigint[];
+begin
+  if not howdah_private.has_vector_index(generation.id)
+    or generation.dimensions <> cardinality(nearest_by_index.vector) then
+    return null;
+  end if;
+  select x.* into v_extension from howdah_private.vector_extension(generation.dimensions) as x;
+  if v_extension.type is null or (not v_extension.is_iterative
+      and (nearest_by_index.filter <> '{}' or nearest_by_index.at_most > 1000)) then
+    return null;
+  end if;
+  perform set_config('hnsw.ef_search',
+    least(greatest(nearest_by_index.at_most, 200), 1000)::text, true);
+  if v_extension.is_iterative then
+    perform set_config('hnsw.iterative_scan', 'strict_order', true);
+  end if;
+  execute format($q$
+    select array(
+      select e.chunk_number from howdah_private.chunk_embeddings as e
+      where e.generation_id = %L and ($3 = '{}'::jsonb or exists (
+        select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+        where c.number = e.chunk_number and d.metadata @> $3))
+      order by e.vector::%s %s $1::%s limit $2)$q$,
+    generation.id, v_extension.type, v_extension.operator, v_extension.type)
+  into v_numbers
+  using nearest_by_index.vector, nearest_by_index.at_most, nearest_by_index.filter;
+  -- the transaction of the caller may search its own tables
+  perform set_config('hnsw.ef_search', v_ef_search, true);
+  if v_extension.is_iterative then
+    perform set_config('hnsw.iterative_scan', v_iterative_scan, true);
+  end if;
+  return v_numbers;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.nearest_by_signs(generation howdah_private.embedding_generations, vector real[], at_most integer, filter jsonb, numbers bigint[])
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_signs bit varying := howdah_private.sign_bits(nearest_by_signs.vector, generation.center);
+begin
+  if nearest_by_signs.numbers is null and nearest_by_signs.filter <> '{}' then
+    return array(
+      select n.chunk_number from (
+        select e.chunk_number from howdah_private.chunk_embeddings as e
+        where e.generation_id = generation.id
+        order by bit_count(e.signs # v_signs), e.chunk_number offset 0
+      ) as n
+      where exists (
+        select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+        where c.number = n.chunk_number and d.metadata @> nearest_by_signs.filter)
+      limit nearest_by_signs.at_most);
+  end if;
+  return array(
+    select e.chunk_number from howdah_private.chunk_embeddings as e
+    where e.generation_id = generation.id and (nearest_by_signs.numbers is null
+      or e.chunk_number = any ((select nearest_by_signs.numbers)::bigint[]))
+    order by bit_count(e.signs # v_signs), e.chunk_number limit nearest_by_signs.at_most);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.nearest_host(host text)
  RETURNS text
  LANGUAGE sql
@@ -35830,6 +35931,54 @@ AS $function$
   select coalesce(
     sum(1 + (select count(*) from pg_inherits as i where i.inhparent = r.oid)), 0)::int
   from reached as r
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.planned_vector_indexes(at_least integer DEFAULT 10000)
+ RETURNS TABLE(action text, name text, statement text, knowledge_base_id uuid, vectors bigint, bytes bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with existing as materialized (
+    select c.relname::text as name, i.indisvalid as is_valid
+    from pg_index as i
+    join pg_class as c on c.oid = i.indexrelid
+    where i.indrelid = 'howdah_private.chunk_embeddings'::regclass
+      and c.relname like 'chunk\_embeddings\_hnsw\_%'
+  ),
+  sizes as (
+    select g.id, g.knowledge_base_id, g.dimensions, x.type, x.operator_class,
+      howdah_private.vector_index_name(g.id) as name, (
+        select count(*) from howdah_private.chunk_embeddings as e
+        where e.generation_id = g.id) as vectors
+    from howdah_private.embedding_generations as g
+    cross join lateral howdah_private.vector_extension(g.dimensions) as x
+    where g.is_current
+  ),
+  wanted as materialized (
+    select s.*, coalesce(x.is_valid, false) as is_there
+    from sizes as s
+    left join existing as x on x.name = s.name
+    where s.vectors >= planned_vector_indexes.at_least / case when x.is_valid then 2 else 1 end
+    order by s.vectors desc, s.id limit 100
+  )
+  select p.action, p.name, p.statement, p.knowledge_base_id, p.vectors, p.bytes
+  from (
+    select 'drop' as action, e.name,
+      format('drop index concurrently if exists howdah_private.%I', e.name) as statement,
+      null::uuid as knowledge_base_id, null::bigint as vectors, null::bigint as bytes
+    from existing as e
+    where not e.is_valid or not exists (select from wanted as w where w.name = e.name)
+    union all
+    select 'create', w.name, format(
+        'create index concurrently %I on howdah_private.chunk_embeddings '
+        'using hnsw ((vector::%s) %s) where generation_id = %L',
+        w.name, w.type, w.operator_class, w.id),
+      w.knowledge_base_id, w.vectors, w.vectors * (4 * w.dimensions + 400)
+    from wanted as w where not w.is_there
+  ) as p
+  order by p.action desc, p.vectors, p.name
 $function$
 ;
 
@@ -41974,6 +42123,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.score_chunks(generation_id uuid, vector real[], numbers bigint[])
+ RETURNS TABLE(chunk_number bigint, score double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+  select e.chunk_number, s.score
+  from howdah_private.chunk_embeddings as e
+  cross join lateral (
+    select sum(d.stored * d.asked)::float8 as score
+    from unnest(e.vector, score_chunks.vector) as d (stored, asked)
+  ) as s
+  where e.generation_id = score_chunks.generation_id
+    and e.chunk_number = any (score_chunks.numbers)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sealed(payload text)
  RETURNS text
  LANGUAGE plpgsql
@@ -42198,43 +42365,45 @@ CREATE OR REPLACE FUNCTION howdah_private.search_vectors(base howdah.knowledge_b
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET jit TO 'off'
- SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 #variable_conflict use_column
 declare
-  v_signs bit varying := (
-    select howdah_private.sign_bits(search_vectors.vector, g.center)
-    from howdah_private.embedding_generations as g where g.id = search_vectors.generation_id);
+  v_generation howdah_private.embedding_generations;
+  v_wanted constant int := search_vectors.k + 50; -- the nearest k are surely among them
   v_numbers bigint[];
+  v_candidates bigint[];
+  v_chunks bigint[];
+  v_scores float8[];
 begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = search_vectors.generation_id;
   if search_vectors.filter <> '{}' then
     v_numbers := howdah_private.chunks_with_metadata(base, search_vectors.filter);
   end if;
+  if v_numbers is null then
+    v_candidates := howdah_private.nearest_by_index(
+      v_generation, search_vectors.vector, v_wanted, search_vectors.filter);
+  end if;
+  if v_candidates is not null then
+    select array_agg(s.chunk_number order by s.score desc, s.chunk_number),
+      array_agg(s.score order by s.score desc, s.chunk_number)
+    into v_chunks, v_scores
+    from howdah_private.score_chunks(v_generation.id, search_vectors.vector, v_candidates) as s;
+    if v_scores[v_wanted] < v_scores[search_vectors.k] then
+      return query
+      select f.chunk_number, f.score
+      from unnest(v_chunks[:search_vectors.k], v_scores[:search_vectors.k])
+        as f (chunk_number, score);
+      return;
+    end if;
+    perform set_config('howdah.repeated_searches', 'true', true); -- call_knowledge_search reads it
+  end if;
+  v_candidates := howdah_private.nearest_by_signs(v_generation, search_vectors.vector,
+    greatest(200, search_vectors.k), search_vectors.filter, v_numbers);
   return query
-  with nearest as (
-    select e.chunk_number, bit_count(e.signs # v_signs) as distance
-    from howdah_private.chunk_embeddings as e
-    where e.generation_id = search_vectors.generation_id
-      and (v_numbers is null or e.chunk_number = any ((select v_numbers)::bigint[]))
-    order by distance, e.chunk_number offset 0
-  ),
-  candidates as materialized (
-    select n.chunk_number from nearest as n
-    where search_vectors.filter = '{}' or v_numbers is not null or exists (
-      select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
-      where c.number = n.chunk_number and d.metadata @> search_vectors.filter)
-    limit greatest(200, search_vectors.k)
-  )
-  select c.chunk_number, s.score
-  from candidates as c
-  join howdah_private.chunk_embeddings as e
-    on e.generation_id = search_vectors.generation_id and e.chunk_number = c.chunk_number
-  cross join lateral (
-    select sum(d.stored * d.asked)::float8 as score
-    from unnest(e.vector, search_vectors.vector) as d (stored, asked)
-  ) as s
-  order by s.score desc, c.chunk_number limit search_vectors.k;
+  select s.chunk_number, s.score
+  from howdah_private.score_chunks(v_generation.id, search_vectors.vector, v_candidates) as s
+  order by s.score desc, s.chunk_number limit search_vectors.k;
 end $function$
 ;
 
@@ -55097,6 +55266,41 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.vector_extension(dimensions integer)
+ RETURNS TABLE(type text, operator_class text, operator text, is_iterative boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('%I.%s(%s)', n.nspname, t.name, vector_extension.dimensions),
+    format('%I.%s_ip_ops', n.nspname, t.name), format('operator(%I.<#>)', n.nspname),
+    v.version >= '{0,8}'
+  from pg_extension as e
+  join pg_namespace as n on n.oid = e.extnamespace
+  cross join lateral (
+    select string_to_array(substring(e.extversion from '^\d+\.\d+'), '.')::int[] as version
+  ) as v
+  cross join lateral (
+    select case
+      when vector_extension.dimensions <= 2000 and v.version >= '{0,5}' then 'vector'
+      when vector_extension.dimensions <= 4000 and v.version >= '{0,7}' then 'halfvec' end as name
+  ) as t
+  where e.extname = 'vector' and t.name is not null
+    and has_schema_privilege('howdah_engine', n.oid, 'usage')
+    and has_schema_privilege('howdah_owner', n.oid, 'usage')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.vector_index_name(generation_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'chunk_embeddings_hnsw_' || replace(vector_index_name.generation_id::text, '-', '')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.vendor_tool_rules(tenant_id uuid, agent_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -57684,7 +57888,8 @@ create view howdah.knowledge_health with (security_invoker=true) as
     s.searches_without_results,
     ( SELECT count(DISTINCT a.execution_id) AS count
            FROM howdah.stale_answers a
-          WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers
+          WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers,
+    s.searches_repeated
    FROM ((howdah.knowledge_bases b
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE w.is_waiting) AS pending,
             count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
@@ -57695,7 +57900,8 @@ create view howdah.knowledge_health with (security_invoker=true) as
      CROSS JOIN LATERAL ( SELECT count(*) AS searches,
             count(*) FILTER (WHERE (NOT (EXISTS ( SELECT
                    FROM howdah.search_results r
-                  WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results
+                  WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results,
+            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated
            FROM howdah.searches s_1
           WHERE ((s_1.tenant_id = b.tenant_id) AND (b.id = ANY (s_1.knowledge_base_ids)) AND (s_1.created_at > (now() - '7 days'::interval)))) s);
 
@@ -63681,6 +63887,8 @@ grant execute on function howdah_private.has_settings() to howdah_worker;
 
 grant execute on function howdah_private.has_trusted_login() to howdah_engine;
 
+grant execute on function howdah_private.has_vector_index(uuid) to howdah_engine;
+
 grant execute on function howdah_private.has_writer_privilege(regclass,name,text) to howdah_engine;
 
 grant execute on function howdah_private.head_ms_left(howdah_private.run_heads) to howdah_engine;
@@ -64361,6 +64569,10 @@ grant execute on function howdah_private.name_fault(text) to howdah_engine;
 
 grant execute on function howdah_private.names_of_code(text,text[]) to howdah_engine;
 
+grant execute on function howdah_private.nearest_by_index(howdah_private.embedding_generations,real[],integer,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.nearest_by_signs(howdah_private.embedding_generations,real[],integer,jsonb,bigint[]) to howdah_engine;
+
 grant execute on function howdah_private.nearest_host(text) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app;
@@ -64558,6 +64770,10 @@ grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_
 grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_worker;
+
+grant execute on function howdah_private.planned_vector_indexes(integer) to howdah_owner;
+
+grant execute on function howdah_private.planned_vector_indexes(integer) to howdah_worker;
 
 grant execute on function howdah_private.possible_calls(jsonb,jsonb,jsonb) to howdah_engine;
 
@@ -65038,6 +65254,8 @@ grant execute on function howdah_private.schema_size_fault(jsonb) to howdah_app;
 grant execute on function howdah_private.schema_size_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
+
+grant execute on function howdah_private.score_chunks(uuid,real[],bigint[]) to howdah_engine;
 
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
@@ -65894,6 +66112,10 @@ grant execute on function howdah_private.utc_text(timestamp with time zone) to h
 grant execute on function howdah_private.value_may_match(howdah.output_filters[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.vector_extension(integer) to howdah_engine;
+
+grant execute on function howdah_private.vector_index_name(uuid) to howdah_engine;
 
 grant execute on function howdah_private.verdict_of(howdah.executions) to howdah_engine;
 
@@ -67252,7 +67474,7 @@ comment on column howdah.batch_jobs.oldest_due_at is 'Time since which the oldes
 
 comment on column howdah.batch_jobs.paused_at is 'Start of the pause.';
 
-comment on column howdah.batch_jobs.waiting is 'Rows that are due. 0 for merge_usage and apply_retention, which find their rows themselves.';
+comment on column howdah.batch_jobs.waiting is 'Rows that are due. 0 for merge_usage, apply_retention and index_vectors, which find their work themselves.';
 
 comment on column howdah.board_entries.created_at is 'Time of creation.';
 
@@ -68108,6 +68330,8 @@ comment on column howdah.knowledge_health.name is 'Name of the knowledge base.';
 comment on column howdah.knowledge_health.pending is 'Documents that wait for a worker or are being divided.';
 
 comment on column howdah.knowledge_health.searches is 'Searches of runs in the last 7 days.';
+
+comment on column howdah.knowledge_health.searches_repeated is 'Those of them whose index of vectors found too few chunks, so that the signs of all vectors were compared.';
 
 comment on column howdah.knowledge_health.searches_without_results is 'Those of them that found nothing in any of their bases.';
 
@@ -68989,6 +69213,8 @@ comment on column howdah.search_results.tenant_id is 'The tenant that owns the r
 comment on column howdah.searches.created_at is 'Time of creation.';
 
 comment on column howdah.searches.execution_id is 'The run that searched.';
+
+comment on column howdah.searches.is_repeated is 'True if the index of vectors did not decide which chunks are nearest, so that the search compared the signs of all vectors.';
 
 comment on column howdah.searches.knowledge_base_ids is 'The knowledge bases that were searched.';
 

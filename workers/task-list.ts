@@ -24,9 +24,10 @@ import { discoverToolsTask } from './tasks/discover-tools.ts';
 import { embedQueryTask } from './tasks/embed-query.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { extractMemoriesTask } from './tasks/extract-memories.ts';
-import { partitionsTask } from './tasks/partitions.ts';
+import { indexVectorsTask } from './tasks/nightly/index-vectors.ts';
+import { partitionsTask } from './tasks/nightly/partitions.ts';
+import { retentionTask } from './tasks/nightly/retention.ts';
 import { recountLimitTask } from './tasks/recount-limit.ts';
-import { retentionTask } from './tasks/retention.ts';
 import { testModelTask } from './tasks/test-model.ts';
 import { writeBackTask } from './tasks/write-back.ts';
 
@@ -54,6 +55,7 @@ export function taskList(
     embed_query: embedQueryTask(pools.pool, provider, audit.log),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     extract_memories: extractMemoriesTask(pools.pool),
+    index_vectors: indexVectorsTask(pools.pool, { url: months.url }, audit.log),
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),
     refresh_account: accountTask('refresh_account', accounts.refresh, audit.log),
@@ -75,6 +77,7 @@ export function withoutWakeUps({ advance: _, ...others }: TaskList): TaskList {
 /** Returns the jobs that begin at fixed times. One worker does each. */
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([
+    { task: 'index_vectors', match: '7 2 * * *', identifier: 'index_vectors' },
     { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
     {
       task: 'retention',

@@ -5,9 +5,10 @@ import { ingestionJob } from '../../workers/batch-jobs/ingest-documents.ts';
 import type { Bench } from '../bench.ts';
 import { type Figure, figure } from '../figures.ts';
 import { type Collection, meanOf, ndcgOf, readCollection } from '../rankings/collections.ts';
-import { compareRankings, vectorTimes } from '../rankings/compare-rankings.ts';
+import { compareRankings } from '../rankings/compare-rankings.ts';
 import { findEmbedder } from '../rankings/embedder.ts';
 import { search } from '../rankings/search-base.ts';
+import { vectorTimes } from '../rankings/vector-times.ts';
 
 /** Collections with judged queries, in `HOWDAH_TEST_ASSETS`, and the least nDCG@10. */
 const COLLECTIONS = [
@@ -46,7 +47,7 @@ export const knowledge: Bench = async ({ server, talk }) => {
       }
       talk(`knowledge: ${name} ${own.toFixed(3)}`);
     }
-    figures.push(await vectorTimes(database.pool, talk), ...(await timesOf(database.pool)));
+    figures.push(...(await vectorTimes(database, talk)), ...(await timesOf(database.pool)));
     return figures;
   } finally {
     await database.drop();

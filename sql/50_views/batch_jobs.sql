@@ -14,7 +14,8 @@ comment on column howdah.batch_jobs.name is 'The job.';
 comment on column howdah.batch_jobs.description is 'What the job does.';
 comment on column howdah.batch_jobs.is_paused is 'Whether workers take no batch of it.';
 comment on column howdah.batch_jobs.waiting is
-  'Rows that are due. 0 for merge_usage and apply_retention, which find their rows themselves.';
+  'Rows that are due. 0 for merge_usage, apply_retention and index_vectors, which find their work '
+  'themselves.';
 comment on column howdah.batch_jobs.later is
   'Rows that are due later, such as those that are tried again.';
 comment on column howdah.batch_jobs.failing is

@@ -187,5 +187,11 @@ export const adminCommands: readonly CommandEntry[] = [
     args: '[months|archive|restore]',
     load: () => import('./commands/data/retention.ts'),
   },
+  {
+    name: 'index-vectors',
+    group: 'Data',
+    summary: 'create and drop the indexes of vectors of knowledge bases by pgvector',
+    load: () => import('./commands/data/index-vectors.ts'),
+  },
   ...adminResourceCommands,
 ];

@@ -892,6 +892,7 @@ export interface KnowledgeHealth {
   name: string | null;
   pending: Int8 | null;
   searches: Int8 | null;
+  searches_repeated: Int8 | null;
   searches_without_results: Int8 | null;
   stale_answers: Int8 | null;
   tenant_id: string | null;
@@ -1411,6 +1412,7 @@ export interface Schedules {
 export interface Searches {
   created_at: Generated<Timestamp>;
   execution_id: string;
+  is_repeated: Generated<boolean>;
   knowledge_base_ids: string[];
   mode: string;
   step_seq: number;

@@ -84,6 +84,8 @@ const DYNAMIC_SQL: Record<string, string> = {
     'no definer; names come from the catalogue and an id',
   'howdah_private.watched_inputs(text,text[])':
     'is there for expressions that are not ours, and has no more rights than that',
+  'howdah_private.nearest_by_index(howdah_private.embedding_generations,real[],integer,jsonb)':
+    'no definer; names of the extension come from the catalogue, and the vector is a parameter',
   'howdah_private.resolve_watchable_table(text)': 'no definer; the schema comes from the catalogue',
   'howdah_private.touched_rows(jsonb,text,integer,integer,bigint)':
     'which tables a call changed is known when it is over; names are quoted by format()',

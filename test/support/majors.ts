@@ -10,6 +10,7 @@ import { sql } from './server.ts';
 // named test files, on each supported major of PostgreSQL. `--short` runs SHORT, as `npm run
 // verify` does on the oldest major. `--server` uses the servers of the distribution, which compile
 // statements (JIT), and pg_stat_statements; without a major, those that are installed.
+// `--pgvector` runs the tests of vectors on the server of HOWDAH_TEST_PGVECTOR_URL, a superuser's.
 
 const VERSIONS: Record<string, string> = {
   15: '15.18.0-beta.17',
@@ -40,27 +41,53 @@ const SHORT = [
   'test/sql/uuid_v7.test.ts',
   'test/runtime/held-run/main-path.test.ts',
 ];
+/** The tests of searches by vectors. Those of indexes need pgvector. */
+const VECTORS = [
+  'test/db/knowledge/index-vectors.test.ts',
+  'test/sql/knowledge/vector_search.test.ts',
+  'test/workers/batch-jobs/embed-chunks.test.ts',
+  'test/workers/batch-jobs/switch-vectors.test.ts',
+  'test/api/knowledge/vectors.test.ts',
+];
 const CACHE = resolve('.howdah/postgres-majors');
 
 const words = process.argv.slice(2);
 const isServer = words.includes('--server');
+const isPgvector = words.includes('--pgvector');
 const named = words.filter((word) => /^\d+$/.test(word));
-const files = words.filter((word) => !/^(\d+|--short|--server)$/.test(word));
+const files = words.filter((word) => !/^(\d+|--short|--server|--pgvector)$/.test(word));
 const majors = named.length > 0 ? named : Object.keys(VERSIONS).filter(isUsable);
+const usual = isPgvector ? VECTORS : TESTS;
 const short = isServer ? SHORT.filter((path) => path !== MIGRATE) : SHORT;
-const tests = files.length > 0 ? files : words.includes('--short') ? short : TESTS;
+const tests = files.length > 0 ? files : words.includes('--short') ? short : usual;
 const missing = tests.filter((path) => !existsSync(path));
 if (missing.length > 0) throw new Error(`no such test: ${missing.join(', ')}`);
-const failed: string[] = [];
-for (const major of majors) {
-  console.log(`\n── PostgreSQL ${major} ──`);
-  if (!(await runTests(major))) {
-    failed.push(major);
+process.exitCode = (await (isPgvector ? testPgvector() : testMajors())) ? 0 : 1;
+
+async function testMajors(): Promise<boolean> {
+  const failed: string[] = [];
+  for (const major of majors) {
+    console.log(`\n── PostgreSQL ${major} ──`);
+    if (!(await runTests(major))) failed.push(major);
   }
+  if (majors.length === 0) console.log('skipped: no PostgreSQL of the distribution is installed');
+  else console.log(failed.length === 0 ? `\n${majors.join(', ')} pass` : `\nfailed: ${failed}`);
+  return failed.length === 0;
 }
-if (majors.length === 0) console.log('skipped: no PostgreSQL of the distribution is installed');
-else console.log(failed.length === 0 ? `\n${majors.join(', ')} pass` : `\nfailed: ${failed}`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+
+function testPgvector(): boolean {
+  const url = process.env.HOWDAH_TEST_PGVECTOR_URL;
+  if (!url) console.log('skipped: HOWDAH_TEST_PGVECTOR_URL names no server with pgvector');
+  return !url || runVitest(url);
+}
+
+function runVitest(url: string): boolean {
+  const run = spawnSync('npx', ['vitest', 'run', ...tests], {
+    stdio: 'inherit',
+    env: { ...process.env, DATABASE_URL: url },
+  });
+  return run.status === 0;
+}
 
 async function runTests(major: string): Promise<boolean> {
   const home = mkdtempSync(join(tmpdir(), `howdah-pg${major}-`));
@@ -68,11 +95,7 @@ async function runTests(major: string): Promise<boolean> {
   const binaries = isServer ? binariesOfServer(major) : binariesIn(install(major));
   try {
     const { url } = await startServer(home, binaries);
-    const run = spawnSync('npx', ['vitest', 'run', ...tests], {
-      stdio: 'inherit',
-      env: { ...process.env, DATABASE_URL: url },
-    });
-    return run.status === 0;
+    return runVitest(url);
   } finally {
     await stopEmbedded(home, binaries);
     rmSync(home, { recursive: true, force: true });

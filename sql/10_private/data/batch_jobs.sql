@@ -12,6 +12,7 @@
 --   count_usage       usage_events a trigger             count_usage            usage_rollup
 --   merge_usage       unmerged     count_usage           merge_usage            usage_rollup
 --   apply_retention   none         policies              retain_tenant          retention
+--   index_vectors     none         planned_vector_indexes  the owner            vector_indexes
 -- `due_work` is their queue, beside the jobs of Graphile Worker. Answers, grades, documents and
 -- chunks have tables of their own, since their lanes are watches, evaluations, knowledge bases and
 -- generations. Rows stay
@@ -35,6 +36,7 @@ as $$
     ('encrypt_run', 'Encrypts contents of runs that have ended, and decrypts those that go on.'),
     ('erase_run', 'Erases contents that a tenant does not keep beyond the end of a run.'),
     ('grade_run', 'Grades runs of evaluations that have ended.'),
+    ('index_vectors', 'Creates and drops the indexes of vectors by pgvector, each night.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')

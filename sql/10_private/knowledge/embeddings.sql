@@ -368,6 +368,8 @@ as $$
     'status', case when bool_or(g.is_current) and count(*) = 1 then 'ready'
       when bool_or(g.is_current) then 'changing' else 'building' end,
     'dimensions', max(g.dimensions) filter (where g.is_current),
+    'search', case when bool_or(g.is_current and howdah_private.has_vector_index(g.id))
+      then 'index' else 'signs' end,
     'waiting', sum(d.waiting), 'refused', sum(d.refused), 'tokens', sum(g.tokens),
     'cost', trim_scale(sum(g.cost)),
     'error', (array_agg(g.error order by g.is_current) filter (where g.error is not null))[1])

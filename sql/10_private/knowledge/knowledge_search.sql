@@ -87,15 +87,18 @@ declare
   v_results howdah.search_results[];
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
+  perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
     v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
     )::howdah.search_results order by f.rank)
   into v_chunks, v_results
   from howdah_private.search_bases_of_agent(
     v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
-  insert into howdah.searches (execution_id, step_seq, tenant_id, mode, knowledge_base_ids)
+  insert into howdah.searches
+    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated)
   values (v_run.id, v_seq, v_run.tenant_id,
-    howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids);
+    howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
+    current_setting('howdah.repeated_searches', true) > '');
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $$;

@@ -1,53 +1,110 @@
--- Search by vectors. Each row has a bit for the sign of each dimension, and bit_count of the
--- difference from the signs of the query is about the distance of the vectors. The 200 nearest rows
--- by it are compared exactly. This needs no extension.
+-- Search by vectors. An index by pgvector finds the candidates if the base has one
+-- (vectors/vector_indexes.sql). Otherwise signs do, which needs no extension: each row has a bit
+-- for the sign of each dimension, and bit_count of the difference from the signs of the query is
+-- about the distance of the vectors. Either way the candidates are compared exactly, so a chunk has
+-- the same score.
 --
 -- Queries are embedded by workers, since the database calls no model: howdah.embed_query asks for
 -- the vector of a query, and searches find it in query_embeddings.
 
 -- Returns the chunks of a generation that are nearest to a vector, by the cosine. With a filter
 -- that few chunks pass, only these are compared, and otherwise those that pass, from the nearest.
+--
+-- An index may find fewer chunks than there are, and any of several that are equally near. Then the
+-- signs decide, as they do without an index.
 create or replace function howdah_private.search_vectors(
   base howdah.knowledge_bases, generation_id uuid, vector real[], k int, filter jsonb
 ) returns table (chunk_number bigint, score float8)
   language plpgsql stable
-  set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_custom_plan
+  set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  v_signs bit varying := (
-    select howdah_private.sign_bits(search_vectors.vector, g.center)
-    from howdah_private.embedding_generations as g where g.id = search_vectors.generation_id);
+  v_generation howdah_private.embedding_generations;
+  v_wanted constant int := search_vectors.k + 50; -- the nearest k are surely among them
   v_numbers bigint[];
+  v_candidates bigint[];
+  v_chunks bigint[];
+  v_scores float8[];
 begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = search_vectors.generation_id;
   if search_vectors.filter <> '{}' then
     v_numbers := howdah_private.chunks_with_metadata(base, search_vectors.filter);
   end if;
+  if v_numbers is null then
+    v_candidates := howdah_private.nearest_by_index(
+      v_generation, search_vectors.vector, v_wanted, search_vectors.filter);
+  end if;
+  if v_candidates is not null then
+    select array_agg(s.chunk_number order by s.score desc, s.chunk_number),
+      array_agg(s.score order by s.score desc, s.chunk_number)
+    into v_chunks, v_scores
+    from howdah_private.score_chunks(v_generation.id, search_vectors.vector, v_candidates) as s;
+    if v_scores[v_wanted] < v_scores[search_vectors.k] then
+      return query
+      select f.chunk_number, f.score
+      from unnest(v_chunks[:search_vectors.k], v_scores[:search_vectors.k])
+        as f (chunk_number, score);
+      return;
+    end if;
+    perform set_config('howdah.repeated_searches', 'true', true); -- call_knowledge_search reads it
+  end if;
+  v_candidates := howdah_private.nearest_by_signs(v_generation, search_vectors.vector,
+    greatest(200, search_vectors.k), search_vectors.filter, v_numbers);
   return query
-  with nearest as (
-    select e.chunk_number, bit_count(e.signs # v_signs) as distance
-    from howdah_private.chunk_embeddings as e
-    where e.generation_id = search_vectors.generation_id
-      and (v_numbers is null or e.chunk_number = any ((select v_numbers)::bigint[]))
-    order by distance, e.chunk_number offset 0
-  ),
-  candidates as materialized (
-    select n.chunk_number from nearest as n
-    where search_vectors.filter = '{}' or v_numbers is not null or exists (
-      select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
-      where c.number = n.chunk_number and d.metadata @> search_vectors.filter)
-    limit greatest(200, search_vectors.k)
-  )
-  select c.chunk_number, s.score
-  from candidates as c
-  join howdah_private.chunk_embeddings as e
-    on e.generation_id = search_vectors.generation_id and e.chunk_number = c.chunk_number
+  select s.chunk_number, s.score
+  from howdah_private.score_chunks(v_generation.id, search_vectors.vector, v_candidates) as s
+  order by s.score desc, s.chunk_number limit search_vectors.k;
+end $$;
+
+-- Returns the chunks whose signs differ least from those of a vector, among the given ones or those
+-- that pass a filter.
+create or replace function howdah_private.nearest_by_signs(
+  generation howdah_private.embedding_generations, vector real[], at_most int, filter jsonb,
+  numbers bigint[]
+) returns bigint[]
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_signs bit varying := howdah_private.sign_bits(nearest_by_signs.vector, generation.center);
+begin
+  if nearest_by_signs.numbers is null and nearest_by_signs.filter <> '{}' then
+    return array(
+      select n.chunk_number from (
+        select e.chunk_number from howdah_private.chunk_embeddings as e
+        where e.generation_id = generation.id
+        order by bit_count(e.signs # v_signs), e.chunk_number offset 0
+      ) as n
+      where exists (
+        select from howdah.chunks as c join howdah.documents as d on d.id = c.document_id
+        where c.number = n.chunk_number and d.metadata @> nearest_by_signs.filter)
+      limit nearest_by_signs.at_most);
+  end if;
+  return array(
+    select e.chunk_number from howdah_private.chunk_embeddings as e
+    where e.generation_id = generation.id and (nearest_by_signs.numbers is null
+      or e.chunk_number = any ((select nearest_by_signs.numbers)::bigint[]))
+    order by bit_count(e.signs # v_signs), e.chunk_number limit nearest_by_signs.at_most);
+end $$;
+
+-- Returns the cosine of a vector and those of chunks.
+create or replace function howdah_private.score_chunks(
+  generation_id uuid, vector real[], numbers bigint[]
+) returns table (chunk_number bigint, score float8)
+  language sql stable
+  set search_path = pg_catalog, pg_temp set jit = off
+as $$
+  select e.chunk_number, s.score
+  from howdah_private.chunk_embeddings as e
   cross join lateral (
     select sum(d.stored * d.asked)::float8 as score
-    from unnest(e.vector, search_vectors.vector) as d (stored, asked)
+    from unnest(e.vector, score_chunks.vector) as d (stored, asked)
   ) as s
-  order by s.score desc, c.chunk_number limit search_vectors.k;
-end $$;
+  where e.generation_id = score_chunks.generation_id
+    and e.chunk_number = any (score_chunks.numbers)
+$$;
 
 -- Returns the legs of a search in a base, with their weights. The mode of a base is hybrid if both
 -- it and the query have vectors, and text otherwise. A leg of weight 0 is not searched, and the

@@ -265,8 +265,9 @@ create or replace function howdah_private.copy_log(original uuid, copy uuid, up_
   set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
-    knowledge_base_ids)
-  select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids
+    knowledge_base_ids, is_repeated)
+  select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids,
+    s.is_repeated
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
   insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,

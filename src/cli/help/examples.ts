@@ -202,6 +202,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah admin retention archive 2026-03 --out ./archive',
     'howdah admin retention restore ./archive/2026-03',
   ],
+  'index-vectors': ['howdah admin index-vectors', 'howdah admin index-vectors --memory 2048'],
   key: [
     'howdah admin key create ci --role member --expires 30d',
     'howdah admin key list',

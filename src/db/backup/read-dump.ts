@@ -27,7 +27,7 @@ export type Archive = {
   roles: string[];
   /**
    * The table of contents in the form that pg_restore takes, without our schemas, which are created
-   * before.
+   * before, and without indexes of vectors, which need an extension and are built again.
    */
   list: string;
 };
@@ -62,11 +62,14 @@ export async function readArchive(
     roles: [
       ...new Set([...ownersIn(lines), ...(await granteesIn(programs, file, lines, signal))]),
     ].sort(),
-    list: lines.filter((line) => !MADE_BEFORE.test(line)).join('\n'),
+    list: lines.filter((line) => !MADE_BEFORE.test(line) && !VECTOR_INDEX.test(line)).join('\n'),
   };
 }
 
 const MADE_BEFORE = new RegExp(`^\\d+; \\d+ \\d+ SCHEMA - (${OUR_SCHEMAS.join('|')}) \\S+$`);
+
+const VECTOR_INDEX =
+  /^\d+; \d+ \d+ (?:INDEX|COMMENT) howdah_private (?:INDEX )?chunk_embeddings_hnsw_[0-9a-f]+ /;
 
 function needOf(atLeast: number) {
   const programs = ['pg_restore', 'psql'] as const;

@@ -11,6 +11,7 @@ export type BatchJobName =
   | 'encrypt_run'
   | 'erase_run'
   | 'grade_run'
+  | 'index_vectors'
   | 'ingest_document'
   | 'merge_usage'
   | 'write_answer';

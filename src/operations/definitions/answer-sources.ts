@@ -107,6 +107,9 @@ const health = z
     waiting_since: time.nullable().describe('Time since which the oldest document waits'),
     searches: count.describe('Searches of runs in the last 7 days'),
     searches_without_results: count,
+    searches_repeated: count.describe(
+      'Those whose index of vectors found too few chunks, so that the signs of all were compared',
+    ),
     stale_answers: count.describe('Runs whose answer cites a text that has changed or gone'),
   })
   .meta({ id: 'KnowledgeBaseHealth' });

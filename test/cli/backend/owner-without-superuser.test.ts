@@ -260,6 +260,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('key', 'list');
   await cli('retention', '--yes');
   await cli('retention', 'months');
+  await cli('index-vectors');
   const month = new Date().toISOString().slice(0, 7);
   const archive = join(folder, name);
   await about(`retention archive ${month}`, '--out', archive);

@@ -90,6 +90,7 @@ const LINES: Record<string, string[]> = {
   'export-user': ['ada'],
   'erase-user': ['ada', '--mode', 'delete', '--yes'],
   retention: [],
+  'index-vectors': [],
   key: ['list'],
   generate: ['--executions', '1'],
   bench: ['guards'],

@@ -19,6 +19,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
   'retention archive': 'writes files of all tenants to this machine',
   'retention restore': 'creates a schema',
   retention: 'drops partitions of all tenants',
+  'index-vectors': 'creates indexes of all tenants, as the owner of the database',
   sql: 'runs SQL, which no server takes',
   psql: 'runs SQL, which no server takes',
   generate: 'writes test data past all rules',

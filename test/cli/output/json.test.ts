@@ -201,6 +201,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   set.type('a-token-of-github');
   await set.end();
   await note('retention', 'retention', '--yes');
+  await note('index-vectors', 'index-vectors');
   await note('retention months', 'retention', 'months');
   const out = await mkdtemp(join(tmpdir(), 'howdah-archive-'));
   try {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withDryRun } from '../../../src/cli/input/confirm-option.ts';
 import { deleteStoredFiles } from '../../../src/db/files/delete-stored-files.ts';
 import { applyRetention } from '../../../src/db/retention/apply-retention.ts';
-import { retentionTask } from '../../../workers/tasks/retention.ts';
+import { retentionTask } from '../../../workers/tasks/nightly/retention.ts';
 import {
   all,
   finish,

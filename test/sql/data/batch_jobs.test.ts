@@ -44,6 +44,7 @@ test('each job has a row, with what is due, due later and failing', async () => 
     'encrypt_run',
     'erase_run',
     'grade_run',
+    'index_vectors',
     'ingest_document',
     'merge_usage',
     'write_answer',

@@ -197,7 +197,7 @@ export const OUTSIDE: readonly { on: InterfaceName; name: RegExp; because: strin
   },
   {
     on: 'CLI',
-    name: /^admin (api|login|logout|profiles \w+|backup|restore|retention \w+)$/,
+    name: /^admin (api|login|logout|profiles \w+|backup|restore|retention \w+|index-vectors)$/,
     because: 'operates an installation, or stores a login on this machine',
   },
   {

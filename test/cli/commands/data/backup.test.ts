@@ -293,6 +293,19 @@ describe.runIf(pgBin)('backup and restore', () => {
     rmSync(dump);
   });
 
+  test('indexes of vectors stay out of a restored database, which may lack their extension', async () => {
+    const [from, into] = [await emptyDatabase(), await emptyDatabase()];
+    await migrateUp(from, migrateQueue);
+    const name = 'chunk_embeddings_hnsw_0123456789abcdef';
+    await on(from).query(`create index ${name} on howdah_private.chunk_embeddings (chunk_number)`);
+    const dump = join(folder, 'vectors.dump');
+    expect(await cli(from, 'backup', dump)).toMatchObject({ status: 0 });
+    expect(await cli(into, 'restore', dump)).toMatchObject({ status: 0 });
+    rmSync(dump);
+    const { rows } = await on(into).query('select to_regclass($1)', [`howdah_private.${name}`]);
+    expect(rows).toEqual([{ to_regclass: null }]);
+  });
+
   test('--all includes objects outside of Howdah', async () => {
     const whole = join(folder, 'all.dump');
     expect(await cli(server.url, 'backup', whole, '--all')).toMatchObject({ status: 0 });

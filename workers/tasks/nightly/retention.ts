@@ -1,10 +1,10 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Pool } from '../../src/db/connection/pool.ts';
-import { faultOf } from '../../src/db/connection/sqlstate.ts';
-import { applyRetention } from '../../src/db/retention/apply-retention.ts';
-import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-months.ts';
-import { isPaused, recordBatch } from '../../src/db/worker/batch-progress.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
+import { faultOf } from '../../../src/db/connection/sqlstate.ts';
+import { applyRetention } from '../../../src/db/retention/apply-retention.ts';
+import { dropMonths, type MonthOptions } from '../../../src/db/retention/drop-months.ts';
+import { isPaused, recordBatch } from '../../../src/db/worker/batch-progress.ts';
 
 /**
  * Creates the task of retention. Drops the months that nobody keeps any more, then erases and

@@ -1,8 +1,8 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Pool } from '../../src/db/connection/pool.ts';
-import { isTimeout } from '../../src/db/connection/sqlstate.ts';
-import { ensurePartitions } from '../../src/db/worker/maintenance.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
+import { isTimeout } from '../../../src/db/connection/sqlstate.ts';
+import { ensurePartitions } from '../../../src/db/worker/maintenance.ts';
 
 const AGAIN_MS = 60_000;
 
