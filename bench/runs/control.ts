@@ -4,22 +4,36 @@ import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
 
 const RUNS = 200;
-const BULK = 2_000;
+const MANY = 2_000;
+/** The functions for many runs, in an order in which each one applies to all of them. */
+const CONTROLS = ['pause', 'resume', 'cancel', 'retry'] as const;
 
 /**
  * Cancels runs of one worker during their model calls. Measures the time from `cancel_execution` to
- * the signal that aborts the model call. Also prints the time of each control function for many
- * runs in one statement, compared with a plain update of these runs.
+ * the signal that aborts the model call. Then compares the control functions for many runs with the
+ * insert of these runs.
  */
-export const control: Bench = async ({ server, talk }) => {
+export const control: Bench = async ({ server, rounds, talk }) => {
   const database = await server.createDatabase();
   try {
     await database.pool.query(BENCH_AGENT);
     const waits = await cancelDuringModelCalls(database);
-    await reportManyRuns(database, talk);
+    const ratios: Record<string, number>[] = [];
+    for (let round = 1; round <= rounds(3); round += 1) {
+      ratios.push(await controlMany(database, round, talk));
+    }
     return [
       figure('control', 'cancel_ms_p50', percentile(waits, 50), 'ms'),
       figure('control', 'cancel_ms', percentile(waits, 99), 'ms', { atMost: 500 }),
+      ...CONTROLS.map((name) =>
+        figure(
+          'control',
+          `${name}_many_vs_insert_ratio`,
+          ratios.map((ratio) => ratio[name] ?? Number.NaN),
+          'ratio',
+          { atMost: 6 },
+        ),
+      ),
     ];
   } finally {
     await database.drop();
@@ -65,31 +79,43 @@ async function cancelDuringModelCalls({ url, pool }: BenchDatabase): Promise<num
   }
 }
 
-/** Measures control functions for many runs. The runs stay queued, because no worker is left. */
-async function reportManyRuns(
+/**
+ * Inserts many runs by one statement, and controls all of them by one call of each function. The
+ * runs stay queued, because no worker is left. Returns the times, compared with the insert.
+ */
+async function controlMany(
   { pool }: BenchDatabase,
+  round: number,
   talk: (line: string) => void,
-): Promise<void> {
-  await pool.query(
-    `insert into howdah.executions (agent_id, input, metadata)
-     select howdah.agent('bench'), 'x', '{"bulk": true}' from generate_series(1, $1)`,
-    [BULK],
-  );
-  await pool.query('analyze howdah.executions');
-  const bulkRuns = `from howdah.executions where metadata @> '{"bulk": true}'`;
-  const msPerRun = async (text: string): Promise<number> => {
-    const startedAt = performance.now();
-    await pool.query(text);
-    return (performance.now() - startedAt) / BULK;
-  };
-  const plain = await msPerRun(
-    `update howdah.executions set updated_at = now() where metadata @> '{"bulk": true}'`,
-  );
-  talk(`${BULK} runs in one statement, ms per run: plain update ${plain.toFixed(3)}`);
-  for (const name of ['pause', 'resume', 'cancel', 'retry']) {
-    const ms = await msPerRun(
-      `select count(*) from (select howdah.${name}_execution(id) ${bulkRuns} order by id offset 0) as t`,
+): Promise<Record<string, number>> {
+  const ids: string[] = [];
+  const insertMs = await measureMs(async () => {
+    const { rows } = await pool.query(
+      `insert into howdah.executions (agent_id, input)
+       select howdah.agent('bench'), 'many' from generate_series(1, $1::int) returning id`,
+      [MANY],
     );
-    talk(`${name.padEnd(7)} ${ms.toFixed(3)}  (${Math.round(ms / plain)} plain updates)`);
+    ids.push(...rows.map(({ id }) => id));
+  });
+  await pool.query('analyze howdah.executions');
+  const ratios: Record<string, number> = {};
+  for (const name of CONTROLS) {
+    const ms = await measureMs(async () => {
+      const { rows } = await pool.query(
+        `select count(*)::int as done from howdah.${name}_executions($1) where error is null`,
+        [ids],
+      );
+      if (rows[0].done !== MANY) throw new Error(`${name}: ${rows[0].done} of ${MANY} runs`);
+    });
+    ratios[name] = ms / insertMs;
   }
+  const times = CONTROLS.map((name) => `${name} ${ratios[name]?.toFixed(1)}`).join(', ');
+  talk(`round ${round}: insert of ${MANY} runs ${insertMs.toFixed(0)} ms; times as long: ${times}`);
+  return ratios;
+}
+
+async function measureMs(work: () => Promise<void>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
 }

@@ -11,7 +11,7 @@ const RUNS = 10_000;
 /**
  * The second part of the bench `waiting`: 10,000 runs of one worker ask a person a question, and
  * wait. Measures the time until all wait, the memory of the process while they wait, and the time
- * from one statement that answers all questions until all runs have completed.
+ * from one call that answers all questions until all runs have completed.
  */
 export const questions: Bench = async ({ server, talk }) => {
   const database = await server.createDatabase();
@@ -69,7 +69,8 @@ const ASKING_AGENT = `
 const INSERT = `insert into howdah.executions (agent_id, input)
   select howdah.agent('asking'), 'ticket ' || i from generate_series(1, ${RUNS}) as i`;
 
-const ANSWER = `select howdah.answer_question(id, 'yes') from howdah.questions where status = 'open'`;
+const ANSWER = `select count(*) from howdah.answer_questions(
+  array(select id from howdah.questions where status = 'open'), 'yes')`;
 
 /** Starts a worker with the scripted model, which asks a question in its first response. */
 function startScriptedWorker(url: string): Promise<Worker> {
