@@ -64,8 +64,7 @@ export const ANALYTICS_QUERIES: readonly AnalyticsQuery[] = [
   },
   {
     name: 'search_by_metadata',
-    text: `select e.id, e.status, e.output from howdah.executions as e
-      where e.metadata @> '{"order": 4711}' order by e.id desc limit 20`,
+    text: `select f.id, f.status, f.output from howdah.find_runs('{"order": 4711}', 20) as f`,
   },
   {
     name: 'activity_of_the_last_day',
