@@ -24,6 +24,8 @@ type AnswerViewProps = {
  */
 export function AnswerView({ run, answer = NO_ANSWER, questionId }: AnswerViewProps) {
   const isLive = run.completedAt === null && !answer.hasEnded;
+  // the row of a run may arrive before the step that replaces the draft
+  const draft = run.completedAt === null ? answer.draft : undefined;
   const open = openQuestionsOf(run);
   const hasError = answer.parts.some(({ kind }) => kind === 'error');
   return (
@@ -34,9 +36,9 @@ export function AnswerView({ run, answer = NO_ANSWER, questionId }: AnswerViewPr
           <PartView key={part.key} part={part} isLive={isLive} />
         ))}
       {/* a log would read the draft out with each word; the step that replaces it is read once */}
-      {answer.draft && (
+      {draft && (
         <div aria-live="off">
-          <AnswerText text={answer.draft.text} isDraft />
+          <AnswerText text={draft.text} isDraft />
         </div>
       )}
       <Rest run={run} parts={answer.parts} />
@@ -48,7 +50,7 @@ export function AnswerView({ run, answer = NO_ANSWER, questionId }: AnswerViewPr
       {questionId !== undefined && open.includes(questionId) && (
         <QuestionPanel key={questionId} id={questionId} />
       )}
-      {isLive && !answer.draft && open.length === 0 && <Working run={run} />}
+      {isLive && !draft && open.length === 0 && <Working run={run} />}
     </div>
   );
 }
