@@ -6,23 +6,27 @@ import type { ListFeed } from './list-feed.ts';
 import { shownRowOf } from './list-rows.ts';
 import type { ListEvent, ListFollower } from './list-view.ts';
 
-/** A list to follow: its rows, and the number of rows to begin with. */
+/**
+ * A list to follow: its rows, and the number of rows to begin with. With `newest`, the number of
+ * newest rows to keep to.
+ */
 export type ListStart = {
   list: FollowedCollection;
   where: readonly Condition[];
   first: number;
+  newest?: number | undefined;
 };
 
 /** A list that was opened: the events of its newest rows, and from where it is followed. */
 export type OpenedList = { list: FollowedCollection; first: ListEvent[] } & Pick<
   ListFollower,
-  'where' | 'after' | 'known'
+  'where' | 'after' | 'known' | 'newest'
 >;
 
 /** Opens a list as the caller. Reads its newest rows, the oldest of them first. */
 export async function beginList(
   db: Queryable,
-  { list, where, first: limit }: ListStart,
+  { list, where, first: limit, newest }: ListStart,
 ): Promise<OpenedList> {
   const after = await currentCursor(db); // before the rows, so that no change is missed
   const { rows } = limit === 0 ? { rows: [] } : await listRows(db, list, { where, limit });
@@ -31,16 +35,16 @@ export async function beginList(
     return { type: 'changed', id: one.row.id, cursor: undefined, shown: one };
   });
   const known = new Map(shown.map(({ row, version }) => [row.id, version]));
-  return { list, where, first, after, known };
+  return { list, where, first, after, known, newest };
 }
 
 /** Yields the events of an opened list, until the consumer leaves. */
 export function followListFeed(
   lists: ListFeed,
   { tenantId, userId, role }: Omit<Watching, 'id'>,
-  { list, first, where, after, known }: OpenedList,
+  { list, first, ...place }: OpenedList,
 ): AsyncIterableIterator<ListEvent, undefined> {
-  const events = lists.follow(list, { watching: { tenantId, userId, role }, where, after, known });
+  const events = lists.follow(list, { watching: { tenantId, userId, role }, ...place });
   const waiting = first.values();
   return {
     [Symbol.asyncIterator]() {

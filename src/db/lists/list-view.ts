@@ -27,6 +27,8 @@ export type ListFollower = Readonly<{
    * rows are not known here.
    */
   known: ReadonlyMap<string, string> | undefined;
+  /** The number of newest rows to keep to; requires `known`. */
+  newest?: number | undefined;
 }>;
 
 /**
@@ -43,8 +45,13 @@ export class ListView implements View<ListRow, ListEvent> {
   /** Rows created before this time of the database may be at the client, unknown to us. */
   #unknownBefore: number;
   #syncedAt = 0;
+  readonly #newest: NewestRows | undefined;
 
-  constructor({ watching, known }: Pick<ListFollower, 'watching' | 'known'>, onClose: () => void) {
+  constructor(
+    { watching, known, newest }: Pick<ListFollower, 'watching' | 'known' | 'newest'>,
+    onClose: () => void,
+  ) {
+    this.#newest = newest === undefined ? undefined : new NewestRows(newest, known?.keys() ?? []);
     this.viewer = watching;
     this.onClose = onClose;
     this.#known = new Map(known);
@@ -77,7 +84,7 @@ export class ListView implements View<ListRow, ListEvent> {
     const { id, created_at } = change;
     const known = this.#known.get(id);
     if (shown && isSeen) {
-      if (known === shown.version) return undefined;
+      if (known === shown.version || this.#newest?.isOlder(id)) return undefined;
       this.#note(id, shown.version, now);
       return { type: 'changed', id, cursor: formatListCursor(change.cursor), shown };
     }
@@ -99,6 +106,8 @@ export class ListView implements View<ListRow, ListEvent> {
   }
 
   #note(id: string, version: string | null, readAt: number): void {
+    if (version === null) this.#newest?.remove(id);
+    else for (const older of this.#newest?.add(id) ?? []) this.#known.delete(older);
     this.#known.delete(id); // the newest is last
     this.#known.set(id, version);
     if (this.#known.size <= MAX_KNOWN) return;
@@ -107,5 +116,41 @@ export class ListView implements View<ListRow, ListEvent> {
       break;
     }
     this.#unknownBefore = readAt;
+  }
+}
+
+/**
+ * The ids of the newest rows of a list, which the client keeps. Ids are uuids of version 7, so
+ * their order is the order of creation.
+ */
+class NewestRows {
+  readonly #most: number;
+  /** The ids, the newest first. */
+  #ids: string[] = [];
+  /** The oldest id of the list when it was last full. Older rows are not sent. */
+  #oldest = '';
+
+  constructor(most: number, ids: Iterable<string>) {
+    this.#most = most;
+    for (const id of ids) this.add(id);
+  }
+
+  isOlder(id: string): boolean {
+    return this.#most === 0 || id < this.#oldest;
+  }
+
+  /** Adds a row. Returns the rows that are not among the newest any more. */
+  add(id: string): string[] {
+    if (!this.#ids.includes(id)) {
+      const at = this.#ids.findIndex((other) => other < id);
+      this.#ids.splice(at < 0 ? this.#ids.length : at, 0, id);
+    }
+    const older = this.#ids.splice(this.#most);
+    if (this.#ids.length === this.#most) this.#oldest = this.#ids.at(-1) ?? '';
+    return older;
+  }
+
+  remove(id: string): void {
+    this.#ids = this.#ids.filter((other) => other !== id);
   }
 }

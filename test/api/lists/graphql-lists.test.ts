@@ -38,6 +38,35 @@ const FEED = `subscription ($filter: ExecutionsFeedFilter, $after: String, $firs
 const QUESTIONS = `subscription ($filter: QuestionsFeedFilter) {
   questionsFeed(filter: $filter) { kind id question { prompt status execution { id } } }
 }`;
+const GATHERED = `subscription (
+  $filter: ExecutionsFeedFilter, $after: String, $first: Int, $gatherMs: Int = 200, $newestOnly: Boolean
+) {
+  executionsFeed(
+    filter: $filter, after: $after, first: $first, gatherMs: $gatherMs, newestOnly: $newestOnly
+  ) {
+    kind cursor id execution { id } executions { id status agent { id } } removedIds
+  }
+}`;
+const isCancelled = ({ status }: Answer) => status === 'cancelled';
+
+/** Creates runs that wait for tomorrow. Returns their ids, the oldest first. */
+async function makeRuns(agent_id: string, count: number): Promise<string[]> {
+  const { rows } = await db.pool.query(
+    `insert into howdah.executions (agent_id, input, run_at)
+     select $1, 'x', now() + interval '1 day' from generate_series(1, $2::int) returning id`,
+    [agent_id, count],
+  );
+  return rows.map(({ id }) => id).sort();
+}
+
+/** Returns the ids of gathered events: those that changed, in order, and those that left. */
+function gatheredIds(items: Answer[]) {
+  return {
+    changed: items.flatMap(({ executions }) => executions.map(({ id }: Answer) => id)),
+    removed: items.flatMap(({ removedIds }) => removedIds).sort(),
+  };
+}
+
 const kinds = (items: Answer[], id: string) =>
   items.filter((item) => item.id === id).map(({ kind, execution }) => execution?.status ?? kind);
 
@@ -82,12 +111,65 @@ describe('executionsFeed', () => {
     expect(kinds(items, next)).toEqual(['queued']);
   });
 
+  test('gathers changes into events of many rows', async () => {
+    const agentId = await makeAgent(db.pool);
+    const ids = await makeRuns(agentId, 3);
+    const { items, errors } = follow(socket, GATHERED, { filter: { agentId, status: ['queued'] } });
+    await until(() => items.some(({ kind }) => kind === 'synced'));
+    expect(items.map(({ kind }) => kind)).toEqual(['gathered', 'synced']);
+    expect(items[0]).toMatchObject({ cursor: null, id: null, execution: null, removedIds: [] });
+    expect(items[0].executions).toEqual(
+      ids.map((id) => ({ id, status: 'queued', agent: { id: agentId } })),
+    );
+    const added = await makeRuns(agentId, 2);
+    await db.pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as id', [ids]);
+    await until(() => items.at(-1).kind === 'gathered' && gatheredIds(items).removed.length === 3);
+    expect(gatheredIds(items.slice(1))).toEqual({ changed: added, removed: ids });
+    const { cursor } = items.at(-1);
+    const next = await makeRuns(agentId, 1);
+    const resumed = follow(socket, GATHERED, { filter: { agentId }, after: cursor });
+    await until(() => resumed.items.some(({ kind }) => kind === 'synced'));
+    expect(gatheredIds(resumed.items)).toEqual({ changed: next, removed: [] });
+    expect(errors).toEqual([]);
+  });
+
+  test('sends a full event before its time is over', async () => {
+    const agentId = await makeAgent(db.pool);
+    const ids = await makeRuns(agentId, 250);
+    const variables = { filter: { agentId }, first: 250, gatherMs: 10_000 };
+    const { items } = follow(socket, GATHERED, variables);
+    await until(() => items.some(({ kind }) => kind === 'synced'));
+    expect(items.map(({ executions }) => executions.length)).toEqual([100, 100, 50, 0]);
+    expect(gatheredIds(items).changed).toEqual(ids);
+  });
+
+  test('keeps to the newest rows', async () => {
+    const agentId = await makeAgent(db.pool);
+    const ids = await makeRuns(agentId, 4);
+    const variables = { filter: { agentId }, first: 2, gatherMs: 20, newestOnly: true };
+    const { items } = follow(socket, GATHERED, variables);
+    await until(() => items.some(({ kind }) => kind === 'synced'));
+    expect(gatheredIds(items).changed).toEqual(ids.slice(2));
+    const [added] = await makeRuns(agentId, 1);
+    await until(() => gatheredIds(items).changed.includes(added));
+    // the third run has left the newest two, so only the changes of the last two are sent
+    const cancel = 'select howdah.cancel_execution($1)';
+    for (const id of [...ids, added]) await db.pool.query(cancel, [id]);
+    const isEnd = ({ id, status }: Answer) => id === added && status === 'cancelled';
+    await until(() => items.some(({ executions }) => executions.some(isEnd)));
+    const seen = items.flatMap(({ executions }) => executions.filter(isCancelled));
+    expect(seen.map(({ id }: Answer) => id)).toEqual([ids[3], added]);
+  });
+
   test.each([
     [{ after: 'nonsense' }, 'HWINV'],
     [{ first: 100_000 }, 'HWINV'],
+    [{ gatherMs: 60_000 }, 'HWINV'],
+    [{ gatherMs: -1 }, 'HWINV'],
+    [{ newestOnly: true, after: '1' }, 'HWINV'],
     [{ filter: { agent: 'nobody' } }, 'HWNTF'],
   ])('%j is refused', async (variables, code) => {
-    const { errors, end } = follow(socket, FEED, variables);
+    const { errors, end } = follow(socket, GATHERED, variables);
     await end;
     expect(errors.map(({ extensions }) => extensions.code)).toEqual([code]);
   });

@@ -2,10 +2,13 @@ import '../environment.ts';
 import {
   type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLField,
   type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
+  getNullableType,
   isInterfaceType,
+  isListType,
   isObjectType,
   Kind,
   type SelectionNode,
@@ -116,7 +119,9 @@ function measureField(
     ? measuring.inputMeter.measureArguments(field, definition)
     : noInputs;
   const isMeta = name.startsWith('__');
-  const isPage = isConnection(parent) && (name === 'nodes' || name === 'edges');
+  const isPage = isConnection(parent)
+    ? name === 'nodes' || name === 'edges'
+    : isGathered(definition, parent);
   const isFile = type?.name === FILE.type && name === FILE.field;
   return {
     depth: isMeta ? 0 : inner.depth + (name === 'ofType' ? 0 : 1),
@@ -157,6 +162,12 @@ function isWrapper(name: string, parent: Parent): boolean {
 
 function isConnection(type: Parent): boolean {
   return isObjectType(type) && type.getFields().pageInfo !== undefined;
+}
+
+/** Returns whether a field leads to the rows of an event of a list, which are up to `first`. */
+function isGathered(field: GraphQLField<unknown, unknown> | undefined, parent: Parent): boolean {
+  if (!field || !isObjectType(parent) || parent.getFields().removedIds === undefined) return false;
+  return isListType(getNullableType(field.type)) && isObjectType(getNamedType(field.type));
 }
 
 function isPayload(type: Parent): boolean {

@@ -1,5 +1,5 @@
 import '../environment.ts';
-import { access, type FieldArgs, type Step } from 'postgraphile/grafast';
+import { access, each, type FieldArgs, type Step } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { ListUpdate } from '../subscriptions/list-sources.ts';
 import { subscribeToSource } from './feed-plugin.ts';
@@ -9,18 +9,19 @@ const typeDefs = gql`
     """
     A list of runs: the newest rows that match the filter (\`first\` of them), then each row that changes, as it is now.
     With \`after\` (the \`cursor\` of the last received event), only the changes since then. Nothing is lost: the newest state of each changed row is sent, in order for each run. States in between may be left out. Does not end by itself.
+    \`gatherMs\` gathers the changes of so many milliseconds, at most 10,000: one event then has many rows. \`newestOnly\` keeps to the newest \`first\` rows: changes of older rows are not sent, and so a row that leaves the list is not replaced by an older one.
     """
-    executionsFeed(filter: ExecutionsFeedFilter, after: String, first: Int = 100): ExecutionsFeedEvent
+    executionsFeed(filter: ExecutionsFeedFilter, after: String, first: Int = 100, gatherMs: Int = 0, newestOnly: Boolean = false): ExecutionsFeedEvent
 
     """
-    A list of questions to people, open ones by default: the newest rows that match the filter, then each row that changes. \`after\` and gaps work as in \`executionsFeed\`.
+    A list of questions to people, open ones by default: the newest rows that match the filter, then each row that changes. The other arguments work as in \`executionsFeed\`.
     """
-    questionsFeed(filter: QuestionsFeedFilter, after: String, first: Int = 100): QuestionsFeedEvent
+    questionsFeed(filter: QuestionsFeedFilter, after: String, first: Int = 100, gatherMs: Int = 0, newestOnly: Boolean = false): QuestionsFeedEvent
 
     """
-    A list of the rows of watched tables: the newest rows that match the filter, then each row whose run changes status or whose answer is written. \`after\` and gaps work as in \`executionsFeed\`.
+    A list of the rows of watched tables: the newest rows that match the filter, then each row whose run changes status or whose answer is written. The other arguments work as in \`executionsFeed\`.
     """
-    watchedRowsFeed(filter: WatchedRowsFeedFilter, after: String, first: Int = 100): WatchedRowsFeedEvent
+    watchedRowsFeed(filter: WatchedRowsFeedFilter, after: String, first: Int = 100, gatherMs: Int = 0, newestOnly: Boolean = false): WatchedRowsFeedEvent
   }
 
   """A filter of runs. All conditions must be true."""
@@ -74,6 +75,8 @@ const typeDefs = gql`
     removed
     """Nothing is missing up to the cursor."""
     synced
+    """Several rows were changed or removed. Only sent with \`gatherMs\`."""
+    gathered
   }
 
   """An event of a list of runs."""
@@ -81,10 +84,14 @@ const typeDefs = gql`
     kind: ListEventKind!
     """The position to continue from. Null for the rows that the list begins with."""
     cursor: String
-    """The id of the run. Null when the kind is \`synced\`."""
+    """The id of the run. Null when the kind is \`synced\` or \`gathered\`."""
     id: UUID
     """The run, when the kind is \`changed\`."""
     execution: Execution
+    """The changed runs, when the kind is \`gathered\`. Null for those that were deleted meanwhile."""
+    executions: [Execution]!
+    """The ids of those that left the list, when the kind is \`gathered\`."""
+    removedIds: [UUID!]!
   }
 
   """An event of a list of questions."""
@@ -92,10 +99,14 @@ const typeDefs = gql`
     kind: ListEventKind!
     """The position to continue from. Null for the rows that the list begins with."""
     cursor: String
-    """The id of the question. Null when the kind is \`synced\`."""
+    """The id of the question. Null when the kind is \`synced\` or \`gathered\`."""
     id: UUID
     """The question, when the kind is \`changed\`."""
     question: Question
+    """The changed questions, when the kind is \`gathered\`. Null for those that were deleted meanwhile."""
+    questions: [Question]!
+    """The ids of those that left the list, when the kind is \`gathered\`."""
+    removedIds: [UUID!]!
   }
 
   """An event of a list of watched rows."""
@@ -103,10 +114,14 @@ const typeDefs = gql`
     kind: ListEventKind!
     """The position to continue from. Null for the rows that the list begins with."""
     cursor: String
-    """The id of the run of the row. Null when the kind is \`synced\`."""
+    """The id of the run of the row. Null when the kind is \`synced\` or \`gathered\`."""
     id: UUID
     """The watched row, when the kind is \`changed\`."""
     watchedRow: WatchedRow
+    """The changed watched rows, when the kind is \`gathered\`. Null for those that were deleted meanwhile."""
+    watchedRows: [WatchedRow]!
+    """The ids of those that left the list, when the kind is \`gathered\`."""
+    removedIds: [UUID!]!
   }
 `;
 
@@ -114,13 +129,25 @@ const eventPlans = {
   kind: ($event: Step<ListUpdate>) => access($event, 'kind'),
   cursor: ($event: Step<ListUpdate>) => access($event, 'cursor'),
   id: ($event: Step<ListUpdate>) => access($event, 'id'),
+  removedIds: ($event: Step<ListUpdate>) => access($event, 'removed'),
 };
 
 const subscriptionTo = (list: 'executions' | 'questions' | 'watchedRows') => ({
-  subscribePlan: (_$root: Step, { $filter, $after, $first }: FieldArgs) =>
-    subscribeToSource(list, { filter: $filter, after: $after, first: $first }),
+  subscribePlan: (_$root: Step, args: FieldArgs) =>
+    subscribeToSource(list, {
+      filter: args.$filter,
+      after: args.$after,
+      first: args.$first,
+      gatherMs: args.$gatherMs,
+      newestOnly: args.$newestOnly,
+    }),
   plan: ($event: Step<ListUpdate>) => $event,
 });
+
+/** Reads the rows of a gathered event with one query. */
+function rowsOf<Row extends Step>($event: Step<ListUpdate>, read: ($id: Step) => Row) {
+  return each(access($event, 'rows'), ($id) => read($id as Step));
+}
 
 /** The subscriptions to lists. The row of an event is read as the caller. */
 export const ListPlugin = extendSchema((build) => {
@@ -140,12 +167,16 @@ export const ListPlugin = extendSchema((build) => {
         plans: {
           ...eventPlans,
           execution: ($event: Step<ListUpdate>) => executions.get({ id: access($event, 'row') }),
+          executions: ($event: Step<ListUpdate>) =>
+            rowsOf($event, ($id) => executions.get({ id: $id })),
         },
       },
       QuestionsFeedEvent: {
         plans: {
           ...eventPlans,
           question: ($event: Step<ListUpdate>) => questions.get({ id: access($event, 'row') }),
+          questions: ($event: Step<ListUpdate>) =>
+            rowsOf($event, ($id) => questions.get({ id: $id })),
         },
       },
       WatchedRowsFeedEvent: {
@@ -153,6 +184,8 @@ export const ListPlugin = extendSchema((build) => {
           ...eventPlans,
           watchedRow: ($event: Step<ListUpdate>) =>
             watched_rows.get({ execution_id: access($event, 'row') }),
+          watchedRows: ($event: Step<ListUpdate>) =>
+            rowsOf($event, ($id) => watched_rows.get({ execution_id: $id })),
         },
       },
     },

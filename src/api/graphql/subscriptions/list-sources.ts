@@ -25,22 +25,32 @@ import {
 } from '../../lists/watched-rows.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';
+import { gatherUpdates } from './gather-updates.ts';
 
 /** The topic of a list, and the settings of its caller. */
 export type ListTopic = {
   filter?: Readonly<Record<string, unknown>> | null;
   after?: string | null;
   first?: number | null;
+  gatherMs?: number | null;
+  newestOnly?: boolean | null;
   withPgClient: WithPgClient;
   pgSettings: Record<string, string>;
 };
 
-/** An event of a list. `row` is the id of the row to read, if there is one to show. */
+/**
+ * An event of a list. `row` is the id of the row to read, if there is one to show. A gathered event
+ * has the ids of several rows to read, and of rows that left the list.
+ */
 export type ListUpdate = {
-  kind: ListEvent['type'];
+  kind: ListEvent['type'] | 'gathered';
   cursor: string | null;
   id: string | null;
   row: string | null;
+  rows: readonly string[];
+  removed: readonly string[];
+  /** Size of the changed rows. */
+  bytes: number;
 };
 
 type ListSource = { subscribe(topic: ListTopic): Promise<AsyncIterableIterator<ListUpdate>> };
@@ -60,6 +70,8 @@ export type ListSourcesOptions = {
 
 /** Most rows that a list begins with. */
 const MAX_FIRST = 1_000;
+/** Longest time for which changes are gathered. */
+const MAX_GATHER_MS = 10_000;
 
 /** Creates the sources of lists for an operation on a WebSocket. */
 export function listSources(options: ListSourcesOptions): ListSources {
@@ -79,21 +91,23 @@ type ConditionsOf = (
 
 async function open(
   { lists, pace, identity }: ListSourcesOptions,
-  { filter, after, first, withPgClient, pgSettings }: ListTopic,
+  { filter, withPgClient, pgSettings, ...topic }: ListTopic,
   list: FollowedCollection,
   conditionsOf: ConditionsOf,
 ): Promise<AsyncIterableIterator<ListUpdate>> {
+  const { gatherMs, ...start } = startOf(topic);
   const opened = await withPgClient(pgSettings, async (client) => {
     const query = (text: string, values: unknown[]) => client.query({ text, values });
     const db = { query } as unknown as Queryable;
     const where = await conditionsOf(db, withoutNulls(filter ?? {}));
-    return openList(db, { list, where, after: after ?? undefined, first: countOf(first) });
+    return openList(db, { list, where, ...start });
   }).catch((error: unknown) => {
     if (!(error instanceof RequestRefusal)) throw error;
     const { message, code, hint, detail } = error;
     throw new GraphQLError(message, { extensions: { code, hint, detail } });
   });
-  return pace.source(updatesOf(followListFeed(lists, identity, opened)));
+  const updates = updatesOf(followListFeed(lists, identity, opened));
+  return pace.source(gatherMs > 0 ? gatherUpdates(updates, gatherMs) : updates);
 }
 
 const runConditionsOf: ConditionsOf = async (db, { agent, metadata, ...filter }) =>
@@ -141,16 +155,45 @@ function withoutNulls(filter: Readonly<Record<string, unknown>>): Record<string,
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
 }
 
-function countOf(first: number | null | undefined): number {
-  if (first === null || first === undefined) return 100;
-  if (first >= 0 && first <= MAX_FIRST) return first;
-  throw new GraphQLError(`first is ${first}, and must be from 0 to ${MAX_FIRST}`, {
-    extensions: {
-      code: 'HWINV',
-      hint: 'Read older rows with a query.',
-      detail: { field: 'first' },
-    },
+/** Returns the arguments of a subscription, with their defaults. */
+function startOf({
+  after,
+  first,
+  gatherMs,
+  newestOnly,
+}: Omit<ListTopic, 'withPgClient' | 'pgSettings'>) {
+  if (newestOnly && typeof after === 'string') {
+    throw refusal('newestOnly cannot be true with after', 'newestOnly', 'Leave one of them out.');
+  }
+  const most = numberOf('first', first, {
+    usual: 100,
+    most: MAX_FIRST,
+    hint: 'Read older rows with a query.',
   });
+  return {
+    after: after ?? undefined,
+    first: most,
+    newest: newestOnly ? most : undefined,
+    gatherMs: numberOf('gatherMs', gatherMs, {
+      usual: 0,
+      most: MAX_GATHER_MS,
+      hint: 'It is a number of milliseconds.',
+    }),
+  };
+}
+
+function numberOf(
+  field: string,
+  value: number | null | undefined,
+  { usual, most, hint }: { usual: number; most: number; hint: string },
+): number {
+  if (value === null || value === undefined) return usual;
+  if (value >= 0 && value <= most) return value;
+  throw refusal(`${field} is ${value}, and must be from 0 to ${most}`, field, hint);
+}
+
+function refusal(message: string, field: string, hint: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'HWINV', hint, detail: { field } } });
 }
 
 function updatesOf(
@@ -174,5 +217,7 @@ function updatesOf(
 function updateOf(event: ListEvent): ListUpdate {
   const { type: kind, cursor = null } = event;
   const id = event.type === 'synced' ? null : event.id;
-  return { kind, cursor, id, row: event.type === 'changed' ? id : null };
+  const isChanged = event.type === 'changed';
+  const bytes = isChanged ? event.shown.bytes : 0;
+  return { kind, cursor, id, row: isChanged ? id : null, rows: [], removed: [], bytes };
 }
