@@ -22,16 +22,20 @@ export async function measureListMemory(
   browser: Browser,
 ): Promise<Figure[]> {
   const database = await server.createDatabase();
-  await database.pool.query(
-    `insert into howdah.executions (agent_id, input, run_at, metadata)
-     select howdah.agent('development'), repeat('run ' || i || ' ', 50), now() + interval '1 day',
-       '{"order": 4711}'
-     from generate_series(1, 60) as i`,
-  );
+  const addRuns = async (count: number) => {
+    await database.pool.query(
+      `insert into howdah.executions (agent_id, input, run_at, metadata)
+       select howdah.agent('development'), repeat('run ' || i || ' ', 50), now() + interval '1 day',
+         '{"order": 4711}'
+       from generate_series(1, $1::int) as i`,
+      [count],
+    );
+  };
+  await addRuns(60);
   const api = await startApiProcess(database.url);
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   try {
-    const feed = await openFeed(page, api.url);
+    const feed = await openFeed(page, api.url, () => addRuns(1));
     const session = await page.context().newCDPSession(page);
     const heaps = [await readHeap(session)];
     for (let part = 1; part <= PARTS; part += 1) {
@@ -58,8 +62,8 @@ export async function measureListMemory(
 /** A row of the feed of runs, as a message of the socket, and the way to the page. */
 type Feed = { route: WebSocketRoute; template: string; id: string };
 
-/** Opens the list, and keeps a message of its feed. */
-async function openFeed(page: Page, url: string): Promise<Feed> {
+/** Opens the list, and keeps the message of its feed that a new run sends. */
+async function openFeed(page: Page, url: string, addRun: () => Promise<void>): Promise<Feed> {
   const found = Promise.withResolvers<Feed>();
   await page.routeWebSocket(/\/graphql$/, (route) => {
     const api = route.connectToServer();
@@ -70,17 +74,18 @@ async function openFeed(page: Page, url: string): Promise<Feed> {
     });
   });
   await page.goto(`${url}/runs`);
-  const feed = await found.promise;
   await page.locator('.row-link').nth(49).waitFor();
-  return feed;
+  await addRun();
+  return found.promise;
 }
 
-/** Returns the id of the run of a message, undefined if it is another message. */
+/** Returns the id of the only run of a message, undefined if it is another message. */
 function runOf(message: Json): string | undefined {
   const read = (value: Json | undefined, name: string) =>
     isJsonObject(value) ? value[name] : undefined;
   const event = read(read(read(message, 'payload'), 'data'), 'executionsFeed');
-  return read(event, 'kind') === 'changed' ? String(read(event, 'id')) : undefined;
+  const runs = read(event, 'executions');
+  return Array.isArray(runs) && runs.length === 1 ? String(read(runs[0], 'id')) : undefined;
 }
 
 async function sendEvents(page: Page, { route, template, id }: Feed, count: number): Promise<void> {

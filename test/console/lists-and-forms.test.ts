@@ -55,34 +55,40 @@ test('a span is a bound of the ids, which begin with their time', () => {
   expect(ms).toBe(now - 3_600_000);
 });
 
+const SYNCED = { kind: 'synced', rows: [], removedIds: [] } as const;
+
+function gathered<Row>(rows: (Row | null)[], removedIds: string[] = []): ListEvent<Row> {
+  return { kind: 'gathered', rows, removedIds };
+}
+
 test('a live list keeps its order and its length, and a new start replaces it', () => {
   const rows = ['3', '1'].map((id) => ({ id, n: 0 }));
   const placed = applyListEvent(
     { rows, starting: undefined, isComplete: true, wasFull: false },
-    { kind: 'changed', row: { id: '2', n: 1 } },
+    gathered([{ id: '2', n: 1 }]),
     2,
   );
   expect(placed.rows.map(({ id }) => id)).toEqual(['3', '2']);
   const list = startList({ rows, starting: undefined, isComplete: true, wasFull: false });
-  const started = applyListEvent(list, { kind: 'changed', row: { id: '5', n: 0 } }, 9);
+  const started = applyListEvent(list, gathered([{ id: '5', n: 0 }, null]), 9);
   expect(started.rows.map(({ id }) => id)).toEqual(['5', '3', '1']);
-  expect(applyListEvent(started, { kind: 'synced' }, 9).rows.map(({ id }) => id)).toEqual(['5']);
+  expect(applyListEvent(started, SYNCED, 9).rows.map(({ id }) => id)).toEqual(['5']);
 });
 
 test('a full list that shrinks below half starts anew, once', () => {
   const apply = (list: FollowedList<{ id: string }>, event: ListEvent<{ id: string }>) =>
     applyListEvent(list, event, 4);
   const add = (list: FollowedList<{ id: string }>, ids: string) =>
-    [...ids].reduce((last, id) => apply(last, { kind: 'changed', row: { id } }), list);
+    apply(list, gathered([...ids].map((id) => ({ id }))));
   const remove = (list: FollowedList<{ id: string }>, ids: string) =>
-    [...ids].reduce((last, id) => apply(last, { kind: 'removed', id }), list);
-  const full = apply(add(startList<{ id: string }>(undefined), '1234'), { kind: 'synced' });
+    apply(list, gathered([], [...ids]));
+  const full = apply(add(startList<{ id: string }>(undefined), '1234'), SYNCED);
   expect(isShort(remove(full, '12'), 4)).toBe(false);
   const short = remove(full, '123');
   expect(isShort(short, 4)).toBe(true);
   const again = startList(short);
   expect(isShort(again, 4)).toBe(false);
-  expect(isShort(apply(again, { kind: 'synced' }), 4)).toBe(false);
+  expect(isShort(apply(again, SYNCED), 4)).toBe(false);
 });
 
 test('words of people are quoted for each language', () => {

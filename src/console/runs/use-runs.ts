@@ -1,12 +1,6 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { Failure } from '../server/failure.ts';
-import {
-  applyListEvent,
-  type FollowedList,
-  isShort,
-  type ListEvent,
-  startList,
-} from '../server/list-events.ts';
+import { applyListEvent, type FollowedList, isShort, startList } from '../server/list-events.ts';
 import {
   agentNames,
   type RunRow,
@@ -124,9 +118,9 @@ function useFollowedRuns(
       onStart: () => key !== undefined && setFollowed({ key, list: startList(list) }),
       onEvent({ executionsFeed: event }) {
         if (!event) return;
-        setFollowed(
-          (last) => last && { ...last, list: applyListEvent(last.list, toListEvent(event), PAGE) },
-        );
+        const { kind, executions, removedIds } = event;
+        const news = { kind, rows: executions, removedIds };
+        setFollowed((last) => last && { ...last, list: applyListEvent(last.list, news, PAGE) });
       },
     },
   );
@@ -135,17 +129,4 @@ function useFollowedRuns(
     if (needsMore) restart();
   }, [needsMore, restart]);
   return { rows: list?.isComplete ? list.rows : undefined, failure, restart };
-}
-
-type FeedEvent = {
-  kind: 'changed' | 'removed' | 'synced';
-  id: string | null;
-  execution: RunRow | null;
-};
-
-function toListEvent({ kind, id, execution }: FeedEvent): ListEvent<RunRow> {
-  if (kind === 'synced') return { kind };
-  return kind === 'changed' && execution !== null
-    ? { kind, row: execution }
-    : { kind: 'removed', id: id ?? '' };
 }

@@ -1,8 +1,12 @@
-/** An event of a live list. The rows that the list begins with come before `synced`. */
-export type ListEvent<Row> =
-  | { kind: 'changed'; row: Row }
-  | { kind: 'removed'; id: string }
-  | { kind: 'synced' };
+/**
+ * An event of a live list: rows that have changed and ids of rows that left the list, or `synced`.
+ * The rows that the list begins with come before `synced`.
+ */
+export type ListEvent<Row> = {
+  kind: 'changed' | 'removed' | 'synced' | 'gathered';
+  rows: readonly (Row | null)[];
+  removedIds: readonly string[];
+};
 
 /** A list that is followed: its rows, the newest first, and what is not complete yet. */
 export type FollowedList<Row> = {
@@ -43,10 +47,14 @@ export function applyListEvent<Row extends { id: string }>(
     const wasFull = list.starting.length >= most;
     return { rows: list.starting, starting: undefined, isComplete: true, wasFull };
   }
+  const removed = new Set(event.removedIds);
   const change = (rows: readonly Row[]) =>
-    event.kind === 'removed'
-      ? rows.filter(({ id }) => id !== event.id)
-      : place(rows, event.row).slice(0, most);
+    event.rows
+      .reduce<readonly Row[]>(
+        (last, row) => (row ? place(last, row) : last),
+        rows.filter(({ id }) => !removed.has(id)),
+      )
+      .slice(0, most);
   const rows = change(list.rows);
   return {
     ...list,

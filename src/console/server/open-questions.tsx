@@ -32,14 +32,11 @@ export function OpenQuestionsProvider({ children }: { children: ReactNode }) {
       onStart: () => setList(startList),
       onEvent({ questionsFeed: event }) {
         if (!event) return;
-        setList((last = startList<QuestionLine>(undefined)) => {
-          if (event.kind === 'synced')
-            return applyListEvent(last, { kind: 'synced' }, MAX_QUESTIONS);
-          if (event.question === null || event.kind === 'removed') {
-            return applyListEvent(last, { kind: 'removed', id: event.id ?? '' }, MAX_QUESTIONS);
-          }
-          return applyListEvent(last, { kind: 'changed', row: event.question }, MAX_QUESTIONS);
-        });
+        const { kind, questions, removedIds } = event;
+        const news = { kind, rows: questions, removedIds };
+        setList((last = startList<QuestionLine>(undefined)) =>
+          applyListEvent(last, news, MAX_QUESTIONS),
+        );
       },
     },
   );

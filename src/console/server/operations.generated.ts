@@ -182,7 +182,7 @@ export type LimitPeriod = 'day' | 'hour' | 'minute' | 'month';
 
 export type LimitScope = 'agent' | 'api_key' | 'key' | 'model' | 'session' | 'system' | 'tenant' | 'tool' | 'user';
 
-export type ListEventKind = 'changed' | 'removed' | 'synced';
+export type ListEventKind = 'changed' | 'gathered' | 'removed' | 'synced';
 
 export type McpToolStatus = 'accepted' | 'changed' | 'gone' | 'new' | 'refused';
 
@@ -618,11 +618,11 @@ export const oneQuestion: Operation<OneQuestion, OneQuestionVariables> = {
   text: "query OneQuestion($id:UUID!){question(id:$id){...QuestionDetail}}fragment QuestionDetail on Question{id kind status prompt schema options toolCall preview reason trust createdAt expiresAt defaultAnswer requiredRole answer answeredAt answeredBy executionId rootExecutionId execution{agent{name}workflow{name}input}}",
 };
 
-export type QuestionsFeed = { questionsFeed: { kind: ListEventKind; id: string | null; question: QuestionLine | null } | null };
+export type QuestionsFeed = { questionsFeed: { kind: ListEventKind; questions: (QuestionLine | null)[]; removedIds: (string)[] } | null };
 export type QuestionsFeedVariables = { first: number };
 export const questionsFeed: Operation<QuestionsFeed, QuestionsFeedVariables> = {
   name: 'QuestionsFeed',
-  text: "subscription QuestionsFeed($first:Int!){questionsFeed(filter:{status:open}first:$first){kind id question{...QuestionLine}}}fragment QuestionLine on Question{id kind prompt trust createdAt expiresAt executionId execution{agent{name}workflow{name}}}",
+  text: "subscription QuestionsFeed($first:Int!){questionsFeed(filter:{status:open}first:$first gatherMs:200 newestOnly:true){kind questions{...QuestionLine}removedIds}}fragment QuestionLine on Question{id kind prompt trust createdAt expiresAt executionId execution{agent{name}workflow{name}}}",
 };
 
 export type AnswerOne = { answerQuestion: { result: { id: string; status: QuestionStatus; answer: string | null; answeredBy: string | null } | null } | null };
@@ -884,11 +884,11 @@ export const runs: Operation<Runs, RunsVariables> = {
   text: "query Runs($filter:ExecutionFilter$first:Int!$after:Cursor$withInput:Boolean!){executions(filter:$filter orderBy:[ID_DESC]first:$first after:$after){nodes{...RunRow}pageInfo{hasNextPage endCursor}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId sessionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
 };
 
-export type RunsFeed = { executionsFeed: { kind: ListEventKind; id: string | null; execution: RunRow | null } | null };
+export type RunsFeed = { executionsFeed: { kind: ListEventKind; executions: (RunRow | null)[]; removedIds: (string)[] } | null };
 export type RunsFeedVariables = { filter?: ExecutionsFeedFilter | null; first: number; withInput: boolean };
 export const runsFeed: Operation<RunsFeed, RunsFeedVariables> = {
   name: 'RunsFeed',
-  text: "subscription RunsFeed($filter:ExecutionsFeedFilter$first:Int!$withInput:Boolean!){executionsFeed(filter:$filter first:$first){kind id execution{...RunRow}}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId sessionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
+  text: "subscription RunsFeed($filter:ExecutionsFeedFilter$first:Int!$withInput:Boolean!){executionsFeed(filter:$filter first:$first gatherMs:500 newestOnly:true){kind executions{...RunRow}removedIds}}fragment RunRow on Execution{id status waitingFor stopReason createdAt startedAt completedAt tokensIn tokensOut childrenTokensIn childrenTokensOut cost childrenCost stepCount metadata parentExecutionId sessionId input@include(if:$withInput)agent{name}agentVersion{version}workflow{name}}",
 };
 
 export type AgentNames = { agents: { nodes: ({ id: string; name: string } | null)[] } | null; workflows: { nodes: ({ id: string; name: string } | null)[] } | null };
