@@ -226,6 +226,7 @@ grant execute on function
   howdah.remember(
     text, howdah.memory_scope, uuid, howdah.memory_kind, timestamptz, howdah.trust),
   howdah.correct_memory(uuid, text), howdah.forget(uuid), howdah.pin_memory(uuid, boolean),
+  howdah.propose_memory(uuid), howdah.approve_memory(uuid, text), howdah.reject_memory(uuid),
   howdah.add_to_dataset(text, uuid, jsonb, text, jsonb), howdah.cancel_evaluation(uuid),
   howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int, boolean),
   howdah.evaluate_runs(

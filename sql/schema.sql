@@ -76,6 +76,8 @@ create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
 
 create type howdah.policy_decision as enum ('allow', 'ask', 'deny');
 
+create type howdah.proposal_status as enum ('open', 'approved', 'rejected');
+
 create type howdah.question_kind as enum ('question', 'approval', 'effect');
 
 create type howdah.question_status as enum ('open', 'answered', 'expired', 'cancelled');
@@ -1347,24 +1349,43 @@ END,
   digest text not null,
   content text not null,
   is_pinned boolean default false not null,
+  proposal_status howdah.proposal_status,
+  proposed_at timestamp with time zone,
+  decided_at timestamp with time zone,
+  decided_by text,
+  origin_id uuid,
+  origin_changed_at timestamp with time zone,
   constraint memories_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint memories_pkey PRIMARY KEY (id),
   constraint memories_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint memories_tenant_id_origin_id_fkey FOREIGN KEY (tenant_id, origin_id) REFERENCES howdah.memories(tenant_id, id) ON DELETE SET NULL (origin_id),
   constraint memories_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_superseded_by_fkey FOREIGN KEY (tenant_id, superseded_by) REFERENCES howdah.memories(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint a_decision_has_a_time_and_an_author CHECK (
+CASE
+    WHEN (proposal_status <> 'open'::howdah.proposal_status) THEN (num_nulls(decided_at, decided_by) = 0)
+    ELSE (num_nonnulls(decided_at, decided_by) = 0)
+END),
   constraint a_memory_of_the_tenant_has_its_id CHECK (((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id))),
+  constraint a_proposal_has_a_time CHECK (((proposal_status IS NULL) = (proposed_at IS NULL))),
   constraint a_source_has_a_run CHECK (((source_seq IS NULL) OR (source_execution_id IS NOT NULL))),
   constraint a_superseded_memory_has_an_end CHECK (((superseded_by IS NULL) = (valid_to IS NULL))),
   constraint content_has_1_to_2000_characters CHECK ((((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text))),
+  constraint only_memories_of_agents_are_proposed CHECK (((proposal_status IS NULL) OR (scope = 'agent'::howdah.memory_scope))),
+  constraint only_memories_of_the_tenant_have_an_origin CHECK (((num_nonnulls(origin_id, origin_changed_at) = 0) OR (scope = 'tenant'::howdah.memory_scope))),
   constraint only_trusted_memories_of_agents_are_pinned CHECK (((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))))
 );
 alter table howdah.memories enable row level security, force row level security;
 CREATE INDEX memories_agent_id_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX memories_created_by_idx ON howdah.memories USING btree (tenant_id, created_by, id);
+CREATE INDEX memories_decided_by_idx ON howdah.memories USING btree (tenant_id, decided_by) WHERE (decided_by IS NOT NULL);
 CREATE UNIQUE INDEX memories_digest_key ON howdah.memories USING btree (tenant_id, subject_id, scope, digest) WHERE (superseded_by IS NULL);
 CREATE INDEX memories_is_pinned_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE is_pinned;
+CREATE INDEX memories_origin_id_idx ON howdah.memories USING btree (tenant_id, origin_id) WHERE (origin_id IS NOT NULL);
+CREATE INDEX memories_proposal_status_idx ON howdah.memories USING btree (tenant_id, id) WHERE (proposal_status IS NOT NULL);
+CREATE INDEX memories_rejected_digest_idx ON howdah.memories USING btree (tenant_id, digest) WHERE (proposal_status = 'rejected'::howdah.proposal_status);
 CREATE INDEX memories_session_id_idx ON howdah.memories USING btree (tenant_id, session_id, id) WHERE (session_id IS NOT NULL);
 CREATE INDEX memories_source_execution_id_idx ON howdah.memories USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
 CREATE INDEX memories_subject_id_idx ON howdah.memories USING btree (tenant_id, subject_id, id);
@@ -3567,6 +3588,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.approve_memory(id uuid, content text DEFAULT NULL::text)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_origin howdah.memories := howdah_private.lock_proposal(approve_memory.id);
+  v_earlier howdah.memories := howdah_private.lock_earlier_copy(v_origin);
+  v_copy howdah.memories := howdah_private.said_memory('tenant', v_origin.tenant_id,
+    v_origin.tenant_id, coalesce(approve_memory.content, v_origin.content), null);
+begin
+  v_copy.kind := v_origin.kind;
+  v_copy.trust := v_origin.trust;
+  v_copy.created_by := v_origin.created_by;
+  v_copy.source_execution_id := v_origin.source_execution_id;
+  v_copy.source_seq := v_origin.source_seq;
+  v_copy.valid_from := v_origin.valid_from;
+  v_copy.origin_id := v_origin.id;
+  v_copy := case when v_earlier.id is null then howdah_private.add_memory(v_copy)
+    else howdah_private.supersede_memory(v_earlier, v_copy) end;
+  perform howdah_private.decide_proposal(v_origin, 'approved');
+  perform howdah_private.audit_action(v_origin.tenant_id, 'approve', 'memories', v_origin.id::text,
+    jsonb_build_object('memory_id', v_copy.id));
+  return v_copy;
+end $function$
+;
+
 CREATE OR REPLACE PROCEDURE howdah.ask(IN agent text, IN input text, INOUT answer text DEFAULT NULL::text)
  LANGUAGE plpgsql
 AS $procedure$
@@ -5454,6 +5503,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.propose_memory(id uuid)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_old howdah.memories := howdah_private.lock_memory(propose_memory.id);
+  v_memory howdah.memories := howdah_private.set_proposal(v_old, 'id');
+begin
+  perform howdah_private.audit_action(v_old.tenant_id, 'propose', 'memories', v_old.id::text)
+  where v_old.proposal_status is null;
+  return v_memory;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.queue_states()
  RETURNS TABLE(status howdah.execution_status, waiting_for howdah.waiting_reason, runs bigint, due_runs bigint, oldest_due_at timestamp with time zone, oldest_due_id uuid, next_due_at timestamp with time zone)
  LANGUAGE sql
@@ -5596,6 +5661,22 @@ declare
 begin
   perform howdah_private.check_question_kind(v_question, 'approval');
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.reject_memory(id uuid)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_memory howdah.memories := howdah_private.decide_proposal(
+    howdah_private.lock_proposal(reject_memory.id), 'rejected');
+begin
+  perform howdah_private.audit_action(
+    v_memory.tenant_id, 'reject', 'memories', v_memory.id::text);
+  return v_memory;
 end $function$
 ;
 
@@ -7601,9 +7682,9 @@ begin
     end if;
     perform howdah_private.check_memory(m);
     insert into howdah.memories as o (tenant_id, scope, subject_id, kind, content, digest, trust,
-      created_by, valid_from, source_execution_id, source_seq)
+      created_by, valid_from, source_execution_id, source_seq, origin_id)
     values (m.tenant_id, m.scope, m.subject_id, m.kind, m.content, m.digest, m.trust, m.created_by,
-      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq)
+      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq, m.origin_id)
     on conflict (tenant_id, subject_id, scope, digest) where superseded_by is null do nothing
     returning * into v_memory;
     if found then
@@ -11121,8 +11202,9 @@ AS $function$
       }', '{"model": "reader", "values_trust": "external"}'),
       ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
         '{"citations": "required"}'),
-      ('remember', '{"tenant": {"type": "boolean"}, "pin": {"type": "boolean"}}',
-        '{"tenant": true}'),
+      ('remember', '{
+        "tenant": {"type": "boolean"}, "pin": {"type": "boolean"}, "propose": {"type": "boolean"}
+      }', '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
@@ -11471,6 +11553,10 @@ AS $function$
           "pinned": {
             "type": "boolean",
             "description": "true: always show it to you, in scope agent; false: no longer"
+          },
+          "proposed": {
+            "type": "boolean",
+            "description": "true: propose it to all agents, from scope agent; a person decides"
           }
         }
       }'::jsonb,
@@ -11938,7 +12024,8 @@ declare
 begin
   select s.scope, s.subject_id into v_new.scope, v_new.subject_id
   from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
-    case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
+    case when 'true' in (arguments -> 'pinned', arguments -> 'proposed') then 'agent' end),
+    configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
   select o.kind, o.execution_id, o.seq
   into v_new.kind, v_new.source_execution_id, v_new.source_seq
@@ -11956,11 +12043,14 @@ begin
   end if;
   v_memory := howdah_private.pin_by_call(
     v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
+  v_memory := howdah_private.propose_by_call(
+    v_memory, (arguments ->> 'proposed')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
     v_memory.created_at = now()
       and v_memory.source_execution_id is not distinct from v_new.source_execution_id
       and v_memory.source_seq is not distinct from v_new.source_seq)
-    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
+    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb
+    || case when arguments -> 'proposed' = 'true' then '{"proposed": true}' else '{}' end::jsonb;
 end $function$
 ;
 
@@ -15405,6 +15495,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_proposed_version(m howdah.memories)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.superseded_by is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('memory %s is already corrected', m.id),
+      detail = jsonb_build_object('memory_id', m.id, 'superseded_by', m.superseded_by)::text,
+      hint = format('Propose the memory that holds now: %s.', m.superseded_by);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_provider(m howdah.models)
  RETURNS void
  LANGUAGE plpgsql
@@ -17812,7 +17918,7 @@ CREATE OR REPLACE FUNCTION howdah_private.column_classes()
 AS $function$
   select c.object, n.name, c.class
   from (values
-    (null, 'person', 'user_id username created_by answered_by escalate_to caller actor'),
+    (null, 'person', 'user_id username created_by answered_by decided_by escalate_to caller actor'),
     (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
     (null, 'bytes', 'bytes'),
     (null, 'content',
@@ -20314,6 +20420,18 @@ CREATE OR REPLACE FUNCTION howdah_private.debounce_caller(e howdah.executions)
 AS $function$
   select coalesce('watch ' || e.table_trigger_id, e.user_id::text,
     (select 'API key ' || a.api_key_id from howdah_private.audit_actor() as a), e.created_by)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.decide_proposal(m howdah.memories, status howdah.proposal_status)
+ RETURNS howdah.memories
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.memories as t set proposal_status = decide_proposal.status, decided_at = now(),
+    decided_by = howdah_private.actor()
+  where t.id = m.id returning t.*
 $function$
 ;
 
@@ -24031,7 +24149,7 @@ begin
     exported_memories.redact)
     from howdah.memories as m
     where m.tenant_id = u.tenant_id and (m.user_id = u.id or m.created_by = u.username
-        or m.source_execution_id = any (exported_memories.runs))
+        or m.decided_by = u.username or m.source_execution_id = any (exported_memories.runs))
       and (m.user_id is null or m.user_id in (u.id, howdah.current_user_id())
         or howdah_private.may('users', 'manage'))
       and howdah_private.sees_agent(m.agent_id)
@@ -31221,6 +31339,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_earlier_copy(m howdah.memories)
+ RETURNS howdah.memories
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive earlier as (
+    select o.id from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.superseded_by = m.id
+    union
+    select o.id from earlier as e
+    join howdah.memories as o on o.tenant_id = m.tenant_id and o.superseded_by = e.id
+  )
+  select c.* from howdah.memories as c
+  where c.tenant_id = m.tenant_id and c.origin_id in (select e.id from earlier as e)
+    and c.superseded_by is null
+  order by c.id desc limit 1 for update
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_effects(ids uuid[], moving uuid[], effects jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -31479,6 +31617,45 @@ begin
       and lock_moving_runs.ids[cardinality(lock_moving_runs.ids)]
   order by e.id
   for no key update;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_proposal(id uuid)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_memory howdah.memories;
+begin
+  perform howdah_private.lock_caller();
+  select m.* into v_memory from howdah.memories as m
+  where m.id = lock_proposal.id and howdah_private.can_act_for(m.tenant_id)
+    and howdah_private.sees_agent(m.agent_id) and m.scope = 'agent'
+  for update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no proposal of memory %s', lock_proposal.id),
+      detail = jsonb_build_object('field', 'id', 'memory_id', lock_proposal.id)::text,
+      hint = 'See howdah.memories with proposal_status = ''open''.';
+  elsif howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN',
+      message = format('a tool may not decide about memory %s', v_memory.id),
+      detail = jsonb_build_object('field', 'id', 'memory_id', v_memory.id)::text,
+      hint = 'Let a person approve or reject it.';
+  end if;
+  perform howdah_private.check_memory_right('tenant', v_memory.tenant_id);
+  perform howdah_private.check_proposed_version(v_memory);
+  if v_memory.proposal_status is distinct from 'open' then
+    raise exception using errcode = 'HWCNF',
+      message = format('memory %s is %s', v_memory.id, coalesce(
+        'already ' || v_memory.proposal_status, 'not proposed')),
+      detail = jsonb_build_object('field', 'id', 'memory_id', v_memory.id,
+        'proposal_status', v_memory.proposal_status, 'decided_by', v_memory.decided_by)::text,
+      hint = 'The first decision counts. Propose a memory by howdah.propose_memory(id).';
+  end if;
+  return v_memory;
 end $function$
 ;
 
@@ -36485,6 +36662,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.propose_by_call(m howdah.memories, is_proposed boolean, configuration jsonb)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if is_proposed is not true then
+    return m;
+  elsif configuration -> 'propose' is distinct from 'true' then
+    raise exception using errcode = 'HWDEN', message = 'you may not propose memories',
+      detail = '{"field": "proposed"}',
+      hint = 'Omit proposed. An admin allows it by "propose": true in the configuration of the '
+        'tool.';
+  end if;
+  return howdah_private.set_proposal(m, 'proposed');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.propose_turn(run howdah.executions)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -39139,6 +39334,8 @@ AS $function$
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.memories as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.memories as t set decided_by = $3
+  where t.tenant_id = $1 and t.decided_by = $2;
   update howdah.model_tests as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
 $function$
@@ -43327,6 +43524,53 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.set_proposal(m howdah.memories, field text)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_decided howdah.memories := m;
+begin
+  if m.scope <> 'agent' then
+    raise exception using errcode = 'HWINV',
+      message = format('a memory of the scope %s cannot be proposed', m.scope),
+      detail = jsonb_build_object('field', set_proposal.field, 'scope', m.scope)::text,
+      hint = 'Propose memories of the scope agent.';
+  end if;
+  perform howdah_private.check_proposed_version(m);
+  if m.proposal_status = 'open' then
+    return m;
+  elsif m.proposal_status is null then
+    select o.* into v_decided from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.digest = m.digest and o.proposal_status = 'rejected'
+    order by o.id limit 1;
+  end if;
+  if v_decided.id is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('this memory is already %s', v_decided.proposal_status),
+      detail = jsonb_build_object('field', set_proposal.field, 'memory_id', v_decided.id,
+        'proposal_status', v_decided.proposal_status)::text,
+      hint = 'Propose another text, or write it as a memory of the tenant: howdah.remember.';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.memories ' || m.subject_id, 0));
+  if (
+    select count(*) >= 100 from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.agent_id = m.agent_id and o.proposal_status = 'open'
+  ) then
+    raise exception using errcode = 'HWQTA',
+      message = 'this agent has 100 open proposals, the maximum',
+      detail = jsonb_build_object('field', set_proposal.field, 'agent_id', m.agent_id,
+        'max_value', 100)::text,
+      hint = 'Approve or reject proposals first: howdah.approve_memory, howdah.reject_memory.';
+  end if;
+  update howdah.memories as t set proposal_status = 'open', proposed_at = now() where t.id = m.id
+  returning t.* into m;
+  return m;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.set_provider_config(agent_id uuid, purpose howdah.model_purpose, config jsonb, secret_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -45610,7 +45854,9 @@ begin
   v_memory := howdah_private.add_memory(new);
   if v_memory.id <> old.id then
     update howdah.memories as m set superseded_by = v_memory.id,
-      valid_to = greatest(now(), m.valid_from), is_pinned = false
+      valid_to = greatest(now(), m.valid_from), is_pinned = false,
+      proposal_status = nullif(m.proposal_status, 'open'),
+      proposed_at = case when m.proposal_status <> 'open' then m.proposed_at end
     where m.id = old.id;
     if old.is_pinned then
       v_memory := howdah_private.set_pin(v_memory, true, 'content');
@@ -51182,6 +51428,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_memories__mark_approved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.memories as c
+  set origin_changed_at = case when new.superseded_by is not null then now() end
+  where c.tenant_id = new.tenant_id and c.origin_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_memories__mark_forgotten_origin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.origin_changed_at := now();
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_memories__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -51195,10 +51466,18 @@ begin
     when n.created_by is null then array['missing', 'created_by']
     when n.digest is null then array['missing', 'digest']
     when n.subject_id is null then array['missing', 'subject_id']
+    when not 
+CASE
+    WHEN (proposal_status <> 'open'::howdah.proposal_status) THEN (num_nulls(decided_at, decided_by) = 0)
+    ELSE (num_nonnulls(decided_at, decided_by) = 0)
+END then array['check', 'a_decision_has_a_time_and_an_author']
     when not ((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id)) then array['check', 'a_memory_of_the_tenant_has_its_id']
+    when not ((proposal_status IS NULL) = (proposed_at IS NULL)) then array['check', 'a_proposal_has_a_time']
     when not ((source_seq IS NULL) OR (source_execution_id IS NOT NULL)) then array['check', 'a_source_has_a_run']
     when not ((superseded_by IS NULL) = (valid_to IS NULL)) then array['check', 'a_superseded_memory_has_an_end']
     when not (((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text)) then array['check', 'content_has_1_to_2000_characters']
+    when not ((proposal_status IS NULL) OR (scope = 'agent'::howdah.memory_scope)) then array['check', 'only_memories_of_agents_are_proposed']
+    when not ((num_nonnulls(origin_id, origin_changed_at) = 0) OR (scope = 'tenant'::howdah.memory_scope)) then array['check', 'only_memories_of_the_tenant_have_an_origin']
     when not ((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))) then array['check', 'only_trusted_memories_of_agents_are_pinned']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -59173,7 +59452,11 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.memories 
 
 CREATE TRIGGER _100_digest BEFORE INSERT OR UPDATE OF content ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__digest();
 
+CREATE TRIGGER _110_mark_forgotten_origin BEFORE UPDATE OF origin_id ON howdah.memories FOR EACH ROW WHEN (((old.origin_id IS NOT NULL) AND (new.origin_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_memories__mark_forgotten_origin();
+
 CREATE TRIGGER _400_write_terms AFTER INSERT OR UPDATE OF content, superseded_by ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__write_terms();
+
+CREATE TRIGGER _410_mark_approved AFTER UPDATE OF superseded_by ON howdah.memories FOR EACH ROW WHEN ((((old.superseded_by IS NULL) <> (new.superseded_by IS NULL)) AND (new.scope = 'agent'::howdah.memory_scope))) EXECUTE FUNCTION howdah_private.tg_memories__mark_approved();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.memories REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -59185,7 +59468,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.memories REFERENCING NEW
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned, proposal_status, proposed_at, decided_at, decided_by, origin_id, origin_changed_at ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF model_id, status, answer, error, seconds, created_by, finished_at ON howdah.model_tests FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_model_tests__refuse_invalid();
 
@@ -61913,6 +62196,8 @@ grant execute on function howdah.apply_todolist(uuid,text,text) to howdah_engine
 
 grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
+grant execute on function howdah.approve_memory(uuid,text) to howdah_app;
+
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
 grant execute on function howdah.cancel_evaluation(uuid) to howdah_app;
@@ -62199,6 +62484,8 @@ grant execute on function howdah.prompt(text) to howdah_engine;
 
 grant execute on function howdah.prompt(text) to howdah_viewer;
 
+grant execute on function howdah.propose_memory(uuid) to howdah_app;
+
 grant execute on function howdah.queue_states() to howdah_app;
 
 grant execute on function howdah.queue_states() to howdah_engine;
@@ -62214,6 +62501,8 @@ grant execute on function howdah.redeliver(uuid) to howdah_app;
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
 grant execute on function howdah.reject(uuid,text) to howdah_app;
+
+grant execute on function howdah.reject_memory(uuid) to howdah_app;
 
 grant execute on function howdah.remember(text,howdah.memory_scope,uuid,howdah.memory_kind,timestamp with time zone,howdah.trust) to howdah_app;
 
@@ -63066,6 +63355,8 @@ grant execute on function howdah_private.check_pin(howdah.memories,text) to howd
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_proposed_version(howdah.memories) to howdah_engine;
 
 grant execute on function howdah_private.check_query_schemas(json,text[]) to howdah_engine;
 
@@ -64817,6 +65108,8 @@ grant execute on function howdah_private.prompt_entry(howdah.prompts) to howdah_
 
 grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.propose_by_call(howdah.memories,boolean,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.prose_contains_secret(text) to howdah_app;
 
 grant execute on function howdah_private.prose_contains_secret(text) to howdah_engine;
@@ -65838,6 +66131,8 @@ grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to how
 grant execute on function howdah_private.tg_mcp_tools__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_memories__digest() to howdah_engine;
+
+grant execute on function howdah_private.tg_memories__mark_forgotten_origin() to howdah_engine;
 
 grant execute on function howdah_private.tg_memories__refuse_invalid() to howdah_engine;
 
@@ -68571,6 +68866,10 @@ comment on column howdah.memories.created_at is 'Time of creation.';
 
 comment on column howdah.memories.created_by is 'Author: the user of the token or of the run, else the API key, else the database login.';
 
+comment on column howdah.memories.decided_at is 'Time of the approval or rejection.';
+
+comment on column howdah.memories.decided_by is 'Who approved or rejected the proposal: a user, else the API key, else the database login.';
+
 comment on column howdah.memories.digest is 'MD5 of the content with single spaces. A subject has no two valid memories of one digest.';
 
 comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
@@ -68578,6 +68877,14 @@ comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of id
 comment on column howdah.memories.is_pinned is 'True if the memory is in the prompt of every run of its agent: howdah.pin_memory(id).';
 
 comment on column howdah.memories.kind is 'fact, preference, procedure or episode.';
+
+comment on column howdah.memories.origin_changed_at is 'Time at which the memory that this one was approved from was corrected or forgotten; null while it holds.';
+
+comment on column howdah.memories.origin_id is 'The memory of an agent that this memory of the tenant was approved from; null for others, and after that memory is forgotten.';
+
+comment on column howdah.memories.proposal_status is 'State of the proposal to the tenant, `open`, `approved` or `rejected`; null if the memory is not proposed: howdah.propose_memory(id).';
+
+comment on column howdah.memories.proposed_at is 'Time of the proposal.';
 
 comment on column howdah.memories.scope is 'user, agent, session or tenant.';
 
@@ -70279,6 +70586,8 @@ comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
 
+comment on routine howdah.approve_memory(uuid,text) is 'Approves the proposal of a memory: adds a memory of the tenant with its text, or with this content, and returns it. It has the trust, the author and the source of the proposed memory, which origin_id names. The approval of a correction corrects what was approved before. Raises HWCNF if the proposal is not open, and HWDEN for a tool.';
+
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people, and waits for a model that fails, appear as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_evaluation(uuid) is 'Cancels an evaluation and those of its runs and judges that are live, and returns it. Results that are graded stay. Raises HWCNF if it has ended.';
@@ -70425,6 +70734,8 @@ comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) 
 comment on routine howdah.prompt(text) is '@behavior -*
 Returns the id of the prompt with this name in the current tenant. Raises HWNTF if there is none.';
 
+comment on routine howdah.propose_memory(uuid) is 'Proposes a memory of an agent as a memory of the tenant. Nobody else recalls it until it is approved (howdah.approve_memory). Raises HWCNF if it is already approved or rejected, or if the same text of another agent was rejected.';
+
 comment on routine howdah.queue_states() is 'Live runs of the tenant by status and by what they wait for: select * from howdah.queue_states(). due_runs could begin now, the first of them since oldest_due_at. next_due_at is the time of the next one. Counts the oldest 10,000 live runs that the caller may see.';
 
 comment on routine howdah.recall(text,integer,howdah.memory_scope,uuid) is '@behavior -filterProc -orderBy
@@ -70436,6 +70747,8 @@ comment on routine howdah.register_sql_tool(text) is '@behavior -*
 Registers a SQL function as a tool, described by the catalogue. Call it again after changing the function. Only owners of the database may call this function.';
 
 comment on routine howdah.reject(uuid,text) is 'Rejects the call of a question of kind approval. The model receives the reason.';
+
+comment on routine howdah.reject_memory(uuid) is 'Rejects the proposal of a memory. Its agent still recalls it, and the same text cannot be proposed again. Raises HWCNF if the proposal is not open, and HWDEN for a tool.';
 
 comment on routine howdah.remember(text,howdah.memory_scope,uuid,howdah.memory_kind,timestamp with time zone,howdah.trust) is 'Remembers a text of at most 2000 characters about a user (by default the caller), an agent, a session or the tenant, for later runs. The same content again adds no row, and returns the memory that is there. Set trust to external for a text that somebody else wrote.';
 

@@ -19,7 +19,7 @@ create or replace function howdah_private.column_classes()
 as $$
   select c.object, n.name, c.class
   from (values
-    (null, 'person', 'user_id username created_by answered_by escalate_to caller actor'),
+    (null, 'person', 'user_id username created_by answered_by decided_by escalate_to caller actor'),
     (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
     (null, 'bytes', 'bytes'),
     (null, 'content',

@@ -63,3 +63,35 @@ end $$;
 create or replace trigger _400_write_terms
   after insert or update of content, superseded_by on howdah.memories
   for each row execute function howdah_private.tg_memories__write_terms();
+
+-- Says at what was approved from a memory that the memory was corrected, or holds again after the
+-- erasure of its correction.
+create or replace function howdah_private.tg_memories__mark_approved() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.memories as c
+  set origin_changed_at = case when new.superseded_by is not null then now() end
+  where c.tenant_id = new.tenant_id and c.origin_id = new.id;
+  return null;
+end $$;
+create or replace trigger _410_mark_approved
+  after update of superseded_by on howdah.memories
+  for each row
+  when ((old.superseded_by is null) <> (new.superseded_by is null) and new.scope = 'agent')
+  execute function howdah_private.tg_memories__mark_approved();
+
+-- Says the same when the memory is forgotten: its foreign key has set origin_id to null.
+create or replace function howdah_private.tg_memories__mark_forgotten_origin() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.origin_changed_at := now();
+  return new;
+end $$;
+create or replace trigger _110_mark_forgotten_origin
+  before update of origin_id on howdah.memories
+  for each row when (old.origin_id is not null and new.origin_id is null)
+  execute function howdah_private.tg_memories__mark_forgotten_origin();

@@ -110,7 +110,7 @@ export type Chunk = { id: string; seq: number; heading_path: (string)[]; start_o
 
 export type FoundMemory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; score: number; trust: "system" | "user" | "internal" | "external"; valid_from: string; source_execution_id: string | null; source_seq: number | null };
 
-export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; is_pinned: boolean; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string };
+export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; is_pinned: boolean; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string; proposal_status: "open" | "approved" | "rejected" | null; proposed_at: string | null; decided_at: string | null; decided_by: string | null; origin_id: string | null; origin_changed_at: string | null };
 
 export type DataSet = { id: string; name: string; description: string | null; created_at: string; updated_at: string; items: number };
 
@@ -518,7 +518,7 @@ export type Operations = {
   /** Recall memories. */
   recallMemories: { takes: { query: { query: string; k?: number; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string } }; gives: { memories: (FoundMemory)[] } };
   /** List memories, newest first. */
-  listMemories: { takes: { query?: { limit?: number; cursor?: string; subject_id?: string; source_execution_id?: string; is_valid?: "true" | "false"; is_pinned?: "true" | "false" } }; gives: { data: (Memory)[]; next: string | null } };
+  listMemories: { takes: { query?: { limit?: number; cursor?: string; subject_id?: string; source_execution_id?: string; is_valid?: "true" | "false"; is_pinned?: "true" | "false"; proposal_status?: "open" | "approved" | "rejected" } }; gives: { data: (Memory)[]; next: string | null } };
   /** Add a memory. */
   remember: { takes: { body: { content: string; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string; kind?: "fact" | "preference" | "procedure" | "episode"; valid_from?: string; trust?: "system" | "user" | "internal" | "external" } }; gives: Memory };
   /** Get a memory. */
@@ -529,6 +529,12 @@ export type Operations = {
   correctMemory: { takes: { params: { id: string }; body: { content: string } }; gives: Memory };
   /** Pin a memory. */
   pinMemory: { takes: { params: { id: string }; body?: { is_pinned?: boolean } }; gives: Memory };
+  /** Propose a memory. */
+  proposeMemory: { takes: { params: { id: string } }; gives: Memory };
+  /** Approve a proposed memory. */
+  approveMemory: { takes: { params: { id: string }; body?: { content?: string } }; gives: Memory };
+  /** Reject a proposed memory. */
+  rejectMemory: { takes: { params: { id: string } }; gives: Memory };
   /** List data sets, newest first. */
   listDatasets: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (DataSet)[]; next: string | null } };
   /** Create a data set. */
@@ -1009,6 +1015,9 @@ export const operations = {
   deleteMemory: ['DELETE', '/api/memories/{id}'],
   correctMemory: ['POST', '/api/memories/{id}/correct'],
   pinMemory: ['POST', '/api/memories/{id}/pin'],
+  proposeMemory: ['POST', '/api/memories/{id}/propose'],
+  approveMemory: ['POST', '/api/memories/{id}/approve'],
+  rejectMemory: ['POST', '/api/memories/{id}/reject'],
   listDatasets: ['GET', '/api/datasets'],
   createDataSet: ['POST', '/api/datasets'],
   getDataSet: ['GET', '/api/datasets/{id}'],

@@ -38,6 +38,7 @@ export const enumLabels = {
   oauth_grant: ['authorization_code', 'client_credentials'],
   overlap_policy: ['allow', 'skip', 'cancel'],
   policy_decision: ['allow', 'ask', 'deny'],
+  proposal_status: ['open', 'approved', 'rejected'],
   question_kind: ['question', 'approval', 'effect'],
   question_status: ['open', 'answered', 'expired', 'cancelled'],
   session_policy: ['queue', 'reject', 'interrupt', 'steer'],

@@ -103,6 +103,8 @@ export type OverlapPolicy = "allow" | "cancel" | "skip";
 
 export type PolicyDecision = "allow" | "ask" | "deny";
 
+export type ProposalStatus = "approved" | "open" | "rejected";
+
 export type QuestionKind = "approval" | "effect" | "question";
 
 export type QuestionStatus = "answered" | "cancelled" | "expired" | "open";
@@ -1035,10 +1037,16 @@ export interface Memories {
   content: string;
   created_at: Generated<Timestamp>;
   created_by: string;
+  decided_at: Timestamp | null;
+  decided_by: string | null;
   digest: string;
   id: Generated<string>;
   is_pinned: Generated<boolean>;
   kind: Generated<MemoryKind>;
+  origin_changed_at: Timestamp | null;
+  origin_id: string | null;
+  proposal_status: ProposalStatus | null;
+  proposed_at: Timestamp | null;
   scope: Generated<MemoryScope>;
   session_id: Generated<string | null>;
   source_execution_id: string | null;

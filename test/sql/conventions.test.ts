@@ -1071,6 +1071,7 @@ describe('conventions', () => {
     test('of checks have one of the forms check_x, x_fault and raise_x, and booleans can_x', async () => {
       const KEPT = [
         'howdah.reject', // people reject a call
+        'howdah.reject_memory', // people reject a proposal
         'howdah_private.last_finish_reason', // the finish_reason of a model
         'howdah_private.may', // processes of 0.1.0 call it
         'howdah_private.permit', // processes of 0.1.0 call it

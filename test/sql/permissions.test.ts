@@ -66,6 +66,9 @@ const ACTS: Record<string, string> = {
   remember: `select howdah.remember('x', 'tenant')`,
   correct_memory: `select howdah.correct_memory(id, 'z') from howdah.memories where content = 'y'`,
   pin_memory: `select howdah.pin_memory(id, false) from howdah.memories where content = 'y'`,
+  propose_memory: `select howdah.propose_memory(id) from howdah.memories where content = 'p'`,
+  approve_memory: `select howdah.approve_memory(id) from howdah.memories where content = 'q'`,
+  reject_memory: `select howdah.reject_memory(id) from howdah.memories where content = 'q'`,
   add_to_dataset: `select howdah.add_to_dataset('set', id, '1') from howdah.executions where status = 'queued'`,
   evaluate: `select howdah.evaluate('set', 'desk')`,
   evaluate_runs: `select howdah.evaluate_runs('set', 'desk', graders => '{cheap}')`,
@@ -142,6 +145,10 @@ describe('permissions', () => {
     await committed(db.pool, async (client) => {
       await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant_id]);
       await client.query(`select howdah.remember('y', 'tenant')`);
+      await client.query(`select howdah.remember('p', 'agent', $1)`, [desk]);
+      await client.query(`select howdah.propose_memory((howdah.remember('q', 'agent', $1)).id)`, [
+        desk,
+      ]);
       await client.query(`insert into howdah.datasets (name) values ('set')`);
       await client.query(
         `insert into howdah.graders (name, dataset_id, kind) select 'g', id, 'exact' from howdah.datasets`,

@@ -176,9 +176,9 @@ begin
     end if;
     perform howdah_private.check_memory(m);
     insert into howdah.memories as o (tenant_id, scope, subject_id, kind, content, digest, trust,
-      created_by, valid_from, source_execution_id, source_seq)
+      created_by, valid_from, source_execution_id, source_seq, origin_id)
     values (m.tenant_id, m.scope, m.subject_id, m.kind, m.content, m.digest, m.trust, m.created_by,
-      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq)
+      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq, m.origin_id)
     on conflict (tenant_id, subject_id, scope, digest) where superseded_by is null do nothing
     returning * into v_memory;
     if found then
@@ -189,7 +189,7 @@ end $$;
 
 -- Replaces a valid memory, which the caller has locked, by one with another content. Returns the
 -- memory that holds now: the same one if the content is the same. The correction of a pinned memory
--- is pinned.
+-- is pinned. An open proposal ends, since it was of the earlier content.
 create or replace function howdah_private.supersede_memory(old howdah.memories, new howdah.memories)
   returns howdah.memories
   language plpgsql volatile security definer
@@ -212,7 +212,9 @@ begin
   v_memory := howdah_private.add_memory(new);
   if v_memory.id <> old.id then
     update howdah.memories as m set superseded_by = v_memory.id,
-      valid_to = greatest(now(), m.valid_from), is_pinned = false
+      valid_to = greatest(now(), m.valid_from), is_pinned = false,
+      proposal_status = nullif(m.proposal_status, 'open'),
+      proposed_at = case when m.proposal_status <> 'open' then m.proposed_at end
     where m.id = old.id;
     if old.is_pinned then
       v_memory := howdah_private.set_pin(v_memory, true, 'content');

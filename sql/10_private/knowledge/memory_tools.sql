@@ -96,7 +96,8 @@ declare
 begin
   select s.scope, s.subject_id into v_new.scope, v_new.subject_id
   from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
-    case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
+    case when 'true' in (arguments -> 'pinned', arguments -> 'proposed') then 'agent' end),
+    configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
   select o.kind, o.execution_id, o.seq
   into v_new.kind, v_new.source_execution_id, v_new.source_seq
@@ -114,11 +115,14 @@ begin
   end if;
   v_memory := howdah_private.pin_by_call(
     v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
+  v_memory := howdah_private.propose_by_call(
+    v_memory, (arguments ->> 'proposed')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
     v_memory.created_at = now()
       and v_memory.source_execution_id is not distinct from v_new.source_execution_id
       and v_memory.source_seq is not distinct from v_new.source_seq)
-    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
+    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb
+    || case when arguments -> 'proposed' = 'true' then '{"proposed": true}' else '{}' end::jsonb;
 end $$;
 
 -- Finds and locks the memory that a call replaces.

@@ -75,8 +75,9 @@ as $$
       }', '{"model": "reader", "values_trust": "external"}'),
       ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
         '{"citations": "required"}'),
-      ('remember', '{"tenant": {"type": "boolean"}, "pin": {"type": "boolean"}}',
-        '{"tenant": true}'),
+      ('remember', '{
+        "tenant": {"type": "boolean"}, "pin": {"type": "boolean"}, "propose": {"type": "boolean"}
+      }', '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},

@@ -340,6 +340,10 @@ as $$
           "pinned": {
             "type": "boolean",
             "description": "true: always show it to you, in scope agent; false: no longer"
+          },
+          "proposed": {
+            "type": "boolean",
+            "description": "true: propose it to all agents, from scope agent; a person decides"
           }
         }
       }'::jsonb,

@@ -90,8 +90,9 @@ begin
     order by b.id;
 end $$;
 
--- Returns the memories about the user, and those that the user or the runs of the user wrote.
--- Leaves out those of other users, and of agents that are hidden from the caller of the export.
+-- Returns the memories about the user, those that the user or the runs of the user wrote, and those
+-- whose proposal the user decided. Leaves out those of other users, and of agents that are hidden
+-- from the caller of the export.
 create or replace function howdah_private.exported_memories(u howdah.users, runs uuid[],
   redact boolean) returns setof jsonb
   language plpgsql stable
@@ -102,7 +103,7 @@ begin
     exported_memories.redact)
     from howdah.memories as m
     where m.tenant_id = u.tenant_id and (m.user_id = u.id or m.created_by = u.username
-        or m.source_execution_id = any (exported_memories.runs))
+        or m.decided_by = u.username or m.source_execution_id = any (exported_memories.runs))
       and (m.user_id is null or m.user_id in (u.id, howdah.current_user_id())
         or howdah_private.may('users', 'manage'))
       and howdah_private.sees_agent(m.agent_id)

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import type { JsonObject } from '../../json/json.ts';
@@ -16,6 +16,8 @@ export type Action = {
   method: 'POST' | 'DELETE';
   path: string;
   body?: JsonObject;
+  /** A field of the body that the person may change first. It is sent only if it was changed. */
+  field?: { name: string; label: string; value: string };
 };
 
 /**
@@ -34,6 +36,38 @@ export function pinActions(type: ResourceType, row: JsonObject): Action[] {
       method: 'POST',
       path: `${type.path}/${row.id}/pin`,
       body: { is_pinned: !isPinned },
+    },
+  ];
+}
+
+/**
+ * Returns the actions on the proposal of a memory of an agent: to propose it, or to decide about it
+ * while the proposal is open.
+ */
+export function proposalActions(type: ResourceType, row: JsonObject): Action[] {
+  const isFit = row.scope === 'agent' && row.superseded_by === null;
+  if (type.name !== 'memories' || !isFit) return [];
+  const { propose, proposeSummary, approve, approveSummary, reject, rejectSummary, text } =
+    rowTexts.memories;
+  const path = `${type.path}/${row.id}`;
+  if (row.proposal_status === null) {
+    return [
+      {
+        ...{ label: propose, summary: proposeSummary },
+        ...{ method: 'POST', path: `${path}/propose`, body: {} },
+      },
+    ];
+  }
+  if (row.proposal_status !== 'open') return [];
+  return [
+    {
+      ...{ label: approve, summary: approveSummary },
+      ...{ method: 'POST', path: `${path}/approve` },
+      field: { name: 'content', label: text, value: String(row.content) },
+    },
+    {
+      ...{ label: reject, summary: rejectSummary },
+      ...{ method: 'POST', path: `${path}/reject`, body: {} },
     },
   ];
 }
@@ -87,14 +121,16 @@ export function RowActions({ type, id, name, own = [], reload, removed }: RowAct
 type ConfirmationProps = { action: Action; close(): void; done(): void };
 
 function Confirmation({ action, close, done }: ConfirmationProps) {
+  const { field } = action;
+  const [text, setText] = useState(field?.value ?? '');
   const [answer, setAnswer] = useState<JsonObject>();
   const { start, failure, isBusy } = useAction(async () => {
-    const { method, body: sent } = action;
+    const sent = field ? changedField(field, text) : action.body;
     const { body } = await callRest<JsonObject | ''>(action.path, {
-      method,
+      method: action.method,
       ...(sent && { body: sent }),
     });
-    if (method === 'DELETE' || sent || body === '') close();
+    if (action.method === 'DELETE' || sent || body === '') close();
     else setAnswer(body);
     done();
   });
@@ -104,20 +140,39 @@ function Confirmation({ action, close, done }: ConfirmationProps) {
       <Text size="sm" className="user-text">
         {action.summary}
       </Text>
+      {field && (
+        <Textarea
+          {...{ label: field.label, value: text, autosize: true, maxRows: 12 }}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+      )}
       {failure && <FailureAlert failure={failure} />}
-      <Group justify="flex-end" gap="xs">
-        <Button variant="default" onClick={close}>
-          {rowTexts.keep}
-        </Button>
-        <Button
-          {...(action.method === 'DELETE' && { color: 'red' })}
-          onClick={start}
-          loading={isBusy}
-        >
-          {action.label}
-        </Button>
-      </Group>
+      <Choice {...{ action, close, start, isBusy }} />
     </Stack>
+  );
+}
+
+/** Returns the body with the field that a person has changed, or an empty one. */
+function changedField({ name, value }: { name: string; value: string }, text: string): JsonObject {
+  return text === value ? {} : { [name]: text };
+}
+
+type ChoiceProps = { action: Action; close(): void; start(): void; isBusy: boolean };
+
+function Choice({ action, close, start, isBusy }: ChoiceProps) {
+  return (
+    <Group justify="flex-end" gap="xs">
+      <Button variant="default" onClick={close}>
+        {rowTexts.keep}
+      </Button>
+      <Button
+        {...(action.method === 'DELETE' && { color: 'red' })}
+        onClick={start}
+        loading={isBusy}
+      >
+        {action.label}
+      </Button>
+    </Group>
   );
 }
 

@@ -14,7 +14,7 @@ import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
 import { listPath, overTimePath, rowPath, systemPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
-import { pinActions, RowActions } from './row-actions.tsx';
+import { pinActions, proposalActions, RowActions } from './row-actions.tsx';
 import { RowUsage } from './row-usage.tsx';
 import { titleOf } from './rows-page.tsx';
 import { ModelTest } from './trials/model-test.tsx';
@@ -102,7 +102,7 @@ function Actions({ type, row, reload }: ActionsProps) {
       {mayWrite && (
         <RowActions
           {...{ type, id, reload }}
-          own={pinActions(type, row)}
+          own={[...pinActions(type, row), ...proposalActions(type, row)]}
           name={nameOf(type, row)}
           removed={() => navigate(listPath(type.name))}
         />

@@ -22,6 +22,12 @@ export type Memory = {
   source_seq: number | null;
   created_by: string;
   created_at: string;
+  proposal_status: string | null;
+  proposed_at: string | null;
+  decided_at: string | null;
+  decided_by: string | null;
+  origin_id: string | null;
+  origin_changed_at: string | null;
 };
 
 const scope = z.enum(enumLabels.memory_scope);
@@ -136,6 +142,67 @@ export const pinMemory = operation({
   answers: { 200: { description: 'The memory', schema: memories.row } },
   async work(db, { params, body }) {
     await db.query('select howdah.pin_memory($1, $2)', [params.id, body.is_pinned ?? true]);
+    return shownMemory(db, params.id);
+  },
+});
+
+/** Proposes a memory of an agent to the tenant. */
+export const proposeMemory = operation({
+  method: 'POST',
+  path: `${memories.path}/{id}/propose`,
+  id: 'proposeMemory',
+  tag: 'memories',
+  summary: 'Propose a memory',
+  description:
+    'Proposes a memory of an agent to all agents of the tenant. Nobody else recalls it before it is approved. See docs/memory.md.',
+  params: byId,
+  permission: { object: 'memories', action: 'run' },
+  answers: { 200: { description: 'The memory', schema: memories.row } },
+  async work(db, { params }) {
+    await db.query('select howdah.propose_memory($1)', [params.id]);
+    return shownMemory(db, params.id);
+  },
+});
+
+/** Approves the proposal of a memory. */
+export const approveMemory = operation({
+  method: 'POST',
+  path: `${memories.path}/{id}/approve`,
+  id: 'approveMemory',
+  tag: 'memories',
+  summary: 'Approve a proposed memory',
+  description:
+    'Adds a memory of the tenant with the text of the proposed one, or with a corrected text, and returns it.',
+  params: byId,
+  isKeyed: true,
+  permission: { object: 'memories', action: 'run' },
+  isBodyOptional: true,
+  body: z.strictObject({
+    content: content.optional().describe('The corrected text; that of the memory by default'),
+  }),
+  answers: { 201: { description: 'The memory of the tenant', schema: memories.row } },
+  async work(db, { params, body }) {
+    const { rows } = await db.query<{ id: string }>('select (howdah.approve_memory($1, $2)).id', [
+      params.id,
+      body.content ?? null,
+    ]);
+    return addedMemory(db, rows[0]?.id ?? '');
+  },
+});
+
+/** Rejects the proposal of a memory. */
+export const rejectMemory = operation({
+  method: 'POST',
+  path: `${memories.path}/{id}/reject`,
+  id: 'rejectMemory',
+  tag: 'memories',
+  summary: 'Reject a proposed memory',
+  description: 'Its agent still recalls it. The same text cannot be proposed again.',
+  params: byId,
+  permission: { object: 'memories', action: 'run' },
+  answers: { 200: { description: 'The memory', schema: memories.row } },
+  async work(db, { params }) {
+    await db.query('select howdah.reject_memory($1)', [params.id]);
     return shownMemory(db, params.id);
   },
 });

@@ -13,7 +13,10 @@ export const memories = resource('memories', {
   writes: ['delete'],
   command: {
     noun: 'dev memories',
-    list: ['id', 'scope', 'kind', 'content', 'trust', 'is_pinned', 'valid_from', 'valid_to'],
+    list: [
+      ...['id', 'scope', 'kind', 'content', 'trust', 'is_pinned', 'proposal_status'],
+      ...['valid_from', 'valid_to'],
+    ],
     empty: 'No memories. Add one: howdah dev memories add "Prefers answers in French."',
     name: 'id',
   },
@@ -32,6 +35,12 @@ export const memories = resource('memories', {
     source_seq: z.int().nullable(),
     created_by: z.string(),
     created_at: time,
+    proposal_status: z.enum(enumLabels.proposal_status).nullable(),
+    proposed_at: time.nullable(),
+    decided_at: time.nullable(),
+    decided_by: z.string().nullable(),
+    origin_id: id.nullable(),
+    origin_changed_at: time.nullable(),
   },
   async remove(db, memoryId) {
     await db.query('select howdah.forget($1)', [memoryId]);
@@ -45,9 +54,16 @@ export const memories = resource('memories', {
     is_pinned: flag
       .optional()
       .describe('true: only memories in the prompts of their agents; false: only the others'),
+    proposal_status: z
+      .enum(enumLabels.proposal_status)
+      .optional()
+      .describe('only memories with such a proposal to the tenant'),
   },
-  conditions: ({ is_valid, is_pinned, ...query }) => [
+  conditions: ({ is_valid, is_pinned, proposal_status, ...query }) => [
     ...equalTo(query),
+    // the null test is served by an index, which the comparison of an enum is not
+    ...condition(proposal_status && true, 't.proposal_status is not null', ''),
+    ...equalTo({ proposal_status }),
     ...condition(is_valid, 't.superseded_by is null', 't.superseded_by is not null'),
     ...condition(is_pinned, 't.is_pinned', 'not t.is_pinned'),
   ],

@@ -135,6 +135,52 @@ describe('REST', () => {
   });
 });
 
+describe('a proposal over REST', () => {
+  test('is made, listed, approved with another text, and rejected', async () => {
+    const agent = await makeAgent(database.pool);
+    const lesson = async (content: string) =>
+      (await ask('POST', '/api/memories', { content, scope: 'agent', subject_id: agent })).body.id;
+    const path = `/api/memories/${await lesson('Ask for the parcel number.')}`;
+    const made = await ask('POST', `${path}/propose`);
+    expect(made).toMatchObject({
+      status: 200,
+      body: { proposal_status: 'open', decided_by: null },
+    });
+    const listed = async (status: string) =>
+      (await ask('GET', `/api/memories?proposal_status=${status}`)).body.data;
+    expect(await listed('open')).toMatchObject([{ id: made.body.id }]);
+    expect((await ask('GET', '/api/memories?proposal_status=maybe')).status).toBe(400);
+    for (const [token, status] of [
+      [viewer, 403],
+      [stranger, 404],
+    ] as const) {
+      expect((await ask('POST', `${path}/approve`, undefined, { token })).status).toBe(status);
+      expect((await ask('POST', `${path}/reject`, undefined, { token })).status).toBe(status);
+    }
+    expect((await ask('POST', `${path}/approve`, { content: ' ' })).status).toBe(400);
+    expect((await ask('POST', `${path}/approve`, { text: 'x' })).status).toBe(400);
+    const copy = await ask('POST', `${path}/approve`, { content: 'Ask for the number.' });
+    expect(copy).toMatchObject({
+      status: 201,
+      body: { scope: 'tenant', content: 'Ask for the number.', origin_id: made.body.id },
+    });
+    expect(await recalled('number', { token: viewer })).toMatchObject([{ id: copy.body.id }]);
+    expect((await ask('POST', `${path}/reject`)).status).toBe(409);
+    const other = `/api/memories/${await lesson('Never answer.')}`;
+    expect((await ask('POST', `${other}/reject`)).status).toBe(409); // nobody proposed it
+    await ask('POST', `${other}/propose`);
+    const rejected = await ask('POST', `${other}/reject`);
+    expect(rejected).toMatchObject({
+      ...{ status: 200, body: { proposal_status: 'rejected', decided_by: ada.username } },
+    });
+    expect((await ask('POST', `${other}/propose`)).status).toBe(409);
+    expect(await listed('open')).toEqual([]);
+    for (const { id } of [copy.body, made.body, rejected.body]) {
+      await ask('DELETE', `/api/memories/${id}`);
+    }
+  });
+});
+
 describe('GraphQL', () => {
   const graphql = (query: string, variables: object = {}, token = member) =>
     askGraphql(api, query, variables, token);
@@ -179,6 +225,36 @@ describe('GraphQL', () => {
   });
 });
 
+test('GraphQL proposes, approves and rejects, and shows the origin', async () => {
+  const agent = await makeAgent(database.pool);
+  const graphql = (field: string, rest: string, variables: object, token = member) =>
+    askGraphql(
+      api,
+      `mutation ($id: UUID!) { ${field}(input: {id: $id${rest}}) {
+         result { id scope proposalStatus originMemory { id content } } } }`,
+      variables,
+      token,
+    );
+  const { body } = await ask('POST', '/api/memories', {
+    ...{ content: 'Count twice.', scope: 'agent', subject_id: agent },
+  });
+  const about = { id: body.id };
+  const code = async (field: string, token?: string) =>
+    (await graphql(field, '', about, token)).errors?.[0]?.extensions?.code;
+  expect(await code('approveMemory')).toBe('HWCNF');
+  expect((await graphql('proposeMemory', '', about)).data.proposeMemory.result).toMatchObject({
+    proposalStatus: 'open',
+  });
+  expect(await code('approveMemory', viewer)).toBe('HWDEN');
+  const approved = await graphql('approveMemory', ', content: "Count three times."', about);
+  expect(approved.data.approveMemory.result).toMatchObject({
+    ...{ scope: 'tenant', originMemory: { id: body.id, content: 'Count twice.' } },
+  });
+  expect(await code('rejectMemory')).toBe('HWCNF');
+  await ask('DELETE', `/api/memories/${approved.data.approveMemory.result.id}`);
+  await ask('DELETE', `/api/memories/${body.id}`);
+});
+
 describe.each([
   ['a database', (...argv: string[]) => runCli(database.url, ...argv)],
   ['a server', (...argv: string[]) => runCli(UNREACHABLE, ...argv, '--api', api.url)],
@@ -214,6 +290,24 @@ describe.each([
     expect(JSON.parse(undone.stdout)).toMatchObject({ id, is_pinned: false });
     expect((await memories('pin', crypto.randomUUID())).status).toBe(3);
     await memories('forget', id, '--yes');
+  });
+
+  test('proposes, approves and rejects', async () => {
+    const agent = await makeAgent(database.pool);
+    const add = async (content: string) =>
+      (await memories('add', content, '--scope', 'agent', '--subject', agent)).stdout.trim();
+    const [first, second] = [await add('Ask twice.'), await add('Ask never.')];
+    for (const id of [first, second]) {
+      const proposed = await memories('propose', id, '--json');
+      expect(JSON.parse(proposed.stdout)).toMatchObject({ id, proposal_status: 'open' });
+    }
+    expect((await memories('list')).stdout).toMatch(/Ask never\..* open/);
+    const approved = JSON.parse((await memories('approve', first, 'Ask once.', '--json')).stdout);
+    expect(approved).toMatchObject({ scope: 'tenant', content: 'Ask once.', origin_id: first });
+    expect((await memories('reject', second)).stdout.trim()).toBe(second);
+    expect((await memories('approve', second)).stderr).toContain('already rejected');
+    expect((await memories('approve', crypto.randomUUID())).status).toBe(3);
+    for (const id of [approved.id, first, second]) await memories('forget', id, '--yes');
   });
 
   test('says what is wrong', async () => {

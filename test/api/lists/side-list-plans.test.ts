@@ -290,7 +290,11 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/dataset-items': {},
   '/api/grades': {},
   '/api/evaluation-results': { passed: () => [] },
-  '/api/memories': { isValid: () => ['true', 'false'], isPinned: () => ['true', 'false'] },
+  '/api/memories': {
+    isValid: () => ['true', 'false'],
+    isPinned: () => ['true', 'false'],
+    proposalStatus: () => enumLabels.proposal_status,
+  },
 };
 const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'none'] };
 /**

@@ -323,6 +323,11 @@ test('the JSON output of each command matches the recorded file', async () => {
   const about = ['--scope', 'agent', '--subject', askers[0].id];
   const [lesson] = await note('memories add', 'memories', 'add', 'a lesson', ...about);
   await note('memories pin', 'memories', 'pin', lesson.id);
+  await note('memories propose', 'memories', 'propose', lesson.id);
+  await note('memories approve', 'memories', 'approve', lesson.id, 'a corrected lesson');
+  const [other] = await note('memories add', 'memories', 'add', 'another lesson', ...about);
+  await note('memories propose', 'memories', 'propose', other.id);
+  await note('memories reject', 'memories', 'reject', other.id);
   await note('settings list', 'settings', 'list');
   await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');

@@ -437,6 +437,33 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     expect(owner.problems).toEqual([]);
   });
 
+  test('a memory of an agent is proposed, and approved with another text', async () => {
+    const { rows } = await db.pool.query(
+      `select (howdah.remember('Ask for the parcel number.', 'agent', howdah.agent('development'))).id`,
+    );
+    const { id } = rows[0];
+    const dialog = owner.page.getByRole('dialog');
+    await open(`/system/memories/${id}`);
+    await button('Propose').click();
+    await dialog.getByRole('button', { name: 'Propose' }).click();
+    await button('Approve').click();
+    const text = dialog.getByRole('textbox', { name: 'Text' });
+    expect(await text.inputValue()).toBe('Ask for the parcel number.');
+    await text.fill('Ask for the number.');
+    await picture(owner.page, 'memory-approve');
+    expect(await seriousFindings(owner.page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Approve' }).click();
+    await button('Approve').waitFor({ state: 'detached' });
+    expect(await button('Reject').count()).toBe(0);
+    const { rows: copies } = await db.pool.query(
+      'select content, scope from howdah.memories where origin_id = $1',
+      [id],
+    );
+    expect(copies).toEqual([{ content: 'Ask for the number.', scope: 'tenant' }]);
+    await picture(owner.page, 'memory-approved');
+    expect(owner.problems).toEqual([]);
+  });
+
   test.each(['light', 'dark'] as const)(
     'in %s colours, each place is accessible',
     async (colorScheme) => {

@@ -156,3 +156,102 @@ describe('a poisoned memory', () => {
     expect(other.trust).toBe('internal');
   });
 });
+
+describe('a proposal', () => {
+  async function proposer(...script: JsonObject[]): Promise<string> {
+    const agent = await agentOf(...script);
+    await database.pool.query(
+      `update howdah.agent_tools set configuration = '{"propose": true}'
+       where agent_id = $1 and tool_id = howdah.tool('remember')`,
+      [agent],
+    );
+    return agent;
+  }
+  const lesson = 'Ask for the parcel number before the address.';
+
+  test('of an agent reaches every agent after a person has approved it', async () => {
+    const first = await run(
+      await proposer(
+        call('remember', { content: lesson, kind: 'procedure', proposed: true }),
+        call('remember', { content: lesson, proposed: true }),
+      ),
+    );
+    expect(first.values[0]).toEqual({
+      ...{ id: expect.any(String), scope: 'agent', is_new: true, proposed: true },
+    });
+    expect(first.values[1]).toMatchObject({ id: first.values[0].id, is_new: false });
+    const listener = async () => {
+      const agent = await agentOf(call('recall', { query: 'parcel number' }));
+      await database.pool.query(
+        `update howdah.agent_tools set configuration = '{"tenant": true}'
+         where agent_id = $1 and tool_id = howdah.tool('recall')`,
+        [agent],
+      );
+      const { values, trust } = await run(agent);
+      return { memories: values[0].memories as JsonObject[], trust };
+    };
+    expect((await listener()).memories).toEqual([]);
+    const copy = await one(database.pool, 'select * from howdah.approve_memory($1)', [
+      first.values[0].id,
+    ]);
+    expect(copy).toMatchObject({ source_execution_id: first.id, origin_id: first.values[0].id });
+    const after = await listener();
+    expect(after.memories).toMatchObject([
+      { id: copy.id, scope: 'tenant', kind: 'procedure', trust: 'internal', content: lesson },
+    ]);
+    expect(after.trust).toBe('internal');
+    const { name } = await one(
+      database.pool,
+      `select s.name from howdah.memories as m join howdah.steps as s
+         on s.execution_id = m.source_execution_id and s.seq = m.source_seq where m.id = $1`,
+      [copy.id],
+    );
+    expect(name).toBe('remember');
+  });
+
+  test('needs the leave of an admin and the scope of the agent', async () => {
+    const { results } = await run(
+      await agentOf(call('remember', { content: 'Sum twice.', proposed: true })),
+    );
+    expect(results[0]).toContain('you may not propose memories');
+    const other = await run(
+      await proposer(call('remember', { content: 'Likes tea.', scope: 'user', proposed: true })),
+    );
+    expect(other.results[0]).toContain('a memory of the scope user cannot be proposed');
+    const { rows } = await database.pool.query(
+      `select from howdah.memories where content in ('Sum twice.', 'Likes tea.')`,
+    );
+    expect(rows).toEqual([]);
+  });
+
+  test('is decided by no tool', async () => {
+    const { id } = await one(
+      database.pool,
+      `select (howdah.propose_memory((howdah.remember('Sum twice.', 'agent', $1)).id)).id`,
+      [await agentOf()],
+    );
+    await database.pool.query(
+      `create or replace function public.approve_it(id uuid) returns uuid language sql volatile
+         return (howdah.approve_memory(id)).id;
+       comment on function public.approve_it(uuid) is 'Approves a memory.';
+       select howdah.register_sql_tool('public.approve_it(uuid)')`,
+    );
+    const agent = await makeAgent(database.pool, {
+      script: [call('approve_it', { id }), { content: 'done' }],
+      tools: ['approve_it'],
+    });
+    await database.pool.query(
+      'update howdah.agent_tools set requires_approval = false where agent_id = $1',
+      [agent],
+    );
+    const admin = await makeUser(database.pool, { role: 'admin' });
+    const { results } = await run(agent, { user_id: admin.id });
+    expect(results[0]).toContain(`a tool may not decide about memory ${id}`);
+    const { proposal_status } = await one(
+      database.pool,
+      'select proposal_status from howdah.memories where id = $1',
+      [id],
+    );
+    expect(proposal_status).toBe('open');
+  });
+});

@@ -159,6 +159,21 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'POST /api/memories/{id}/pin',
   },
   {
+    ...{ group: 'Agents and tools', what: 'propose a memory' },
+    ...{ sql: 'howdah.propose_memory()', graphql: 'proposeMemory', cli: 'dev memories propose' },
+    rest: 'POST /api/memories/{id}/propose',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'approve a proposed memory' },
+    ...{ sql: 'howdah.approve_memory()', graphql: 'approveMemory', cli: 'dev memories approve' },
+    rest: 'POST /api/memories/{id}/approve',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'reject a proposed memory' },
+    ...{ sql: 'howdah.reject_memory()', graphql: 'rejectMemory', cli: 'dev memories reject' },
+    rest: 'POST /api/memories/{id}/reject',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'recall memories' },
     ...{ sql: 'howdah.recall()', graphql: 'recall', cli: 'dev memories recall' },
     rest: 'GET /api/memories/recall',

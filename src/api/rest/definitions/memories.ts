@@ -1,7 +1,10 @@
 import {
+  approveMemory,
   correctMemory,
   pinMemory,
+  proposeMemory,
   recallMemories,
+  rejectMemory,
   remember,
 } from '../../../operations/definitions/memories.ts';
 import { memories } from '../../../resources/definitions/memories.ts';
@@ -15,4 +18,7 @@ export const memoryRoutes: Route[] = [
   remember,
   correctMemory,
   pinMemory,
+  proposeMemory,
+  approveMemory,
+  rejectMemory,
 ];

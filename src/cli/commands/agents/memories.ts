@@ -1,10 +1,13 @@
 import { type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import {
+  approveMemory,
   correctMemory,
   type Memory,
   pinMemory,
+  proposeMemory,
   recallMemories,
+  rejectMemory,
   remember,
 } from '../../../operations/definitions/memories.ts';
 import { memories } from '../../../resources/definitions/memories.ts';
@@ -23,7 +26,7 @@ type ScopeOptions = Options & { scope?: Scope; subject?: string };
 type Scope = (typeof enumLabels.memory_scope)[number];
 type Kind = (typeof enumLabels.memory_kind)[number];
 
-/** Registers `howdah dev memories [list | show | add | correct | pin | forget | recall]`. */
+/** Registers `howdah dev memories` with its verbs, such as `add`, `recall` and `approve`. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(memories),
@@ -31,6 +34,9 @@ export function register(command: Command, io: CliIo): void {
     { name: 'add', summary: 'add a memory', register: registerAdd },
     { name: 'correct', summary: 'correct a memory', register: registerCorrect },
     { name: 'pin', summary: 'show a memory in every run of its agent', register: registerPin },
+    { name: 'propose', summary: 'propose it to all agents', register: registerPropose },
+    { name: 'approve', summary: 'approve a proposed memory', register: registerApprove },
+    { name: 'reject', summary: 'reject a proposed memory', register: registerReject },
     { ...deleteVerb(memories), name: 'forget', summary: 'delete a memory for good' },
     { name: 'recall', summary: 'find memories for a question', register: registerRecall },
   ]);
@@ -96,6 +102,41 @@ function registerPin(command: Command, io: CliIo): void {
       const body = { is_pinned: !unpin };
       const memory = await withBackend(io, command, options, ({ call }) =>
         call(pinMemory, { params: { id }, body }),
+      );
+      printMemory(io, memory);
+    });
+}
+
+function registerPropose(command: Command, io: CliIo): void {
+  withConnection(command)
+    .argument('<id>', 'id of a memory of the scope agent')
+    .action(async (id: string, options: Options) => {
+      const memory = await withBackend(io, command, options, ({ call }) =>
+        call(proposeMemory, { params: { id } }),
+      );
+      printMemory(io, memory);
+    });
+}
+
+function registerApprove(command: Command, io: CliIo): void {
+  withConnection(command)
+    .argument('<id>', 'id of the proposed memory')
+    .argument('[content]', `a corrected text; ${ARGUMENT_SOURCES}`)
+    .action(async (id: string, text: string | undefined, options: Options) => {
+      const content = text === undefined ? text : await readTextArgument(io, 'the content', text);
+      const memory = await withBackend(io, command, options, ({ call }) =>
+        call(approveMemory, { params: { id }, body: { content } }),
+      );
+      printMemory(io, memory);
+    });
+}
+
+function registerReject(command: Command, io: CliIo): void {
+  withConnection(command)
+    .argument('<id>', 'id of the proposed memory')
+    .action(async (id: string, options: Options) => {
+      const memory = await withBackend(io, command, options, ({ call }) =>
+        call(rejectMemory, { params: { id } }),
       );
       printMemory(io, memory);
     });

@@ -43,6 +43,15 @@ export const englishRows = {
     pinSummary:
       'Put the memory into the prompt of every run of its agent that starts from now on. All who run the agent are answered with it.',
     unpinSummary: 'Take the memory out of the prompts of runs that start from now on.',
+    propose: 'Propose',
+    proposeSummary:
+      'Propose the memory to all agents of the tenant. A person approves or rejects it.',
+    approve: 'Approve',
+    approveSummary:
+      'Add the text as a memory of the tenant, which all agents may recall. It keeps the trust and the source of this memory.',
+    reject: 'Reject',
+    rejectSummary: 'Only this agent recalls the memory. The same text cannot be proposed again.',
+    text: 'Text',
   },
   versions: {
     title: 'Versions',
