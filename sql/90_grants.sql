@@ -167,8 +167,8 @@ grant select on
   howdah.execution_counters, howdah.execution_timeline, howdah.execution_tree, howdah.failures,
   howdah.grade_queue,
   howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,
-  howdah.model_catalog, howdah.model_usage, howdah.permissions, howdah.plan_tasks,
-  howdah.preference_pairs, howdah.quality_by_day,
+  howdah.model_catalog, howdah.model_performance, howdah.model_usage, howdah.permissions,
+  howdah.plan_tasks, howdah.preference_pairs, howdah.quality_by_day,
   howdah.rewards, howdah.routing_decisions, howdah.setting_values,
   howdah.stale_answers, howdah.tool_performance, howdah.training_examples, howdah.usage_by_day
   to howdah_app, howdah_viewer;

@@ -45,7 +45,10 @@ export const ANALYTICS_QUERIES: readonly AnalyticsQuery[] = [
       where s.execution_id >= howdah.uuid_v7_floor(now() - interval '7 days')
       group by 1, 2 order by 2, 1`,
   },
-  ...['tool_performance', 'model_usage', 'agent_performance', 'daily_usage'].map((view) => ({
+  ...[
+    ...['tool_performance', 'model_usage', 'agent_performance', 'model_performance'],
+    'daily_usage',
+  ].map((view) => ({
     name: `view_${view}`,
     text: `select * from howdah.${view}`,
   })),

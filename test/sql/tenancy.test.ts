@@ -22,6 +22,7 @@ const READABLE_VIEWS = [
   'message_sources',
   'messages',
   'model_catalog',
+  'model_performance',
   'model_usage',
   'permissions',
   'plan_tasks',

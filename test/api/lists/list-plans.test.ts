@@ -233,6 +233,7 @@ describe('a view of one run', () => {
     'knowledge_health',
     'limit_usage',
     'model_catalog',
+    'model_performance',
     'model_usage',
     'permissions',
     'preference_pairs',

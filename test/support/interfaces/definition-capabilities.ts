@@ -370,6 +370,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
       ...[
         'answer_cache',
         'daily_usage',
+        'model_performance',
         'model_usage',
         'tool_performance',
         'routing_decisions',
@@ -383,6 +384,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
       ...[
         'answerCaches',
         'dailyUsages',
+        'modelPerformances',
         'modelUsages',
         'toolPerformances',
         'routingDecisions',
