@@ -1,5 +1,5 @@
 -- Proposes memories of agents to the tenant, and decides about proposals
--- (10_private/knowledge/memory_proposals.sql).
+-- (10_private/knowledge/memories/memory_proposals.sql).
 create or replace function howdah.propose_memory(id uuid) returns howdah.memories
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
