@@ -608,6 +608,7 @@ grant execute on function howdah_private.watched_documents(text, text[]) to howd
 -- Room quality.
 grant execute on function
   howdah_private.claim_grades(uuid, uuid, int), howdah_private.due_evaluations(),
+  howdah_private.grade_by_rule(uuid, uuid, timestamptz),
   howdah_private.claim_similarities(uuid, uuid, int),
   howdah_private.fail_similarity(uuid, uuid, uuid, text, text, text, boolean),
   howdah_private.store_similarity(uuid, uuid, uuid, text, text, text[], text[], int),

@@ -639,7 +639,7 @@ CREATE INDEX evaluation_results_day_idx ON howdah.evaluation_results USING btree
 CREATE INDEX evaluation_results_evaluation_id_idx ON howdah.evaluation_results USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX evaluation_results_execution_id_idx ON howdah.evaluation_results USING btree (execution_id);
 CREATE INDEX evaluation_results_item_id_idx ON howdah.evaluation_results USING btree (tenant_id, item_id, id);
-CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id) WHERE (item_id IS NULL);
+CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id, evaluation_id) WHERE (item_id IS NULL);
 CREATE INDEX evaluation_results_ungraded_idx ON howdah.evaluation_results USING btree (evaluation_id) WHERE (graded_at IS NULL);
 
 create table howdah.evaluations (
@@ -665,11 +665,13 @@ create table howdah.evaluations (
   totals jsonb default '{}'::jsonb not null,
   since_at timestamp with time zone,
   until_at timestamp with time zone,
+  grading_rule_id uuid,
   constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluations_pkey PRIMARY KEY (id),
   constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint evaluations_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
   constraint evaluations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint evaluations_tenant_id_grading_rule_id_fkey FOREIGN KEY (tenant_id, grading_rule_id) REFERENCES howdah.grading_rules(tenant_id, id) ON DELETE SET NULL (grading_rule_id),
   constraint evaluations_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
   constraint an_agent_or_a_workflow_is_evaluated CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint graders_are_an_array CHECK ((jsonb_typeof(graders) = 'array'::text)),
@@ -679,6 +681,7 @@ create table howdah.evaluations (
 alter table howdah.evaluations enable row level security, force row level security;
 CREATE INDEX evaluations_agent_id_idx ON howdah.evaluations USING btree (tenant_id, agent_id, id);
 CREATE INDEX evaluations_dataset_id_idx ON howdah.evaluations USING btree (tenant_id, dataset_id, id);
+CREATE INDEX evaluations_grading_rule_id_idx ON howdah.evaluations USING btree (tenant_id, grading_rule_id, id) WHERE (grading_rule_id IS NOT NULL);
 CREATE INDEX evaluations_workflow_id_idx ON howdah.evaluations USING btree (tenant_id, workflow_id, id);
 
 create table howdah.executions (
@@ -887,6 +890,46 @@ create table howdah.grades (
 alter table howdah.grades enable row level security, force row level security;
 CREATE INDEX grades_evaluation_id_idx ON howdah.grades USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX grades_user_id_idx ON howdah.grades USING btree (tenant_id, user_id, id);
+
+create table howdah.grading_rules (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  dataset_id uuid not null,
+  graders text[],
+  agent_id uuid,
+  workflow_id uuid,
+  sample integer default 100 not null,
+  interval_seconds integer default 3600 not null,
+  delay_seconds integer default 0 not null,
+  is_active boolean default true not null,
+  next_at timestamp with time zone,
+  last_at timestamp with time zone,
+  graded_until_at timestamp with time zone,
+  last_error jsonb,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint grading_rule_names_are_unique UNIQUE (tenant_id, name),
+  constraint grading_rules_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint grading_rules_pkey PRIMARY KEY (id),
+  constraint grading_rules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint grading_rules_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
+  constraint grading_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint grading_rules_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_rule_grades_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint delay_is_at_most_a_year CHECK (((delay_seconds >= 0) AND (delay_seconds <= 31622400))),
+  constraint graders_are_1_to_100_names CHECK (((cardinality(graders) >= 1) AND (cardinality(graders) <= 100))),
+  constraint interval_is_from_a_minute_to_a_month CHECK (((interval_seconds >= 60) AND (interval_seconds <= 2678400))),
+  constraint last_error_is_an_object CHECK ((jsonb_typeof(last_error) = 'object'::text)),
+  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
+  constraint paused_rules_have_no_next_time CHECK ((is_active OR (next_at IS NULL))),
+  constraint sample_is_from_1_to_10000 CHECK (((sample >= 1) AND (sample <= 10000)))
+);
+alter table howdah.grading_rules enable row level security, force row level security;
+CREATE INDEX grading_rules_agent_id_idx ON howdah.grading_rules USING btree (tenant_id, agent_id);
+CREATE INDEX grading_rules_dataset_id_idx ON howdah.grading_rules USING btree (tenant_id, dataset_id);
+CREATE INDEX grading_rules_due_idx ON howdah.grading_rules USING btree (next_at) WHERE is_active;
+CREATE INDEX grading_rules_workflow_id_idx ON howdah.grading_rules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -2589,7 +2632,7 @@ create table howdah_private.due_grades (
   due_at timestamp with time zone default clock_timestamp() not null,
   attempts integer default 0 not null,
   keeps_scores boolean default false not null,
-  constraint due_grades_pkey PRIMARY KEY (execution_id),
+  constraint due_grades_pkey PRIMARY KEY (execution_id, evaluation_id),
   constraint due_grades_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah_private.due_grades enable row level security, force row level security;
@@ -2720,7 +2763,8 @@ create table howdah_private.judgements (
   verdict jsonb,
   error text,
   earlier_cost numeric default 0 not null,
-  constraint judgements_pkey PRIMARY KEY (execution_id, grader),
+  evaluation_id uuid not null,
+  constraint judgements_pkey PRIMARY KEY (execution_id, evaluation_id, grader),
   constraint judgements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint verdict_is_an_object CHECK ((jsonb_typeof(verdict) = 'object'::text))
 );
@@ -3691,7 +3735,8 @@ begin
   v_live := array(
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
-    where r.evaluation_id = v_evaluation.id) || howdah_private.live_judges(v_evaluation.id);
+    -- a run that no item started, and that a user has retried, goes on
+    where r.evaluation_id = v_evaluation.id and r.item_id is not null) || howdah_private.live_judges(v_evaluation.id);
   for v_first in 1 .. cardinality(v_live) by 10000 loop -- the most of one call
     perform howdah.cancel_executions(v_live[v_first : v_first + 9999]);
   end loop;
@@ -7616,7 +7661,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.add_judgement(grader jsonb, judged howdah.executions, prompt text, digest text, fault text)
+CREATE OR REPLACE FUNCTION howdah_private.add_judgement(evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text, digest text, fault text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7639,11 +7684,13 @@ begin
   else
     v_new.judge_execution_id := howdah.uuid_v7();
     v_new.error := howdah_private.insert_judge_run(
-      v_new.judge_execution_id, add_judgement.grader, judged, add_judgement.prompt);
+      v_new.judge_execution_id, add_judgement.evaluation_id, add_judgement.grader, judged,
+      add_judgement.prompt);
   end if;
-  insert into howdah_private.judgements as j (execution_id, grader, tenant_id, judge_execution_id,
-    settled_at, is_shared, digest, verdict, error)
-  values (judged.id, add_judgement.grader ->> 'name', judged.tenant_id,
+  insert into howdah_private.judgements as j (execution_id, evaluation_id, grader, tenant_id,
+    judge_execution_id, settled_at, is_shared, digest, verdict, error)
+  values (judged.id, add_judgement.evaluation_id, add_judgement.grader ->> 'name',
+    judged.tenant_id,
     case when v_new.error is null then v_new.judge_execution_id end,
     case when v_new.error is not null then clock_timestamp() else v_new.settled_at end,
     v_new.execution_id is not null, add_judgement.digest, v_new.verdict, v_new.error)
@@ -17573,14 +17620,15 @@ begin
   end if;
   loop
     delete from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
         select o.execution_id from howdah_private.due_grades as o
         where o.tenant_id = claim_grades.tenant_id
           and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
         order by o.due_at limit claim_grades.at_most
         for update skip locked))
       and not exists (
-        select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
+        select from howdah.evaluation_results as r
+        where r.execution_id = d.execution_id and r.evaluation_id = d.evaluation_id);
     get diagnostics v_deleted = row_count;
     exit when v_deleted < claim_grades.at_most;
   end loop;
@@ -17588,7 +17636,7 @@ begin
   with due as (
     select d.execution_id, d.attempts, row_number() over (order by d.due_at) as place
     from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = claim_grades.tenant_id
         and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
@@ -17600,7 +17648,7 @@ begin
     update howdah_private.due_grades as d
     set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
     from due as u
-    where d.execution_id = u.execution_id
+    where d.execution_id = u.execution_id and d.evaluation_id = claim_grades.evaluation_id
       and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
     returning d.execution_id, d.due_at, d.keeps_scores
   )
@@ -17613,7 +17661,8 @@ begin
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
-  join howdah.evaluation_results as r on r.execution_id = c.execution_id
+  join howdah.evaluation_results as r
+    on r.execution_id = c.execution_id and r.evaluation_id = claim_grades.evaluation_id
   join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
   cross join lateral howdah_private.item_of_result(r, x) as i;
 end $function$
@@ -17748,7 +17797,7 @@ begin
     order by n.execution_id limit claim_similarities.at_most);
   update howdah_private.due_grades as d
   set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
-  where d.execution_id = any (v_ids);
+  where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
   return query
   select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
       select coalesce(to_jsonb(array_agg(t.text)), '[]')
@@ -17759,7 +17808,8 @@ begin
           and q.digest = md5(t.text) and q.vector is not null))
   from howdah_private.needed_similarities(
     claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
-  join howdah_private.due_grades as d on d.execution_id = n.execution_id
+  join howdah_private.due_grades as d
+    on d.execution_id = n.execution_id and d.evaluation_id = claim_similarities.evaluation_id
   order by n.execution_id, n.grader;
 end $function$
 ;
@@ -17772,6 +17822,7 @@ AS $function$
   with locked as materialized (
     select d.attempts from howdah_private.due_grades as d
     where d.execution_id = claimed_similarity.execution_id
+      and d.evaluation_id = claimed_similarity.evaluation_id
       and d.due_at = claimed_similarity.claim::timestamptz for update
   )
   select n.model, n.model_digest, n.answer, n.expected, l.attempts
@@ -17968,6 +18019,7 @@ AS $function$
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
     ('grades', 'none', 'grader'),
+    ('grading_rules', 'none', 'graders sample'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),
@@ -19042,6 +19094,7 @@ AS $function$
     when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
     when 'howdah.graders'::regclass then '{configuration}'::text[]
     when 'howdah.grades'::regclass then '{comment}'::text[]
+    when 'howdah.grading_rules'::regclass then '{last_error}'::text[]
     when 'howdah.grants'::regclass then '{}'::text[]
     when 'howdah.hooks'::regclass then '{}'::text[]
     when 'howdah.inbound_deliveries'::regclass then '{error,reply}'::text[]
@@ -20540,6 +20593,10 @@ AS $function$
     ('late_schedules', 'Schedules whose run is two minutes late.', 60,
       'select name, next_at, last_error from howdah.schedules'
       ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('failed_grading_rules',
+      'Grading rules whose last time graded nothing, or whose judges a limit has refused.', 300,
+      'select name, last_at, next_at, last_error from howdah.grading_rules'
+      ' where is_active and last_error is not null limit 100', null),
     ('nearly_used_quotas', 'Limits of usage that are at least 90% used.', 300,
       'select limit_id, scope, subject_id, metric, period, used, max_value, resets_at'
       ' from howdah.limit_usage where max_value > 0 and used >= 0.9 * max_value'
@@ -22401,7 +22458,8 @@ CREATE OR REPLACE FUNCTION howdah_private.end_similarities(tenant_id uuid, evalu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah_private.due_grades as d set due_at = clock_timestamp(), attempts = 0
-  where d.execution_id = end_similarities.execution_id and not exists (
+  where d.execution_id = end_similarities.execution_id
+    and d.evaluation_id = end_similarities.evaluation_id and not exists (
     select from howdah_private.needed_similarities(end_similarities.tenant_id,
       end_similarities.evaluation_id, array[end_similarities.execution_id]))
 $function$
@@ -22871,11 +22929,38 @@ AS $function$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict (execution_id) do update
+  on conflict on constraint due_grades_pkey do update
   set due_at = clock_timestamp(), attempts = 0, keeps_scores = false;
   delete from howdah_private.judgements as j where j.execution_id = e.id;
   select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_gradings()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_now constant timestamptz := clock_timestamp();
+  v_rule record;
+begin
+  for v_rule in
+    update howdah.grading_rules as r
+    set next_at = v_now + make_interval(secs => r.interval_seconds)
+    where r.id in (
+      select d.id from howdah.grading_rules as d where d.is_active and d.next_at <= v_now
+      order by d.next_at limit 1000 for update skip locked
+    )
+    returning r.id, r.tenant_id
+  loop
+    perform graphile_worker.add_job('grade_by_rule',
+      json_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id,
+        'due_at', to_jsonb(v_now) #>> '{}'),
+      job_key => 'grading rule ' || v_rule.id, job_key_mode => 'preserve_run_at');
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_mail_delivery(tenant_id uuid, agent_id uuid)
@@ -24622,12 +24707,14 @@ begin
   elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
-    where d.execution_id = fail_similarity.execution_id;
+    where d.execution_id = fail_similarity.execution_id
+      and d.evaluation_id = fail_similarity.evaluation_id;
     return true;
   end if;
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
-  values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
-    clock_timestamp(), v_needed.model_digest,
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, digest, error)
+  values (fail_similarity.execution_id, fail_similarity.evaluation_id, fail_similarity.grader,
+    fail_similarity.tenant_id, clock_timestamp(), v_needed.model_digest,
     'the embedding model failed: ' || fail_similarity.error);
   perform howdah_private.end_similarities(
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
@@ -26996,7 +27083,7 @@ declare
 begin
   with gone as (
     delete from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = give_up_grading.evaluation_id and d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = give_up_grading.tenant_id
         and o.evaluation_id = give_up_grading.evaluation_id
@@ -27011,7 +27098,7 @@ begin
     set graded_at = clock_timestamp(), passed = null, score = null,
       scores = case when r.execution_id = any (v_kept) then r.scores else '{}' end,
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
-    where r.execution_id = any (v_ids);
+    where r.execution_id = any (v_ids) and r.evaluation_id = give_up_grading.evaluation_id;
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);
   end if;
 end $function$
@@ -27092,6 +27179,55 @@ exception when others then
     raise;
   end if;
   return jsonb_build_object('score', 0, 'detail', 'the grader failed: ' || sqlerrm);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_by_rule(id uuid, tenant_id uuid, due_at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant constant text := coalesce(current_setting('howdah.tenant_id', true), '');
+  v_user constant text := coalesce(current_setting('howdah.user_id', true), '');
+  v_rule howdah.grading_rules;
+  v_until timestamptz;
+  v_detail text;
+  v_hint text;
+  v_error jsonb;
+begin
+  select r.* into v_rule from howdah.grading_rules as r
+  where r.id = grade_by_rule.id and r.tenant_id = grade_by_rule.tenant_id and r.is_active
+    and coalesce(r.last_at < grade_by_rule.due_at, true)
+  for no key update;
+  if not found then
+    return null;
+  end if;
+  v_until := clock_timestamp() - make_interval(secs => v_rule.delay_seconds);
+  perform set_config('howdah.tenant_id', v_rule.tenant_id::text, true),
+    set_config('howdah.user_id', '', true);
+  v_error := howdah_private.running_evaluation(v_rule);
+  if v_error is null and v_rule.graded_until_at < v_until then
+    begin
+      perform howdah_private.start_rule(v_rule, v_until);
+    exception when others then
+      if howdah_private.is_transient_error(sqlstate) then
+        raise;
+      end if;
+      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      v_error := howdah_private.schedule_error(
+        sqlstate, sqlerrm, v_detail, v_hint, grade_by_rule.due_at);
+    end;
+  end if;
+  update howdah.grading_rules as r
+  set last_at = clock_timestamp(), last_error = v_error,
+    graded_until_at = case when v_error is null then greatest(r.graded_until_at, v_until)
+      else r.graded_until_at end
+  where r.id = v_rule.id;
+  perform set_config('howdah.tenant_id', v_tenant, true),
+    set_config('howdah.user_id', v_user, true);
+  return v_error;
 end $function$
 ;
 
@@ -27277,7 +27413,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.grade_rubric(execution_id uuid, grader jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.grade_rubric(execution_id uuid, evaluation_id uuid, grader jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -27290,6 +27426,7 @@ AS $function$
         then coalesce(j.error, 'the judge failed: its answer is no grade') end))
   from (select) as one
   left join howdah_private.judgements as j on j.execution_id = grade_rubric.execution_id
+    and j.evaluation_id = grade_rubric.evaluation_id
     and j.grader = grade_rubric.grader ->> 'name'
   cross join lateral (
     select howdah_private.judge_score(j.verdict, grade_rubric.grader -> 'configuration') as score
@@ -27297,7 +27434,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.grade_run(graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.grade_run(v howdah.evaluations, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -27305,10 +27442,10 @@ CREATE OR REPLACE FUNCTION howdah_private.grade_run(graders jsonb, i howdah.data
 AS $function$
   select coalesce(json_object_agg(g.grader ->> 'name', s.grade || jsonb_build_object(
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
-  from jsonb_array_elements(grade_run.graders) as g (grader)
+  from jsonb_array_elements(v.graders) as g (grader)
   cross join lateral (
     select case when g.grader ->> 'kind' in ('rubric', 'similarity')
-        then howdah_private.grade_rubric(e.id, g.grader)
+        then howdah_private.grade_rubric(e.id, v.id, g.grader)
       when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
         and grade_run.earlier ? (g.grader ->> 'name')
         then grade_run.earlier -> (g.grader ->> 'name')
@@ -27477,7 +27614,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names text[])
+CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(tenant_id uuid, dataset_id uuid, names text[])
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -27485,7 +27622,7 @@ CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names
 AS $function$
 declare
   v_graders jsonb := howdah_private.copied_graders(
-    howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
+    graders_of_runs.tenant_id, graders_of_runs.dataset_id, graders_of_runs.names);
   v_usable jsonb;
   v_refused text[];
 begin
@@ -28550,11 +28687,40 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.insert_judge_run(id uuid, grader jsonb, judged howdah.executions, prompt text)
+CREATE OR REPLACE FUNCTION howdah_private.insert_grading(v howdah.evaluations, runs uuid[])
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+begin
+  v_new := howdah_private.new_evaluation(v.dataset_id, v.agent_id, v.workflow_id, v.version_id,
+    v.label, 1, null, null, array(select jsonb_path_query(v.graders, '$[*].name') #>> '{}'),
+    insert_grading.runs);
+  v_new.since_at := v.since_at;
+  v_new.until_at := v.until_at;
+  v_new.grading_rule_id := v.grading_rule_id;
+  v_new.created_by := coalesce(v.created_by, v_new.created_by);
+  insert into howdah.evaluations select v_new.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
+  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
+  from howdah.executions as e where e.id = any (insert_grading.runs);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
+  select r.id, v_new.tenant_id, v_new.id from unnest(insert_grading.runs) as r (id)
+  order by r.id;
+  return v_new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.insert_judge_run(id uuid, evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_detail text;
+  v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
     input_trust, priority, overrides, metadata)
@@ -28569,6 +28735,11 @@ begin
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
     raise;
+  end if;
+  if sqlstate = 'HWQTA' then
+    get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+    perform howdah_private.pause_grading_rule(
+      insert_judge_run.evaluation_id, sqlerrm, v_detail, v_hint);
   end if;
   return 'the judge could not start: ' || sqlerrm;
 end $function$
@@ -29002,6 +29173,13 @@ AS $function$
     when 'object' then is_encrypted_json.value ->> 'sealed'
     when 'string' then is_encrypted_json.value #>> '{}' end), false)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_gradable(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (((e).status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status])) AND ((e).parent_execution_id IS NULL) AND (num_nonnulls((e).contents_erased_at, (e).contents_encrypted_at, (e).compensates_execution_id) = 0) AND (NOT ((e).metadata ?| '{evaluation_id,judged_execution_id}'::text[])))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
@@ -30571,7 +30749,8 @@ AS $function$
     r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted',
       'next_at', 'retry_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
       || case keyed_rows.object when 'alert_rules'
-        then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
+        then array['state', 'sample', 'found_rows', 'changed_at']
+        when 'grading_rules' then array['graded_until_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
@@ -31040,12 +31219,14 @@ AS $function$
   select array(
     select distinct j.judge_execution_id
     from howdah.evaluation_results as r
-    join howdah_private.judgements as j on j.execution_id = r.execution_id
+    join howdah_private.judgements as j
+      on j.execution_id = r.execution_id and j.evaluation_id = r.evaluation_id
     where r.tenant_id = howdah.current_tenant() and r.graded_at is null
       and r.evaluation_id = live_judges.evaluation_id and j.settled_at is null
       and j.judge_execution_id is not null and not exists (
         select from howdah_private.judgements as o
-        join howdah.evaluation_results as x on x.execution_id = o.execution_id
+        join howdah.evaluation_results as x
+          on x.execution_id = o.execution_id and x.evaluation_id = o.evaluation_id
         where o.judge_execution_id = j.judge_execution_id
           and x.evaluation_id <> live_judges.evaluation_id))
 $function$
@@ -34256,7 +34437,8 @@ AS $function$
     and r.execution_id = any (needed_judges.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.grader = g.grader ->> 'name'
+      where j.execution_id = e.id and j.evaluation_id = v.id
+        and j.grader = g.grader ->> 'name'
         and (j.settled_at is not null or exists (
           select from howdah.executions as x where x.id = j.judge_execution_id)))
   order by e.id, g.grader ->> 'name'
@@ -34295,7 +34477,8 @@ AS $function$
     and r.execution_id = any (needed_similarities.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.grader = g.grader ->> 'name')
+      where j.execution_id = e.id and j.evaluation_id = v.id
+        and j.grader = g.grader ->> 'name')
 $function$
 ;
 
@@ -35586,6 +35769,31 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.pause_grading_rule(evaluation_id uuid, message text, detail text, hint text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with paused as (
+    select r.id, w.ends_at from howdah.evaluations as v
+    join howdah.grading_rules as r on r.tenant_id = v.tenant_id and r.id = v.grading_rule_id
+    cross join lateral (
+      select coalesce((pause_grading_rule.detail::jsonb ->> 'retry_at')::timestamptz,
+        clock_timestamp() + interval '1 day') as ends_at
+    ) as w
+    where v.id = pause_grading_rule.evaluation_id and r.is_active
+      and (r.next_at < w.ends_at or r.last_error is null)
+    for no key update of r skip locked
+  )
+  update howdah.grading_rules as r
+  set next_at = greatest(r.next_at, p.ends_at),
+    last_error = howdah_private.schedule_error('HWQTA', pause_grading_rule.message,
+      pause_grading_rule.detail, pause_grading_rule.hint, clock_timestamp())
+  from paused as p where r.id = p.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.pause_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -35651,6 +35859,8 @@ AS $function$
     ('feedback_entries', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('graders', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('grades', 'run', 'member'::howdah.user_role, 'f'::boolean),
+    ('grading_rules', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('grading_rules', 'run', 'admin'::howdah.user_role, 'f'::boolean),
     ('grants', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'run', 'admin'::howdah.user_role, 'f'::boolean),
@@ -38975,7 +39185,7 @@ begin
       and e.completed_at is not null
       and num_nonnulls(e.contents_erased_at, e.contents_encrypted_at) = 0
     order by e.id for share of e);
-  perform howdah_private.reset_judgements(v_evaluation.graders, v_runs);
+  perform howdah_private.reset_judgements(v_evaluation, v_runs);
   insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id, keeps_scores)
   select r.id, v_tenant_id, v_evaluation.id, true from unnest(v_runs) as r (id) order by r.id
   on conflict do nothing;
@@ -39705,7 +39915,7 @@ CREATE OR REPLACE FUNCTION howdah_private.repeat_of_root(root_execution_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select r.repeat from howdah.evaluation_results as r
+    select max(r.repeat) from howdah.evaluation_results as r
     where r.execution_id = repeat_of_root.root_execution_id), 1)
 $function$
 ;
@@ -40232,16 +40442,16 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(graders jsonb, ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(v howdah.evaluations, ids uuid[])
  RETURNS void
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   delete from howdah_private.judgements as j
-  using jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "similarity")')
+  using jsonb_path_query(v.graders, '$[*] ? (@.kind == "similarity")')
     as g (grader)
-  where j.execution_id = any (reset_judgements.ids) and j.grader = g.grader ->> 'name'
-    and j.error is not null;
+  where j.execution_id = any (reset_judgements.ids) and j.evaluation_id = v.id
+    and j.grader = g.grader ->> 'name' and j.error is not null;
   -- the score is looked at again if the judge ends at this moment
   update howdah_private.judgements as j
   set settled_at = null, verdict = null, error = null, is_shared = j.is_shared and f.is_live,
@@ -40251,14 +40461,15 @@ AS $function$
     select o.execution_id, o.grader, g.grader -> 'configuration' as configuration,
       x.id is not null as is_live
     from howdah_private.judgements as o
-    join jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "rubric")')
+    join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader) on g.grader ->> 'name' = o.grader
     left join howdah.executions as x
       on x.id = o.judge_execution_id and x.completed_at is null
-    where o.execution_id = any (reset_judgements.ids) and o.settled_at is not null
+    where o.execution_id = any (reset_judgements.ids) and o.evaluation_id = v.id
+      and o.settled_at is not null
   ) as f
-  where j.execution_id = f.execution_id and j.grader = f.grader and j.settled_at is not null
-    and howdah_private.judge_score(j.verdict, f.configuration) is null
+  where j.execution_id = f.execution_id and j.evaluation_id = v.id and j.grader = f.grader
+    and j.settled_at is not null and howdah_private.judge_score(j.verdict, f.configuration) is null
 $function$
 ;
 
@@ -41614,6 +41825,12 @@ begin
   if found then
     perform howdah_private.enqueue_alerts();
   end if;
+  perform from howdah_private.background_tasks as t
+  where t.name = 'gradings' and coalesce(run_timers.task, t.name) = t.name
+  for no key update skip locked;
+  if found then
+    perform howdah_private.enqueue_gradings();
+  end if;
   return v_tried > 0;
 end $function$
 ;
@@ -41682,6 +41899,23 @@ AS $function$
   where coalesce(n.name = runnable_models.name, true) and howdah_private.may('executions', 'run')
     and (howdah_private.is_trusted() or howdah_private.agent_permission(n.id) >= 'run')
   order by n.name, n.place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.running_evaluation(r howdah.grading_rules)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.schedule_error('running',
+    format('evaluation %s of this rule is not graded yet', v.id),
+    jsonb_build_object('evaluation_id', v.id)::text,
+    'Its judges may wait at a limit: select * from howdah.explain_run(run). Or cancel it: '
+    'select howdah.cancel_evaluation(evaluation).', clock_timestamp())
+  from howdah.evaluations as v
+  where v.tenant_id = r.tenant_id and v.grading_rule_id = r.id and v.status = 'running'
+  order by v.id desc limit 1
 $function$
 ;
 
@@ -42022,6 +42256,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sample_of_rule(r howdah.grading_rules, until timestamp with time zone)
+ RETURNS TABLE(execution_id uuid, version_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  select x.id, coalesce(x.agent_version_id, x.workflow_version_id)
+  from howdah.executions as x
+  where x.tenant_id = r.tenant_id and x.parent_execution_id is null
+    and x.contents_erased_at is null
+    and x.completed_at >= r.graded_until_at - interval '5 minutes'
+    and x.completed_at < sample_of_rule.until
+    and (x.agent_id = r.agent_id or x.workflow_id = r.workflow_id)
+    and howdah_private.is_gradable(x)
+    and not exists (
+      select from howdah.evaluation_results as g
+      join howdah.evaluations as v on v.id = g.evaluation_id
+      where g.execution_id = x.id and (g.item_id is not null or v.grading_rule_id = r.id))
+  order by md5(x.id::text) limit r.sample
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sample_runs(e howdah.evaluations, sample integer)
  RETURNS uuid[]
  LANGUAGE sql
@@ -42044,10 +42302,7 @@ AS $function$
         and w.id < howdah.uuid_v7_floor(e.until_at)
     ) as x
     where coalesce(x.agent_version_id, x.workflow_version_id) = e.version_id
-      and x.status in ('completed', 'failed') and x.parent_execution_id is null
-      and num_nonnulls(x.contents_erased_at, x.contents_encrypted_at,
-        x.compensates_execution_id) = 0
-      and not x.metadata ?| '{evaluation_id,judged_execution_id}'
+      and howdah_private.is_gradable(x)
       and not exists (
         select from howdah.evaluation_results as r where r.execution_id = x.id)
     order by md5(x.id::text) limit sample_runs.sample)
@@ -43807,9 +44062,10 @@ AS $function$
   from howdah_private.judgements as j
   join howdah.evaluation_results as r
     on r.tenant_id = j.tenant_id and r.execution_id = j.execution_id
+    and r.evaluation_id = j.evaluation_id
   where j.judge_execution_id = judge.id
-  order by r.execution_id
-  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
+  order by r.execution_id, r.evaluation_id
+  on conflict on constraint due_grades_pkey do update set due_at = clock_timestamp(), attempts = 0
 $function$
 ;
 
@@ -43818,9 +44074,9 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_plain_similarities(tenant_id uu
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest,
-    verdict, error)
-  select n.execution_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, digest, verdict, error)
+  select n.execution_id, settle_plain_similarities.evaluation_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
     n.model_digest,
     case when n.fault is not null then null
       when n.expected ~ '\S' is not true
@@ -44561,10 +44817,12 @@ begin
   v_new.version_id := coalesce(start_grading.version_id,
     (select a.current_version_id from howdah.agents as a where a.id = v_new.agent_id),
     (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
+  v_new.dataset_id := start_grading.dataset_id;
+  v_new.label := start_grading.label;
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   v_new.graders := howdah_private.graders_of_runs(
-    start_grading.dataset_id, start_grading.graders);
+    v_new.tenant_id, start_grading.dataset_id, start_grading.graders);
   perform howdah_private.lock_judging_agents(v_new);
   perform pg_advisory_xact_lock(
     hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
@@ -44577,18 +44835,7 @@ begin
       hint = 'Runs are graded once, when they have ended. Set since to an earlier time, or name '
         'another version.';
   end if;
-  v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
-    start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
-    array(select jsonb_path_query(v_new.graders, '$[*].name') #>> '{}'), v_runs);
-  v_new.since_at := start_grading.since;
-  v_new.until_at := start_grading.until;
-  insert into howdah.evaluations select v_new.*;
-  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
-  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
-  from howdah.executions as e where e.id = any (v_runs);
-  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
-  select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
-  return v_new;
+  return howdah_private.insert_grading(v_new, v_runs);
 end $function$
 ;
 
@@ -44620,7 +44867,7 @@ begin
   for v_needed in select n.* from howdah_private.needed_judges(v, v_ids) as n loop
     select e.* into v_judged from howdah.executions as e where e.id = v_needed.execution_id;
     perform howdah_private.add_judgement(
-      v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
+      v.id, v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
   end loop;
   -- in place of judges that ended without their tag
   perform howdah_private.settle_judgements(e) from howdah.executions as e
@@ -44631,14 +44878,16 @@ begin
   set due_at = clock_timestamp() + interval '1 hour', attempts = 0
   from (
     select o.execution_id from howdah_private.due_grades as o
-    where o.execution_id = any (v_ids) and o.due_at <= clock_timestamp()
-      and howdah_private.waits_for_judge(o.execution_id, v.graders)
+    where o.execution_id = any (v_ids) and o.evaluation_id = v.id
+      and o.due_at <= clock_timestamp()
+      and howdah_private.waits_for_judge(o.execution_id, v)
     order by o.execution_id for update
   ) as w
-  where d.execution_id = w.execution_id;
+  where d.execution_id = w.execution_id and d.evaluation_id = v.id;
   return array(
     select d.execution_id from howdah_private.due_grades as d
-    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp() and not exists (
+    where d.execution_id = any (v_ids) and d.evaluation_id = v.id
+      and d.due_at <= clock_timestamp() and not exists (
       select from howdah_private.needed_similarities(
         v.tenant_id, v.id, array[d.execution_id])));
 end $function$
@@ -44666,6 +44915,41 @@ begin
     where e.id = v_next;
     perform howdah_private.enqueue_advance(array[v_next]);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.start_rule(r howdah.grading_rules, until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+  v_part record;
+  v_started int := 0;
+begin
+  perform howdah_private.check_target(r.tenant_id, r.agent_id, r.workflow_id);
+  v_new.tenant_id := r.tenant_id;
+  v_new.dataset_id := r.dataset_id;
+  v_new.agent_id := r.agent_id;
+  v_new.workflow_id := r.workflow_id;
+  v_new.grading_rule_id := r.id;
+  v_new.since_at := r.graded_until_at;
+  v_new.until_at := start_rule.until;
+  v_new.created_by := 'grading rule ' || r.name;
+  v_new.graders := howdah_private.graders_of_runs(r.tenant_id, r.dataset_id, r.graders);
+  perform howdah_private.lock_judging_agents(v_new);
+  perform pg_advisory_xact_lock(hashtextextended('howdah.evaluate_runs ' || r.tenant_id, 0));
+  for v_part in
+    select s.version_id, array_agg(s.execution_id order by s.execution_id) as runs
+    from howdah_private.sample_of_rule(r, start_rule.until) as s
+    group by s.version_id order by s.version_id
+  loop
+    v_new.version_id := v_part.version_id;
+    perform howdah_private.insert_grading(v_new, v_part.runs);
+    v_started := v_started + 1;
+  end loop;
+  return v_started;
 end $function$
 ;
 
@@ -45126,16 +45410,18 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
-        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
+        then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
         else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
-    join howdah_private.due_grades as d on d.execution_id = g.id
-    join howdah.evaluation_results as r on r.execution_id = g.id
+    join howdah_private.due_grades as d
+      on d.execution_id = g.id and d.evaluation_id = store_grades.evaluation_id
+    join howdah.evaluation_results as r
+      on r.execution_id = g.id and r.evaluation_id = store_grades.evaluation_id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
     cross join lateral howdah_private.item_of_result(r, x) as i
-    where g.id = any (v_ids) and v.id = store_grades.evaluation_id
+    where g.id = any (v_ids)
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
@@ -45159,7 +45445,8 @@ begin
     from jsonb_each(g.scores) as s (name, grade)
   ) as f
   where r.id = g.id;
-  delete from howdah_private.due_grades as d where d.execution_id = any (v_ids);
+  delete from howdah_private.due_grades as d
+  where d.execution_id = any (v_ids) and d.evaluation_id = store_grades.evaluation_id;
   perform howdah_private.follow_evaluation(store_grades.evaluation_id);
   return cardinality(v_ids);
 end $function$
@@ -45412,10 +45699,10 @@ begin
   set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, is_shared,
-    cost, digest, verdict, error)
-  values (store_similarity.execution_id, store_similarity.grader, store_similarity.tenant_id,
-    clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, is_shared, cost, digest, verdict, error)
+  values (store_similarity.execution_id, store_similarity.evaluation_id,
+    store_similarity.grader, store_similarity.tenant_id, clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
       select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
       where m.tenant_id = store_similarity.tenant_id
         and m.id = (v_needed.model ->> 'id')::uuid), 0),
@@ -46697,6 +46984,7 @@ AS $function$
       'stamp audit export erasure'),
     ('graders', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('grades', 'content', 'user', 'run', 'member', false, null, 'grade', '', 'audit sight'),
+    ('grading_rules', 'definition', 'none', 'manage run', 'admin', false, null, null, '', ''),
     ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),
@@ -50030,6 +50318,95 @@ begin
     when not (length(comment) <= 10000) then array['check', 'comment_has_at_most_10000_characters']
     when not (btrim(comment) <> ''::text) then array['check', 'comment_is_not_empty']
     when not ((score >= (0)::double precision) AND (score <= (1)::double precision)) then array['check', 'score_is_from_0_to_1']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
+  if exists (
+    select from howdah.datasets as d
+    where d.tenant_id = new.tenant_id and d.id = new.dataset_id) then
+    perform howdah_private.graders_of_runs(new.tenant_id, new.dataset_id, new.graders);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.raise_unknown('grading_rules', 'agent_id', 'agents', new.agent_id::text, 'grading_rules_tenant_id_agent_id_fkey');
+  end if;
+  if new.dataset_id is not null
+    and not exists (select from howdah.datasets as r where r.tenant_id = new.tenant_id and r.id = new.dataset_id) then
+    perform howdah_private.raise_unknown('grading_rules', 'dataset_id', 'datasets', new.dataset_id::text, 'grading_rules_tenant_id_dataset_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.raise_unknown('grading_rules', 'workflow_id', 'workflows', new.workflow_id::text, 'grading_rules_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__plan()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_since constant timestamptz := clock_timestamp()
+    - make_interval(secs => new.delay_seconds) - make_interval(secs => new.interval_seconds);
+begin
+  if new.is_active and (tg_op = 'INSERT' or not old.is_active) then
+    new.graded_until_at := greatest(new.graded_until_at, v_since);
+  end if;
+  new.next_at := case when new.is_active then clock_timestamp() end;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.graders) > 1000 and n.graders is distinct from old.graders and octet_length(to_jsonb(n.graders)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'graders', '102400', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.graders::text, 'howdah.sealed.v') > 0 and n.graders is distinct from old.graders then array['sealed', 'graders']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.dataset_id is null then array['missing', 'dataset_id']
+    when n.name is null then array['missing', 'name']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_rule_grades_an_agent_or_a_workflow']
+    when not ((delay_seconds >= 0) AND (delay_seconds <= 31622400)) then array['check', 'delay_is_at_most_a_year']
+    when not ((cardinality(graders) >= 1) AND (cardinality(graders) <= 100)) then array['check', 'graders_are_1_to_100_names']
+    when not ((interval_seconds >= 60) AND (interval_seconds <= 2678400)) then array['check', 'interval_is_from_a_minute_to_a_month']
+    when not (jsonb_typeof(last_error) = 'object'::text) then array['check', 'last_error_is_an_object']
+    when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when not (is_active OR (next_at IS NULL)) then array['check', 'paused_rules_have_no_next_time']
+    when not ((sample >= 1) AND (sample <= 10000)) then array['check', 'sample_is_from_1_to_10000']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -55905,7 +56282,7 @@ CREATE OR REPLACE FUNCTION howdah_private.wait_is_over(e howdah.executions)
 RETURN (((e).waiting_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason])) OR (((e).waiting_for = 'timer'::howdah.waiting_reason) AND (EXISTS (SELECT FROM howdah_private.receivers r WHERE (r.execution_id = ((wait_is_over.e).id)::uuid)))))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, graders jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, v howdah.evaluations)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -55913,13 +56290,13 @@ CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, gra
 AS $function$
   select exists (
     select from howdah.executions as e
-    cross join jsonb_path_query(waits_for_judge.graders, '$[*] ? (@.kind == "rubric")')
+    cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader)
     where e.id = waits_for_judge.execution_id and e.status = 'completed'
       and not exists (
         select from howdah_private.judgements as j
-        where j.execution_id = e.id and j.grader = g.grader ->> 'name'
-          and j.settled_at is not null))
+        where j.execution_id = e.id and j.evaluation_id = v.id
+          and j.grader = g.grader ->> 'name' and j.settled_at is not null))
 $function$
 ;
 
@@ -57606,6 +57983,9 @@ AS $function$
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
+    ('grading_rules',
+      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
+      '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '
@@ -58694,7 +59074,9 @@ create view howdah.training_examples with (security_invoker=true) as
              JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
              LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
              LEFT JOIN people p ON (((p.tenant_id = r.tenant_id) AND (p.evaluation_result_id = r.id))))
-          WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)))
+          WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)) AND ((r.item_id IS NOT NULL) OR (p.score IS NOT NULL) OR (NOT (EXISTS ( SELECT
+                   FROM howdah.evaluation_results n
+                  WHERE ((n.execution_id = r.execution_id) AND (n.id > r.id) AND (n.passed IS NOT NULL)))))))
         UNION ALL
          SELECT w.tenant_id,
             w.execution_id,
@@ -59217,6 +59599,26 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grades FO
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grades FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, evaluation_result_id, score, comment ON howdah.grades FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grades__refuse_invalid();
+
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, dataset_id, workflow_id ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__check_references();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grading_rules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grading_rules', 'manage', 'run');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF dataset_id, graders, agent_id, workflow_id ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__check();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name');
+
+CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF dataset_id, graders, agent_id, workflow_id, sample, interval_seconds, delay_seconds, is_active ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__plan();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.grading_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grading_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grading_rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, dataset_id, graders, agent_id, workflow_id, sample, interval_seconds, delay_seconds, is_active, next_at, last_error ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__check_references();
 
@@ -60398,6 +60800,20 @@ CASE
     ELSE (EXISTS ( SELECT
        FROM howdah.evaluation_results r
       WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
+END));
+
+create policy engine on howdah.grading_rules to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.grading_rules to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.grading_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
@@ -61598,6 +62014,24 @@ grant insert, update on column howdah.graders.pass_score to howdah_app;
 
 grant insert, update on column howdah.graders.weight to howdah_app;
 
+grant insert, update on column howdah.grading_rules.agent_id to howdah_app;
+
+grant insert, update on column howdah.grading_rules.dataset_id to howdah_app;
+
+grant insert, update on column howdah.grading_rules.delay_seconds to howdah_app;
+
+grant insert, update on column howdah.grading_rules.graders to howdah_app;
+
+grant insert, update on column howdah.grading_rules.interval_seconds to howdah_app;
+
+grant insert, update on column howdah.grading_rules.is_active to howdah_app;
+
+grant insert, update on column howdah.grading_rules.name to howdah_app;
+
+grant insert, update on column howdah.grading_rules.sample to howdah_app;
+
+grant insert, update on column howdah.grading_rules.workflow_id to howdah_app;
+
 grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert, update on column howdah.grants.permission to howdah_app;
@@ -62732,7 +63166,7 @@ grant execute on function howdah_private.add_data_key(jsonb,boolean) to howdah_w
 
 grant execute on function howdah_private.add_hits(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.add_judgement(jsonb,howdah.executions,text,text,text) to howdah_engine;
+grant execute on function howdah_private.add_judgement(uuid,jsonb,howdah.executions,text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) to howdah_engine;
 
@@ -64118,6 +64552,8 @@ grant execute on function howdah_private.give_up_grading(uuid,uuid) to howdah_wo
 
 grant execute on function howdah_private.grade_at_most(jsonb,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.grade_by_rule(uuid,uuid,timestamp with time zone) to howdah_worker;
+
 grant execute on function howdah_private.grade_exact(jsonb,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.grade_if(boolean,text) to howdah_engine;
@@ -64144,7 +64580,7 @@ grant execute on function howdah_private.grader_pairs(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.grader_schemas() to howdah_engine;
 
-grant execute on function howdah_private.graders_of_runs(uuid,text[]) to howdah_engine;
+grant execute on function howdah_private.graders_of_runs(uuid,uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_app;
 
@@ -64256,7 +64692,9 @@ grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.k
 
 grant execute on function howdah_private.insert_evaluation(howdah.evaluations,uuid[],integer) to howdah_engine;
 
-grant execute on function howdah_private.insert_judge_run(uuid,jsonb,howdah.executions,text) to howdah_engine;
+grant execute on function howdah_private.insert_grading(howdah.evaluations,uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.insert_judge_run(uuid,uuid,jsonb,howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
@@ -64323,6 +64761,8 @@ grant execute on function howdah_private.is_encrypted(text) to howdah_viewer;
 grant execute on function howdah_private.is_encrypted_copy(timestamp with time zone,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.is_gradable(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
 
@@ -65376,7 +65816,7 @@ grant execute on function howdah_private.reserved_params() to howdah_app;
 
 grant execute on function howdah_private.reserved_params() to howdah_engine;
 
-grant execute on function howdah_private.reset_judgements(jsonb,uuid[]) to howdah_engine;
+grant execute on function howdah_private.reset_judgements(howdah.evaluations,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.resolve_provider(text,text) to howdah_app;
 
@@ -65512,9 +65952,13 @@ grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
 
+grant execute on function howdah_private.running_evaluation(howdah.grading_rules) to howdah_engine;
+
 grant execute on function howdah_private.runs_below(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
+
+grant execute on function howdah_private.sample_of_rule(howdah.grading_rules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.sample_runs(howdah.evaluations,integer) to howdah_engine;
 
@@ -65751,6 +66195,8 @@ grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,te
 grant execute on function howdah_private.start_grading(uuid,uuid,uuid,uuid,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
 
 grant execute on function howdah_private.start_judges(howdah.evaluations,integer) to howdah_engine;
+
+grant execute on function howdah_private.start_rule(howdah.grading_rules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_app;
 
@@ -66073,6 +66519,10 @@ grant execute on function howdah_private.tg_feedback_entries__refuse_invalid() t
 grant execute on function howdah_private.tg_graders__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_grades__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_grading_rules__plan() to howdah_engine;
+
+grant execute on function howdah_private.tg_grading_rules__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
 
@@ -66753,6 +67203,12 @@ grant select on table howdah.grades to howdah_app;
 grant delete, insert, select, update on table howdah.grades to howdah_engine;
 
 grant select on table howdah.grades to howdah_viewer;
+
+grant delete, select on table howdah.grading_rules to howdah_app;
+
+grant delete, insert, select, update on table howdah.grading_rules to howdah_engine;
+
+grant select on table howdah.grading_rules to howdah_viewer;
 
 grant delete, select on table howdah.grants to howdah_app;
 
@@ -68042,6 +68498,8 @@ comment on column howdah.evaluations.dataset_id is 'The data set.';
 
 comment on column howdah.evaluations.graders is 'Copies of the graders, as they were then.';
 
+comment on column howdah.evaluations.grading_rule_id is 'The rule that started the evaluation; null if a person or a program did.';
+
 comment on column howdah.evaluations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.evaluations.items is 'Number of items, or of runs that exist.';
@@ -68054,7 +68512,7 @@ comment on column howdah.evaluations.overrides is 'Overrides of the runs, such a
 
 comment on column howdah.evaluations.repeats is 'Number of runs of each item.';
 
-comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded; null: those of the items.';
+comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded, or, by a rule, ended since; null: those of the items.';
 
 comment on column howdah.evaluations.split is 'The split of the data set; null: all items.';
 
@@ -68066,7 +68524,7 @@ comment on column howdah.evaluations.totals is 'Figures of the results that are 
 
 comment on column howdah.evaluations.totals_at is 'Time for which totals hold.';
 
-comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded; null: those of the items.';
+comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded, or, by a rule, ended before; null: those of the items.';
 
 comment on column howdah.evaluations.version is 'The number of that version.';
 
@@ -68455,6 +68913,40 @@ comment on column howdah.grades.tenant_id is 'The tenant that owns the row; no o
 comment on column howdah.grades.updated_at is 'Time of the last change.';
 
 comment on column howdah.grades.user_id is 'Who graded; null for the owner of the database, who has no user.';
+
+comment on column howdah.grading_rules.agent_id is 'The agent whose runs are graded, in all of its versions.';
+
+comment on column howdah.grading_rules.created_at is 'Time of creation.';
+
+comment on column howdah.grading_rules.dataset_id is 'The data set whose graders grade, and under which the evaluations are listed.';
+
+comment on column howdah.grading_rules.delay_seconds is 'Seconds from the end of a run until it is graded, at most 31622400, so that a sql grader finds what has happened since.';
+
+comment on column howdah.grading_rules.graded_until_at is 'The rule has looked at the runs that ended before this time.';
+
+comment on column howdah.grading_rules.graders is 'Names of the graders; null: those of the data set that compare with no item.';
+
+comment on column howdah.grading_rules.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.grading_rules.interval_seconds is 'Seconds between two times, from 60 to 2678400.';
+
+comment on column howdah.grading_rules.is_active is 'False pauses the rule. When it becomes true again, the runs of the last interval are graded, and none of those before.';
+
+comment on column howdah.grading_rules.last_at is 'Time at which the rule looked for runs last.';
+
+comment on column howdah.grading_rules.last_error is 'Why the last time graded nothing, or why judges were refused: {code, message, detail, hint, scheduled_for}. Null if it succeeded.';
+
+comment on column howdah.grading_rules.name is 'Unique among the rules of the tenant.';
+
+comment on column howdah.grading_rules.next_at is 'Time at which runs are graded next, set by the database. Null while paused.';
+
+comment on column howdah.grading_rules.sample is 'The most runs that are graded each time, from 1 to 10000.';
+
+comment on column howdah.grading_rules.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.grading_rules.updated_at is 'Time of the last change.';
+
+comment on column howdah.grading_rules.workflow_id is 'The workflow whose runs are graded, in all of its versions.';
 
 comment on column howdah.grants.agent_id is 'The agent.';
 
@@ -70403,6 +70895,8 @@ comment on column howdah_private.judgements.earlier_cost is 'Cost of runs of the
 
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
+comment on column howdah_private.judgements.evaluation_id is 'The evaluation for which the run is judged.';
+
 comment on column howdah_private.judgements.execution_id is 'The run that is judged.';
 
 comment on column howdah_private.judgements.grader is 'Name of the grader.';
@@ -70840,7 +71334,7 @@ comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage
 comment on routine howdah.usage_summary(text,date,date) is 'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the name of the agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
-Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
+Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, grading rules that fail, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
 comment on routine howdah.use_analyst(text[]) is '@behavior -*
 Creates the agent analyst if there is none, and returns its id. The agent answers questions about figures with SQL. Adds schemas to those that the agent reads, but grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query exists.';
@@ -70939,6 +71433,8 @@ Feedback of people, programs, agents and outcomes on runs, written by howdah.giv
 comment on table howdah.graders is 'How results of evaluations are graded. An evaluation keeps a copy of its graders.';
 
 comment on table howdah.grades is 'Grades that people give results of evaluations (howdah.grade), one for each person, result and grader. howdah.grade_queue has the results that the caller has not graded.';
+
+comment on table howdah.grading_rules is 'Rules that grade a sample of the runs of an agent or a workflow at regular times. Each time starts evaluations of the runs that have ended since, as howdah.evaluate_runs does.';
 
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 

@@ -29,6 +29,13 @@ export const deliverMailPayload = z.object({ agent_id: z.uuid(), tenant_id: z.uu
 /** Payload of the job `extract_memories`: a completed run whose agent has a memory policy. */
 export const extractMemoriesPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
+/** Payload of the job `grade_by_rule`: a grading rule, and the time since which it is due. */
+export const gradeByRulePayload = z.object({
+  id: z.uuid(),
+  tenant_id: z.uuid(),
+  due_at: z.string(),
+});
+
 /** Payload of the job `discover_tools`: the MCP server to query, and the number of the attempt. */
 export const discoverToolsPayload = z.object({
   id: z.uuid(),

@@ -24,6 +24,7 @@ import { discoverToolsTask } from './tasks/discover-tools.ts';
 import { embedQueryTask } from './tasks/embed-query.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { extractMemoriesTask } from './tasks/extract-memories.ts';
+import { gradeByRuleTask } from './tasks/grade-by-rule.ts';
 import { indexVectorsTask } from './tasks/nightly/index-vectors.ts';
 import { partitionsTask } from './tasks/nightly/partitions.ts';
 import { retentionTask } from './tasks/nightly/retention.ts';
@@ -55,6 +56,7 @@ export function taskList(
     embed_query: embedQueryTask(pools.pool, provider, audit.log),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     extract_memories: extractMemoriesTask(pools.pool),
+    grade_by_rule: gradeByRuleTask(pools.pool, audit.log),
     index_vectors: indexVectorsTask(pools.pool, { url: months.url }, audit.log),
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),

@@ -69,6 +69,7 @@ as $$
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
     ('grades', 'none', 'grader'),
+    ('grading_rules', 'none', 'graders sample'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),

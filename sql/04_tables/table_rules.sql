@@ -62,6 +62,7 @@ as $$
       'stamp audit export erasure'),
     ('graders', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('grades', 'content', 'user', 'run', 'member', false, null, 'grade', '', 'audit sight'),
+    ('grading_rules', 'definition', 'none', 'manage run', 'admin', false, null, null, '', ''),
     ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),

@@ -43,6 +43,9 @@ as $$
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
+    ('grading_rules',
+      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
+      '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '

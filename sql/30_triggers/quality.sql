@@ -48,3 +48,47 @@ end $$;
 create or replace trigger _300_check
   before insert or update of kind, configuration, weight, pass_score on howdah.graders
   for each row execute function howdah_private.tg_graders__check();
+
+-- Checks a rule at each write, so that errors do not wait for its next time: the agent or workflow,
+-- and whether its graders can grade runs that no evaluation has started.
+create or replace function howdah_private.tg_grading_rules__check() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
+  if exists (
+    select from howdah.datasets as d
+    where d.tenant_id = new.tenant_id and d.id = new.dataset_id) then
+    perform howdah_private.graders_of_runs(new.tenant_id, new.dataset_id, new.graders);
+  end if;
+  return new;
+end $$;
+
+-- Makes a new or changed rule due at once. A new or resumed rule begins with the runs of the last
+-- interval. A paused rule has no next time.
+create or replace function howdah_private.tg_grading_rules__plan() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_since constant timestamptz := clock_timestamp()
+    - make_interval(secs => new.delay_seconds) - make_interval(secs => new.interval_seconds);
+begin
+  if new.is_active and (tg_op = 'INSERT' or not old.is_active) then
+    new.graded_until_at := greatest(new.graded_until_at, v_since);
+  end if;
+  new.next_at := case when new.is_active then clock_timestamp() end;
+  return new;
+end $$;
+
+create or replace trigger _300_check
+  before insert or update of dataset_id, graders, agent_id, workflow_id on howdah.grading_rules
+  for each row execute function howdah_private.tg_grading_rules__check();
+create or replace trigger _310_refuse_keys before insert or update of name on howdah.grading_rules
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name');
+create or replace trigger _400_plan
+  before insert or update of dataset_id, graders, agent_id, workflow_id, sample, interval_seconds,
+    delay_seconds, is_active
+  on howdah.grading_rules
+  for each row execute function howdah_private.tg_grading_rules__plan();

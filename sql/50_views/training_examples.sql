@@ -1,6 +1,7 @@
 -- Runs with a score, as examples to train models with: runs of evaluations, and runs with feedback
--- that may count. What people said about a result counts more than what graders said. A condition
--- on dataset_id reads the results of that data set only.
+-- that may count. What people said about a result counts more than what graders said. Of a run that
+-- several rules have graded, the newest result counts. A condition on dataset_id reads the results
+-- of that data set only.
 create or replace view howdah.training_examples with (security_invoker = true) as
   with people as (
     select g.tenant_id, g.evaluation_result_id, avg(g.score) as score
@@ -16,6 +17,9 @@ create or replace view howdah.training_examples with (security_invoker = true) a
     left join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
     left join people as p on p.tenant_id = r.tenant_id and p.evaluation_result_id = r.id
     where i.removed_at is null and (p.score is not null or r.passed is not null)
+      and (r.item_id is not null or p.score is not null or not exists (
+        select from howdah.evaluation_results as n
+        where n.execution_id = r.execution_id and n.id > r.id and n.passed is not null))
     union all
     select w.tenant_id, w.execution_id, null as dataset_id, null as item_id, 'feedback' as source,
       w.score

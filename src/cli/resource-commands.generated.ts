@@ -73,4 +73,15 @@ export const devResourceCommands: readonly CommandEntry[] = [
       return resourceCommand((await import('../resources/quality/graders.ts')).graders);
     },
   },
+  {
+    name: "grading-rules",
+    group: "Agents",
+    summary: "manage the rules that grade live runs",
+    args: "[list|show|create|change|delete]",
+    examples: ["howdah dev grading-rules list","howdah dev grading-rules show reopened","howdah dev grading-rules create reopened --dataset sums --agent support --sample 50 --interval-seconds 86400 --delay-seconds 604800","howdah dev grading-rules change reopened --sample 200","howdah dev grading-rules delete reopened"],
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/quality/grading-rules.ts')).gradingRules);
+    },
+  },
 ];

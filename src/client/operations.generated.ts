@@ -116,7 +116,7 @@ export type DataSet = { id: string; name: string; description: string | null; cr
 
 export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; source_user_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
 
-export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
+export type Evaluation = { id: string; dataset_id: string; grading_rule_id: string | null; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
 
 export type GradedAgain = { evaluation_id: string; results: number };
 
@@ -189,6 +189,8 @@ export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" 
 export type Result = { id: string; evaluation_id: string; item_id: string | null; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; graded_at: string | null };
 
 export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string };
+
+export type GradingRule = { id: string; name: string; dataset_id: string; graders: (string)[] | null; agent_id: string | null; workflow_id: string | null; sample: number; interval_seconds: number; delay_seconds: number; is_active: boolean; next_at: string | null; last_at: string | null; graded_until_at: string | null; last_error: { [name: string]: unknown } | null; created_at: string; updated_at: string; grades: string | null; evaluations: number };
 
 export type ResourceType = { name: string; path: string; table: string; command: string | null; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; has_versions: boolean; has_labels: boolean; actions: ({ name: string; label: string; summary: string })[]; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_column: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
 
@@ -552,7 +554,7 @@ export type Operations = {
   /** Add a run to a data set. */
   addRunToDataset: { takes: { params: { id: string }; body: { execution_id: string; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown } } }; gives: Item };
   /** List evaluations, newest first. */
-  listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
+  listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string; grading_rule_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
   /** Start an evaluation. */
   evaluate: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; repeat?: number; split?: string; model?: string; overrides?: { [name: string]: unknown }; graders?: (string)[]; priority?: number; reuse?: boolean } }; gives: Evaluation };
   /** Get an evaluation. */
@@ -841,6 +843,18 @@ export type Operations = {
   changeGrader: { takes: { params: { id: string }; body: { name?: string; kind?: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id?: string | null; configuration?: { [name: string]: unknown }; weight?: number; pass_score?: number } }; gives: Grader };
   /** Delete a grader. */
   deleteGrader: { takes: { params: { id: string } }; gives: null };
+  /** List grading rules, newest first. */
+  listGradingRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; dataset_id?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (GradingRule)[]; next: string | null } };
+  /** Create a grading rule. */
+  createGradingRule: { takes: { body: { name: string; dataset_id?: string; graders?: (string)[] | null; agent_id?: string | null; workflow_id?: string | null; sample?: number; interval_seconds?: number; delay_seconds?: number; is_active?: boolean; agent?: string; workflow?: string; dataset?: string } }; gives: GradingRule };
+  /** Get a grading rule. */
+  getGradingRule: { takes: { params: { id: string } }; gives: GradingRule };
+  /** Replace a grading rule; fields that are left out take their defaults. */
+  replaceGradingRule: { takes: { params: { id: string }; body: { name: string; dataset_id?: string; graders?: (string)[] | null; agent_id?: string | null; workflow_id?: string | null; sample?: number; interval_seconds?: number; delay_seconds?: number; is_active?: boolean; agent?: string; workflow?: string; dataset?: string; id?: unknown; next_at?: unknown; last_at?: unknown; graded_until_at?: unknown; last_error?: unknown; created_at?: unknown; updated_at?: unknown; grades?: unknown; evaluations?: unknown } }; gives: GradingRule };
+  /** Change fields of a grading rule. */
+  changeGradingRule: { takes: { params: { id: string }; body: { name?: string; dataset_id?: string; graders?: (string)[] | null; agent_id?: string | null; workflow_id?: string | null; sample?: number; interval_seconds?: number; delay_seconds?: number; is_active?: boolean; agent?: string; workflow?: string; dataset?: string } }; gives: GradingRule };
+  /** Delete a grading rule. */
+  deleteGradingRule: { takes: { params: { id: string } }; gives: null };
   /** Describe the rows of each resource: their fields, lists and forms. */
   listResourceTypes: { takes: {  }; gives: { data: (ResourceType)[] } };
 };
@@ -1171,5 +1185,11 @@ export const operations = {
   replaceGrader: ['PUT', '/api/graders/{id}'],
   changeGrader: ['PATCH', '/api/graders/{id}'],
   deleteGrader: ['DELETE', '/api/graders/{id}'],
+  listGradingRules: ['GET', '/api/grading-rules'],
+  createGradingRule: ['POST', '/api/grading-rules'],
+  getGradingRule: ['GET', '/api/grading-rules/{id}'],
+  replaceGradingRule: ['PUT', '/api/grading-rules/{id}'],
+  changeGradingRule: ['PATCH', '/api/grading-rules/{id}'],
+  deleteGradingRule: ['DELETE', '/api/grading-rules/{id}'],
   listResourceTypes: ['GET', '/api/resource-types'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -19,6 +19,7 @@ export const writePermissions: Readonly<Record<string, readonly string[]>> = {
   feedback_entries: ['run'],
   graders: ['manage'],
   grades: ['run'],
+  grading_rules: ['manage', 'run'],
   grants: ['manage'],
   inbound_hooks: ['manage', 'run'],
   integrations: ['manage'],

@@ -563,6 +563,7 @@ export interface Evaluations {
   created_by: string;
   dataset_id: string;
   graders: Json;
+  grading_rule_id: string | null;
   id: Generated<string>;
   items: number;
   items_digest: string;
@@ -788,6 +789,26 @@ export interface Grades {
   tenant_id: string;
   updated_at: Generated<Timestamp>;
   user_id: string | null;
+}
+
+export interface GradingRules {
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  dataset_id: string;
+  delay_seconds: Generated<number>;
+  graded_until_at: Timestamp | null;
+  graders: string[] | null;
+  id: Generated<string>;
+  interval_seconds: Generated<number>;
+  is_active: Generated<boolean>;
+  last_at: Timestamp | null;
+  last_error: Json | null;
+  name: string;
+  next_at: Timestamp | null;
+  sample: Generated<number>;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  workflow_id: string | null;
 }
 
 export interface Grants {
@@ -1904,6 +1925,7 @@ export interface DB {
   grade_queue: GradeQueue;
   graders: Graders;
   grades: Grades;
+  grading_rules: GradingRules;
   grants: Grants;
   hooks: Hooks;
   inbound_deliveries: InboundDeliveries;

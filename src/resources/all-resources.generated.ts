@@ -32,6 +32,7 @@ import { evaluationResults } from './quality/evaluation-results.ts';
 import { evaluations } from './quality/evaluations.ts';
 import { graders } from './quality/graders.ts';
 import { grades } from './quality/grades.ts';
+import { gradingRules } from './quality/grading-rules.ts';
 import type { Resource } from './resource.ts';
 
 /** All resources. */
@@ -69,4 +70,5 @@ export const allResources: readonly Resource[] = [
   evaluations,
   graders,
   grades,
+  gradingRules,
 ];

@@ -437,6 +437,7 @@ describe('permissions', () => {
   test('rows that start runs need the scope run too, except to delete them', async () => {
     const create: Record<string, string> = {
       schedules: WRITES.schedules ?? '',
+      grading_rules: WRITES.grading_rules ?? '',
       inbound_hooks: WRITES.inbound_hooks ?? '',
     };
     const rows = await all(

@@ -1,6 +1,11 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
-import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/worker/timers.ts';
+import {
+  enqueueAlerts,
+  enqueueGradings,
+  expireQuestions,
+  fireSchedules,
+} from '../../src/db/worker/timers.ts';
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';
 import { repeat } from './repeat.ts';
@@ -80,6 +85,9 @@ export class Chores {
     );
     await this.#attempt('alert rules could not be enqueued; retrying in a second', () =>
       enqueueAlerts(pool),
+    );
+    await this.#attempt('grading rules could not be enqueued; retrying in a second', () =>
+      enqueueGradings(pool),
     );
   }
 

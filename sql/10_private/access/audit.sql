@@ -36,7 +36,8 @@ as $$
     r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted',
       'next_at', 'retry_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
       || case keyed_rows.object when 'alert_rules'
-        then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
+        then array['state', 'sample', 'found_rows', 'changed_at']
+        when 'grading_rules' then array['graded_until_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
 $$;
 

@@ -14,7 +14,7 @@ create or replace function howdah_private.repeat_of_root(root_execution_id uuid)
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((
-    select r.repeat from howdah.evaluation_results as r
+    select max(r.repeat) from howdah.evaluation_results as r
     where r.execution_id = repeat_of_root.root_execution_id), 1)
 $$;
 

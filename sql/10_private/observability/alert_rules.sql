@@ -165,6 +165,10 @@ as $$
     ('late_schedules', 'Schedules whose run is two minutes late.', 60,
       'select name, next_at, last_error from howdah.schedules'
       ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('failed_grading_rules',
+      'Grading rules whose last time graded nothing, or whose judges a limit has refused.', 300,
+      'select name, last_at, next_at, last_error from howdah.grading_rules'
+      ' where is_active and last_error is not null limit 100', null),
     ('nearly_used_quotas', 'Limits of usage that are at least 90% used.', 300,
       'select limit_id, scope, subject_id, metric, period, used, max_value, resets_at'
       ' from howdah.limit_usage where max_value > 0 and used >= 0.9 * max_value'

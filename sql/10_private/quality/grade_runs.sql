@@ -24,7 +24,7 @@ as $$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict (execution_id) do update
+  on conflict on constraint due_grades_pkey do update
   set due_at = clock_timestamp(), attempts = 0, keeps_scores = false;
   delete from howdah_private.judgements as j where j.execution_id = e.id;
   select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
@@ -83,14 +83,15 @@ begin
   end if;
   loop
     delete from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
         select o.execution_id from howdah_private.due_grades as o
         where o.tenant_id = claim_grades.tenant_id
           and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
         order by o.due_at limit claim_grades.at_most
         for update skip locked))
       and not exists (
-        select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
+        select from howdah.evaluation_results as r
+        where r.execution_id = d.execution_id and r.evaluation_id = d.evaluation_id);
     get diagnostics v_deleted = row_count;
     exit when v_deleted < claim_grades.at_most;
   end loop;
@@ -98,7 +99,7 @@ begin
   with due as (
     select d.execution_id, d.attempts, row_number() over (order by d.due_at) as place
     from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = claim_grades.tenant_id
         and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
@@ -110,7 +111,7 @@ begin
     update howdah_private.due_grades as d
     set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
     from due as u
-    where d.execution_id = u.execution_id
+    where d.execution_id = u.execution_id and d.evaluation_id = claim_grades.evaluation_id
       and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
     returning d.execution_id, d.due_at, d.keeps_scores
   )
@@ -123,7 +124,8 @@ begin
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
-  join howdah.evaluation_results as r on r.execution_id = c.execution_id
+  join howdah.evaluation_results as r
+    on r.execution_id = c.execution_id and r.evaluation_id = claim_grades.evaluation_id
   join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
   cross join lateral howdah_private.item_of_result(r, x) as i;
 end $$;
@@ -230,17 +232,17 @@ $$;
 -- error, and neither passes nor fails. If a judge is retried after the contents were encrypted or
 -- erased, the other grades stay as they were.
 create or replace function howdah_private.grade_run(
-  graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb
+  v howdah.evaluations, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb
 ) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(json_object_agg(g.grader ->> 'name', s.grade || jsonb_build_object(
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
-  from jsonb_array_elements(grade_run.graders) as g (grader)
+  from jsonb_array_elements(v.graders) as g (grader)
   cross join lateral (
     select case when g.grader ->> 'kind' in ('rubric', 'similarity')
-        then howdah_private.grade_rubric(e.id, g.grader)
+        then howdah_private.grade_rubric(e.id, v.id, g.grader)
       when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
         and grade_run.earlier ? (g.grader ->> 'name')
         then grade_run.earlier -> (g.grader ->> 'name')
@@ -274,16 +276,18 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
-        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
+        then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
         else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
-    join howdah_private.due_grades as d on d.execution_id = g.id
-    join howdah.evaluation_results as r on r.execution_id = g.id
+    join howdah_private.due_grades as d
+      on d.execution_id = g.id and d.evaluation_id = store_grades.evaluation_id
+    join howdah.evaluation_results as r
+      on r.execution_id = g.id and r.evaluation_id = store_grades.evaluation_id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
     cross join lateral howdah_private.item_of_result(r, x) as i
-    where g.id = any (v_ids) and v.id = store_grades.evaluation_id
+    where g.id = any (v_ids)
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
@@ -307,7 +311,8 @@ begin
     from jsonb_each(g.scores) as s (name, grade)
   ) as f
   where r.id = g.id;
-  delete from howdah_private.due_grades as d where d.execution_id = any (v_ids);
+  delete from howdah_private.due_grades as d
+  where d.execution_id = any (v_ids) and d.evaluation_id = store_grades.evaluation_id;
   perform howdah_private.follow_evaluation(store_grades.evaluation_id);
   return cardinality(v_ids);
 end $$;
@@ -339,7 +344,7 @@ declare
 begin
   with gone as (
     delete from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = give_up_grading.evaluation_id and d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = give_up_grading.tenant_id
         and o.evaluation_id = give_up_grading.evaluation_id
@@ -354,7 +359,7 @@ begin
     set graded_at = clock_timestamp(), passed = null, score = null,
       scores = case when r.execution_id = any (v_kept) then r.scores else '{}' end,
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
-    where r.execution_id = any (v_ids);
+    where r.execution_id = any (v_ids) and r.evaluation_id = give_up_grading.evaluation_id;
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);
   end if;
 end $$;

@@ -94,7 +94,8 @@ as $$
     and r.execution_id = any (needed_similarities.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.grader = g.grader ->> 'name')
+      where j.execution_id = e.id and j.evaluation_id = v.id
+        and j.grader = g.grader ->> 'name')
 $$;
 
 -- Settles the similarities that need no model: of equal texts, of empty ones, and those with a
@@ -105,9 +106,9 @@ create or replace function howdah_private.settle_plain_similarities(
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest,
-    verdict, error)
-  select n.execution_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, digest, verdict, error)
+  select n.execution_id, settle_plain_similarities.evaluation_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
     n.model_digest,
     case when n.fault is not null then null
       when n.expected ~ '\S' is not true
@@ -153,7 +154,7 @@ begin
     order by n.execution_id limit claim_similarities.at_most);
   update howdah_private.due_grades as d
   set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
-  where d.execution_id = any (v_ids);
+  where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
   return query
   select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
       select coalesce(to_jsonb(array_agg(t.text)), '[]')
@@ -164,7 +165,8 @@ begin
           and q.digest = md5(t.text) and q.vector is not null))
   from howdah_private.needed_similarities(
     claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
-  join howdah_private.due_grades as d on d.execution_id = n.execution_id
+  join howdah_private.due_grades as d
+    on d.execution_id = n.execution_id and d.evaluation_id = claim_similarities.evaluation_id
   order by n.execution_id, n.grader;
 end $$;
 
@@ -196,6 +198,7 @@ as $$
   with locked as materialized (
     select d.attempts from howdah_private.due_grades as d
     where d.execution_id = claimed_similarity.execution_id
+      and d.evaluation_id = claimed_similarity.evaluation_id
       and d.due_at = claimed_similarity.claim::timestamptz for update
   )
   select n.model, n.model_digest, n.answer, n.expected, l.attempts
@@ -213,7 +216,8 @@ create or replace function howdah_private.end_similarities(
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah_private.due_grades as d set due_at = clock_timestamp(), attempts = 0
-  where d.execution_id = end_similarities.execution_id and not exists (
+  where d.execution_id = end_similarities.execution_id
+    and d.evaluation_id = end_similarities.evaluation_id and not exists (
     select from howdah_private.needed_similarities(end_similarities.tenant_id,
       end_similarities.evaluation_id, array[end_similarities.execution_id]))
 $$;
@@ -246,10 +250,10 @@ begin
   set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, is_shared,
-    cost, digest, verdict, error)
-  values (store_similarity.execution_id, store_similarity.grader, store_similarity.tenant_id,
-    clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, is_shared, cost, digest, verdict, error)
+  values (store_similarity.execution_id, store_similarity.evaluation_id,
+    store_similarity.grader, store_similarity.tenant_id, clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
       select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
       where m.tenant_id = store_similarity.tenant_id
         and m.id = (v_needed.model ->> 'id')::uuid), 0),
@@ -281,12 +285,14 @@ begin
   elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
-    where d.execution_id = fail_similarity.execution_id;
+    where d.execution_id = fail_similarity.execution_id
+      and d.evaluation_id = fail_similarity.evaluation_id;
     return true;
   end if;
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
-  values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
-    clock_timestamp(), v_needed.model_digest,
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, digest, error)
+  values (fail_similarity.execution_id, fail_similarity.evaluation_id, fail_similarity.grader,
+    fail_similarity.tenant_id, clock_timestamp(), v_needed.model_digest,
     'the embedding model failed: ' || fail_similarity.error);
   perform howdah_private.end_similarities(
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);

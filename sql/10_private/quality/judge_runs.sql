@@ -122,20 +122,24 @@ as $$
   from howdah_private.judgements as j
   join howdah.evaluation_results as r
     on r.tenant_id = j.tenant_id and r.execution_id = j.execution_id
+    and r.evaluation_id = j.evaluation_id
   where j.judge_execution_id = judge.id
-  order by r.execution_id
-  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
+  order by r.execution_id, r.evaluation_id
+  on conflict on constraint due_grades_pkey do update set due_at = clock_timestamp(), attempts = 0
 $$;
 
 -- Inserts the run of a judge. It has no tools, and its input is not trusted. If the judged run was
 -- not started by an evaluation, it comes after runs that people wait for. Returns why it could not
--- start, or null.
+-- start, or null. A limit that refuses it pauses the rule that started the evaluation.
 create or replace function howdah_private.insert_judge_run(
-  id uuid, grader jsonb, judged howdah.executions, prompt text
+  id uuid, evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text
 ) returns text
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_detail text;
+  v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
     input_trust, priority, overrides, metadata)
@@ -151,13 +155,18 @@ exception when others then
   if howdah_private.is_transient_error(sqlstate) then
     raise;
   end if;
+  if sqlstate = 'HWQTA' then
+    get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+    perform howdah_private.pause_grading_rule(
+      insert_judge_run.evaluation_id, sqlerrm, v_detail, v_hint);
+  end if;
   return 'the judge could not start: ' || sqlerrm;
 end $$;
 
 -- Adds the judgement of a run by one grader: that of an equal answer, or else a run of the judge.
 -- The caller holds the lock of the judges of the tenant.
 create or replace function howdah_private.add_judgement(
-  grader jsonb, judged howdah.executions, prompt text, digest text, fault text
+  evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text, digest text, fault text
 ) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -180,11 +189,13 @@ begin
   else
     v_new.judge_execution_id := howdah.uuid_v7();
     v_new.error := howdah_private.insert_judge_run(
-      v_new.judge_execution_id, add_judgement.grader, judged, add_judgement.prompt);
+      v_new.judge_execution_id, add_judgement.evaluation_id, add_judgement.grader, judged,
+      add_judgement.prompt);
   end if;
-  insert into howdah_private.judgements as j (execution_id, grader, tenant_id, judge_execution_id,
-    settled_at, is_shared, digest, verdict, error)
-  values (judged.id, add_judgement.grader ->> 'name', judged.tenant_id,
+  insert into howdah_private.judgements as j (execution_id, evaluation_id, grader, tenant_id,
+    judge_execution_id, settled_at, is_shared, digest, verdict, error)
+  values (judged.id, add_judgement.evaluation_id, add_judgement.grader ->> 'name',
+    judged.tenant_id,
     case when v_new.error is null then v_new.judge_execution_id end,
     case when v_new.error is not null then clock_timestamp() else v_new.settled_at end,
     v_new.execution_id is not null, add_judgement.digest, v_new.verdict, v_new.error)
@@ -195,20 +206,21 @@ begin
 end $$;
 
 -- Returns whether a run has an answer that a judge of the evaluation has not settled yet.
-create or replace function howdah_private.waits_for_judge(execution_id uuid, graders jsonb)
-  returns boolean
+create or replace function howdah_private.waits_for_judge(
+  execution_id uuid, v howdah.evaluations
+) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
-    cross join jsonb_path_query(waits_for_judge.graders, '$[*] ? (@.kind == "rubric")')
+    cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader)
     where e.id = waits_for_judge.execution_id and e.status = 'completed'
       and not exists (
         select from howdah_private.judgements as j
-        where j.execution_id = e.id and j.grader = g.grader ->> 'name'
-          and j.settled_at is not null))
+        where j.execution_id = e.id and j.evaluation_id = v.id
+          and j.grader = g.grader ->> 'name' and j.settled_at is not null))
 $$;
 
 -- Returns the input of each judge that due runs of an evaluation need and do not have.
@@ -231,7 +243,8 @@ as $$
     and r.execution_id = any (needed_judges.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.grader = g.grader ->> 'name'
+      where j.execution_id = e.id and j.evaluation_id = v.id
+        and j.grader = g.grader ->> 'name'
         and (j.settled_at is not null or exists (
           select from howdah.executions as x where x.id = j.judge_execution_id)))
   order by e.id, g.grader ->> 'name'
@@ -267,7 +280,7 @@ begin
   for v_needed in select n.* from howdah_private.needed_judges(v, v_ids) as n loop
     select e.* into v_judged from howdah.executions as e where e.id = v_needed.execution_id;
     perform howdah_private.add_judgement(
-      v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
+      v.id, v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
   end loop;
   -- in place of judges that ended without their tag
   perform howdah_private.settle_judgements(e) from howdah.executions as e
@@ -278,22 +291,25 @@ begin
   set due_at = clock_timestamp() + interval '1 hour', attempts = 0
   from (
     select o.execution_id from howdah_private.due_grades as o
-    where o.execution_id = any (v_ids) and o.due_at <= clock_timestamp()
-      and howdah_private.waits_for_judge(o.execution_id, v.graders)
+    where o.execution_id = any (v_ids) and o.evaluation_id = v.id
+      and o.due_at <= clock_timestamp()
+      and howdah_private.waits_for_judge(o.execution_id, v)
     order by o.execution_id for update
   ) as w
-  where d.execution_id = w.execution_id;
+  where d.execution_id = w.execution_id and d.evaluation_id = v.id;
   return array(
     select d.execution_id from howdah_private.due_grades as d
-    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp() and not exists (
+    where d.execution_id = any (v_ids) and d.evaluation_id = v.id
+      and d.due_at <= clock_timestamp() and not exists (
       select from howdah_private.needed_similarities(
         v.tenant_id, v.id, array[d.execution_id])));
 end $$;
 
 -- Returns the grade that a judge or a similarity gave. Without a verdict there is no score, but an
 -- error: an outage of the judge says nothing about the answer.
-create or replace function howdah_private.grade_rubric(execution_id uuid, grader jsonb)
-  returns jsonb
+create or replace function howdah_private.grade_rubric(
+  execution_id uuid, evaluation_id uuid, grader jsonb
+) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -304,6 +320,7 @@ as $$
         then coalesce(j.error, 'the judge failed: its answer is no grade') end))
   from (select) as one
   left join howdah_private.judgements as j on j.execution_id = grade_rubric.execution_id
+    and j.evaluation_id = grade_rubric.evaluation_id
     and j.grader = grade_rubric.grader ->> 'name'
   cross join lateral (
     select howdah_private.judge_score(j.verdict, grade_rubric.grader -> 'configuration') as score
@@ -372,12 +389,14 @@ as $$
   select array(
     select distinct j.judge_execution_id
     from howdah.evaluation_results as r
-    join howdah_private.judgements as j on j.execution_id = r.execution_id
+    join howdah_private.judgements as j
+      on j.execution_id = r.execution_id and j.evaluation_id = r.evaluation_id
     where r.tenant_id = howdah.current_tenant() and r.graded_at is null
       and r.evaluation_id = live_judges.evaluation_id and j.settled_at is null
       and j.judge_execution_id is not null and not exists (
         select from howdah_private.judgements as o
-        join howdah.evaluation_results as x on x.execution_id = o.execution_id
+        join howdah.evaluation_results as x
+          on x.execution_id = o.execution_id and x.evaluation_id = o.evaluation_id
         where o.judge_execution_id = j.judge_execution_id
           and x.evaluation_id <> live_judges.evaluation_id))
 $$;

@@ -27,5 +27,11 @@ begin
   if found then
     perform howdah_private.enqueue_alerts();
   end if;
+  perform from howdah_private.background_tasks as t
+  where t.name = 'gradings' and coalesce(run_timers.task, t.name) = t.name
+  for no key update skip locked;
+  if found then
+    perform howdah_private.enqueue_gradings();
+  end if;
   return v_tried > 0;
 end $$;

@@ -15,14 +15,15 @@ $$;
 
 -- Returns copies of the graders that need no item: of those of a data set, or else all that are
 -- named.
-create or replace function howdah_private.graders_of_runs(dataset_id uuid, names text[])
-  returns jsonb
+create or replace function howdah_private.graders_of_runs(
+  tenant_id uuid, dataset_id uuid, names text[]
+) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_graders jsonb := howdah_private.copied_graders(
-    howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
+    graders_of_runs.tenant_id, graders_of_runs.dataset_id, graders_of_runs.names);
   v_usable jsonb;
   v_refused text[];
 begin
@@ -40,6 +41,15 @@ begin
   end if;
   return v_usable;
 end $$;
+
+-- Returns whether a run can be graded although no evaluation has started it: a root run of users
+-- that has ended, and whose contents can be read.
+create or replace function howdah_private.is_gradable(e howdah.executions) returns boolean
+  language sql stable
+  return e.status in ('completed', 'failed') and e.parent_execution_id is null
+    and num_nonnulls(e.contents_erased_at, e.contents_encrypted_at,
+      e.compensates_execution_id) = 0
+    and not e.metadata ?| '{evaluation_id,judged_execution_id}';
 
 -- Returns runs of a version that have ended and that no evaluation has graded, at most `sample`.
 -- They are chosen by a digest of their ids, which says nothing about them.
@@ -62,14 +72,37 @@ as $$
         and w.id < howdah.uuid_v7_floor(e.until_at)
     ) as x
     where coalesce(x.agent_version_id, x.workflow_version_id) = e.version_id
-      and x.status in ('completed', 'failed') and x.parent_execution_id is null
-      and num_nonnulls(x.contents_erased_at, x.contents_encrypted_at,
-        x.compensates_execution_id) = 0
-      and not x.metadata ?| '{evaluation_id,judged_execution_id}'
+      and howdah_private.is_gradable(x)
       and not exists (
         select from howdah.evaluation_results as r where r.execution_id = x.id)
     order by md5(x.id::text) limit sample_runs.sample)
 $$;
+
+-- Inserts an evaluation of runs that exist, whose results are due.
+create or replace function howdah_private.insert_grading(v howdah.evaluations, runs uuid[])
+  returns howdah.evaluations
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_new howdah.evaluations;
+begin
+  v_new := howdah_private.new_evaluation(v.dataset_id, v.agent_id, v.workflow_id, v.version_id,
+    v.label, 1, null, null, array(select jsonb_path_query(v.graders, '$[*].name') #>> '{}'),
+    insert_grading.runs);
+  v_new.since_at := v.since_at;
+  v_new.until_at := v.until_at;
+  v_new.grading_rule_id := v.grading_rule_id;
+  v_new.created_by := coalesce(v.created_by, v_new.created_by);
+  insert into howdah.evaluations select v_new.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
+  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
+  from howdah.executions as e where e.id = any (insert_grading.runs);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
+  select r.id, v_new.tenant_id, v_new.id from unnest(insert_grading.runs) as r (id)
+  order by r.id;
+  return v_new;
+end $$;
 
 -- Starts the grading of runs that exist. Locks the agents, whose judges may get new versions. One
 -- call at a time chooses runs of a tenant, so that no run is graded twice.
@@ -95,10 +128,12 @@ begin
   v_new.version_id := coalesce(start_grading.version_id,
     (select a.current_version_id from howdah.agents as a where a.id = v_new.agent_id),
     (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
+  v_new.dataset_id := start_grading.dataset_id;
+  v_new.label := start_grading.label;
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   v_new.graders := howdah_private.graders_of_runs(
-    start_grading.dataset_id, start_grading.graders);
+    v_new.tenant_id, start_grading.dataset_id, start_grading.graders);
   perform howdah_private.lock_judging_agents(v_new);
   perform pg_advisory_xact_lock(
     hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
@@ -111,18 +146,7 @@ begin
       hint = 'Runs are graded once, when they have ended. Set since to an earlier time, or name '
         'another version.';
   end if;
-  v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
-    start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
-    array(select jsonb_path_query(v_new.graders, '$[*].name') #>> '{}'), v_runs);
-  v_new.since_at := start_grading.since;
-  v_new.until_at := start_grading.until;
-  insert into howdah.evaluations select v_new.*;
-  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
-  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
-  from howdah.executions as e where e.id = any (v_runs);
-  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
-  select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
-  return v_new;
+  return howdah_private.insert_grading(v_new, v_runs);
 end $$;
 
 create or replace function howdah.evaluate_runs(

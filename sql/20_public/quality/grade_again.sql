@@ -54,7 +54,7 @@ begin
       and e.completed_at is not null
       and num_nonnulls(e.contents_erased_at, e.contents_encrypted_at) = 0
     order by e.id for share of e);
-  perform howdah_private.reset_judgements(v_evaluation.graders, v_runs);
+  perform howdah_private.reset_judgements(v_evaluation, v_runs);
   insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id, keeps_scores)
   select r.id, v_tenant_id, v_evaluation.id, true from unnest(v_runs) as r (id) order by r.id
   on conflict do nothing;
@@ -80,16 +80,16 @@ end $$;
 
 -- Forgets the judgements of runs that gave no score. A judge whose run somebody has retried is at
 -- work, and is waited for; another one is asked anew, and its cost is kept.
-create or replace function howdah_private.reset_judgements(graders jsonb, ids uuid[])
+create or replace function howdah_private.reset_judgements(v howdah.evaluations, ids uuid[])
   returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
   delete from howdah_private.judgements as j
-  using jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "similarity")')
+  using jsonb_path_query(v.graders, '$[*] ? (@.kind == "similarity")')
     as g (grader)
-  where j.execution_id = any (reset_judgements.ids) and j.grader = g.grader ->> 'name'
-    and j.error is not null;
+  where j.execution_id = any (reset_judgements.ids) and j.evaluation_id = v.id
+    and j.grader = g.grader ->> 'name' and j.error is not null;
   -- the score is looked at again if the judge ends at this moment
   update howdah_private.judgements as j
   set settled_at = null, verdict = null, error = null, is_shared = j.is_shared and f.is_live,
@@ -99,12 +99,13 @@ as $$
     select o.execution_id, o.grader, g.grader -> 'configuration' as configuration,
       x.id is not null as is_live
     from howdah_private.judgements as o
-    join jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "rubric")')
+    join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader) on g.grader ->> 'name' = o.grader
     left join howdah.executions as x
       on x.id = o.judge_execution_id and x.completed_at is null
-    where o.execution_id = any (reset_judgements.ids) and o.settled_at is not null
+    where o.execution_id = any (reset_judgements.ids) and o.evaluation_id = v.id
+      and o.settled_at is not null
   ) as f
-  where j.execution_id = f.execution_id and j.grader = f.grader and j.settled_at is not null
-    and howdah_private.judge_score(j.verdict, f.configuration) is null
+  where j.execution_id = f.execution_id and j.evaluation_id = v.id and j.grader = f.grader
+    and j.settled_at is not null and howdah_private.judge_score(j.verdict, f.configuration) is null
 $$;

@@ -7,6 +7,7 @@ import { qualityTexts } from '../messages/quality-texts.ts';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
 import { isEmptyValue } from '../parts/value-view.tsx';
+import { rowPath } from '../rows/paths.ts';
 import type { EvaluationPage } from '../server/operations.generated.ts';
 import { GradedRuns } from './evaluations-table.tsx';
 import { datasetPage, formatScore, formatShare, totalsOf } from './quality-rows.ts';
@@ -95,7 +96,9 @@ function Subject({ row }: { row: Row }) {
       : [facts.runs, <GradedTime key="runs" row={row} />],
     [facts.overrides, isEmptyValue(row.overrides) ? null : JSON.stringify(row.overrides)],
     [facts.graders, <Graders key="graders" graders={row.graders} />],
-    [facts.by, row.createdBy],
+    row.gradingRule
+      ? [facts.rule, <RuleLink key="rule" rule={row.gradingRule} />]
+      : [facts.by, row.createdBy],
     [facts.at, <Moment key="at" at={row.createdAt} />],
   ];
   return (
@@ -114,7 +117,15 @@ function Subject({ row }: { row: Row }) {
   );
 }
 
-/** The time in which the runs were created, for an evaluation of runs that exist. */
+function RuleLink({ rule }: { rule: { id: string; name: string } }) {
+  return (
+    <Anchor component={Link} href={rowPath({ name: 'grading-rules' }, rule.id)} size="sm">
+      {rule.name}
+    </Anchor>
+  );
+}
+
+/** The time in which the runs were created, or ended, for an evaluation of runs that exist. */
 function GradedTime({ row }: { row: Row }) {
   return (
     <>

@@ -19,6 +19,7 @@ export type AgentFilter = {
   currentVersionId?: UUIDFilter | null;
   evaluationsExist?: boolean | null;
   executionsExist?: boolean | null;
+  gradingRulesExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
   id?: UUIDFilter | null;
@@ -290,6 +291,7 @@ export type TenantFilter = {
   feedbackEntriesExist?: boolean | null;
   gradersExist?: boolean | null;
   gradesExist?: boolean | null;
+  gradingRulesExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
   id?: UUIDFilter | null;
@@ -396,6 +398,7 @@ export type WorkflowFilter = {
   currentVersionId?: UUIDFilter | null;
   evaluationsExist?: boolean | null;
   executionsExist?: boolean | null;
+  gradingRulesExist?: boolean | null;
   grantsExist?: boolean | null;
   hooksExist?: boolean | null;
   id?: UUIDFilter | null;
@@ -716,11 +719,11 @@ export const evaluations: Operation<Evaluations, EvaluationsVariables> = {
   text: "query Evaluations($dataset:UUID$after:Cursor){evaluations(first:50 after:$after orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset}){nodes{...EvaluationRow}pageInfo{hasNextPage endCursor}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
-export type EvaluationPage = { evaluation: { overrides: Json | null; sinceAt: string | null; untilAt: string | null; graders: Json; createdBy: string; completedAt: string | null } & EvaluationRow | null };
+export type EvaluationPage = { evaluation: { overrides: Json | null; sinceAt: string | null; untilAt: string | null; graders: Json; createdBy: string; completedAt: string | null; gradingRule: { id: string; name: string } | null } & EvaluationRow | null };
 export type EvaluationPageVariables = { id: string };
 export const evaluationPage: Operation<EvaluationPage, EvaluationPageVariables> = {
   name: 'EvaluationPage',
-  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides sinceAt untilAt graders createdBy completedAt}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides sinceAt untilAt graders createdBy completedAt gradingRule{id name}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
 export type OtherEvaluations = { evaluations: { nodes: (EvaluationRow | null)[] } | null };

@@ -68,6 +68,7 @@ end $$;
 update howdah.schedules set is_active = false where is_active;
 update howdah.webhooks set is_active = false, disabled_because = 'restored with --paused' where is_active;
 update howdah.alert_rules set is_active = false where is_active;
+update howdah.grading_rules set is_active = false where is_active;
 update howdah.webhook_deliveries
 set status = 'failed', next_attempt_at = null, last_error = 'restored with --paused: the first database tells of it'
 where status = 'pending';

@@ -23,3 +23,8 @@ export async function expireQuestions(pool: Pool): Promise<void> {
 export async function enqueueAlerts(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.run_timers('alerts')`);
 }
+
+/** Enqueues the grading rules that are due. Only one worker at a time does this. */
+export async function enqueueGradings(pool: Pool): Promise<void> {
+  await pool.query(`select howdah_private.run_timers('gradings')`);
+}

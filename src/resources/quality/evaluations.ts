@@ -17,6 +17,7 @@ export const evaluations = resource('evaluations', {
   columns: {},
   readOnly: {
     dataset_id: id,
+    grading_rule_id: id.nullable(),
     agent_id: id.nullable(),
     workflow_id: id.nullable(),
     version_id: id,
@@ -39,5 +40,6 @@ export const evaluations = resource('evaluations', {
     dataset_id: id.optional(),
     agent_id: id.optional(),
     workflow_id: id.optional(),
+    grading_rule_id: id.optional(),
   },
 });

@@ -305,7 +305,7 @@ const EVENTS: Samples = { event: () => ['execution.rare', 'execution.common', 'n
 const OTHER_PATHS =
   /^\/api\/(executions|steps|usage|audit-log\/check|grade-queue|training-examples|preference-pairs|quality-by-day)\b|\{/;
 const SMALL_PATHS =
-  /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|datasets|evaluations|graders|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|saved-views|schedules|secrets|skills|tool|users|webhooks|workflows)/;
+  /^\/(api\/)?(agent|alert-rules|api-keys|approvals|connected-accounts|datasets|evaluations|graders|grading-rules|grants|hooks|inbound-hooks|integrations|knowledge-bases|limits|mcp-servers|models|output-filters|prompts|retention-policies|saved-views|schedules|secrets|skills|tool|users|webhooks|workflows)/;
 
 const routes = restLists.filter(({ path }) => !OTHER_PATHS.test(path));
 

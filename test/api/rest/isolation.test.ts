@@ -270,8 +270,14 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
     'insert into howdah.datasets (tenant_id, name) values ($1, $2) returning id',
     [tenant_id, `data of ${role}`],
   );
+  await db.pool.query(
+    `insert into howdah.graders (tenant_id, dataset_id, name, kind, configuration)
+     values ($1, $2, $3, 'latency', '{"max": 1}')`,
+    [tenant_id, dataset.id, `time of ${role}`],
+  );
   const needed: Record<string, object> = {
     dataset_items: { dataset_id: dataset.id },
+    grading_rules: { dataset: `data of ${role}` },
     documents: { knowledge_base_id },
     memories: { scope: 'tenant' }, // the login is no user, whom a memory could be about
   };

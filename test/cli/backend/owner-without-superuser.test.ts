@@ -195,6 +195,12 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('dataset', 'items', 'made');
   await cli('graders', 'create', 'made', '--kind', 'exact');
   await cli('eval', 'list');
+  await cli('graders', 'change', 'made', '--kind', 'latency', '--configuration', '{"max": 60000}');
+  await cli(
+    ...['grading-rules', 'create', 'made', '--dataset', 'made', '--agent', 'greeter'],
+    ...['--graders', 'made'],
+  );
+  await cli('grading-rules', 'delete', 'made', '--yes');
   await cli('graders', 'delete', 'made', '--yes');
   await cli('dataset', 'delete', 'made', '--yes');
   const memory = (await cli('memories', 'add', 'a word', '--scope', 'tenant')).stdout.trim();

@@ -54,6 +54,7 @@ const LINES: Record<string, string[]> = {
   dataset: [],
   eval: [],
   graders: [],
+  'grading-rules': [],
   views: [],
   grants: [],
   limits: [],

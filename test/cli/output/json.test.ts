@@ -395,6 +395,12 @@ test('the JSON output of each command matches the recorded file', async () => {
     await note(`${noun} show`, noun, 'show', id);
     await note(`${noun} delete`, noun, 'delete', id, '--yes');
   }
+  await database.pool.query(
+    `insert into howdah.agents (name, instruction) values ('support', 'Answer.');
+     with made as (insert into howdah.datasets (name) values ('sums') returning id)
+     insert into howdah.graders (dataset_id, name, kind, configuration)
+     select id, 'quick', 'latency', '{"max": 60000}' from made`,
+  );
   for (const entry of madeOfResources) await noteResource(entry);
   await note('audit', 'audit', '--object', 'hooks');
   await note('runs input', 'runs', 'input', await later(), 'Only to ten.');

@@ -188,6 +188,16 @@ export const TABLE_SAMPLES: Record<string, TableSample> = {
    select $1, id, $2, 'exact' from howdah.datasets where tenant_id = $1 and name = $2`,
     write: `insert into howdah.graders (name, kind) values ('x', 'exact')`,
   },
+  grading_rules: {
+    row: [
+      `insert into howdah.graders (tenant_id, name, kind, configuration) values ($1, 'time of ' || $2, 'latency', '{"max": 1}')`,
+      `insert into howdah.grading_rules (tenant_id, dataset_id, name, agent_id, graders, is_active)
+   select $1, id, $2, $3, array['time of ' || $2], false from howdah.datasets where tenant_id = $1 and name = $2`,
+      `update howdah.grading_rules set last_error = jsonb_build_object('message', $2::text) where tenant_id = $1`,
+    ],
+    write: `insert into howdah.grading_rules (name, dataset_id, agent_id, graders)
+   select 'x', id, howdah.agent('desk'), '{cheap}' from howdah.datasets limit 1`,
+  },
   evaluations: {
     row: `insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats, version, items_digest, created_by, graders)
    select $1, id, $3, howdah.uuid_v7(), 1, 1, 1, 'x', $2, '[]' from howdah.datasets where tenant_id = $1 and name = $2`,

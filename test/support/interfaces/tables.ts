@@ -129,6 +129,7 @@ const NAMED_TABLES: readonly TableNames[] = [
     },
   },
   { ...described('graders', 'Agents and tools') },
+  { ...described('grading_rules', 'Agents and tools') },
   {
     ...described('evaluations', 'Agents and tools'),
   },

@@ -80,6 +80,7 @@ export const englishQuality = {
     until: 'to',
     overrides: 'Overrides',
     graders: 'Graders',
+    rule: 'Grading rule',
     by: 'Started by',
     at: 'Started',
   },
