@@ -75,6 +75,9 @@ test('a form knows what is needed, written once, referred to and null', () => {
   expect(fields.agent_id?.references).toEqual({ resource: 'agents', field: 'id' });
   expect(fields.agent?.references).toEqual({ resource: 'agents', field: 'name' });
   expect(fields.user_id?.references).toEqual({ resource: 'users', field: 'id' });
+  const rules = typeOf('grading-rules').fields;
+  expect(rules.dataset_id?.references).toEqual({ resource: 'datasets', field: 'id' });
+  expect(rules.dataset?.references).toEqual({ resource: 'datasets', field: 'name' });
 });
 
 test('resources with operations of their own are described by these', () => {

@@ -171,6 +171,7 @@ const NAMED: Readonly<Record<string, string>> = {
   agent: 'agents',
   agents: 'agents',
   workflow: 'workflows',
+  dataset: 'datasets',
   user: 'users',
   tool: 'tools',
   tools: 'tools',
@@ -182,13 +183,16 @@ const NAMED: Readonly<Record<string, string>> = {
   previous_secret_name: 'secrets',
 };
 
+/** Resources whose ids have another name than the resource. */
+const STEMS: Readonly<Record<string, string>> = { server: 'mcp_server', dataset: 'data_set' };
+
 /** Returns the resource whose rows a field means by their id or their name. */
 function referenceOf({ table }: Resource, name: string): FieldReference {
   const stem = /^(\w+)_id$/.exec(name)?.[1];
   const isMeant = ({ one, ...other }: Resource) =>
     stem === undefined
       ? other.table === NAMED[name]
-      : one.toLowerCase().replaceAll(' ', '_') === (stem === 'server' ? 'mcp_server' : stem);
+      : one.toLowerCase().replaceAll(' ', '_') === (STEMS[stem] ?? stem);
   const found = allResources.find(isMeant);
   // a model names itself at its provider, and some rows show their own id again
   if (!found || (found.table === table && name !== 'agents')) return null;
