@@ -5061,7 +5061,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.grader_agreement(evaluation uuid, pass_score double precision DEFAULT 0.5)
- RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision)
+ RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision, kappa_low double precision, kappa_high double precision, position_bias double precision, position_verdict text)
  LANGUAGE plpgsql
  STABLE ROWS 10
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5078,11 +5078,15 @@ begin
   ),
   -- repeats of an item are one observation
   items as (
-    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference
-    from pairs as p group by p.grader, coalesce(p.item_id, p.result_id)
+    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
+      case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
+        then howdah_private.has_reversed_examples(p.item_id) end as is_reversed
+    from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
   ),
   differences as (
-    select i.grader, array_agg(i.difference order by i.id) as of_items
+    select i.grader, array_agg(i.difference order by i.id) as of_items,
+      array_agg(i.difference order by i.id) filter (where not i.is_reversed) as in_order,
+      array_agg(i.difference order by i.id) filter (where i.is_reversed) as in_reverse
     from items as i group by i.grader
   ),
   figures as (
@@ -5095,11 +5099,15 @@ begin
     from pairs as p group by p.grader
   )
   select f.grader, f.results, f.people, k.agreement, k.kappa, i.estimate, i.low, i.high, i.verdict,
-    f.length_bias, f.calibration_error
+    f.length_bias, f.calibration_error, w.low, w.high, b.estimate, b.verdict
   from figures as f
   join differences as d on d.grader is not distinct from f.grader
   cross join lateral howdah_private.cohens_kappa(f.labels, f.labels_of_people) as k
   cross join lateral howdah_private.paired_interval(d.of_items) as i
+  left join lateral howdah_private.kappa_interval(
+    k.agreement, k.chance, cardinality(d.of_items)) as w on true
+  left join lateral howdah_private.independent_interval(d.in_reverse, d.in_order) as b
+    on num_nulls(d.in_reverse, d.in_order) = 0
   order by f.grader nulls first;
 end $function$
 ;
@@ -6161,6 +6169,52 @@ begin
   end if;
   v_row.hash := null; -- the caller has no privilege to read the hash
   return v_row;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.rubric_examples(evaluation uuid, grader text, examples integer DEFAULT 4)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (rubric_examples.examples between 1 and 20) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('examples must be from 1 to 20, not %s',
+        coalesce(rubric_examples.examples::text, 'null')),
+      detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
+  end if;
+  perform howdah_private.check_agreement(coalesce(rubric_examples.evaluation, howdah.uuid_v7()), 0),
+    howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
+  return (
+    with candidates as (
+      select distinct on (p.item_id) p.item_id, p.result_id, p.person_score, p.grader_score,
+        p.comments, coalesce(e.output_data, to_jsonb(e.output)) as output
+      from howdah_private.grader_pairs(rubric_examples.evaluation) as p
+      join howdah.dataset_items as i on i.id = p.item_id
+      join howdah.executions as e on e.id = p.execution_id
+      where p.grader = rubric_examples.grader and cardinality(p.comments) > 0
+        and i.removed_at is null
+        and num_nonnulls(i.source_execution_id, e.contents_erased_at, e.contents_encrypted_at) = 0
+        and length(coalesce(e.output, e.output_data::text)) <= 10000
+      order by p.item_id, abs(p.grader_score - p.person_score) desc, p.result_id
+    ),
+    ranges as (
+      select c.*, ntile(rubric_examples.examples) over (order by c.person_score, c.item_id) as place
+      from candidates as c
+    ),
+    chosen as (
+      select distinct on (r.place) r.* from ranges as r
+      order by r.place, abs(r.grader_score - r.person_score) desc, r.item_id
+    )
+    select coalesce(to_jsonb(array_agg(jsonb_build_object('output', c.output,
+        'score', round(s.low + (s.high - s.low) * c.person_score::numeric, 3),
+        'reason', array_to_string(c.comments, ' '), 'item_id', c.item_id) order by c.item_id)),
+      '[]')
+    from chosen as c
+    cross join howdah_private.scale_of_judge(
+      rubric_examples.evaluation, rubric_examples.grader) as s);
 end $function$
 ;
 
@@ -14609,6 +14663,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_judge_of(evaluation uuid, grader text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_grader_of(
+    check_judge_of.evaluation, coalesce(check_judge_of.grader, ''));
+  if exists (
+    select from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    where v.id = check_judge_of.evaluation and g.grader ->> 'name' = check_judge_of.grader
+      and g.grader ->> 'kind' <> 'rubric'
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('the grader %L asks no judge', check_judge_of.grader),
+      detail = jsonb_build_object('field', 'grader', 'grader', check_judge_of.grader)::text,
+      hint = 'Name a grader of kind rubric.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_knowledge_search(query text, k integer, filter jsonb, mode text)
  RETURNS void
  LANGUAGE plpgsql
@@ -17935,7 +18012,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision)
+CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision, OUT chance double precision)
  RETURNS record
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -17956,7 +18033,8 @@ AS $function$
       from labels group by b) as y on x.a = y.b
   )
   select o.items, o.agreement,
-    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0)
+    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0),
+    coalesce(c.agreement, 0)
   from observed as o cross join by_chance as c
 $function$
 ;
@@ -27538,7 +27616,14 @@ CREATE OR REPLACE FUNCTION howdah_private.grader_pairs(evaluation uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with opinions as (
+  with shown as (
+    select distinct g.grader ->> 'name' as grader, (x.example ->> 'item_id')::uuid as item_id
+    from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    cross join lateral jsonb_path_query(g.grader, '$.configuration.examples[*]') as x (example)
+    where v.id = grader_pairs.evaluation and x.example ? 'item_id'
+  ),
+  opinions as (
     select g.evaluation_result_id, g.grader, count(*)::int as people, avg(g.score) as score,
       array_agg(g.comment order by g.id) filter (where g.comment is not null) as comments
     from howdah.grades as g where g.evaluation_id = grader_pairs.evaluation
@@ -27564,7 +27649,9 @@ AS $function$
     where x.evaluation_result_id = s.id and (x.grader = s.grader or x.grader is null)
     order by x.grader nulls last limit 1
   ) as o
-  where s.score is not null
+  where s.score is not null and not exists (
+    select from shown as w
+    where w.item_id = s.item_id and (w.grader = s.grader or s.grader is null))
 $function$
 ;
 
@@ -27605,7 +27692,8 @@ AS $function$
         "examples": {"type": "array", "maxItems": 20, "items": {"type": "object",
           "required": ["output", "score", "reason"], "additionalProperties": false,
           "properties": {"output": {}, "score": {"type": "number"},
-            "reason": {"type": "string"}}}},
+            "reason": {"type": "string"}, "item_id": {"type": "string",
+              "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}}}},
         "scale": {"type": "object", "required": ["min", "max"], "additionalProperties": false,
           "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}}',
       '["agent", "rubric"]'),
@@ -27640,6 +27728,20 @@ begin
   end if;
   return v_usable;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.graders_with_examples(evaluation uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select g.grader ->> 'name' from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    where v.id = graders_with_examples.evaluation and g.grader ->> 'kind' = 'rubric'
+      and jsonb_array_length(g.grader #> '{configuration,examples}') > 1)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.group_figures(observations double precision[], OUT items integer, OUT mean double precision, OUT error double precision, OUT lowest double precision, OUT highest double precision, OUT is_pass_or_fail boolean, OUT has_ties boolean)
@@ -27817,6 +27919,13 @@ AS $function$
     in regexp_replace(has_quote.content collate "C", s.spaces, ' ', 'g')) > 0
   from (select format('[%s]+', howdah_private.space_class()) collate "C" as spaces) as s
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_reversed_examples(item_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((get_byte(uuid_send((md5((item_id)::text))::uuid), 0) % 2) = 1)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_run_ended(execution_id uuid)
@@ -30485,12 +30594,15 @@ AS $function$
   )
   select concat_ws(E'\n\n', 'Grade an answer by a rubric.',
     E'The rubric:\n' || (s.configuration ->> 'rubric'), (
-      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', x.place,
+      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', o.place,
         howdah_private.mark_external(howdah_private.json_as_text(x.example -> 'output'), 'example'),
         json_build_object('reason', x.example -> 'reason', 'score', x.example -> 'score')),
-        E'\n\n' order by x.place)
+        E'\n\n' order by o.place)
       from jsonb_array_elements(s.configuration -> 'examples') with ordinality
-        as x (example, place)),
+        as x (example, place)
+      cross join lateral (select case when howdah_private.has_reversed_examples(i.id)
+        then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
+        else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
     E'What was expected:\n' || howdah_private.mark_external(howdah_private.json_as_text(
@@ -30521,6 +30633,20 @@ AS $function$
       coalesce(judge_score.configuration #> '{scale,min}', '0') as low,
       coalesce(judge_score.configuration #> '{scale,max}', '1') as high
   ) as v
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.kappa_interval(agreement double precision, chance double precision, items integer, OUT low double precision, OUT high double precision)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (i.low - k.chance) / (1 - k.chance), (i.high - k.chance) / (1 - k.chance)
+  from (select kappa_interval.chance) as k
+  cross join lateral howdah_private.pass_rate_interval(
+    kappa_interval.agreement, kappa_interval.items) as i
+  where k.chance < 1
 $function$
 ;
 
@@ -42429,6 +42555,20 @@ begin
   end if;
   return v_system;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.scale_of_judge(evaluation uuid, grader text, OUT low numeric, OUT high numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((g.grader #> '{configuration,scale,min}')::numeric, 0),
+    coalesce((g.grader #> '{configuration,scale,max}')::numeric, 1)
+  from howdah.evaluations as v
+  cross join lateral jsonb_array_elements(v.graders) as g (grader)
+  where v.id = scale_of_judge.evaluation and g.grader ->> 'name' = scale_of_judge.grader
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -62988,6 +63128,12 @@ grant execute on function howdah.retry_executions(uuid[]) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
 
+grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_app;
+
+grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_engine;
+
+grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_viewer;
+
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) to howdah_app;
 
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) to howdah_engine;
@@ -63723,6 +63869,12 @@ grant execute on function howdah_private.check_input(howdah.executions) to howda
 grant execute on function howdah_private.check_input_size(text,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.check_judge(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_viewer;
 
 grant execute on function howdah_private.check_knowledge_search(text,integer,jsonb,text) to howdah_engine;
 
@@ -64582,6 +64734,12 @@ grant execute on function howdah_private.grader_schemas() to howdah_engine;
 
 grant execute on function howdah_private.graders_of_runs(uuid,uuid,text[]) to howdah_engine;
 
+grant execute on function howdah_private.graders_with_examples(uuid) to howdah_app;
+
+grant execute on function howdah_private.graders_with_examples(uuid) to howdah_engine;
+
+grant execute on function howdah_private.graders_with_examples(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_app;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_engine;
@@ -64607,6 +64765,12 @@ grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.has_quote(text,text) to howdah_engine;
+
+grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_app;
+
+grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_engine;
+
+grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 
@@ -64961,6 +65125,12 @@ grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to 
 grant execute on function howdah_private.judge_prompt(jsonb,howdah.dataset_items,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.judge_score(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_app;
+
+grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_engine;
+
+grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_viewer;
 
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 
@@ -65973,6 +66143,12 @@ grant execute on function howdah_private.sandbox_state() to howdah_engine;
 grant execute on function howdah_private.sandbox_state() to howdah_worker;
 
 grant execute on function howdah_private.save_system_row(jsonb,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_viewer;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -71178,7 +71354,7 @@ Grades a result of an evaluation as the person who calls: a score from 0 to 1, a
 comment on routine howdah.grade_again(uuid) is 'Grades those results of an evaluation again that have the error not_graded, and returns their number: failed judges are asked anew, and failed vectors are made again. Scores that exist stay, and no judge that gave a grade is asked twice. The evaluation runs until they are graded. Results whose run is deleted, or whose contents are erased or encrypted, stay as they are. Raises HWCNF for an evaluation that was cancelled.';
 
 comment on routine howdah.grader_agreement(uuid,double precision) is '@behavior -filterProc -orderBy
-Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, calibration_error how far the scores are from the share that people pass. People pass a result from pass_score on.';
+Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa with its 95 % interval, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, position_bias the mean difference of items whose judge saw its examples in order minus that of the others, which saw them in reverse. calibration_error is how far the scores are from the share that people pass. People pass a result from pass_score on. Items that are examples of a judge are left out.';
 
 comment on routine howdah.grader_disagreements(uuid,text,double precision) is '@behavior -filterProc -orderBy
 Lists results on which a grader and people disagree whether they passed, those whose scores differ most first, at most 100. Without a grader, compares the whole results. detail is what the grader said, comments what people said.';
@@ -71274,6 +71450,8 @@ comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelle
 comment on routine howdah.retry_executions(uuid[]) is 'Retries many failed or cancelled runs, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that retry_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
+
+comment on routine howdah.rubric_examples(uuid,text,integer) is 'Proposes examples for a judge of an evaluation, as its configuration has them: [{"output", "score", "reason", "item_id"}]. They are answers that people graded with a comment, spread over the scores of people; of each range the one on which the judge was furthest from people. Evaluations with these examples leave their items out of grader_agreement. Items made from runs of users, and contents that are encrypted or erased, are no examples.';
 
 comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';
 

@@ -124,9 +124,11 @@ export type EvaluationComparison = { a: { id: string; version: number; label: st
 
 export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string };
 
-export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; calibration_error: number | null };
+export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; kappa_low: number | null; kappa_high: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; position_bias: number | null; position_verdict: string | null; calibration_error: number | null };
 
 export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
+
+export type RubricExample = { output: unknown; score: number; reason: string; item_id: string };
 
 export type Contender = { rank: number; evaluation_id: string; name: string | null; agent_id: string | null; workflow_id: string | null; version: number; label: string | null; model: string | null; overrides: { [name: string]: unknown } | null; items: number; ungraded_items: number; repeats: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number | null; cost_per_pass: number | null; latency_ms: number | null; flakiness: number | null; flaky_items: number; strength: number | null; difference: number | null; difference_low: number | null; difference_high: number | null; verdict: string | null; is_on_front: boolean | null };
 
@@ -573,6 +575,8 @@ export type Operations = {
   graderAgreement: { takes: { params: { id: string }; query?: { pass_score?: number } }; gives: { data: (GraderAgreement)[] } };
   /** List results on which a grader and people disagree. */
   graderDisagreements: { takes: { params: { id: string }; query?: { grader?: string; pass_score?: number } }; gives: { data: (GraderDisagreement)[] } };
+  /** Propose examples for a judge from what people said. */
+  rubricExamples: { takes: { params: { id: string }; query: { grader: string; examples?: number } }; gives: { data: (RubricExample)[] } };
   /** Rank what was evaluated on a data set. */
   leaderboard: { takes: { params: { id: string }; query?: { split?: string; measure?: "score" | "cost" | "latency_ms" | "flakiness" } }; gives: { data: (Contender)[] } };
   /** List the quality of versions by day. */
@@ -1050,6 +1054,7 @@ export const operations = {
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   graderAgreement: ['GET', '/api/evaluations/{id}/agreement'],
   graderDisagreements: ['GET', '/api/evaluations/{id}/disagreements'],
+  rubricExamples: ['GET', '/api/evaluations/{id}/rubric-examples'],
   leaderboard: ['GET', '/api/datasets/{id}/leaderboard'],
   listQualityByDay: ['GET', '/api/quality-by-day'],
   listGrades: ['GET', '/api/grades'],

@@ -2,9 +2,11 @@
 
 -- Returns how often two graders gave an item the same label, and Cohen's kappa: the agreement
 -- beyond that of two graders who draw their labels at random, 1 for perfect, 0 for chance. Kappa is
--- null if both gave all items one and the same label. Items with a null label are left out.
+-- null if both gave all items one and the same label. Items with a null label are left out. chance
+-- is the agreement of two graders who draw.
 create or replace function howdah_private.cohens_kappa(
-  first text[], second text[], out items int, out agreement float8, out kappa float8
+  first text[], second text[], out items int, out agreement float8, out kappa float8,
+  out chance float8
 )
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -24,8 +26,25 @@ as $$
       from labels group by b) as y on x.a = y.b
   )
   select o.items, o.agreement,
-    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0)
+    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0),
+    coalesce(c.agreement, 0)
   from observed as o cross join by_chance as c
+$$;
+
+-- Returns the 95 % interval of Cohen's kappa: Wilson's interval of the agreement, on the scale of
+-- kappa. The agreement by chance counts as known, as in Cohen's own standard error (Educ. Psychol.
+-- Meas. 20, 1960). Unlike that error, the interval has a width also if all labels are equal.
+create or replace function howdah_private.kappa_interval(
+  agreement float8, chance float8, items int, out low float8, out high float8
+)
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select (i.low - k.chance) / (1 - k.chance), (i.high - k.chance) / (1 - k.chance)
+  from (select kappa_interval.chance) as k
+  cross join lateral howdah_private.pass_rate_interval(
+    kappa_interval.agreement, kappa_interval.items) as i
+  where k.chance < 1
 $$;
 
 -- Returns the expected calibration error: how far confidences are from the share of outcomes that

@@ -3,7 +3,8 @@
 
 -- Returns the results of an evaluation that people have graded, once for each grader. What people
 -- said about the question of the grader counts, and without that what they said about the whole
--- result. The score of several people is their mean.
+-- result. The score of several people is their mean. Items that are examples of a judge are left
+-- out, since the judge has read what people said about them.
 create or replace function howdah_private.grader_pairs(evaluation uuid)
   returns table (
     result_id uuid, item_id uuid, execution_id uuid, grader text, people int, person_score float8,
@@ -12,7 +13,14 @@ create or replace function howdah_private.grader_pairs(evaluation uuid)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  with opinions as (
+  with shown as (
+    select distinct g.grader ->> 'name' as grader, (x.example ->> 'item_id')::uuid as item_id
+    from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    cross join lateral jsonb_path_query(g.grader, '$.configuration.examples[*]') as x (example)
+    where v.id = grader_pairs.evaluation and x.example ? 'item_id'
+  ),
+  opinions as (
     select g.evaluation_result_id, g.grader, count(*)::int as people, avg(g.score) as score,
       array_agg(g.comment order by g.id) filter (where g.comment is not null) as comments
     from howdah.grades as g where g.evaluation_id = grader_pairs.evaluation
@@ -38,7 +46,21 @@ as $$
     where x.evaluation_result_id = s.id and (x.grader = s.grader or x.grader is null)
     order by x.grader nulls last limit 1
   ) as o
-  where s.score is not null
+  where s.score is not null and not exists (
+    select from shown as w
+    where w.item_id = s.item_id and (w.grader = s.grader or s.grader is null))
+$$;
+
+-- Returns the graders of an evaluation whose judge has several examples: their order may sway it.
+create or replace function howdah_private.graders_with_examples(evaluation uuid) returns text[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select g.grader ->> 'name' from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    where v.id = graders_with_examples.evaluation and g.grader ->> 'kind' = 'rubric'
+      and jsonb_array_length(g.grader #> '{configuration,examples}') > 1)
 $$;
 
 -- Returns the length of the answer of a run in characters, null if it is unknown.

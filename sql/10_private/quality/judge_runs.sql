@@ -33,6 +33,12 @@ create or replace function howdah_private.expected_by(grader jsonb, expected jso
     then expected_by.expected -> (grader #>> '{configuration,expected_key}')
     else expected_by.expected end;
 
+-- Returns whether a judge sees its examples in reverse order for an item: for half of the items, so
+-- that their order favours no score, and grader_agreement can say whether it does.
+create or replace function howdah_private.has_reversed_examples(item_id uuid) returns boolean
+  language sql immutable
+  return get_byte(uuid_send(md5(has_reversed_examples.item_id::text)::uuid), 0) % 2 = 1;
+
 -- Returns the input of a judge. Texts of people and models are data in it.
 create or replace function howdah_private.judge_prompt(
   grader jsonb, i howdah.dataset_items, answer jsonb
@@ -47,12 +53,15 @@ as $$
   )
   select concat_ws(E'\n\n', 'Grade an answer by a rubric.',
     E'The rubric:\n' || (s.configuration ->> 'rubric'), (
-      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', x.place,
+      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', o.place,
         howdah_private.mark_external(howdah_private.json_as_text(x.example -> 'output'), 'example'),
         json_build_object('reason', x.example -> 'reason', 'score', x.example -> 'score')),
-        E'\n\n' order by x.place)
+        E'\n\n' order by o.place)
       from jsonb_array_elements(s.configuration -> 'examples') with ordinality
-        as x (example, place)),
+        as x (example, place)
+      cross join lateral (select case when howdah_private.has_reversed_examples(i.id)
+        then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
+        else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
     E'What was expected:\n' || howdah_private.mark_external(howdah_private.json_as_text(

@@ -79,6 +79,7 @@ export const rowExamples = {
     'howdah eval grades ID',
     'howdah eval agreement ID',
     'howdah eval agreement ID --grader tone --pass-score 0.7',
+    'howdah eval examples ID --grader tone --json',
     'howdah eval leaderboard refunds',
     'howdah eval leaderboard refunds --measure cost --split test',
     'howdah eval by-day --agent support --source runs --since 2026-11-01',

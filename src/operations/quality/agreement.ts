@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byId, id, numberText } from '../../resources/fields.ts';
+import { byId, id, json, numberText } from '../../resources/fields.ts';
 import { evaluations } from '../../resources/quality/evaluations.ts';
 import { operation } from '../operation.ts';
 
@@ -10,14 +10,21 @@ const agreement = z
     people: z.int().describe('Most people who graded one result'),
     agreement: z.number().describe('Share of results on which both agree whether they passed'),
     kappa: z.number().nullable().describe("Cohen's kappa: 1 is perfect, 0 is chance"),
+    kappa_low: z.number().nullable().describe('The lower end of its 95 % interval'),
+    kappa_high: z.number().nullable().describe('The upper end of its 95 % interval'),
     mean_difference: z.number().describe('Mean score of the grader minus that of people'),
-    low: z.number().nullable().describe('The lower end of its 95 % interval'),
-    high: z.number().nullable().describe('The upper end of its 95 % interval'),
+    low: z.number().nullable().describe('The lower end of the interval of mean_difference'),
+    high: z.number().nullable().describe('The upper end of the interval of mean_difference'),
     verdict: z.string().nullable().describe('higher, lower or inside the noise'),
     length_bias: z
       .number()
       .nullable()
       .describe('Correlation of that difference with the length of the answer'),
+    position_bias: z
+      .number()
+      .nullable()
+      .describe('Mean difference with the examples of the judge in order minus that in reverse'),
+    position_verdict: z.string().nullable().describe('higher, lower or inside the noise'),
     calibration_error: z
       .number()
       .nullable()
@@ -36,6 +43,15 @@ const disagreement = z
     comments: z.array(z.string()).describe('What people said'),
   })
   .meta({ id: 'GraderDisagreement' });
+
+const rubricExample = z
+  .object({
+    output: json.describe('The answer'),
+    score: z.number().describe('The mean score of people, on the scale of the judge'),
+    reason: z.string().describe('What people said'),
+    item_id: id,
+  })
+  .meta({ id: 'RubricExample' });
 
 /** How far a grader agrees with people. */
 export type GraderAgreement = z.output<typeof agreement>;
@@ -95,5 +111,32 @@ export const graderDisagreements = operation({
       [params.id, query.grader ?? null, query.pass_score],
     );
     return { body: { data: rows } };
+  },
+});
+
+/** Proposes examples for a judge from what people said. */
+export const rubricExamples = operation({
+  method: 'GET',
+  path: `${evaluations.path}/{id}/rubric-examples`,
+  id: 'rubricExamples',
+  tag: 'evaluations',
+  summary: 'Propose examples for a judge from what people said',
+  description:
+    'Answers that people graded with a comment, spread over their scores. Put them into configuration.examples of the grader. See docs/evaluation.md.',
+  params: byId,
+  query: z.strictObject({
+    grader: z.string().describe('The grader of kind rubric'),
+    examples: numberText(z.int().min(1).max(20).default(4)).describe('The most examples'),
+  }),
+  isReplicable: true,
+  answers: {
+    200: { description: 'The examples', schema: z.object({ data: z.array(rubricExample) }) },
+  },
+  async work(db, { params, query }) {
+    const { rows } = await db.query<{ examples: z.output<typeof rubricExample>[] }>(
+      'select howdah.rubric_examples($1, $2, $3) as examples',
+      [params.id, query.grader, query.examples],
+    );
+    return { body: { data: rows[0]?.examples ?? [] } };
   },
 });

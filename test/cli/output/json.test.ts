@@ -304,6 +304,16 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('eval grade', 'eval', 'grade', graded[0].id, '0.5', '--comment', 'Half right');
   await note('eval grades', 'eval', 'grades', evaluation);
   await note('eval agreement', 'eval', 'agreement', evaluation);
+  // a judge has examples, no other grader
+  const setKind = (kind: string) =>
+    database.pool.query(
+      `update howdah.evaluations set graders = jsonb_set(graders, '{0,kind}', to_jsonb($2::text))
+       where id = $1`,
+      [evaluation, kind],
+    );
+  await setKind('rubric');
+  await note('eval examples', 'eval', 'examples', evaluation, '--grader', 'text');
+  await setKind('exact');
   await note('eval leaderboard', 'eval', 'leaderboard', 'sums');
   await note('eval by-day', 'eval', 'by-day');
   await note('eval promote', 'eval', 'promote', evaluation);

@@ -246,6 +246,9 @@ test('graders are compared with people, and answers exported to train with', asy
   expect(agreement.map(({ grader }: { grader: string }) => grader)).toContain('word');
   expect(Array.isArray(disagreements)).toBe(true);
   expect((await cli('eval', 'agreement', id)).status).toBe(0);
+  const { status, stderr } = await cli('eval', 'examples', id, '--grader', 'word');
+  expect(status).not.toBe(0); // only judges have examples
+  expect(stderr).toContain('rubric');
 
   const lines = async (format: string, ...more: string[]) => {
     const { stdout, status } = await cli('dataset', 'export', 'many', '--format', format, ...more);

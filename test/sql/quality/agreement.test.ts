@@ -104,6 +104,9 @@ describe('the agreement of graders with people', () => {
     });
     expect(whole?.kappa).toBeCloseTo(0.6, 10); // half passed on both sides: (0.8 - 0.5) / 0.5
     expect(whole?.calibration_error).toBeCloseTo(0.2, 10);
+    expect(whole?.kappa_low).toBeLessThan(0.6);
+    expect(whole?.kappa_high).toBeGreaterThan(0.6);
+    expect(whole).toMatchObject({ position_bias: null, position_verdict: null });
     // no one has graded the tone, so what people said about the whole result counts
     expect(tone).toEqual({ ...whole, grader: 'tone' });
   });

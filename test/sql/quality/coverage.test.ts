@@ -221,3 +221,41 @@ describe.each([20, 50, 200] as const)(
     });
   },
 );
+
+/** Shares of results that both pass, the grader alone, people alone, and none. */
+const TABLES: Record<string, [number, number, number, number]> = {
+  'a fair grader': [0.6, 0.1, 0.1, 0.2],
+  'a good grader': [0.45, 0.05, 0.05, 0.45],
+  'a lenient grader': [0.5, 0.2, 0.05, 0.25],
+  'a grader that is hardly asked to fail': [0.85, 0.05, 0.05, 0.05],
+};
+
+describe.each([50, 200] as const)(
+  'with %s results, at least 92 percent of the intervals of kappa',
+  (items) => {
+    test.each(Object.entries(TABLES))('of %s contain the truth', async (_, [both, one_, other]) => {
+      const labels = Array.from({ length: 2000 * items }, () => {
+        const drawn = random();
+        if (drawn < both) return ['t', 't'];
+        if (drawn < both + one_) return ['t', 'f'];
+        return drawn < both + one_ + other ? ['f', 't'] : ['f', 'f'];
+      });
+      const [passed, passedByPeople] = [both + one_, both + other];
+      const chance = passed * passedByPeople + (1 - passed) * (1 - passedByPeople);
+      const truth = (1 - one_ - other - chance) / (1 - chance);
+      const { covered } = await one<{ covered: number }>(
+        db.pool,
+        `with samples as (
+           select array_agg(a order by place) as a, array_agg(b order by place) as b
+           from unnest($1::text[], $2::text[]) with ordinality as x (a, b, place)
+           group by (place - 1) / $3)
+         select avg((truth between i.low and i.high)::int)::float8 as covered
+         from samples as s cross join (select $4::float8) as t (truth)
+         cross join lateral howdah_private.cohens_kappa(s.a, s.b) as k
+         cross join lateral howdah_private.kappa_interval(k.agreement, k.chance, $3::int) as i`,
+        [labels.map(([a]) => a), labels.map(([, b]) => b), items, truth],
+      );
+      expect(covered).toBeGreaterThanOrEqual(0.92);
+    });
+  },
+);

@@ -139,6 +139,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/evaluations/{id}/disagreements',
   },
   {
+    ...{ group: 'Agents and tools', what: 'propose examples for a judge' },
+    ...{ sql: 'howdah.rubric_examples()', graphql: 'rubricExamples', cli: 'eval examples' },
+    rest: 'GET /api/evaluations/{id}/rubric-examples',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'export examples to train models with' },
     ...{ sql: ['select howdah.training_examples', 'select howdah.preference_pairs'] },
     ...{ graphql: ['trainingExamples', 'preferencePairs'], cli: 'dataset export' },

@@ -1,4 +1,8 @@
-import { graderAgreement, graderDisagreements } from '../../../operations/quality/agreement.ts';
+import {
+  graderAgreement,
+  graderDisagreements,
+  rubricExamples,
+} from '../../../operations/quality/agreement.ts';
 import { addItems, addRun } from '../../../operations/quality/datasets.ts';
 import {
   cancelEvaluation,
@@ -32,6 +36,7 @@ export const qualityRoutes: Route[] = [
   promoteEvaluation,
   graderAgreement,
   graderDisagreements,
+  rubricExamples,
   leaderboard,
   listQualityByDay,
   ...resourceRoutes(grades),

@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
-import { graderAgreement, graderDisagreements } from '../../../operations/quality/agreement.ts';
+import {
+  graderAgreement,
+  graderDisagreements,
+  rubricExamples,
+} from '../../../operations/quality/agreement.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { parseRate } from '../../input/parse-number.ts';
+import { parseRate, parseWholeNumber } from '../../input/parse-number.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { shortenRow } from '../../print/rows.ts';
@@ -29,6 +33,26 @@ export function registerAgreement(command: Command, io: CliIo): void {
       });
       if (io.json) printJson(io, shown);
       else printAgreement(io, shown);
+    });
+}
+
+type ExampleOptions = { tenant?: string; grader: string; examples: number };
+
+/** Registers the verb `examples`, which proposes examples for a judge from what people said. */
+export function registerExamples(command: Command, io: CliIo): void {
+  command
+    .argument('<id>', 'id of the evaluation')
+    .requiredOption('--grader <name>', 'the grader of kind rubric')
+    .option('--examples <number>', 'the most examples', parseWholeNumber(1, 20), 4)
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (id: string, { grader, examples, ...options }: ExampleOptions) => {
+      const { data } = await withBackend(io, command, options, ({ call }) =>
+        call(rubricExamples, { params: { id }, query: { grader, examples } }),
+      );
+      if (io.json) printJson(io, data);
+      else if (data.length > 0) io.out(JSON.stringify(data, null, 2));
+      else io.err(`No grades with a comment yet. See: howdah eval queue ${id}`);
     });
 }
 

@@ -20,7 +20,7 @@ import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/gate.ts';
-import { registerAgreement } from './eval-agreement.ts';
+import { registerAgreement, registerExamples } from './eval-agreement.ts';
 import { registerByDay } from './eval-by-day.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
 import { register as registerGradeRuns } from './eval-grade-runs.ts';
@@ -53,6 +53,7 @@ export function register(command: Command, io: CliIo): void {
     { name: 'grade', summary: 'grade a result as a person', register: registerGrade },
     { name: 'grades', summary: 'list the grades of people', register: registerGrades },
     { name: 'agreement', summary: 'compare graders with people', register: registerAgreement },
+    { name: 'examples', summary: 'propose examples for a judge', register: registerExamples },
     { name: 'leaderboard', summary: 'rank what was evaluated', register: registerLeaderboard },
     { name: 'by-day', summary: 'show the quality of versions by day', register: registerByDay },
     { name: 'promote', summary: 'label the version of an evaluation', register: registerPromote },

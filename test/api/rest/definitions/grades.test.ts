@@ -156,6 +156,13 @@ test('agreement and disagreements are read over REST and GraphQL', async () => {
   const lenient = await rest('GET', `${path}/disagreements?grader=tone&pass_score=0.25`);
   expect(lenient.body.data).toEqual([]);
   expect((await rest('GET', `${path}/agreement?pass_score=2`)).status).toBe(400);
+  expect((await rest('GET', `${path}/rubric-examples?grader=tone&examples=21`)).status).toBe(400);
+  expect((await rest('GET', `${path}/rubric-examples?grader=tune`)).status).toBe(400);
+  const { status: found, body: proposed } = await rest(
+    'GET',
+    `${path}/rubric-examples?grader=tone`,
+  );
+  expect({ found, data: Array.isArray(proposed.data) }).toEqual({ found: 200, data: true });
   expect((await rest('GET', `/api/evaluations/${results[0]}/agreement`)).status).toBe(404);
   const { data } = await ask(
     api,
