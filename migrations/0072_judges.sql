@@ -60,8 +60,25 @@ comment on column howdah_private.judgements.verdict is
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
 -- Down Migration
--- Older workers would let results of these graders pass. Row-level security applies to the owner as
--- well.
+-- Older workers would let results pass that these graders have not graded. Row-level security
+-- applies to the owner as well.
+alter table howdah.evaluations no force row level security;
+alter table howdah.evaluation_results no force row level security;
+do $$
+begin
+  if exists (
+    select from howdah.evaluation_results as r
+    join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
+    where r.graded_at is null and v.graders @? '$[*] ? (@.kind == "rubric" || @.kind == "citation")'
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = 'results wait for graders of kind rubric or citation, which earlier releases do not have',
+      hint = 'Wait until howdah.evaluations has no row with the status running, or cancel these '
+        'evaluations and let a worker finish them: select howdah.cancel_evaluation(id).';
+  end if;
+end $$;
+alter table howdah.evaluation_results force row level security;
+alter table howdah.evaluations force row level security;
 alter table howdah.graders no force row level security;
 delete from howdah.graders where kind in ('rubric', 'citation');
 alter table howdah.graders force row level security;

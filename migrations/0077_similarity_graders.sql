@@ -25,8 +25,25 @@ comment on table howdah_private.query_embeddings is
   'database calls no model.';
 
 -- Down Migration
--- Older workers would let results of these graders pass. Row-level security applies to the owner as
--- well.
+-- Older workers would let results pass that these graders have not graded. Row-level security
+-- applies to the owner as well.
+alter table howdah.evaluations no force row level security;
+alter table howdah.evaluation_results no force row level security;
+do $$
+begin
+  if exists (
+    select from howdah.evaluation_results as r
+    join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
+    where r.graded_at is null and v.graders @? '$[*] ? (@.kind == "similarity")'
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = 'results wait for graders of kind similarity, which earlier releases do not have',
+      hint = 'Wait until howdah.evaluations has no row with the status running, or cancel these '
+        'evaluations and let a worker finish them: select howdah.cancel_evaluation(id).';
+  end if;
+end $$;
+alter table howdah.evaluation_results force row level security;
+alter table howdah.evaluations force row level security;
 alter table howdah.graders no force row level security;
 delete from howdah.graders where kind = 'similarity';
 alter table howdah.graders force row level security;

@@ -22,6 +22,10 @@ comment on column howdah.evaluation_results.item_id is
 -- Down Migration
 -- Row-level security applies to the owner as well.
 alter table howdah.evaluations no force row level security;
+alter table howdah_private.due_grades no force row level security;
+delete from howdah_private.due_grades where evaluation_id in (
+  select id from howdah.evaluations where since_at is not null);
+alter table howdah_private.due_grades force row level security;
 delete from howdah.evaluations where since_at is not null;
 alter table howdah.evaluations force row level security;
 drop index howdah.evaluation_results_run_key;

@@ -101,6 +101,7 @@ const SLOW = [
   'test/cli/files/validate.test.ts',
   'test/cli/process/worker-memory.test.ts',
   'test/client/connect.test.ts',
+  'test/db/schema/down-evaluations.test.ts',
   'test/db/schema/beside-release.test.ts',
   'test/db/schema/migrate-beside.test.ts',
   'test/db/schema/migrate-locks.test.ts',
