@@ -242,7 +242,8 @@ grant execute on function
   howdah.models_warnings(howdah.models),
   howdah.label_agent_version(uuid, int, text), howdah.label_prompt_version(uuid, int, text),
   howdah.label_workflow_version(uuid, int, text), howdah.pause_execution(uuid),
-  howdah.preview_output_filters(text, howdah.filter_place, text), howdah.redeliver(uuid),
+  howdah.preview_output_filters(text, howdah.filter_place, text),
+  howdah.promote_evaluation(uuid, text, float8, text), howdah.redeliver(uuid),
   howdah.reject(uuid, text), howdah.remove_secret(text, boolean),
   howdah.restore_agent_version(uuid, int), howdah.restore_prompt_version(uuid, int),
   howdah.restore_skill_version(uuid, int), howdah.restore_workflow_version(uuid, int),
@@ -626,7 +627,10 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.answer_length(uuid), howdah_private.check_agreement(uuid, float8),
+  howdah_private.baseline_of(howdah.evaluations, text),
   howdah_private.check_grader_of(uuid, text), howdah_private.check_judge_of(uuid, text),
+  howdah_private.check_promotion(howdah.evaluations, uuid, float8),
+  howdah_private.gate_faults(howdah.evaluations, float8, howdah.evaluations),
   howdah_private.grader_pairs(uuid), howdah_private.graders_with_examples(uuid),
   howdah_private.scale_of_judge(uuid, text),
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),

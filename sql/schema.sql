@@ -76,8 +76,6 @@ create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
 
 create type howdah.policy_decision as enum ('allow', 'ask', 'deny');
 
-create type howdah.proposal_status as enum ('open', 'approved', 'rejected');
-
 create type howdah.question_kind as enum ('question', 'approval', 'effect');
 
 create type howdah.question_status as enum ('open', 'answered', 'expired', 'cancelled');
@@ -639,7 +637,7 @@ CREATE INDEX evaluation_results_day_idx ON howdah.evaluation_results USING btree
 CREATE INDEX evaluation_results_evaluation_id_idx ON howdah.evaluation_results USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX evaluation_results_execution_id_idx ON howdah.evaluation_results USING btree (execution_id);
 CREATE INDEX evaluation_results_item_id_idx ON howdah.evaluation_results USING btree (tenant_id, item_id, id);
-CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id, evaluation_id) WHERE (item_id IS NULL);
+CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id) WHERE (item_id IS NULL);
 CREATE INDEX evaluation_results_ungraded_idx ON howdah.evaluation_results USING btree (evaluation_id) WHERE (graded_at IS NULL);
 
 create table howdah.evaluations (
@@ -665,13 +663,11 @@ create table howdah.evaluations (
   totals jsonb default '{}'::jsonb not null,
   since_at timestamp with time zone,
   until_at timestamp with time zone,
-  grading_rule_id uuid,
   constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluations_pkey PRIMARY KEY (id),
   constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint evaluations_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
   constraint evaluations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint evaluations_tenant_id_grading_rule_id_fkey FOREIGN KEY (tenant_id, grading_rule_id) REFERENCES howdah.grading_rules(tenant_id, id) ON DELETE SET NULL (grading_rule_id),
   constraint evaluations_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
   constraint an_agent_or_a_workflow_is_evaluated CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint graders_are_an_array CHECK ((jsonb_typeof(graders) = 'array'::text)),
@@ -681,7 +677,6 @@ create table howdah.evaluations (
 alter table howdah.evaluations enable row level security, force row level security;
 CREATE INDEX evaluations_agent_id_idx ON howdah.evaluations USING btree (tenant_id, agent_id, id);
 CREATE INDEX evaluations_dataset_id_idx ON howdah.evaluations USING btree (tenant_id, dataset_id, id);
-CREATE INDEX evaluations_grading_rule_id_idx ON howdah.evaluations USING btree (tenant_id, grading_rule_id, id) WHERE (grading_rule_id IS NOT NULL);
 CREATE INDEX evaluations_workflow_id_idx ON howdah.evaluations USING btree (tenant_id, workflow_id, id);
 
 create table howdah.executions (
@@ -890,46 +885,6 @@ create table howdah.grades (
 alter table howdah.grades enable row level security, force row level security;
 CREATE INDEX grades_evaluation_id_idx ON howdah.grades USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX grades_user_id_idx ON howdah.grades USING btree (tenant_id, user_id, id);
-
-create table howdah.grading_rules (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid default howdah.current_tenant() not null,
-  name text not null,
-  dataset_id uuid not null,
-  graders text[],
-  agent_id uuid,
-  workflow_id uuid,
-  sample integer default 100 not null,
-  interval_seconds integer default 3600 not null,
-  delay_seconds integer default 0 not null,
-  is_active boolean default true not null,
-  next_at timestamp with time zone,
-  last_at timestamp with time zone,
-  graded_until_at timestamp with time zone,
-  last_error jsonb,
-  created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
-  constraint grading_rule_names_are_unique UNIQUE (tenant_id, name),
-  constraint grading_rules_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint grading_rules_pkey PRIMARY KEY (id),
-  constraint grading_rules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
-  constraint grading_rules_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
-  constraint grading_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint grading_rules_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
-  constraint a_rule_grades_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
-  constraint delay_is_at_most_a_year CHECK (((delay_seconds >= 0) AND (delay_seconds <= 31622400))),
-  constraint graders_are_1_to_100_names CHECK (((cardinality(graders) >= 1) AND (cardinality(graders) <= 100))),
-  constraint interval_is_from_a_minute_to_a_month CHECK (((interval_seconds >= 60) AND (interval_seconds <= 2678400))),
-  constraint last_error_is_an_object CHECK ((jsonb_typeof(last_error) = 'object'::text)),
-  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
-  constraint paused_rules_have_no_next_time CHECK ((is_active OR (next_at IS NULL))),
-  constraint sample_is_from_1_to_10000 CHECK (((sample >= 1) AND (sample <= 10000)))
-);
-alter table howdah.grading_rules enable row level security, force row level security;
-CREATE INDEX grading_rules_agent_id_idx ON howdah.grading_rules USING btree (tenant_id, agent_id);
-CREATE INDEX grading_rules_dataset_id_idx ON howdah.grading_rules USING btree (tenant_id, dataset_id);
-CREATE INDEX grading_rules_due_idx ON howdah.grading_rules USING btree (next_at) WHERE is_active;
-CREATE INDEX grading_rules_workflow_id_idx ON howdah.grading_rules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -1392,43 +1347,24 @@ END,
   digest text not null,
   content text not null,
   is_pinned boolean default false not null,
-  proposal_status howdah.proposal_status,
-  proposed_at timestamp with time zone,
-  decided_at timestamp with time zone,
-  decided_by text,
-  origin_id uuid,
-  origin_changed_at timestamp with time zone,
   constraint memories_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint memories_pkey PRIMARY KEY (id),
   constraint memories_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint memories_tenant_id_origin_id_fkey FOREIGN KEY (tenant_id, origin_id) REFERENCES howdah.memories(tenant_id, id) ON DELETE SET NULL (origin_id),
   constraint memories_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_superseded_by_fkey FOREIGN KEY (tenant_id, superseded_by) REFERENCES howdah.memories(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
-  constraint a_decision_has_a_time_and_an_author CHECK (
-CASE
-    WHEN (proposal_status <> 'open'::howdah.proposal_status) THEN (num_nulls(decided_at, decided_by) = 0)
-    ELSE (num_nonnulls(decided_at, decided_by) = 0)
-END),
   constraint a_memory_of_the_tenant_has_its_id CHECK (((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id))),
-  constraint a_proposal_has_a_time CHECK (((proposal_status IS NULL) = (proposed_at IS NULL))),
   constraint a_source_has_a_run CHECK (((source_seq IS NULL) OR (source_execution_id IS NOT NULL))),
   constraint a_superseded_memory_has_an_end CHECK (((superseded_by IS NULL) = (valid_to IS NULL))),
   constraint content_has_1_to_2000_characters CHECK ((((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text))),
-  constraint only_memories_of_agents_are_proposed CHECK (((proposal_status IS NULL) OR (scope = 'agent'::howdah.memory_scope))),
-  constraint only_memories_of_the_tenant_have_an_origin CHECK (((num_nonnulls(origin_id, origin_changed_at) = 0) OR (scope = 'tenant'::howdah.memory_scope))),
   constraint only_trusted_memories_of_agents_are_pinned CHECK (((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))))
 );
 alter table howdah.memories enable row level security, force row level security;
 CREATE INDEX memories_agent_id_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX memories_created_by_idx ON howdah.memories USING btree (tenant_id, created_by, id);
-CREATE INDEX memories_decided_by_idx ON howdah.memories USING btree (tenant_id, decided_by) WHERE (decided_by IS NOT NULL);
 CREATE UNIQUE INDEX memories_digest_key ON howdah.memories USING btree (tenant_id, subject_id, scope, digest) WHERE (superseded_by IS NULL);
 CREATE INDEX memories_is_pinned_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE is_pinned;
-CREATE INDEX memories_origin_id_idx ON howdah.memories USING btree (tenant_id, origin_id) WHERE (origin_id IS NOT NULL);
-CREATE INDEX memories_proposal_status_idx ON howdah.memories USING btree (tenant_id, id) WHERE (proposal_status IS NOT NULL);
-CREATE INDEX memories_rejected_digest_idx ON howdah.memories USING btree (tenant_id, digest) WHERE (proposal_status = 'rejected'::howdah.proposal_status);
 CREATE INDEX memories_session_id_idx ON howdah.memories USING btree (tenant_id, session_id, id) WHERE (session_id IS NOT NULL);
 CREATE INDEX memories_source_execution_id_idx ON howdah.memories USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
 CREATE INDEX memories_subject_id_idx ON howdah.memories USING btree (tenant_id, subject_id, id);
@@ -2632,7 +2568,7 @@ create table howdah_private.due_grades (
   due_at timestamp with time zone default clock_timestamp() not null,
   attempts integer default 0 not null,
   keeps_scores boolean default false not null,
-  constraint due_grades_pkey PRIMARY KEY (execution_id, evaluation_id),
+  constraint due_grades_pkey PRIMARY KEY (execution_id),
   constraint due_grades_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah_private.due_grades enable row level security, force row level security;
@@ -2763,8 +2699,7 @@ create table howdah_private.judgements (
   verdict jsonb,
   error text,
   earlier_cost numeric default 0 not null,
-  evaluation_id uuid not null,
-  constraint judgements_pkey PRIMARY KEY (execution_id, evaluation_id, grader),
+  constraint judgements_pkey PRIMARY KEY (execution_id, grader),
   constraint judgements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint verdict_is_an_object CHECK ((jsonb_typeof(verdict) = 'object'::text))
 );
@@ -3632,34 +3567,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.approve_memory(id uuid, content text DEFAULT NULL::text)
- RETURNS howdah.memories
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_origin howdah.memories := howdah_private.lock_proposal(approve_memory.id);
-  v_earlier howdah.memories := howdah_private.lock_earlier_copy(v_origin);
-  v_copy howdah.memories := howdah_private.said_memory('tenant', v_origin.tenant_id,
-    v_origin.tenant_id, coalesce(approve_memory.content, v_origin.content), null);
-begin
-  v_copy.kind := v_origin.kind;
-  v_copy.trust := v_origin.trust;
-  v_copy.created_by := v_origin.created_by;
-  v_copy.source_execution_id := v_origin.source_execution_id;
-  v_copy.source_seq := v_origin.source_seq;
-  v_copy.valid_from := v_origin.valid_from;
-  v_copy.origin_id := v_origin.id;
-  v_copy := case when v_earlier.id is null then howdah_private.add_memory(v_copy)
-    else howdah_private.supersede_memory(v_earlier, v_copy) end;
-  perform howdah_private.decide_proposal(v_origin, 'approved');
-  perform howdah_private.audit_action(v_origin.tenant_id, 'approve', 'memories', v_origin.id::text,
-    jsonb_build_object('memory_id', v_copy.id));
-  return v_copy;
-end $function$
-;
-
 CREATE OR REPLACE PROCEDURE howdah.ask(IN agent text, IN input text, INOUT answer text DEFAULT NULL::text)
  LANGUAGE plpgsql
 AS $procedure$
@@ -3735,8 +3642,7 @@ begin
   v_live := array(
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
-    -- a run that no item started, and that a user has retried, goes on
-    where r.evaluation_id = v_evaluation.id and r.item_id is not null) || howdah_private.live_judges(v_evaluation.id);
+    where r.evaluation_id = v_evaluation.id) || howdah_private.live_judges(v_evaluation.id);
   for v_first in 1 .. cardinality(v_live) by 10000 loop -- the most of one call
     perform howdah.cancel_executions(v_live[v_first : v_first + 9999]);
   end loop;
@@ -5527,6 +5433,43 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.promote_evaluation(evaluation uuid, label text DEFAULT 'production'::text, fail_under double precision DEFAULT NULL::double precision, no_worse_than text DEFAULT NULL::text)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluation howdah.evaluations;
+  v_baseline howdah.evaluations;
+  v_faults text[] := '{}';
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = promote_evaluation.evaluation;
+  perform howdah_private.check_promotion(
+      v_evaluation, promote_evaluation.evaluation, promote_evaluation.fail_under);
+  if promote_evaluation.no_worse_than is not null then
+    v_baseline := howdah_private.baseline_of(v_evaluation, promote_evaluation.no_worse_than);
+  end if;
+  if num_nonnulls(promote_evaluation.fail_under, promote_evaluation.no_worse_than) > 0 then
+    v_faults := howdah_private.gate_faults(
+      v_evaluation, promote_evaluation.fail_under, v_baseline);
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s is not promoted: %s', v_evaluation.version,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v_evaluation.id,
+        'faults', to_jsonb(v_faults))::text,
+      hint = 'Look at the results that failed: howdah eval results ID --failed.';
+  end if;
+  perform howdah_private.label_version(
+    case when v_evaluation.agent_id is null then 'workflow' else 'agent' end,
+    coalesce(v_evaluation.agent_id, v_evaluation.workflow_id), v_evaluation.version,
+    promote_evaluation.label);
+  return v_evaluation;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.prompt(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -5553,22 +5496,6 @@ begin
         'This tenant has no prompts yet.');
   end if;
   return v_id;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah.propose_memory(id uuid)
- RETURNS howdah.memories
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_old howdah.memories := howdah_private.lock_memory(propose_memory.id);
-  v_memory howdah.memories := howdah_private.set_proposal(v_old, 'id');
-begin
-  perform howdah_private.audit_action(v_old.tenant_id, 'propose', 'memories', v_old.id::text)
-  where v_old.proposal_status is null;
-  return v_memory;
 end $function$
 ;
 
@@ -5714,22 +5641,6 @@ declare
 begin
   perform howdah_private.check_question_kind(v_question, 'approval');
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah.reject_memory(id uuid)
- RETURNS howdah.memories
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_memory howdah.memories := howdah_private.decide_proposal(
-    howdah_private.lock_proposal(reject_memory.id), 'rejected');
-begin
-  perform howdah_private.audit_action(
-    v_memory.tenant_id, 'reject', 'memories', v_memory.id::text);
-  return v_memory;
 end $function$
 ;
 
@@ -7715,7 +7626,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.add_judgement(evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text, digest text, fault text)
+CREATE OR REPLACE FUNCTION howdah_private.add_judgement(grader jsonb, judged howdah.executions, prompt text, digest text, fault text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7738,13 +7649,11 @@ begin
   else
     v_new.judge_execution_id := howdah.uuid_v7();
     v_new.error := howdah_private.insert_judge_run(
-      v_new.judge_execution_id, add_judgement.evaluation_id, add_judgement.grader, judged,
-      add_judgement.prompt);
+      v_new.judge_execution_id, add_judgement.grader, judged, add_judgement.prompt);
   end if;
-  insert into howdah_private.judgements as j (execution_id, evaluation_id, grader, tenant_id,
-    judge_execution_id, settled_at, is_shared, digest, verdict, error)
-  values (judged.id, add_judgement.evaluation_id, add_judgement.grader ->> 'name',
-    judged.tenant_id,
+  insert into howdah_private.judgements as j (execution_id, grader, tenant_id, judge_execution_id,
+    settled_at, is_shared, digest, verdict, error)
+  values (judged.id, add_judgement.grader ->> 'name', judged.tenant_id,
     case when v_new.error is null then v_new.judge_execution_id end,
     case when v_new.error is not null then clock_timestamp() else v_new.settled_at end,
     v_new.execution_id is not null, add_judgement.digest, v_new.verdict, v_new.error)
@@ -7783,9 +7692,9 @@ begin
     end if;
     perform howdah_private.check_memory(m);
     insert into howdah.memories as o (tenant_id, scope, subject_id, kind, content, digest, trust,
-      created_by, valid_from, source_execution_id, source_seq, origin_id)
+      created_by, valid_from, source_execution_id, source_seq)
     values (m.tenant_id, m.scope, m.subject_id, m.kind, m.content, m.digest, m.trust, m.created_by,
-      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq, m.origin_id)
+      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq)
     on conflict (tenant_id, subject_id, scope, digest) where superseded_by is null do nothing
     returning * into v_memory;
     if found then
@@ -10402,6 +10311,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.baseline_of(v howdah.evaluations, label text)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version int := (
+    select n.version from howdah_private.version_of(
+      case when v.agent_id is null then 'workflow' else 'agent' end,
+      coalesce(v.agent_id, v.workflow_id), baseline_of.label) as n);
+  v_baseline howdah.evaluations;
+begin
+  select e.* into v_baseline from howdah.evaluations as e
+  where e.dataset_id = v.dataset_id and e.status = 'completed' and e.overrides is null
+    and num_nulls(e.since_at, v.since_at) <> 1 and e.version = v_version
+    and e.agent_id is not distinct from v.agent_id
+    and e.workflow_id is not distinct from v.workflow_id
+    and e.graders = v.graders and (e.items_digest = v.items_digest or v.since_at is not null)
+  order by e.id desc limit 1;
+  if v_baseline.id is null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s (%s) has no completed evaluation of the same items with the '
+        'same graders', v_version, baseline_of.label),
+      detail = jsonb_build_object('field', 'no_worse_than', 'evaluation_id', v.id,
+        'version', v_version)::text,
+      hint = format('Evaluate it, and promote again: select howdah.evaluate(…, version => %L).',
+        baseline_of.label);
+  end if;
+  return v_baseline;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.bases_of_call(run howdah.executions, name text)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -11303,9 +11245,8 @@ AS $function$
       }', '{"model": "reader", "values_trust": "external"}'),
       ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
         '{"citations": "required"}'),
-      ('remember', '{
-        "tenant": {"type": "boolean"}, "pin": {"type": "boolean"}, "propose": {"type": "boolean"}
-      }', '{"tenant": true}'),
+      ('remember', '{"tenant": {"type": "boolean"}, "pin": {"type": "boolean"}}',
+        '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
@@ -11654,10 +11595,6 @@ AS $function$
           "pinned": {
             "type": "boolean",
             "description": "true: always show it to you, in scope agent; false: no longer"
-          },
-          "proposed": {
-            "type": "boolean",
-            "description": "true: propose it to all agents, from scope agent; a person decides"
           }
         }
       }'::jsonb,
@@ -12125,8 +12062,7 @@ declare
 begin
   select s.scope, s.subject_id into v_new.scope, v_new.subject_id
   from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
-    case when 'true' in (arguments -> 'pinned', arguments -> 'proposed') then 'agent' end),
-    configuration) as s;
+    case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
   select o.kind, o.execution_id, o.seq
   into v_new.kind, v_new.source_execution_id, v_new.source_seq
@@ -12144,14 +12080,11 @@ begin
   end if;
   v_memory := howdah_private.pin_by_call(
     v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
-  v_memory := howdah_private.propose_by_call(
-    v_memory, (arguments ->> 'proposed')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
     v_memory.created_at = now()
       and v_memory.source_execution_id is not distinct from v_new.source_execution_id
       and v_memory.source_seq is not distinct from v_new.source_seq)
-    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb
-    || case when arguments -> 'proposed' = 'true' then '{"proposed": true}' else '{}' end::jsonb;
+    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
 end $function$
 ;
 
@@ -15606,6 +15539,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_promotion(v howdah.evaluations, id uuid, fail_under double precision)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit('version_labels', 'edit');
+  if v.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', check_promotion.id),
+      detail = jsonb_build_object('field', 'evaluation',
+        'evaluation_id', check_promotion.id)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  elsif check_promotion.fail_under is not null
+    and (check_promotion.fail_under between 0 and 1) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('fail_under must be from 0 to 1, not %s', check_promotion.fail_under),
+      detail = '{"field": "fail_under"}', hint = 'Give a share of results, such as 0.9.';
+  elsif v.status <> 'completed' then
+    raise exception using errcode = 'HWCNF',
+      message = format('evaluation %s is %s', v.id, v.status),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
+        'status', v.status)::text,
+      hint = case when v.status = 'running' then 'Wait until it has completed: howdah eval wait ID.'
+        else 'Evaluate the version again: howdah.evaluate.' end;
+  elsif v.overrides is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('evaluation %s ran with overrides, which version %s does not have', v.id,
+        v.version),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
+        'overrides', v.overrides)::text,
+      hint = 'Change the agent or workflow, and evaluate its new version without overrides.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_prompt_values(version_id uuid, input_data jsonb)
  RETURNS void
  LANGUAGE sql
@@ -15617,22 +15587,6 @@ AS $function$
   from howdah.agent_versions as v
   where v.id = check_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.check_proposed_version(m howdah.memories)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if m.superseded_by is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('memory %s is already corrected', m.id),
-      detail = jsonb_build_object('memory_id', m.id, 'superseded_by', m.superseded_by)::text,
-      hint = format('Propose the memory that holds now: %s.', m.superseded_by);
-  end if;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_provider(m howdah.models)
@@ -17697,15 +17651,14 @@ begin
   end if;
   loop
     delete from howdah_private.due_grades as d
-    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
+    where d.execution_id = any (array(
         select o.execution_id from howdah_private.due_grades as o
         where o.tenant_id = claim_grades.tenant_id
           and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
         order by o.due_at limit claim_grades.at_most
         for update skip locked))
       and not exists (
-        select from howdah.evaluation_results as r
-        where r.execution_id = d.execution_id and r.evaluation_id = d.evaluation_id);
+        select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
     get diagnostics v_deleted = row_count;
     exit when v_deleted < claim_grades.at_most;
   end loop;
@@ -17713,7 +17666,7 @@ begin
   with due as (
     select d.execution_id, d.attempts, row_number() over (order by d.due_at) as place
     from howdah_private.due_grades as d
-    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
+    where d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = claim_grades.tenant_id
         and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
@@ -17725,7 +17678,7 @@ begin
     update howdah_private.due_grades as d
     set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
     from due as u
-    where d.execution_id = u.execution_id and d.evaluation_id = claim_grades.evaluation_id
+    where d.execution_id = u.execution_id
       and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
     returning d.execution_id, d.due_at, d.keeps_scores
   )
@@ -17738,8 +17691,7 @@ begin
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
-  join howdah.evaluation_results as r
-    on r.execution_id = c.execution_id and r.evaluation_id = claim_grades.evaluation_id
+  join howdah.evaluation_results as r on r.execution_id = c.execution_id
   join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
   cross join lateral howdah_private.item_of_result(r, x) as i;
 end $function$
@@ -17874,7 +17826,7 @@ begin
     order by n.execution_id limit claim_similarities.at_most);
   update howdah_private.due_grades as d
   set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
-  where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
+  where d.execution_id = any (v_ids);
   return query
   select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
       select coalesce(to_jsonb(array_agg(t.text)), '[]')
@@ -17885,8 +17837,7 @@ begin
           and q.digest = md5(t.text) and q.vector is not null))
   from howdah_private.needed_similarities(
     claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
-  join howdah_private.due_grades as d
-    on d.execution_id = n.execution_id and d.evaluation_id = claim_similarities.evaluation_id
+  join howdah_private.due_grades as d on d.execution_id = n.execution_id
   order by n.execution_id, n.grader;
 end $function$
 ;
@@ -17899,7 +17850,6 @@ AS $function$
   with locked as materialized (
     select d.attempts from howdah_private.due_grades as d
     where d.execution_id = claimed_similarity.execution_id
-      and d.evaluation_id = claimed_similarity.evaluation_id
       and d.due_at = claimed_similarity.claim::timestamptz for update
   )
   select n.model, n.model_digest, n.answer, n.expected, l.attempts
@@ -18047,7 +17997,7 @@ CREATE OR REPLACE FUNCTION howdah_private.column_classes()
 AS $function$
   select c.object, n.name, c.class
   from (values
-    (null, 'person', 'user_id username created_by answered_by decided_by escalate_to caller actor'),
+    (null, 'person', 'user_id username created_by answered_by escalate_to caller actor'),
     (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
     (null, 'bytes', 'bytes'),
     (null, 'content',
@@ -18097,7 +18047,6 @@ AS $function$
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
     ('grades', 'none', 'grader'),
-    ('grading_rules', 'none', 'graders sample'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),
@@ -19172,7 +19121,6 @@ AS $function$
     when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
     when 'howdah.graders'::regclass then '{configuration}'::text[]
     when 'howdah.grades'::regclass then '{comment}'::text[]
-    when 'howdah.grading_rules'::regclass then '{last_error}'::text[]
     when 'howdah.grants'::regclass then '{}'::text[]
     when 'howdah.hooks'::regclass then '{}'::text[]
     when 'howdah.inbound_deliveries'::regclass then '{error,reply}'::text[]
@@ -20554,18 +20502,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.decide_proposal(m howdah.memories, status howdah.proposal_status)
- RETURNS howdah.memories
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  update howdah.memories as t set proposal_status = decide_proposal.status, decided_at = now(),
-    decided_by = howdah_private.actor()
-  where t.id = m.id returning t.*
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.decides_by_embedding(configuration jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -20671,10 +20607,6 @@ AS $function$
     ('late_schedules', 'Schedules whose run is two minutes late.', 60,
       'select name, next_at, last_error from howdah.schedules'
       ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
-    ('failed_grading_rules',
-      'Grading rules whose last time graded nothing, or whose judges a limit has refused.', 300,
-      'select name, last_at, next_at, last_error from howdah.grading_rules'
-      ' where is_active and last_error is not null limit 100', null),
     ('nearly_used_quotas', 'Limits of usage that are at least 90% used.', 300,
       'select limit_id, scope, subject_id, metric, period, used, max_value, resets_at'
       ' from howdah.limit_usage where max_value > 0 and used >= 0.9 * max_value'
@@ -22536,8 +22468,7 @@ CREATE OR REPLACE FUNCTION howdah_private.end_similarities(tenant_id uuid, evalu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah_private.due_grades as d set due_at = clock_timestamp(), attempts = 0
-  where d.execution_id = end_similarities.execution_id
-    and d.evaluation_id = end_similarities.evaluation_id and not exists (
+  where d.execution_id = end_similarities.execution_id and not exists (
     select from howdah_private.needed_similarities(end_similarities.tenant_id,
       end_similarities.evaluation_id, array[end_similarities.execution_id]))
 $function$
@@ -23007,38 +22938,11 @@ AS $function$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict on constraint due_grades_pkey do update
+  on conflict (execution_id) do update
   set due_at = clock_timestamp(), attempts = 0, keeps_scores = false;
   delete from howdah_private.judgements as j where j.execution_id = e.id;
   select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_gradings()
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_now constant timestamptz := clock_timestamp();
-  v_rule record;
-begin
-  for v_rule in
-    update howdah.grading_rules as r
-    set next_at = v_now + make_interval(secs => r.interval_seconds)
-    where r.id in (
-      select d.id from howdah.grading_rules as d where d.is_active and d.next_at <= v_now
-      order by d.next_at limit 1000 for update skip locked
-    )
-    returning r.id, r.tenant_id
-  loop
-    perform graphile_worker.add_job('grade_by_rule',
-      json_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id,
-        'due_at', to_jsonb(v_now) #>> '{}'),
-      job_key => 'grading rule ' || v_rule.id, job_key_mode => 'preserve_run_at');
-  end loop;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_mail_delivery(tenant_id uuid, agent_id uuid)
@@ -24312,7 +24216,7 @@ begin
     exported_memories.redact)
     from howdah.memories as m
     where m.tenant_id = u.tenant_id and (m.user_id = u.id or m.created_by = u.username
-        or m.decided_by = u.username or m.source_execution_id = any (exported_memories.runs))
+        or m.source_execution_id = any (exported_memories.runs))
       and (m.user_id is null or m.user_id in (u.id, howdah.current_user_id())
         or howdah_private.may('users', 'manage'))
       and howdah_private.sees_agent(m.agent_id)
@@ -24785,14 +24689,12 @@ begin
   elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
-    where d.execution_id = fail_similarity.execution_id
-      and d.evaluation_id = fail_similarity.evaluation_id;
+    where d.execution_id = fail_similarity.execution_id;
     return true;
   end if;
-  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
-    settled_at, digest, error)
-  values (fail_similarity.execution_id, fail_similarity.evaluation_id, fail_similarity.grader,
-    fail_similarity.tenant_id, clock_timestamp(), v_needed.model_digest,
+  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
+  values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
+    clock_timestamp(), v_needed.model_digest,
     'the embedding model failed: ' || fail_similarity.error);
   perform howdah_private.end_similarities(
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
@@ -27139,6 +27041,41 @@ CREATE OR REPLACE FUNCTION howdah_private.fused_score(text_weight double precisi
 RETURN ((61)::double precision * (COALESCE((text_weight / ((60 + text_rank))::double precision), (0)::double precision) + COALESCE((vector_weight / ((60 + vector_rank))::double precision), (0)::double precision)))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.gate_faults(v howdah.evaluations, fail_under double precision, baseline howdah.evaluations)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with graded as (
+    select coalesce((v.totals ->> 'passed')::int, 0) + coalesce((v.totals ->> 'failed')::int, 0)
+        as results, v.items * v.repeats as runs,
+      coalesce((v.totals ->> 'pass_rate')::float8, 0) as pass_rate
+  ),
+  compared as materialized (
+    select howdah.compare_evaluations((gate_faults.baseline).id, v.id) as figures
+    where (gate_faults.baseline).id <> v.id
+  )
+  select array(
+    select format('the pass rate %s is under %s', round(g.pass_rate::numeric, 4),
+      gate_faults.fail_under)
+    from graded as g where g.pass_rate < gate_faults.fail_under
+    union all
+    select format('only %s of %s runs passed or failed', g.results, g.runs)
+    from graded as g where g.results < g.runs
+    union all
+    select format('only %s of %s items are graded in both evaluations', c.figures ->> 'items',
+      v.items)
+    from compared as c
+    where (c.figures -> 'is_paired')::boolean and (c.figures ->> 'items')::int < v.items
+    union all
+    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
+      -(c.figures #>> array[f.name, 'difference'])::numeric)
+    from compared as c cross join (values ('pass_rate'), ('score')) as f (name)
+    where c.figures #>> array[f.name, 'verdict'] = 'lower')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.generations_lock_key(knowledge_base_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -27161,7 +27098,7 @@ declare
 begin
   with gone as (
     delete from howdah_private.due_grades as d
-    where d.evaluation_id = give_up_grading.evaluation_id and d.execution_id = any (array(
+    where d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = give_up_grading.tenant_id
         and o.evaluation_id = give_up_grading.evaluation_id
@@ -27176,7 +27113,7 @@ begin
     set graded_at = clock_timestamp(), passed = null, score = null,
       scores = case when r.execution_id = any (v_kept) then r.scores else '{}' end,
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
-    where r.execution_id = any (v_ids) and r.evaluation_id = give_up_grading.evaluation_id;
+    where r.execution_id = any (v_ids);
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);
   end if;
 end $function$
@@ -27257,55 +27194,6 @@ exception when others then
     raise;
   end if;
   return jsonb_build_object('score', 0, 'detail', 'the grader failed: ' || sqlerrm);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.grade_by_rule(id uuid, tenant_id uuid, due_at timestamp with time zone)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant constant text := coalesce(current_setting('howdah.tenant_id', true), '');
-  v_user constant text := coalesce(current_setting('howdah.user_id', true), '');
-  v_rule howdah.grading_rules;
-  v_until timestamptz;
-  v_detail text;
-  v_hint text;
-  v_error jsonb;
-begin
-  select r.* into v_rule from howdah.grading_rules as r
-  where r.id = grade_by_rule.id and r.tenant_id = grade_by_rule.tenant_id and r.is_active
-    and coalesce(r.last_at < grade_by_rule.due_at, true)
-  for no key update;
-  if not found then
-    return null;
-  end if;
-  v_until := clock_timestamp() - make_interval(secs => v_rule.delay_seconds);
-  perform set_config('howdah.tenant_id', v_rule.tenant_id::text, true),
-    set_config('howdah.user_id', '', true);
-  v_error := howdah_private.running_evaluation(v_rule);
-  if v_error is null and v_rule.graded_until_at < v_until then
-    begin
-      perform howdah_private.start_rule(v_rule, v_until);
-    exception when others then
-      if howdah_private.is_transient_error(sqlstate) then
-        raise;
-      end if;
-      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-      v_error := howdah_private.schedule_error(
-        sqlstate, sqlerrm, v_detail, v_hint, grade_by_rule.due_at);
-    end;
-  end if;
-  update howdah.grading_rules as r
-  set last_at = clock_timestamp(), last_error = v_error,
-    graded_until_at = case when v_error is null then greatest(r.graded_until_at, v_until)
-      else r.graded_until_at end
-  where r.id = v_rule.id;
-  perform set_config('howdah.tenant_id', v_tenant, true),
-    set_config('howdah.user_id', v_user, true);
-  return v_error;
 end $function$
 ;
 
@@ -27491,7 +27379,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.grade_rubric(execution_id uuid, evaluation_id uuid, grader jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.grade_rubric(execution_id uuid, grader jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -27504,7 +27392,6 @@ AS $function$
         then coalesce(j.error, 'the judge failed: its answer is no grade') end))
   from (select) as one
   left join howdah_private.judgements as j on j.execution_id = grade_rubric.execution_id
-    and j.evaluation_id = grade_rubric.evaluation_id
     and j.grader = grade_rubric.grader ->> 'name'
   cross join lateral (
     select howdah_private.judge_score(j.verdict, grade_rubric.grader -> 'configuration') as score
@@ -27512,7 +27399,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.grade_run(v howdah.evaluations, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.grade_run(graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -27520,10 +27407,10 @@ CREATE OR REPLACE FUNCTION howdah_private.grade_run(v howdah.evaluations, i howd
 AS $function$
   select coalesce(json_object_agg(g.grader ->> 'name', s.grade || jsonb_build_object(
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
-  from jsonb_array_elements(v.graders) as g (grader)
+  from jsonb_array_elements(grade_run.graders) as g (grader)
   cross join lateral (
     select case when g.grader ->> 'kind' in ('rubric', 'similarity')
-        then howdah_private.grade_rubric(e.id, v.id, g.grader)
+        then howdah_private.grade_rubric(e.id, g.grader)
       when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
         and grade_run.earlier ? (g.grader ->> 'name')
         then grade_run.earlier -> (g.grader ->> 'name')
@@ -27702,7 +27589,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(tenant_id uuid, dataset_id uuid, names text[])
+CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names text[])
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -27710,7 +27597,7 @@ CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(tenant_id uuid, datase
 AS $function$
 declare
   v_graders jsonb := howdah_private.copied_graders(
-    graders_of_runs.tenant_id, graders_of_runs.dataset_id, graders_of_runs.names);
+    howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
   v_usable jsonb;
   v_refused text[];
 begin
@@ -28796,40 +28683,11 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.insert_grading(v howdah.evaluations, runs uuid[])
- RETURNS howdah.evaluations
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_new howdah.evaluations;
-begin
-  v_new := howdah_private.new_evaluation(v.dataset_id, v.agent_id, v.workflow_id, v.version_id,
-    v.label, 1, null, null, array(select jsonb_path_query(v.graders, '$[*].name') #>> '{}'),
-    insert_grading.runs);
-  v_new.since_at := v.since_at;
-  v_new.until_at := v.until_at;
-  v_new.grading_rule_id := v.grading_rule_id;
-  v_new.created_by := coalesce(v.created_by, v_new.created_by);
-  insert into howdah.evaluations select v_new.*;
-  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
-  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
-  from howdah.executions as e where e.id = any (insert_grading.runs);
-  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
-  select r.id, v_new.tenant_id, v_new.id from unnest(insert_grading.runs) as r (id)
-  order by r.id;
-  return v_new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.insert_judge_run(id uuid, evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text)
+CREATE OR REPLACE FUNCTION howdah_private.insert_judge_run(id uuid, grader jsonb, judged howdah.executions, prompt text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_detail text;
-  v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
     input_trust, priority, overrides, metadata)
@@ -28844,11 +28702,6 @@ begin
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
     raise;
-  end if;
-  if sqlstate = 'HWQTA' then
-    get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-    perform howdah_private.pause_grading_rule(
-      insert_judge_run.evaluation_id, sqlerrm, v_detail, v_hint);
   end if;
   return 'the judge could not start: ' || sqlerrm;
 end $function$
@@ -29282,13 +29135,6 @@ AS $function$
     when 'object' then is_encrypted_json.value ->> 'sealed'
     when 'string' then is_encrypted_json.value #>> '{}' end), false)
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_gradable(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE
-RETURN (((e).status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status])) AND ((e).parent_execution_id IS NULL) AND (num_nonnulls((e).contents_erased_at, (e).contents_encrypted_at, (e).compensates_execution_id) = 0) AND (NOT ((e).metadata ?| '{evaluation_id,judged_execution_id}'::text[])))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
@@ -30875,8 +30721,7 @@ AS $function$
     r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted',
       'next_at', 'retry_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
       || case keyed_rows.object when 'alert_rules'
-        then array['state', 'sample', 'found_rows', 'changed_at']
-        when 'grading_rules' then array['graded_until_at'] else '{}' end)
+        then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
@@ -31345,14 +31190,12 @@ AS $function$
   select array(
     select distinct j.judge_execution_id
     from howdah.evaluation_results as r
-    join howdah_private.judgements as j
-      on j.execution_id = r.execution_id and j.evaluation_id = r.evaluation_id
+    join howdah_private.judgements as j on j.execution_id = r.execution_id
     where r.tenant_id = howdah.current_tenant() and r.graded_at is null
       and r.evaluation_id = live_judges.evaluation_id and j.settled_at is null
       and j.judge_execution_id is not null and not exists (
         select from howdah_private.judgements as o
-        join howdah.evaluation_results as x
-          on x.execution_id = o.execution_id and x.evaluation_id = o.evaluation_id
+        join howdah.evaluation_results as x on x.execution_id = o.execution_id
         where o.judge_execution_id = j.judge_execution_id
           and x.evaluation_id <> live_judges.evaluation_id))
 $function$
@@ -31646,26 +31489,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_earlier_copy(m howdah.memories)
- RETURNS howdah.memories
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with recursive earlier as (
-    select o.id from howdah.memories as o
-    where o.tenant_id = m.tenant_id and o.superseded_by = m.id
-    union
-    select o.id from earlier as e
-    join howdah.memories as o on o.tenant_id = m.tenant_id and o.superseded_by = e.id
-  )
-  select c.* from howdah.memories as c
-  where c.tenant_id = m.tenant_id and c.origin_id in (select e.id from earlier as e)
-    and c.superseded_by is null
-  order by c.id desc limit 1 for update
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.lock_effects(ids uuid[], moving uuid[], effects jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -31924,45 +31747,6 @@ begin
       and lock_moving_runs.ids[cardinality(lock_moving_runs.ids)]
   order by e.id
   for no key update;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.lock_proposal(id uuid)
- RETURNS howdah.memories
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_memory howdah.memories;
-begin
-  perform howdah_private.lock_caller();
-  select m.* into v_memory from howdah.memories as m
-  where m.id = lock_proposal.id and howdah_private.can_act_for(m.tenant_id)
-    and howdah_private.sees_agent(m.agent_id) and m.scope = 'agent'
-  for update;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no proposal of memory %s', lock_proposal.id),
-      detail = jsonb_build_object('field', 'id', 'memory_id', lock_proposal.id)::text,
-      hint = 'See howdah.memories with proposal_status = ''open''.';
-  elsif howdah_private.is_bound() then
-    raise exception using errcode = 'HWDEN',
-      message = format('a tool may not decide about memory %s', v_memory.id),
-      detail = jsonb_build_object('field', 'id', 'memory_id', v_memory.id)::text,
-      hint = 'Let a person approve or reject it.';
-  end if;
-  perform howdah_private.check_memory_right('tenant', v_memory.tenant_id);
-  perform howdah_private.check_proposed_version(v_memory);
-  if v_memory.proposal_status is distinct from 'open' then
-    raise exception using errcode = 'HWCNF',
-      message = format('memory %s is %s', v_memory.id, coalesce(
-        'already ' || v_memory.proposal_status, 'not proposed')),
-      detail = jsonb_build_object('field', 'id', 'memory_id', v_memory.id,
-        'proposal_status', v_memory.proposal_status, 'decided_by', v_memory.decided_by)::text,
-      hint = 'The first decision counts. Propose a memory by howdah.propose_memory(id).';
-  end if;
-  return v_memory;
 end $function$
 ;
 
@@ -34563,8 +34347,7 @@ AS $function$
     and r.execution_id = any (needed_judges.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.evaluation_id = v.id
-        and j.grader = g.grader ->> 'name'
+      where j.execution_id = e.id and j.grader = g.grader ->> 'name'
         and (j.settled_at is not null or exists (
           select from howdah.executions as x where x.id = j.judge_execution_id)))
   order by e.id, g.grader ->> 'name'
@@ -34603,8 +34386,7 @@ AS $function$
     and r.execution_id = any (needed_similarities.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.evaluation_id = v.id
-        and j.grader = g.grader ->> 'name')
+      where j.execution_id = e.id and j.grader = g.grader ->> 'name')
 $function$
 ;
 
@@ -35895,31 +35677,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.pause_grading_rule(evaluation_id uuid, message text, detail text, hint text)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with paused as (
-    select r.id, w.ends_at from howdah.evaluations as v
-    join howdah.grading_rules as r on r.tenant_id = v.tenant_id and r.id = v.grading_rule_id
-    cross join lateral (
-      select coalesce((pause_grading_rule.detail::jsonb ->> 'retry_at')::timestamptz,
-        clock_timestamp() + interval '1 day') as ends_at
-    ) as w
-    where v.id = pause_grading_rule.evaluation_id and r.is_active
-      and (r.next_at < w.ends_at or r.last_error is null)
-    for no key update of r skip locked
-  )
-  update howdah.grading_rules as r
-  set next_at = greatest(r.next_at, p.ends_at),
-    last_error = howdah_private.schedule_error('HWQTA', pause_grading_rule.message,
-      pause_grading_rule.detail, pause_grading_rule.hint, clock_timestamp())
-  from paused as p where r.id = p.id
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.pause_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -35985,8 +35742,6 @@ AS $function$
     ('feedback_entries', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('graders', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('grades', 'run', 'member'::howdah.user_role, 'f'::boolean),
-    ('grading_rules', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
-    ('grading_rules', 'run', 'admin'::howdah.user_role, 'f'::boolean),
     ('grants', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'run', 'admin'::howdah.user_role, 'f'::boolean),
@@ -36996,24 +36751,6 @@ AS $function$
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.propose_by_call(m howdah.memories, is_proposed boolean, configuration jsonb)
- RETURNS howdah.memories
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if is_proposed is not true then
-    return m;
-  elsif configuration -> 'propose' is distinct from 'true' then
-    raise exception using errcode = 'HWDEN', message = 'you may not propose memories',
-      detail = '{"field": "proposed"}',
-      hint = 'Omit proposed. An admin allows it by "propose": true in the configuration of the '
-        'tool.';
-  end if;
-  return howdah_private.set_proposal(m, 'proposed');
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.propose_turn(run howdah.executions)
@@ -39311,7 +39048,7 @@ begin
       and e.completed_at is not null
       and num_nonnulls(e.contents_erased_at, e.contents_encrypted_at) = 0
     order by e.id for share of e);
-  perform howdah_private.reset_judgements(v_evaluation, v_runs);
+  perform howdah_private.reset_judgements(v_evaluation.graders, v_runs);
   insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id, keeps_scores)
   select r.id, v_tenant_id, v_evaluation.id, true from unnest(v_runs) as r (id) order by r.id
   on conflict do nothing;
@@ -39670,8 +39407,6 @@ AS $function$
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.memories as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
-  update howdah.memories as t set decided_by = $3
-  where t.tenant_id = $1 and t.decided_by = $2;
   update howdah.model_tests as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
 $function$
@@ -40041,7 +39776,7 @@ CREATE OR REPLACE FUNCTION howdah_private.repeat_of_root(root_execution_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select max(r.repeat) from howdah.evaluation_results as r
+    select r.repeat from howdah.evaluation_results as r
     where r.execution_id = repeat_of_root.root_execution_id), 1)
 $function$
 ;
@@ -40568,16 +40303,16 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(v howdah.evaluations, ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(graders jsonb, ids uuid[])
  RETURNS void
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   delete from howdah_private.judgements as j
-  using jsonb_path_query(v.graders, '$[*] ? (@.kind == "similarity")')
+  using jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "similarity")')
     as g (grader)
-  where j.execution_id = any (reset_judgements.ids) and j.evaluation_id = v.id
-    and j.grader = g.grader ->> 'name' and j.error is not null;
+  where j.execution_id = any (reset_judgements.ids) and j.grader = g.grader ->> 'name'
+    and j.error is not null;
   -- the score is looked at again if the judge ends at this moment
   update howdah_private.judgements as j
   set settled_at = null, verdict = null, error = null, is_shared = j.is_shared and f.is_live,
@@ -40587,15 +40322,14 @@ AS $function$
     select o.execution_id, o.grader, g.grader -> 'configuration' as configuration,
       x.id is not null as is_live
     from howdah_private.judgements as o
-    join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
+    join jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader) on g.grader ->> 'name' = o.grader
     left join howdah.executions as x
       on x.id = o.judge_execution_id and x.completed_at is null
-    where o.execution_id = any (reset_judgements.ids) and o.evaluation_id = v.id
-      and o.settled_at is not null
+    where o.execution_id = any (reset_judgements.ids) and o.settled_at is not null
   ) as f
-  where j.execution_id = f.execution_id and j.evaluation_id = v.id and j.grader = f.grader
-    and j.settled_at is not null and howdah_private.judge_score(j.verdict, f.configuration) is null
+  where j.execution_id = f.execution_id and j.grader = f.grader and j.settled_at is not null
+    and howdah_private.judge_score(j.verdict, f.configuration) is null
 $function$
 ;
 
@@ -41951,12 +41685,6 @@ begin
   if found then
     perform howdah_private.enqueue_alerts();
   end if;
-  perform from howdah_private.background_tasks as t
-  where t.name = 'gradings' and coalesce(run_timers.task, t.name) = t.name
-  for no key update skip locked;
-  if found then
-    perform howdah_private.enqueue_gradings();
-  end if;
   return v_tried > 0;
 end $function$
 ;
@@ -42025,23 +41753,6 @@ AS $function$
   where coalesce(n.name = runnable_models.name, true) and howdah_private.may('executions', 'run')
     and (howdah_private.is_trusted() or howdah_private.agent_permission(n.id) >= 'run')
   order by n.name, n.place
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.running_evaluation(r howdah.grading_rules)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.schedule_error('running',
-    format('evaluation %s of this rule is not graded yet', v.id),
-    jsonb_build_object('evaluation_id', v.id)::text,
-    'Its judges may wait at a limit: select * from howdah.explain_run(run). Or cancel it: '
-    'select howdah.cancel_evaluation(evaluation).', clock_timestamp())
-  from howdah.evaluations as v
-  where v.tenant_id = r.tenant_id and v.grading_rule_id = r.id and v.status = 'running'
-  order by v.id desc limit 1
 $function$
 ;
 
@@ -42382,30 +42093,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.sample_of_rule(r howdah.grading_rules, until timestamp with time zone)
- RETURNS TABLE(execution_id uuid, version_id uuid)
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_seqscan TO 'off'
- SET jit TO 'off'
-AS $function$
-  select x.id, coalesce(x.agent_version_id, x.workflow_version_id)
-  from howdah.executions as x
-  where x.tenant_id = r.tenant_id and x.parent_execution_id is null
-    and x.contents_erased_at is null
-    and x.completed_at >= r.graded_until_at - interval '5 minutes'
-    and x.completed_at < sample_of_rule.until
-    and (x.agent_id = r.agent_id or x.workflow_id = r.workflow_id)
-    and howdah_private.is_gradable(x)
-    and not exists (
-      select from howdah.evaluation_results as g
-      join howdah.evaluations as v on v.id = g.evaluation_id
-      where g.execution_id = x.id and (g.item_id is not null or v.grading_rule_id = r.id))
-  order by md5(x.id::text) limit r.sample
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.sample_runs(e howdah.evaluations, sample integer)
  RETURNS uuid[]
  LANGUAGE sql
@@ -42428,7 +42115,10 @@ AS $function$
         and w.id < howdah.uuid_v7_floor(e.until_at)
     ) as x
     where coalesce(x.agent_version_id, x.workflow_version_id) = e.version_id
-      and howdah_private.is_gradable(x)
+      and x.status in ('completed', 'failed') and x.parent_execution_id is null
+      and num_nonnulls(x.contents_erased_at, x.contents_encrypted_at,
+        x.compensates_execution_id) = 0
+      and not x.metadata ?| '{evaluation_id,judged_execution_id}'
       and not exists (
         select from howdah.evaluation_results as r where r.execution_id = x.id)
     order by md5(x.id::text) limit sample_runs.sample)
@@ -43919,53 +43609,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.set_proposal(m howdah.memories, field text)
- RETURNS howdah.memories
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_decided howdah.memories := m;
-begin
-  if m.scope <> 'agent' then
-    raise exception using errcode = 'HWINV',
-      message = format('a memory of the scope %s cannot be proposed', m.scope),
-      detail = jsonb_build_object('field', set_proposal.field, 'scope', m.scope)::text,
-      hint = 'Propose memories of the scope agent.';
-  end if;
-  perform howdah_private.check_proposed_version(m);
-  if m.proposal_status = 'open' then
-    return m;
-  elsif m.proposal_status is null then
-    select o.* into v_decided from howdah.memories as o
-    where o.tenant_id = m.tenant_id and o.digest = m.digest and o.proposal_status = 'rejected'
-    order by o.id limit 1;
-  end if;
-  if v_decided.id is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('this memory is already %s', v_decided.proposal_status),
-      detail = jsonb_build_object('field', set_proposal.field, 'memory_id', v_decided.id,
-        'proposal_status', v_decided.proposal_status)::text,
-      hint = 'Propose another text, or write it as a memory of the tenant: howdah.remember.';
-  end if;
-  perform pg_advisory_xact_lock(hashtextextended('howdah.memories ' || m.subject_id, 0));
-  if (
-    select count(*) >= 100 from howdah.memories as o
-    where o.tenant_id = m.tenant_id and o.agent_id = m.agent_id and o.proposal_status = 'open'
-  ) then
-    raise exception using errcode = 'HWQTA',
-      message = 'this agent has 100 open proposals, the maximum',
-      detail = jsonb_build_object('field', set_proposal.field, 'agent_id', m.agent_id,
-        'max_value', 100)::text,
-      hint = 'Approve or reject proposals first: howdah.approve_memory, howdah.reject_memory.';
-  end if;
-  update howdah.memories as t set proposal_status = 'open', proposed_at = now() where t.id = m.id
-  returning t.* into m;
-  return m;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.set_provider_config(agent_id uuid, purpose howdah.model_purpose, config jsonb, secret_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -44202,10 +43845,9 @@ AS $function$
   from howdah_private.judgements as j
   join howdah.evaluation_results as r
     on r.tenant_id = j.tenant_id and r.execution_id = j.execution_id
-    and r.evaluation_id = j.evaluation_id
   where j.judge_execution_id = judge.id
-  order by r.execution_id, r.evaluation_id
-  on conflict on constraint due_grades_pkey do update set due_at = clock_timestamp(), attempts = 0
+  order by r.execution_id
+  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
 $function$
 ;
 
@@ -44214,9 +43856,9 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_plain_similarities(tenant_id uu
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
-    settled_at, digest, verdict, error)
-  select n.execution_id, settle_plain_similarities.evaluation_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
+  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest,
+    verdict, error)
+  select n.execution_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
     n.model_digest,
     case when n.fault is not null then null
       when n.expected ~ '\S' is not true
@@ -44957,12 +44599,10 @@ begin
   v_new.version_id := coalesce(start_grading.version_id,
     (select a.current_version_id from howdah.agents as a where a.id = v_new.agent_id),
     (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
-  v_new.dataset_id := start_grading.dataset_id;
-  v_new.label := start_grading.label;
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   v_new.graders := howdah_private.graders_of_runs(
-    v_new.tenant_id, start_grading.dataset_id, start_grading.graders);
+    start_grading.dataset_id, start_grading.graders);
   perform howdah_private.lock_judging_agents(v_new);
   perform pg_advisory_xact_lock(
     hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
@@ -44975,7 +44615,18 @@ begin
       hint = 'Runs are graded once, when they have ended. Set since to an earlier time, or name '
         'another version.';
   end if;
-  return howdah_private.insert_grading(v_new, v_runs);
+  v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
+    start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
+    array(select jsonb_path_query(v_new.graders, '$[*].name') #>> '{}'), v_runs);
+  v_new.since_at := start_grading.since;
+  v_new.until_at := start_grading.until;
+  insert into howdah.evaluations select v_new.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
+  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
+  from howdah.executions as e where e.id = any (v_runs);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
+  select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
+  return v_new;
 end $function$
 ;
 
@@ -45007,7 +44658,7 @@ begin
   for v_needed in select n.* from howdah_private.needed_judges(v, v_ids) as n loop
     select e.* into v_judged from howdah.executions as e where e.id = v_needed.execution_id;
     perform howdah_private.add_judgement(
-      v.id, v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
+      v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
   end loop;
   -- in place of judges that ended without their tag
   perform howdah_private.settle_judgements(e) from howdah.executions as e
@@ -45018,16 +44669,14 @@ begin
   set due_at = clock_timestamp() + interval '1 hour', attempts = 0
   from (
     select o.execution_id from howdah_private.due_grades as o
-    where o.execution_id = any (v_ids) and o.evaluation_id = v.id
-      and o.due_at <= clock_timestamp()
-      and howdah_private.waits_for_judge(o.execution_id, v)
+    where o.execution_id = any (v_ids) and o.due_at <= clock_timestamp()
+      and howdah_private.waits_for_judge(o.execution_id, v.graders)
     order by o.execution_id for update
   ) as w
-  where d.execution_id = w.execution_id and d.evaluation_id = v.id;
+  where d.execution_id = w.execution_id;
   return array(
     select d.execution_id from howdah_private.due_grades as d
-    where d.execution_id = any (v_ids) and d.evaluation_id = v.id
-      and d.due_at <= clock_timestamp() and not exists (
+    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp() and not exists (
       select from howdah_private.needed_similarities(
         v.tenant_id, v.id, array[d.execution_id])));
 end $function$
@@ -45055,41 +44704,6 @@ begin
     where e.id = v_next;
     perform howdah_private.enqueue_advance(array[v_next]);
   end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.start_rule(r howdah.grading_rules, until timestamp with time zone)
- RETURNS integer
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_new howdah.evaluations;
-  v_part record;
-  v_started int := 0;
-begin
-  perform howdah_private.check_target(r.tenant_id, r.agent_id, r.workflow_id);
-  v_new.tenant_id := r.tenant_id;
-  v_new.dataset_id := r.dataset_id;
-  v_new.agent_id := r.agent_id;
-  v_new.workflow_id := r.workflow_id;
-  v_new.grading_rule_id := r.id;
-  v_new.since_at := r.graded_until_at;
-  v_new.until_at := start_rule.until;
-  v_new.created_by := 'grading rule ' || r.name;
-  v_new.graders := howdah_private.graders_of_runs(r.tenant_id, r.dataset_id, r.graders);
-  perform howdah_private.lock_judging_agents(v_new);
-  perform pg_advisory_xact_lock(hashtextextended('howdah.evaluate_runs ' || r.tenant_id, 0));
-  for v_part in
-    select s.version_id, array_agg(s.execution_id order by s.execution_id) as runs
-    from howdah_private.sample_of_rule(r, start_rule.until) as s
-    group by s.version_id order by s.version_id
-  loop
-    v_new.version_id := v_part.version_id;
-    perform howdah_private.insert_grading(v_new, v_part.runs);
-    v_started := v_started + 1;
-  end loop;
-  return v_started;
 end $function$
 ;
 
@@ -45550,18 +45164,16 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
-        then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
+        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
         else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
-    join howdah_private.due_grades as d
-      on d.execution_id = g.id and d.evaluation_id = store_grades.evaluation_id
-    join howdah.evaluation_results as r
-      on r.execution_id = g.id and r.evaluation_id = store_grades.evaluation_id
+    join howdah_private.due_grades as d on d.execution_id = g.id
+    join howdah.evaluation_results as r on r.execution_id = g.id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
     cross join lateral howdah_private.item_of_result(r, x) as i
-    where g.id = any (v_ids)
+    where g.id = any (v_ids) and v.id = store_grades.evaluation_id
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
@@ -45585,8 +45197,7 @@ begin
     from jsonb_each(g.scores) as s (name, grade)
   ) as f
   where r.id = g.id;
-  delete from howdah_private.due_grades as d
-  where d.execution_id = any (v_ids) and d.evaluation_id = store_grades.evaluation_id;
+  delete from howdah_private.due_grades as d where d.execution_id = any (v_ids);
   perform howdah_private.follow_evaluation(store_grades.evaluation_id);
   return cardinality(v_ids);
 end $function$
@@ -45839,10 +45450,10 @@ begin
   set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
-  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
-    settled_at, is_shared, cost, digest, verdict, error)
-  values (store_similarity.execution_id, store_similarity.evaluation_id,
-    store_similarity.grader, store_similarity.tenant_id, clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
+  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, is_shared,
+    cost, digest, verdict, error)
+  values (store_similarity.execution_id, store_similarity.grader, store_similarity.tenant_id,
+    clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
       select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
       where m.tenant_id = store_similarity.tenant_id
         and m.id = (v_needed.model ->> 'id')::uuid), 0),
@@ -46281,9 +45892,7 @@ begin
   v_memory := howdah_private.add_memory(new);
   if v_memory.id <> old.id then
     update howdah.memories as m set superseded_by = v_memory.id,
-      valid_to = greatest(now(), m.valid_from), is_pinned = false,
-      proposal_status = nullif(m.proposal_status, 'open'),
-      proposed_at = case when m.proposal_status <> 'open' then m.proposed_at end
+      valid_to = greatest(now(), m.valid_from), is_pinned = false
     where m.id = old.id;
     if old.is_pinned then
       v_memory := howdah_private.set_pin(v_memory, true, 'content');
@@ -47124,7 +46733,6 @@ AS $function$
       'stamp audit export erasure'),
     ('graders', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('grades', 'content', 'user', 'run', 'member', false, null, 'grade', '', 'audit sight'),
-    ('grading_rules', 'definition', 'none', 'manage run', 'admin', false, null, null, '', ''),
     ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),
@@ -50466,95 +50074,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__check()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
-  if exists (
-    select from howdah.datasets as d
-    where d.tenant_id = new.tenant_id and d.id = new.dataset_id) then
-    perform howdah_private.graders_of_runs(new.tenant_id, new.dataset_id, new.graders);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__check_references()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.raise_unknown('grading_rules', 'agent_id', 'agents', new.agent_id::text, 'grading_rules_tenant_id_agent_id_fkey');
-  end if;
-  if new.dataset_id is not null
-    and not exists (select from howdah.datasets as r where r.tenant_id = new.tenant_id and r.id = new.dataset_id) then
-    perform howdah_private.raise_unknown('grading_rules', 'dataset_id', 'datasets', new.dataset_id::text, 'grading_rules_tenant_id_dataset_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.raise_unknown('grading_rules', 'workflow_id', 'workflows', new.workflow_id::text, 'grading_rules_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__plan()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_since constant timestamptz := clock_timestamp()
-    - make_interval(secs => new.delay_seconds) - make_interval(secs => new.interval_seconds);
-begin
-  if new.is_active and (tg_op = 'INSERT' or not old.is_active) then
-    new.graded_until_at := greatest(new.graded_until_at, v_since);
-  end if;
-  new.next_at := case when new.is_active then clock_timestamp() end;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text[];
-begin
-  select case
-    when pg_column_size(n.graders) > 1000 and n.graders is distinct from old.graders and octet_length(to_jsonb(n.graders)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'graders', '102400', 'bytes']
-    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
-    when strpos(n.graders::text, 'howdah.sealed.v') > 0 and n.graders is distinct from old.graders then array['sealed', 'graders']
-    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
-    when n.dataset_id is null then array['missing', 'dataset_id']
-    when n.name is null then array['missing', 'name']
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_rule_grades_an_agent_or_a_workflow']
-    when not ((delay_seconds >= 0) AND (delay_seconds <= 31622400)) then array['check', 'delay_is_at_most_a_year']
-    when not ((cardinality(graders) >= 1) AND (cardinality(graders) <= 100)) then array['check', 'graders_are_1_to_100_names']
-    when not ((interval_seconds >= 60) AND (interval_seconds <= 2678400)) then array['check', 'interval_is_from_a_minute_to_a_month']
-    when not (jsonb_typeof(last_error) = 'object'::text) then array['check', 'last_error_is_an_object']
-    when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
-    when not (is_active OR (next_at IS NULL)) then array['check', 'paused_rules_have_no_next_time']
-    when not ((sample >= 1) AND (sample <= 10000)) then array['check', 'sample_is_from_1_to_10000']
-    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
-  end into v_fault from (select new.*) as n;
-  if v_fault is not null then
-    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
-  end if;
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_grants__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -51945,31 +51464,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_memories__mark_approved()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  update howdah.memories as c
-  set origin_changed_at = case when new.superseded_by is not null then now() end
-  where c.tenant_id = new.tenant_id and c.origin_id = new.id;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_memories__mark_forgotten_origin()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  new.origin_changed_at := now();
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_memories__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -51983,18 +51477,10 @@ begin
     when n.created_by is null then array['missing', 'created_by']
     when n.digest is null then array['missing', 'digest']
     when n.subject_id is null then array['missing', 'subject_id']
-    when not 
-CASE
-    WHEN (proposal_status <> 'open'::howdah.proposal_status) THEN (num_nulls(decided_at, decided_by) = 0)
-    ELSE (num_nonnulls(decided_at, decided_by) = 0)
-END then array['check', 'a_decision_has_a_time_and_an_author']
     when not ((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id)) then array['check', 'a_memory_of_the_tenant_has_its_id']
-    when not ((proposal_status IS NULL) = (proposed_at IS NULL)) then array['check', 'a_proposal_has_a_time']
     when not ((source_seq IS NULL) OR (source_execution_id IS NOT NULL)) then array['check', 'a_source_has_a_run']
     when not ((superseded_by IS NULL) = (valid_to IS NULL)) then array['check', 'a_superseded_memory_has_an_end']
     when not (((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text)) then array['check', 'content_has_1_to_2000_characters']
-    when not ((proposal_status IS NULL) OR (scope = 'agent'::howdah.memory_scope)) then array['check', 'only_memories_of_agents_are_proposed']
-    when not ((num_nonnulls(origin_id, origin_changed_at) = 0) OR (scope = 'tenant'::howdah.memory_scope)) then array['check', 'only_memories_of_the_tenant_have_an_origin']
     when not ((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))) then array['check', 'only_trusted_memories_of_agents_are_pinned']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -56422,7 +55908,7 @@ CREATE OR REPLACE FUNCTION howdah_private.wait_is_over(e howdah.executions)
 RETURN (((e).waiting_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason])) OR (((e).waiting_for = 'timer'::howdah.waiting_reason) AND (EXISTS (SELECT FROM howdah_private.receivers r WHERE (r.execution_id = ((wait_is_over.e).id)::uuid)))))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, v howdah.evaluations)
+CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, graders jsonb)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -56430,13 +55916,13 @@ CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, v h
 AS $function$
   select exists (
     select from howdah.executions as e
-    cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
+    cross join jsonb_path_query(waits_for_judge.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader)
     where e.id = waits_for_judge.execution_id and e.status = 'completed'
       and not exists (
         select from howdah_private.judgements as j
-        where j.execution_id = e.id and j.evaluation_id = v.id
-          and j.grader = g.grader ->> 'name' and j.settled_at is not null))
+        where j.execution_id = e.id and j.grader = g.grader ->> 'name'
+          and j.settled_at is not null))
 $function$
 ;
 
@@ -58123,9 +57609,6 @@ AS $function$
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
-    ('grading_rules',
-      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
-      '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '
@@ -59214,9 +58697,7 @@ create view howdah.training_examples with (security_invoker=true) as
              JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
              LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
              LEFT JOIN people p ON (((p.tenant_id = r.tenant_id) AND (p.evaluation_result_id = r.id))))
-          WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)) AND ((r.item_id IS NOT NULL) OR (p.score IS NOT NULL) OR (NOT (EXISTS ( SELECT
-                   FROM howdah.evaluation_results n
-                  WHERE ((n.execution_id = r.execution_id) AND (n.id > r.id) AND (n.passed IS NOT NULL)))))))
+          WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)))
         UNION ALL
          SELECT w.tenant_id,
             w.execution_id,
@@ -59740,26 +59221,6 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grades FOR EACH ROW EXECUTE FU
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, evaluation_result_id, score, comment ON howdah.grades FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grades__refuse_invalid();
 
-CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, dataset_id, workflow_id ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__check_references();
-
-CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grading_rules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grading_rules', 'manage', 'run');
-
-CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
-
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF dataset_id, graders, agent_id, workflow_id ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__check();
-
-CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name');
-
-CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF dataset_id, graders, agent_id, workflow_id, sample, interval_seconds, delay_seconds, is_active ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__plan();
-
-CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.grading_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
-
-CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grading_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
-
-CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grading_rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
-
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, dataset_id, graders, agent_id, workflow_id, sample, interval_seconds, delay_seconds, is_active, next_at, last_error ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__refuse_invalid();
-
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
@@ -59994,11 +59455,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.memories 
 
 CREATE TRIGGER _100_digest BEFORE INSERT OR UPDATE OF content ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__digest();
 
-CREATE TRIGGER _110_mark_forgotten_origin BEFORE UPDATE OF origin_id ON howdah.memories FOR EACH ROW WHEN (((old.origin_id IS NOT NULL) AND (new.origin_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_memories__mark_forgotten_origin();
-
 CREATE TRIGGER _400_write_terms AFTER INSERT OR UPDATE OF content, superseded_by ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__write_terms();
-
-CREATE TRIGGER _410_mark_approved AFTER UPDATE OF superseded_by ON howdah.memories FOR EACH ROW WHEN ((((old.superseded_by IS NULL) <> (new.superseded_by IS NULL)) AND (new.scope = 'agent'::howdah.memory_scope))) EXECUTE FUNCTION howdah_private.tg_memories__mark_approved();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.memories REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -60010,7 +59467,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.memories REFERENCING NEW
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned, proposal_status, proposed_at, decided_at, decided_by, origin_id, origin_changed_at ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF model_id, status, answer, error, seconds, created_by, finished_at ON howdah.model_tests FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_model_tests__refuse_invalid();
 
@@ -60940,20 +60397,6 @@ CASE
     ELSE (EXISTS ( SELECT
        FROM howdah.evaluation_results r
       WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
-END));
-
-create policy engine on howdah.grading_rules to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.grading_rules to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.grading_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
@@ -62154,24 +61597,6 @@ grant insert, update on column howdah.graders.pass_score to howdah_app;
 
 grant insert, update on column howdah.graders.weight to howdah_app;
 
-grant insert, update on column howdah.grading_rules.agent_id to howdah_app;
-
-grant insert, update on column howdah.grading_rules.dataset_id to howdah_app;
-
-grant insert, update on column howdah.grading_rules.delay_seconds to howdah_app;
-
-grant insert, update on column howdah.grading_rules.graders to howdah_app;
-
-grant insert, update on column howdah.grading_rules.interval_seconds to howdah_app;
-
-grant insert, update on column howdah.grading_rules.is_active to howdah_app;
-
-grant insert, update on column howdah.grading_rules.name to howdah_app;
-
-grant insert, update on column howdah.grading_rules.sample to howdah_app;
-
-grant insert, update on column howdah.grading_rules.workflow_id to howdah_app;
-
 grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert, update on column howdah.grants.permission to howdah_app;
@@ -62770,8 +62195,6 @@ grant execute on function howdah.apply_todolist(uuid,text,text) to howdah_engine
 
 grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
-grant execute on function howdah.approve_memory(uuid,text) to howdah_app;
-
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
 grant execute on function howdah.cancel_evaluation(uuid) to howdah_app;
@@ -63052,13 +62475,15 @@ grant execute on function howdah.preview_output_filters(text,howdah.filter_place
 
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
 
+grant execute on function howdah.promote_evaluation(uuid,text,double precision,text) to howdah_app;
+
+grant execute on function howdah.promote_evaluation(uuid,text,double precision,text) to howdah_engine;
+
 grant execute on function howdah.prompt(text) to howdah_app;
 
 grant execute on function howdah.prompt(text) to howdah_engine;
 
 grant execute on function howdah.prompt(text) to howdah_viewer;
-
-grant execute on function howdah.propose_memory(uuid) to howdah_app;
 
 grant execute on function howdah.queue_states() to howdah_app;
 
@@ -63075,8 +62500,6 @@ grant execute on function howdah.redeliver(uuid) to howdah_app;
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
 grant execute on function howdah.reject(uuid,text) to howdah_app;
-
-grant execute on function howdah.reject_memory(uuid) to howdah_app;
 
 grant execute on function howdah.remember(text,howdah.memory_scope,uuid,howdah.memory_kind,timestamp with time zone,howdah.trust) to howdah_app;
 
@@ -63312,7 +62735,7 @@ grant execute on function howdah_private.add_data_key(jsonb,boolean) to howdah_w
 
 grant execute on function howdah_private.add_hits(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.add_judgement(uuid,jsonb,howdah.executions,text,text,text) to howdah_engine;
+grant execute on function howdah_private.add_judgement(jsonb,howdah.executions,text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) to howdah_engine;
 
@@ -63509,6 +62932,12 @@ grant execute on function howdah_private.base_type(oid) to howdah_viewer;
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
+
+grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_app;
+
+grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_engine;
+
+grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_viewer;
 
 grant execute on function howdah_private.bases_of_call(howdah.executions,text) to howdah_engine;
 
@@ -63942,7 +63371,11 @@ grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howd
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.check_proposed_version(howdah.memories) to howdah_engine;
+grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_app;
+
+grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_engine;
+
+grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_viewer;
 
 grant execute on function howdah_private.check_query_schemas(json,text[]) to howdah_engine;
 
@@ -64698,13 +64131,17 @@ grant execute on function howdah_private.functions_of_shared_resources() to howd
 
 grant execute on function howdah_private.fused_score(double precision,bigint,double precision,bigint) to howdah_engine;
 
+grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_app;
+
+grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_engine;
+
+grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_viewer;
+
 grant execute on function howdah_private.generations_lock_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.give_up_grading(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.grade_at_most(jsonb,jsonb,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.grade_by_rule(uuid,uuid,timestamp with time zone) to howdah_worker;
 
 grant execute on function howdah_private.grade_exact(jsonb,jsonb,jsonb) to howdah_engine;
 
@@ -64732,7 +64169,7 @@ grant execute on function howdah_private.grader_pairs(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.grader_schemas() to howdah_engine;
 
-grant execute on function howdah_private.graders_of_runs(uuid,uuid,text[]) to howdah_engine;
+grant execute on function howdah_private.graders_of_runs(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.graders_with_examples(uuid) to howdah_app;
 
@@ -64856,9 +64293,7 @@ grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.k
 
 grant execute on function howdah_private.insert_evaluation(howdah.evaluations,uuid[],integer) to howdah_engine;
 
-grant execute on function howdah_private.insert_grading(howdah.evaluations,uuid[]) to howdah_engine;
-
-grant execute on function howdah_private.insert_judge_run(uuid,uuid,jsonb,howdah.executions,text) to howdah_engine;
+grant execute on function howdah_private.insert_judge_run(uuid,jsonb,howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
@@ -64925,8 +64360,6 @@ grant execute on function howdah_private.is_encrypted(text) to howdah_viewer;
 grant execute on function howdah_private.is_encrypted_copy(timestamp with time zone,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.is_gradable(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
 
@@ -65718,8 +65151,6 @@ grant execute on function howdah_private.prompt_entry(howdah.prompts) to howdah_
 
 grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.propose_by_call(howdah.memories,boolean,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.prose_contains_secret(text) to howdah_app;
 
 grant execute on function howdah_private.prose_contains_secret(text) to howdah_engine;
@@ -65986,7 +65417,7 @@ grant execute on function howdah_private.reserved_params() to howdah_app;
 
 grant execute on function howdah_private.reserved_params() to howdah_engine;
 
-grant execute on function howdah_private.reset_judgements(howdah.evaluations,uuid[]) to howdah_engine;
+grant execute on function howdah_private.reset_judgements(jsonb,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.resolve_provider(text,text) to howdah_app;
 
@@ -66122,13 +65553,9 @@ grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
 
-grant execute on function howdah_private.running_evaluation(howdah.grading_rules) to howdah_engine;
-
 grant execute on function howdah_private.runs_below(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
-
-grant execute on function howdah_private.sample_of_rule(howdah.grading_rules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.sample_runs(howdah.evaluations,integer) to howdah_engine;
 
@@ -66371,8 +65798,6 @@ grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,te
 grant execute on function howdah_private.start_grading(uuid,uuid,uuid,uuid,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
 
 grant execute on function howdah_private.start_judges(howdah.evaluations,integer) to howdah_engine;
-
-grant execute on function howdah_private.start_rule(howdah.grading_rules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_app;
 
@@ -66696,10 +66121,6 @@ grant execute on function howdah_private.tg_graders__refuse_invalid() to howdah_
 
 grant execute on function howdah_private.tg_grades__refuse_invalid() to howdah_engine;
 
-grant execute on function howdah_private.tg_grading_rules__plan() to howdah_engine;
-
-grant execute on function howdah_private.tg_grading_rules__refuse_invalid() to howdah_engine;
-
 grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
@@ -66757,8 +66178,6 @@ grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to how
 grant execute on function howdah_private.tg_mcp_tools__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_memories__digest() to howdah_engine;
-
-grant execute on function howdah_private.tg_memories__mark_forgotten_origin() to howdah_engine;
 
 grant execute on function howdah_private.tg_memories__refuse_invalid() to howdah_engine;
 
@@ -67379,12 +66798,6 @@ grant select on table howdah.grades to howdah_app;
 grant delete, insert, select, update on table howdah.grades to howdah_engine;
 
 grant select on table howdah.grades to howdah_viewer;
-
-grant delete, select on table howdah.grading_rules to howdah_app;
-
-grant delete, insert, select, update on table howdah.grading_rules to howdah_engine;
-
-grant select on table howdah.grading_rules to howdah_viewer;
 
 grant delete, select on table howdah.grants to howdah_app;
 
@@ -68674,8 +68087,6 @@ comment on column howdah.evaluations.dataset_id is 'The data set.';
 
 comment on column howdah.evaluations.graders is 'Copies of the graders, as they were then.';
 
-comment on column howdah.evaluations.grading_rule_id is 'The rule that started the evaluation; null if a person or a program did.';
-
 comment on column howdah.evaluations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.evaluations.items is 'Number of items, or of runs that exist.';
@@ -68688,7 +68099,7 @@ comment on column howdah.evaluations.overrides is 'Overrides of the runs, such a
 
 comment on column howdah.evaluations.repeats is 'Number of runs of each item.';
 
-comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded, or, by a rule, ended since; null: those of the items.';
+comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded; null: those of the items.';
 
 comment on column howdah.evaluations.split is 'The split of the data set; null: all items.';
 
@@ -68700,7 +68111,7 @@ comment on column howdah.evaluations.totals is 'Figures of the results that are 
 
 comment on column howdah.evaluations.totals_at is 'Time for which totals hold.';
 
-comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded, or, by a rule, ended before; null: those of the items.';
+comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded; null: those of the items.';
 
 comment on column howdah.evaluations.version is 'The number of that version.';
 
@@ -69089,40 +68500,6 @@ comment on column howdah.grades.tenant_id is 'The tenant that owns the row; no o
 comment on column howdah.grades.updated_at is 'Time of the last change.';
 
 comment on column howdah.grades.user_id is 'Who graded; null for the owner of the database, who has no user.';
-
-comment on column howdah.grading_rules.agent_id is 'The agent whose runs are graded, in all of its versions.';
-
-comment on column howdah.grading_rules.created_at is 'Time of creation.';
-
-comment on column howdah.grading_rules.dataset_id is 'The data set whose graders grade, and under which the evaluations are listed.';
-
-comment on column howdah.grading_rules.delay_seconds is 'Seconds from the end of a run until it is graded, at most 31622400, so that a sql grader finds what has happened since.';
-
-comment on column howdah.grading_rules.graded_until_at is 'The rule has looked at the runs that ended before this time.';
-
-comment on column howdah.grading_rules.graders is 'Names of the graders; null: those of the data set that compare with no item.';
-
-comment on column howdah.grading_rules.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.grading_rules.interval_seconds is 'Seconds between two times, from 60 to 2678400.';
-
-comment on column howdah.grading_rules.is_active is 'False pauses the rule. When it becomes true again, the runs of the last interval are graded, and none of those before.';
-
-comment on column howdah.grading_rules.last_at is 'Time at which the rule looked for runs last.';
-
-comment on column howdah.grading_rules.last_error is 'Why the last time graded nothing, or why judges were refused: {code, message, detail, hint, scheduled_for}. Null if it succeeded.';
-
-comment on column howdah.grading_rules.name is 'Unique among the rules of the tenant.';
-
-comment on column howdah.grading_rules.next_at is 'Time at which runs are graded next, set by the database. Null while paused.';
-
-comment on column howdah.grading_rules.sample is 'The most runs that are graded each time, from 1 to 10000.';
-
-comment on column howdah.grading_rules.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.grading_rules.updated_at is 'Time of the last change.';
-
-comment on column howdah.grading_rules.workflow_id is 'The workflow whose runs are graded, in all of its versions.';
 
 comment on column howdah.grants.agent_id is 'The agent.';
 
@@ -69534,10 +68911,6 @@ comment on column howdah.memories.created_at is 'Time of creation.';
 
 comment on column howdah.memories.created_by is 'Author: the user of the token or of the run, else the API key, else the database login.';
 
-comment on column howdah.memories.decided_at is 'Time of the approval or rejection.';
-
-comment on column howdah.memories.decided_by is 'Who approved or rejected the proposal: a user, else the API key, else the database login.';
-
 comment on column howdah.memories.digest is 'MD5 of the content with single spaces. A subject has no two valid memories of one digest.';
 
 comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
@@ -69545,14 +68918,6 @@ comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of id
 comment on column howdah.memories.is_pinned is 'True if the memory is in the prompt of every run of its agent: howdah.pin_memory(id).';
 
 comment on column howdah.memories.kind is 'fact, preference, procedure or episode.';
-
-comment on column howdah.memories.origin_changed_at is 'Time at which the memory that this one was approved from was corrected or forgotten; null while it holds.';
-
-comment on column howdah.memories.origin_id is 'The memory of an agent that this memory of the tenant was approved from; null for others, and after that memory is forgotten.';
-
-comment on column howdah.memories.proposal_status is 'State of the proposal to the tenant, `open`, `approved` or `rejected`; null if the memory is not proposed: howdah.propose_memory(id).';
-
-comment on column howdah.memories.proposed_at is 'Time of the proposal.';
 
 comment on column howdah.memories.scope is 'user, agent, session or tenant.';
 
@@ -71071,8 +70436,6 @@ comment on column howdah_private.judgements.earlier_cost is 'Cost of runs of the
 
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
-comment on column howdah_private.judgements.evaluation_id is 'The evaluation for which the run is judged.';
-
 comment on column howdah_private.judgements.execution_id is 'The run that is judged.';
 
 comment on column howdah_private.judgements.grader is 'Name of the grader.';
@@ -71256,8 +70619,6 @@ comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
 
-comment on routine howdah.approve_memory(uuid,text) is 'Approves the proposal of a memory: adds a memory of the tenant with its text, or with this content, and returns it. It has the trust, the author and the source of the proposed memory, which origin_id names. The approval of a correction corrects what was approved before. Raises HWCNF if the proposal is not open, and HWDEN for a tool.';
-
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people, and waits for a model that fails, appear as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_evaluation(uuid) is 'Cancels an evaluation and those of its runs and judges that are live, and returns it. Results that are graded stay. Raises HWCNF if it has ended.';
@@ -71401,10 +70762,10 @@ comment on routine howdah.pin_memory(uuid,boolean) is 'Pins a memory of an agent
 
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
+comment on routine howdah.promote_evaluation(uuid,text,double precision,text) is 'Labels the version of a completed evaluation, and returns the evaluation: select howdah.promote_evaluation(id, ''production'', fail_under => 0.9). A label that exists already moves to the version. With fail_under or no_worse_than, raises HWCNF if fewer results pass, if the version with that other label is better by more than the noise or was not evaluated on the same items with the same graders, or if results were not graded. Raises HWCNF too for an evaluation that has not completed, or that had overrides, which its version does not have.';
+
 comment on routine howdah.prompt(text) is '@behavior -*
 Returns the id of the prompt with this name in the current tenant. Raises HWNTF if there is none.';
-
-comment on routine howdah.propose_memory(uuid) is 'Proposes a memory of an agent as a memory of the tenant. Nobody else recalls it until it is approved (howdah.approve_memory). Raises HWCNF if it is already approved or rejected, or if the same text of another agent was rejected.';
 
 comment on routine howdah.queue_states() is 'Live runs of the tenant by status and by what they wait for: select * from howdah.queue_states(). due_runs could begin now, the first of them since oldest_due_at. next_due_at is the time of the next one. Counts the oldest 10,000 live runs that the caller may see.';
 
@@ -71417,8 +70778,6 @@ comment on routine howdah.register_sql_tool(text) is '@behavior -*
 Registers a SQL function as a tool, described by the catalogue. Call it again after changing the function. Only owners of the database may call this function.';
 
 comment on routine howdah.reject(uuid,text) is 'Rejects the call of a question of kind approval. The model receives the reason.';
-
-comment on routine howdah.reject_memory(uuid) is 'Rejects the proposal of a memory. Its agent still recalls it, and the same text cannot be proposed again. Raises HWCNF if the proposal is not open, and HWDEN for a tool.';
 
 comment on routine howdah.remember(text,howdah.memory_scope,uuid,howdah.memory_kind,timestamp with time zone,howdah.trust) is 'Remembers a text of at most 2000 characters about a user (by default the caller), an agent, a session or the tenant, for later runs. The same content again adds no row, and returns the memory that is there. Set trust to external for a text that somebody else wrote.';
 
@@ -71512,7 +70871,7 @@ comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage
 comment on routine howdah.usage_summary(text,date,date) is 'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the name of the agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
-Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, grading rules that fail, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
+Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
 comment on routine howdah.use_analyst(text[]) is '@behavior -*
 Creates the agent analyst if there is none, and returns its id. The agent answers questions about figures with SQL. Adds schemas to those that the agent reads, but grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query exists.';
@@ -71611,8 +70970,6 @@ Feedback of people, programs, agents and outcomes on runs, written by howdah.giv
 comment on table howdah.graders is 'How results of evaluations are graded. An evaluation keeps a copy of its graders.';
 
 comment on table howdah.grades is 'Grades that people give results of evaluations (howdah.grade), one for each person, result and grader. howdah.grade_queue has the results that the caller has not graded.';
-
-comment on table howdah.grading_rules is 'Rules that grade a sample of the runs of an agent or a workflow at regular times. Each time starts evaluations of the runs that have ended since, as howdah.evaluate_runs does.';
 
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 

@@ -570,7 +570,7 @@ export type Operations = {
   /** Compare two evaluations of one data set. */
   compareEvaluations: { takes: { params: { id: string }; query: { with: string } }; gives: EvaluationComparison };
   /** Label the version of an evaluation. */
-  promoteEvaluation: { takes: { params: { id: string }; body: { label: string } }; gives: Evaluation };
+  promoteEvaluation: { takes: { params: { id: string }; body: { label: string; fail_under?: number; no_worse_than?: string } }; gives: Evaluation };
   /** Compare the graders of an evaluation with people. */
   graderAgreement: { takes: { params: { id: string }; query?: { pass_score?: number } }; gives: { data: (GraderAgreement)[] } };
   /** List results on which a grader and people disagree. */

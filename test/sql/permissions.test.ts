@@ -103,6 +103,7 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   reject: 'answer_question',
   pause_batch_job: 'owners of the database: batch_jobs.test.ts',
   resume_batch_job: 'pause_batch_job',
+  promote_evaluation: 'label_agent_version',
   remove_secret: 'the write of secrets',
   ask: 'run',
   fit_ranking: 'admins, who manage knowledge bases: knowledge/fit_ranking.test.ts',

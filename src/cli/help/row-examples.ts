@@ -84,6 +84,7 @@ export const rowExamples = {
     'howdah eval leaderboard refunds --measure cost --split test',
     'howdah eval by-day --agent support --source runs --since 2026-11-01',
     'howdah eval promote ID --label production',
+    'howdah eval promote ID --fail-under 0.9 --no-worse-than production',
   ],
   kb: [
     'howdah kb create handbook --language english',

@@ -21,6 +21,7 @@ import { CompareChoice } from './comparison/compare-choice.tsx';
 import { copyEvaluation } from './copy-quality.ts';
 import { EvaluationFacts } from './evaluation-facts.tsx';
 import { GradeAgainButton } from './grade-again-button.tsx';
+import { PromoteButton } from './promote-button.tsx';
 import { gradingPage, nameOfEvaluation, totalsOf } from './quality-rows.ts';
 import { Results } from './results.tsx';
 
@@ -50,6 +51,7 @@ export function EvaluationPage({ id }: { id: string }) {
               </Button>
             )}
             <GradeAgainButton row={row} done={reload} />
+            <PromoteButton row={row} done={reload} />
             <CompareChoice row={row} />
             <CopyAs forms={copyEvaluation(id, apiUrl('/'))} />
             {row.status === 'running' && <CancelButton id={id} done={reload} />}

@@ -261,17 +261,22 @@ export const promoteEvaluation = operation({
   id: 'promoteEvaluation',
   tag: 'evaluations',
   summary: 'Label the version of an evaluation',
+  description:
+    'Refused for an evaluation that has not completed or had overrides, and if it does not pass the gate. See docs/evaluation.md.',
   params: byId,
   permission: { object: 'version_labels', action: 'edit' },
-  body: z.strictObject({ label: z.string().describe('The label, such as production') }),
+  body: z.strictObject({
+    label: z.string().describe('The label, such as production'),
+    fail_under: z.number().optional().describe('The least pass rate, from 0 to 1'),
+    no_worse_than: z
+      .string()
+      .optional()
+      .describe('A label whose version must not be better by more than the noise'),
+  }),
   answers: { 200: { description: 'The evaluation', schema: evaluations.row } },
   async work(db, { params, body }) {
-    const { row } = await readRow(db, evaluations, params.id);
-    await db.query('select howdah_private.label_version($1, $2, $3, $4)', [
-      row.agent_id === null ? 'workflow' : 'agent',
-      row.agent_id ?? row.workflow_id,
-      row.version,
-      body.label,
+    await db.query('select howdah.promote_evaluation($1, $2, $3, $4)', [
+      ...[params.id, body.label, body.fail_under ?? null, body.no_worse_than ?? null],
     ]);
     return shownEvaluation(db, params.id);
   },

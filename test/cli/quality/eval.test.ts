@@ -231,6 +231,12 @@ test('an evaluation is listed, shown and promoted', async () => {
   expect(
     await all(db.pool, `select version from howdah.version_labels where label = 'best'`),
   ).toHaveLength(1);
+  const refused = await cli('eval', 'promote', id, '--label', 'worse', '--no-worse-than', 'nobody');
+  expect(refused.status).toBe(3); // there is no such label
+  expect((await cli('eval', 'promote', id, '--fail-under', '2')).status).toBe(2);
+  expect(
+    await all(db.pool, `select version from howdah.version_labels where label = 'worse'`),
+  ).toEqual([]);
   expect((await cli('eval', 'cancel', id)).status).not.toBe(0); // it has ended
   expect((await cli('eval', 'wait', id)).status).toBe(0);
 });

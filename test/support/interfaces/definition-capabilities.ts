@@ -151,7 +151,8 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'label the version of an evaluation' },
-    ...{ cli: 'eval promote', rest: 'POST /api/evaluations/{id}/promote' },
+    ...{ sql: 'howdah.promote_evaluation()', graphql: 'promoteEvaluation', cli: 'eval promote' },
+    rest: 'POST /api/evaluations/{id}/promote',
   },
   {
     ...{ group: 'Agents and tools', what: 'correct a memory' },

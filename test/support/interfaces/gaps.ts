@@ -18,11 +18,6 @@ export const GAPS: readonly Gap[] = [
       'Items are not changed, so that evaluations stay comparable: remove one and add another.',
   },
   {
-    on: ['SQL', 'GraphQL'],
-    what: /^label the version of an evaluation$/,
-    because: 'Label the version itself: `howdah.label_agent_version`, `labelAgentVersion`.',
-  },
-  {
     on: ['SQL', 'GraphQL', 'CLI'],
     what: /^create an evaluation$/,
     because: '`howdah.evaluate`, `evaluate` and `howdah eval run` start evaluations.',

@@ -14,6 +14,7 @@ import type { Row } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
+import { parseRate } from '../../input/parse-number.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
@@ -150,12 +151,22 @@ function registerGradeAgain(command: Command, io: CliIo): void {
   });
 }
 
+type PromoteOptions = Options & { label: string; failUnder?: number; worseThan?: string | true };
+
 function registerPromote(command: Command, io: CliIo): void {
   withEvaluation(command)
     .option('--label <label>', 'the label', 'production')
-    .action(async (id: string, { label, ...options }: Options & { label: string }) => {
+    .option('--fail-under <rate>', 'refuse if fewer results pass, from 0 to 1', parseRate)
+    // Commander reads the name as a negation, so the value is in worseThan
+    .option('--no-worse-than <label>', 'refuse if the version with this label is better')
+    .action(async (id: string, { label, failUnder, worseThan, ...options }: PromoteOptions) => {
+      const body = {
+        label,
+        ...(failUnder !== undefined && { fail_under: failUnder }),
+        ...(typeof worseThan === 'string' && { no_worse_than: worseThan }),
+      };
       const evaluation = await withBackend(io, command, options, ({ call }) =>
-        call(promoteEvaluation, { params: { id }, body: { label } }),
+        call(promoteEvaluation, { params: { id }, body }),
       );
       if (io.json) printJson(io, evaluation);
       else {

@@ -46,6 +46,15 @@ export const englishQuality = {
     keep: 'Keep it running',
     submit: 'Cancel the evaluation',
   },
+  promote: {
+    button: 'Promote',
+    title: 'Promote the version?',
+    text: (version: number) =>
+      `The label moves to version ${version}. Runs that name the label use this version from now on.`,
+    label: 'Label',
+    usual: 'production',
+    submit: 'Promote the version',
+  },
   gradeAgain: {
     button: 'Grade again',
     hint: 'Asks the judges again that gave no grade. Grades that exist stay.',
