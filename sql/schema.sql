@@ -10337,7 +10337,7 @@ begin
         'same graders', v_version, baseline_of.label),
       detail = jsonb_build_object('field', 'no_worse_than', 'evaluation_id', v.id,
         'version', v_version)::text,
-      hint = format('Evaluate it, and promote again: select howdah.evaluate(…, version => %L).',
+      hint = format('Evaluate the version %L first: howdah.evaluate, or howdah eval run.',
         baseline_of.label);
   end if;
   return v_baseline;
@@ -58416,10 +58416,11 @@ create view howdah.preference_pairs with (security_invoker=true) as
             t.input_data,
             t.output,
             t.output_data,
-            COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data))) AS question
+            t.history,
+            COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data, t.history))) AS question
            FROM (howdah.training_examples t
              JOIN howdah.executions e ON (((e.tenant_id = t.tenant_id) AND ((e.id)::uuid = t.execution_id))))
-          WHERE ((t.item_id IS NOT NULL) OR ((COALESCE(e.turn, 1) = 1) AND (num_nonnulls(e.history, e.input_parts, e.contents_encrypted_at) = 0)))
+          WHERE ((t.item_id IS NOT NULL) OR (num_nonnulls(e.input_parts, e.contents_encrypted_at) = 0))
         ), ranked AS (
          SELECT q.tenant_id,
             q.execution_id,
@@ -58435,6 +58436,7 @@ create view howdah.preference_pairs with (security_invoker=true) as
             q.input_data,
             q.output,
             q.output_data,
+            q.history,
             q.question,
             first_value(q.execution_id) OVER best AS chosen_execution_id,
             first_value(q.output) OVER best AS chosen,
@@ -58457,7 +58459,8 @@ create view howdah.preference_pairs with (security_invoker=true) as
     chosen,
     chosen_data,
     output AS rejected,
-    output_data AS rejected_data
+    output_data AS rejected_data,
+    history
    FROM ranked r
   WHERE ((score < chosen_score) AND ((output IS DISTINCT FROM chosen) OR (output_data IS DISTINCT FROM chosen_data)));
 
@@ -58723,10 +58726,41 @@ create view howdah.training_examples with (security_invoker=true) as
     e.input,
     e.input_data,
     e.output,
-    e.output_data
+    e.output_data,
+        CASE
+            WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN ( SELECT COALESCE(to_jsonb(array_agg(m.message ORDER BY m.turn, m.place)), '[]'::jsonb) AS "coalesce"
+               FROM ( SELECT t.turn,
+                        (g.place - 1000000) AS place,
+                        jsonb_build_object('role', (g.message -> 'role'::text), 'content', (g.message -> 'content'::text)) AS message
+                       FROM (howdah.executions t
+                         CROSS JOIN LATERAL jsonb_array_elements(
+                            CASE jsonb_typeof(t.history)
+                                WHEN 'array'::text THEN t.history
+                                ELSE '[]'::jsonb
+                            END) WITH ORDINALITY g(message, place))
+                      WHERE ((((t.id)::uuid = (e.id)::uuid) OR ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) AND ((g.message ->> 'role'::text) = ANY (ARRAY['user'::text, 'assistant'::text])) AND (jsonb_typeof((g.message -> 'content'::text)) = 'string'::text) AND ((g.message ->> 'content'::text) <> ''::text))
+                    UNION ALL
+                     SELECT t.turn,
+                        l.place,
+                        l.message
+                       FROM (howdah.executions t
+                         CROSS JOIN LATERAL ( VALUES (1,(jsonb_build_object('role', 'user', 'content', t.input) ||
+                                    CASE
+WHEN (t.input_data IS NULL) THEN '{}'::jsonb
+ELSE jsonb_build_object('data', t.input_data)
+                                    END)), (2,(jsonb_build_object('role', 'assistant', 'content', COALESCE(t.output, ''::text)) ||
+                                    CASE
+WHEN (t.output_data IS NULL) THEN '{}'::jsonb
+ELSE jsonb_build_object('data', t.output_data)
+                                    END))) l(place, message))
+                      WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) m)
+            ELSE '[]'::jsonb
+        END AS history
    FROM (scored s
      JOIN howdah.executions e ON (((e.tenant_id = s.tenant_id) AND ((e.id)::uuid = s.execution_id))))
-  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL));
+  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND (NOT (EXISTS ( SELECT
+           FROM howdah.executions t
+          WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.contents_erased_at IS NOT NULL))))));
 
 create view howdah.usage_by_day with (security_invoker=true) as
  WITH usage AS (
@@ -69215,6 +69249,8 @@ comment on column howdah.preference_pairs.chosen_score is 'The score of the best
 
 comment on column howdah.preference_pairs.dataset_id is 'The data set; null for runs with feedback.';
 
+comment on column howdah.preference_pairs.history is 'The conversation before the input, which both answers have in common.';
+
 comment on column howdah.preference_pairs.input is 'The input text.';
 
 comment on column howdah.preference_pairs.input_data is 'Data in addition to the text, as JSON.';
@@ -69917,6 +69953,8 @@ comment on column howdah.training_examples.agent_version_id is 'The version of t
 comment on column howdah.training_examples.dataset_id is 'The data set; null for a run with feedback.';
 
 comment on column howdah.training_examples.execution_id is 'The run.';
+
+comment on column howdah.training_examples.history is 'The conversation before the input: questions and answers of earlier turns, and what the client supplied, as [{"role", "content", "data"}]. Turns without an answer are left out.';
 
 comment on column howdah.training_examples.input is 'The input text.';
 

@@ -29,10 +29,40 @@ create or replace view howdah.training_examples with (security_invoker = true) a
   )
   select s.tenant_id, s.execution_id, s.dataset_id, s.item_id, e.agent_id, e.agent_version_id,
     e.workflow_id, e.workflow_version_id, s.source, s.score, e.input, e.input_data, e.output,
-    e.output_data
+    e.output_data,
+    case when e.turn > 1 or e.history is not null then (
+      select coalesce(to_jsonb(array_agg(m.message order by m.turn, m.place)), '[]')
+      from (
+        select t.turn, g.place - 1000000 as place, jsonb_build_object(
+          'role', g.message -> 'role', 'content', g.message -> 'content') as message
+        from howdah.executions as t
+        cross join lateral jsonb_array_elements(
+          case jsonb_typeof(t.history) when 'array' then t.history else '[]' end)
+          with ordinality as g (message, place)
+        where (t.id = e.id or t.tenant_id = e.tenant_id and t.session_id = e.session_id
+            and t.turn < e.turn and t.status = 'completed')
+          and g.message ->> 'role' in ('user', 'assistant')
+          and jsonb_typeof(g.message -> 'content') = 'string' and g.message ->> 'content' <> ''
+        union all
+        select t.turn, l.place, l.message
+        from howdah.executions as t
+        cross join lateral (values
+          (1, jsonb_build_object('role', 'user', 'content', t.input)
+            || case when t.input_data is null then '{}'
+              else jsonb_build_object('data', t.input_data) end),
+          (2, jsonb_build_object('role', 'assistant', 'content', coalesce(t.output, ''))
+            || case when t.output_data is null then '{}'
+              else jsonb_build_object('data', t.output_data) end)) as l (place, message)
+        where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+          and t.status = 'completed'
+      ) as m
+    ) else '[]' end as history
   from scored as s
   join howdah.executions as e on e.tenant_id = s.tenant_id and e.id = s.execution_id
-  where e.status = 'completed' and e.contents_erased_at is null;
+  where e.status = 'completed' and e.contents_erased_at is null and not exists (
+    select from howdah.executions as t
+    where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+      and t.contents_erased_at is not null);
 comment on view howdah.training_examples is
   'Runs with a score from 0 to 1, as examples to train models with: runs of evaluations and runs '
   'with feedback that may count. howdah dataset export --format sft writes them.';
@@ -47,19 +77,21 @@ comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right)
 comment on column howdah.training_examples.agent_version_id is 'The version of the agent.';
 comment on column howdah.training_examples.output is 'The answer.';
 comment on column howdah.training_examples.output_data is 'The answer as JSON.';
+comment on column howdah.training_examples.history is
+  'The conversation before the input: questions and answers of earlier turns, and what the client '
+  'supplied, as [{"role", "content", "data"}]. Turns without an answer are left out.';
 
 -- Pairs of a better and a worse answer to one question, as examples of preferences: the best answer
 -- to each item of a data set, or to each input of an agent, with each answer of a lower score.
--- Inputs of later turns, with files or encrypted are no questions, since equal texts may ask for
--- something else. A condition on dataset_id reads the results of that data set only.
+-- After different conversations, equal texts are different questions. Inputs with files or encrypted
+-- are no questions. A condition on dataset_id reads the results of that data set only.
 create or replace view howdah.preference_pairs with (security_invoker = true) as
   with questions as (
     select t.*, coalesce(t.item_id::text, md5(concat_ws(' ', t.agent_id, t.workflow_id, t.input,
-      t.input_data))) as question
+      t.input_data, t.history))) as question
     from howdah.training_examples as t
     join howdah.executions as e on e.tenant_id = t.tenant_id and e.id = t.execution_id
-    where t.item_id is not null or (coalesce(e.turn, 1) = 1
-      and num_nonnulls(e.history, e.input_parts, e.contents_encrypted_at) = 0)
+    where t.item_id is not null or num_nonnulls(e.input_parts, e.contents_encrypted_at) = 0
   ),
   ranked as (
     select q.*, first_value(q.execution_id) over best as chosen_execution_id,
@@ -73,7 +105,8 @@ create or replace view howdah.preference_pairs with (security_invoker = true) as
   )
   select r.tenant_id, r.execution_id as rejected_execution_id, r.chosen_execution_id, r.dataset_id,
     r.item_id, r.agent_id, r.workflow_id, r.chosen_score, r.score as rejected_score, r.input,
-    r.input_data, r.chosen, r.chosen_data, r.output as rejected, r.output_data as rejected_data
+    r.input_data, r.chosen, r.chosen_data, r.output as rejected, r.output_data as rejected_data,
+    r.history
   from ranked as r
   where r.score < r.chosen_score
     and (r.output, r.output_data) is distinct from (r.chosen, r.chosen_data);
@@ -93,3 +126,5 @@ comment on column howdah.preference_pairs.chosen is 'The best answer.';
 comment on column howdah.preference_pairs.chosen_data is 'The best answer as JSON.';
 comment on column howdah.preference_pairs.rejected is 'The worse answer.';
 comment on column howdah.preference_pairs.rejected_data is 'The worse answer as JSON.';
+comment on column howdah.preference_pairs.history is
+  'The conversation before the input, which both answers have in common.';

@@ -138,9 +138,9 @@ export type Grade = { id: string; evaluation_id: string; evaluation_result_id: s
 
 export type QueuedGrade = { evaluation_result_id: string; evaluation_id: string; item_id: string | null; input: string; input_data: unknown; expected: unknown; output: string | null; output_data: unknown; graders: (string)[] };
 
-export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown };
+export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[] };
 
-export type PreferencePair = { rejected_execution_id: string; chosen_execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; workflow_id: string | null; chosen_score: number; rejected_score: number; input: string; input_data: unknown; chosen: string | null; chosen_data: unknown; rejected: string | null; rejected_data: unknown };
+export type PreferencePair = { rejected_execution_id: string; chosen_execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; workflow_id: string | null; chosen_score: number; rejected_score: number; input: string; input_data: unknown; chosen: string | null; chosen_data: unknown; rejected: string | null; rejected_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[] };
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 

@@ -1245,6 +1245,7 @@ export interface PreferencePairs {
   chosen_execution_id: string | null;
   chosen_score: number | null;
   dataset_id: string | null;
+  history: Json | null;
   input: string | null;
   input_data: Json | null;
   item_id: string | null;
@@ -1681,6 +1682,7 @@ export interface TrainingExamples {
   agent_version_id: string | null;
   dataset_id: string | null;
   execution_id: string | null;
+  history: Json | null;
   input: string | null;
   input_data: Json | null;
   item_id: string | null;

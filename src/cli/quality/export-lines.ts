@@ -11,19 +11,24 @@ export function itemLine({ input, input_data, expected, split, metadata }: Row):
   );
 }
 
-/** Returns an example of supervised fine-tuning: a conversation of one question and its answer. */
-export function sftLine({ input, input_data, output, output_data }: TrainingExample): object {
-  return { messages: [user(input, input_data), assistant(output, output_data)] };
+/** Returns an example of supervised fine-tuning: a conversation up to an answer. */
+export function sftLine(example: TrainingExample): object {
+  const { input, input_data, output, output_data, history } = example;
+  const earlier = history.map(messageOf);
+  return { messages: [...earlier, user(input, input_data), assistant(output, output_data)] };
 }
 
 /** Returns an example of a preference, as trainers of DPO read it. */
 export function dpoLine(pair: PreferencePair) {
   return {
-    prompt: [user(pair.input, pair.input_data)],
+    prompt: [...pair.history.map(messageOf), user(pair.input, pair.input_data)],
     chosen: [assistant(pair.chosen, pair.chosen_data)],
     rejected: [assistant(pair.rejected, pair.rejected_data)],
   };
 }
+
+const messageOf = ({ role, content, data }: TrainingExample['history'][number]): Message =>
+  role === 'user' ? user(content, data) : assistant(content === '' ? null : content, data);
 
 const user = (text: string, data: unknown): Message => ({
   role: 'user',

@@ -8,6 +8,17 @@ import { id, json, page, pageOf } from '../../resources/fields.ts';
 import { operation } from '../operation.ts';
 import { idIn, pageAnswer } from '../pagination.ts';
 
+/** The conversation before a question. */
+const history = z
+  .array(
+    z.object({
+      role: z.enum(['user', 'assistant']),
+      content: z.string(),
+      data: json.optional().describe('What the message has as JSON'),
+    }),
+  )
+  .describe('The conversation before the input');
+
 const example = z
   .object({
     execution_id: id,
@@ -23,6 +34,7 @@ const example = z
     input_data: json,
     output: z.string().nullable(),
     output_data: json,
+    history,
   })
   .meta({ id: 'TrainingExample' });
 
@@ -42,6 +54,7 @@ const pair = z
     chosen_data: json,
     rejected: z.string().nullable(),
     rejected_data: json,
+    history,
   })
   .meta({ id: 'PreferencePair' });
 

@@ -5,6 +5,7 @@ import {
   all,
   asRole,
   completed,
+  failed,
   finish,
   makeAgent,
   makeRun,
@@ -131,13 +132,98 @@ describe('training examples', () => {
     expect((await pairs())[0]).toMatchObject({ chosen: 'fair', rejected: 'poor' });
   });
 
+  test('have the conversation before a later turn, and pair answers after the same one', async () => {
+    const agent = await makeAgent(db.pool, { tenant_id: tenant });
+    const worker = await makeWorker(db.pool);
+    const person = await makeUser(db.pool, { tenant_id: tenant });
+    /** Runs a turn of a session, and rates the answer. */
+    const turn = async (
+      session: string | null,
+      input: string,
+      output: string | null,
+      score = 0,
+    ) => {
+      const id = await makeRun(db.pool, {
+        tenant_id: tenant,
+        agent_id: agent,
+        session_id: session,
+        input,
+      });
+      await finish(db.pool, worker, id, output === null ? failed : { ...completed, output });
+      if (score > 0) {
+        await db.pool.query('select howdah.give_feedback($1, $2, user_id => $3)', [
+          ...[id, score, person.id],
+        ]);
+      }
+      return id;
+    };
+    const session = async (first: string) => {
+      const { id } = await one<{ id: string }>(
+        db.pool,
+        'insert into howdah.sessions (tenant_id, agent_id) values ($1, $2) returning id',
+        [tenant, agent],
+      );
+      await turn(id, first, `about ${first}`);
+      await turn(id, 'unanswered', null);
+      return id;
+    };
+    const [a, b, c] = [await session('tea'), await session('tea'), await session('coffee')];
+    const good = await turn(a, 'how much?', 'Two euros.', 0.9);
+    const poor = await turn(b, 'how much?', 'No idea.', 0.1);
+    const other = await turn(c, 'how much?', 'Three euros.', 0.2);
+    const historyOf = async (id: string) =>
+      (
+        await asTenant('select history from howdah.training_examples where execution_id = $1', [id])
+      )[0]?.history;
+    expect(await historyOf(good)).toEqual([
+      { role: 'user', content: 'tea' },
+      { role: 'assistant', content: 'about tea' },
+    ]);
+    // a client supplied the same conversation
+    const supplied = await makeRun(db.pool, {
+      ...{ tenant_id: tenant, agent_id: agent, input: 'how much?' },
+      history: JSON.stringify([
+        { role: 'system', content: 'Be brief.' },
+        ...(await historyOf(good)),
+      ]),
+    });
+    await finish(db.pool, worker, supplied, { ...completed, output: 'Much.' });
+    await db.pool.query('select howdah.give_feedback($1, 0.3, user_id => $2)', [
+      supplied,
+      person.id,
+    ]);
+    expect(await historyOf(supplied)).toEqual(await historyOf(good));
+    const found = await asTenant(
+      `select rejected_execution_id as rejected, chosen_execution_id as chosen, history
+       from howdah.preference_pairs where input = 'how much?' order by rejected_score`,
+    );
+    expect(found).toEqual(
+      [poor, supplied].map((rejected) => ({
+        ...{ rejected, chosen: good },
+        history: [
+          { role: 'user', content: 'tea' },
+          { role: 'assistant', content: 'about tea' },
+        ],
+      })),
+    );
+    // a conversation with a hole is no example
+    const [first] = await all<{ id: string }>(
+      db.pool,
+      'select id from howdah.executions where session_id = $1 and turn = 1',
+      [c],
+    );
+    expect(await historyOf(other)).toHaveLength(2);
+    await db.pool.query('select howdah_private.erase_runs($1)', [[first?.id]]);
+    expect(await historyOf(other)).toBeUndefined();
+  });
+
   test('are invisible to other tenants, and gone with the contents of their runs', async () => {
     const other = await makeTenant(db.pool);
     for (const view of ['training_examples', 'preference_pairs']) {
       expect(await asTenant(`select from howdah.${view}`, [], other)).toEqual([]);
     }
     await db.pool.query('select howdah_private.erase_runs($1)', [rated]);
-    expect(await pairs('dataset_id is null')).toEqual([]);
+    expect(await pairs(`dataset_id is null and input <> 'how much?'`)).toEqual([]);
     expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
   });
 });
