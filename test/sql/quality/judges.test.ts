@@ -296,6 +296,57 @@ describe('a judge', () => {
     });
   });
 
+  test('counts against the limits of the user who evaluates, and of nobody else', async () => {
+    await makeGrader();
+    const other = await makeUser(db.pool, { tenant_id: tenant, role: 'member' });
+    const limitOf = async (user: User, metric: string, most: number) => {
+      const { id } = await one<{ id: string }>(
+        db.pool,
+        `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value)
+         values ($1, 'user', $2, $3, 'day', $4) returning id`,
+        [tenant, user.id, metric, most],
+      );
+      return async () =>
+        Number(
+          (
+            await one<{ used: string }>(
+              db.pool,
+              'select used from howdah.limit_usage where limit_id = $1',
+              [id],
+            )
+          ).used,
+        );
+    };
+    const runs = await limitOf(member, 'runs', 3);
+    const tokens = await limitOf(member, 'tokens', 1000);
+    const [runsOfOther, tokensOfOther] = [
+      await limitOf(other, 'runs', 3),
+      await limitOf(other, 'tokens', 1000),
+    ];
+    const id = await evaluate();
+    expect(await runs()).toBe(2);
+    await answer(id);
+    const [judge, ...rest] = await judges();
+    expect(rest).toEqual([]); // the second judge is over the limit
+    expect(await runs()).toBe(3);
+    const before = await tokens();
+    await say(judge?.id ?? '', { score: 1, reason: 'Fine.' });
+    expect(await tokens()).toBe(before + 15);
+    await gradeRuns(db.pool);
+    expect((await totalsOf(id)).totals).toMatchObject({ passed: 1, not_graded: 1 });
+    expect([await runsOfOther(), await tokensOfOther()]).toEqual([0, 0]);
+    // with a higher limit, only the judge that is missing is asked
+    await db.pool.query(
+      `update howdah.limits set max_value = 4 where tenant_id = $1 and metric = 'runs'`,
+      [tenant],
+    );
+    await asMember('select howdah.grade_again($1)', [id]);
+    await gradeRuns(db.pool);
+    expect(await judges()).toHaveLength(2);
+    expect(await runs()).toBe(4);
+    await db.pool.query('delete from howdah.limits where tenant_id = $1', [tenant]);
+  });
+
   test('is not asked about runs that failed, and not after a cancellation', async () => {
     await makeGrader();
     const id = await evaluate('repeat => 2');
