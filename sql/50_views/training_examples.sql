@@ -83,8 +83,9 @@ comment on column howdah.training_examples.history is
 
 -- Pairs of a better and a worse answer to one question, as examples of preferences: the best answer
 -- to each item of a data set, or to each input of an agent, with each answer of a lower score.
--- After different conversations, equal texts are different questions. Inputs with files or encrypted
--- are no questions. A condition on dataset_id reads the results of that data set only.
+-- After different conversations, equal texts are different questions. Inputs with files, and those
+-- that are encrypted, are no questions. A condition on dataset_id reads the results of that data
+-- set only.
 create or replace view howdah.preference_pairs with (security_invoker = true) as
   with questions as (
     select t.*, coalesce(t.item_id::text, md5(concat_ws(' ', t.agent_id, t.workflow_id, t.input,

@@ -2,7 +2,8 @@
 -- database calls no model, so a run waits for its vectors, as it waits for judges.
 --
 --   claim_similarities → settles what needs no model, and claims runs that need vectors. They are
---                        due again in two minutes, in case the worker dies
+--                        due again in two minutes, in case the worker dies. Runs with a text that
+--                        another worker embeds are due again in a second (reserve_texts)
 --   a worker           → calls the model (workers/batch-jobs/embed-answers.ts)
 --   store_similarity   → stores the vectors and the judgement. The last one makes the run due
 --   fail_similarity    → the run is due later; after five attempts there is an error, and no score
@@ -108,8 +109,8 @@ create or replace function howdah_private.settle_plain_similarities(
 as $$
   insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
     settled_at, digest, verdict, error)
-  select n.execution_id, settle_plain_similarities.evaluation_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
-    n.model_digest,
+  select n.execution_id, settle_plain_similarities.evaluation_id, n.grader,
+    settle_plain_similarities.tenant_id, clock_timestamp(), n.model_digest,
     case when n.fault is not null then null
       when n.expected ~ '\S' is not true
         then '{"score": 0, "reason": "the item expects no text"}'::jsonb
@@ -123,6 +124,60 @@ as $$
   on conflict on constraint judgements_pkey do nothing
 $$;
 
+-- Reserves the texts without a vector that runs need, and returns the runs whose texts are all
+-- reserved. A reserved text is a row without a vector and a query: another worker embeds it no
+-- second time, and takes it over after two minutes, in case the worker has died. Rows are inserted
+-- in the order of their keys, so that two workers wait for each other in one order.
+create or replace function howdah_private.reserve_texts(
+  tenant_id uuid, evaluation_id uuid, ids uuid[]
+) returns uuid[]
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_runs uuid[];
+  v_models text[];
+  v_digests text[];
+  v_reserved text[];
+  v_ready uuid[];
+begin
+  select array_agg(n.execution_id), array_agg(n.model_digest), array_agg(md5(t.text))
+  into v_runs, v_models, v_digests
+  from howdah_private.needed_similarities(
+    reserve_texts.tenant_id, reserve_texts.evaluation_id, reserve_texts.ids) as n
+  cross join unnest(array[n.answer, n.expected]) as t (text)
+  where not exists (
+    select from howdah_private.query_embeddings as q
+    where q.tenant_id = reserve_texts.tenant_id and q.model_digest = n.model_digest
+      and q.digest = md5(t.text) and q.vector is not null);
+  with reserved as (
+    insert into howdah_private.query_embeddings as q (tenant_id, model_digest, digest, model)
+    select distinct reserve_texts.tenant_id, m.model_digest, m.digest, '{}'::jsonb
+    from unnest(v_models, v_digests) as m (model_digest, digest)
+    order by m.model_digest, m.digest
+    on conflict on constraint query_embeddings_pkey do update
+    set requested_at = clock_timestamp()
+    where q.vector is null and q.requested_at < clock_timestamp() - interval '2 minutes'
+    returning q.model_digest, q.digest
+  )
+  select coalesce(array_agg(r.model_digest || ' ' || r.digest), '{}') into v_reserved
+  from reserved as r;
+  v_ready := array(
+    select i.id from unnest(reserve_texts.ids) as i (id)
+    where not exists (
+      select from unnest(v_runs, v_models, v_digests) as m (run, model_digest, digest)
+      where m.run = i.id and m.model_digest || ' ' || m.digest <> all (v_reserved)));
+  -- what only postponed runs need is free again
+  delete from howdah_private.query_embeddings as q
+  using unnest(v_models, v_digests) as m (model_digest, digest)
+  where q.tenant_id = reserve_texts.tenant_id and q.model_digest = m.model_digest
+    and q.digest = m.digest and num_nulls(q.vector, q.query) = 2
+    and m.model_digest || ' ' || m.digest = any (v_reserved) and not exists (
+      select from unnest(v_runs, v_models, v_digests) as k (run, model_digest, digest)
+      where k.run = any (v_ready) and k.model_digest = m.model_digest and k.digest = m.digest);
+  return v_ready;
+end $$;
+
 -- Claims due runs of an evaluation that need vectors. Returns a row for each grader, with the texts
 -- that have no vector yet.
 create or replace function howdah_private.claim_similarities(
@@ -134,6 +189,7 @@ as $$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_ready uuid[];
 begin
   if not exists (
     select from howdah.evaluations as v
@@ -152,8 +208,13 @@ begin
     select distinct n.execution_id from howdah_private.needed_similarities(
       claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
     order by n.execution_id limit claim_similarities.at_most);
+  v_ready := howdah_private.reserve_texts(
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids);
+  -- the others wait for texts that another worker embeds
   update howdah_private.due_grades as d
-  set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
+  set attempts = d.attempts + (d.execution_id = any (v_ready))::int,
+    due_at = clock_timestamp() + case when d.execution_id = any (v_ready)
+      then interval '2 minutes' else interval '1 second' end
   where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
   return query
   select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
@@ -164,7 +225,7 @@ begin
         where q.tenant_id = claim_similarities.tenant_id and q.model_digest = n.model_digest
           and q.digest = md5(t.text) and q.vector is not null))
   from howdah_private.needed_similarities(
-    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ready) as n
   join howdah_private.due_grades as d
     on d.execution_id = n.execution_id and d.evaluation_id = claim_similarities.evaluation_id
   order by n.execution_id, n.grader;
@@ -247,13 +308,15 @@ begin
   from unnest(store_similarity.texts, store_similarity.vectors) as t (text, vector)
   order by md5(t.text)
   on conflict on constraint query_embeddings_pkey do update
-  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
+  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null,
+    model = excluded.model;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
   insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
     settled_at, is_shared, cost, digest, verdict, error)
   values (store_similarity.execution_id, store_similarity.evaluation_id,
-    store_similarity.grader, store_similarity.tenant_id, clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
+    store_similarity.grader, store_similarity.tenant_id, clock_timestamp(),
+    cardinality(store_similarity.texts) = 0, coalesce((
       select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
       where m.tenant_id = store_similarity.tenant_id
         and m.id = (v_needed.model ->> 'id')::uuid), 0),
@@ -282,7 +345,14 @@ begin
     fail_similarity.claim) as n;
   if not found then
     return false;
-  elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
+  end if;
+  -- also what its other graders need, which are not asked before the next attempt
+  delete from howdah_private.query_embeddings as q
+  using howdah_private.needed_similarities(fail_similarity.tenant_id,
+    fail_similarity.evaluation_id, array[fail_similarity.execution_id]) as n
+  where q.tenant_id = fail_similarity.tenant_id and q.model_digest = n.model_digest
+    and q.digest in (md5(n.answer), md5(n.expected)) and num_nulls(q.vector, q.query) = 2;
+  if not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
     where d.execution_id = fail_similarity.execution_id

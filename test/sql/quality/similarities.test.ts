@@ -101,6 +101,23 @@ const hurry = () =>
     tenant,
   ]);
 
+/** Lets the texts become free that workers reserved which have died. */
+const forget = () =>
+  db.pool.query(
+    `update howdah_private.query_embeddings set requested_at = now() - interval '121 seconds'
+     where tenant_id = $1`,
+    [tenant],
+  );
+
+/** Texts that a worker has reserved. */
+const unfinished = () =>
+  one(
+    db.pool,
+    `select count(*)::int as n from howdah_private.query_embeddings
+     where tenant_id = $1 and vector is null`,
+    [tenant],
+  );
+
 describe('a similarity', () => {
   test('is the cosine of the vectors, not below 0, and passes from the minimum on', async () => {
     await makeGrader();
@@ -137,6 +154,79 @@ describe('a similarity', () => {
         [tenant],
       ),
     ).toEqual([{ query: null }]);
+  });
+
+  test('waits for a text that another worker embeds, which is called once', async () => {
+    await makeGrader();
+    const [first, second] = [await evaluate('repeat => 2'), await evaluate('repeat => 2')];
+    await answer(first, 'east', 'south');
+    await answer(second, 'east', 'north by east');
+    const isCalled = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    const answers = ({ texts }: EmbedRequest) =>
+      ({
+        ok: true,
+        value: { vectors: texts.map((text) => VECTORS[text] ?? []), usage: FREE },
+      }) as const;
+    const slow = fakeProvider(async (request) => {
+      isCalled.resolve();
+      await mayEnd.promise;
+      return answers(request);
+    });
+    const quick = fakeProvider(answers);
+    const work = gradeRuns(db.pool, db.pool, slow.find);
+    await isCalled.promise;
+    // both need "north", which the first worker embeds at this moment
+    expect(await gradeRuns(db.pool, db.pool, quick.find)).toBe(0);
+    expect(quick.calls).toEqual([]);
+    mayEnd.resolve();
+    await work;
+    await hurry();
+    await gradeRuns(db.pool, db.pool, quick.find);
+    const calls = [...slow.calls, ...quick.calls].flat().sort();
+    expect(calls).toEqual(['east', 'north', 'north by east', 'south']);
+    for (const id of [first, second]) {
+      expect(
+        (await results(id)).map(({ error, score }) => ({ error, isScored: score !== null })),
+      ).toEqual([1, 2].map(() => ({ error: null, isScored: true })));
+    }
+    expect(await unfinished()).toEqual({ n: 0 });
+  });
+
+  test('takes over the texts of a worker that has died, and frees those of a model that fails', async () => {
+    await makeGrader();
+    const id = await evaluate();
+    await answer(id, 'east');
+    const claim = () =>
+      all(db.pool, 'select texts from howdah_private.claim_similarities($1, $2, 16)', [tenant, id]);
+    expect(await claim()).toEqual([{ texts: ['east', 'north'] }]);
+    await hurry();
+    expect(await claim()).toEqual([]); // the first worker may be at work
+    expect(
+      await one(db.pool, 'select attempts from howdah_private.due_grades where tenant_id = $1', [
+        tenant,
+      ]),
+    ).toEqual({ attempts: 1 });
+    await forget();
+    await hurry();
+    const broken = fakeProvider(() => Promise.reject(new Error('unplugged')));
+    await gradeRuns(db.pool, db.pool, broken.find);
+    expect(broken.calls).toHaveLength(1);
+    expect(await unfinished()).toEqual({ n: 0 });
+    await hurry();
+    expect(await gradeRuns(db.pool, db.pool, compass().find)).toBe(1);
+  });
+
+  test('frees texts that only a run needs which waits for another text', async () => {
+    await makeGrader();
+    const [first, second] = [await evaluate(), await evaluate()];
+    await answer(first, 'east');
+    await answer(second, 'south');
+    const claim = (id: string) =>
+      all(db.pool, 'select texts from howdah_private.claim_similarities($1, $2, 16)', [tenant, id]);
+    expect(await claim(first)).toHaveLength(1);
+    expect(await claim(second)).toEqual([]);
+    expect(await unfinished()).toEqual({ n: 2 }); // east and north, and not south
   });
 
   test('uses pass_score without a minimum', async () => {
@@ -251,6 +341,7 @@ describe('a similarity', () => {
     const [dead] = await all<{ claim: string }>(db.pool, claim, [tenant, id]);
     expect(dead).toMatchObject({ grader: 'meaning', texts: ['north by east', 'north'] });
     expect(await all(db.pool, claim, [tenant, id])).toEqual([]);
+    await forget();
     await hurry();
     const { find } = compass();
     await Promise.all([gradeRuns(db.pool, db.pool, find), gradeRuns(db.pool, db.pool, find)]);
