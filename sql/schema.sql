@@ -58822,9 +58822,13 @@ ELSE jsonb_build_object('data', t.output_data)
         END AS history
    FROM (scored s
      JOIN howdah.executions e ON (((e.tenant_id = s.tenant_id) AND ((e.id)::uuid = s.execution_id))))
-  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND (NOT (EXISTS ( SELECT
-           FROM howdah.executions t
-          WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.contents_erased_at IS NOT NULL))))));
+  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND
+        CASE
+            WHEN (e.turn > 1) THEN (NOT (EXISTS ( SELECT
+               FROM howdah.executions t
+              WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.contents_erased_at IS NOT NULL)))))
+            ELSE true
+        END);
 
 create view howdah.usage_by_day with (security_invoker=true) as
  WITH usage AS (

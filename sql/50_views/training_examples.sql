@@ -59,10 +59,12 @@ create or replace view howdah.training_examples with (security_invoker = true) a
     ) else '[]' end as history
   from scored as s
   join howdah.executions as e on e.tenant_id = s.tenant_id and e.id = s.execution_id
-  where e.status = 'completed' and e.contents_erased_at is null and not exists (
-    select from howdah.executions as t
-    where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
-      and t.contents_erased_at is not null);
+  where e.status = 'completed' and e.contents_erased_at is null
+    -- in a case, so that it is asked for each row by the index of sessions, and is no join
+    and case when e.turn > 1 then not exists (
+      select from howdah.executions as t
+      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+        and t.contents_erased_at is not null) else true end;
 comment on view howdah.training_examples is
   'Runs with a score from 0 to 1, as examples to train models with: runs of evaluations and runs '
   'with feedback that may count. howdah dataset export --format sft writes them.';
