@@ -1059,18 +1059,23 @@ create table howdah.knowledge_bases (
   updated_at timestamp with time zone default now() not null,
   embedding_model_id uuid,
   ranking jsonb default '{}'::jsonb not null,
+  rerank_model_id uuid,
+  rerank_candidates integer default 30 not null,
   constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
   constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint knowledge_bases_pkey PRIMARY KEY (id),
   constraint knowledge_bases_tenant_id_embedding_model_id_fkey FOREIGN KEY (tenant_id, embedding_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (embedding_model_id),
   constraint knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint knowledge_bases_tenant_id_rerank_model_id_fkey FOREIGN KEY (tenant_id, rerank_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (rerank_model_id),
   constraint chunking_is_an_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
   constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
   constraint ranking_is_an_object CHECK ((jsonb_typeof(ranking) = 'object'::text)),
+  constraint rerank_candidates_is_from_1_to_100 CHECK (((rerank_candidates >= 1) AND (rerank_candidates <= 100))),
   constraint trust_is_internal_or_external CHECK ((trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])))
 );
 alter table howdah.knowledge_bases enable row level security, force row level security;
 CREATE INDEX knowledge_bases_embedding_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, embedding_model_id);
+CREATE INDEX knowledge_bases_rerank_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, rerank_model_id);
 
 create table howdah.knowledge_watches (
   id uuid default howdah.uuid_v7() not null,
@@ -1694,6 +1699,8 @@ create table howdah.search_results (
   chunk_number bigint not null,
   score double precision not null,
   digest text not null,
+  rerank_score double precision,
+  rerank_rank integer,
   constraint search_results_tenant_id_execution_id_step_seq_rank_key UNIQUE (tenant_id, execution_id, step_seq, rank),
   constraint search_results_pkey PRIMARY KEY (execution_id, step_seq, rank),
   constraint search_results_tenant_id_execution_id_step_seq_fkey FOREIGN KEY (tenant_id, execution_id, step_seq) REFERENCES howdah.searches(tenant_id, execution_id, step_seq) ON DELETE CASCADE,
@@ -1710,6 +1717,7 @@ create table howdah.searches (
   mode text not null,
   knowledge_base_ids uuid[] not null,
   is_repeated boolean default false not null,
+  rerank_error text,
   constraint searches_tenant_id_execution_id_step_seq_key UNIQUE (tenant_id, execution_id, step_seq),
   constraint searches_pkey PRIMARY KEY (execution_id, step_seq),
   constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -2903,6 +2911,28 @@ alter table howdah_private.query_embeddings enable row level security, force row
 CREATE INDEX query_embeddings_pending_idx ON howdah_private.query_embeddings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
 CREATE INDEX query_embeddings_requested_at_idx ON howdah_private.query_embeddings USING btree (requested_at);
 
+create table howdah_private.query_rankings (
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  model_digest text not null,
+  digest text not null,
+  model jsonb not null,
+  chunk_numbers bigint[] not null,
+  query text,
+  error jsonb,
+  scores double precision[],
+  constraint query_rankings_pkey PRIMARY KEY (tenant_id, model_digest, digest),
+  constraint query_rankings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint query_rankings_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
+);
+alter table howdah_private.query_rankings enable row level security, force row level security;
+CREATE INDEX query_rankings_knowledge_base_id_idx ON howdah_private.query_rankings USING btree (tenant_id, knowledge_base_id);
+CREATE INDEX query_rankings_pending_idx ON howdah_private.query_rankings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
+CREATE INDEX query_rankings_requested_at_idx ON howdah_private.query_rankings USING btree (requested_at);
+
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
   tenant_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
@@ -2940,6 +2970,22 @@ create table howdah_private.request_keys (
 );
 alter table howdah_private.request_keys enable row level security, force row level security;
 CREATE INDEX request_keys_created_at_idx ON howdah_private.request_keys USING btree (tenant_id, created_at);
+
+create table howdah_private.rerank_totals (
+  knowledge_base_id uuid not null,
+  tenant_id uuid not null,
+  calls bigint default 0 not null,
+  tokens bigint default 0 not null,
+  failures bigint default 0 not null,
+  cost numeric default 0 not null,
+  error jsonb,
+  constraint rerank_totals_pkey PRIMARY KEY (knowledge_base_id),
+  constraint rerank_totals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint rerank_totals_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text))
+);
+alter table howdah_private.rerank_totals enable row level security, force row level security;
+CREATE INDEX rerank_totals_knowledge_base_id_idx ON howdah_private.rerank_totals USING btree (tenant_id, knowledge_base_id);
 
 create table howdah_private.run_callbacks (
   execution_id uuid not null,
@@ -5095,7 +5141,8 @@ AS $function$
       from howdah.knowledge_bases as b
       join howdah_private.knowledge_base_sizes as s on s.knowledge_base_id = b.id
       where b.id = base.id and b.tenant_id = howdah.current_tenant()),
-    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id))
+    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id),
+    'reranking', howdah_private.reranking_state(howdah.current_tenant(), base.id))
   from howdah.documents as d
   where d.tenant_id = howdah.current_tenant() and d.knowledge_base_id = base.id
 $function$
@@ -5718,8 +5765,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100)
- RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb)
+CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100, rerank boolean DEFAULT true)
+ RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb, recorded_reranked boolean, used_reranked boolean)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 100
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5748,15 +5795,74 @@ begin
     howdah_private.mode_of_search(q.knowledge_base_ids, q.query, replay_searches.mode),
     c.recorded, c.found, c.kept,
     round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
-    c.changes
+    c.changes, q.is_reranked, c.is_reranked
   from (
     select r.* from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
     order by r.created_at desc limit replay_searches.at_most
   ) as q
   cross join lateral howdah_private.compare_search(
     q.execution_id, q.step_seq, q.agent_id, q.knowledge_base_ids, q.query,
-    replay_searches.mode) as c
+    replay_searches.mode, replay_searches.rerank) as c
   order by q.created_at desc;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.rerank_query(bases text[], query text, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, mode text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+  v_row record;
+  v_known howdah_private.query_rankings;
+  v_limit jsonb;
+  v_error jsonb;
+  v_states text[] := '{}';
+begin
+  perform howdah_private.check_knowledge_search(
+    rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode);
+  v_ids := case when rerank_query.bases is null then array(
+      select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
+    else array(select howdah.knowledge_base(n.name) from unnest(rerank_query.bases) as n (name)) end;
+  perform howdah_private.check_search_mode(v_ids, rerank_query.query, rerank_query.mode);
+  v_limit := howdah_private.spending_error()
+    where howdah_private.is_spending_used_up(howdah.current_tenant(), null);
+  for v_row in
+    select g.* from howdah_private.groups_to_rerank(
+      v_ids, rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode) as g
+  loop
+    if v_limit is null and not exists (
+      select from howdah_private.query_rankings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = v_row.digest) then
+      perform howdah_private.check_pending_rankings(v_row.tenant_id);
+    end if;
+    insert into howdah_private.query_rankings as q
+      (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, query, error)
+    values (v_row.tenant_id, v_row.knowledge_base_id, v_row.model_digest, v_row.digest, v_row.model,
+      v_row.chunk_numbers, case when v_limit is null then rerank_query.query end, v_limit)
+    on conflict on constraint query_rankings_pkey do update
+    set query = excluded.query, model = excluded.model, error = excluded.error,
+      requested_at = clock_timestamp()
+    where q.scores is null and q.requested_at < clock_timestamp() - interval '10 seconds'
+    returning q.* into v_known;
+    if not found then
+      select q.* into v_known from howdah_private.query_rankings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = v_row.digest;
+    elsif v_limit is null then
+      perform howdah_private.enqueue_query_ranking(v_known);
+    end if;
+    v_error := coalesce(v_known.error, v_error);
+    v_states := v_states || case when v_known.scores is not null then 'ready'
+      when v_known.error is not null then 'failed' else 'pending' end;
+  end loop;
+  return jsonb_strip_nulls(jsonb_build_object('status', case
+      when v_states = '{}' then 'none' when 'pending' = any (v_states) then 'pending'
+      when 'failed' = any (v_states) then 'failed' else 'ready' end,
+    'error', v_error));
 end $function$
 ;
 
@@ -6310,11 +6416,11 @@ begin
   return query
   with best as materialized (
     select f.*, b.id, b.name, b.trust,
-      row_number() over (order by f.score desc, f.chunk_number) as rank
-    from howdah_private.rank_chunks(
+      row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(
       v_ids, search.query, search.k, search.filter, search.mode) as f
     join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
-    order by f.score desc, f.chunk_number limit search.k
+    order by f.score desc, f.rerank_rank, f.chunk_number limit search.k
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
@@ -6328,7 +6434,12 @@ begin
           join terms as q on q.id = b.id and q.term = t.term
           where t.chunk_number = b.chunk_number order by t.term)) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(
-        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end)),
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
+      'fused', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
+      'rerank', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
+        'error', b.rerank_error) end)),
     b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
@@ -10886,6 +10997,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_query_ranking(tenant_id uuid, model_digest text, digest text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('model', q.model, 'query', q.query, 'documents', to_jsonb(t.texts))
+  from howdah_private.query_rankings as q
+  cross join lateral (
+    select howdah_private.rerank_texts(q.tenant_id, q.chunk_numbers) as texts
+  ) as t
+  where q.tenant_id = begin_query_ranking.tenant_id
+    and q.model_digest = begin_query_ranking.model_digest
+    and q.digest = begin_query_ranking.digest and q.query is not null and t.texts is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -11882,20 +12010,22 @@ declare
   v_seq int := v_run.step_count + 1; -- the step that this transaction commits
   v_chunks jsonb;
   v_results howdah.search_results[];
+  v_rerank_error text;
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
   perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
-    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
-    )::howdah.search_results order by f.rank)
-  into v_chunks, v_results
+    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content),
+    f.rerank_score, f.rerank_rank)::howdah.search_results order by f.rank),
+    max(f.rerank_error ->> 'code')
+  into v_chunks, v_results, v_rerank_error
   from howdah_private.search_bases_of_agent(
-    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
+    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null, true) as f;
   insert into howdah.searches
-    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated)
+    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated, rerank_error)
   values (v_run.id, v_seq, v_run.tenant_id,
     howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
-    current_setting('howdah.repeated_searches', true) > '');
+    current_setting('howdah.repeated_searches', true) > '', v_rerank_error);
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $function$
@@ -15476,6 +15606,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_pending_rankings(tenant_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_max constant int := 100;
+begin
+  if v_max > (
+    select count(*) from howdah_private.query_rankings as q
+    where q.tenant_id = check_pending_rankings.tenant_id and q.query is not null
+      and q.requested_at > clock_timestamp() - interval '10 minutes') then
+    return;
+  end if;
+  raise exception using errcode = 'HWQTA',
+    message = format('%s searches wait for their rerankers, the most of a tenant', v_max),
+    detail = jsonb_build_object('field', 'query', 'max_pending', v_max)::text,
+    hint = 'Ask again when workers have ranked some of them, or search without.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_pin(m howdah.memories, field text)
  RETURNS void
  LANGUAGE plpgsql
@@ -15980,6 +16132,22 @@ begin
       detail = jsonb_build_object('field', check_request_params.field || '.' || left(v_name, 60),
         'required_role', 'admin')::text,
       hint = format('Users who may edit the agent may set %s.', v_editable);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_reranks(m howdah.models, field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.purpose <> 'rerank' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not rerank', m.name, m.purpose),
+      detail = jsonb_build_object('field', check_reranks.field, 'purpose', m.purpose)::text,
+      hint = 'Choose a model of purpose rerank, such as howdah.model(''rerank''), or null for none.';
   end if;
 end $function$
 ;
@@ -18039,6 +18207,8 @@ AS $function$
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
+    ('query_rankings', 'content', 'model query'),
+    ('searches', 'none', 'rerank_error'),
     ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
@@ -18283,7 +18453,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, OUT recorded integer, OUT found integer, OUT kept integer, OUT changes jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, rerank boolean, OUT recorded integer, OUT found integer, OUT kept integer, OUT is_reranked boolean, OUT changes jsonb)
  RETURNS record
  LANGUAGE sql
  STABLE
@@ -18296,20 +18466,22 @@ AS $function$
     where r.execution_id = compare_search.execution_id and r.step_seq = compare_search.step_seq
   ),
   new as (
-    select f.rank, f.document_id, md5(f.content) as digest, row_number() over (
+    select f.rank, f.document_id, f.rerank_rank, md5(f.content) as digest, row_number() over (
       partition by f.document_id, md5(f.content) order by f.rank) as copy
     from howdah_private.search_bases_of_agent(howdah.current_tenant(), compare_search.agent_id,
-      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode) as f
+      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode,
+      compare_search.rerank) as f
   ),
   pairs as (
     select coalesce(n.document_id, o.document_id) as document_id, o.rank as before,
-      n.rank as after, coalesce(n.digest, o.digest) as digest
+      n.rank as after, n.rerank_rank, coalesce(n.digest, o.digest) as digest
     from old as o
     full join new as n
       on n.document_id = o.document_id and n.digest = o.digest and n.copy = o.copy
   )
   select count(p.before)::int, count(p.after)::int,
     count(*) filter (where p.before is not null and p.after is not null)::int,
+    coalesce(bool_or(p.rerank_rank is not null), false),
     coalesce(to_jsonb(array_agg(jsonb_build_object('document_id', p.document_id,
         'title', d.title, 'before', p.before, 'after', p.after)
       order by coalesce(p.before, p.after), p.after)
@@ -19638,15 +19810,15 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
-    knowledge_base_ids, is_repeated)
+    knowledge_base_ids, is_repeated, rerank_error)
   select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids,
-    s.is_repeated
+    s.is_repeated, s.rerank_error
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
   insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
-    document_id, chunk_number, score, digest)
+    document_id, chunk_number, score, digest, rerank_score, rerank_rank)
   select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
-    r.chunk_number, r.score, r.digest
+    r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
   insert into howdah_private.run_memories (
@@ -19820,6 +19992,40 @@ AS $function$
   select exists (select from howdah_private.usage_limits(t.id, '{requests}'))
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_reranking(asked howdah_private.query_rankings, execution_id uuid, usage jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_in int := howdah_private.count_in(count_reranking.usage -> 'tokens_in', 2147483647);
+  v_out int := howdah_private.count_in(count_reranking.usage -> 'tokens_out', 2147483647);
+  v_is_ranked boolean := asked.error is null;
+  v_cost numeric := coalesce((
+    select howdah_private.price(v_in, v_out, m, '{"units": {"request": 1}}')
+    from howdah.models as m
+    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid and v_is_ranked), 0);
+begin
+  insert into howdah_private.rerank_totals as t
+    (knowledge_base_id, tenant_id, calls, tokens, failures, cost, error)
+  values (asked.knowledge_base_id, asked.tenant_id, v_is_ranked::int, v_in::bigint + v_out,
+    (not v_is_ranked)::int, v_cost, asked.error)
+  on conflict on constraint rerank_totals_pkey do update
+  set calls = t.calls + excluded.calls, tokens = t.tokens + excluded.tokens,
+    failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
+    error = excluded.error;
+  if v_is_ranked then
+    perform howdah_private.add_usage(jsonb_agg(jsonb_build_object('metric', u.metric,
+      'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', asked.tenant_id,
+      'user_id', e.user_id, 'agent_id', e.agent_id,
+      'session_id', howdah_private.session_of_run(e))))
+    from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
+    left join howdah.executions as e on e.id = count_reranking.execution_id
+    where u.amount > 0;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.count_runs(groups jsonb)
@@ -20934,6 +21140,25 @@ begin
   delete from howdah_private.query_embeddings as q
   where (q.tenant_id, q.model_digest, q.digest) in (
     select o.tenant_id, o.model_digest, o.digest from howdah_private.query_embeddings as o
+    where o.requested_at < clock_timestamp() - interval '1 day'
+    limit 1000 for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_query_rankings()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah_private.query_rankings as q
+  where (q.tenant_id, q.model_digest, q.digest) in (
+    select o.tenant_id, o.model_digest, o.digest from howdah_private.query_rankings as o
     where o.requested_at < clock_timestamp() - interval '1 day'
     limit 1000 for update skip locked);
   get diagnostics v_count = row_count;
@@ -22457,6 +22682,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.end_query_ranking(tenant_id uuid, model_digest text, digest text, scores double precision[], error jsonb, usage jsonb, execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row howdah_private.query_rankings;
+begin
+  update howdah_private.query_rankings as q
+  set scores = coalesce(end_query_ranking.scores, q.scores), error = end_query_ranking.error,
+    query = null
+  where q.tenant_id = end_query_ranking.tenant_id
+    and q.model_digest = end_query_ranking.model_digest and q.digest = end_query_ranking.digest
+  returning q.* into v_row;
+  if found then
+    perform howdah_private.count_reranking(
+      v_row, end_query_ranking.execution_id, end_query_ranking.usage);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
  RETURNS void
  LANGUAGE sql
@@ -23055,6 +23302,20 @@ AS $function$
     json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
       'digest', asked.digest),
     job_key => concat_ws(' ', 'query', asked.tenant_id, asked.model_digest, asked.digest),
+    max_attempts => 3)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_query_ranking(asked howdah_private.query_rankings)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('rerank_query',
+    json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
+      'digest', asked.digest),
+    job_key => concat_ws(' ', 'ranking', asked.tenant_id, asked.model_digest, asked.digest),
     max_attempts => 3)
 $function$
 ;
@@ -27658,6 +27919,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.groups_to_rerank(ids uuid[], query text, k integer, filter jsonb, mode text)
+ RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid, model_digest text, model jsonb, digest text, chunk_numbers bigint[])
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if not exists (select from howdah_private.rerankers_of(groups_to_rerank.ids)) then
+    return;
+  end if;
+  return query
+  with groups as (
+    select c.model_digest, array_agg(c.chunk_number order by c.group_rank) as numbers
+    from howdah_private.rerank_candidates(groups_to_rerank.ids, groups_to_rerank.query,
+      groups_to_rerank.k, groups_to_rerank.filter, groups_to_rerank.mode) as c
+    where c.model_digest is not null group by c.model_digest
+  )
+  select distinct on (g.model_digest) r.tenant_id, r.knowledge_base_id, g.model_digest, r.model,
+    howdah_private.ranking_digest(groups_to_rerank.query, g.numbers), g.numbers
+  from groups as g
+  join howdah_private.rerankers_of(groups_to_rerank.ids) as r on r.model_digest = g.model_digest
+  order by g.model_digest, r.knowledge_base_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -29438,6 +29725,21 @@ CREATE OR REPLACE FUNCTION howdah_private.is_sent(e howdah.executions)
  LANGUAGE sql
  IMMUTABLE
 RETURN (num_nonnulls((e).parent_execution_id, (e).compensates_execution_id, (e).completed_at) = 0)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_spending_used_up(tenant_id uuid, execution_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.usage_limits(is_spending_used_up.tenant_id, '{tokens,cost}') as l
+    left join howdah.executions as e on e.id = is_spending_used_up.execution_id
+    cross join lateral (values (howdah_private.limit_subject(l, is_spending_used_up.tenant_id,
+      e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
+    where s.id is not null and howdah_private.is_used_up(l, s.id, clock_timestamp()))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_system_schema(name text)
@@ -37973,6 +38275,61 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.ranking_digest(query text, numbers bigint[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select md5(jsonb_build_array(ranking_digest.query, to_jsonb(ranking_digest.numbers))::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rankings_of_search(execution_id uuid, arguments jsonb)
+ RETURNS TABLE(model_digest text, digest text, model jsonb, documents text[])
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_run howdah.executions := howdah_private.calling_run(rankings_of_search.execution_id);
+  v_query text := rankings_of_search.arguments ->> 'query';
+  v_error jsonb;
+begin
+  if v_query !~ '\S' or length(v_query) <= 10000 is not true then
+    return; -- the search refuses it
+  end if;
+  v_error := howdah_private.spending_error()
+    where howdah_private.is_spending_used_up(v_run.tenant_id, v_run.id);
+  return query
+  with asked as (
+    insert into howdah_private.query_rankings as q
+      (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, error)
+    select g.tenant_id, g.knowledge_base_id, g.model_digest, g.digest, g.model, g.chunk_numbers,
+      v_error
+    from howdah_private.groups_to_rerank(array(
+        select b.id from howdah.agent_knowledge_bases as a
+        join howdah.knowledge_bases as b
+          on b.tenant_id = a.tenant_id and b.id = a.knowledge_base_id
+        where a.tenant_id = v_run.tenant_id and a.agent_id = v_run.agent_id
+          and (arguments ->> 'base' is null or b.name = arguments ->> 'base')),
+      v_query, 20, '{}', null) as g
+    order by g.model_digest, g.digest
+    on conflict on constraint query_rankings_pkey do update
+    set requested_at = clock_timestamp(), model = excluded.model, error = excluded.error
+    where q.scores is null
+    returning q.tenant_id, q.model_digest, q.digest, q.model, q.chunk_numbers
+  )
+  select a.model_digest, a.digest, a.model, t.texts
+  from asked as a
+  cross join lateral (
+    select howdah_private.rerank_texts(a.tenant_id, a.chunk_numbers) as texts
+  ) as t
+  where v_error is null and t.texts is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rarest_tag(tenant_id uuid, filter jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -40168,6 +40525,136 @@ begin
       hint = 'Connect as the database''s owner: npx howdah db url.';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerank_candidates(ids uuid[], query text, k integer, filter jsonb, mode text)
+ RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision, fused_rank bigint, tenant_id uuid, model_digest text, group_rank integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with rerankers as materialized (
+    select * from howdah_private.rerankers_of(rerank_candidates.ids)
+  ),
+  fused as (
+    select f.*, r.tenant_id, r.candidates, r.model_digest,
+      row_number() over (order by f.score desc, f.chunk_number) as fused_rank,
+      row_number() over (
+        partition by f.knowledge_base_id order by f.score desc, f.chunk_number) as base_rank
+    from howdah_private.rank_chunks(rerank_candidates.ids, rerank_candidates.query,
+      greatest(rerank_candidates.k, (select max(r.candidates) from rerankers as r)),
+      rerank_candidates.filter, rerank_candidates.mode) as f
+    left join rerankers as r on r.knowledge_base_id = f.knowledge_base_id
+  ),
+  placed as (
+    select f.*, row_number() over (
+      partition by f.model_digest, f.base_rank <= f.candidates
+      order by f.score desc, f.chunk_number) as group_rank
+    from fused as f
+  ),
+  marked as (
+    select p.*, coalesce(p.base_rank <= p.candidates and p.group_rank <= 100, false) as is_candidate
+    from placed as p
+  )
+  select m.knowledge_base_id, m.chunk_number, m.score, m.text_rank, m.text_score, m.vector_rank,
+    m.vector_score, m.fused_rank, m.tenant_id, case when m.is_candidate then m.model_digest end,
+    case when m.is_candidate then m.group_rank::int end
+  from marked as m
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerank_chunks(ids uuid[], query text, k integer, filter jsonb, mode text, rerank boolean DEFAULT true)
+ RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision, fused_rank bigint, fused_score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if not coalesce(rerank_chunks.rerank, true)
+    or not exists (select from howdah_private.rerankers_of(rerank_chunks.ids)) then
+    return query
+    select f.*, null::bigint, null::float8, null::int, null::float8, null::jsonb
+    from howdah_private.rank_chunks(rerank_chunks.ids, rerank_chunks.query, rerank_chunks.k,
+      rerank_chunks.filter, rerank_chunks.mode) as f;
+    return;
+  end if;
+  return query
+  with candidates as materialized (
+    select * from howdah_private.rerank_candidates(rerank_chunks.ids, rerank_chunks.query,
+      rerank_chunks.k, rerank_chunks.filter, rerank_chunks.mode)
+  ),
+  groups as materialized (
+    select g.model_digest, q.scores,
+      coalesce(q.error, '{"code": "not_ranked", "message": "the reranker has not ranked these '
+        'chunks: call howdah.rerank_query with the same arguments"}') as error
+    from (
+      select c.tenant_id, c.model_digest, howdah_private.ranking_digest(
+        rerank_chunks.query, array_agg(c.chunk_number order by c.group_rank)) as digest
+      from candidates as c where c.model_digest is not null group by c.tenant_id, c.model_digest
+    ) as g
+    left join howdah_private.query_rankings as q on q.tenant_id = g.tenant_id
+      and q.model_digest = g.model_digest and q.digest = g.digest
+  ),
+  ranked as materialized (
+    select c.*, g.scores[c.group_rank] as rerank_score,
+      row_number() over (partition by c.model_digest
+        order by g.scores[c.group_rank] desc nulls last, c.group_rank)::int as place,
+      case when g.scores is null then g.error end as error
+    from candidates as c left join groups as g on g.model_digest = c.model_digest
+  )
+  select r.knowledge_base_id, r.chunk_number, coalesce(s.score, r.score), r.text_rank, r.text_score,
+    r.vector_rank, r.vector_score, case when r.model_digest is not null then r.fused_rank end,
+    case when r.model_digest is not null then r.score end,
+    case when r.rerank_score is not null then r.place end, r.rerank_score, r.error
+  from ranked as r
+  left join candidates as s on s.model_digest = r.model_digest and s.group_rank = r.place;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerank_texts(tenant_id uuid, numbers bigint[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when count(*) = cardinality(rerank_texts.numbers) then array_agg(
+    concat_ws(E'\n', d.title, array_to_string(c.heading_path, E'\n'), c.content)
+    order by n.position) end
+  from unnest(rerank_texts.numbers) with ordinality as n (number, position)
+  join howdah.chunks as c on c.number = n.number and c.tenant_id = rerank_texts.tenant_id
+  join howdah.documents as d on d.tenant_id = c.tenant_id and d.id = c.document_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerankers_of(ids uuid[])
+ RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid, candidates integer, model_digest text, model jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select b.tenant_id, b.id, b.rerank_candidates, howdah_private.embedding_digest(d.model), d.model
+  from howdah.knowledge_bases as b
+  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.rerank_model_id
+  cross join lateral (select howdah_private.model_definition(m, '{}') as model) as d
+  where b.id = any (rerankers_of.ids) and m.purpose = 'rerank'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reranking_state(tenant_id uuid, knowledge_base_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('model', m.name, 'candidates', b.rerank_candidates,
+    'calls', coalesce(t.calls, 0), 'failures', coalesce(t.failures, 0),
+    'tokens', coalesce(t.tokens, 0), 'cost', trim_scale(coalesce(t.cost, 0)), 'error', t.error)
+  from howdah.knowledge_bases as b
+  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.rerank_model_id
+  left join howdah_private.rerank_totals as t on t.knowledge_base_id = b.id
+  where b.tenant_id = reranking_state.tenant_id and b.id = reranking_state.knowledge_base_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb)
@@ -42639,20 +43126,21 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text)
- RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, content text, chunk jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text, rerank boolean)
+ RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb, content text, chunk jsonb)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with ranked as (
     select f.*, row_number() over (partition by f.knowledge_base_id
-      order by f.score desc, f.chunk_number) as rank
-    from howdah_private.rank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query, 20,
-      '{}', search_bases_of_agent.mode) as f
+      order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query,
+      20, '{}', search_bases_of_agent.mode, search_bases_of_agent.rerank) as f
   ),
   found as (
-    select b.id, b.name, f.chunk_number, f.score * g.weight as score
+    select b.id, b.name, f.chunk_number, f.score * g.weight as score, f.rerank_rank,
+      f.rerank_score, f.rerank_error
     from howdah.agent_knowledge_bases as g
     join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
     join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
@@ -42660,7 +43148,8 @@ AS $function$
       and g.agent_id = search_bases_of_agent.agent_id
   ),
   listed as (
-    select f.id, f.score, c.document_id, c.number, c.content,
+    select f.id, f.score, f.rerank_rank, f.rerank_score, f.rerank_error, c.document_id, c.number,
+      c.content,
       jsonb_build_object('citation', format('[^%s]', c.number), 'document_id', c.document_id,
         'seq', c.seq, 'base', f.name, 'title', d.title, 'headings', c.heading_path,
         'text', c.content) || case when c.page is null then '{}'
@@ -42670,11 +43159,13 @@ AS $function$
     join howdah.documents as d on d.id = c.document_id
   ),
   sized as (
-    select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.number) as bytes
+    select l.*, sum(octet_length(l.chunk::text)) over (
+      order by l.score desc, l.rerank_rank, l.number) as bytes
     from listed as l where octet_length(l.chunk::text) <= 60000
   )
-  select (row_number() over (order by s.score desc, s.number))::int, s.id, s.document_id, s.number,
-    s.score, s.content, s.chunk
+  select (row_number() over (order by s.score desc, s.rerank_rank, s.number))::int, s.id,
+    s.document_id, s.number, s.score, s.rerank_rank, s.rerank_score, s.rerank_error, s.content,
+    s.chunk
   from sized as s where s.bytes <= 60000
 $function$
 ;
@@ -42790,7 +43281,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.searches_to_replay(base uuid, since timestamp with time zone)
- RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer)
+ RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer, is_reranked boolean)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -42801,7 +43292,11 @@ AS $function$
       where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
         and g.knowledge_base_id = any (s.knowledge_base_ids)),
     s.mode, p.input ->> 'query',
-    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
+    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int,
+    exists (
+      select from howdah.search_results as r
+      where r.execution_id = s.execution_id and r.step_seq = s.step_seq
+        and r.rerank_rank is not null)
   from howdah.searches as s
   join howdah.executions as e on e.id = s.execution_id
   join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
@@ -44478,6 +44973,13 @@ AS $function$
   ) as s (rule, sentence)
   where s.rule = special_constraint_sentence.rule
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.spending_error()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN '{"code": "limit_reached", "message": "a limit of tokens or cost is reached"}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.spending_subjects(ids uuid[])
@@ -46878,11 +47380,13 @@ AS $function$
     ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
     ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
     ('query_embeddings', 'queue', 'none', null, null, '', ''),
+    ('query_rankings', 'queue', 'none', null, null, '', ''),
     ('questions', 'content', 'run', null, null, 'eraser',
       'sight stamp export names erasure checks'),
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
+    ('rerank_totals', 'queue', 'none', null, null, '', ''),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
     ('run_memories', 'log', 'run', null, null, '', ''),
@@ -50641,6 +51145,9 @@ begin
   select m.* into v_model from howdah.models as m
   where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
   perform howdah_private.check_makes_embeddings(v_model, 'embedding_model_id');
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.rerank_model_id;
+  perform howdah_private.check_reranks(v_model, 'rerank_model_id');
   return new;
 end $function$
 ;
@@ -50655,6 +51162,10 @@ begin
   if new.embedding_model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.embedding_model_id) then
     perform howdah_private.raise_unknown('knowledge_bases', 'embedding_model_id', 'models', new.embedding_model_id::text, 'knowledge_bases_tenant_id_embedding_model_id_fkey');
+  end if;
+  if new.rerank_model_id is not null
+    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.rerank_model_id) then
+    perform howdah_private.raise_unknown('knowledge_bases', 'rerank_model_id', 'models', new.rerank_model_id::text, 'knowledge_bases_tenant_id_rerank_model_id_fkey');
   end if;
   return null;
 end $function$
@@ -50751,6 +51262,7 @@ begin
     when not (jsonb_typeof(chunking) = 'object'::text) then array['check', 'chunking_is_an_object']
     when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
     when not (jsonb_typeof(ranking) = 'object'::text) then array['check', 'ranking_is_an_object']
+    when not ((rerank_candidates >= 1) AND (rerank_candidates <= 100)) then array['check', 'rerank_candidates_is_from_1_to_100']
     when not (trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])) then array['check', 'trust_is_internal_or_external']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
@@ -57682,8 +58194,10 @@ AS $function$
       'description resource_url account_scope grant_type scopes issuer endpoints client_id '
       'secret_name sends_resource is_active',
       'name', '', true),
-    ('knowledge_bases', 'name domain language chunking trust embedding_model_id ranking', '', '',
-      true),
+    ('knowledge_bases',
+      'name domain language chunking trust embedding_model_id ranking rerank_model_id '
+      'rerank_candidates',
+      '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -58235,7 +58749,8 @@ create view howdah.knowledge_health with (security_invoker=true) as
     ( SELECT count(DISTINCT a.execution_id) AS count
            FROM howdah.stale_answers a
           WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers,
-    s.searches_repeated
+    s.searches_repeated,
+    s.searches_not_reranked
    FROM ((howdah.knowledge_bases b
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE w.is_waiting) AS pending,
             count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
@@ -58247,7 +58762,8 @@ create view howdah.knowledge_health with (security_invoker=true) as
             count(*) FILTER (WHERE (NOT (EXISTS ( SELECT
                    FROM howdah.search_results r
                   WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results,
-            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated
+            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated,
+            count(*) FILTER (WHERE (s_1.rerank_error IS NOT NULL)) AS searches_not_reranked
            FROM howdah.searches s_1
           WHERE ((s_1.tenant_id = b.tenant_id) AND (b.id = ANY (s_1.knowledge_base_ids)) AND (s_1.created_at > (now() - '7 days'::interval)))) s);
 
@@ -59407,7 +59923,7 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
 
-CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('knowledge_bases', 'manage');
 
@@ -59415,7 +59931,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_bases FOR EACH ROW E
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF language, chunking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check();
 
-CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
+CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
 
 CREATE TRIGGER _320_keep_fit BEFORE INSERT OR UPDATE OF ranking ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.ranking ? 'fitted'::text)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__keep_fit();
 
@@ -59433,7 +59949,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.knowledge_bases REFERENC
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking, rerank_candidates ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF knowledge_base_id ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_watches__check_references();
 
@@ -61293,6 +61809,10 @@ create policy engine on howdah_private.query_embeddings to howdah_engine using (
 
 create policy operator on howdah_private.query_embeddings to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.query_rankings to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.query_rankings to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
@@ -61304,6 +61824,10 @@ create policy operator on howdah_private.receivers to howdah_owner using (true) 
 create policy engine on howdah_private.request_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.rerank_totals to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.rerank_totals to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.run_callbacks to howdah_engine using (true) with check (true);
 
@@ -61774,6 +62298,10 @@ grant insert, update on column howdah.knowledge_bases.language to howdah_app;
 grant insert, update on column howdah.knowledge_bases.name to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.ranking to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.rerank_candidates to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.rerank_model_id to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.trust to howdah_app;
 
@@ -62613,9 +63141,13 @@ grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine
 
 grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_viewer;
 
-grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_app;
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) to howdah_app;
 
-grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_viewer;
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) to howdah_viewer;
+
+grant execute on function howdah.rerank_query(text[],text,integer,jsonb,text) to howdah_app;
+
+grant execute on function howdah.rerank_query(text[],text,integer,jsonb,text) to howdah_viewer;
 
 grant execute on function howdah.resource_text(uuid) to howdah_app;
 
@@ -63063,6 +63595,8 @@ grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to 
 
 grant execute on function howdah_private.begin_query_embedding(uuid,text,text) to howdah_worker;
 
+grant execute on function howdah_private.begin_query_ranking(uuid,text,text) to howdah_worker;
+
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
@@ -63467,6 +64001,8 @@ grant execute on function howdah_private.check_parts(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.check_pending_queries(uuid) to howdah_engine;
 
+grant execute on function howdah_private.check_pending_rankings(uuid) to howdah_engine;
+
 grant execute on function howdah_private.check_pin(howdah.memories,text) to howdah_engine;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
@@ -63502,6 +64038,8 @@ grant execute on function howdah_private.check_references(text,jsonb) to howdah_
 grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_reranks(howdah.models,text) to howdah_engine;
 
 grant execute on function howdah_private.check_result_limit(jsonb) to howdah_app;
 
@@ -63619,7 +64157,7 @@ grant execute on function howdah_private.comparable_evaluations(uuid,text) to ho
 
 grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_viewer;
 
-grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text) to howdah_engine;
+grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
 
@@ -63745,6 +64283,8 @@ grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.count_reranking(howdah_private.query_rankings,uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.count_text(bigint,text) to howdah_engine;
 
 grant execute on function howdah_private.count_usage(integer) to howdah_worker;
@@ -63834,6 +64374,8 @@ grant execute on function howdah_private.delete_old_deliveries() to howdah_worke
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_query_embeddings() to howdah_worker;
+
+grant execute on function howdah_private.delete_old_query_rankings() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
 
@@ -63946,6 +64488,8 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
 grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
+
+grant execute on function howdah_private.end_query_ranking(uuid,text,text,double precision[],jsonb,jsonb,uuid) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
@@ -64285,6 +64829,8 @@ grant execute on function howdah_private.group_figures(double precision[]) to ho
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_viewer;
 
+grant execute on function howdah_private.groups_to_rerank(uuid[],text,integer,jsonb,text) to howdah_engine;
+
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
 grant execute on function howdah_private.hall_quantile(double precision,double precision,integer) to howdah_app;
@@ -64528,6 +65074,8 @@ grant execute on function howdah_private.is_secret_name(text) to howdah_app;
 grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
 
 grant execute on function howdah_private.is_sent(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.is_spending_used_up(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_system_schema(text) to howdah_engine;
 
@@ -65373,6 +65921,10 @@ grant execute on function howdah_private.rank_chunks(uuid[],text,integer,jsonb,t
 
 grant execute on function howdah_private.ranked_memories(uuid,uuid[],text,integer) to howdah_engine;
 
+grant execute on function howdah_private.ranking_digest(text,bigint[]) to howdah_engine;
+
+grant execute on function howdah_private.rankings_of_search(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.rarest_tag(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.read_arguments(text) to howdah_engine;
@@ -65510,6 +66062,16 @@ grant execute on function howdah_private.report_master_keys(uuid,text[]) to howd
 grant execute on function howdah_private.report_providers(text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.require_database_owner(text) to howdah_engine;
+
+grant execute on function howdah_private.rerank_candidates(uuid[],text,integer,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.rerank_chunks(uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
+
+grant execute on function howdah_private.rerank_texts(uuid,bigint[]) to howdah_engine;
+
+grant execute on function howdah_private.rerankers_of(uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.reranking_state(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
@@ -65715,7 +66277,7 @@ grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_work
 
 grant execute on function howdah_private.search_base(howdah.knowledge_bases,text,integer,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text) to howdah_engine;
+grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.search_legs(howdah.knowledge_bases,text,text) to howdah_engine;
 
@@ -65890,6 +66452,8 @@ grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_engine;
 grant execute on function howdah_private.special_constraint_sentence(text) to howdah_app;
 
 grant execute on function howdah_private.special_constraint_sentence(text) to howdah_engine;
+
+grant execute on function howdah_private.spending_error() to howdah_engine;
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
 
@@ -67291,11 +67855,15 @@ grant delete, insert, select, update on table howdah_private.public_address to h
 
 grant delete, insert, select, update on table howdah_private.query_embeddings to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.query_rankings to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.rerank_totals to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_callbacks to howdah_engine;
 
@@ -68759,6 +69327,10 @@ comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bas
 
 comment on column howdah.knowledge_bases.ranking is 'How searches rank: {"weights": {"text": 8, "vector": 1}} for the mode hybrid, and {"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}} to add terms of the best chunks to the query.';
 
+comment on column howdah.knowledge_bases.rerank_candidates is 'How many of the best chunks the model of rerank_model_id orders, from 1 to 100.';
+
+comment on column howdah.knowledge_bases.rerank_model_id is 'Model of purpose rerank that orders the best chunks of a search again; null for none. The texts of these chunks are sent to its provider.';
+
 comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.knowledge_bases.trust is 'How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.';
@@ -68774,6 +69346,8 @@ comment on column howdah.knowledge_health.name is 'Name of the knowledge base.';
 comment on column howdah.knowledge_health.pending is 'Documents that wait for a worker or are being divided.';
 
 comment on column howdah.knowledge_health.searches is 'Searches of runs in the last 7 days.';
+
+comment on column howdah.knowledge_health.searches_not_reranked is 'Those of them whose reranker failed or was not called, so that chunks kept their order: rerank_error of the search says why.';
 
 comment on column howdah.knowledge_health.searches_repeated is 'Those of them whose index of vectors found too few chunks, so that the signs of all vectors were compared.';
 
@@ -69650,6 +70224,10 @@ comment on column howdah.search_results.knowledge_base_id is 'The knowledge base
 
 comment on column howdah.search_results.rank is 'Place among the results: 1 is the best.';
 
+comment on column howdah.search_results.rerank_rank is 'Rank by the reranker among the chunks that it was sent; null without one.';
+
+comment on column howdah.search_results.rerank_score is 'Score by the reranker of the base, on the scale of its model; null without one.';
+
 comment on column howdah.search_results.score is 'Score of the chunk, multiplied by the weight of its base.';
 
 comment on column howdah.search_results.step_seq is 'The step of the search.';
@@ -69665,6 +70243,8 @@ comment on column howdah.searches.is_repeated is 'True if the index of vectors d
 comment on column howdah.searches.knowledge_base_ids is 'The knowledge bases that were searched.';
 
 comment on column howdah.searches.mode is 'The mode of the search, as in howdah.search.';
+
+comment on column howdah.searches.rerank_error is 'Why chunks kept their order without the reranker, as a code such as timeout or limit_reached; null if it ordered all candidates, or if the bases have none.';
 
 comment on column howdah.searches.step_seq is 'The step of the call: howdah.steps.seq.';
 
@@ -70638,6 +71218,36 @@ comment on column howdah_private.query_embeddings.requested_at is 'Time of the l
 
 comment on column howdah_private.query_embeddings.vector is 'The vector, of length 1.';
 
+comment on column howdah_private.query_rankings.chunk_numbers is 'Numbers of the candidates, the best of the search first.';
+
+comment on column howdah_private.query_rankings.digest is 'MD5 of the query and of the numbers of the candidates, in order.';
+
+comment on column howdah_private.query_rankings.error is 'Why the model ranked nothing: {code, message}.';
+
+comment on column howdah_private.query_rankings.knowledge_base_id is 'The knowledge base whose totals have the call. Candidates may be of several.';
+
+comment on column howdah_private.query_rankings.model is 'The model, as providers take it.';
+
+comment on column howdah_private.query_rankings.model_digest is 'MD5 of what decides about the ranking: the provider, the model, its address and parameters.';
+
+comment on column howdah_private.query_rankings.query is 'The query; null as soon as the model has answered, and for searches of runs.';
+
+comment on column howdah_private.query_rankings.requested_at is 'Time of the last request.';
+
+comment on column howdah_private.query_rankings.scores is 'Score of each candidate; null for one that the model did not return.';
+
+comment on column howdah_private.rerank_totals.calls is 'Calls that ranked.';
+
+comment on column howdah_private.rerank_totals.cost is 'Cost of all calls, at the prices of the model.';
+
+comment on column howdah_private.rerank_totals.error is 'Why the last call failed: {code, message}; null if it did not.';
+
+comment on column howdah_private.rerank_totals.failures is 'Calls that failed.';
+
+comment on column howdah_private.rerank_totals.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah_private.rerank_totals.tokens is 'Tokens of all calls.';
+
 comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
@@ -70834,7 +71444,7 @@ comment on routine howdah.knowledge_base(text) is '@behavior -*
 Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
 
 comment on routine howdah.knowledge_bases_state(howdah.knowledge_bases) is '@behavior -filterBy -orderBy
-Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
+Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors and of the reranker: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
@@ -70893,8 +71503,10 @@ comment on routine howdah.remove_secret(text,boolean) is 'Removes a secret and r
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of a prompt with these values. version is a number or label; without it, the current text is used.';
 
-comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer) is '@behavior -filterProc -orderBy
-Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}.';
+comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) is '@behavior -filterProc -orderBy
+Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}. rerank false leaves rerankers out; recorded_reranked and used_reranked say whether one ordered the chunks then and now, which needs a ranking of the last day (howdah.rerank_query with k 20).';
+
+comment on routine howdah.rerank_query(text[],text,integer,jsonb,text) is 'Asks a worker to rank the best chunks of a search again, by the rerankers of these knowledge bases (rerank_model_id), all bases for null. Returns {status, error}: repeat it until the status is not pending, then call howdah.search with the same arguments. none: no base has a reranker, or nothing was found; failed: the error says why, and the search keeps its order. REST, commands and agents do this themselves.';
 
 comment on routine howdah.resource_text(uuid) is 'Returns the content of a resource as text. The resource must have a text type, be stored in the database and be valid UTF-8.';
 
@@ -70933,7 +71545,7 @@ comment on routine howdah.schedule_times(text,text,timestamp with time zone,inte
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
-Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has.';
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query).';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
@@ -71279,11 +71891,15 @@ comment on table howdah_private.public_address is 'URL at which browsers reach t
 
 comment on table howdah_private.query_embeddings is 'Vectors of the last queries, and of texts that graders compared. A worker makes them, since the database calls no model.';
 
+comment on table howdah_private.query_rankings is 'How models ranked the candidates of the last searches. A worker calls the model, since the database calls none.';
+
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 
 comment on table howdah_private.receivers is 'Calls of the tool receive that wait for mail. A message to the agent wakes them. Read and written under the lock of the mailbox; deleted when the call ends.';
 
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
+
+comment on table howdah_private.rerank_totals is 'Calls of the rerankers of knowledge bases, with their tokens and cost.';
 
 comment on table howdah_private.run_callbacks is 'The whole callback_url of runs that have one. The row of the run names the host only, since the rest may be a key. Deleted when the contents of the run are erased.';
 

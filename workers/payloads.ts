@@ -78,3 +78,6 @@ export const embedQueryPayload = z.object({
   model_digest: z.string(),
   digest: z.string(),
 });
+
+/** Payload of the job `rerank_query`: the digests of the model, and of query and candidates. */
+export const rerankQueryPayload = embedQueryPayload;

@@ -29,6 +29,7 @@ import { indexVectorsTask } from './tasks/nightly/index-vectors.ts';
 import { partitionsTask } from './tasks/nightly/partitions.ts';
 import { retentionTask } from './tasks/nightly/retention.ts';
 import { recountLimitTask } from './tasks/recount-limit.ts';
+import { rerankQueryTask } from './tasks/rerank-query.ts';
 import { testModelTask } from './tasks/test-model.ts';
 import { writeBackTask } from './tasks/write-back.ts';
 
@@ -61,6 +62,7 @@ export function taskList(
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),
     refresh_account: accountTask('refresh_account', accounts.refresh, audit.log),
+    rerank_query: rerankQueryTask(pools.pool, provider, audit.log),
     retention: retentionTask(pools.pool, months, audit.log),
     revoke_account: accountTask('revoke_account', accounts.revoke, audit.log),
     test_model: testModelTask(modelTestsOn<TestedModel>(pools.pool), provider, audit.log),

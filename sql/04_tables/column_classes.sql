@@ -55,6 +55,8 @@ as $$
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
+    ('query_rankings', 'content', 'model query'),
+    ('searches', 'none', 'rerank_error'),
     ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),

@@ -55,8 +55,8 @@ as $$
       'description resource_url account_scope grant_type scopes issuer endpoints client_id '
       'secret_name sends_resource is_active',
       'name', '', true),
-    ('knowledge_bases', 'name domain language chunking trust embedding_model_id ranking', '', '',
-      true),
+    ('knowledge_bases', 'name domain language chunking trust embedding_model_id ranking '
+      'rerank_model_id rerank_candidates', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',

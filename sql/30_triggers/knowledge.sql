@@ -31,7 +31,7 @@ create or replace trigger _300_check before insert or update of language, chunki
   on howdah.knowledge_bases
   for each row execute function howdah_private.tg_knowledge_bases__check();
 
--- Refuses unknown settings of the ranking, and a model that makes no embeddings.
+-- Refuses unknown settings of the ranking, and models of another purpose.
 create or replace function howdah_private.tg_knowledge_bases__check_ranking() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -67,10 +67,13 @@ begin
   select m.* into v_model from howdah.models as m
   where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
   perform howdah_private.check_makes_embeddings(v_model, 'embedding_model_id');
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.rerank_model_id;
+  perform howdah_private.check_reranks(v_model, 'rerank_model_id');
   return new;
 end $$;
-create or replace trigger _310_check_ranking before insert or update of ranking, embedding_model_id
-  on howdah.knowledge_bases
+create or replace trigger _310_check_ranking before insert
+  or update of ranking, embedding_model_id, rerank_model_id on howdah.knowledge_bases
   for each row execute function howdah_private.tg_knowledge_bases__check_ranking();
 
 -- Keeps ranking.fitted to what howdah.fit_ranking wrote. Other weights have no such figures.

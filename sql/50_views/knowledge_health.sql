@@ -41,7 +41,7 @@ create or replace view howdah.knowledge_health with (security_invoker = true) as
     s.searches, s.searches_without_results, (
       select count(distinct a.execution_id) from howdah.stale_answers as a
       where a.tenant_id = b.tenant_id and a.knowledge_base_id = b.id) as stale_answers,
-    s.searches_repeated
+    s.searches_repeated, s.searches_not_reranked
   from howdah.knowledge_bases as b
   cross join lateral (
     -- while a URL is read again, its text of before is searched
@@ -59,7 +59,8 @@ create or replace view howdah.knowledge_health with (security_invoker = true) as
     select count(*) as searches, count(*) filter (where not exists (
         select from howdah.search_results as r
         where r.execution_id = s.execution_id and r.step_seq = s.step_seq
-      )) as searches_without_results, count(*) filter (where s.is_repeated) as searches_repeated
+      )) as searches_without_results, count(*) filter (where s.is_repeated) as searches_repeated,
+      count(*) filter (where s.rerank_error is not null) as searches_not_reranked
     from howdah.searches as s
     where s.tenant_id = b.tenant_id and b.id = any (s.knowledge_base_ids)
       and s.created_at > now() - interval '7 days'
@@ -82,3 +83,6 @@ comment on column howdah.knowledge_health.stale_answers is
 comment on column howdah.knowledge_health.searches_repeated is
   'Those of them whose index of vectors found too few chunks, so that the signs of all vectors '
   'were compared.';
+comment on column howdah.knowledge_health.searches_not_reranked is
+  'Those of them whose reranker failed or was not called, so that chunks kept their order: '
+  'rerank_error of the search says why.';

@@ -88,19 +88,19 @@ export type Integration = { id: string; name: string; description: string; resou
 
 export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string };
 
-export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; created_at: string; updated_at: string; agents: (string)[] };
+export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; rerank_model_id: string | null; rerank_candidates: number; created_at: string; updated_at: string; agents: (string)[] };
 
 export type Document = { id: string; knowledge_base_id: string; title: string; type: string; metadata: { [name: string]: unknown }; resource_id: string | null; owns_resource: boolean; url: string | null; reread_seconds: number | null; status: "pending" | "working" | "ready" | "failed"; status_at: string; error: { [name: string]: unknown } | null; read_at: string | null; digest: string; created_by: string; created_at: string; updated_at: string };
 
 export type FoundChunk = { document_id: string; chunk_seq: number; content: string; score: number; ranks: { [name: string]: unknown }; knowledge_base: string; title: string; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external" };
 
-export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number; vectors: { status: "building" | "ready" | "changing"; dimensions: number | null; waiting: number; refused: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null };
+export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number; vectors: { status: "building" | "ready" | "changing"; dimensions: number | null; waiting: number; refused: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null; reranking: { model: string; candidates: number; calls: number; failures: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null };
 
-export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
+export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded_reranked: boolean; used_reranked: boolean; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
 
 export type RankingFit = { status: "pending" | "failed" | "fitted"; questions?: number; waiting?: number; error?: { [name: string]: unknown }; weights?: { text: number; vector: number }; fitted?: { [name: string]: unknown } };
 
-export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; searches_repeated: number; stale_answers: number };
+export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; searches_repeated: number; searches_not_reranked: number; stale_answers: number };
 
 export type StaleAnswer = { execution_id: string; answered_at: string; start_offset: number; end_offset: number; chunk_number: number; document_id: string; title: string | null; reason: "changed" | "deleted" };
 
@@ -478,13 +478,13 @@ export type Operations = {
   /** List knowledge bases, newest first. */
   listKnowledgeBases: { takes: { query?: { limit?: number; cursor?: string; name?: string; domain?: string } }; gives: { data: (KnowledgeBase)[]; next: string | null } };
   /** Create a knowledge base. */
-  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown } } }; gives: KnowledgeBase };
+  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number } }; gives: KnowledgeBase };
   /** Get a knowledge base. */
   getKnowledgeBase: { takes: { params: { id: string } }; gives: KnowledgeBase };
   /** Replace a knowledge base; fields that are left out take their defaults. */
-  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
+  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
   /** Change fields of a knowledge base. */
-  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown } } }; gives: KnowledgeBase };
+  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number } }; gives: KnowledgeBase };
   /** Delete a knowledge base. */
   deleteKnowledgeBase: { takes: { params: { id: string } }; gives: null };
   /** Add a document to a knowledge base. */
@@ -494,7 +494,7 @@ export type Operations = {
   /** Count the documents of a knowledge base by status, and its chunks. */
   getKnowledgeBaseState: { takes: { params: { id: string } }; gives: KnowledgeBaseState };
   /** Repeat the searches of runs and compare what they find. */
-  replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
+  replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number; rerank?: "true" | "false" } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
   /** Fit how much words and vectors count in searches. */
   fitRanking: { takes: { params: { id: string }; body: { dataset?: string | null } }; gives: RankingFit };
   /** Get the health of a knowledge base: documents, searches and stale answers. */

@@ -293,6 +293,8 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     language: "Language of the documents: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.",
     name: "Unique among the knowledge bases of the tenant.",
     ranking: "How searches rank: {\"weights\": {\"text\": 8, \"vector\": 1}} for the mode hybrid, and {\"expansion\": {\"chunks\": 5, \"terms\": 10, \"keep\": 0.7}} to add terms of the best chunks to the query.",
+    rerank_candidates: "How many of the best chunks the model of rerank_model_id orders, from 1 to 100.",
+    rerank_model_id: "Model of purpose rerank that orders the best chunks of a search again; null for none. The texts of these chunks are sent to its provider.",
     tenant_id: "The tenant that owns the row; no other tenant can see it.",
     trust: "How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.",
     updated_at: "Time of the last change.",

@@ -904,6 +904,8 @@ export interface KnowledgeBases {
   language: Generated<string>;
   name: string;
   ranking: Generated<Json>;
+  rerank_candidates: Generated<number>;
+  rerank_model_id: string | null;
   tenant_id: Generated<string>;
   trust: Generated<Trust>;
   updated_at: Generated<Timestamp>;
@@ -915,6 +917,7 @@ export interface KnowledgeHealth {
   name: string | null;
   pending: Int8 | null;
   searches: Int8 | null;
+  searches_not_reranked: Int8 | null;
   searches_repeated: Int8 | null;
   searches_without_results: Int8 | null;
   stale_answers: Int8 | null;
@@ -1445,6 +1448,7 @@ export interface Searches {
   is_repeated: Generated<boolean>;
   knowledge_base_ids: string[];
   mode: string;
+  rerank_error: string | null;
   step_seq: number;
   tenant_id: string;
 }
@@ -1456,6 +1460,8 @@ export interface SearchResults {
   execution_id: string;
   knowledge_base_id: string;
   rank: number;
+  rerank_rank: number | null;
+  rerank_score: number | null;
   score: number;
   step_seq: number;
   tenant_id: string;

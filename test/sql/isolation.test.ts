@@ -60,6 +60,7 @@ const REVIEWED: Record<string, string> = {
   runs_of: 'runs of current_tenant(), except hidden_agents()',
   search: 'knowledge bases of current_tenant()',
   embed_query: 'knowledge bases of current_tenant()',
+  rerank_query: 'knowledge bases of current_tenant()',
   fit_ranking: 'permit(), knowledge_base() and dataset_named() of current_tenant()',
   knowledge_bases_state: 'documents and knowledge bases of current_tenant(), by the id',
   live_judges: 'runs that judge results of evaluations of current_tenant()',

@@ -108,6 +108,7 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   ask: 'run',
   fit_ranking: 'admins, who manage knowledge bases: knowledge/fit_ranking.test.ts',
   embed_query: 'everybody who may search: knowledge/vector_search.test.ts',
+  rerank_query: 'embed_query',
   tail: 'reads a run, and tells it',
   erase_user: 'admins alone: personal_data.test.ts',
   uuid_v7: 'gives an id',

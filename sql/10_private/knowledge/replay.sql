@@ -6,7 +6,7 @@
 create or replace function howdah_private.searches_to_replay(base uuid, since timestamptz)
   returns table (
     execution_id uuid, step_seq int, created_at timestamptz, agent_id uuid,
-    knowledge_base_ids uuid[], mode text, query text, times int
+    knowledge_base_ids uuid[], mode text, query text, times int, is_reranked boolean
   )
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -17,7 +17,11 @@ as $$
       where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
         and g.knowledge_base_id = any (s.knowledge_base_ids)),
     s.mode, p.input ->> 'query',
-    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
+    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int,
+    exists (
+      select from howdah.search_results as r
+      where r.execution_id = s.execution_id and r.step_seq = s.step_seq
+        and r.rerank_rank is not null)
   from howdah.searches as s
   join howdah.executions as e on e.id = s.execution_id
   join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
@@ -31,7 +35,8 @@ $$;
 -- Repeats a search of an agent, and compares the results with the recorded ones.
 create or replace function howdah_private.compare_search(
   execution_id uuid, step_seq int, agent_id uuid, knowledge_base_ids uuid[], query text, mode text,
-  out recorded int, out found int, out kept int, out changes jsonb
+  rerank boolean, out recorded int, out found int, out kept int, out is_reranked boolean,
+  out changes jsonb
 )
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -43,20 +48,22 @@ as $$
     where r.execution_id = compare_search.execution_id and r.step_seq = compare_search.step_seq
   ),
   new as (
-    select f.rank, f.document_id, md5(f.content) as digest, row_number() over (
+    select f.rank, f.document_id, f.rerank_rank, md5(f.content) as digest, row_number() over (
       partition by f.document_id, md5(f.content) order by f.rank) as copy
     from howdah_private.search_bases_of_agent(howdah.current_tenant(), compare_search.agent_id,
-      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode) as f
+      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode,
+      compare_search.rerank) as f
   ),
   pairs as (
     select coalesce(n.document_id, o.document_id) as document_id, o.rank as before,
-      n.rank as after, coalesce(n.digest, o.digest) as digest
+      n.rank as after, n.rerank_rank, coalesce(n.digest, o.digest) as digest
     from old as o
     full join new as n
       on n.document_id = o.document_id and n.digest = o.digest and n.copy = o.copy
   )
   select count(p.before)::int, count(p.after)::int,
     count(*) filter (where p.before is not null and p.after is not null)::int,
+    coalesce(bool_or(p.rerank_rank is not null), false),
     coalesce(to_jsonb(array_agg(jsonb_build_object('document_id', p.document_id,
         'title', d.title, 'before', p.before, 'after', p.after)
       order by coalesce(p.before, p.after), p.after)

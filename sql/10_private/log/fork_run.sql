@@ -265,15 +265,15 @@ create or replace function howdah_private.copy_log(original uuid, copy uuid, up_
   set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
-    knowledge_base_ids, is_repeated)
+    knowledge_base_ids, is_repeated, rerank_error)
   select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids,
-    s.is_repeated
+    s.is_repeated, s.rerank_error
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
   insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
-    document_id, chunk_number, score, digest)
+    document_id, chunk_number, score, digest, rerank_score, rerank_rank)
   select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
-    r.chunk_number, r.score, r.digest
+    r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
   insert into howdah_private.run_memories (

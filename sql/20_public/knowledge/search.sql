@@ -136,11 +136,11 @@ begin
   return query
   with best as materialized (
     select f.*, b.id, b.name, b.trust,
-      row_number() over (order by f.score desc, f.chunk_number) as rank
-    from howdah_private.rank_chunks(
+      row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(
       v_ids, search.query, search.k, search.filter, search.mode) as f
     join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
-    order by f.score desc, f.chunk_number limit search.k
+    order by f.score desc, f.rerank_rank, f.chunk_number limit search.k
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
@@ -154,7 +154,12 @@ begin
           join terms as q on q.id = b.id and q.term = t.term
           where t.chunk_number = b.chunk_number order by t.term)) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(
-        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end)),
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
+      'fused', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
+      'rerank', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
+        'error', b.rerank_error) end)),
     b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
@@ -168,4 +173,6 @@ comment on function howdah.search(text[], text, int, jsonb, text) is
   'bases are names, null for all. Only documents whose metadata contains filter are searched. '
   'mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have '
   'vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the '
-  'score (BM25, the cosine) and the terms of the query that the chunk has.';
+  'score (BM25, the cosine) and the terms of the query that the chunk has. If the base has a '
+  'reranker, fused has the rank and score without it, and rerank its rank and score, or the error '
+  'that says why it changed nothing (howdah.rerank_query).';

@@ -38,13 +38,21 @@ export type ChunkRow = {
   content: string;
 };
 
+/** Why a chunk was found by one kind of search, or what kept a reranker from its place. */
+export type Reason = {
+  rank?: number;
+  score?: number;
+  terms?: string[];
+  error?: { code: string; message: string };
+};
+
 /** A chunk that a search found. */
 export type Hit = {
   document_id: string;
   chunk_seq: number;
   content: string;
   score: number;
-  ranks: Record<string, { rank?: number; score?: number; terms?: string[] }>;
+  ranks: Record<string, Reason>;
   title: string;
   heading_path: string[];
   trust: string;

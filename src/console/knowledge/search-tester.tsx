@@ -177,12 +177,13 @@ function Score({ score, best }: { score: number; best: number }) {
 function Why({ hit: { ranks, trust, chunk_seq } }: { hit: Hit }) {
   return (
     <Stack gap={4} mt="xs">
-      {Object.entries(ranks).map(([kind, { rank, score, terms = [] }]) => (
+      {Object.entries(ranks).map(([kind, { rank, score, terms = [], error }]) => (
         <Group key={kind} gap={6} className="why">
           <Text size="xs" c="dimmed" component="span">
             {text.why}: {kind}
             {rank !== undefined && `, ${text.rank(rank)}`}
             {score !== undefined && ` (${score})`}
+            {error && `, ${text.failed(error.message)}`}
           </Text>
           {terms.map((term) => (
             <Badge key={term} size="sm" variant="default" tt="none" className="term">

@@ -35,6 +35,7 @@ export async function applyRetention(
     await client.query('select howdah_private.delete_old_receivers()');
     await client.query('select howdah_private.delete_old_deliveries()');
     await client.query('select howdah_private.delete_old_query_embeddings()');
+    await client.query('select howdah_private.delete_old_query_rankings()');
     await client.query('select howdah_private.delete_old_cached_answers()');
     await client.query('select howdah_private.delete_old_provider_reports()');
     await client.query('select howdah_private.delete_abandoned_provider_configs()');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonPage } from '../../db/queries/json-rows.ts';
 import { knowledgeBases } from '../../resources/definitions/knowledge-bases.ts';
-import { byId, count, id, numberText, page, pageOf, time } from '../../resources/fields.ts';
+import { byId, count, flag, id, numberText, page, pageOf, time } from '../../resources/fields.ts';
 import { readRow } from '../../resources/operations.ts';
 import { noSuch } from '../../resources/request-refusal.ts';
 import { operation } from '../operation.ts';
@@ -110,6 +110,7 @@ const health = z
     searches_repeated: count.describe(
       'Those whose index of vectors found too few chunks, so that the signs of all were compared',
     ),
+    searches_not_reranked: count.describe('Those that kept their order, since a reranker failed'),
     stale_answers: count.describe('Runs whose answer cites a text that has changed or gone'),
   })
   .meta({ id: 'KnowledgeBaseHealth' });
@@ -143,6 +144,8 @@ const replayed = z
     searched_at: time,
     query: z.string(),
     times: z.int().describe('How often the agent made the search'),
+    recorded_reranked: z.boolean().describe('Whether a reranker ordered the chunks then'),
+    used_reranked: z.boolean().describe('Whether a reranker orders the chunks now'),
     recorded: z.int().describe('Chunks that were found then'),
     found: z.int().describe('Chunks that are found now'),
     kept: z.int().describe('Chunks that are found then and now'),
@@ -177,6 +180,7 @@ export const replaySearches = operation({
     since: time.optional().describe('Only searches since this time; 7 days ago by default'),
     mode: z.string().optional().describe('hybrid, text or vector'),
     at_most: numberText(z.int()).optional().describe('The most queries; 100 by default'),
+    rerank: flag.optional().describe('false leaves rerankers out; true by default'),
   }),
   answers: {
     200: {
@@ -188,13 +192,13 @@ export const replaySearches = operation({
       }),
     },
   },
-  async work(db, { params, query: { since, mode, at_most = 100 } }) {
+  async work(db, { params, query: { since, mode, at_most = 100, rerank = true } }) {
     const { row } = await readRow(db, knowledgeBases, params.id);
     const { rows } = await db.query<{ body: Replay }>(
       `select jsonb_build_object('queries', count(*), 'overlap', round(avg(r.overlap)::numeric, 4),
          'searches', coalesce(to_jsonb(array_agg(r order by r.searched_at desc)), '[]')) as body
-       from howdah.replay_searches($1, coalesce($2, now() - interval '7 days'), $3, $4) as r`,
-      [row.name, since ?? null, mode ?? null, at_most],
+       from howdah.replay_searches($1, coalesce($2, now() - interval '7 days'), $3, $4, $5) as r`,
+      [row.name, since ?? null, mode ?? null, at_most, rerank],
     );
     return { body: rows[0]?.body as Replay };
   },

@@ -77,6 +77,18 @@ const state = z
       })
       .nullable()
       .describe('null for a base without an embedding model'),
+    reranking: z
+      .object({
+        model: z.string().describe('The name of the model'),
+        candidates: z.int().describe('How many chunks the model ranks'),
+        calls: count,
+        failures: count,
+        tokens: count,
+        cost: z.number().describe('Cost of the calls at the prices of the model'),
+        error: object.nullable().describe('Why the last call of the model failed'),
+      })
+      .nullable()
+      .describe('null for a base without a reranker'),
   })
   .meta({ id: 'KnowledgeBaseState' });
 

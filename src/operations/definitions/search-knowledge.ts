@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { embedQuery } from '../../db/operations/embed-query.ts';
+import { rerankQuery } from '../../db/operations/rerank-query.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { knowledgeBases } from '../../resources/definitions/knowledge-bases.ts';
 import { byId, id, numberText, object } from '../../resources/fields.ts';
@@ -14,7 +15,7 @@ const chunk = z
     content: z.string(),
     score: z.number(),
     ranks: object.describe(
-      'Why the chunk was found, by text and by vector: rank, score and terms of the query',
+      'Why the chunk was found: its rank and score by text (with terms of the query) and by vector. With a reranker also fused, without it, and rerank, by it, or the error',
     ),
     knowledge_base: z.string(),
     title: z.string().describe('The title of the document'),
@@ -36,6 +37,8 @@ function isJson(text: string): boolean {
     return false;
   }
 }
+
+const K = 10;
 
 /** Searches a knowledge base. */
 export const searchKnowledge = operation({
@@ -65,9 +68,12 @@ export const searchKnowledge = operation({
       schema: z.object({ chunks: z.array(chunk) }),
     },
   },
-  prepare: (transaction, { params: { id: base }, query: { query, mode } }, signal) =>
-    embedQuery(transaction, { base, query, mode }, signal),
-  async work(db, { params, query: { query, k = 10, filter = '{}', mode = null } }) {
+  async prepare(transaction, { params: { id: base }, query: { query, k, filter, mode } }, signal) {
+    await embedQuery(transaction, { base, query, mode }, signal);
+    const search = { base, query, k: k ?? K, filter: filter ?? '{}', mode: mode ?? null };
+    await rerankQuery(transaction, search, signal);
+  },
+  async work(db, { params, query: { query, k = K, filter = '{}', mode = null } }) {
     const { row } = await readRow(db, knowledgeBases, params.id);
     const { rows } = await db.query<FoundChunk>('select * from howdah.search($1, $2, $3, $4, $5)', [
       [row.name],

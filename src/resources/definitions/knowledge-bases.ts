@@ -21,6 +21,8 @@ export const knowledgeBases = resource('knowledge_bases', {
     trust: z.enum(enumLabels.trust).optional(),
     embedding_model_id: id.nullable().optional(),
     ranking: object.optional(),
+    rerank_model_id: id.nullable().optional(),
+    rerank_candidates: z.int().optional(),
   },
   readOnly: times,
   computed: { agents: namesOfAgents('agent_knowledge_bases', 'knowledge_base_id') },

@@ -25,6 +25,7 @@ import type { HeldRun } from '../held-run/held-run.ts';
 import type { TransactionalCommit } from '../held-run/transactional-commit.ts';
 import { embedSearchedQuery } from './embed-searched-query.ts';
 import { callTimeout } from './invoke-tool.ts';
+import { rerankSearchedQuery } from './rerank-searched-query.ts';
 
 // A tool that is a function of the database runs in the transaction that commits its step, so that
 // its effect and its log exist together or not at all. In this order:
@@ -81,6 +82,7 @@ export async function callInTransaction(
   const isFinal = !run.hooks?.hasHook('tool_before');
   if (kind === 'builtin' && name === 'knowledge_search' && isFinal) {
     await embedSearchedQuery(world.sqlToolPool, argsOf(call.startStep), run, world);
+    await rerankSearchedQuery(world.sqlToolPool, argsOf(call.startStep), run, world);
   }
   try {
     return await run.commitWithin((commit) => callAndCommit(call, commit, run, world, record));

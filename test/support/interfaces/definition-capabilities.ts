@@ -49,8 +49,8 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'search knowledge bases' },
-    sql: ['howdah.search()', 'howdah.embed_query()'],
-    ...{ graphql: ['search', 'embedQuery'], cli: 'kb search' },
+    sql: ['howdah.search()', 'howdah.embed_query()', 'howdah.rerank_query()'],
+    ...{ graphql: ['search', 'embedQuery', 'rerankQuery'], cli: 'kb search' },
     rest: 'GET /api/knowledge-bases/{id}/search',
   },
   {

@@ -78,7 +78,7 @@ export function registerStale(command: Command, io: CliIo): void {
   });
 }
 
-type ReplayOptions = Options & { since?: Date; mode?: string; atMost?: string };
+type ReplayOptions = Options & { since?: Date; mode?: string; atMost?: string; rerank: boolean };
 
 /** Registers `howdah kb replay`. */
 export function registerReplay(command: Command, io: CliIo): void {
@@ -90,8 +90,11 @@ export function registerReplay(command: Command, io: CliIo): void {
     )
     .option('--mode <mode>', 'hybrid, text or vector')
     .option('--at-most <number>', 'the most queries (default: 100)')
-    .action(async (name: string, { since, mode, atMost: at_most, ...options }: ReplayOptions) => {
-      const query = { since: since?.toISOString(), mode, at_most };
+    .option('--no-rerank', 'leave out the rerankers of the bases')
+    .action(async (name: string, { since, mode, rerank, ...others }: ReplayOptions) => {
+      const { atMost: at_most, ...options } = others;
+      const without = rerank ? {} : { rerank: 'false' as const };
+      const query = { since: since?.toISOString(), mode, at_most, ...without };
       const replay = await withBackend(io, command, options, async (backend) => {
         const { id } = await findBase(backend, name);
         return backend.call(replaySearches, { params: { id: String(id) }, query });
@@ -107,13 +110,16 @@ export function registerReplay(command: Command, io: CliIo): void {
     });
 }
 
-function toListed({ query, times, recorded, found, overlap, changes }: ReplayedSearch) {
+function toListed({ query, times, recorded, found, overlap, changes, ...of }: ReplayedSearch) {
   const moved = changes.map(
     ({ title, before, after }) => `${title ?? 'deleted'} ${before ?? '-'}→${after ?? '-'}`,
   );
-  const row = { query, times, recorded, found, overlap, changes: moved.join(', ') };
+  const reranked = `${yesNo(of.recorded_reranked)}→${yesNo(of.used_reranked)}`;
+  const row = { query, times, recorded, found, overlap, reranked, changes: moved.join(', ') };
   return shortenRow(row, Object.keys(row));
 }
+
+const yesNo = (is: boolean) => (is ? 'yes' : 'no');
 
 type FitOptions = Options & { dataset?: string };
 

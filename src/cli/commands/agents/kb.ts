@@ -11,7 +11,10 @@ import {
   listChunks,
   readKnowledgeState,
 } from '../../../operations/definitions/knowledge-chunks.ts';
-import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
+import {
+  type FoundChunk,
+  searchKnowledge,
+} from '../../../operations/definitions/search-knowledge.ts';
 import { uploadDocument } from '../../../operations/definitions/upload-document.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import { documents } from '../../../resources/definitions/documents.ts';
@@ -199,6 +202,8 @@ function registerSearch(command: Command, io: CliIo): void {
       });
       if (io.json) return printJson(io, { items: chunks });
       if (chunks.length === 0) io.err('Nothing was found.');
+      const fault = rerankFault(chunks);
+      if (fault) io.err(`Not reranked: ${plainText(fault)}`);
       for (const { title, heading_path, score, content } of chunks) {
         io.out(`${[title, ...heading_path].map(plainText).join(' › ')}  (${score.toFixed(2)})`);
         io.out(`${plainText(content)}\n`);
@@ -232,3 +237,12 @@ const notOne = (base: string, document: string, found: readonly Row[]) =>
     : new HowdahError('HWCNF', `${base} has ${found.length} documents ${document}`, {
         hint: `Name one by its id: ${found.map(({ id }) => id).join(', ')}`,
       });
+
+/** Returns why a reranker changed nothing, if one should have. */
+const rerankFault = (chunks: readonly FoundChunk[]): string | undefined => {
+  for (const { ranks } of chunks) {
+    const { error } = (ranks.rerank ?? {}) as { error?: { message: string } };
+    if (error) return error.message;
+  }
+  return undefined;
+};

@@ -47,6 +47,7 @@ export const englishKnowledge = {
     score: 'Score',
     why: 'Why',
     rank: (rank: number) => `rank ${rank}`,
+    failed: (message: string) => `none: ${message}`,
     whole: 'Show all of the chunk',
     less: 'Show less',
     open: (seq: number) => `chunk ${seq}`,
