@@ -5825,7 +5825,8 @@ begin
     rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode);
   v_ids := case when rerank_query.bases is null then array(
       select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
-    else array(select howdah.knowledge_base(n.name) from unnest(rerank_query.bases) as n (name)) end;
+    else array(
+      select howdah.knowledge_base(n.name) from unnest(rerank_query.bases) as n (name)) end;
   perform howdah_private.check_search_mode(v_ids, rerank_query.query, rerank_query.mode);
   v_limit := howdah_private.spending_error()
     where howdah_private.is_spending_used_up(howdah.current_tenant(), null);
@@ -16147,7 +16148,8 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('the model %L has the purpose %s, not rerank', m.name, m.purpose),
       detail = jsonb_build_object('field', check_reranks.field, 'purpose', m.purpose)::text,
-      hint = 'Choose a model of purpose rerank, such as howdah.model(''rerank''), or null for none.';
+      hint = 'Choose a model of purpose rerank, such as howdah.model(''rerank''), or null for '
+        'none.';
   end if;
 end $function$
 ;
@@ -20006,7 +20008,8 @@ declare
   v_cost numeric := coalesce((
     select howdah_private.price(v_in, v_out, m, '{"units": {"request": 1}}')
     from howdah.models as m
-    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid and v_is_ranked), 0);
+    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid
+      and v_is_ranked), 0);
 begin
   insert into howdah_private.rerank_totals as t
     (knowledge_base_id, tenant_id, calls, tokens, failures, cost, error)
@@ -20017,10 +20020,10 @@ begin
     failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
     error = excluded.error;
   if v_is_ranked then
-    perform howdah_private.add_usage(jsonb_agg(jsonb_build_object('metric', u.metric,
+    perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
       'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', asked.tenant_id,
       'user_id', e.user_id, 'agent_id', e.agent_id,
-      'session_id', howdah_private.session_of_run(e))))
+      'session_id', howdah_private.session_of_run(e)))))
     from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
     left join howdah.executions as e on e.id = count_reranking.execution_id
     where u.amount > 0;
@@ -38295,10 +38298,16 @@ AS $function$
 declare
   v_run howdah.executions := howdah_private.calling_run(rankings_of_search.execution_id);
   v_query text := rankings_of_search.arguments ->> 'query';
+  v_ids uuid[] := array(
+    select b.id from howdah.agent_knowledge_bases as a
+    join howdah.knowledge_bases as b on b.tenant_id = a.tenant_id and b.id = a.knowledge_base_id
+    where a.tenant_id = v_run.tenant_id and a.agent_id = v_run.agent_id
+      and (arguments ->> 'base' is null or b.name = arguments ->> 'base'));
   v_error jsonb;
 begin
-  if v_query !~ '\S' or length(v_query) <= 10000 is not true then
-    return; -- the search refuses it
+  if (v_query ~ '\S' and length(v_query) <= 10000) is not true -- the search refuses it
+    or not exists (select from howdah_private.rerankers_of(v_ids)) then
+    return;
   end if;
   v_error := howdah_private.spending_error()
     where howdah_private.is_spending_used_up(v_run.tenant_id, v_run.id);
@@ -38308,13 +38317,7 @@ begin
       (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, error)
     select g.tenant_id, g.knowledge_base_id, g.model_digest, g.digest, g.model, g.chunk_numbers,
       v_error
-    from howdah_private.groups_to_rerank(array(
-        select b.id from howdah.agent_knowledge_bases as a
-        join howdah.knowledge_bases as b
-          on b.tenant_id = a.tenant_id and b.id = a.knowledge_base_id
-        where a.tenant_id = v_run.tenant_id and a.agent_id = v_run.agent_id
-          and (arguments ->> 'base' is null or b.name = arguments ->> 'base')),
-      v_query, 20, '{}', null) as g
+    from howdah_private.groups_to_rerank(v_ids, v_query, 20, '{}', null) as g
     order by g.model_digest, g.digest
     on conflict on constraint query_rankings_pkey do update
     set requested_at = clock_timestamp(), model = excluded.model, error = excluded.error
@@ -40619,7 +40622,7 @@ CREATE OR REPLACE FUNCTION howdah_private.rerank_texts(tenant_id uuid, numbers b
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when count(*) = cardinality(rerank_texts.numbers) then array_agg(
-    concat_ws(E'\n', d.title, array_to_string(c.heading_path, E'\n'), c.content)
+    concat_ws(E'\n', d.title, nullif(array_to_string(c.heading_path, E'\n'), ''), c.content)
     order by n.position) end
   from unnest(rerank_texts.numbers) with ordinality as n (number, position)
   join howdah.chunks as c on c.number = n.number and c.tenant_id = rerank_texts.tenant_id

@@ -5,7 +5,7 @@ import type { RunCommit } from '../held-run/committer.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { callEmbeddingModel } from './call-embedding-model.ts';
 import { callModel } from './call-model.ts';
-import { summarize } from './summarize.ts';
+import { summarize } from './summaries/summarize.ts';
 
 /** An action that calls a model at a price. */
 export type ModelAction = Extract<Action, { type: 'call_model' | 'summarize' | 'embed' }>;

@@ -5,7 +5,7 @@ import type { Message } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { unmarkExternal } from '../../text/untrusted-text.ts';
 import { toolSchemas } from '../model-calls/plan-model-call.ts';
-import { summaryRequest } from '../model-calls/summarize.ts';
+import { summaryRequest } from '../model-calls/summaries/summarize.ts';
 import { abbreviate } from './format-divergence.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
-import { summaryPrompt } from '../../../src/runtime/model-calls/summary-prompt.ts';
+import { summaryPrompt } from '../../../src/runtime/model-calls/summaries/summary-prompt.ts';
 import {
   expectSend,
   expectSummarize,

@@ -1,7 +1,7 @@
-import type { AnswerPart, LoggedMessage, Message } from '../../contracts/runs/message.ts';
-import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
-import { estimateRequestTokens } from '../messages/context-window.ts';
-import { isSummary } from '../messages/message-groups.ts';
+import type { AnswerPart, LoggedMessage, Message } from '../../../contracts/runs/message.ts';
+import { largest, truncateMiddle } from '../../../text/truncate-middle.ts';
+import { estimateRequestTokens } from '../../messages/context-window.ts';
+import { isSummary } from '../../messages/message-groups.ts';
 
 /**
  * Most characters of a tool result. Its beginning and its end are enough to say what came of the

@@ -1,14 +1,14 @@
-import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
-import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Action } from '../../contracts/runs/action.ts';
-import { deadline } from '../environment/deadline.ts';
-import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
-import type { HeldRun } from '../held-run/held-run.ts';
-import { trustOfAnswer } from '../held-run/trust.ts';
-import { answerDetails, tokensOf } from './answers/answer-record.ts';
-import { CONTEXT_GUARD } from './plan-model-call.ts';
+import type { ModelAnswer, ModelRequest } from '../../../contracts/agents/model.ts';
+import type { Outcome, RunError } from '../../../contracts/errors.ts';
+import type { Action } from '../../../contracts/runs/action.ts';
+import { deadline } from '../../environment/deadline.ts';
+import type { RuntimeDependencies } from '../../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../../held-run/held-run.ts';
+import { trustOfAnswer } from '../../held-run/trust.ts';
+import { answerDetails, tokensOf } from '../answers/answer-record.ts';
+import { CONTEXT_GUARD } from '../plan-model-call.ts';
+import { permittedModel } from '../vendor-tools.ts';
 import { summaryPrompt } from './summary-prompt.ts';
-import { permittedModel } from './vendor-tools.ts';
 
 type Summarize = Extract<Action, { type: 'summarize' }>;
 
