@@ -605,7 +605,7 @@ grant execute on function
   howdah_private.fail_embeddings(uuid, bigint[], jsonb, boolean, int),
   howdah_private.models_of_search(uuid, jsonb), howdah_private.rankings_of_search(uuid, jsonb),
   howdah_private.return_documents(uuid[], text[]),
-  howdah_private.store_chunks(uuid, text, jsonb, text, jsonb),
+  howdah_private.store_chunks(uuid, text, jsonb, text, jsonb, text),
   howdah_private.store_embeddings(uuid, bigint[], text[], int)
   to howdah_worker;
 grant execute on function howdah_private.watched_documents(text, text[]) to howdah_tool;

@@ -465,6 +465,7 @@ create table howdah.chunks (
   heading_path text[] not null,
   content text not null,
   page integer,
+  language text,
   constraint chunks_of_a_document_have_an_order UNIQUE (tenant_id, document_id, seq) DEFERRABLE,
   constraint chunks_pkey PRIMARY KEY (id),
   constraint chunks_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
@@ -577,6 +578,8 @@ create table howdah.documents (
   url text,
   reread_seconds integer,
   read_at timestamp with time zone,
+  language text,
+  detected_language text,
   constraint documents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint documents_pkey PRIMARY KEY (id),
   constraint documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1059,23 +1062,19 @@ create table howdah.knowledge_bases (
   updated_at timestamp with time zone default now() not null,
   embedding_model_id uuid,
   ranking jsonb default '{}'::jsonb not null,
-  rerank_model_id uuid,
-  rerank_candidates integer default 30 not null,
+  detects_language boolean default true not null,
   constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
   constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint knowledge_bases_pkey PRIMARY KEY (id),
   constraint knowledge_bases_tenant_id_embedding_model_id_fkey FOREIGN KEY (tenant_id, embedding_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (embedding_model_id),
   constraint knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint knowledge_bases_tenant_id_rerank_model_id_fkey FOREIGN KEY (tenant_id, rerank_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (rerank_model_id),
   constraint chunking_is_an_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
   constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
   constraint ranking_is_an_object CHECK ((jsonb_typeof(ranking) = 'object'::text)),
-  constraint rerank_candidates_is_from_1_to_100 CHECK (((rerank_candidates >= 1) AND (rerank_candidates <= 100))),
   constraint trust_is_internal_or_external CHECK ((trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])))
 );
 alter table howdah.knowledge_bases enable row level security, force row level security;
 CREATE INDEX knowledge_bases_embedding_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, embedding_model_id);
-CREATE INDEX knowledge_bases_rerank_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, rerank_model_id);
 
 create table howdah.knowledge_watches (
   id uuid default howdah.uuid_v7() not null,
@@ -1699,8 +1698,6 @@ create table howdah.search_results (
   chunk_number bigint not null,
   score double precision not null,
   digest text not null,
-  rerank_score double precision,
-  rerank_rank integer,
   constraint search_results_tenant_id_execution_id_step_seq_rank_key UNIQUE (tenant_id, execution_id, step_seq, rank),
   constraint search_results_pkey PRIMARY KEY (execution_id, step_seq, rank),
   constraint search_results_tenant_id_execution_id_step_seq_fkey FOREIGN KEY (tenant_id, execution_id, step_seq) REFERENCES howdah.searches(tenant_id, execution_id, step_seq) ON DELETE CASCADE,
@@ -1717,7 +1714,6 @@ create table howdah.searches (
   mode text not null,
   knowledge_base_ids uuid[] not null,
   is_repeated boolean default false not null,
-  rerank_error text,
   constraint searches_tenant_id_execution_id_step_seq_key UNIQUE (tenant_id, execution_id, step_seq),
   constraint searches_pkey PRIMARY KEY (execution_id, step_seq),
   constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -2720,6 +2716,7 @@ create table howdah_private.knowledge_base_sizes (
   knowledge_base_id uuid not null,
   chunks bigint not null,
   terms bigint not null,
+  language text,
   constraint knowledge_base_sizes_pkey PRIMARY KEY (id)
 );
 alter table howdah_private.knowledge_base_sizes enable row level security, force row level security;
@@ -2911,28 +2908,6 @@ alter table howdah_private.query_embeddings enable row level security, force row
 CREATE INDEX query_embeddings_pending_idx ON howdah_private.query_embeddings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
 CREATE INDEX query_embeddings_requested_at_idx ON howdah_private.query_embeddings USING btree (requested_at);
 
-create table howdah_private.query_rankings (
-  tenant_id uuid not null,
-  knowledge_base_id uuid not null,
-  requested_at timestamp with time zone default clock_timestamp() not null,
-  model_digest text not null,
-  digest text not null,
-  model jsonb not null,
-  chunk_numbers bigint[] not null,
-  query text,
-  error jsonb,
-  scores double precision[],
-  constraint query_rankings_pkey PRIMARY KEY (tenant_id, model_digest, digest),
-  constraint query_rankings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint query_rankings_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
-  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
-  constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
-);
-alter table howdah_private.query_rankings enable row level security, force row level security;
-CREATE INDEX query_rankings_knowledge_base_id_idx ON howdah_private.query_rankings USING btree (tenant_id, knowledge_base_id);
-CREATE INDEX query_rankings_pending_idx ON howdah_private.query_rankings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
-CREATE INDEX query_rankings_requested_at_idx ON howdah_private.query_rankings USING btree (requested_at);
-
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
   tenant_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
@@ -2970,22 +2945,6 @@ create table howdah_private.request_keys (
 );
 alter table howdah_private.request_keys enable row level security, force row level security;
 CREATE INDEX request_keys_created_at_idx ON howdah_private.request_keys USING btree (tenant_id, created_at);
-
-create table howdah_private.rerank_totals (
-  knowledge_base_id uuid not null,
-  tenant_id uuid not null,
-  calls bigint default 0 not null,
-  tokens bigint default 0 not null,
-  failures bigint default 0 not null,
-  cost numeric default 0 not null,
-  error jsonb,
-  constraint rerank_totals_pkey PRIMARY KEY (knowledge_base_id),
-  constraint rerank_totals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint rerank_totals_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
-  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text))
-);
-alter table howdah_private.rerank_totals enable row level security, force row level security;
-CREATE INDEX rerank_totals_knowledge_base_id_idx ON howdah_private.rerank_totals USING btree (tenant_id, knowledge_base_id);
 
 create table howdah_private.run_callbacks (
   execution_id uuid not null,
@@ -5013,7 +4972,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.grader_agreement(evaluation uuid, pass_score double precision DEFAULT 0.5)
- RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision, kappa_low double precision, kappa_high double precision, position_bias double precision, position_verdict text)
+ RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision)
  LANGUAGE plpgsql
  STABLE ROWS 10
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5030,15 +4989,11 @@ begin
   ),
   -- repeats of an item are one observation
   items as (
-    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
-      case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
-        then howdah_private.has_reversed_examples(p.item_id) end as is_reversed
-    from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
+    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference
+    from pairs as p group by p.grader, coalesce(p.item_id, p.result_id)
   ),
   differences as (
-    select i.grader, array_agg(i.difference order by i.id) as of_items,
-      array_agg(i.difference order by i.id) filter (where not i.is_reversed) as in_order,
-      array_agg(i.difference order by i.id) filter (where i.is_reversed) as in_reverse
+    select i.grader, array_agg(i.difference order by i.id) as of_items
     from items as i group by i.grader
   ),
   figures as (
@@ -5051,15 +5006,11 @@ begin
     from pairs as p group by p.grader
   )
   select f.grader, f.results, f.people, k.agreement, k.kappa, i.estimate, i.low, i.high, i.verdict,
-    f.length_bias, f.calibration_error, w.low, w.high, b.estimate, b.verdict
+    f.length_bias, f.calibration_error
   from figures as f
   join differences as d on d.grader is not distinct from f.grader
   cross join lateral howdah_private.cohens_kappa(f.labels, f.labels_of_people) as k
   cross join lateral howdah_private.paired_interval(d.of_items) as i
-  left join lateral howdah_private.kappa_interval(
-    k.agreement, k.chance, cardinality(d.of_items)) as w on true
-  left join lateral howdah_private.independent_interval(d.in_reverse, d.in_order) as b
-    on num_nulls(d.in_reverse, d.in_order) = 0
   order by f.grader nulls first;
 end $function$
 ;
@@ -5141,8 +5092,7 @@ AS $function$
       from howdah.knowledge_bases as b
       join howdah_private.knowledge_base_sizes as s on s.knowledge_base_id = b.id
       where b.id = base.id and b.tenant_id = howdah.current_tenant()),
-    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id),
-    'reranking', howdah_private.reranking_state(howdah.current_tenant(), base.id))
+    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id))
   from howdah.documents as d
   where d.tenant_id = howdah.current_tenant() and d.knowledge_base_id = base.id
 $function$
@@ -5480,43 +5430,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.promote_evaluation(evaluation uuid, label text DEFAULT 'production'::text, fail_under double precision DEFAULT NULL::double precision, no_worse_than text DEFAULT NULL::text)
- RETURNS howdah.evaluations
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_evaluation howdah.evaluations;
-  v_baseline howdah.evaluations;
-  v_faults text[] := '{}';
-begin
-  select e.* into v_evaluation from howdah.evaluations as e
-  where e.id = promote_evaluation.evaluation;
-  perform howdah_private.check_promotion(
-      v_evaluation, promote_evaluation.evaluation, promote_evaluation.fail_under);
-  if promote_evaluation.no_worse_than is not null then
-    v_baseline := howdah_private.baseline_of(v_evaluation, promote_evaluation.no_worse_than);
-  end if;
-  if num_nonnulls(promote_evaluation.fail_under, promote_evaluation.no_worse_than) > 0 then
-    v_faults := howdah_private.gate_faults(
-      v_evaluation, promote_evaluation.fail_under, v_baseline);
-  end if;
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('version %s is not promoted: %s', v_evaluation.version,
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v_evaluation.id,
-        'faults', to_jsonb(v_faults))::text,
-      hint = 'Look at the results that failed: howdah eval results ID --failed.';
-  end if;
-  perform howdah_private.label_version(
-    case when v_evaluation.agent_id is null then 'workflow' else 'agent' end,
-    coalesce(v_evaluation.agent_id, v_evaluation.workflow_id), v_evaluation.version,
-    promote_evaluation.label);
-  return v_evaluation;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah.prompt(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -5765,8 +5678,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100, rerank boolean DEFAULT true)
- RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb, recorded_reranked boolean, used_reranked boolean)
+CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100)
+ RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 100
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5795,75 +5708,15 @@ begin
     howdah_private.mode_of_search(q.knowledge_base_ids, q.query, replay_searches.mode),
     c.recorded, c.found, c.kept,
     round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
-    c.changes, q.is_reranked, c.is_reranked
+    c.changes
   from (
     select r.* from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
     order by r.created_at desc limit replay_searches.at_most
   ) as q
   cross join lateral howdah_private.compare_search(
     q.execution_id, q.step_seq, q.agent_id, q.knowledge_base_ids, q.query,
-    replay_searches.mode, replay_searches.rerank) as c
+    replay_searches.mode) as c
   order by q.created_at desc;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah.rerank_query(bases text[], query text, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, mode text DEFAULT NULL::text)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_ids uuid[];
-  v_row record;
-  v_known howdah_private.query_rankings;
-  v_limit jsonb;
-  v_error jsonb;
-  v_states text[] := '{}';
-begin
-  perform howdah_private.check_knowledge_search(
-    rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode);
-  v_ids := case when rerank_query.bases is null then array(
-      select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
-    else array(
-      select howdah.knowledge_base(n.name) from unnest(rerank_query.bases) as n (name)) end;
-  perform howdah_private.check_search_mode(v_ids, rerank_query.query, rerank_query.mode);
-  v_limit := howdah_private.spending_error()
-    where howdah_private.is_spending_used_up(howdah.current_tenant(), null);
-  for v_row in
-    select g.* from howdah_private.groups_to_rerank(
-      v_ids, rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode) as g
-  loop
-    if v_limit is null and not exists (
-      select from howdah_private.query_rankings as q
-      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
-        and q.digest = v_row.digest) then
-      perform howdah_private.check_pending_rankings(v_row.tenant_id);
-    end if;
-    insert into howdah_private.query_rankings as q
-      (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, query, error)
-    values (v_row.tenant_id, v_row.knowledge_base_id, v_row.model_digest, v_row.digest, v_row.model,
-      v_row.chunk_numbers, case when v_limit is null then rerank_query.query end, v_limit)
-    on conflict on constraint query_rankings_pkey do update
-    set query = excluded.query, model = excluded.model, error = excluded.error,
-      requested_at = clock_timestamp()
-    where q.scores is null and q.requested_at < clock_timestamp() - interval '10 seconds'
-    returning q.* into v_known;
-    if not found then
-      select q.* into v_known from howdah_private.query_rankings as q
-      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
-        and q.digest = v_row.digest;
-    elsif v_limit is null then
-      perform howdah_private.enqueue_query_ranking(v_known);
-    end if;
-    v_error := coalesce(v_known.error, v_error);
-    v_states := v_states || case when v_known.scores is not null then 'ready'
-      when v_known.error is not null then 'failed' else 'pending' end;
-  end loop;
-  return jsonb_strip_nulls(jsonb_build_object('status', case
-      when v_states = '{}' then 'none' when 'pending' = any (v_states) then 'pending'
-      when 'failed' = any (v_states) then 'failed' else 'ready' end,
-    'error', v_error));
 end $function$
 ;
 
@@ -6190,52 +6043,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.rubric_examples(evaluation uuid, grader text, examples integer DEFAULT 4)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if (rubric_examples.examples between 1 and 20) is not true then
-    raise exception using errcode = 'HWINV',
-      message = format('examples must be from 1 to 20, not %s',
-        coalesce(rubric_examples.examples::text, 'null')),
-      detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
-  end if;
-  perform howdah_private.check_agreement(coalesce(rubric_examples.evaluation, howdah.uuid_v7()), 0),
-    howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
-  return (
-    with candidates as (
-      select distinct on (p.item_id) p.item_id, p.result_id, p.person_score, p.grader_score,
-        p.comments, coalesce(e.output_data, to_jsonb(e.output)) as output
-      from howdah_private.grader_pairs(rubric_examples.evaluation) as p
-      join howdah.dataset_items as i on i.id = p.item_id
-      join howdah.executions as e on e.id = p.execution_id
-      where p.grader = rubric_examples.grader and cardinality(p.comments) > 0
-        and i.removed_at is null
-        and num_nonnulls(i.source_execution_id, e.contents_erased_at, e.contents_encrypted_at) = 0
-        and length(coalesce(e.output, e.output_data::text)) <= 10000
-      order by p.item_id, abs(p.grader_score - p.person_score) desc, p.result_id
-    ),
-    ranges as (
-      select c.*, ntile(rubric_examples.examples) over (order by c.person_score, c.item_id) as place
-      from candidates as c
-    ),
-    chosen as (
-      select distinct on (r.place) r.* from ranges as r
-      order by r.place, abs(r.grader_score - r.person_score) desc, r.item_id
-    )
-    select coalesce(to_jsonb(array_agg(jsonb_build_object('output', c.output,
-        'score', round(s.low + (s.high - s.low) * c.person_score::numeric, 3),
-        'reason', array_to_string(c.comments, ' '), 'item_id', c.item_id) order by c.item_id)),
-      '[]')
-    from chosen as c
-    cross join howdah_private.scale_of_judge(
-      rubric_examples.evaluation, rubric_examples.grader) as s);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -6417,11 +6224,11 @@ begin
   return query
   with best as materialized (
     select f.*, b.id, b.name, b.trust,
-      row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
-    from howdah_private.rerank_chunks(
+      row_number() over (order by f.score desc, f.chunk_number) as rank
+    from howdah_private.rank_chunks(
       v_ids, search.query, search.k, search.filter, search.mode) as f
     join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
-    order by f.score desc, f.rerank_rank, f.chunk_number limit search.k
+    order by f.score desc, f.chunk_number limit search.k
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
@@ -6431,16 +6238,11 @@ begin
   select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
       'text', case when b.text_rank is not null then jsonb_build_object(
         'rank', b.text_rank, 'score', round(b.text_score::numeric, 4), 'terms', array(
-          select t.term from howdah_private.chunk_terms as t
+          select substr(t.term, strpos(t.term, ' ') + 1) from howdah_private.chunk_terms as t
           join terms as q on q.id = b.id and q.term = t.term
           where t.chunk_number = b.chunk_number order by t.term)) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(
-        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
-      'fused', case when b.fused_rank is not null then jsonb_build_object(
-        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
-      'rerank', case when b.fused_rank is not null then jsonb_build_object(
-        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
-        'error', b.rerank_error) end)),
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end)),
     b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
@@ -10423,39 +10225,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.baseline_of(v howdah.evaluations, label text)
- RETURNS howdah.evaluations
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_version int := (
-    select n.version from howdah_private.version_of(
-      case when v.agent_id is null then 'workflow' else 'agent' end,
-      coalesce(v.agent_id, v.workflow_id), baseline_of.label) as n);
-  v_baseline howdah.evaluations;
-begin
-  select e.* into v_baseline from howdah.evaluations as e
-  where e.dataset_id = v.dataset_id and e.status = 'completed' and e.overrides is null
-    and num_nulls(e.since_at, v.since_at) <> 1 and e.version = v_version
-    and e.agent_id is not distinct from v.agent_id
-    and e.workflow_id is not distinct from v.workflow_id
-    and e.graders = v.graders and (e.items_digest = v.items_digest or v.since_at is not null)
-  order by e.id desc limit 1;
-  if v_baseline.id is null then
-    raise exception using errcode = 'HWCNF',
-      message = format('version %s (%s) has no completed evaluation of the same items with the '
-        'same graders', v_version, baseline_of.label),
-      detail = jsonb_build_object('field', 'no_worse_than', 'evaluation_id', v.id,
-        'version', v_version)::text,
-      hint = format('Evaluate the version %L first: howdah.evaluate, or howdah eval run.',
-        baseline_of.label);
-  end if;
-  return v_baseline;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.bases_of_call(run howdah.executions, name text)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -10995,23 +10764,6 @@ AS $function$
   where q.tenant_id = begin_query_embedding.tenant_id
     and q.model_digest = begin_query_embedding.model_digest
     and q.digest = begin_query_embedding.digest and q.query is not null
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.begin_query_ranking(tenant_id uuid, model_digest text, digest text)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select jsonb_build_object('model', q.model, 'query', q.query, 'documents', to_jsonb(t.texts))
-  from howdah_private.query_rankings as q
-  cross join lateral (
-    select howdah_private.rerank_texts(q.tenant_id, q.chunk_numbers) as texts
-  ) as t
-  where q.tenant_id = begin_query_ranking.tenant_id
-    and q.model_digest = begin_query_ranking.model_digest
-    and q.digest = begin_query_ranking.digest and q.query is not null and t.texts is not null
 $function$
 ;
 
@@ -12011,22 +11763,20 @@ declare
   v_seq int := v_run.step_count + 1; -- the step that this transaction commits
   v_chunks jsonb;
   v_results howdah.search_results[];
-  v_rerank_error text;
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
   perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
-    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content),
-    f.rerank_score, f.rerank_rank)::howdah.search_results order by f.rank),
-    max(f.rerank_error ->> 'code')
-  into v_chunks, v_results, v_rerank_error
+    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
+    )::howdah.search_results order by f.rank)
+  into v_chunks, v_results
   from howdah_private.search_bases_of_agent(
-    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null, true) as f;
+    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
   insert into howdah.searches
-    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated, rerank_error)
+    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated)
   values (v_run.id, v_seq, v_run.tenant_id,
     howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
-    current_setting('howdah.repeated_searches', true) > '', v_rerank_error);
+    current_setting('howdah.repeated_searches', true) > '');
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $function$
@@ -14727,29 +14477,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_judge_of(evaluation uuid, grader text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.check_grader_of(
-    check_judge_of.evaluation, coalesce(check_judge_of.grader, ''));
-  if exists (
-    select from howdah.evaluations as v
-    cross join lateral jsonb_array_elements(v.graders) as g (grader)
-    where v.id = check_judge_of.evaluation and g.grader ->> 'name' = check_judge_of.grader
-      and g.grader ->> 'kind' <> 'rubric'
-  ) then
-    raise exception using errcode = 'HWINV',
-      message = format('the grader %L asks no judge', check_judge_of.grader),
-      detail = jsonb_build_object('field', 'grader', 'grader', check_judge_of.grader)::text,
-      hint = 'Name a grader of kind rubric.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.check_knowledge_search(query text, k integer, filter jsonb, mode text)
  RETURNS void
  LANGUAGE plpgsql
@@ -15607,28 +15334,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_pending_rankings(tenant_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_max constant int := 100;
-begin
-  if v_max > (
-    select count(*) from howdah_private.query_rankings as q
-    where q.tenant_id = check_pending_rankings.tenant_id and q.query is not null
-      and q.requested_at > clock_timestamp() - interval '10 minutes') then
-    return;
-  end if;
-  raise exception using errcode = 'HWQTA',
-    message = format('%s searches wait for their rerankers, the most of a tenant', v_max),
-    detail = jsonb_build_object('field', 'query', 'max_pending', v_max)::text,
-    hint = 'Ask again when workers have ranked some of them, or search without.';
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.check_pin(m howdah.memories, field text)
  RETURNS void
  LANGUAGE plpgsql
@@ -15688,43 +15393,6 @@ begin
   limit 1;
   if v_path is not null then
     perform howdah_private.raise_plain_secret(check_plain_secrets.field, v_path);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.check_promotion(v howdah.evaluations, id uuid, fail_under double precision)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.permit('version_labels', 'edit');
-  if v.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', check_promotion.id),
-      detail = jsonb_build_object('field', 'evaluation',
-        'evaluation_id', check_promotion.id)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  elsif check_promotion.fail_under is not null
-    and (check_promotion.fail_under between 0 and 1) is not true then
-    raise exception using errcode = 'HWINV',
-      message = format('fail_under must be from 0 to 1, not %s', check_promotion.fail_under),
-      detail = '{"field": "fail_under"}', hint = 'Give a share of results, such as 0.9.';
-  elsif v.status <> 'completed' then
-    raise exception using errcode = 'HWCNF',
-      message = format('evaluation %s is %s', v.id, v.status),
-      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
-        'status', v.status)::text,
-      hint = case when v.status = 'running' then 'Wait until it has completed: howdah eval wait ID.'
-        else 'Evaluate the version again: howdah.evaluate.' end;
-  elsif v.overrides is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('evaluation %s ran with overrides, which version %s does not have', v.id,
-        v.version),
-      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
-        'overrides', v.overrides)::text,
-      hint = 'Change the agent or workflow, and evaluate its new version without overrides.';
   end if;
 end $function$
 ;
@@ -16133,23 +15801,6 @@ begin
       detail = jsonb_build_object('field', check_request_params.field || '.' || left(v_name, 60),
         'required_role', 'admin')::text,
       hint = format('Users who may edit the agent may set %s.', v_editable);
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.check_reranks(m howdah.models, field text)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if m.purpose <> 'rerank' then
-    raise exception using errcode = 'HWINV',
-      message = format('the model %L has the purpose %s, not rerank', m.name, m.purpose),
-      detail = jsonb_build_object('field', check_reranks.field, 'purpose', m.purpose)::text,
-      hint = 'Choose a model of purpose rerank, such as howdah.model(''rerank''), or null for '
-        'none.';
   end if;
 end $function$
 ;
@@ -17509,7 +17160,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false)
- RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text)
+ RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text, detects_language boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -17538,7 +17189,7 @@ begin
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
     case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
-    d.resource_id, d.url, u.etag, u.last_modified;
+    d.resource_id, d.url, u.etag, u.last_modified, howdah_private.detects_languages(b);
 end $function$
 ;
 
@@ -17976,7 +17627,6 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[];
-  v_ready uuid[];
 begin
   if not exists (
     select from howdah.evaluations as v
@@ -17995,13 +17645,8 @@ begin
     select distinct n.execution_id from howdah_private.needed_similarities(
       claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
     order by n.execution_id limit claim_similarities.at_most);
-  v_ready := howdah_private.reserve_texts(
-    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids);
-  -- the others wait for texts that another worker embeds
   update howdah_private.due_grades as d
-  set attempts = d.attempts + (d.execution_id = any (v_ready))::int,
-    due_at = clock_timestamp() + case when d.execution_id = any (v_ready)
-      then interval '2 minutes' else interval '1 second' end
+  set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
   where d.execution_id = any (v_ids);
   return query
   select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
@@ -18012,7 +17657,7 @@ begin
         where q.tenant_id = claim_similarities.tenant_id and q.model_digest = n.model_digest
           and q.digest = md5(t.text) and q.vector is not null))
   from howdah_private.needed_similarities(
-    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ready) as n
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
   join howdah_private.due_grades as d on d.execution_id = n.execution_id
   order by n.execution_id, n.grader;
 end $function$
@@ -18138,7 +17783,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision, OUT chance double precision)
+CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision)
  RETURNS record
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -18159,8 +17804,7 @@ AS $function$
       from labels group by b) as y on x.a = y.b
   )
   select o.items, o.agreement,
-    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0),
-    coalesce(c.agreement, 0)
+    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0)
   from observed as o cross join by_chance as c
 $function$
 ;
@@ -18205,12 +17849,10 @@ AS $function$
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
-    ('knowledge_bases', 'none', 'chunking language ranking'),
+    ('knowledge_bases', 'none', 'chunking ranking'), (null, 'none', 'detected_language language'),
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
-    ('query_rankings', 'content', 'model query'),
-    ('searches', 'none', 'rerank_error'),
     ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
@@ -18455,7 +18097,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, rerank boolean, OUT recorded integer, OUT found integer, OUT kept integer, OUT is_reranked boolean, OUT changes jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, OUT recorded integer, OUT found integer, OUT kept integer, OUT changes jsonb)
  RETURNS record
  LANGUAGE sql
  STABLE
@@ -18468,22 +18110,20 @@ AS $function$
     where r.execution_id = compare_search.execution_id and r.step_seq = compare_search.step_seq
   ),
   new as (
-    select f.rank, f.document_id, f.rerank_rank, md5(f.content) as digest, row_number() over (
+    select f.rank, f.document_id, md5(f.content) as digest, row_number() over (
       partition by f.document_id, md5(f.content) order by f.rank) as copy
     from howdah_private.search_bases_of_agent(howdah.current_tenant(), compare_search.agent_id,
-      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode,
-      compare_search.rerank) as f
+      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode) as f
   ),
   pairs as (
     select coalesce(n.document_id, o.document_id) as document_id, o.rank as before,
-      n.rank as after, n.rerank_rank, coalesce(n.digest, o.digest) as digest
+      n.rank as after, coalesce(n.digest, o.digest) as digest
     from old as o
     full join new as n
       on n.document_id = o.document_id and n.digest = o.digest and n.copy = o.copy
   )
   select count(p.before)::int, count(p.after)::int,
     count(*) filter (where p.before is not null and p.after is not null)::int,
-    coalesce(bool_or(p.rerank_rank is not null), false),
     coalesce(to_jsonb(array_agg(jsonb_build_object('document_id', p.document_id,
         'title', d.title, 'before', p.before, 'after', p.after)
       order by coalesce(p.before, p.after), p.after)
@@ -18976,7 +18616,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, term text)
+CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, term text, prefix text)
  RETURNS SETOF text
  LANGUAGE sql
  STABLE ROWS 2
@@ -18994,7 +18634,8 @@ AS $function$
     where compound_parts.term ~ '^[a-z]{8,}$' and (
       select bool_and(exists (
         select from howdah_private.chunk_terms as t
-        where t.knowledge_base_id = compound_parts.knowledge_base_id and t.term = p.term))
+        where t.knowledge_base_id = compound_parts.knowledge_base_id
+          and t.term = compound_parts.prefix || p.term))
       from (values (h.second), (h.first)) as p (term))
     order by least(length(h.first), length(h.second)) desc, length(h.first) desc, h.first limit 1
   )
@@ -19021,6 +18662,21 @@ AS $function$
         '/+chat/completions$', '') as prefix
   ) as p
   cross join lateral (select right(m.base_url, length(p.prefix)) = p.prefix as is_apart) as a
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.configuration_of(code text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+      select c.cfgname::text from pg_ts_config as c
+      where c.cfgnamespace = 'pg_catalog'::regnamespace and c.cfgname = case l.code
+        when 'ms' then 'indonesian' when 'hr' then 'serbian' else l.name end),
+    'simple')
+  from howdah_private.document_languages() as l where l.code = configuration_of.code
 $function$
 ;
 
@@ -19812,15 +19468,15 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
-    knowledge_base_ids, is_repeated, rerank_error)
+    knowledge_base_ids, is_repeated)
   select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids,
-    s.is_repeated, s.rerank_error
+    s.is_repeated
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
   insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
-    document_id, chunk_number, score, digest, rerank_score, rerank_rank)
+    document_id, chunk_number, score, digest)
   select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
-    r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
+    r.chunk_number, r.score, r.digest
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
   insert into howdah_private.run_memories (
@@ -19994,41 +19650,6 @@ AS $function$
   select exists (select from howdah_private.usage_limits(t.id, '{requests}'))
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.count_reranking(asked howdah_private.query_rankings, execution_id uuid, usage jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_in int := howdah_private.count_in(count_reranking.usage -> 'tokens_in', 2147483647);
-  v_out int := howdah_private.count_in(count_reranking.usage -> 'tokens_out', 2147483647);
-  v_is_ranked boolean := asked.error is null;
-  v_cost numeric := coalesce((
-    select howdah_private.price(v_in, v_out, m, '{"units": {"request": 1}}')
-    from howdah.models as m
-    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid
-      and v_is_ranked), 0);
-begin
-  insert into howdah_private.rerank_totals as t
-    (knowledge_base_id, tenant_id, calls, tokens, failures, cost, error)
-  values (asked.knowledge_base_id, asked.tenant_id, v_is_ranked::int, v_in::bigint + v_out,
-    (not v_is_ranked)::int, v_cost, asked.error)
-  on conflict on constraint rerank_totals_pkey do update
-  set calls = t.calls + excluded.calls, tokens = t.tokens + excluded.tokens,
-    failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
-    error = excluded.error;
-  if v_is_ranked then
-    perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
-      'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', asked.tenant_id,
-      'user_id', e.user_id, 'agent_id', e.agent_id,
-      'session_id', howdah_private.session_of_run(e)))))
-    from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
-    left join howdah.executions as e on e.id = count_reranking.execution_id
-    where u.amount > 0;
-  end if;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.count_runs(groups jsonb)
@@ -21150,25 +20771,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.delete_old_query_rankings()
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_count int;
-begin
-  delete from howdah_private.query_rankings as q
-  where (q.tenant_id, q.model_digest, q.digest) in (
-    select o.tenant_id, o.model_digest, o.digest from howdah_private.query_rankings as o
-    where o.requested_at < clock_timestamp() - interval '1 day'
-    limit 1000 for update skip locked);
-  get diagnostics v_count = row_count;
-  return v_count;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_receivers()
  RETURNS integer
  LANGUAGE plpgsql
@@ -21602,6 +21204,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.detects_languages(base howdah.knowledge_bases)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((base).detects_language AND ((base).language <> ALL ('{irish,nepali,yiddish}'::text[])))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.digested_pieces(document howdah.documents, base howdah.knowledge_bases, pieces jsonb)
  RETURNS TABLE(seq integer, digest text, words text, content text, heading_path text[], start_offset integer, end_offset integer, page integer)
  LANGUAGE sql
@@ -21746,6 +21355,25 @@ begin
     from (values ('a', a), ('b', b)) as t (run, value)
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.document_languages()
+ RETURNS TABLE(code text, name text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select split_part(l.line, ' ', 1), split_part(l.line, ' ', 2)
+  from unnest(string_to_array('am amharic,ar arabic,az azerbaijani,be belarusian,bg bulgarian,'
+    'bn bengali,ca catalan,cs czech,da danish,de german,el greek,en english,es spanish,et estonian,'
+    'eu basque,fa persian,fi finnish,fr french,ga irish,gu gujarati,he hebrew,hi hindi,hr croatian,'
+    'hu hungarian,hy armenian,id indonesian,is icelandic,it italian,ja japanese,ka georgian,'
+    'kn kannada,ko korean,ku kurdish,lo lao,lt lithuanian,lv latvian,ml malayalam,mr marathi,'
+    'ms malay,ne nepali,nl dutch,no norwegian,or odia,pa punjabi,pl polish,pt portuguese,'
+    'ro romanian,ru russian,simple simple,sk slovak,sl slovene,sq albanian,sr serbian,sv swedish,'
+    'ta tamil,te telugu,th thai,tl tagalog,tr turkish,uk ukrainian,ur urdu,vi vietnamese,'
+    'yi yiddish,yo yoruba,zh chinese', ',')) as l (line)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.document_slot(tenant_id uuid, id uuid)
@@ -22685,28 +22313,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.end_query_ranking(tenant_id uuid, model_digest text, digest text, scores double precision[], error jsonb, usage jsonb, execution_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_row howdah_private.query_rankings;
-begin
-  update howdah_private.query_rankings as q
-  set scores = coalesce(end_query_ranking.scores, q.scores), error = end_query_ranking.error,
-    query = null
-  where q.tenant_id = end_query_ranking.tenant_id
-    and q.model_digest = end_query_ranking.model_digest and q.digest = end_query_ranking.digest
-  returning q.* into v_row;
-  if found then
-    perform howdah_private.count_reranking(
-      v_row, end_query_ranking.execution_id, end_query_ranking.usage);
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
  RETURNS void
  LANGUAGE sql
@@ -23305,20 +22911,6 @@ AS $function$
     json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
       'digest', asked.digest),
     job_key => concat_ws(' ', 'query', asked.tenant_id, asked.model_digest, asked.digest),
-    max_attempts => 3)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_query_ranking(asked howdah_private.query_rankings)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select graphile_worker.add_job('rerank_query',
-    json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
-      'digest', asked.digest),
-    job_key => concat_ws(' ', 'ranking', asked.tenant_id, asked.model_digest, asked.digest),
     max_attempts => 3)
 $function$
 ;
@@ -24956,14 +24548,7 @@ begin
     fail_similarity.claim) as n;
   if not found then
     return false;
-  end if;
-  -- also what its other graders need, which are not asked before the next attempt
-  delete from howdah_private.query_embeddings as q
-  using howdah_private.needed_similarities(fail_similarity.tenant_id,
-    fail_similarity.evaluation_id, array[fail_similarity.execution_id]) as n
-  where q.tenant_id = fail_similarity.tenant_id and q.model_digest = n.model_digest
-    and q.digest in (md5(n.answer), md5(n.expected)) and num_nulls(q.vector, q.query) = 2;
-  if not fail_similarity.is_refused and v_needed.attempts < 5 then
+  elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
     where d.execution_id = fail_similarity.execution_id;
@@ -27318,41 +26903,6 @@ CREATE OR REPLACE FUNCTION howdah_private.fused_score(text_weight double precisi
 RETURN ((61)::double precision * (COALESCE((text_weight / ((60 + text_rank))::double precision), (0)::double precision) + COALESCE((vector_weight / ((60 + vector_rank))::double precision), (0)::double precision)))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.gate_faults(v howdah.evaluations, fail_under double precision, baseline howdah.evaluations)
- RETURNS text[]
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with graded as (
-    select coalesce((v.totals ->> 'passed')::int, 0) + coalesce((v.totals ->> 'failed')::int, 0)
-        as results, v.items * v.repeats as runs,
-      coalesce((v.totals ->> 'pass_rate')::float8, 0) as pass_rate
-  ),
-  compared as materialized (
-    select howdah.compare_evaluations((gate_faults.baseline).id, v.id) as figures
-    where (gate_faults.baseline).id <> v.id
-  )
-  select array(
-    select format('the pass rate %s is under %s', round(g.pass_rate::numeric, 4),
-      gate_faults.fail_under)
-    from graded as g where g.pass_rate < gate_faults.fail_under
-    union all
-    select format('only %s of %s runs passed or failed', g.results, g.runs)
-    from graded as g where g.results < g.runs
-    union all
-    select format('only %s of %s items are graded in both evaluations', c.figures ->> 'items',
-      v.items)
-    from compared as c
-    where (c.figures -> 'is_paired')::boolean and (c.figures ->> 'items')::int < v.items
-    union all
-    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
-      -(c.figures #>> array[f.name, 'difference'])::numeric)
-    from compared as c cross join (values ('pass_rate'), ('score')) as f (name)
-    where c.figures #>> array[f.name, 'verdict'] = 'lower')
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.generations_lock_key(knowledge_base_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -27780,14 +27330,7 @@ CREATE OR REPLACE FUNCTION howdah_private.grader_pairs(evaluation uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with shown as (
-    select distinct g.grader ->> 'name' as grader, (x.example ->> 'item_id')::uuid as item_id
-    from howdah.evaluations as v
-    cross join lateral jsonb_array_elements(v.graders) as g (grader)
-    cross join lateral jsonb_path_query(g.grader, '$.configuration.examples[*]') as x (example)
-    where v.id = grader_pairs.evaluation and x.example ? 'item_id'
-  ),
-  opinions as (
+  with opinions as (
     select g.evaluation_result_id, g.grader, count(*)::int as people, avg(g.score) as score,
       array_agg(g.comment order by g.id) filter (where g.comment is not null) as comments
     from howdah.grades as g where g.evaluation_id = grader_pairs.evaluation
@@ -27813,9 +27356,7 @@ AS $function$
     where x.evaluation_result_id = s.id and (x.grader = s.grader or x.grader is null)
     order by x.grader nulls last limit 1
   ) as o
-  where s.score is not null and not exists (
-    select from shown as w
-    where w.item_id = s.item_id and (w.grader = s.grader or s.grader is null))
+  where s.score is not null
 $function$
 ;
 
@@ -27856,8 +27397,7 @@ AS $function$
         "examples": {"type": "array", "maxItems": 20, "items": {"type": "object",
           "required": ["output", "score", "reason"], "additionalProperties": false,
           "properties": {"output": {}, "score": {"type": "number"},
-            "reason": {"type": "string"}, "item_id": {"type": "string",
-              "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}}}},
+            "reason": {"type": "string"}}}},
         "scale": {"type": "object", "required": ["min", "max"], "additionalProperties": false,
           "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}}',
       '["agent", "rubric"]'),
@@ -27894,20 +27434,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.graders_with_examples(evaluation uuid)
- RETURNS text[]
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select array(
-    select g.grader ->> 'name' from howdah.evaluations as v
-    cross join lateral jsonb_array_elements(v.graders) as g (grader)
-    where v.id = graders_with_examples.evaluation and g.grader ->> 'kind' = 'rubric'
-      and jsonb_array_length(g.grader #> '{configuration,examples}') > 1)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.group_figures(observations double precision[], OUT items integer, OUT mean double precision, OUT error double precision, OUT lowest double precision, OUT highest double precision, OUT is_pass_or_fail boolean, OUT has_ties boolean)
  RETURNS record
  LANGUAGE sql
@@ -27920,32 +27446,6 @@ AS $function$
       where o is not null group by o) as t) >= count(v)
   from unnest(group_figures.observations) as v
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.groups_to_rerank(ids uuid[], query text, k integer, filter jsonb, mode text)
- RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid, model_digest text, model jsonb, digest text, chunk_numbers bigint[])
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-#variable_conflict use_column
-begin
-  if not exists (select from howdah_private.rerankers_of(groups_to_rerank.ids)) then
-    return;
-  end if;
-  return query
-  with groups as (
-    select c.model_digest, array_agg(c.chunk_number order by c.group_rank) as numbers
-    from howdah_private.rerank_candidates(groups_to_rerank.ids, groups_to_rerank.query,
-      groups_to_rerank.k, groups_to_rerank.filter, groups_to_rerank.mode) as c
-    where c.model_digest is not null group by c.model_digest
-  )
-  select distinct on (g.model_digest) r.tenant_id, r.knowledge_base_id, g.model_digest, r.model,
-    howdah_private.ranking_digest(groups_to_rerank.query, g.numbers), g.numbers
-  from groups as g
-  join howdah_private.rerankers_of(groups_to_rerank.ids) as r on r.model_digest = g.model_digest
-  order by g.model_digest, r.knowledge_base_id;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
@@ -28109,13 +27609,6 @@ AS $function$
     in regexp_replace(has_quote.content collate "C", s.spaces, ' ', 'g')) > 0
   from (select format('[%s]+', howdah_private.space_class()) collate "C" as spaces) as s
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.has_reversed_examples(item_id uuid)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN ((get_byte(uuid_send((md5((item_id)::text))::uuid), 0) % 2) = 1)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_run_ended(execution_id uuid)
@@ -28900,9 +28393,11 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_chunks(document howdah.document
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_language text := howdah_private.language_of_chunks(document, base);
 begin
   with fresh as materialized (
-    select p.*, to_tsvector(base.language::regconfig, p.words) as terms
+    select p.*, to_tsvector(coalesce(v_language, base.language)::regconfig, p.words) as terms
     from howdah_private.digested_pieces(document, base, insert_chunks.pieces) as p
     where not exists (
       select from howdah.chunks as c
@@ -28910,15 +28405,16 @@ begin
   ),
   added as (
     insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset,
-      end_offset, page, length, trust, digest, heading_path, content)
+      end_offset, page, length, trust, digest, language, heading_path, content)
     select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, f.page, (
         select coalesce(sum(cardinality(t.positions)), 0) from unnest(f.terms) as t),
-      base.trust, f.digest, f.heading_path, f.content
+      base.trust, f.digest, v_language, f.heading_path, f.content
     from fresh as f order by f.seq
     returning number, seq, length
   )
   insert into howdah_private.chunk_terms (knowledge_base_id, chunk_number, length, frequency, term)
-  select base.id, a.number, a.length, cardinality(t.positions), t.lexeme
+  select base.id, a.number, a.length, cardinality(t.positions),
+    concat(v_language || ' ', t.lexeme)
   from added as a join fresh as f on f.seq = a.seq cross join lateral unnest(f.terms) as t;
 end $function$
 ;
@@ -29728,21 +29224,6 @@ CREATE OR REPLACE FUNCTION howdah_private.is_sent(e howdah.executions)
  LANGUAGE sql
  IMMUTABLE
 RETURN (num_nonnulls((e).parent_execution_id, (e).compensates_execution_id, (e).completed_at) = 0)
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_spending_used_up(tenant_id uuid, execution_id uuid)
- RETURNS boolean
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah_private.usage_limits(is_spending_used_up.tenant_id, '{tokens,cost}') as l
-    left join howdah.executions as e on e.id = is_spending_used_up.execution_id
-    cross join lateral (values (howdah_private.limit_subject(l, is_spending_used_up.tenant_id,
-      e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
-    where s.id is not null and howdah_private.is_used_up(l, s.id, clock_timestamp()))
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_system_schema(name text)
@@ -30758,15 +30239,12 @@ AS $function$
   )
   select concat_ws(E'\n\n', 'Grade an answer by a rubric.',
     E'The rubric:\n' || (s.configuration ->> 'rubric'), (
-      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', o.place,
+      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', x.place,
         howdah_private.mark_external(howdah_private.json_as_text(x.example -> 'output'), 'example'),
         json_build_object('reason', x.example -> 'reason', 'score', x.example -> 'score')),
-        E'\n\n' order by o.place)
+        E'\n\n' order by x.place)
       from jsonb_array_elements(s.configuration -> 'examples') with ordinality
-        as x (example, place)
-      cross join lateral (select case when howdah_private.has_reversed_examples(i.id)
-        then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
-        else x.place end) as o (place)),
+        as x (example, place)),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
     E'What was expected:\n' || howdah_private.mark_external(howdah_private.json_as_text(
@@ -30797,20 +30275,6 @@ AS $function$
       coalesce(judge_score.configuration #> '{scale,min}', '0') as low,
       coalesce(judge_score.configuration #> '{scale,max}', '1') as high
   ) as v
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.kappa_interval(agreement double precision, chance double precision, items integer, OUT low double precision, OUT high double precision)
- RETURNS record
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select (i.low - k.chance) / (1 - k.chance), (i.high - k.chance) / (1 - k.chance)
-  from (select kappa_interval.chance) as k
-  cross join lateral howdah_private.pass_rate_interval(
-    kappa_interval.agreement, kappa_interval.items) as i
-  where k.chance < 1
 $function$
 ;
 
@@ -31242,6 +30706,32 @@ begin
   returning * into v_label;
   return v_label;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.language_of_chunks(document howdah.documents, base howdah.knowledge_bases)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select nullif(howdah_private.configuration_of(coalesce(document.language,
+      case when howdah_private.detects_languages(base) then document.detected_language end)),
+    base.language)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.languages_of_base(base howdah.knowledge_bases)
+ RETURNS TABLE(language text, prefix text)
+ LANGUAGE sql
+ STABLE ROWS 2
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select base.language, ''
+  union all
+  select s.language, s.language || ' ' from howdah_private.knowledge_base_sizes as s
+  where s.knowledge_base_id = base.id and s.language is not null
+  group by s.language having sum(s.chunks) > 0
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.last_counter_slot(scope howdah.limit_scope)
@@ -33464,10 +32954,11 @@ begin
   if cardinality(v_ids) >= 50 then
     with merged as (
       delete from howdah_private.knowledge_base_sizes as s where s.id = any (v_ids)
-      returning s.chunks, s.terms
+      returning s.language, s.chunks, s.terms
     )
-    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
-    select merge_sizes.knowledge_base_id, sum(m.chunks), sum(m.terms) from merged as m;
+    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, language, chunks, terms)
+    select merge_sizes.knowledge_base_id, m.language, sum(m.chunks), sum(m.terms)
+    from merged as m group by m.language;
   end if;
 end $function$
 ;
@@ -38278,61 +37769,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.ranking_digest(query text, numbers bigint[])
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select md5(jsonb_build_array(ranking_digest.query, to_jsonb(ranking_digest.numbers))::text)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rankings_of_search(execution_id uuid, arguments jsonb)
- RETURNS TABLE(model_digest text, digest text, model jsonb, documents text[])
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-#variable_conflict use_column
-declare
-  v_run howdah.executions := howdah_private.calling_run(rankings_of_search.execution_id);
-  v_query text := rankings_of_search.arguments ->> 'query';
-  v_ids uuid[] := array(
-    select b.id from howdah.agent_knowledge_bases as a
-    join howdah.knowledge_bases as b on b.tenant_id = a.tenant_id and b.id = a.knowledge_base_id
-    where a.tenant_id = v_run.tenant_id and a.agent_id = v_run.agent_id
-      and (arguments ->> 'base' is null or b.name = arguments ->> 'base'));
-  v_error jsonb;
-begin
-  if (v_query ~ '\S' and length(v_query) <= 10000) is not true -- the search refuses it
-    or not exists (select from howdah_private.rerankers_of(v_ids)) then
-    return;
-  end if;
-  v_error := howdah_private.spending_error()
-    where howdah_private.is_spending_used_up(v_run.tenant_id, v_run.id);
-  return query
-  with asked as (
-    insert into howdah_private.query_rankings as q
-      (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, error)
-    select g.tenant_id, g.knowledge_base_id, g.model_digest, g.digest, g.model, g.chunk_numbers,
-      v_error
-    from howdah_private.groups_to_rerank(v_ids, v_query, 20, '{}', null) as g
-    order by g.model_digest, g.digest
-    on conflict on constraint query_rankings_pkey do update
-    set requested_at = clock_timestamp(), model = excluded.model, error = excluded.error
-    where q.scores is null
-    returning q.tenant_id, q.model_digest, q.digest, q.model, q.chunk_numbers
-  )
-  select a.model_digest, a.digest, a.model, t.texts
-  from asked as a
-  cross join lateral (
-    select howdah_private.rerank_texts(a.tenant_id, a.chunk_numbers) as texts
-  ) as t
-  where v_error is null and t.texts is not null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.rarest_tag(tenant_id uuid, filter jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -39446,6 +38882,52 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reindex_chunks(document howdah.documents, base howdah.knowledge_bases)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_language text := howdah_private.language_of_chunks(document, base);
+  v_numbers bigint[] := array(
+    select c.number from howdah.chunks as c
+    where c.tenant_id = document.tenant_id and c.document_id = document.id
+      and c.language is distinct from v_language);
+begin
+  if v_numbers = '{}' then
+    return;
+  end if;
+  delete from howdah_private.chunk_terms as t where t.chunk_number = any (v_numbers);
+  with changed as materialized (
+    select c.number, c.language, c.length,
+      to_tsvector(coalesce(v_language, base.language)::regconfig, concat_ws(E'\n', document.title,
+        array_to_string(c.heading_path, E'\n'), c.content)) as terms
+    from howdah.chunks as c where c.number = any (v_numbers)
+  ),
+  counted as materialized (
+    select c.*, (
+      select coalesce(sum(cardinality(t.positions)), 0)::int from unnest(c.terms) as t
+    ) as new_length
+    from changed as c
+  ),
+  terms as (
+    insert into howdah_private.chunk_terms
+      (knowledge_base_id, chunk_number, length, frequency, term)
+    select base.id, c.number, c.new_length, cardinality(t.positions),
+      concat(v_language || ' ', t.lexeme)
+    from counted as c cross join lateral unnest(c.terms) as t
+  ),
+  sizes as (
+    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, language, chunks, terms)
+    select base.id, c.language, -count(*), -sum(c.length) from counted as c group by c.language
+    union all
+    select base.id, v_language, count(*), sum(c.new_length) from counted as c
+  )
+  update howdah.chunks as c set language = v_language, length = n.new_length
+  from counted as n where c.number = n.number;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean, fence integer DEFAULT NULL::integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -40194,6 +39676,7 @@ begin
   where c.id = m.id and m.seq is not null
     and (c.seq, c.start_offset, c.end_offset, c.page, c.trust)
       is distinct from (m.seq, m.start_offset, m.end_offset, m.page, base.trust);
+  perform howdah_private.reindex_chunks(document, base);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
 end $function$
 ;
@@ -40530,136 +40013,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.rerank_candidates(ids uuid[], query text, k integer, filter jsonb, mode text)
- RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision, fused_rank bigint, tenant_id uuid, model_digest text, group_rank integer)
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with rerankers as materialized (
-    select * from howdah_private.rerankers_of(rerank_candidates.ids)
-  ),
-  fused as (
-    select f.*, r.tenant_id, r.candidates, r.model_digest,
-      row_number() over (order by f.score desc, f.chunk_number) as fused_rank,
-      row_number() over (
-        partition by f.knowledge_base_id order by f.score desc, f.chunk_number) as base_rank
-    from howdah_private.rank_chunks(rerank_candidates.ids, rerank_candidates.query,
-      greatest(rerank_candidates.k, (select max(r.candidates) from rerankers as r)),
-      rerank_candidates.filter, rerank_candidates.mode) as f
-    left join rerankers as r on r.knowledge_base_id = f.knowledge_base_id
-  ),
-  placed as (
-    select f.*, row_number() over (
-      partition by f.model_digest, f.base_rank <= f.candidates
-      order by f.score desc, f.chunk_number) as group_rank
-    from fused as f
-  ),
-  marked as (
-    select p.*, coalesce(p.base_rank <= p.candidates and p.group_rank <= 100, false) as is_candidate
-    from placed as p
-  )
-  select m.knowledge_base_id, m.chunk_number, m.score, m.text_rank, m.text_score, m.vector_rank,
-    m.vector_score, m.fused_rank, m.tenant_id, case when m.is_candidate then m.model_digest end,
-    case when m.is_candidate then m.group_rank::int end
-  from marked as m
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rerank_chunks(ids uuid[], query text, k integer, filter jsonb, mode text, rerank boolean DEFAULT true)
- RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision, fused_rank bigint, fused_score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-#variable_conflict use_column
-begin
-  if not coalesce(rerank_chunks.rerank, true)
-    or not exists (select from howdah_private.rerankers_of(rerank_chunks.ids)) then
-    return query
-    select f.*, null::bigint, null::float8, null::int, null::float8, null::jsonb
-    from howdah_private.rank_chunks(rerank_chunks.ids, rerank_chunks.query, rerank_chunks.k,
-      rerank_chunks.filter, rerank_chunks.mode) as f;
-    return;
-  end if;
-  return query
-  with candidates as materialized (
-    select * from howdah_private.rerank_candidates(rerank_chunks.ids, rerank_chunks.query,
-      rerank_chunks.k, rerank_chunks.filter, rerank_chunks.mode)
-  ),
-  groups as materialized (
-    select g.model_digest, q.scores,
-      coalesce(q.error, '{"code": "not_ranked", "message": "the reranker has not ranked these '
-        'chunks: call howdah.rerank_query with the same arguments"}') as error
-    from (
-      select c.tenant_id, c.model_digest, howdah_private.ranking_digest(
-        rerank_chunks.query, array_agg(c.chunk_number order by c.group_rank)) as digest
-      from candidates as c where c.model_digest is not null group by c.tenant_id, c.model_digest
-    ) as g
-    left join howdah_private.query_rankings as q on q.tenant_id = g.tenant_id
-      and q.model_digest = g.model_digest and q.digest = g.digest
-  ),
-  ranked as materialized (
-    select c.*, g.scores[c.group_rank] as rerank_score,
-      row_number() over (partition by c.model_digest
-        order by g.scores[c.group_rank] desc nulls last, c.group_rank)::int as place,
-      case when g.scores is null then g.error end as error
-    from candidates as c left join groups as g on g.model_digest = c.model_digest
-  )
-  select r.knowledge_base_id, r.chunk_number, coalesce(s.score, r.score), r.text_rank, r.text_score,
-    r.vector_rank, r.vector_score, case when r.model_digest is not null then r.fused_rank end,
-    case when r.model_digest is not null then r.score end,
-    case when r.rerank_score is not null then r.place end, r.rerank_score, r.error
-  from ranked as r
-  left join candidates as s on s.model_digest = r.model_digest and s.group_rank = r.place;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rerank_texts(tenant_id uuid, numbers bigint[])
- RETURNS text[]
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when count(*) = cardinality(rerank_texts.numbers) then array_agg(
-    concat_ws(E'\n', d.title, nullif(array_to_string(c.heading_path, E'\n'), ''), c.content)
-    order by n.position) end
-  from unnest(rerank_texts.numbers) with ordinality as n (number, position)
-  join howdah.chunks as c on c.number = n.number and c.tenant_id = rerank_texts.tenant_id
-  join howdah.documents as d on d.tenant_id = c.tenant_id and d.id = c.document_id
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.rerankers_of(ids uuid[])
- RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid, candidates integer, model_digest text, model jsonb)
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select b.tenant_id, b.id, b.rerank_candidates, howdah_private.embedding_digest(d.model), d.model
-  from howdah.knowledge_bases as b
-  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.rerank_model_id
-  cross join lateral (select howdah_private.model_definition(m, '{}') as model) as d
-  where b.id = any (rerankers_of.ids) and m.purpose = 'rerank'
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.reranking_state(tenant_id uuid, knowledge_base_id uuid)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select jsonb_build_object('model', m.name, 'candidates', b.rerank_candidates,
-    'calls', coalesce(t.calls, 0), 'failures', coalesce(t.failures, 0),
-    'tokens', coalesce(t.tokens, 0), 'cost', trim_scale(coalesce(t.cost, 0)), 'error', t.error)
-  from howdah.knowledge_bases as b
-  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.rerank_model_id
-  left join howdah_private.rerank_totals as t on t.knowledge_base_id = b.id
-  where b.tenant_id = reranking_state.tenant_id and b.id = reranking_state.knowledge_base_id
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb)
  RETURNS integer
  LANGUAGE plpgsql
@@ -40793,56 +40146,6 @@ begin
     perform howdah_private.raise_known_key(reserve_run_key.key, v_first);
   end if;
   return v_first;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.reserve_texts(tenant_id uuid, evaluation_id uuid, ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_runs uuid[];
-  v_models text[];
-  v_digests text[];
-  v_reserved text[];
-  v_ready uuid[];
-begin
-  select array_agg(n.execution_id), array_agg(n.model_digest), array_agg(md5(t.text))
-  into v_runs, v_models, v_digests
-  from howdah_private.needed_similarities(
-    reserve_texts.tenant_id, reserve_texts.evaluation_id, reserve_texts.ids) as n
-  cross join unnest(array[n.answer, n.expected]) as t (text)
-  where not exists (
-    select from howdah_private.query_embeddings as q
-    where q.tenant_id = reserve_texts.tenant_id and q.model_digest = n.model_digest
-      and q.digest = md5(t.text) and q.vector is not null);
-  with reserved as (
-    insert into howdah_private.query_embeddings as q (tenant_id, model_digest, digest, model)
-    select distinct reserve_texts.tenant_id, m.model_digest, m.digest, '{}'::jsonb
-    from unnest(v_models, v_digests) as m (model_digest, digest)
-    order by m.model_digest, m.digest
-    on conflict on constraint query_embeddings_pkey do update
-    set requested_at = clock_timestamp()
-    where q.vector is null and q.requested_at < clock_timestamp() - interval '2 minutes'
-    returning q.model_digest, q.digest
-  )
-  select coalesce(array_agg(r.model_digest || ' ' || r.digest), '{}') into v_reserved
-  from reserved as r;
-  v_ready := array(
-    select i.id from unnest(reserve_texts.ids) as i (id)
-    where not exists (
-      select from unnest(v_runs, v_models, v_digests) as m (run, model_digest, digest)
-      where m.run = i.id and m.model_digest || ' ' || m.digest <> all (v_reserved)));
-  -- what only postponed runs need is free again
-  delete from howdah_private.query_embeddings as q
-  using unnest(v_models, v_digests) as m (model_digest, digest)
-  where q.tenant_id = reserve_texts.tenant_id and q.model_digest = m.model_digest
-    and q.digest = m.digest and num_nulls(q.vector, q.query) = 2
-    and m.model_digest || ' ' || m.digest = any (v_reserved) and not exists (
-      select from unnest(v_runs, v_models, v_digests) as k (run, model_digest, digest)
-      where k.run = any (v_ready) and k.model_digest = m.model_digest and k.digest = m.digest);
-  return v_ready;
 end $function$
 ;
 
@@ -42800,20 +42103,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.scale_of_judge(evaluation uuid, grader text, OUT low numeric, OUT high numeric)
- RETURNS record
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce((g.grader #> '{configuration,scale,min}')::numeric, 0),
-    coalesce((g.grader #> '{configuration,scale,max}')::numeric, 1)
-  from howdah.evaluations as v
-  cross join lateral jsonb_array_elements(v.graders) as g (grader)
-  where v.id = scale_of_judge.evaluation and g.grader ->> 'name' = scale_of_judge.grader
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
  RETURNS jsonb
  LANGUAGE sql
@@ -43129,21 +42418,20 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text, rerank boolean)
- RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb, content text, chunk jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text)
+ RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, content text, chunk jsonb)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with ranked as (
     select f.*, row_number() over (partition by f.knowledge_base_id
-      order by f.score desc, f.rerank_rank, f.chunk_number) as rank
-    from howdah_private.rerank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query,
-      20, '{}', search_bases_of_agent.mode, search_bases_of_agent.rerank) as f
+      order by f.score desc, f.chunk_number) as rank
+    from howdah_private.rank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query, 20,
+      '{}', search_bases_of_agent.mode) as f
   ),
   found as (
-    select b.id, b.name, f.chunk_number, f.score * g.weight as score, f.rerank_rank,
-      f.rerank_score, f.rerank_error
+    select b.id, b.name, f.chunk_number, f.score * g.weight as score
     from howdah.agent_knowledge_bases as g
     join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
     join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
@@ -43151,8 +42439,7 @@ AS $function$
       and g.agent_id = search_bases_of_agent.agent_id
   ),
   listed as (
-    select f.id, f.score, f.rerank_rank, f.rerank_score, f.rerank_error, c.document_id, c.number,
-      c.content,
+    select f.id, f.score, c.document_id, c.number, c.content,
       jsonb_build_object('citation', format('[^%s]', c.number), 'document_id', c.document_id,
         'seq', c.seq, 'base', f.name, 'title', d.title, 'headings', c.heading_path,
         'text', c.content) || case when c.page is null then '{}'
@@ -43162,13 +42449,11 @@ AS $function$
     join howdah.documents as d on d.id = c.document_id
   ),
   sized as (
-    select l.*, sum(octet_length(l.chunk::text)) over (
-      order by l.score desc, l.rerank_rank, l.number) as bytes
+    select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.number) as bytes
     from listed as l where octet_length(l.chunk::text) <= 60000
   )
-  select (row_number() over (order by s.score desc, s.rerank_rank, s.number))::int, s.id,
-    s.document_id, s.number, s.score, s.rerank_rank, s.rerank_score, s.rerank_error, s.content,
-    s.chunk
+  select (row_number() over (order by s.score desc, s.number))::int, s.id, s.document_id, s.number,
+    s.score, s.content, s.chunk
   from sized as s where s.bytes <= 60000
 $function$
 ;
@@ -43284,7 +42569,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.searches_to_replay(base uuid, since timestamp with time zone)
- RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer, is_reranked boolean)
+ RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -43295,11 +42580,7 @@ AS $function$
       where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
         and g.knowledge_base_id = any (s.knowledge_base_ids)),
     s.mode, p.input ->> 'query',
-    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int,
-    exists (
-      select from howdah.search_results as r
-      where r.execution_id = s.execution_id and r.step_seq = s.step_seq
-        and r.rerank_rank is not null)
+    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
   from howdah.searches as s
   join howdah.executions as e on e.id = s.execution_id
   join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
@@ -44978,13 +44259,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.spending_error()
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
-RETURN '{"code": "limit_reached", "message": "a limit of tokens or cost is reached"}'::jsonb
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.spending_subjects(ids uuid[])
  RETURNS TABLE(execution_id uuid, limit_id uuid, metric howdah.limit_metric, period howdah.limit_period, max_value numeric, last_slot integer, subject_id uuid)
  LANGUAGE plpgsql
@@ -45570,7 +44844,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb, content text DEFAULT NULL::text, source jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.store_chunks(document_id uuid, claim text, pieces jsonb, content text DEFAULT NULL::text, source jsonb DEFAULT NULL::jsonb, detected_language text DEFAULT NULL::text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -45592,10 +44866,13 @@ begin
     select howdah_private.resource_trust(r.tenant_id, r.id) from howdah.resources as r
     where r.tenant_id = v_document.tenant_id and r.id = v_document.resource_id
       and r.metadata ?| '{written_by_execution_id,trust}'));
+  v_document.detected_language := case when howdah_private.detects_languages(v_base)
+    then store_chunks.detected_language end;
   perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
   update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
     content = coalesce(store_chunks.content, d.content),
     type = coalesce(store_chunks.source ->> 'type', d.type),
+    detected_language = v_document.detected_language,
     read_at = case when store_chunks.source is not null then clock_timestamp() end
   where d.id = v_document.id;
   update howdah_private.due_documents as u
@@ -46015,8 +45292,7 @@ begin
   from unnest(store_similarity.texts, store_similarity.vectors) as t (text, vector)
   order by md5(t.text)
   on conflict on constraint query_embeddings_pkey do update
-  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null,
-    model = excluded.model;
+  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
   insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, is_shared,
@@ -47383,13 +46659,11 @@ AS $function$
     ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
     ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
     ('query_embeddings', 'queue', 'none', null, null, '', ''),
-    ('query_rankings', 'queue', 'none', null, null, '', ''),
     ('questions', 'content', 'run', null, null, 'eraser',
       'sight stamp export names erasure checks'),
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
-    ('rerank_totals', 'queue', 'none', null, null, '', ''),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
     ('run_memories', 'log', 'run', null, null, '', ''),
@@ -47969,14 +47243,17 @@ CREATE OR REPLACE FUNCTION howdah_private.terms_of_query(base howdah.knowledge_b
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with written as materialized (
-    select t.* from howdah_private.terms_of(base.language, terms_of_query.query) as t
+    select l.language, l.prefix, t.term, t.frequency
+    from howdah_private.languages_of_base(base) as l
+    cross join lateral howdah_private.terms_of(l.language, terms_of_query.query) as t
   )
   select t.term, sum(t.frequency) from (
-    select w.term, w.frequency::float8 as frequency from written as w
+    select w.prefix || w.term as term, w.frequency::float8 as frequency from written as w
     union all
-    select p.term, 0.4 * w.frequency
-    from written as w cross join lateral howdah_private.compound_parts(base.id, w.term) as p (term)
-    where base.language = 'german'
+    select w.prefix || p.term, 0.4 * w.frequency
+    from written as w
+    cross join lateral howdah_private.compound_parts(base.id, w.term, w.prefix) as p (term)
+    where w.language = 'german'
   ) as t
   group by t.term
 $function$
@@ -49520,10 +48797,11 @@ begin
     delete from howdah_private.chunk_terms as t using changed as c
     where t.chunk_number = c.number;
   end if;
-  insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
-  select c.knowledge_base_id, v_sign * count(*), v_sign * sum(c.length) from changed as c
+  insert into howdah_private.knowledge_base_sizes (knowledge_base_id, language, chunks, terms)
+  select c.knowledge_base_id, c.language, v_sign * count(*), v_sign * sum(c.length)
+  from changed as c
   where exists (select from howdah.knowledge_bases as b where b.id = c.knowledge_base_id)
-  group by c.knowledge_base_id;
+  group by c.knowledge_base_id, c.language;
   return null;
 end $function$
 ;
@@ -49788,6 +49066,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_documents__check_language()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_word text := lower(regexp_replace(new.language, '[-_].*$', ''));
+  v_code text := (
+    select l.code from howdah_private.document_languages() as l where v_word in (l.code, l.name));
+begin
+  if v_code is null then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no language %L', new.language),
+      detail = jsonb_build_object('field', 'language', 'language', new.language)::text,
+      hint = format('The languages: %s.', (
+        select string_agg(l.code, ', ' order by l.code)
+        from howdah_private.document_languages() as l));
+  end if;
+  new.language := v_code;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_documents__check_url()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -49876,11 +49178,13 @@ declare
 begin
   select case
     when octet_length(n.content) > 1048576 and n.content is distinct from old.content and current_user <> 'howdah_eraser' then array['size', 'content', '1048576', 'bytes']
+    when octet_length(n.language) > 1048576 and n.language is distinct from old.language and current_user <> 'howdah_eraser' then array['size', 'language', '1048576', 'bytes']
     when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
     when length(n.title) > 500 and n.title is distinct from old.title and current_user <> 'howdah_eraser' then array['size', 'title', '500', 'characters']
     when octet_length(n.type) > 1048576 and n.type is distinct from old.type and current_user <> 'howdah_eraser' then array['size', 'type', '1048576', 'bytes']
     when length(n.url) > 2000 and n.url is distinct from old.url and current_user <> 'howdah_eraser' then array['size', 'url', '2000', 'characters']
     when strpos(n.content::text, 'howdah.sealed.v') > 0 and n.content is distinct from old.content then array['sealed', 'content']
+    when strpos(n.language::text, 'howdah.sealed.v') > 0 and n.language is distinct from old.language then array['sealed', 'language']
     when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
     when strpos(n.title::text, 'howdah.sealed.v') > 0 and n.title is distinct from old.title then array['sealed', 'title']
     when strpos(n.type::text, 'howdah.sealed.v') > 0 and n.type is distinct from old.type then array['sealed', 'type']
@@ -49959,7 +49263,8 @@ begin
       detail = jsonb_build_object('field', 'status', 'status', new.status)::text,
       hint = 'Set status to pending to divide the document again. Workers set the other states.';
   elsif new.status <> old.status or (new.status = 'pending' and old.error is not null)
-    or (new.title, new.type, new.content) is distinct from (old.title, old.type, old.content) then
+    or (new.title, new.type, new.content, new.language)
+      is distinct from (old.title, old.type, old.content, old.language) then
     new.status := 'pending';
     new.status_at := now();
     new.error := null;
@@ -51148,9 +50453,6 @@ begin
   select m.* into v_model from howdah.models as m
   where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
   perform howdah_private.check_makes_embeddings(v_model, 'embedding_model_id');
-  select m.* into v_model from howdah.models as m
-  where m.tenant_id = new.tenant_id and m.id = new.rerank_model_id;
-  perform howdah_private.check_reranks(v_model, 'rerank_model_id');
   return new;
 end $function$
 ;
@@ -51165,10 +50467,6 @@ begin
   if new.embedding_model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.embedding_model_id) then
     perform howdah_private.raise_unknown('knowledge_bases', 'embedding_model_id', 'models', new.embedding_model_id::text, 'knowledge_bases_tenant_id_embedding_model_id_fkey');
-  end if;
-  if new.rerank_model_id is not null
-    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.rerank_model_id) then
-    perform howdah_private.raise_unknown('knowledge_bases', 'rerank_model_id', 'models', new.rerank_model_id::text, 'knowledge_bases_tenant_id_rerank_model_id_fkey');
   end if;
   return null;
 end $function$
@@ -51185,6 +50483,30 @@ begin
   where t.knowledge_base_id = o.id;
   delete from howdah_private.knowledge_base_sizes as s using old_rows as o
   where s.knowledge_base_id = o.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__detect()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  with renewed as (
+    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
+      and (d.status in ('pending', 'working')
+        or (d.status = 'ready' and d.detected_language is null and new.detects_language)
+        or (d.status = 'ready' and d.detected_language is not null
+          and howdah_private.configuration_of(d.detected_language) <> new.language))
+    returning d.id
+  )
+  select array_agg(r.id order by r.id) into v_ids from renewed as r;
+  perform howdah_private.enqueue_documents(v_ids);
   return null;
 end $function$
 ;
@@ -51265,7 +50587,6 @@ begin
     when not (jsonb_typeof(chunking) = 'object'::text) then array['check', 'chunking_is_an_object']
     when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
     when not (jsonb_typeof(ranking) = 'object'::text) then array['check', 'ranking_is_an_object']
-    when not ((rerank_candidates >= 1) AND (rerank_candidates <= 100)) then array['check', 'rerank_candidates_is_from_1_to_100']
     when not (trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])) then array['check', 'trust_is_internal_or_external']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
@@ -58179,7 +57500,7 @@ AS $function$
       false),
     ('datasets', 'name description', '', '', true),
     ('documents',
-      'title type content metadata reread_seconds',
+      'title type content metadata reread_seconds language',
       'knowledge_base_id resource_id owns_resource url', 'status', true),
     ('executions',
       '',
@@ -58198,9 +57519,8 @@ AS $function$
       'secret_name sends_resource is_active',
       'name', '', true),
     ('knowledge_bases',
-      'name domain language chunking trust embedding_model_id ranking rerank_model_id '
-      'rerank_candidates',
-      '', '', true),
+      'name domain language detects_language chunking trust embedding_model_id ranking', '', '',
+      true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -58752,8 +58072,7 @@ create view howdah.knowledge_health with (security_invoker=true) as
     ( SELECT count(DISTINCT a.execution_id) AS count
            FROM howdah.stale_answers a
           WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers,
-    s.searches_repeated,
-    s.searches_not_reranked
+    s.searches_repeated
    FROM ((howdah.knowledge_bases b
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE w.is_waiting) AS pending,
             count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
@@ -58765,8 +58084,7 @@ create view howdah.knowledge_health with (security_invoker=true) as
             count(*) FILTER (WHERE (NOT (EXISTS ( SELECT
                    FROM howdah.search_results r
                   WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results,
-            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated,
-            count(*) FILTER (WHERE (s_1.rerank_error IS NOT NULL)) AS searches_not_reranked
+            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated
            FROM howdah.searches s_1
           WHERE ((s_1.tenant_id = b.tenant_id) AND (b.id = ANY (s_1.knowledge_base_ids)) AND (s_1.created_at > (now() - '7 days'::interval)))) s);
 
@@ -58999,11 +58317,10 @@ create view howdah.preference_pairs with (security_invoker=true) as
             t.input_data,
             t.output,
             t.output_data,
-            t.history,
-            COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data, t.history))) AS question
+            COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data))) AS question
            FROM (howdah.training_examples t
              JOIN howdah.executions e ON (((e.tenant_id = t.tenant_id) AND ((e.id)::uuid = t.execution_id))))
-          WHERE ((t.item_id IS NOT NULL) OR (num_nonnulls(e.input_parts, e.contents_encrypted_at) = 0))
+          WHERE ((t.item_id IS NOT NULL) OR ((COALESCE(e.turn, 1) = 1) AND (num_nonnulls(e.history, e.input_parts, e.contents_encrypted_at) = 0)))
         ), ranked AS (
          SELECT q.tenant_id,
             q.execution_id,
@@ -59019,7 +58336,6 @@ create view howdah.preference_pairs with (security_invoker=true) as
             q.input_data,
             q.output,
             q.output_data,
-            q.history,
             q.question,
             first_value(q.execution_id) OVER best AS chosen_execution_id,
             first_value(q.output) OVER best AS chosen,
@@ -59042,8 +58358,7 @@ create view howdah.preference_pairs with (security_invoker=true) as
     chosen,
     chosen_data,
     output AS rejected,
-    output_data AS rejected_data,
-    history
+    output_data AS rejected_data
    FROM ranked r
   WHERE ((score < chosen_score) AND ((output IS DISTINCT FROM chosen) OR (output_data IS DISTINCT FROM chosen_data)));
 
@@ -59309,45 +58624,10 @@ create view howdah.training_examples with (security_invoker=true) as
     e.input,
     e.input_data,
     e.output,
-    e.output_data,
-        CASE
-            WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN ( SELECT COALESCE(to_jsonb(array_agg(m.message ORDER BY m.turn, m.place)), '[]'::jsonb) AS "coalesce"
-               FROM ( SELECT t.turn,
-                        (g.place - 1000000) AS place,
-                        jsonb_build_object('role', (g.message -> 'role'::text), 'content', (g.message -> 'content'::text)) AS message
-                       FROM (howdah.executions t
-                         CROSS JOIN LATERAL jsonb_array_elements(
-                            CASE jsonb_typeof(t.history)
-                                WHEN 'array'::text THEN t.history
-                                ELSE '[]'::jsonb
-                            END) WITH ORDINALITY g(message, place))
-                      WHERE ((((t.id)::uuid = (e.id)::uuid) OR ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) AND ((g.message ->> 'role'::text) = ANY (ARRAY['user'::text, 'assistant'::text])) AND (jsonb_typeof((g.message -> 'content'::text)) = 'string'::text) AND ((g.message ->> 'content'::text) <> ''::text))
-                    UNION ALL
-                     SELECT t.turn,
-                        l.place,
-                        l.message
-                       FROM (howdah.executions t
-                         CROSS JOIN LATERAL ( VALUES (1,(jsonb_build_object('role', 'user', 'content', t.input) ||
-                                    CASE
-WHEN (t.input_data IS NULL) THEN '{}'::jsonb
-ELSE jsonb_build_object('data', t.input_data)
-                                    END)), (2,(jsonb_build_object('role', 'assistant', 'content', COALESCE(t.output, ''::text)) ||
-                                    CASE
-WHEN (t.output_data IS NULL) THEN '{}'::jsonb
-ELSE jsonb_build_object('data', t.output_data)
-                                    END))) l(place, message))
-                      WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) m)
-            ELSE '[]'::jsonb
-        END AS history
+    e.output_data
    FROM (scored s
      JOIN howdah.executions e ON (((e.tenant_id = s.tenant_id) AND ((e.id)::uuid = s.execution_id))))
-  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND
-        CASE
-            WHEN (e.turn > 1) THEN (NOT (EXISTS ( SELECT
-               FROM howdah.executions t
-              WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.contents_erased_at IS NOT NULL)))))
-            ELSE true
-        END);
+  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL));
 
 create view howdah.usage_by_day with (security_invoker=true) as
  WITH usage AS (
@@ -59746,17 +59026,19 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.documents
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__sign();
 
-CREATE TRIGGER _100_stamp BEFORE UPDATE OF title, type, content, metadata ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+CREATE TRIGGER _100_stamp BEFORE UPDATE OF title, type, content, metadata, language ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_file BEFORE INSERT ON howdah.documents FOR EACH ROW WHEN ((new.resource_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__check_file();
 
 CREATE TRIGGER _200_check_url BEFORE INSERT ON howdah.documents FOR EACH ROW WHEN ((new.url IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__check_url();
 
+CREATE TRIGGER _300_check_language BEFORE INSERT OR UPDATE OF language ON howdah.documents FOR EACH ROW WHEN ((new.language IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_documents__check_language();
+
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.documents FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_documents__refuse_keys();
 
 CREATE TRIGGER _300_refuse_text BEFORE UPDATE OF type, content ON howdah.documents FOR EACH ROW WHEN (((old.resource_id IS NOT NULL) OR (old.url IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_documents__refuse_text();
 
-CREATE TRIGGER _310_renew BEFORE UPDATE OF status, title, type, content ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__renew();
+CREATE TRIGGER _310_renew BEFORE UPDATE OF status, title, type, content, language ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__renew();
 
 CREATE TRIGGER _400_delete_files AFTER DELETE ON howdah.documents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_documents__delete_files();
 
@@ -59776,7 +59058,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.documents REFERENCING NE
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource, url, reread_seconds ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource, url, reread_seconds, language ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, repeat, scores, error ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
 
@@ -59926,7 +59208,7 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
 
-CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('knowledge_bases', 'manage');
 
@@ -59934,13 +59216,15 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_bases FOR EACH ROW E
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF language, chunking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check();
 
-CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
+CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
 
 CREATE TRIGGER _320_keep_fit BEFORE INSERT OR UPDATE OF ranking ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.ranking ? 'fitted'::text)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__keep_fit();
 
 CREATE TRIGGER _400_delete_terms AFTER DELETE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_knowledge_bases__delete_terms();
 
 CREATE TRIGGER _400_refresh AFTER UPDATE OF language, chunking, trust ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refresh();
+
+CREATE TRIGGER _405_detect AFTER UPDATE OF detects_language ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.detects_language <> old.detects_language)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__detect();
 
 CREATE TRIGGER _410_embed_changed AFTER UPDATE OF embedding_model_id ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.embedding_model_id IS DISTINCT FROM old.embedding_model_id)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__embed();
 
@@ -59952,7 +59236,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.knowledge_bases REFERENC
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking, rerank_candidates ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF knowledge_base_id ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_watches__check_references();
 
@@ -61812,10 +61096,6 @@ create policy engine on howdah_private.query_embeddings to howdah_engine using (
 
 create policy operator on howdah_private.query_embeddings to howdah_owner using (true) with check (true);
 
-create policy engine on howdah_private.query_rankings to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.query_rankings to howdah_owner using (true) with check (true);
-
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
@@ -61827,10 +61107,6 @@ create policy operator on howdah_private.receivers to howdah_owner using (true) 
 create policy engine on howdah_private.request_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.rerank_totals to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.rerank_totals to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.run_callbacks to howdah_engine using (true) with check (true);
 
@@ -62110,6 +61386,8 @@ grant insert, update on column howdah.documents.content to howdah_app;
 
 grant insert on column howdah.documents.knowledge_base_id to howdah_app;
 
+grant insert, update on column howdah.documents.language to howdah_app;
+
 grant insert, update on column howdah.documents.metadata to howdah_app;
 
 grant insert on column howdah.documents.owns_resource to howdah_app;
@@ -62292,6 +61570,8 @@ grant insert, update on column howdah.integrations.sends_resource to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.chunking to howdah_app;
 
+grant insert, update on column howdah.knowledge_bases.detects_language to howdah_app;
+
 grant insert, update on column howdah.knowledge_bases.domain to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.embedding_model_id to howdah_app;
@@ -62301,10 +61581,6 @@ grant insert, update on column howdah.knowledge_bases.language to howdah_app;
 grant insert, update on column howdah.knowledge_bases.name to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.ranking to howdah_app;
-
-grant insert, update on column howdah.knowledge_bases.rerank_candidates to howdah_app;
-
-grant insert, update on column howdah.knowledge_bases.rerank_model_id to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.trust to howdah_app;
 
@@ -63108,10 +62384,6 @@ grant execute on function howdah.preview_output_filters(text,howdah.filter_place
 
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
 
-grant execute on function howdah.promote_evaluation(uuid,text,double precision,text) to howdah_app;
-
-grant execute on function howdah.promote_evaluation(uuid,text,double precision,text) to howdah_engine;
-
 grant execute on function howdah.prompt(text) to howdah_app;
 
 grant execute on function howdah.prompt(text) to howdah_engine;
@@ -63144,13 +62416,9 @@ grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine
 
 grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_viewer;
 
-grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) to howdah_app;
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_app;
 
-grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) to howdah_viewer;
-
-grant execute on function howdah.rerank_query(text[],text,integer,jsonb,text) to howdah_app;
-
-grant execute on function howdah.rerank_query(text[],text,integer,jsonb,text) to howdah_viewer;
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_viewer;
 
 grant execute on function howdah.resource_text(uuid) to howdah_app;
 
@@ -63187,12 +62455,6 @@ grant execute on function howdah.retry_execution(uuid) to howdah_app;
 grant execute on function howdah.retry_executions(uuid[]) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
-
-grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_app;
-
-grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_engine;
-
-grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_viewer;
 
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) to howdah_app;
 
@@ -63570,12 +62832,6 @@ grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose)
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
 
-grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_app;
-
-grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_engine;
-
-grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_viewer;
-
 grant execute on function howdah_private.bases_of_call(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.batch_job_list() to howdah_engine;
@@ -63597,8 +62853,6 @@ grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howda
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_query_embedding(uuid,text,text) to howdah_worker;
-
-grant execute on function howdah_private.begin_query_ranking(uuid,text,text) to howdah_worker;
 
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
@@ -63938,12 +63192,6 @@ grant execute on function howdah_private.check_input_size(text,integer,integer) 
 
 grant execute on function howdah_private.check_judge(uuid,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_app;
-
-grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_engine;
-
-grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_viewer;
-
 grant execute on function howdah_private.check_knowledge_search(text,integer,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.check_leaderboard(uuid,text,text) to howdah_app;
@@ -64004,19 +63252,11 @@ grant execute on function howdah_private.check_parts(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.check_pending_queries(uuid) to howdah_engine;
 
-grant execute on function howdah_private.check_pending_rankings(uuid) to howdah_engine;
-
 grant execute on function howdah_private.check_pin(howdah.memories,text) to howdah_engine;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_app;
-
-grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_engine;
-
-grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_viewer;
 
 grant execute on function howdah_private.check_query_schemas(json,text[]) to howdah_engine;
 
@@ -64041,8 +63281,6 @@ grant execute on function howdah_private.check_references(text,jsonb) to howdah_
 grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.check_reranks(howdah.models,text) to howdah_engine;
 
 grant execute on function howdah_private.check_result_limit(jsonb) to howdah_app;
 
@@ -64160,7 +63398,7 @@ grant execute on function howdah_private.comparable_evaluations(uuid,text) to ho
 
 grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_viewer;
 
-grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text,boolean) to howdah_engine;
+grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text) to howdah_engine;
 
 grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
 
@@ -64216,11 +63454,13 @@ grant execute on function howdah_private.complete_generation(uuid) to howdah_eng
 
 grant execute on function howdah_private.composite_score(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.compound_parts(uuid,text) to howdah_engine;
+grant execute on function howdah_private.compound_parts(uuid,text,text) to howdah_engine;
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_app;
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.configuration_of(text) to howdah_engine;
 
 grant execute on function howdah_private.consent_link(uuid) to howdah_worker;
 
@@ -64285,8 +63525,6 @@ grant execute on function howdah_private.count_refused_deliveries(jsonb) to howd
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
-
-grant execute on function howdah_private.count_reranking(howdah_private.query_rankings,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.count_text(bigint,text) to howdah_engine;
 
@@ -64378,8 +63616,6 @@ grant execute on function howdah_private.delete_old_provider_reports() to howdah
 
 grant execute on function howdah_private.delete_old_query_embeddings() to howdah_worker;
 
-grant execute on function howdah_private.delete_old_query_rankings() to howdah_worker;
-
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
 
 grant execute on function howdah_private.delete_replaced_input(uuid) to howdah_eraser;
@@ -64406,6 +63642,8 @@ grant execute on function howdah_private.detach_prompts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.detects_languages(howdah.knowledge_bases) to howdah_engine;
+
 grant execute on function howdah_private.digested_pieces(howdah.documents,howdah.knowledge_bases,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.discovered_agents(howdah.executions,text[]) to howdah_engine;
@@ -64417,6 +63655,8 @@ grant execute on function howdah_private.distinguish_steps(text,text,boolean) to
 grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_viewer;
+
+grant execute on function howdah_private.document_languages() to howdah_engine;
 
 grant execute on function howdah_private.document_slot(uuid,uuid) to howdah_worker;
 
@@ -64491,8 +63731,6 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
 grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
-
-grant execute on function howdah_private.end_query_ranking(uuid,text,text,double precision[],jsonb,jsonb,uuid) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
@@ -64780,12 +64018,6 @@ grant execute on function howdah_private.functions_of_shared_resources() to howd
 
 grant execute on function howdah_private.fused_score(double precision,bigint,double precision,bigint) to howdah_engine;
 
-grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_app;
-
-grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_engine;
-
-grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_viewer;
-
 grant execute on function howdah_private.generations_lock_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.give_up_grading(uuid,uuid) to howdah_worker;
@@ -64820,19 +64052,11 @@ grant execute on function howdah_private.grader_schemas() to howdah_engine;
 
 grant execute on function howdah_private.graders_of_runs(uuid,text[]) to howdah_engine;
 
-grant execute on function howdah_private.graders_with_examples(uuid) to howdah_app;
-
-grant execute on function howdah_private.graders_with_examples(uuid) to howdah_engine;
-
-grant execute on function howdah_private.graders_with_examples(uuid) to howdah_viewer;
-
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_app;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_engine;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_viewer;
-
-grant execute on function howdah_private.groups_to_rerank(uuid[],text,integer,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
@@ -64853,12 +64077,6 @@ grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.has_quote(text,text) to howdah_engine;
-
-grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_app;
-
-grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_engine;
-
-grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 
@@ -65078,8 +64296,6 @@ grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
 
 grant execute on function howdah_private.is_sent(howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.is_spending_used_up(uuid,uuid) to howdah_engine;
-
 grant execute on function howdah_private.is_system_schema(text) to howdah_engine;
 
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
@@ -65212,12 +64428,6 @@ grant execute on function howdah_private.judge_prompt(jsonb,howdah.dataset_items
 
 grant execute on function howdah_private.judge_score(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_app;
-
-grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_engine;
-
-grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_viewer;
-
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.keep_document(uuid,text) to howdah_worker;
@@ -65269,6 +64479,10 @@ grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_app;
 
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.language_of_chunks(howdah.documents,howdah.knowledge_bases) to howdah_engine;
+
+grant execute on function howdah_private.languages_of_base(howdah.knowledge_bases) to howdah_engine;
 
 grant execute on function howdah_private.last_counter_slot(howdah.limit_scope) to howdah_engine;
 
@@ -65924,10 +65138,6 @@ grant execute on function howdah_private.rank_chunks(uuid[],text,integer,jsonb,t
 
 grant execute on function howdah_private.ranked_memories(uuid,uuid[],text,integer) to howdah_engine;
 
-grant execute on function howdah_private.ranking_digest(text,bigint[]) to howdah_engine;
-
-grant execute on function howdah_private.rankings_of_search(uuid,jsonb) to howdah_worker;
-
 grant execute on function howdah_private.rarest_tag(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.read_arguments(text) to howdah_engine;
@@ -66006,6 +65216,8 @@ grant execute on function howdah_private.register_worker(uuid,text,text,integer,
 
 grant execute on function howdah_private.regrade_results(uuid) to howdah_app;
 
+grant execute on function howdah_private.reindex_chunks(howdah.documents,howdah.knowledge_bases) to howdah_engine;
+
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean,integer) to howdah_worker;
 
 grant execute on function howdah_private.release_unknown(uuid,uuid[],integer[]) to howdah_worker;
@@ -66066,21 +65278,9 @@ grant execute on function howdah_private.report_providers(text,jsonb) to howdah_
 
 grant execute on function howdah_private.require_database_owner(text) to howdah_engine;
 
-grant execute on function howdah_private.rerank_candidates(uuid[],text,integer,jsonb,text) to howdah_engine;
-
-grant execute on function howdah_private.rerank_chunks(uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
-
-grant execute on function howdah_private.rerank_texts(uuid,bigint[]) to howdah_engine;
-
-grant execute on function howdah_private.rerankers_of(uuid[]) to howdah_engine;
-
-grant execute on function howdah_private.reranking_state(uuid,uuid) to howdah_engine;
-
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
 grant execute on function howdah_private.reserve_run_key(text,uuid,uuid) to howdah_app;
-
-grant execute on function howdah_private.reserve_texts(uuid,uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.reserved_params() to howdah_app;
 
@@ -66240,12 +65440,6 @@ grant execute on function howdah_private.sandbox_state() to howdah_worker;
 
 grant execute on function howdah_private.save_system_row(jsonb,text,jsonb,boolean) to howdah_app;
 
-grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_app;
-
-grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_engine;
-
-grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_viewer;
-
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schedule_reading(howdah.documents) to howdah_engine;
@@ -66280,7 +65474,7 @@ grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_work
 
 grant execute on function howdah_private.search_base(howdah.knowledge_bases,text,integer,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text,boolean) to howdah_engine;
+grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text) to howdah_engine;
 
 grant execute on function howdah_private.search_legs(howdah.knowledge_bases,text,text) to howdah_engine;
 
@@ -66456,8 +65650,6 @@ grant execute on function howdah_private.special_constraint_sentence(text) to ho
 
 grant execute on function howdah_private.special_constraint_sentence(text) to howdah_engine;
 
-grant execute on function howdah_private.spending_error() to howdah_engine;
-
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
@@ -66492,7 +65684,7 @@ grant execute on function howdah_private.step_usage(howdah_private.usage_events)
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
-grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text,jsonb) to howdah_worker;
+grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text,jsonb,text) to howdah_worker;
 
 grant execute on function howdah_private.store_embeddings(uuid,bigint[],text[],integer) to howdah_worker;
 
@@ -67858,15 +67050,11 @@ grant delete, insert, select, update on table howdah_private.public_address to h
 
 grant delete, insert, select, update on table howdah_private.query_embeddings to howdah_engine;
 
-grant delete, insert, select, update on table howdah_private.query_rankings to howdah_engine;
-
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.rerank_totals to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_callbacks to howdah_engine;
 
@@ -68511,7 +67699,7 @@ comment on column howdah.board_entries.written_by_execution_id is 'Run that wrot
 
 comment on column howdah.chunks.content is 'The text. HTML is converted to plain text.';
 
-comment on column howdah.chunks.digest is 'MD5 of the language, the title, the headings and the text, as hex.';
+comment on column howdah.chunks.digest is 'MD5 of the language of the base, the title, the headings and the text, as hex.';
 
 comment on column howdah.chunks.document_id is 'The document.';
 
@@ -68522,6 +67710,8 @@ comment on column howdah.chunks.heading_path is 'Headings above the text, from t
 comment on column howdah.chunks.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.chunks.knowledge_base_id is 'The knowledge base of the document.';
+
+comment on column howdah.chunks.language is 'Text search configuration of the terms of the chunk; null for that of the base.';
 
 comment on column howdah.chunks.length is 'Number of terms: of the title, the headings and the text.';
 
@@ -68656,6 +67846,8 @@ comment on column howdah.documents.created_at is 'Time of creation.';
 
 comment on column howdah.documents.created_by is 'The creator: the user of the token, else the database login.';
 
+comment on column howdah.documents.detected_language is 'Language that a worker has found in the text; null if it is undecided, or is not detected.';
+
 comment on column howdah.documents.digest is 'MD5 of the content, as hex.';
 
 comment on column howdah.documents.error is 'Why the document could not be divided, or waits: {code, message}; null if it could.';
@@ -68663,6 +67855,8 @@ comment on column howdah.documents.error is 'Why the document could not be divid
 comment on column howdah.documents.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.documents.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah.documents.language is 'Language of the document: a code of ISO 639-1 such as de, or simple for words without stems. Null to detect it, or for the language of the base.';
 
 comment on column howdah.documents.metadata is 'Tags of the application, which searches filter by, such as {"year": 2026}.';
 
@@ -69318,21 +68512,19 @@ comment on column howdah.knowledge_bases.chunking is 'How documents are divided:
 
 comment on column howdah.knowledge_bases.created_at is 'Time of creation.';
 
+comment on column howdah.knowledge_bases.detects_language is 'Whether workers detect the language of each document that has none. If not, or if a text is too short, a document has the language of the base. A change divides documents again whose language changes.';
+
 comment on column howdah.knowledge_bases.domain is 'Subject of the documents, in a word or two.';
 
 comment on column howdah.knowledge_bases.embedding_model_id is 'Model of purpose embedding that makes the vectors of the chunks; null for a base without vectors. A change makes new vectors, and searches use the earlier ones until all are there.';
 
 comment on column howdah.knowledge_bases.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.knowledge_bases.language is 'Language of the documents: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.';
+comment on column howdah.knowledge_bases.language is 'Language of documents that have no other one: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.';
 
 comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bases of the tenant.';
 
 comment on column howdah.knowledge_bases.ranking is 'How searches rank: {"weights": {"text": 8, "vector": 1}} for the mode hybrid, and {"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}} to add terms of the best chunks to the query.';
-
-comment on column howdah.knowledge_bases.rerank_candidates is 'How many of the best chunks the model of rerank_model_id orders, from 1 to 100.';
-
-comment on column howdah.knowledge_bases.rerank_model_id is 'Model of purpose rerank that orders the best chunks of a search again; null for none. The texts of these chunks are sent to its provider.';
 
 comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -69349,8 +68541,6 @@ comment on column howdah.knowledge_health.name is 'Name of the knowledge base.';
 comment on column howdah.knowledge_health.pending is 'Documents that wait for a worker or are being divided.';
 
 comment on column howdah.knowledge_health.searches is 'Searches of runs in the last 7 days.';
-
-comment on column howdah.knowledge_health.searches_not_reranked is 'Those of them whose reranker failed or was not called, so that chunks kept their order: rerank_error of the search says why.';
 
 comment on column howdah.knowledge_health.searches_repeated is 'Those of them whose index of vectors found too few chunks, so that the signs of all vectors were compared.';
 
@@ -69896,8 +69086,6 @@ comment on column howdah.preference_pairs.chosen_score is 'The score of the best
 
 comment on column howdah.preference_pairs.dataset_id is 'The data set; null for runs with feedback.';
 
-comment on column howdah.preference_pairs.history is 'The conversation before the input, which both answers have in common.';
-
 comment on column howdah.preference_pairs.input is 'The input text.';
 
 comment on column howdah.preference_pairs.input_data is 'Data in addition to the text, as JSON.';
@@ -70227,10 +69415,6 @@ comment on column howdah.search_results.knowledge_base_id is 'The knowledge base
 
 comment on column howdah.search_results.rank is 'Place among the results: 1 is the best.';
 
-comment on column howdah.search_results.rerank_rank is 'Rank by the reranker among the chunks that it was sent; null without one.';
-
-comment on column howdah.search_results.rerank_score is 'Score by the reranker of the base, on the scale of its model; null without one.';
-
 comment on column howdah.search_results.score is 'Score of the chunk, multiplied by the weight of its base.';
 
 comment on column howdah.search_results.step_seq is 'The step of the search.';
@@ -70246,8 +69430,6 @@ comment on column howdah.searches.is_repeated is 'True if the index of vectors d
 comment on column howdah.searches.knowledge_base_ids is 'The knowledge bases that were searched.';
 
 comment on column howdah.searches.mode is 'The mode of the search, as in howdah.search.';
-
-comment on column howdah.searches.rerank_error is 'Why chunks kept their order without the reranker, as a code such as timeout or limit_reached; null if it ordered all candidates, or if the bases have none.';
 
 comment on column howdah.searches.step_seq is 'The step of the call: howdah.steps.seq.';
 
@@ -70606,8 +69788,6 @@ comment on column howdah.training_examples.agent_version_id is 'The version of t
 comment on column howdah.training_examples.dataset_id is 'The data set; null for a run with feedback.';
 
 comment on column howdah.training_examples.execution_id is 'The run.';
-
-comment on column howdah.training_examples.history is 'The conversation before the input: questions and answers of earlier turns, and what the client supplied, as [{"role", "content", "data"}]. Turns without an answer are left out.';
 
 comment on column howdah.training_examples.input is 'The input text.';
 
@@ -71003,7 +70183,7 @@ comment on column howdah_private.chunk_terms.knowledge_base_id is 'The knowledge
 
 comment on column howdah_private.chunk_terms.length is 'Number of all terms of the chunk.';
 
-comment on column howdah_private.chunk_terms.term is 'The term, as the text search configuration of the base writes it.';
+comment on column howdah_private.chunk_terms.term is 'The term, as the text search configuration of the chunk writes it. If that is not the one of the base, its name and a space come before the term.';
 
 comment on column howdah_private.closed_months.archive is 'Location of the archive. Null if there is none.';
 
@@ -71145,6 +70325,8 @@ comment on column howdah_private.knowledge_base_sizes.id is 'Primary key.';
 
 comment on column howdah_private.knowledge_base_sizes.knowledge_base_id is 'The knowledge base.';
 
+comment on column howdah_private.knowledge_base_sizes.language is 'Text search configuration of these chunks; null for that of the base.';
+
 comment on column howdah_private.knowledge_base_sizes.terms is 'Terms of these chunks.';
 
 comment on column howdah_private.limit_counters.slot is '0, and for tokens and cost of tenants, agents and the system up to 7. Commits that stay far from the limit lock one slot. Other commits lock all of them.';
@@ -71220,36 +70402,6 @@ comment on column howdah_private.query_embeddings.query is 'The query; null as s
 comment on column howdah_private.query_embeddings.requested_at is 'Time of the last request.';
 
 comment on column howdah_private.query_embeddings.vector is 'The vector, of length 1.';
-
-comment on column howdah_private.query_rankings.chunk_numbers is 'Numbers of the candidates, the best of the search first.';
-
-comment on column howdah_private.query_rankings.digest is 'MD5 of the query and of the numbers of the candidates, in order.';
-
-comment on column howdah_private.query_rankings.error is 'Why the model ranked nothing: {code, message}.';
-
-comment on column howdah_private.query_rankings.knowledge_base_id is 'The knowledge base whose totals have the call. Candidates may be of several.';
-
-comment on column howdah_private.query_rankings.model is 'The model, as providers take it.';
-
-comment on column howdah_private.query_rankings.model_digest is 'MD5 of what decides about the ranking: the provider, the model, its address and parameters.';
-
-comment on column howdah_private.query_rankings.query is 'The query; null as soon as the model has answered, and for searches of runs.';
-
-comment on column howdah_private.query_rankings.requested_at is 'Time of the last request.';
-
-comment on column howdah_private.query_rankings.scores is 'Score of each candidate; null for one that the model did not return.';
-
-comment on column howdah_private.rerank_totals.calls is 'Calls that ranked.';
-
-comment on column howdah_private.rerank_totals.cost is 'Cost of all calls, at the prices of the model.';
-
-comment on column howdah_private.rerank_totals.error is 'Why the last call failed: {code, message}; null if it did not.';
-
-comment on column howdah_private.rerank_totals.failures is 'Calls that failed.';
-
-comment on column howdah_private.rerank_totals.knowledge_base_id is 'The knowledge base.';
-
-comment on column howdah_private.rerank_totals.tokens is 'Tokens of all calls.';
 
 comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
 
@@ -71436,7 +70588,7 @@ Grades a result of an evaluation as the person who calls: a score from 0 to 1, a
 comment on routine howdah.grade_again(uuid) is 'Grades those results of an evaluation again that have the error not_graded, and returns their number: failed judges are asked anew, and failed vectors are made again. Scores that exist stay, and no judge that gave a grade is asked twice. The evaluation runs until they are graded. Results whose run is deleted, or whose contents are erased or encrypted, stay as they are. Raises HWCNF for an evaluation that was cancelled.';
 
 comment on routine howdah.grader_agreement(uuid,double precision) is '@behavior -filterProc -orderBy
-Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa with its 95 % interval, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, position_bias the mean difference of items whose judge saw its examples in order minus that of the others, which saw them in reverse. calibration_error is how far the scores are from the share that people pass. People pass a result from pass_score on. Items that are examples of a judge are left out.';
+Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, calibration_error how far the scores are from the share that people pass. People pass a result from pass_score on.';
 
 comment on routine howdah.grader_disagreements(uuid,text,double precision) is '@behavior -filterProc -orderBy
 Lists results on which a grader and people disagree whether they passed, those whose scores differ most first, at most 100. Without a grader, compares the whole results. detail is what the grader said, comments what people said.';
@@ -71447,7 +70599,7 @@ comment on routine howdah.knowledge_base(text) is '@behavior -*
 Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
 
 comment on routine howdah.knowledge_bases_state(howdah.knowledge_bases) is '@behavior -filterBy -orderBy
-Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors and of the reranker: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
+Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
@@ -71483,8 +70635,6 @@ comment on routine howdah.pin_memory(uuid,boolean) is 'Pins a memory of an agent
 
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
-comment on routine howdah.promote_evaluation(uuid,text,double precision,text) is 'Labels the version of a completed evaluation, and returns the evaluation: select howdah.promote_evaluation(id, ''production'', fail_under => 0.9). A label that exists already moves to the version. With fail_under or no_worse_than, raises HWCNF if fewer results pass, if the version with that other label is better by more than the noise or was not evaluated on the same items with the same graders, or if results were not graded. Raises HWCNF too for an evaluation that has not completed, or that had overrides, which its version does not have.';
-
 comment on routine howdah.prompt(text) is '@behavior -*
 Returns the id of the prompt with this name in the current tenant. Raises HWNTF if there is none.';
 
@@ -71506,10 +70656,8 @@ comment on routine howdah.remove_secret(text,boolean) is 'Removes a secret and r
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of a prompt with these values. version is a number or label; without it, the current text is used.';
 
-comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) is '@behavior -filterProc -orderBy
-Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}. rerank false leaves rerankers out; recorded_reranked and used_reranked say whether one ordered the chunks then and now, which needs a ranking of the last day (howdah.rerank_query with k 20).';
-
-comment on routine howdah.rerank_query(text[],text,integer,jsonb,text) is 'Asks a worker to rank the best chunks of a search again, by the rerankers of these knowledge bases (rerank_model_id), all bases for null. Returns {status, error}: repeat it until the status is not pending, then call howdah.search with the same arguments. none: no base has a reranker, or nothing was found; failed: the error says why, and the search keeps its order. REST, commands and agents do this themselves.';
+comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer) is '@behavior -filterProc -orderBy
+Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}.';
 
 comment on routine howdah.resource_text(uuid) is 'Returns the content of a resource as text. The resource must have a text type, be stored in the database and be valid UTF-8.';
 
@@ -71533,8 +70681,6 @@ comment on routine howdah.retry_executions(uuid[]) is 'Retries many failed or ca
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 
-comment on routine howdah.rubric_examples(uuid,text,integer) is 'Proposes examples for a judge of an evaluation, as its configuration has them: [{"output", "score", "reason", "item_id"}]. They are answers that people graded with a comment, spread over the scores of people; of each range the one on which the judge was furthest from people. Evaluations with these examples leave their items out of grader_agreement. Items made from runs of users, and contents that are encrypted or erased, are no examples.';
-
 comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, in addition to its times, and returns the run.';
@@ -71548,7 +70694,7 @@ comment on routine howdah.schedule_times(text,text,timestamp with time zone,inte
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
-Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query).';
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has.';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
@@ -71894,15 +71040,11 @@ comment on table howdah_private.public_address is 'URL at which browsers reach t
 
 comment on table howdah_private.query_embeddings is 'Vectors of the last queries, and of texts that graders compared. A worker makes them, since the database calls no model.';
 
-comment on table howdah_private.query_rankings is 'How models ranked the candidates of the last searches. A worker calls the model, since the database calls none.';
-
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 
 comment on table howdah_private.receivers is 'Calls of the tool receive that wait for mail. A message to the agent wakes them. Read and written under the lock of the mailbox; deleted when the call ends.';
 
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
-
-comment on table howdah_private.rerank_totals is 'Calls of the rerankers of knowledge bases, with their tokens and cost.';
 
 comment on table howdah_private.run_callbacks is 'The whole callback_url of runs that have one. The row of the run names the host only, since the rest may be a key. Deleted when the contents of the run are erased.';
 

@@ -189,6 +189,7 @@ const HOMES: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   'decimal.js': /^src\/tools\//,
   diff: /^src\/(systems|text)\//,
+  eld: /^src\/knowledge\//,
   'eventsource-parser': /^src\/client\//,
   'fastest-levenshtein': /^src\/(systems|text)\//,
   fastify: /^src\/api\//,

@@ -51,7 +51,7 @@ as $$
     -- keys of the application, which hold no texts
     ('request_keys', 'none', 'key'),
     ('settings', 'none', 'key value'),
-    ('knowledge_bases', 'none', 'chunking language ranking'),
+    ('knowledge_bases', 'none', 'chunking ranking'), (null, 'none', 'detected_language language'),
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),

@@ -225,7 +225,7 @@ create or replace trigger _005_lock_caller before insert on howdah.documents
   for each statement execute function howdah_private.tg__lock_caller();
 create or replace trigger _100_sign before insert on howdah.documents
   for each row execute function howdah_private.tg_documents__sign();
-create or replace trigger _100_stamp before update of title, type, content, metadata
+create or replace trigger _100_stamp before update of title, type, content, metadata, language
   on howdah.documents
   for each row execute function howdah_private.tg__stamp();
 
@@ -408,14 +408,15 @@ begin
       detail = jsonb_build_object('field', 'status', 'status', new.status)::text,
       hint = 'Set status to pending to divide the document again. Workers set the other states.';
   elsif new.status <> old.status or (new.status = 'pending' and old.error is not null)
-    or (new.title, new.type, new.content) is distinct from (old.title, old.type, old.content) then
+    or (new.title, new.type, new.content, new.language)
+      is distinct from (old.title, old.type, old.content, old.language) then
     new.status := 'pending';
     new.status_at := now();
     new.error := null;
   end if;
   return new;
 end $$;
-create or replace trigger _310_renew before update of status, title, type, content
+create or replace trigger _310_renew before update of status, title, type, content, language
   on howdah.documents
   for each row execute function howdah_private.tg_documents__renew();
 
@@ -457,10 +458,11 @@ begin
     delete from howdah_private.chunk_terms as t using changed as c
     where t.chunk_number = c.number;
   end if;
-  insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
-  select c.knowledge_base_id, v_sign * count(*), v_sign * sum(c.length) from changed as c
+  insert into howdah_private.knowledge_base_sizes (knowledge_base_id, language, chunks, terms)
+  select c.knowledge_base_id, c.language, v_sign * count(*), v_sign * sum(c.length)
+  from changed as c
   where exists (select from howdah.knowledge_bases as b where b.id = c.knowledge_base_id)
-  group by c.knowledge_base_id;
+  group by c.knowledge_base_id, c.language;
   return null;
 end $$;
 create or replace trigger _400_record_new after insert on howdah.chunks

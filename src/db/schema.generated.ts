@@ -417,6 +417,7 @@ export interface Chunks {
   heading_path: string[];
   id: Generated<string>;
   knowledge_base_id: string;
+  language: string | null;
   length: number;
   number: Generated<Int8>;
   page: number | null;
@@ -501,10 +502,12 @@ export interface Documents {
   content: string;
   created_at: Generated<Timestamp>;
   created_by: string;
+  detected_language: string | null;
   digest: Generated<string>;
   error: Json | null;
   id: Generated<string>;
   knowledge_base_id: string;
+  language: string | null;
   metadata: Generated<Json>;
   owns_resource: Generated<boolean>;
   read_at: Timestamp | null;
@@ -898,6 +901,7 @@ export interface Integrations {
 export interface KnowledgeBases {
   chunking: Generated<Json>;
   created_at: Generated<Timestamp>;
+  detects_language: Generated<boolean>;
   domain: string | null;
   embedding_model_id: string | null;
   id: Generated<string>;

@@ -20,8 +20,10 @@ import {
   returnDocuments,
   storeChunks,
 } from '../../src/db/knowledge/ingestion.ts';
-import type { divideDocument } from '../../src/knowledge/divide-document.ts';
+import type { detectLanguage } from '../../src/knowledge/detect-language.ts';
+import type { divideDocument, Piece } from '../../src/knowledge/divide-document.ts';
 import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
+import { languageSample } from '../../src/knowledge/language-sample.ts';
 import type { Egress } from '../../src/tools/egress.ts';
 import type { Batch, BatchJob, Failure } from './batch-job.ts';
 import { type FetchOutcome, fetchDocuments } from './fetch-document.ts';
@@ -66,6 +68,13 @@ const DIVIDE_FILE = {
   module: moduleBeside('../../src/knowledge/files/divide-file.ts', import.meta.url),
   name: 'divideFile' satisfies (typeof divideFile)['name'],
 };
+
+const DETECT = {
+  module: moduleBeside('../../src/knowledge/detect-language.ts', import.meta.url),
+  name: 'detectLanguage' satisfies (typeof detectLanguage)['name'],
+};
+/** The most time to detect the language of a sample, which takes less than a millisecond. */
+const DETECT_MS = 1_000;
 
 export type IngestionOptions = {
   pool: Pool;
@@ -154,7 +163,7 @@ async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[
 
 /** Returns whether the claim lasts for one more document, which may take all of its time. */
 const hasTime = ({ limits, endsAt }: Ingestion) =>
-  performance.now() + maxCallMs(limits.divide_ms) + limits.store_ms < endsAt;
+  performance.now() + maxCallMs(limits.divide_ms) + maxCallMs(DETECT_MS) + limits.store_ms < endsAt;
 
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
@@ -169,7 +178,9 @@ async function ingestOne(
   try {
     const divided = await divide(ingestion, document);
     if (divided === 'unchanged') return (await keepDocument(pool, document)) ? 'done' : 'edited';
-    return (await storeChunks(pool, document, divided, limits.store_ms)) ? 'done' : 'edited';
+    const language = await detect(ingestion, document, divided);
+    const stored = { ...divided, language };
+    return (await storeChunks(pool, document, stored, limits.store_ms)) ? 'done' : 'edited';
   } catch (error) {
     if (error instanceof Unreachable && !signal.aborted) {
       await postponeDocument(pool, document, error.message, limits.wait_ms);
@@ -196,7 +207,7 @@ async function divide(
   if (resource_id === null && url === null) {
     type Texts = Parameters<typeof divideDocument>;
     const text = { type, content, maxCharacters };
-    return { pieces: await threads.run<Texts, object[]>(DIVIDE, [text], call) };
+    return { pieces: await threads.run<Texts, Piece[]>(DIVIDE, [text], call) };
   }
   const read =
     resource_id === null
@@ -209,6 +220,22 @@ async function divide(
   if (!('source' in read)) return divided;
   if (divided.pieces.length === 0) throw new DocumentFault('no_text', 'the URL has no text');
   return { ...divided, source: read.source };
+}
+
+/**
+ * Detects the language of a document in the thread, which loads the detector with the first text
+ * that is long enough. Returns null if the language is undecided.
+ */
+async function detect(
+  { threads, tenantId, signal }: Ingestion,
+  { detects_language }: ClaimedDocument,
+  { pieces }: DividedDocument,
+): Promise<string | null> {
+  const sample = detects_language ? languageSample(pieces) : undefined;
+  if (sample === undefined) return null;
+  type Samples = Parameters<typeof detectLanguage>;
+  const call = { key: tenantId, deadline_ms: DETECT_MS, signal };
+  return threads.run<Samples, string | null>(DETECT, [sample], call);
 }
 
 /** Fetches the URLs of claimed documents at once. */

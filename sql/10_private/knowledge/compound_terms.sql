@@ -1,12 +1,13 @@
--- Compounds in questions to German knowledge bases. Umsatzsteuervoranmeldung also finds chunks that
+-- Compounds in questions about German documents. Umsatzsteuervoranmeldung also finds chunks that
 -- say Umsatzsteuer or Voranmeldung. A compound is what consists of two terms that the base has, so
 -- no list of words is needed, and an edit of a document counts at once.
 
 -- Returns the two terms of a base that a term consists of, of which the shorter one is as long as
 -- possible; no row if there are none. Both have four letters or more. A linking element, such as
--- the s in Arbeitsplatz, may stand between them.
-create or replace function howdah_private.compound_parts(knowledge_base_id uuid, term text)
-  returns setof text
+-- the s in Arbeitsplatz, may stand between them. Terms of the base have the prefix.
+create or replace function howdah_private.compound_parts(
+  knowledge_base_id uuid, term text, prefix text
+) returns setof text
   language sql stable rows 2
   set search_path = pg_catalog, pg_temp
 as $$
@@ -22,28 +23,33 @@ as $$
     where compound_parts.term ~ '^[a-z]{8,}$' and (
       select bool_and(exists (
         select from howdah_private.chunk_terms as t
-        where t.knowledge_base_id = compound_parts.knowledge_base_id and t.term = p.term))
+        where t.knowledge_base_id = compound_parts.knowledge_base_id
+          and t.term = compound_parts.prefix || p.term))
       from (values (h.second), (h.first)) as p (term))
     order by least(length(h.first), length(h.second)) desc, length(h.first) desc, h.first limit 1
   )
   select p.term from best as b cross join lateral (values (b.first), (b.second)) as p (term)
 $$;
 
--- Returns the terms of a query, and how often it has each. A part of a compound counts 0.4 times.
+-- Returns the terms of a query in all languages of a base, and how often it has each. A part of a
+-- compound counts 0.4 times.
 create or replace function howdah_private.terms_of_query(base howdah.knowledge_bases, query text)
   returns table (term text, frequency float8)
   language sql stable rows 20
   set search_path = pg_catalog, pg_temp
 as $$
   with written as materialized (
-    select t.* from howdah_private.terms_of(base.language, terms_of_query.query) as t
+    select l.language, l.prefix, t.term, t.frequency
+    from howdah_private.languages_of_base(base) as l
+    cross join lateral howdah_private.terms_of(l.language, terms_of_query.query) as t
   )
   select t.term, sum(t.frequency) from (
-    select w.term, w.frequency::float8 as frequency from written as w
+    select w.prefix || w.term as term, w.frequency::float8 as frequency from written as w
     union all
-    select p.term, 0.4 * w.frequency
-    from written as w cross join lateral howdah_private.compound_parts(base.id, w.term) as p (term)
-    where base.language = 'german'
+    select w.prefix || p.term, 0.4 * w.frequency
+    from written as w
+    cross join lateral howdah_private.compound_parts(base.id, w.term, w.prefix) as p (term)
+    where w.language = 'german'
   ) as t
   group by t.term
 $$;

@@ -100,7 +100,7 @@ create or replace function howdah_private.claim_documents(
   reads_urls boolean default false
 ) returns table (
   id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid,
-  url text, etag text, last_modified text
+  url text, etag text, last_modified text, detects_language boolean
 )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -129,7 +129,7 @@ begin
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
     case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
-    d.resource_id, d.url, u.etag, u.last_modified;
+    d.resource_id, d.url, u.etag, u.last_modified, howdah_private.detects_languages(b);
 end $$;
 
 -- Locks a document if the claim still holds. Returns null if the document was edited or deleted.
@@ -285,9 +285,10 @@ begin
   if cardinality(v_ids) >= 50 then
     with merged as (
       delete from howdah_private.knowledge_base_sizes as s where s.id = any (v_ids)
-      returning s.chunks, s.terms
+      returning s.language, s.chunks, s.terms
     )
-    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, chunks, terms)
-    select merge_sizes.knowledge_base_id, sum(m.chunks), sum(m.terms) from merged as m;
+    insert into howdah_private.knowledge_base_sizes (knowledge_base_id, language, chunks, terms)
+    select merge_sizes.knowledge_base_id, m.language, sum(m.chunks), sum(m.terms)
+    from merged as m group by m.language;
   end if;
 end $$;

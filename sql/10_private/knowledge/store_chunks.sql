@@ -15,10 +15,11 @@ $$;
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
 -- of {content, heading_path, start_offset, end_offset, page} in the order of the text. `content` is
 -- the text that was read from a file or URL, and `source` is what the answer of the URL says of it:
--- {type, etag, last_modified}. Chunks of a file that a run wrote have at most its trust,
--- and those of a URL are external.
+-- {type, etag, last_modified}. Chunks of a file that a run wrote have at most its trust, and those
+-- of a URL are external. `detected_language` is what the worker has found, null for undecided.
 create or replace function howdah_private.store_chunks(
-  document_id uuid, claim text, pieces jsonb, content text default null, source jsonb default null
+  document_id uuid, claim text, pieces jsonb, content text default null,
+  source jsonb default null, detected_language text default null
 ) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -39,10 +40,13 @@ begin
     select howdah_private.resource_trust(r.tenant_id, r.id) from howdah.resources as r
     where r.tenant_id = v_document.tenant_id and r.id = v_document.resource_id
       and r.metadata ?| '{written_by_execution_id,trust}'));
+  v_document.detected_language := case when howdah_private.detects_languages(v_base)
+    then store_chunks.detected_language end;
   perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
   update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
     content = coalesce(store_chunks.content, d.content),
     type = coalesce(store_chunks.source ->> 'type', d.type),
+    detected_language = v_document.detected_language,
     read_at = case when store_chunks.source is not null then clock_timestamp() end
   where d.id = v_document.id;
   update howdah_private.due_documents as u
@@ -54,7 +58,7 @@ begin
 end $$;
 
 -- Deletes chunks that are no longer in the text, moves the others, gives them the trust of the
--- base, and adds the new ones.
+-- base and the terms of the language, and adds the new ones.
 create or replace function howdah_private.replace_chunks(
   document howdah.documents, base howdah.knowledge_bases, pieces jsonb
 ) returns void
@@ -84,6 +88,7 @@ begin
   where c.id = m.id and m.seq is not null
     and (c.seq, c.start_offset, c.end_offset, c.page, c.trust)
       is distinct from (m.seq, m.start_offset, m.end_offset, m.page, base.trust);
+  perform howdah_private.reindex_chunks(document, base);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
 end $$;
 
@@ -94,9 +99,11 @@ create or replace function howdah_private.insert_chunks(
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_language text := howdah_private.language_of_chunks(document, base);
 begin
   with fresh as materialized (
-    select p.*, to_tsvector(base.language::regconfig, p.words) as terms
+    select p.*, to_tsvector(coalesce(v_language, base.language)::regconfig, p.words) as terms
     from howdah_private.digested_pieces(document, base, insert_chunks.pieces) as p
     where not exists (
       select from howdah.chunks as c
@@ -104,15 +111,16 @@ begin
   ),
   added as (
     insert into howdah.chunks (tenant_id, knowledge_base_id, document_id, seq, start_offset,
-      end_offset, page, length, trust, digest, heading_path, content)
+      end_offset, page, length, trust, digest, language, heading_path, content)
     select document.tenant_id, base.id, document.id, f.seq, f.start_offset, f.end_offset, f.page, (
         select coalesce(sum(cardinality(t.positions)), 0) from unnest(f.terms) as t),
-      base.trust, f.digest, f.heading_path, f.content
+      base.trust, f.digest, v_language, f.heading_path, f.content
     from fresh as f order by f.seq
     returning number, seq, length
   )
   insert into howdah_private.chunk_terms (knowledge_base_id, chunk_number, length, frequency, term)
-  select base.id, a.number, a.length, cardinality(t.positions), t.lexeme
+  select base.id, a.number, a.length, cardinality(t.positions),
+    concat(v_language || ' ', t.lexeme)
   from added as a join fresh as f on f.seq = a.seq cross join lateral unnest(f.terms) as t;
 end $$;
 

@@ -9,6 +9,10 @@
 -- question in natural language has words that no document has. All numbers are exact, since they
 -- are counted by the statement itself, or are sums that change with the chunks.
 --
+-- Equal words of two languages are two terms, each with its own df (10_private/knowledge/
+-- languages.sql). N is that of the whole base, so that a few documents in a language are no worse
+-- than many in another one.
+--
 -- Row security would read all chunks of a tenant for an operator that is not leakproof, so the
 -- search is a function of the engine. It checks the tenant itself.
 
@@ -150,7 +154,7 @@ begin
   select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
       'text', case when b.text_rank is not null then jsonb_build_object(
         'rank', b.text_rank, 'score', round(b.text_score::numeric, 4), 'terms', array(
-          select t.term from howdah_private.chunk_terms as t
+          select substr(t.term, strpos(t.term, ' ') + 1) from howdah_private.chunk_terms as t
           join terms as q on q.id = b.id and q.term = t.term
           where t.chunk_number = b.chunk_number order by t.term)) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(

@@ -14,6 +14,8 @@ export type DocumentRow = {
   knowledge_base_id: string;
   title: string;
   type: string;
+  language: string | null;
+  detected_language: string | null;
   url: string | null;
   reread_seconds: number | null;
   read_at: string | null;

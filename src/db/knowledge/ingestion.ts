@@ -18,6 +18,8 @@ export type ClaimedDocument = {
   url: string | null;
   etag: string | null;
   last_modified: string | null;
+  /** Whether the language of the text is to be detected. */
+  detects_language: boolean;
 };
 
 /** Returns the knowledge bases whose documents are due, those of the oldest documents first. */
@@ -45,11 +47,15 @@ export async function claimDocuments(
 /** The properties of a text, by the answer of its URL. */
 export type DocumentSource = { type: string; etag: string | null; last_modified: string | null };
 
-/** The pieces of a document, and its text if it was read from a file or URL. */
+/**
+ * The pieces of a document, and its text if it was read from a file or URL. `language` is null if
+ * it is undecided.
+ */
 export type DividedDocument = {
-  pieces: readonly object[];
+  pieces: readonly { content: string; [field: string]: unknown }[];
   content?: string;
   source?: DocumentSource;
+  language?: string | null;
 };
 
 /**
@@ -59,14 +65,21 @@ export type DividedDocument = {
 export async function storeChunks(
   pool: Pool,
   { id, claim }: ClaimedDocument,
-  { pieces, content, source }: DividedDocument,
+  { pieces, content, source, language }: DividedDocument,
   limit_ms: number,
 ): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     await client.query(`set local statement_timeout = ${limit_ms}`);
     const { rows } = await client.query<{ stored: boolean }>(
-      'select howdah_private.store_chunks($1, $2, $3, $4, $5) as stored',
-      [id, claim, storableJson(pieces), content ?? null, source ? storableJson(source) : null],
+      'select howdah_private.store_chunks($1, $2, $3, $4, $5, $6) as stored',
+      [
+        id,
+        claim,
+        storableJson(pieces),
+        content ?? null,
+        source ? storableJson(source) : null,
+        language ?? null,
+      ],
     );
     return rows[0]?.stored ?? false;
   });

@@ -17,6 +17,7 @@ export const knowledgeBases = resource('knowledge_bases', {
     name: z.string(),
     domain: optionalText,
     language: z.string().optional(),
+    detects_language: z.boolean().optional(),
     chunking: object.optional(),
     trust: z.enum(enumLabels.trust).optional(),
     embedding_model_id: id.nullable().optional(),

@@ -44,6 +44,10 @@ const upload = route({
       .refine(isJson, 'must be JSON, such as {"year": 2026}')
       .optional()
       .describe('A JSON object: tags, by which searches filter'),
+    language: z
+      .string()
+      .optional()
+      .describe('The language of the document, such as de; detected by default'),
   }),
   body: z.string(),
   bodyTypes: [...TEXT_TYPES, 'application/json'],

@@ -100,6 +100,7 @@ function registerAdd(command: Command, io: CliIo): void {
   withBase(command)
     .argument('<files...>', `files (${ENDINGS}), else Markdown; or URLs; titled by their name`)
     .option('--metadata <json|@file>', 'tags of the documents, by which searches filter')
+    .option('--language <code>', 'language of the documents, such as de (default: detected)')
     .option('--reread <time>', 'fetch URLs again after this time, such as 1d', parseDuration(365))
     .action(async (name: string, files: string[], options: AddOptions) => {
       const metadata = await readArgument(io, 'metadata', options.metadata);
@@ -110,7 +111,11 @@ function registerAdd(command: Command, io: CliIo): void {
         const rows: Row[] = [];
         for (const file of files) {
           const document = await readDocument(file, options);
-          const body = { ...document, ...(metadata !== undefined && { metadata }) };
+          const body = {
+            ...document,
+            ...(metadata !== undefined && { metadata }),
+            ...(options.language !== undefined && { language: options.language }),
+          };
           rows.push(await backend.call(uploadDocument, { params: { id }, body }));
         }
         return rows;
@@ -119,7 +124,7 @@ function registerAdd(command: Command, io: CliIo): void {
     });
 }
 
-type AddOptions = Options & { metadata?: string; reread?: number };
+type AddOptions = Options & { metadata?: string; language?: string; reread?: number };
 
 /** Returns a URL, a text, or the bytes of a file. Throws `EUSAGE`. */
 async function readDocument(file: string, { reread }: AddOptions) {

@@ -11,20 +11,23 @@ const text = knowledgeTexts.url;
 const PERIODS = ['3600', '86400', '604800', '2592000'] as const;
 const NOTHING = { url: '', title: '', reread: null as string | null };
 
+function toDocument({ url: address, title, reread }: typeof NOTHING) {
+  const url = address.trim();
+  return {
+    title: title.trim() || url.slice(0, 200),
+    url,
+    ...(reread && { reread_seconds: Number(reread) }),
+  };
+}
+
+type AddUrlProps = { baseId: string; language: string | null; added(): void };
+
 /** Adds the text of a URL to a base. The title is the URL if none is written. */
-export function AddUrl({ baseId, added }: { baseId: string; added(): void }) {
+export function AddUrl({ baseId, language, added }: AddUrlProps) {
   const [written, setWritten] = useState(NOTHING);
   const { start, failure, isBusy } = useAction(async () => {
-    const url = written.url.trim();
-    await callRest('/api/documents', {
-      method: 'POST',
-      body: {
-        knowledge_base_id: baseId,
-        title: written.title.trim() || url.slice(0, 200),
-        url,
-        ...(written.reread && { reread_seconds: Number(written.reread) }),
-      },
-    });
+    const body = { knowledge_base_id: baseId, ...toDocument(written), language };
+    await callRest('/api/documents', { method: 'POST', body });
     setWritten(NOTHING);
     added();
   });

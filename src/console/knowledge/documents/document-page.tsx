@@ -24,6 +24,7 @@ import { type Base, copyDocument } from '../copy-knowledge.ts';
 import { basePage, type DocumentRow, documentPage } from '../knowledge-rows.ts';
 import { DocumentState } from './document-status.tsx';
 import { DocumentText } from './document-text.tsx';
+import { languageName } from './language-select.tsx';
 import { characterCount } from './marked-text.ts';
 import { RetryButton } from './retry-button.tsx';
 
@@ -126,6 +127,7 @@ function Facts({ base, row, content }: FactsProps) {
       </Link>,
     ],
     [text.type, row.type],
+    ...languageFacts(row),
     [text.size, content === undefined ? '…' : formatCount(characterCount(content))],
     [text.created, <Moment key="created" at={row.created_at} />],
     [text.by, row.created_by],
@@ -144,6 +146,15 @@ function Facts({ base, row, content }: FactsProps) {
       </dl>
     </Paper>
   );
+}
+
+/** Returns the language that somebody has written, and the one that a worker has found. */
+function languageFacts({ language, detected_language: detected }: DocumentRow) {
+  const { label, found } = knowledgeTexts.language;
+  return [
+    ...(language === null ? [] : [[label, languageName(language)] as const]),
+    ...(detected === null ? [] : [[found, languageName(detected)] as const]),
+  ];
 }
 
 /** Returns where a text comes from, and when it is read. A URL is text, and no link. */

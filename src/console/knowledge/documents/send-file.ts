@@ -17,7 +17,11 @@ export const ENDINGS = Object.keys(DOCUMENT_TYPES);
  * Sends a file as a document whose title is its name. A file that was sent with the same key before
  * counts once. Throws a `Failure`.
  */
-export async function sendFile(baseId: string, file: File, key: string): Promise<void> {
+export async function sendFile(
+  baseId: string,
+  file: File,
+  { key, language }: { key: string; language: string | null },
+): Promise<void> {
   if (file.size === 0) throw new Failure(text.empty, 'HWINV');
   const type = documentType(file.name);
   const isText = isTextDocument(type);
@@ -28,7 +32,7 @@ export async function sendFile(baseId: string, file: File, key: string): Promise
   if (isText && !isUtf8(bytes)) {
     throw new Failure(text.notText, 'HWINV', text.notTextHint);
   }
-  const query = new URLSearchParams({ title: file.name });
+  const query = new URLSearchParams({ title: file.name, ...(language && { language }) });
   await callRest(`/api/knowledge-bases/${baseId}/documents?${query}`, {
     method: 'POST',
     file: new Blob([bytes], { type }),

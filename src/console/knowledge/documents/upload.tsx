@@ -7,15 +7,24 @@ import { apiUrl } from '../../server/base-path.ts';
 import { type Failure, toFailure } from '../../server/failure.ts';
 import { type Base, copyUpload } from '../copy-knowledge.ts';
 import { AddUrl } from './add-url.tsx';
+import { LanguageSelect } from './language-select.tsx';
 import { ENDINGS, sendFile } from './send-file.ts';
 
 const text = knowledgeTexts.upload;
 
-type Sent = { key: string; file: File; state: 'waiting' | 'sending' | 'added'; failure?: Failure };
+type Language = string | null;
+type Sent = {
+  key: string;
+  file: File;
+  language: Language;
+  state: 'waiting' | 'sending' | 'added';
+  failure?: Failure;
+};
 
 /** Adds files to a base, one after the other, and URLs. Files that fail stay with their reason. */
 export function Upload({ base, added }: { base: Base; added(): void }) {
-  const { files, add, again, clear } = useUploads(base.id, added);
+  const [language, setLanguage] = useState<Language>(null);
+  const { files, add, again, clear } = useUploads(base.id, language, added);
   const [isOver, setOver] = useState(false);
   const choose = useRef<() => void>(null);
   const drop = (event: DragEvent) => {
@@ -61,21 +70,22 @@ export function Upload({ base, added }: { base: Base; added(): void }) {
         </Text>
       </Paper>
       {files.length > 0 && <Files {...{ files, again, clear }} />}
-      <AddUrl baseId={base.id} added={added} />
+      <LanguageSelect value={language} onChange={setLanguage} />
+      <AddUrl baseId={base.id} {...{ language, added }} />
     </section>
   );
 }
 
 /** Sends files in their order, one at a time, so that a large number does not crowd the server. */
-function useUploads(baseId: string, added: () => void) {
+function useUploads(baseId: string, language: Language, added: () => void) {
   const [files, setFiles] = useState<readonly Sent[]>([]);
   const chain = useRef(Promise.resolve());
   const change = (key: string, next: Partial<Sent>) =>
     setFiles((all) => all.map((one) => (one.key === key ? { ...one, ...next } : one)));
-  const send = async ({ key, file }: Sent) => {
+  const send = async ({ key, file, language: chosen }: Sent) => {
     change(key, { state: 'sending', failure: undefined });
     try {
-      await sendFile(baseId, file, key);
+      await sendFile(baseId, file, { key, language: chosen });
       change(key, { state: 'added' });
       added();
     } catch (error) {
@@ -86,7 +96,9 @@ function useUploads(baseId: string, added: () => void) {
     chain.current = chain.current.then(() => send(one));
   };
   const add = (chosen: readonly File[]) => {
-    const more = chosen.map((file): Sent => ({ key: crypto.randomUUID(), file, state: 'waiting' }));
+    const more = chosen.map(
+      (file): Sent => ({ key: crypto.randomUUID(), file, language, state: 'waiting' }),
+    );
     setFiles((all) => [...all, ...more]);
     more.forEach(queue);
   };

@@ -85,6 +85,12 @@ export const englishKnowledge = {
     tooLargeHint: 'Divide it into several files.',
     clear: 'Clear the list',
   },
+  language: {
+    label: 'Language',
+    detected: 'detected',
+    found: 'Detected language',
+    simple: 'None: words without stems',
+  },
   url: {
     url: 'URL',
     title: 'Title',
