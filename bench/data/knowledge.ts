@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import type pg from 'pg';
-import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
-import { ingestionJob } from '../../workers/batch-jobs/ingest-documents.ts';
 import type { Bench } from '../bench.ts';
 import { type Figure, figure } from '../figures.ts';
+import { addDocuments } from '../rankings/add-documents.ts';
 import { type Collection, meanOf, ndcgOf, readCollection } from '../rankings/collections.ts';
+import { compareLanguages } from '../rankings/compare-languages.ts';
 import { compareRankings } from '../rankings/compare-rankings.ts';
 import { findEmbedder } from '../rankings/embedder.ts';
 import { search } from '../rankings/search-base.ts';
@@ -25,7 +25,7 @@ const PEER = ['minisearch', 'wink-porter2-stemmer'] as const;
 /**
  * Searches knowledge bases: how well the ranking agrees with judgements of people, beside
  * `minisearch` with a stemmer on the same texts, and how long ingestion and searches take. Needs
- * `HOWDAH_TEST_ASSETS`.
+ * `HOWDAH_TEST_ASSETS`, and for the part about languages the Debian Reference.
  */
 export const knowledge: Bench = async ({ server, talk }) => {
   const database = await server.createDatabase();
@@ -34,7 +34,7 @@ export const knowledge: Bench = async ({ server, talk }) => {
   try {
     for (const { name, atLeast } of COLLECTIONS) {
       const collection = readCollection(name);
-      await addDocuments(database.pool, collection, 1);
+      await addDocuments(database.pool, { name }, collection.documents);
       const text = await ndcgOf(collection, (query) => search(database.pool, name, query, 100));
       const own = meanOf(text);
       figures.push(figure('knowledge', `${name}_ndcg_at_10`, own, 'ratio', { atLeast }));
@@ -47,36 +47,13 @@ export const knowledge: Bench = async ({ server, talk }) => {
       }
       talk(`knowledge: ${name} ${own.toFixed(3)}`);
     }
+    figures.push(...(await compareLanguages(database.pool, talk)));
     figures.push(...(await vectorTimes(database, talk)), ...(await timesOf(database.pool)));
     return figures;
   } finally {
     await database.drop();
   }
 };
-
-/** Inserts the documents of a collection by one statement, and divides them. */
-async function addDocuments(pool: pg.Pool, { name, documents }: Collection, copies: number) {
-  await pool.query(
-    `with base as (
-       insert into howdah.knowledge_bases (tenant_id, name) select id, $1 from howdah.tenants limit 1
-       returning id, tenant_id)
-     insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata)
-     select b.tenant_id, b.id, coalesce(nullif(btrim(d.doc ->> 'title'), ''), 'none'),
-       d.doc ->> 'text', jsonb_build_object('id', d.doc ->> '_id')
-     from base as b, jsonb_array_elements($2) as d (doc), generate_series(1, $3::int)`,
-    [copies === 1 ? name : 'large', JSON.stringify(documents), copies],
-  );
-  const job = ingestionJob({ pool });
-  for (;;) {
-    const lanes = (await job.lanes?.due()) ?? [];
-    if (lanes.length === 0) break;
-    for (const lane of lanes) {
-      const { error } = await doTurn(job, lane);
-      if (error !== undefined) throw error;
-    }
-  }
-  await pool.query('vacuum analyze howdah_private.chunk_terms, howdah.chunks, howdah.documents');
-}
 
 /** Returns a search of `minisearch` with a stemmer, or undefined if it is not installed. */
 function peerSearch({ documents }: Collection): ((query: string) => Promise<string[]>) | undefined {
@@ -106,7 +83,7 @@ function isInstalled(require: NodeJS.Require, name: string): boolean {
 async function timesOf(pool: pg.Pool): Promise<Figure[]> {
   const collection = readCollection('cranfield');
   const start = performance.now();
-  await addDocuments(pool, collection, COPIES);
+  await addDocuments(pool, { name: 'large', copies: COPIES }, collection.documents);
   const seconds = (performance.now() - start) / 1_000;
   const rate = (collection.documents.length * COPIES) / seconds;
   const figures = [figure('knowledge', 'documents_per_second', rate, 'documents/s')];

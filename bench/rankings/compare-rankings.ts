@@ -3,6 +3,7 @@ import type { FindProvider } from '../../src/runtime/model-calls/embed-texts.ts'
 import { type Figure, figure } from '../figures.ts';
 import { type Collection, gainOf, meanOf, ndcgOf } from './collections.ts';
 import { embedBase } from './embedder.ts';
+import { fitWeights } from './fit-weights.ts';
 import { search } from './search-base.ts';
 
 /** A ranking of a base, and the mode in which it is searched. */
@@ -41,6 +42,7 @@ export async function compareRankings(
   const texts = queries.map(({ text: query }) => query);
   const figures: Figure[] = [];
   let isEmbedded = false;
+  let vector: readonly number[] | undefined;
   for (const { label, ranking, mode, needsVectors } of RANKINGS) {
     if (needsVectors && !find) continue;
     if (needsVectors && find && !isEmbedded) {
@@ -52,6 +54,7 @@ export async function compareRankings(
       JSON.stringify(ranking),
     ]);
     const values = await ndcgOf(collection, (query) => search(pool, name, query, 100, mode));
+    if (mode === 'vector') vector = values;
     const { mean, low, high } = gainOf(values, text);
     const prefix = `${name}_${label}`;
     const interval = [mean, low, high].map((value) => value.toFixed(3)).join(' ');
@@ -61,6 +64,7 @@ export async function compareRankings(
       figure('knowledge', `${prefix}_gain`, [low, mean, high], 'ratio'),
     );
   }
+  if (vector) figures.push(...(await fitWeights(pool, collection, { text, vector }, talk)));
   await pool.query(`update howdah.knowledge_bases set ranking = '{}' where name = $1`, [name]);
   return figures;
 }

@@ -33,22 +33,44 @@ $$;
 
 -- Returns the terms of a query in all languages of a base, and how often it has each. A part of a
 -- compound counts 0.4 times.
+--
+-- `twins` are the terms of the same word in the other languages, and `left_out` is the number of
+-- chunks whose languages leave the word out. A word is as frequent in the base as in all languages
+-- together: else `package`, a rare word in German chunks, would count more there than in English
+-- ones, and so would `die`, which German leaves out as too frequent. The parser is that of all
+-- languages, so a word has the same position in each.
 create or replace function howdah_private.terms_of_query(base howdah.knowledge_bases, query text)
-  returns table (term text, frequency float8)
+  returns table (term text, frequency float8, twins text[], left_out bigint)
   language sql stable rows 20
   set search_path = pg_catalog, pg_temp
 as $$
-  with written as materialized (
-    select l.language, l.prefix, t.term, t.frequency
-    from howdah_private.languages_of_base(base) as l
-    cross join lateral howdah_private.terms_of(l.language, terms_of_query.query) as t
+  with languages as materialized (
+    select l.* from howdah_private.languages_of_base(base) as l
+  ),
+  words as materialized (
+    select l.language, l.prefix, t.lexeme, p.position
+    from languages as l
+    cross join lateral
+      unnest(to_tsvector(l.language::regconfig, terms_of_query.query)) as t
+    cross join lateral unnest(t.positions) as p (position)
+  ),
+  written as materialized (
+    select w.language, w.prefix, w.lexeme, count(*)::float8 as frequency,
+      min(w.position) as position
+    from words as w group by w.language, w.prefix, w.lexeme
   )
-  select t.term, sum(t.frequency) from (
-    select w.prefix || w.term as term, w.frequency::float8 as frequency from written as w
-    union all
-    select w.prefix || p.term, 0.4 * w.frequency
+  select t.term, sum(t.frequency), max(t.twins), max(t.left_out) from (
+    select w.prefix || w.lexeme as term, w.frequency, array(
+        select o.prefix || o.lexeme from words as o
+        where o.position = w.position and o.prefix <> w.prefix) as twins, (
+        select coalesce(sum(l.chunks), 0)::bigint from languages as l
+        where not exists (
+          select from words as o where o.position = w.position and o.prefix = l.prefix)) as left_out
     from written as w
-    cross join lateral howdah_private.compound_parts(base.id, w.term, w.prefix) as p (term)
+    union all
+    select w.prefix || p.term, 0.4 * w.frequency, '{}', 0
+    from written as w
+    cross join lateral howdah_private.compound_parts(base.id, w.lexeme, w.prefix) as p (term)
     where w.language = 'german'
   ) as t
   group by t.term

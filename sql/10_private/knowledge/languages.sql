@@ -5,8 +5,8 @@
 --   chunks.language              the text search configuration; null for that of the base
 --
 -- Terms of chunks in another language than that of the base begin with its name and a space, which
--- no term contains. So `die` of English chunks is another term than `die` of a base in German, and
--- each is counted by itself. A query has the terms of all languages of the base.
+-- no term contains. So `die` of English chunks is another term than `die` of German ones. A query
+-- has the terms of all languages of the base (compound_terms.sql).
 
 -- Returns the languages of documents: those that workers detect, and those of Postgres.
 create or replace function howdah_private.document_languages()
@@ -59,17 +59,22 @@ as $$
     base.language)
 $$;
 
--- Returns the text search configurations of the chunks of a base, with the prefix of their terms.
+-- Returns the text search configurations of the chunks of a base, with the prefix of their terms
+-- and the number of chunks.
 create or replace function howdah_private.languages_of_base(base howdah.knowledge_bases)
-  returns table (language text, prefix text)
+  returns table (language text, prefix text, chunks bigint)
   language sql stable rows 2
   set search_path = pg_catalog, pg_temp
 as $$
-  select base.language, ''
+  with sizes as materialized (
+    select s.language, sum(s.chunks)::bigint as chunks
+    from howdah_private.knowledge_base_sizes as s
+    where s.knowledge_base_id = base.id group by s.language
+  )
+  select base.language, '', coalesce((select s.chunks from sizes as s where s.language is null), 0)
   union all
-  select s.language, s.language || ' ' from howdah_private.knowledge_base_sizes as s
-  where s.knowledge_base_id = base.id and s.language is not null
-  group by s.language having sum(s.chunks) > 0
+  select s.language, s.language || ' ', s.chunks from sizes as s
+  where s.language is not null and s.chunks > 0
 $$;
 
 -- Gives the chunks of a document the terms of its language, if they have those of another one. They

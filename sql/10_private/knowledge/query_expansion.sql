@@ -5,7 +5,7 @@
 -- Returns the terms of a query with their weights. Without expansion, these are their frequencies.
 -- With it, the weights of the query and those of the added terms are in the ratio keep : 1 - keep.
 create or replace function howdah_private.query_terms(base howdah.knowledge_bases, query text)
-  returns table (term text, frequency float8)
+  returns table (term text, frequency float8, twins text[], left_out bigint)
   language plpgsql stable rows 20
   set search_path = pg_catalog, pg_temp
 as $$
@@ -17,14 +17,13 @@ declare
 begin
   if v_options is null then
     return query
-    select t.term, t.frequency
-    from howdah_private.terms_of_query(base, query_terms.query) as t;
+    select t.* from howdah_private.terms_of_query(base, query_terms.query) as t;
     return;
   end if;
   v_base.ranking := '{}';
   return query
   with asked as materialized (
-    select t.term, t.frequency, sum(t.frequency) over () as length
+    select t.*, sum(t.frequency) over () as length
     from howdah_private.terms_of_query(base, query_terms.query) as t
   ),
   relevant as materialized (
@@ -41,6 +40,7 @@ begin
   select coalesce(q.term, a.term),
     v_keep * coalesce(q.frequency, 0)
       + (1 - v_keep) * coalesce(a.weight / (select sum(s.weight) from added as s), 0)
-        * (select max(s.length) from asked as s)
+        * (select max(s.length) from asked as s),
+    coalesce(q.twins, '{}'), coalesce(q.left_out, 0)
   from asked as q full join added as a on a.term = q.term;
 end $$;

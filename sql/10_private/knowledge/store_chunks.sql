@@ -1,16 +1,6 @@
 -- Writes the chunks of a document. A chunk with the same digest as before keeps its row and its
 -- terms; only its place may change.
 
--- Returns the terms of a text with their number, by a text search configuration of Postgres.
-create or replace function howdah_private.terms_of(language text, words text)
-  returns table (term text, frequency int)
-  language sql stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select t.lexeme, cardinality(t.positions)
-  from unnest(to_tsvector(terms_of.language::regconfig, terms_of.words)) as t
-$$;
-
 -- Writes the chunks that a worker has made of a document, and marks the document as ready. Writes
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
 -- of {content, heading_path, start_offset, end_offset, page} in the order of the text. `content` is

@@ -9,9 +9,9 @@
 -- question in natural language has words that no document has. All numbers are exact, since they
 -- are counted by the statement itself, or are sums that change with the chunks.
 --
--- Equal words of two languages are two terms, each with its own df (10_private/knowledge/
--- languages.sql). N is that of the whole base, so that a few documents in a language are no worse
--- than many in another one.
+-- In a base with several languages, df is that of a word in all of them (10_private/knowledge/
+-- compound_terms.sql), and N and mean are those of the whole base. So scores of chunks in different
+-- languages can be compared.
 --
 -- Row security would read all chunks of a tenant for an operator that is not leakproof, so the
 -- search is a function of the engine. It checks the tenant itself.
@@ -67,8 +67,9 @@ begin
       as weight
     from howdah_private.query_terms(base, search_base.query) as q
     cross join lateral (
-      select count(*)::float8 as chunks from howdah_private.chunk_terms as t
-      where t.knowledge_base_id = base.id and t.term = q.term
+      select least(count(*) + q.left_out, v_chunks)::float8 as chunks
+      from howdah_private.chunk_terms as t
+      where t.knowledge_base_id = base.id and t.term = any (q.term || q.twins)
     ) as f
   ),
   scored as (

@@ -234,10 +234,27 @@ describe('a search in a base with several languages', () => {
     await addDocuments(simple, { b: 'hand', c: 'foot' }, 'en');
     const [a, b] = await search(simple, 'hand');
     expect([a?.title, b?.title]).toEqual(['a', 'b']);
-    // df is 1 of 3 chunks for each
-    const score = (Math.log(1 + 2.5 / 1.5) * 2.2) / (1 + 1.2 * (0.25 + 0.75));
-    expect(a?.score).toBeCloseTo(b?.score ?? 0, 10);
-    expect(a?.score).toBeCloseTo(score, 1);
+    // of 3 chunks, 2 have the word; each has 2 terms, with the title
+    const score = (Math.log(1 + 1.5 / 2.5) * 2.2) / (1 + 1.2);
+    expect(a?.score).toBeCloseTo(score, 10);
+    expect(b?.score).toBeCloseTo(score, 10);
+  });
+
+  test('counts a word as often as all languages together have it', async () => {
+    const base = await makeBase({ language: 'simple' });
+    const words = { e1: 'paket', e2: 'paket', e3: 'paket', e4: 'rot' };
+    await addDocuments(base, words, 'en');
+    await addDocuments(base, { d1: 'paket', d2: 'rot', d3: 'der', d4: 'und' }, 'de');
+    const scoreOf = async (query: string, title: string) =>
+      (await search(base, query)).find((found) => found.title === title)?.score ?? 0;
+    // paket is in one German chunk and three English ones, and rot in one of each
+    expect(await scoreOf('paket', 'd1')).toBeCloseTo(await scoreOf('paket', 'e1'), 10);
+    expect(await scoreOf('rot', 'd2')).toBeCloseTo(await scoreOf('rot', 'e4'), 10);
+    expect(await scoreOf('rot', 'd2')).toBeGreaterThan(1.4 * (await scoreOf('paket', 'd1')));
+    // und, which German leaves out in its four chunks, is rarer in English chunks than rot
+    await addDocuments(base, { e5: 'und' }, 'en');
+    expect(await titlesOf(base, 'und')).toEqual(['e5']);
+    expect(await scoreOf('und', 'e5')).toBeLessThan(await scoreOf('rot', 'e4'));
   });
 
   test('divides a compound by the German words of the base', async () => {

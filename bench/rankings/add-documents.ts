@@ -1,0 +1,36 @@
+import type pg from 'pg';
+import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
+import { ingestionJob } from '../../workers/batch-jobs/ingest-documents.ts';
+import type { Text } from './collections.ts';
+
+/** A new base, and how many times it has each document. */
+export type NewBase = { name: string; copies?: number; detectsLanguage?: boolean };
+
+/** Inserts documents into a new base by one statement, and divides them. */
+export async function addDocuments(
+  pool: pg.Pool,
+  { name, copies = 1, detectsLanguage = true }: NewBase,
+  documents: readonly Text[],
+): Promise<void> {
+  await pool.query(
+    `with base as (
+       insert into howdah.knowledge_bases (tenant_id, name, detects_language)
+       select id, $1, $4 from howdah.tenants limit 1
+       returning id, tenant_id)
+     insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata)
+     select b.tenant_id, b.id, coalesce(nullif(btrim(d.doc ->> 'title'), ''), 'none'),
+       d.doc ->> 'text', jsonb_build_object('id', d.doc ->> '_id')
+     from base as b, jsonb_array_elements($2) as d (doc), generate_series(1, $3::int)`,
+    [name, JSON.stringify(documents), copies, detectsLanguage],
+  );
+  const job = ingestionJob({ pool });
+  for (;;) {
+    const lanes = (await job.lanes?.due()) ?? [];
+    if (lanes.length === 0) break;
+    for (const lane of lanes) {
+      const { error } = await doTurn(job, lane);
+      if (error !== undefined) throw error;
+    }
+  }
+  await pool.query('vacuum analyze howdah_private.chunk_terms, howdah.chunks, howdah.documents');
+}
