@@ -30721,16 +30721,20 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.languages_of_base(base howdah.knowledge_bases)
- RETURNS TABLE(language text, prefix text)
+ RETURNS TABLE(language text, prefix text, chunks bigint)
  LANGUAGE sql
  STABLE ROWS 2
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select base.language, ''
+  with sizes as materialized (
+    select s.language, sum(s.chunks)::bigint as chunks
+    from howdah_private.knowledge_base_sizes as s
+    where s.knowledge_base_id = base.id group by s.language
+  )
+  select base.language, '', coalesce((select s.chunks from sizes as s where s.language is null), 0)
   union all
-  select s.language, s.language || ' ' from howdah_private.knowledge_base_sizes as s
-  where s.knowledge_base_id = base.id and s.language is not null
-  group by s.language having sum(s.chunks) > 0
+  select s.language, s.language || ' ', s.chunks from sizes as s
+  where s.language is not null and s.chunks > 0
 $function$
 ;
 
@@ -36888,7 +36892,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.query_terms(base howdah.knowledge_bases, query text)
- RETURNS TABLE(term text, frequency double precision)
+ RETURNS TABLE(term text, frequency double precision, twins text[], left_out bigint)
  LANGUAGE plpgsql
  STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -36901,14 +36905,13 @@ declare
 begin
   if v_options is null then
     return query
-    select t.term, t.frequency
-    from howdah_private.terms_of_query(base, query_terms.query) as t;
+    select t.* from howdah_private.terms_of_query(base, query_terms.query) as t;
     return;
   end if;
   v_base.ranking := '{}';
   return query
   with asked as materialized (
-    select t.term, t.frequency, sum(t.frequency) over () as length
+    select t.*, sum(t.frequency) over () as length
     from howdah_private.terms_of_query(base, query_terms.query) as t
   ),
   relevant as materialized (
@@ -36925,7 +36928,8 @@ begin
   select coalesce(q.term, a.term),
     v_keep * coalesce(q.frequency, 0)
       + (1 - v_keep) * coalesce(a.weight / (select sum(s.weight) from added as s), 0)
-        * (select max(s.length) from asked as s)
+        * (select max(s.length) from asked as s),
+    coalesce(q.twins, '{}'), coalesce(q.left_out, 0)
   from asked as q full join added as a on a.term = q.term;
 end $function$
 ;
@@ -42397,8 +42401,9 @@ begin
       as weight
     from howdah_private.query_terms(base, search_base.query) as q
     cross join lateral (
-      select count(*)::float8 as chunks from howdah_private.chunk_terms as t
-      where t.knowledge_base_id = base.id and t.term = q.term
+      select least(count(*) + q.left_out, v_chunks)::float8 as chunks
+      from howdah_private.chunk_terms as t
+      where t.knowledge_base_id = base.id and t.term = any (q.term || q.twins)
     ) as f
   ),
   scored as (
@@ -47225,34 +47230,39 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.terms_of(language text, words text)
- RETURNS TABLE(term text, frequency integer)
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select t.lexeme, cardinality(t.positions)
-  from unnest(to_tsvector(terms_of.language::regconfig, terms_of.words)) as t
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.terms_of_query(base howdah.knowledge_bases, query text)
- RETURNS TABLE(term text, frequency double precision)
+ RETURNS TABLE(term text, frequency double precision, twins text[], left_out bigint)
  LANGUAGE sql
  STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with written as materialized (
-    select l.language, l.prefix, t.term, t.frequency
-    from howdah_private.languages_of_base(base) as l
-    cross join lateral howdah_private.terms_of(l.language, terms_of_query.query) as t
+  with languages as materialized (
+    select l.* from howdah_private.languages_of_base(base) as l
+  ),
+  words as materialized (
+    select l.language, l.prefix, t.lexeme, p.position
+    from languages as l
+    cross join lateral
+      unnest(to_tsvector(l.language::regconfig, terms_of_query.query)) as t
+    cross join lateral unnest(t.positions) as p (position)
+  ),
+  written as materialized (
+    select w.language, w.prefix, w.lexeme, count(*)::float8 as frequency,
+      min(w.position) as position
+    from words as w group by w.language, w.prefix, w.lexeme
   )
-  select t.term, sum(t.frequency) from (
-    select w.prefix || w.term as term, w.frequency::float8 as frequency from written as w
-    union all
-    select w.prefix || p.term, 0.4 * w.frequency
+  select t.term, sum(t.frequency), max(t.twins), max(t.left_out) from (
+    select w.prefix || w.lexeme as term, w.frequency, array(
+        select o.prefix || o.lexeme from words as o
+        where o.position = w.position and o.prefix <> w.prefix) as twins, (
+        select coalesce(sum(l.chunks), 0)::bigint from languages as l
+        where not exists (
+          select from words as o where o.position = w.position and o.prefix = l.prefix)) as left_out
     from written as w
-    cross join lateral howdah_private.compound_parts(base.id, w.term, w.prefix) as p (term)
+    union all
+    select w.prefix || p.term, 0.4 * w.frequency, '{}', 0
+    from written as w
+    cross join lateral howdah_private.compound_parts(base.id, w.lexeme, w.prefix) as p (term)
     where w.language = 'german'
   ) as t
   group by t.term
@@ -65853,8 +65863,6 @@ grant execute on function howdah_private.tenant_code_fault(regclass) to howdah_e
 grant execute on function howdah_private.tenant_trigger_writes() to howdah_worker;
 
 grant execute on function howdah_private.tenants_with_retention() to howdah_worker;
-
-grant execute on function howdah_private.terms_of(text,text) to howdah_engine;
 
 grant execute on function howdah_private.terms_of_query(howdah.knowledge_bases,text) to howdah_engine;
 

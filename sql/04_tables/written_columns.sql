@@ -43,6 +43,9 @@ as $$
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
+    ('grading_rules',
+      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
+      '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '
@@ -53,8 +56,8 @@ as $$
       'secret_name sends_resource is_active',
       'name', '', true),
     ('knowledge_bases',
-      'name domain language detects_language chunking trust embedding_model_id ranking', '', '',
-      true),
+      'name domain language detects_language chunking trust embedding_model_id ranking '
+      'rerank_model_id rerank_candidates', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',

@@ -1,4 +1,4 @@
--- Languages of documents (10_private/knowledge/languages.sql).
+-- Languages of documents (10_private/knowledge/terms/languages.sql).
 
 -- Refuses an unknown language, and stores the code of a known one: de for de-AT and German.
 create or replace function howdah_private.tg_documents__check_language() returns trigger

@@ -484,7 +484,7 @@ export type Operations = {
   /** Delete a knowledge base. */
   deleteKnowledgeBase: { takes: { params: { id: string } }; gives: null };
   /** Add a document to a knowledge base. */
-  uploadDocument: { takes: { params: { id: string }; query?: { title?: string; metadata?: string }; body: string }; gives: Document };
+  uploadDocument: { takes: { params: { id: string }; query?: { title?: string; metadata?: string; language?: string }; body: string }; gives: Document };
   /** Search a knowledge base. */
   searchKnowledgeBase: { takes: { params: { id: string }; query: { query: string; k?: number; filter?: string; mode?: string } }; gives: { chunks: (FoundChunk)[] } };
   /** Count the documents of a knowledge base by status, and its chunks. */

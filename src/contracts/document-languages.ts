@@ -1,6 +1,7 @@
 /**
  * The codes of languages of documents: those of ISO 639-1 that workers detect or Postgres has
- * stems for, and `simple` for words without stems. `howdah_private.document_languages` has the same.
+ * stems for, and `simple` for words without stems. `howdah_private.document_languages` has the
+ * same.
  */
 export const DOCUMENT_LANGUAGES: readonly string[] = [
   ...['am', 'ar', 'az', 'be', 'bg', 'bn', 'ca', 'cs', 'da', 'de', 'el', 'en', 'es', 'et', 'eu'],

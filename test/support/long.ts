@@ -305,6 +305,7 @@ const SLOW = [
   'test/sql/agents/prompts.test.ts',
   'test/workers/lacking-code.test.ts',
   'test/sql/limits/call_limits.test.ts',
+  'test/sql/knowledge/migrated_languages.test.ts',
   'test/db/schema/moved-callbacks.test.ts',
   'test/db/schema/server-log.test.ts',
   'test/systems/apply.test.ts',

@@ -20,12 +20,11 @@ import {
   returnDocuments,
   storeChunks,
 } from '../../src/db/knowledge/ingestion.ts';
-import type { detectLanguage } from '../../src/knowledge/detect-language.ts';
 import type { divideDocument, Piece } from '../../src/knowledge/divide-document.ts';
 import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
-import { languageSample } from '../../src/knowledge/language-sample.ts';
 import type { Egress } from '../../src/tools/egress.ts';
 import type { Batch, BatchJob, Failure } from './batch-job.ts';
+import { DETECT_MS, detectInThread } from './detect-language.ts';
 import { type FetchOutcome, fetchDocuments } from './fetch-document.ts';
 
 /** Knowledge bases whose documents are divided at once. */
@@ -68,13 +67,6 @@ const DIVIDE_FILE = {
   module: moduleBeside('../../src/knowledge/files/divide-file.ts', import.meta.url),
   name: 'divideFile' satisfies (typeof divideFile)['name'],
 };
-
-const DETECT = {
-  module: moduleBeside('../../src/knowledge/detect-language.ts', import.meta.url),
-  name: 'detectLanguage' satisfies (typeof detectLanguage)['name'],
-};
-/** The most time to detect the language of a sample, which takes less than a millisecond. */
-const DETECT_MS = 1_000;
 
 export type IngestionOptions = {
   pool: Pool;
@@ -178,7 +170,8 @@ async function ingestOne(
   try {
     const divided = await divide(ingestion, document);
     if (divided === 'unchanged') return (await keepDocument(pool, document)) ? 'done' : 'edited';
-    const language = await detect(ingestion, document, divided);
+    const { detects_language: detects } = document;
+    const language = detects ? await detectInThread(ingestion, divided.pieces) : null;
     const stored = { ...divided, language };
     return (await storeChunks(pool, document, stored, limits.store_ms)) ? 'done' : 'edited';
   } catch (error) {
@@ -220,22 +213,6 @@ async function divide(
   if (!('source' in read)) return divided;
   if (divided.pieces.length === 0) throw new DocumentFault('no_text', 'the URL has no text');
   return { ...divided, source: read.source };
-}
-
-/**
- * Detects the language of a document in the thread, which loads the detector with the first text
- * that is long enough. Returns null if the language is undecided.
- */
-async function detect(
-  { threads, tenantId, signal }: Ingestion,
-  { detects_language }: ClaimedDocument,
-  { pieces }: DividedDocument,
-): Promise<string | null> {
-  const sample = detects_language ? languageSample(pieces) : undefined;
-  if (sample === undefined) return null;
-  type Samples = Parameters<typeof detectLanguage>;
-  const call = { key: tenantId, deadline_ms: DETECT_MS, signal };
-  return threads.run<Samples, string | null>(DETECT, [sample], call);
 }
 
 /** Fetches the URLs of claimed documents at once. */

@@ -10,7 +10,7 @@
 -- are counted by the statement itself, or are sums that change with the chunks.
 --
 -- In a base with several languages, df is that of a word in all of them (10_private/knowledge/
--- compound_terms.sql), and N and mean are those of the whole base. So scores of chunks in different
+-- terms/compound_terms.sql), and N and mean are those of the whole base. So scores of chunks in different
 -- languages can be compared.
 --
 -- Row security would read all chunks of a tenant for an operator that is not leakproof, so the

@@ -118,6 +118,39 @@ describe('REST', () => {
     expect((await found(crypto.randomUUID(), 'x')).status).toBe(404);
   });
 
+  test('takes the language of a document, and shows the one that was found', async () => {
+    const id = await makeBase('languages');
+    const path = `/api/knowledge-bases/${id}/documents`;
+    const said = await ask('POST', path, { title: 'a', content: TEXT, language: 'de-AT' });
+    expect(said.body).toMatchObject({ language: 'de', detected_language: null });
+    const asText = await ask('POST', `${path}?title=b&language=de`, TEXT, {
+      headers: { 'content-type': 'text/markdown' },
+    });
+    expect(asText.body).toMatchObject({ language: 'de' });
+    const one = `/api/documents/${asText.body.id}`;
+    const content = 'Die Rückgabe der Ware ist innerhalb von dreißig Tagen nach dem Kauf möglich.';
+    const changed = await ask('PATCH', one, { language: null, content });
+    expect(changed.body).toMatchObject({ language: null, status: 'pending' });
+    await ingestDocuments(database.pool);
+    expect((await ask('GET', one)).body).toMatchObject({ language: null, detected_language: 'de' });
+    for (const refused of [
+      await ask('POST', path, { title: 'c', content: TEXT, language: 'klingon' }),
+      await ask('PATCH', one, { language: 'klingon' }),
+    ]) {
+      expect(refused.status).toBe(400);
+      expect(refused.body).toMatchObject({
+        code: 'HWINV',
+        field: 'language',
+        hint: expect.stringContaining('da, de, el, en'),
+      });
+    }
+    expect((await ask('PATCH', one, { detected_language: 'fr' })).status).toBe(400);
+    const base = await ask('PATCH', `/api/knowledge-bases/${id}`, { detects_language: false });
+    expect(base.body).toMatchObject({ language: 'english', detects_language: false });
+    await ingestDocuments(database.pool);
+    expect((await ask('GET', one)).body).toMatchObject({ detected_language: null });
+  });
+
   test('shows nothing to another tenant, and lets viewers only read', async () => {
     const id = await makeBase('closed');
     await ask('POST', `/api/knowledge-bases/${id}/documents`, { title: 'a', content: 'secret' });
@@ -241,6 +274,15 @@ describe('GraphQL', () => {
     ]);
     const refused = await graphql(query, { bases: ['graph'] }, stranger);
     expect(refused.errors).toMatchObject([{ extensions: { code: 'HWNTF' } }]);
+    const create = `mutation ($base: UUID!, $language: String) {
+      createDocument(input: {document: {knowledgeBaseId: $base, title: "l", content: "x", language: $language}}) {
+        document { language detectedLanguage } } }`;
+    const said = await graphql(create, { base: id, language: 'German' });
+    expect(said.data.createDocument.document).toEqual({ language: 'de', detectedLanguage: null });
+    const unknown = await graphql(create, { base: id, language: 'klingon' });
+    expect(unknown.errors).toMatchObject([
+      { extensions: { code: 'HWINV', hint: expect.stringContaining('da, de, el, en') } },
+    ]);
     const documents = await graphql(
       '{ documents { nodes { title chunks { nodes { seq } } } } }',
       {},
@@ -264,6 +306,12 @@ describe.each([
     expect(added).toMatchObject({ status: 0, stdout: expect.stringContaining('terms.md') });
     await ingestDocuments(database.pool);
     expect((await run('kb', 'ls', name)).stdout).toMatch(/terms\.md .*ready/);
+    const wrong = await run('kb', 'add', name, file, '--language', 'klingon');
+    expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('da, de, el, en') });
+    const german = await run('kb', 'add', name, file, '--language', 'de', '--json');
+    const [{ id, language }] = JSON.parse(german.stdout).items;
+    expect(language).toBe('de');
+    expect(await run('kb', 'rm', name, id, '--yes')).toMatchObject({ status: 0 });
     const hit = await run('kb', 'search', name, 'refunds', '--k', '1');
     expect(hit.stdout).toContain('terms.md › Refunds');
     expect(hit.stdout).toContain('Refunds are possible within 30 days.');

@@ -127,6 +127,18 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
     await button('Create knowledge base').click();
     await heading('handbook');
     const files = owner.page.locator('input[type=file]');
+    const language = owner.page.getByRole('combobox', { name: 'Language' });
+    await language.fill('Germ');
+    await owner.page.getByRole('option', { name: 'German', exact: true }).click();
+    await files.setInputFiles([file('satz.txt', 'Ein Satz.')]);
+    await link('satz.txt').click();
+    await heading('satz.txt');
+    await owner.page.getByText('German', { exact: true }).waitFor();
+    await check('knowledge-language');
+    await open('/knowledge/handbook');
+    await link('satz.txt').waitFor();
+    await db.pool.query('delete from howdah.documents');
+    await open('/knowledge/handbook');
     await files.setInputFiles([file('handbook.md', HANDBOOK)]);
     const dropped = await owner.page.evaluateHandle(`(() => {
       const data = new DataTransfer();
@@ -163,12 +175,20 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
     await selected.getByText('Shipping is free').waitFor();
     await owner.page.reload();
     await selected.getByText('Shipping is free').waitFor();
+    await owner.page.getByText('Detected language').waitFor();
     const { rows } = await db.pool.query(
-      'select title, type, status from howdah.documents order by title',
+      `select title, type, status, language, detected_language as detected
+       from howdah.documents order by title`,
     );
     expect(rows).toEqual([
-      { title: 'handbook.md', type: 'text/markdown', status: 'ready' },
-      { title: 'note.txt', type: 'text/plain', status: 'ready' },
+      {
+        ...{ title: 'handbook.md', type: 'text/markdown', status: 'ready' },
+        ...{ language: null, detected: 'en' },
+      },
+      {
+        ...{ title: 'note.txt', type: 'text/plain', status: 'ready' },
+        ...{ language: null, detected: null },
+      },
     ]);
   });
 
