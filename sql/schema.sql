@@ -76,6 +76,8 @@ create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
 
 create type howdah.policy_decision as enum ('allow', 'ask', 'deny');
 
+create type howdah.proposal_status as enum ('open', 'approved', 'rejected');
+
 create type howdah.question_kind as enum ('question', 'approval', 'effect');
 
 create type howdah.question_status as enum ('open', 'answered', 'expired', 'cancelled');
@@ -640,7 +642,7 @@ CREATE INDEX evaluation_results_day_idx ON howdah.evaluation_results USING btree
 CREATE INDEX evaluation_results_evaluation_id_idx ON howdah.evaluation_results USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX evaluation_results_execution_id_idx ON howdah.evaluation_results USING btree (execution_id);
 CREATE INDEX evaluation_results_item_id_idx ON howdah.evaluation_results USING btree (tenant_id, item_id, id);
-CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id) WHERE (item_id IS NULL);
+CREATE UNIQUE INDEX evaluation_results_run_key ON howdah.evaluation_results USING btree (execution_id, evaluation_id) WHERE (item_id IS NULL);
 CREATE INDEX evaluation_results_ungraded_idx ON howdah.evaluation_results USING btree (evaluation_id) WHERE (graded_at IS NULL);
 
 create table howdah.evaluations (
@@ -666,11 +668,13 @@ create table howdah.evaluations (
   totals jsonb default '{}'::jsonb not null,
   since_at timestamp with time zone,
   until_at timestamp with time zone,
+  grading_rule_id uuid,
   constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluations_pkey PRIMARY KEY (id),
   constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint evaluations_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
   constraint evaluations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint evaluations_tenant_id_grading_rule_id_fkey FOREIGN KEY (tenant_id, grading_rule_id) REFERENCES howdah.grading_rules(tenant_id, id) ON DELETE SET NULL (grading_rule_id),
   constraint evaluations_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
   constraint an_agent_or_a_workflow_is_evaluated CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint graders_are_an_array CHECK ((jsonb_typeof(graders) = 'array'::text)),
@@ -680,6 +684,7 @@ create table howdah.evaluations (
 alter table howdah.evaluations enable row level security, force row level security;
 CREATE INDEX evaluations_agent_id_idx ON howdah.evaluations USING btree (tenant_id, agent_id, id);
 CREATE INDEX evaluations_dataset_id_idx ON howdah.evaluations USING btree (tenant_id, dataset_id, id);
+CREATE INDEX evaluations_grading_rule_id_idx ON howdah.evaluations USING btree (tenant_id, grading_rule_id, id) WHERE (grading_rule_id IS NOT NULL);
 CREATE INDEX evaluations_workflow_id_idx ON howdah.evaluations USING btree (tenant_id, workflow_id, id);
 
 create table howdah.executions (
@@ -889,6 +894,46 @@ alter table howdah.grades enable row level security, force row level security;
 CREATE INDEX grades_evaluation_id_idx ON howdah.grades USING btree (tenant_id, evaluation_id, id);
 CREATE INDEX grades_user_id_idx ON howdah.grades USING btree (tenant_id, user_id, id);
 
+create table howdah.grading_rules (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  dataset_id uuid not null,
+  graders text[],
+  agent_id uuid,
+  workflow_id uuid,
+  sample integer default 100 not null,
+  interval_seconds integer default 3600 not null,
+  delay_seconds integer default 0 not null,
+  is_active boolean default true not null,
+  next_at timestamp with time zone,
+  last_at timestamp with time zone,
+  graded_until_at timestamp with time zone,
+  last_error jsonb,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint grading_rule_names_are_unique UNIQUE (tenant_id, name),
+  constraint grading_rules_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint grading_rules_pkey PRIMARY KEY (id),
+  constraint grading_rules_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint grading_rules_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
+  constraint grading_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint grading_rules_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_rule_grades_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint delay_is_at_most_a_year CHECK (((delay_seconds >= 0) AND (delay_seconds <= 31622400))),
+  constraint graders_are_1_to_100_names CHECK (((cardinality(graders) >= 1) AND (cardinality(graders) <= 100))),
+  constraint interval_is_from_a_minute_to_a_month CHECK (((interval_seconds >= 60) AND (interval_seconds <= 2678400))),
+  constraint last_error_is_an_object CHECK ((jsonb_typeof(last_error) = 'object'::text)),
+  constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
+  constraint paused_rules_have_no_next_time CHECK ((is_active OR (next_at IS NULL))),
+  constraint sample_is_from_1_to_10000 CHECK (((sample >= 1) AND (sample <= 10000)))
+);
+alter table howdah.grading_rules enable row level security, force row level security;
+CREATE INDEX grading_rules_agent_id_idx ON howdah.grading_rules USING btree (tenant_id, agent_id);
+CREATE INDEX grading_rules_dataset_id_idx ON howdah.grading_rules USING btree (tenant_id, dataset_id);
+CREATE INDEX grading_rules_due_idx ON howdah.grading_rules USING btree (next_at) WHERE is_active;
+CREATE INDEX grading_rules_workflow_id_idx ON howdah.grading_rules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
+
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -1062,19 +1107,24 @@ create table howdah.knowledge_bases (
   updated_at timestamp with time zone default now() not null,
   embedding_model_id uuid,
   ranking jsonb default '{}'::jsonb not null,
+  rerank_model_id uuid,
+  rerank_candidates integer default 30 not null,
   detects_language boolean default true not null,
   constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
   constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint knowledge_bases_pkey PRIMARY KEY (id),
   constraint knowledge_bases_tenant_id_embedding_model_id_fkey FOREIGN KEY (tenant_id, embedding_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (embedding_model_id),
   constraint knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint knowledge_bases_tenant_id_rerank_model_id_fkey FOREIGN KEY (tenant_id, rerank_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (rerank_model_id),
   constraint chunking_is_an_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
   constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
   constraint ranking_is_an_object CHECK ((jsonb_typeof(ranking) = 'object'::text)),
+  constraint rerank_candidates_is_from_1_to_100 CHECK (((rerank_candidates >= 1) AND (rerank_candidates <= 100))),
   constraint trust_is_internal_or_external CHECK ((trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])))
 );
 alter table howdah.knowledge_bases enable row level security, force row level security;
 CREATE INDEX knowledge_bases_embedding_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, embedding_model_id);
+CREATE INDEX knowledge_bases_rerank_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, rerank_model_id);
 
 create table howdah.knowledge_watches (
   id uuid default howdah.uuid_v7() not null,
@@ -1351,24 +1401,43 @@ END,
   digest text not null,
   content text not null,
   is_pinned boolean default false not null,
+  proposal_status howdah.proposal_status,
+  proposed_at timestamp with time zone,
+  decided_at timestamp with time zone,
+  decided_by text,
+  origin_id uuid,
+  origin_changed_at timestamp with time zone,
   constraint memories_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint memories_pkey PRIMARY KEY (id),
   constraint memories_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint memories_tenant_id_origin_id_fkey FOREIGN KEY (tenant_id, origin_id) REFERENCES howdah.memories(tenant_id, id) ON DELETE SET NULL (origin_id),
   constraint memories_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_superseded_by_fkey FOREIGN KEY (tenant_id, superseded_by) REFERENCES howdah.memories(tenant_id, id) ON DELETE CASCADE,
   constraint memories_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint a_decision_has_a_time_and_an_author CHECK (
+CASE
+    WHEN (proposal_status <> 'open'::howdah.proposal_status) THEN (num_nulls(decided_at, decided_by) = 0)
+    ELSE (num_nonnulls(decided_at, decided_by) = 0)
+END),
   constraint a_memory_of_the_tenant_has_its_id CHECK (((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id))),
+  constraint a_proposal_has_a_time CHECK (((proposal_status IS NULL) = (proposed_at IS NULL))),
   constraint a_source_has_a_run CHECK (((source_seq IS NULL) OR (source_execution_id IS NOT NULL))),
   constraint a_superseded_memory_has_an_end CHECK (((superseded_by IS NULL) = (valid_to IS NULL))),
   constraint content_has_1_to_2000_characters CHECK ((((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text))),
+  constraint only_memories_of_agents_are_proposed CHECK (((proposal_status IS NULL) OR (scope = 'agent'::howdah.memory_scope))),
+  constraint only_memories_of_the_tenant_have_an_origin CHECK (((num_nonnulls(origin_id, origin_changed_at) = 0) OR (scope = 'tenant'::howdah.memory_scope))),
   constraint only_trusted_memories_of_agents_are_pinned CHECK (((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))))
 );
 alter table howdah.memories enable row level security, force row level security;
 CREATE INDEX memories_agent_id_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX memories_created_by_idx ON howdah.memories USING btree (tenant_id, created_by, id);
+CREATE INDEX memories_decided_by_idx ON howdah.memories USING btree (tenant_id, decided_by) WHERE (decided_by IS NOT NULL);
 CREATE UNIQUE INDEX memories_digest_key ON howdah.memories USING btree (tenant_id, subject_id, scope, digest) WHERE (superseded_by IS NULL);
 CREATE INDEX memories_is_pinned_idx ON howdah.memories USING btree (tenant_id, agent_id, id) WHERE is_pinned;
+CREATE INDEX memories_origin_id_idx ON howdah.memories USING btree (tenant_id, origin_id) WHERE (origin_id IS NOT NULL);
+CREATE INDEX memories_proposal_status_idx ON howdah.memories USING btree (tenant_id, id) WHERE (proposal_status IS NOT NULL);
+CREATE INDEX memories_rejected_digest_idx ON howdah.memories USING btree (tenant_id, digest) WHERE (proposal_status = 'rejected'::howdah.proposal_status);
 CREATE INDEX memories_session_id_idx ON howdah.memories USING btree (tenant_id, session_id, id) WHERE (session_id IS NOT NULL);
 CREATE INDEX memories_source_execution_id_idx ON howdah.memories USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
 CREATE INDEX memories_subject_id_idx ON howdah.memories USING btree (tenant_id, subject_id, id);
@@ -1698,6 +1767,8 @@ create table howdah.search_results (
   chunk_number bigint not null,
   score double precision not null,
   digest text not null,
+  rerank_score double precision,
+  rerank_rank integer,
   constraint search_results_tenant_id_execution_id_step_seq_rank_key UNIQUE (tenant_id, execution_id, step_seq, rank),
   constraint search_results_pkey PRIMARY KEY (execution_id, step_seq, rank),
   constraint search_results_tenant_id_execution_id_step_seq_fkey FOREIGN KEY (tenant_id, execution_id, step_seq) REFERENCES howdah.searches(tenant_id, execution_id, step_seq) ON DELETE CASCADE,
@@ -1714,6 +1785,7 @@ create table howdah.searches (
   mode text not null,
   knowledge_base_ids uuid[] not null,
   is_repeated boolean default false not null,
+  rerank_error text,
   constraint searches_tenant_id_execution_id_step_seq_key UNIQUE (tenant_id, execution_id, step_seq),
   constraint searches_pkey PRIMARY KEY (execution_id, step_seq),
   constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -2572,7 +2644,7 @@ create table howdah_private.due_grades (
   due_at timestamp with time zone default clock_timestamp() not null,
   attempts integer default 0 not null,
   keeps_scores boolean default false not null,
-  constraint due_grades_pkey PRIMARY KEY (execution_id),
+  constraint due_grades_pkey PRIMARY KEY (execution_id, evaluation_id),
   constraint due_grades_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah_private.due_grades enable row level security, force row level security;
@@ -2703,7 +2775,8 @@ create table howdah_private.judgements (
   verdict jsonb,
   error text,
   earlier_cost numeric default 0 not null,
-  constraint judgements_pkey PRIMARY KEY (execution_id, grader),
+  evaluation_id uuid not null,
+  constraint judgements_pkey PRIMARY KEY (execution_id, evaluation_id, grader),
   constraint judgements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint verdict_is_an_object CHECK ((jsonb_typeof(verdict) = 'object'::text))
 );
@@ -2908,6 +2981,28 @@ alter table howdah_private.query_embeddings enable row level security, force row
 CREATE INDEX query_embeddings_pending_idx ON howdah_private.query_embeddings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
 CREATE INDEX query_embeddings_requested_at_idx ON howdah_private.query_embeddings USING btree (requested_at);
 
+create table howdah_private.query_rankings (
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  model_digest text not null,
+  digest text not null,
+  model jsonb not null,
+  chunk_numbers bigint[] not null,
+  query text,
+  error jsonb,
+  scores double precision[],
+  constraint query_rankings_pkey PRIMARY KEY (tenant_id, model_digest, digest),
+  constraint query_rankings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint query_rankings_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint model_is_an_object CHECK ((jsonb_typeof(model) = 'object'::text))
+);
+alter table howdah_private.query_rankings enable row level security, force row level security;
+CREATE INDEX query_rankings_knowledge_base_id_idx ON howdah_private.query_rankings USING btree (tenant_id, knowledge_base_id);
+CREATE INDEX query_rankings_pending_idx ON howdah_private.query_rankings USING btree (tenant_id, requested_at) WHERE (query IS NOT NULL);
+CREATE INDEX query_rankings_requested_at_idx ON howdah_private.query_rankings USING btree (requested_at);
+
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
   tenant_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
@@ -2945,6 +3040,22 @@ create table howdah_private.request_keys (
 );
 alter table howdah_private.request_keys enable row level security, force row level security;
 CREATE INDEX request_keys_created_at_idx ON howdah_private.request_keys USING btree (tenant_id, created_at);
+
+create table howdah_private.rerank_totals (
+  knowledge_base_id uuid not null,
+  tenant_id uuid not null,
+  calls bigint default 0 not null,
+  tokens bigint default 0 not null,
+  failures bigint default 0 not null,
+  cost numeric default 0 not null,
+  error jsonb,
+  constraint rerank_totals_pkey PRIMARY KEY (knowledge_base_id),
+  constraint rerank_totals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint rerank_totals_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text))
+);
+alter table howdah_private.rerank_totals enable row level security, force row level security;
+CREATE INDEX rerank_totals_knowledge_base_id_idx ON howdah_private.rerank_totals USING btree (tenant_id, knowledge_base_id);
 
 create table howdah_private.run_callbacks (
   execution_id uuid not null,
@@ -3572,6 +3683,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.approve_memory(id uuid, content text DEFAULT NULL::text)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_origin howdah.memories := howdah_private.lock_proposal(approve_memory.id);
+  v_earlier howdah.memories := howdah_private.lock_earlier_copy(v_origin);
+  v_copy howdah.memories := howdah_private.said_memory('tenant', v_origin.tenant_id,
+    v_origin.tenant_id, coalesce(approve_memory.content, v_origin.content), null);
+begin
+  v_copy.kind := v_origin.kind;
+  v_copy.trust := v_origin.trust;
+  v_copy.created_by := v_origin.created_by;
+  v_copy.source_execution_id := v_origin.source_execution_id;
+  v_copy.source_seq := v_origin.source_seq;
+  v_copy.valid_from := v_origin.valid_from;
+  v_copy.origin_id := v_origin.id;
+  v_copy := case when v_earlier.id is null then howdah_private.add_memory(v_copy)
+    else howdah_private.supersede_memory(v_earlier, v_copy) end;
+  perform howdah_private.decide_proposal(v_origin, 'approved');
+  perform howdah_private.audit_action(v_origin.tenant_id, 'approve', 'memories', v_origin.id::text,
+    jsonb_build_object('memory_id', v_copy.id));
+  return v_copy;
+end $function$
+;
+
 CREATE OR REPLACE PROCEDURE howdah.ask(IN agent text, IN input text, INOUT answer text DEFAULT NULL::text)
  LANGUAGE plpgsql
 AS $procedure$
@@ -3647,7 +3786,8 @@ begin
   v_live := array(
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
-    where r.evaluation_id = v_evaluation.id) || howdah_private.live_judges(v_evaluation.id);
+    -- a run that no item started, and that a user has retried, goes on
+    where r.evaluation_id = v_evaluation.id and r.item_id is not null) || howdah_private.live_judges(v_evaluation.id);
   for v_first in 1 .. cardinality(v_live) by 10000 loop -- the most of one call
     perform howdah.cancel_executions(v_live[v_first : v_first + 9999]);
   end loop;
@@ -4972,7 +5112,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.grader_agreement(evaluation uuid, pass_score double precision DEFAULT 0.5)
- RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision)
+ RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision, kappa_low double precision, kappa_high double precision, position_bias double precision, position_verdict text)
  LANGUAGE plpgsql
  STABLE ROWS 10
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4989,11 +5129,15 @@ begin
   ),
   -- repeats of an item are one observation
   items as (
-    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference
-    from pairs as p group by p.grader, coalesce(p.item_id, p.result_id)
+    select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
+      case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
+        then howdah_private.has_reversed_examples(p.item_id) end as is_reversed
+    from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
   ),
   differences as (
-    select i.grader, array_agg(i.difference order by i.id) as of_items
+    select i.grader, array_agg(i.difference order by i.id) as of_items,
+      array_agg(i.difference order by i.id) filter (where not i.is_reversed) as in_order,
+      array_agg(i.difference order by i.id) filter (where i.is_reversed) as in_reverse
     from items as i group by i.grader
   ),
   figures as (
@@ -5006,11 +5150,15 @@ begin
     from pairs as p group by p.grader
   )
   select f.grader, f.results, f.people, k.agreement, k.kappa, i.estimate, i.low, i.high, i.verdict,
-    f.length_bias, f.calibration_error
+    f.length_bias, f.calibration_error, w.low, w.high, b.estimate, b.verdict
   from figures as f
   join differences as d on d.grader is not distinct from f.grader
   cross join lateral howdah_private.cohens_kappa(f.labels, f.labels_of_people) as k
   cross join lateral howdah_private.paired_interval(d.of_items) as i
+  left join lateral howdah_private.kappa_interval(
+    k.agreement, k.chance, cardinality(d.of_items)) as w on true
+  left join lateral howdah_private.independent_interval(d.in_reverse, d.in_order) as b
+    on num_nulls(d.in_reverse, d.in_order) = 0
   order by f.grader nulls first;
 end $function$
 ;
@@ -5092,7 +5240,8 @@ AS $function$
       from howdah.knowledge_bases as b
       join howdah_private.knowledge_base_sizes as s on s.knowledge_base_id = b.id
       where b.id = base.id and b.tenant_id = howdah.current_tenant()),
-    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id))
+    'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id),
+    'reranking', howdah_private.reranking_state(howdah.current_tenant(), base.id))
   from howdah.documents as d
   where d.tenant_id = howdah.current_tenant() and d.knowledge_base_id = base.id
 $function$
@@ -5430,6 +5579,43 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.promote_evaluation(evaluation uuid, label text DEFAULT 'production'::text, fail_under double precision DEFAULT NULL::double precision, no_worse_than text DEFAULT NULL::text)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluation howdah.evaluations;
+  v_baseline howdah.evaluations;
+  v_faults text[] := '{}';
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = promote_evaluation.evaluation;
+  perform howdah_private.check_promotion(
+      v_evaluation, promote_evaluation.evaluation, promote_evaluation.fail_under);
+  if promote_evaluation.no_worse_than is not null then
+    v_baseline := howdah_private.baseline_of(v_evaluation, promote_evaluation.no_worse_than);
+  end if;
+  if num_nonnulls(promote_evaluation.fail_under, promote_evaluation.no_worse_than) > 0 then
+    v_faults := howdah_private.gate_faults(
+      v_evaluation, promote_evaluation.fail_under, v_baseline);
+  end if;
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s is not promoted: %s', v_evaluation.version,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v_evaluation.id,
+        'faults', to_jsonb(v_faults))::text,
+      hint = 'Look at the results that failed: howdah eval results ID --failed.';
+  end if;
+  perform howdah_private.label_version(
+    case when v_evaluation.agent_id is null then 'workflow' else 'agent' end,
+    coalesce(v_evaluation.agent_id, v_evaluation.workflow_id), v_evaluation.version,
+    promote_evaluation.label);
+  return v_evaluation;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.prompt(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -5456,6 +5642,22 @@ begin
         'This tenant has no prompts yet.');
   end if;
   return v_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.propose_memory(id uuid)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_old howdah.memories := howdah_private.lock_memory(propose_memory.id);
+  v_memory howdah.memories := howdah_private.set_proposal(v_old, 'id');
+begin
+  perform howdah_private.audit_action(v_old.tenant_id, 'propose', 'memories', v_old.id::text)
+  where v_old.proposal_status is null;
+  return v_memory;
 end $function$
 ;
 
@@ -5604,6 +5806,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.reject_memory(id uuid)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_memory howdah.memories := howdah_private.decide_proposal(
+    howdah_private.lock_proposal(reject_memory.id), 'rejected');
+begin
+  perform howdah_private.audit_action(
+    v_memory.tenant_id, 'reject', 'memories', v_memory.id::text);
+  return v_memory;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.remember(content text, scope howdah.memory_scope DEFAULT 'user'::howdah.memory_scope, subject_id uuid DEFAULT NULL::uuid, kind howdah.memory_kind DEFAULT 'fact'::howdah.memory_kind, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, trust howdah.trust DEFAULT 'user'::howdah.trust)
  RETURNS howdah.memories
  LANGUAGE plpgsql
@@ -5678,8 +5896,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100)
- RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb)
+CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100, rerank boolean DEFAULT true)
+ RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb, recorded_reranked boolean, used_reranked boolean)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 100
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5708,15 +5926,75 @@ begin
     howdah_private.mode_of_search(q.knowledge_base_ids, q.query, replay_searches.mode),
     c.recorded, c.found, c.kept,
     round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
-    c.changes
+    c.changes, q.is_reranked, c.is_reranked
   from (
     select r.* from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
     order by r.created_at desc limit replay_searches.at_most
   ) as q
   cross join lateral howdah_private.compare_search(
     q.execution_id, q.step_seq, q.agent_id, q.knowledge_base_ids, q.query,
-    replay_searches.mode) as c
+    replay_searches.mode, replay_searches.rerank) as c
   order by q.created_at desc;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.rerank_query(bases text[], query text, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, mode text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+  v_row record;
+  v_known howdah_private.query_rankings;
+  v_limit jsonb;
+  v_error jsonb;
+  v_states text[] := '{}';
+begin
+  perform howdah_private.check_knowledge_search(
+    rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode);
+  v_ids := case when rerank_query.bases is null then array(
+      select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
+    else array(
+      select howdah.knowledge_base(n.name) from unnest(rerank_query.bases) as n (name)) end;
+  perform howdah_private.check_search_mode(v_ids, rerank_query.query, rerank_query.mode);
+  v_limit := howdah_private.spending_error()
+    where howdah_private.is_spending_used_up(howdah.current_tenant(), null);
+  for v_row in
+    select g.* from howdah_private.groups_to_rerank(
+      v_ids, rerank_query.query, rerank_query.k, rerank_query.filter, rerank_query.mode) as g
+  loop
+    if v_limit is null and not exists (
+      select from howdah_private.query_rankings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = v_row.digest) then
+      perform howdah_private.check_pending_rankings(v_row.tenant_id);
+    end if;
+    insert into howdah_private.query_rankings as q
+      (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, query, error)
+    values (v_row.tenant_id, v_row.knowledge_base_id, v_row.model_digest, v_row.digest, v_row.model,
+      v_row.chunk_numbers, case when v_limit is null then rerank_query.query end, v_limit)
+    on conflict on constraint query_rankings_pkey do update
+    set query = excluded.query, model = excluded.model, error = excluded.error,
+      requested_at = clock_timestamp()
+    where q.scores is null and q.requested_at < clock_timestamp() - interval '10 seconds'
+    returning q.* into v_known;
+    if not found then
+      select q.* into v_known from howdah_private.query_rankings as q
+      where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
+        and q.digest = v_row.digest;
+    elsif v_limit is null then
+      perform howdah_private.enqueue_query_ranking(v_known);
+    end if;
+    v_error := coalesce(v_known.error, v_error);
+    v_states := v_states || case when v_known.scores is not null then 'ready'
+      when v_known.error is not null then 'failed' else 'pending' end;
+  end loop;
+  return jsonb_strip_nulls(jsonb_build_object('status', case
+      when v_states = '{}' then 'none' when 'pending' = any (v_states) then 'pending'
+      when 'failed' = any (v_states) then 'failed' else 'ready' end,
+    'error', v_error));
 end $function$
 ;
 
@@ -6043,6 +6321,52 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.rubric_examples(evaluation uuid, grader text, examples integer DEFAULT 4)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (rubric_examples.examples between 1 and 20) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('examples must be from 1 to 20, not %s',
+        coalesce(rubric_examples.examples::text, 'null')),
+      detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
+  end if;
+  perform howdah_private.check_agreement(coalesce(rubric_examples.evaluation, howdah.uuid_v7()), 0),
+    howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
+  return (
+    with candidates as (
+      select distinct on (p.item_id) p.item_id, p.result_id, p.person_score, p.grader_score,
+        p.comments, coalesce(e.output_data, to_jsonb(e.output)) as output
+      from howdah_private.grader_pairs(rubric_examples.evaluation) as p
+      join howdah.dataset_items as i on i.id = p.item_id
+      join howdah.executions as e on e.id = p.execution_id
+      where p.grader = rubric_examples.grader and cardinality(p.comments) > 0
+        and i.removed_at is null
+        and num_nonnulls(i.source_execution_id, e.contents_erased_at, e.contents_encrypted_at) = 0
+        and length(coalesce(e.output, e.output_data::text)) <= 10000
+      order by p.item_id, abs(p.grader_score - p.person_score) desc, p.result_id
+    ),
+    ranges as (
+      select c.*, ntile(rubric_examples.examples) over (order by c.person_score, c.item_id) as place
+      from candidates as c
+    ),
+    chosen as (
+      select distinct on (r.place) r.* from ranges as r
+      order by r.place, abs(r.grader_score - r.person_score) desc, r.item_id
+    )
+    select coalesce(to_jsonb(array_agg(jsonb_build_object('output', c.output,
+        'score', round(s.low + (s.high - s.low) * c.person_score::numeric, 3),
+        'reason', array_to_string(c.comments, ' '), 'item_id', c.item_id) order by c.item_id)),
+      '[]')
+    from chosen as c
+    cross join howdah_private.scale_of_judge(
+      rubric_examples.evaluation, rubric_examples.grader) as s);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -6224,11 +6548,11 @@ begin
   return query
   with best as materialized (
     select f.*, b.id, b.name, b.trust,
-      row_number() over (order by f.score desc, f.chunk_number) as rank
-    from howdah_private.rank_chunks(
+      row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(
       v_ids, search.query, search.k, search.filter, search.mode) as f
     join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
-    order by f.score desc, f.chunk_number limit search.k
+    order by f.score desc, f.rerank_rank, f.chunk_number limit search.k
   ),
   terms as materialized (
     select b.id, q.term from howdah.knowledge_bases as b
@@ -6242,7 +6566,12 @@ begin
           join terms as q on q.id = b.id and q.term = t.term
           where t.chunk_number = b.chunk_number order by t.term)) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(
-        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end)),
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
+      'fused', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
+      'rerank', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
+        'error', b.rerank_error) end)),
     b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
@@ -7540,7 +7869,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.add_judgement(grader jsonb, judged howdah.executions, prompt text, digest text, fault text)
+CREATE OR REPLACE FUNCTION howdah_private.add_judgement(evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text, digest text, fault text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7563,11 +7892,13 @@ begin
   else
     v_new.judge_execution_id := howdah.uuid_v7();
     v_new.error := howdah_private.insert_judge_run(
-      v_new.judge_execution_id, add_judgement.grader, judged, add_judgement.prompt);
+      v_new.judge_execution_id, add_judgement.evaluation_id, add_judgement.grader, judged,
+      add_judgement.prompt);
   end if;
-  insert into howdah_private.judgements as j (execution_id, grader, tenant_id, judge_execution_id,
-    settled_at, is_shared, digest, verdict, error)
-  values (judged.id, add_judgement.grader ->> 'name', judged.tenant_id,
+  insert into howdah_private.judgements as j (execution_id, evaluation_id, grader, tenant_id,
+    judge_execution_id, settled_at, is_shared, digest, verdict, error)
+  values (judged.id, add_judgement.evaluation_id, add_judgement.grader ->> 'name',
+    judged.tenant_id,
     case when v_new.error is null then v_new.judge_execution_id end,
     case when v_new.error is not null then clock_timestamp() else v_new.settled_at end,
     v_new.execution_id is not null, add_judgement.digest, v_new.verdict, v_new.error)
@@ -7606,9 +7937,9 @@ begin
     end if;
     perform howdah_private.check_memory(m);
     insert into howdah.memories as o (tenant_id, scope, subject_id, kind, content, digest, trust,
-      created_by, valid_from, source_execution_id, source_seq)
+      created_by, valid_from, source_execution_id, source_seq, origin_id)
     values (m.tenant_id, m.scope, m.subject_id, m.kind, m.content, m.digest, m.trust, m.created_by,
-      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq)
+      coalesce(m.valid_from, now()), m.source_execution_id, m.source_seq, m.origin_id)
     on conflict (tenant_id, subject_id, scope, digest) where superseded_by is null do nothing
     returning * into v_memory;
     if found then
@@ -10225,6 +10556,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.baseline_of(v howdah.evaluations, label text)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version int := (
+    select n.version from howdah_private.version_of(
+      case when v.agent_id is null then 'workflow' else 'agent' end,
+      coalesce(v.agent_id, v.workflow_id), baseline_of.label) as n);
+  v_baseline howdah.evaluations;
+begin
+  select e.* into v_baseline from howdah.evaluations as e
+  where e.dataset_id = v.dataset_id and e.status = 'completed' and e.overrides is null
+    and num_nulls(e.since_at, v.since_at) <> 1 and e.version = v_version
+    and e.agent_id is not distinct from v.agent_id
+    and e.workflow_id is not distinct from v.workflow_id
+    and e.graders = v.graders and (e.items_digest = v.items_digest or v.since_at is not null)
+  order by e.id desc limit 1;
+  if v_baseline.id is null then
+    raise exception using errcode = 'HWCNF',
+      message = format('version %s (%s) has no completed evaluation of the same items with the '
+        'same graders', v_version, baseline_of.label),
+      detail = jsonb_build_object('field', 'no_worse_than', 'evaluation_id', v.id,
+        'version', v_version)::text,
+      hint = format('Evaluate the version %L first: howdah.evaluate, or howdah eval run.',
+        baseline_of.label);
+  end if;
+  return v_baseline;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.bases_of_call(run howdah.executions, name text)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -10767,6 +11131,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_query_ranking(tenant_id uuid, model_digest text, digest text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('model', q.model, 'query', q.query, 'documents', to_jsonb(t.texts))
+  from howdah_private.query_rankings as q
+  cross join lateral (
+    select howdah_private.rerank_texts(q.tenant_id, q.chunk_numbers) as texts
+  ) as t
+  where q.tenant_id = begin_query_ranking.tenant_id
+    and q.model_digest = begin_query_ranking.model_digest
+    and q.digest = begin_query_ranking.digest and q.query is not null and t.texts is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -11126,8 +11507,9 @@ AS $function$
       }', '{"model": "reader", "values_trust": "external"}'),
       ('knowledge_search', '{"citations": {"enum": ["optional", "required"]}}',
         '{"citations": "required"}'),
-      ('remember', '{"tenant": {"type": "boolean"}, "pin": {"type": "boolean"}}',
-        '{"tenant": true}'),
+      ('remember', '{
+        "tenant": {"type": "boolean"}, "pin": {"type": "boolean"}, "propose": {"type": "boolean"}
+      }', '{"tenant": true}'),
       ('recall', '{"tenant": {"type": "boolean"}}', '{"tenant": true}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
@@ -11476,6 +11858,10 @@ AS $function$
           "pinned": {
             "type": "boolean",
             "description": "true: always show it to you, in scope agent; false: no longer"
+          },
+          "proposed": {
+            "type": "boolean",
+            "description": "true: propose it to all agents, from scope agent; a person decides"
           }
         }
       }'::jsonb,
@@ -11763,20 +12149,22 @@ declare
   v_seq int := v_run.step_count + 1; -- the step that this transaction commits
   v_chunks jsonb;
   v_results howdah.search_results[];
+  v_rerank_error text;
 begin
   perform howdah_private.check_knowledge_search(arguments ->> 'query', 1, '{}', 'text');
   perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
-    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content)
-    )::howdah.search_results order by f.rank)
-  into v_chunks, v_results
+    v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content),
+    f.rerank_score, f.rerank_rank)::howdah.search_results order by f.rank),
+    max(f.rerank_error ->> 'code')
+  into v_chunks, v_results, v_rerank_error
   from howdah_private.search_bases_of_agent(
-    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null) as f;
+    v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null, true) as f;
   insert into howdah.searches
-    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated)
+    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated, rerank_error)
   values (v_run.id, v_seq, v_run.tenant_id,
     howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
-    current_setting('howdah.repeated_searches', true) > '');
+    current_setting('howdah.repeated_searches', true) > '', v_rerank_error);
   insert into howdah.search_results select r.* from unnest(v_results) as r;
   return jsonb_build_object('chunks', coalesce(v_chunks, '[]'));
 end $function$
@@ -11943,7 +12331,8 @@ declare
 begin
   select s.scope, s.subject_id into v_new.scope, v_new.subject_id
   from howdah_private.memory_subject_of_call(v_run, coalesce(arguments ->> 'scope',
-    case when arguments -> 'pinned' = 'true' then 'agent' end), configuration) as s;
+    case when 'true' in (arguments -> 'pinned', arguments -> 'proposed') then 'agent' end),
+    configuration) as s;
   v_new.tenant_id := v_run.tenant_id;
   select o.kind, o.execution_id, o.seq
   into v_new.kind, v_new.source_execution_id, v_new.source_seq
@@ -11961,11 +12350,14 @@ begin
   end if;
   v_memory := howdah_private.pin_by_call(
     v_run, v_memory, (arguments ->> 'pinned')::boolean, configuration);
+  v_memory := howdah_private.propose_by_call(
+    v_memory, (arguments ->> 'proposed')::boolean, configuration);
   return jsonb_build_object('id', v_memory.id, 'scope', v_memory.scope, 'is_new',
     v_memory.created_at = now()
       and v_memory.source_execution_id is not distinct from v_new.source_execution_id
       and v_memory.source_seq is not distinct from v_new.source_seq)
-    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb;
+    || case when v_memory.is_pinned then '{"pinned": true}' else '{}' end::jsonb
+    || case when arguments -> 'proposed' = 'true' then '{"proposed": true}' else '{}' end::jsonb;
 end $function$
 ;
 
@@ -14477,6 +14869,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_judge_of(evaluation uuid, grader text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_grader_of(
+    check_judge_of.evaluation, coalesce(check_judge_of.grader, ''));
+  if exists (
+    select from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    where v.id = check_judge_of.evaluation and g.grader ->> 'name' = check_judge_of.grader
+      and g.grader ->> 'kind' <> 'rubric'
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('the grader %L asks no judge', check_judge_of.grader),
+      detail = jsonb_build_object('field', 'grader', 'grader', check_judge_of.grader)::text,
+      hint = 'Name a grader of kind rubric.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_knowledge_search(query text, k integer, filter jsonb, mode text)
  RETURNS void
  LANGUAGE plpgsql
@@ -15334,6 +15749,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_pending_rankings(tenant_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_max constant int := 100;
+begin
+  if v_max > (
+    select count(*) from howdah_private.query_rankings as q
+    where q.tenant_id = check_pending_rankings.tenant_id and q.query is not null
+      and q.requested_at > clock_timestamp() - interval '10 minutes') then
+    return;
+  end if;
+  raise exception using errcode = 'HWQTA',
+    message = format('%s searches wait for their rerankers, the most of a tenant', v_max),
+    detail = jsonb_build_object('field', 'query', 'max_pending', v_max)::text,
+    hint = 'Ask again when workers have ranked some of them, or search without.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_pin(m howdah.memories, field text)
  RETURNS void
  LANGUAGE plpgsql
@@ -15397,6 +15834,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_promotion(v howdah.evaluations, id uuid, fail_under double precision)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit('version_labels', 'edit');
+  if v.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s', check_promotion.id),
+      detail = jsonb_build_object('field', 'evaluation',
+        'evaluation_id', check_promotion.id)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  elsif check_promotion.fail_under is not null
+    and (check_promotion.fail_under between 0 and 1) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('fail_under must be from 0 to 1, not %s', check_promotion.fail_under),
+      detail = '{"field": "fail_under"}', hint = 'Give a share of results, such as 0.9.';
+  elsif v.status <> 'completed' then
+    raise exception using errcode = 'HWCNF',
+      message = format('evaluation %s is %s', v.id, v.status),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
+        'status', v.status)::text,
+      hint = case when v.status = 'running' then 'Wait until it has completed: howdah eval wait ID.'
+        else 'Evaluate the version again: howdah.evaluate.' end;
+  elsif v.overrides is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('evaluation %s ran with overrides, which version %s does not have', v.id,
+        v.version),
+      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
+        'overrides', v.overrides)::text,
+      hint = 'Change the agent or workflow, and evaluate its new version without overrides.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_prompt_values(version_id uuid, input_data jsonb)
  RETURNS void
  LANGUAGE sql
@@ -15408,6 +15882,22 @@ AS $function$
   from howdah.agent_versions as v
   where v.id = check_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_proposed_version(m howdah.memories)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.superseded_by is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('memory %s is already corrected', m.id),
+      detail = jsonb_build_object('memory_id', m.id, 'superseded_by', m.superseded_by)::text,
+      hint = format('Propose the memory that holds now: %s.', m.superseded_by);
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_provider(m howdah.models)
@@ -15801,6 +16291,23 @@ begin
       detail = jsonb_build_object('field', check_request_params.field || '.' || left(v_name, 60),
         'required_role', 'admin')::text,
       hint = format('Users who may edit the agent may set %s.', v_editable);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_reranks(m howdah.models, field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.purpose <> 'rerank' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not rerank', m.name, m.purpose),
+      detail = jsonb_build_object('field', check_reranks.field, 'purpose', m.purpose)::text,
+      hint = 'Choose a model of purpose rerank, such as howdah.model(''rerank''), or null for '
+        'none.';
   end if;
 end $function$
 ;
@@ -17472,14 +17979,15 @@ begin
   end if;
   loop
     delete from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
         select o.execution_id from howdah_private.due_grades as o
         where o.tenant_id = claim_grades.tenant_id
           and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
         order by o.due_at limit claim_grades.at_most
         for update skip locked))
       and not exists (
-        select from howdah.evaluation_results as r where r.execution_id = d.execution_id);
+        select from howdah.evaluation_results as r
+        where r.execution_id = d.execution_id and r.evaluation_id = d.evaluation_id);
     get diagnostics v_deleted = row_count;
     exit when v_deleted < claim_grades.at_most;
   end loop;
@@ -17487,7 +17995,7 @@ begin
   with due as (
     select d.execution_id, d.attempts, row_number() over (order by d.due_at) as place
     from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = claim_grades.evaluation_id and d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = claim_grades.tenant_id
         and o.evaluation_id = claim_grades.evaluation_id and o.due_at <= clock_timestamp()
@@ -17499,7 +18007,7 @@ begin
     update howdah_private.due_grades as d
     set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
     from due as u
-    where d.execution_id = u.execution_id
+    where d.execution_id = u.execution_id and d.evaluation_id = claim_grades.evaluation_id
       and (u.place = 1 or not exists (select from due as x where x.attempts > 0))
     returning d.execution_id, d.due_at, d.keeps_scores
   )
@@ -17512,7 +18020,8 @@ begin
     howdah_private.grader_argument(i, x)::text
   from claimed as c
   join howdah.executions as x on x.id = c.execution_id
-  join howdah.evaluation_results as r on r.execution_id = c.execution_id
+  join howdah.evaluation_results as r
+    on r.execution_id = c.execution_id and r.evaluation_id = claim_grades.evaluation_id
   join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
   cross join lateral howdah_private.item_of_result(r, x) as i;
 end $function$
@@ -17627,6 +18136,7 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_ready uuid[];
 begin
   if not exists (
     select from howdah.evaluations as v
@@ -17645,9 +18155,14 @@ begin
     select distinct n.execution_id from howdah_private.needed_similarities(
       claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
     order by n.execution_id limit claim_similarities.at_most);
+  v_ready := howdah_private.reserve_texts(
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids);
+  -- the others wait for texts that another worker embeds
   update howdah_private.due_grades as d
-  set attempts = d.attempts + 1, due_at = clock_timestamp() + interval '2 minutes'
-  where d.execution_id = any (v_ids);
+  set attempts = d.attempts + (d.execution_id = any (v_ready))::int,
+    due_at = clock_timestamp() + case when d.execution_id = any (v_ready)
+      then interval '2 minutes' else interval '1 second' end
+  where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
   return query
   select n.execution_id, n.grader, to_jsonb(d.due_at) #>> '{}', n.model, (
       select coalesce(to_jsonb(array_agg(t.text)), '[]')
@@ -17657,8 +18172,9 @@ begin
         where q.tenant_id = claim_similarities.tenant_id and q.model_digest = n.model_digest
           and q.digest = md5(t.text) and q.vector is not null))
   from howdah_private.needed_similarities(
-    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
-  join howdah_private.due_grades as d on d.execution_id = n.execution_id
+    claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ready) as n
+  join howdah_private.due_grades as d
+    on d.execution_id = n.execution_id and d.evaluation_id = claim_similarities.evaluation_id
   order by n.execution_id, n.grader;
 end $function$
 ;
@@ -17671,6 +18187,7 @@ AS $function$
   with locked as materialized (
     select d.attempts from howdah_private.due_grades as d
     where d.execution_id = claimed_similarity.execution_id
+      and d.evaluation_id = claimed_similarity.evaluation_id
       and d.due_at = claimed_similarity.claim::timestamptz for update
   )
   select n.model, n.model_digest, n.answer, n.expected, l.attempts
@@ -17783,7 +18300,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision)
+CREATE OR REPLACE FUNCTION howdah_private.cohens_kappa(first text[], second text[], OUT items integer, OUT agreement double precision, OUT kappa double precision, OUT chance double precision)
  RETURNS record
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -17804,7 +18321,8 @@ AS $function$
       from labels group by b) as y on x.a = y.b
   )
   select o.items, o.agreement,
-    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0)
+    (o.agreement - coalesce(c.agreement, 0)) / nullif(1 - coalesce(c.agreement, 0), 0),
+    coalesce(c.agreement, 0)
   from observed as o cross join by_chance as c
 $function$
 ;
@@ -17817,7 +18335,7 @@ CREATE OR REPLACE FUNCTION howdah_private.column_classes()
 AS $function$
   select c.object, n.name, c.class
   from (values
-    (null, 'person', 'user_id username created_by answered_by escalate_to caller actor'),
+    (null, 'person', 'user_id username created_by answered_by decided_by escalate_to caller actor'),
     (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
     (null, 'bytes', 'bytes'),
     (null, 'content',
@@ -17853,6 +18371,8 @@ AS $function$
     (null, 'none', 'model_digest'),
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
+    ('query_rankings', 'content', 'model query'),
+    ('searches', 'none', 'rerank_error'),
     ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
@@ -17867,6 +18387,7 @@ AS $function$
     ('evaluations', 'content', 'graders'),
     ('evaluations', 'none', 'items_digest split totals'),
     ('grades', 'none', 'grader'),
+    ('grading_rules', 'none', 'graders sample'),
     ('limits', 'none', 'key'),
     ('webhook_deliveries', 'none', 'event'),
     ('integrations', 'none', 'endpoints'),
@@ -18097,7 +18618,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, OUT recorded integer, OUT found integer, OUT kept integer, OUT changes jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, rerank boolean, OUT recorded integer, OUT found integer, OUT kept integer, OUT is_reranked boolean, OUT changes jsonb)
  RETURNS record
  LANGUAGE sql
  STABLE
@@ -18110,20 +18631,22 @@ AS $function$
     where r.execution_id = compare_search.execution_id and r.step_seq = compare_search.step_seq
   ),
   new as (
-    select f.rank, f.document_id, md5(f.content) as digest, row_number() over (
+    select f.rank, f.document_id, f.rerank_rank, md5(f.content) as digest, row_number() over (
       partition by f.document_id, md5(f.content) order by f.rank) as copy
     from howdah_private.search_bases_of_agent(howdah.current_tenant(), compare_search.agent_id,
-      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode) as f
+      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode,
+      compare_search.rerank) as f
   ),
   pairs as (
     select coalesce(n.document_id, o.document_id) as document_id, o.rank as before,
-      n.rank as after, coalesce(n.digest, o.digest) as digest
+      n.rank as after, n.rerank_rank, coalesce(n.digest, o.digest) as digest
     from old as o
     full join new as n
       on n.document_id = o.document_id and n.digest = o.digest and n.copy = o.copy
   )
   select count(p.before)::int, count(p.after)::int,
     count(*) filter (where p.before is not null and p.after is not null)::int,
+    coalesce(bool_or(p.rerank_rank is not null), false),
     coalesce(to_jsonb(array_agg(jsonb_build_object('document_id', p.document_id,
         'title', d.title, 'before', p.before, 'after', p.after)
       order by coalesce(p.before, p.after), p.after)
@@ -18957,6 +19480,7 @@ AS $function$
     when 'howdah.feedback_entries'::regclass then '{comment}'::text[]
     when 'howdah.graders'::regclass then '{configuration}'::text[]
     when 'howdah.grades'::regclass then '{comment}'::text[]
+    when 'howdah.grading_rules'::regclass then '{last_error}'::text[]
     when 'howdah.grants'::regclass then '{}'::text[]
     when 'howdah.hooks'::regclass then '{}'::text[]
     when 'howdah.inbound_deliveries'::regclass then '{error,reply}'::text[]
@@ -19468,15 +19992,15 @@ CREATE OR REPLACE FUNCTION howdah_private.copy_log(original uuid, copy uuid, up_
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah.searches (execution_id, step_seq, tenant_id, created_at, mode,
-    knowledge_base_ids, is_repeated)
+    knowledge_base_ids, is_repeated, rerank_error)
   select copy_log.copy, s.step_seq, s.tenant_id, s.created_at, s.mode, s.knowledge_base_ids,
-    s.is_repeated
+    s.is_repeated, s.rerank_error
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
   insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
-    document_id, chunk_number, score, digest)
+    document_id, chunk_number, score, digest, rerank_score, rerank_rank)
   select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
-    r.chunk_number, r.score, r.digest
+    r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
   from howdah.search_results as r
   where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
   insert into howdah_private.run_memories (
@@ -19650,6 +20174,41 @@ AS $function$
   select exists (select from howdah_private.usage_limits(t.id, '{requests}'))
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_reranking(asked howdah_private.query_rankings, execution_id uuid, usage jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_in int := howdah_private.count_in(count_reranking.usage -> 'tokens_in', 2147483647);
+  v_out int := howdah_private.count_in(count_reranking.usage -> 'tokens_out', 2147483647);
+  v_is_ranked boolean := asked.error is null;
+  v_cost numeric := coalesce((
+    select howdah_private.price(v_in, v_out, m, '{"units": {"request": 1}}')
+    from howdah.models as m
+    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid
+      and v_is_ranked), 0);
+begin
+  insert into howdah_private.rerank_totals as t
+    (knowledge_base_id, tenant_id, calls, tokens, failures, cost, error)
+  values (asked.knowledge_base_id, asked.tenant_id, v_is_ranked::int, v_in::bigint + v_out,
+    (not v_is_ranked)::int, v_cost, asked.error)
+  on conflict on constraint rerank_totals_pkey do update
+  set calls = t.calls + excluded.calls, tokens = t.tokens + excluded.tokens,
+    failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
+    error = excluded.error;
+  if v_is_ranked then
+    perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
+      'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', asked.tenant_id,
+      'user_id', e.user_id, 'agent_id', e.agent_id,
+      'session_id', howdah_private.session_of_run(e)))))
+    from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
+    left join howdah.executions as e on e.id = count_reranking.execution_id
+    where u.amount > 0;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.count_runs(groups jsonb)
@@ -20338,6 +20897,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.decide_proposal(m howdah.memories, status howdah.proposal_status)
+ RETURNS howdah.memories
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.memories as t set proposal_status = decide_proposal.status, decided_at = now(),
+    decided_by = howdah_private.actor()
+  where t.id = m.id returning t.*
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.decides_by_embedding(configuration jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -20443,6 +21014,10 @@ AS $function$
     ('late_schedules', 'Schedules whose run is two minutes late.', 60,
       'select name, next_at, last_error from howdah.schedules'
       ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('failed_grading_rules',
+      'Grading rules whose last time graded nothing, or whose judges a limit has refused.', 300,
+      'select name, last_at, next_at, last_error from howdah.grading_rules'
+      ' where is_active and last_error is not null limit 100', null),
     ('nearly_used_quotas', 'Limits of usage that are at least 90% used.', 300,
       'select limit_id, scope, subject_id, metric, period, used, max_value, resets_at'
       ' from howdah.limit_usage where max_value > 0 and used >= 0.9 * max_value'
@@ -20764,6 +21339,25 @@ begin
   delete from howdah_private.query_embeddings as q
   where (q.tenant_id, q.model_digest, q.digest) in (
     select o.tenant_id, o.model_digest, o.digest from howdah_private.query_embeddings as o
+    where o.requested_at < clock_timestamp() - interval '1 day'
+    limit 1000 for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_query_rankings()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah_private.query_rankings as q
+  where (q.tenant_id, q.model_digest, q.digest) in (
+    select o.tenant_id, o.model_digest, o.digest from howdah_private.query_rankings as o
     where o.requested_at < clock_timestamp() - interval '1 day'
     limit 1000 for update skip locked);
   get diagnostics v_count = row_count;
@@ -22313,6 +22907,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.end_query_ranking(tenant_id uuid, model_digest text, digest text, scores double precision[], error jsonb, usage jsonb, execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row howdah_private.query_rankings;
+begin
+  update howdah_private.query_rankings as q
+  set scores = coalesce(end_query_ranking.scores, q.scores), error = end_query_ranking.error,
+    query = null
+  where q.tenant_id = end_query_ranking.tenant_id
+    and q.model_digest = end_query_ranking.model_digest and q.digest = end_query_ranking.digest
+  returning q.* into v_row;
+  if found then
+    perform howdah_private.count_reranking(
+      v_row, end_query_ranking.execution_id, end_query_ranking.usage);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
  RETURNS void
  LANGUAGE sql
@@ -22330,7 +22946,8 @@ CREATE OR REPLACE FUNCTION howdah_private.end_similarities(tenant_id uuid, evalu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah_private.due_grades as d set due_at = clock_timestamp(), attempts = 0
-  where d.execution_id = end_similarities.execution_id and not exists (
+  where d.execution_id = end_similarities.execution_id
+    and d.evaluation_id = end_similarities.evaluation_id and not exists (
     select from howdah_private.needed_similarities(end_similarities.tenant_id,
       end_similarities.evaluation_id, array[end_similarities.execution_id]))
 $function$
@@ -22800,11 +23417,38 @@ AS $function$
   insert into howdah_private.due_grades as d (execution_id, tenant_id, evaluation_id)
   select r.execution_id, r.tenant_id, r.evaluation_id from howdah.evaluation_results as r
   where r.execution_id = e.id and r.tenant_id = e.tenant_id
-  on conflict (execution_id) do update
+  on conflict on constraint due_grades_pkey do update
   set due_at = clock_timestamp(), attempts = 0, keeps_scores = false;
   delete from howdah_private.judgements as j where j.execution_id = e.id;
   select howdah_private.settle_judgements(e) where e.metadata ? 'judged_execution_id'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_gradings()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_now constant timestamptz := clock_timestamp();
+  v_rule record;
+begin
+  for v_rule in
+    update howdah.grading_rules as r
+    set next_at = v_now + make_interval(secs => r.interval_seconds)
+    where r.id in (
+      select d.id from howdah.grading_rules as d where d.is_active and d.next_at <= v_now
+      order by d.next_at limit 1000 for update skip locked
+    )
+    returning r.id, r.tenant_id
+  loop
+    perform graphile_worker.add_job('grade_by_rule',
+      json_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id,
+        'due_at', to_jsonb(v_now) #>> '{}'),
+      job_key => 'grading rule ' || v_rule.id, job_key_mode => 'preserve_run_at');
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_mail_delivery(tenant_id uuid, agent_id uuid)
@@ -22911,6 +23555,20 @@ AS $function$
     json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
       'digest', asked.digest),
     job_key => concat_ws(' ', 'query', asked.tenant_id, asked.model_digest, asked.digest),
+    max_attempts => 3)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_query_ranking(asked howdah_private.query_rankings)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('rerank_query',
+    json_build_object('tenant_id', asked.tenant_id, 'model_digest', asked.model_digest,
+      'digest', asked.digest),
+    job_key => concat_ws(' ', 'ranking', asked.tenant_id, asked.model_digest, asked.digest),
     max_attempts => 3)
 $function$
 ;
@@ -24078,7 +24736,7 @@ begin
     exported_memories.redact)
     from howdah.memories as m
     where m.tenant_id = u.tenant_id and (m.user_id = u.id or m.created_by = u.username
-        or m.source_execution_id = any (exported_memories.runs))
+        or m.decided_by = u.username or m.source_execution_id = any (exported_memories.runs))
       and (m.user_id is null or m.user_id in (u.id, howdah.current_user_id())
         or howdah_private.may('users', 'manage'))
       and howdah_private.sees_agent(m.agent_id)
@@ -24548,15 +25206,24 @@ begin
     fail_similarity.claim) as n;
   if not found then
     return false;
-  elsif not fail_similarity.is_refused and v_needed.attempts < 5 then
+  end if;
+  -- also what its other graders need, which are not asked before the next attempt
+  delete from howdah_private.query_embeddings as q
+  using howdah_private.needed_similarities(fail_similarity.tenant_id,
+    fail_similarity.evaluation_id, array[fail_similarity.execution_id]) as n
+  where q.tenant_id = fail_similarity.tenant_id and q.model_digest = n.model_digest
+    and q.digest in (md5(n.answer), md5(n.expected)) and num_nulls(q.vector, q.query) = 2;
+  if not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
     set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
-    where d.execution_id = fail_similarity.execution_id;
+    where d.execution_id = fail_similarity.execution_id
+      and d.evaluation_id = fail_similarity.evaluation_id;
     return true;
   end if;
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest, error)
-  values (fail_similarity.execution_id, fail_similarity.grader, fail_similarity.tenant_id,
-    clock_timestamp(), v_needed.model_digest,
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, digest, error)
+  values (fail_similarity.execution_id, fail_similarity.evaluation_id, fail_similarity.grader,
+    fail_similarity.tenant_id, clock_timestamp(), v_needed.model_digest,
     'the embedding model failed: ' || fail_similarity.error);
   perform howdah_private.end_similarities(
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
@@ -26903,6 +27570,41 @@ CREATE OR REPLACE FUNCTION howdah_private.fused_score(text_weight double precisi
 RETURN ((61)::double precision * (COALESCE((text_weight / ((60 + text_rank))::double precision), (0)::double precision) + COALESCE((vector_weight / ((60 + vector_rank))::double precision), (0)::double precision)))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.gate_faults(v howdah.evaluations, fail_under double precision, baseline howdah.evaluations)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with graded as (
+    select coalesce((v.totals ->> 'passed')::int, 0) + coalesce((v.totals ->> 'failed')::int, 0)
+        as results, v.items * v.repeats as runs,
+      coalesce((v.totals ->> 'pass_rate')::float8, 0) as pass_rate
+  ),
+  compared as materialized (
+    select howdah.compare_evaluations((gate_faults.baseline).id, v.id) as figures
+    where (gate_faults.baseline).id <> v.id
+  )
+  select array(
+    select format('the pass rate %s is under %s', round(g.pass_rate::numeric, 4),
+      gate_faults.fail_under)
+    from graded as g where g.pass_rate < gate_faults.fail_under
+    union all
+    select format('only %s of %s runs passed or failed', g.results, g.runs)
+    from graded as g where g.results < g.runs
+    union all
+    select format('only %s of %s items are graded in both evaluations', c.figures ->> 'items',
+      v.items)
+    from compared as c
+    where (c.figures -> 'is_paired')::boolean and (c.figures ->> 'items')::int < v.items
+    union all
+    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
+      -(c.figures #>> array[f.name, 'difference'])::numeric)
+    from compared as c cross join (values ('pass_rate'), ('score')) as f (name)
+    where c.figures #>> array[f.name, 'verdict'] = 'lower')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.generations_lock_key(knowledge_base_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -26925,7 +27627,7 @@ declare
 begin
   with gone as (
     delete from howdah_private.due_grades as d
-    where d.execution_id = any (array(
+    where d.evaluation_id = give_up_grading.evaluation_id and d.execution_id = any (array(
       select o.execution_id from howdah_private.due_grades as o
       where o.tenant_id = give_up_grading.tenant_id
         and o.evaluation_id = give_up_grading.evaluation_id
@@ -26940,7 +27642,7 @@ begin
     set graded_at = clock_timestamp(), passed = null, score = null,
       scores = case when r.execution_id = any (v_kept) then r.scores else '{}' end,
       error = '{"code": "not_graded", "message": "5 attempts to grade the run ended early"}'
-    where r.execution_id = any (v_ids);
+    where r.execution_id = any (v_ids) and r.evaluation_id = give_up_grading.evaluation_id;
     perform howdah_private.follow_evaluation(give_up_grading.evaluation_id);
   end if;
 end $function$
@@ -27021,6 +27723,55 @@ exception when others then
     raise;
   end if;
   return jsonb_build_object('score', 0, 'detail', 'the grader failed: ' || sqlerrm);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grade_by_rule(id uuid, tenant_id uuid, due_at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant constant text := coalesce(current_setting('howdah.tenant_id', true), '');
+  v_user constant text := coalesce(current_setting('howdah.user_id', true), '');
+  v_rule howdah.grading_rules;
+  v_until timestamptz;
+  v_detail text;
+  v_hint text;
+  v_error jsonb;
+begin
+  select r.* into v_rule from howdah.grading_rules as r
+  where r.id = grade_by_rule.id and r.tenant_id = grade_by_rule.tenant_id and r.is_active
+    and coalesce(r.last_at < grade_by_rule.due_at, true)
+  for no key update;
+  if not found then
+    return null;
+  end if;
+  v_until := clock_timestamp() - make_interval(secs => v_rule.delay_seconds);
+  perform set_config('howdah.tenant_id', v_rule.tenant_id::text, true),
+    set_config('howdah.user_id', '', true);
+  v_error := howdah_private.running_evaluation(v_rule);
+  if v_error is null and v_rule.graded_until_at < v_until then
+    begin
+      perform howdah_private.start_rule(v_rule, v_until);
+    exception when others then
+      if howdah_private.is_transient_error(sqlstate) then
+        raise;
+      end if;
+      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      v_error := howdah_private.schedule_error(
+        sqlstate, sqlerrm, v_detail, v_hint, grade_by_rule.due_at);
+    end;
+  end if;
+  update howdah.grading_rules as r
+  set last_at = clock_timestamp(), last_error = v_error,
+    graded_until_at = case when v_error is null then greatest(r.graded_until_at, v_until)
+      else r.graded_until_at end
+  where r.id = v_rule.id;
+  perform set_config('howdah.tenant_id', v_tenant, true),
+    set_config('howdah.user_id', v_user, true);
+  return v_error;
 end $function$
 ;
 
@@ -27206,7 +27957,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.grade_rubric(execution_id uuid, grader jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.grade_rubric(execution_id uuid, evaluation_id uuid, grader jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -27219,6 +27970,7 @@ AS $function$
         then coalesce(j.error, 'the judge failed: its answer is no grade') end))
   from (select) as one
   left join howdah_private.judgements as j on j.execution_id = grade_rubric.execution_id
+    and j.evaluation_id = grade_rubric.evaluation_id
     and j.grader = grade_rubric.grader ->> 'name'
   cross join lateral (
     select howdah_private.judge_score(j.verdict, grade_rubric.grader -> 'configuration') as score
@@ -27226,7 +27978,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.grade_run(graders jsonb, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.grade_run(v howdah.evaluations, i howdah.dataset_items, e howdah.executions, by_sql jsonb, earlier jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -27234,10 +27986,10 @@ CREATE OR REPLACE FUNCTION howdah_private.grade_run(graders jsonb, i howdah.data
 AS $function$
   select coalesce(json_object_agg(g.grader ->> 'name', s.grade || jsonb_build_object(
     'passed', (s.grade ->> 'score')::float8 >= (g.grader ->> 'pass_score')::float8))::jsonb, '{}')
-  from jsonb_array_elements(grade_run.graders) as g (grader)
+  from jsonb_array_elements(v.graders) as g (grader)
   cross join lateral (
     select case when g.grader ->> 'kind' in ('rubric', 'similarity')
-        then howdah_private.grade_rubric(e.id, g.grader)
+        then howdah_private.grade_rubric(e.id, v.id, g.grader)
       when num_nonnulls(e.contents_encrypted_at, e.contents_erased_at) > 0
         and grade_run.earlier ? (g.grader ->> 'name')
         then grade_run.earlier -> (g.grader ->> 'name')
@@ -27330,7 +28082,14 @@ CREATE OR REPLACE FUNCTION howdah_private.grader_pairs(evaluation uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with opinions as (
+  with shown as (
+    select distinct g.grader ->> 'name' as grader, (x.example ->> 'item_id')::uuid as item_id
+    from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    cross join lateral jsonb_path_query(g.grader, '$.configuration.examples[*]') as x (example)
+    where v.id = grader_pairs.evaluation and x.example ? 'item_id'
+  ),
+  opinions as (
     select g.evaluation_result_id, g.grader, count(*)::int as people, avg(g.score) as score,
       array_agg(g.comment order by g.id) filter (where g.comment is not null) as comments
     from howdah.grades as g where g.evaluation_id = grader_pairs.evaluation
@@ -27356,7 +28115,9 @@ AS $function$
     where x.evaluation_result_id = s.id and (x.grader = s.grader or x.grader is null)
     order by x.grader nulls last limit 1
   ) as o
-  where s.score is not null
+  where s.score is not null and not exists (
+    select from shown as w
+    where w.item_id = s.item_id and (w.grader = s.grader or s.grader is null))
 $function$
 ;
 
@@ -27397,7 +28158,8 @@ AS $function$
         "examples": {"type": "array", "maxItems": 20, "items": {"type": "object",
           "required": ["output", "score", "reason"], "additionalProperties": false,
           "properties": {"output": {}, "score": {"type": "number"},
-            "reason": {"type": "string"}}}},
+            "reason": {"type": "string"}, "item_id": {"type": "string",
+              "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}}}},
         "scale": {"type": "object", "required": ["min", "max"], "additionalProperties": false,
           "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}}',
       '["agent", "rubric"]'),
@@ -27406,7 +28168,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names text[])
+CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(tenant_id uuid, dataset_id uuid, names text[])
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -27414,7 +28176,7 @@ CREATE OR REPLACE FUNCTION howdah_private.graders_of_runs(dataset_id uuid, names
 AS $function$
 declare
   v_graders jsonb := howdah_private.copied_graders(
-    howdah.current_tenant(), graders_of_runs.dataset_id, graders_of_runs.names);
+    graders_of_runs.tenant_id, graders_of_runs.dataset_id, graders_of_runs.names);
   v_usable jsonb;
   v_refused text[];
 begin
@@ -27434,6 +28196,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.graders_with_examples(evaluation uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select g.grader ->> 'name' from howdah.evaluations as v
+    cross join lateral jsonb_array_elements(v.graders) as g (grader)
+    where v.id = graders_with_examples.evaluation and g.grader ->> 'kind' = 'rubric'
+      and jsonb_array_length(g.grader #> '{configuration,examples}') > 1)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.group_figures(observations double precision[], OUT items integer, OUT mean double precision, OUT error double precision, OUT lowest double precision, OUT highest double precision, OUT is_pass_or_fail boolean, OUT has_ties boolean)
  RETURNS record
  LANGUAGE sql
@@ -27446,6 +28222,32 @@ AS $function$
       where o is not null group by o) as t) >= count(v)
   from unnest(group_figures.observations) as v
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.groups_to_rerank(ids uuid[], query text, k integer, filter jsonb, mode text)
+ RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid, model_digest text, model jsonb, digest text, chunk_numbers bigint[])
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if not exists (select from howdah_private.rerankers_of(groups_to_rerank.ids)) then
+    return;
+  end if;
+  return query
+  with groups as (
+    select c.model_digest, array_agg(c.chunk_number order by c.group_rank) as numbers
+    from howdah_private.rerank_candidates(groups_to_rerank.ids, groups_to_rerank.query,
+      groups_to_rerank.k, groups_to_rerank.filter, groups_to_rerank.mode) as c
+    where c.model_digest is not null group by c.model_digest
+  )
+  select distinct on (g.model_digest) r.tenant_id, r.knowledge_base_id, g.model_digest, r.model,
+    howdah_private.ranking_digest(groups_to_rerank.query, g.numbers), g.numbers
+  from groups as g
+  join howdah_private.rerankers_of(groups_to_rerank.ids) as r on r.model_digest = g.model_digest
+  order by g.model_digest, r.knowledge_base_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
@@ -27609,6 +28411,13 @@ AS $function$
     in regexp_replace(has_quote.content collate "C", s.spaces, ' ', 'g')) > 0
   from (select format('[%s]+', howdah_private.space_class()) collate "C" as spaces) as s
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_reversed_examples(item_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((get_byte(uuid_send((md5((item_id)::text))::uuid), 0) % 2) = 1)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_run_ended(execution_id uuid)
@@ -28482,11 +29291,40 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.insert_judge_run(id uuid, grader jsonb, judged howdah.executions, prompt text)
+CREATE OR REPLACE FUNCTION howdah_private.insert_grading(v howdah.evaluations, runs uuid[])
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+begin
+  v_new := howdah_private.new_evaluation(v.dataset_id, v.agent_id, v.workflow_id, v.version_id,
+    v.label, 1, null, null, array(select jsonb_path_query(v.graders, '$[*].name') #>> '{}'),
+    insert_grading.runs);
+  v_new.since_at := v.since_at;
+  v_new.until_at := v.until_at;
+  v_new.grading_rule_id := v.grading_rule_id;
+  v_new.created_by := coalesce(v.created_by, v_new.created_by);
+  insert into howdah.evaluations select v_new.*;
+  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
+  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
+  from howdah.executions as e where e.id = any (insert_grading.runs);
+  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
+  select r.id, v_new.tenant_id, v_new.id from unnest(insert_grading.runs) as r (id)
+  order by r.id;
+  return v_new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.insert_judge_run(id uuid, evaluation_id uuid, grader jsonb, judged howdah.executions, prompt text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_detail text;
+  v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
     input_trust, priority, overrides, metadata)
@@ -28501,6 +29339,11 @@ begin
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
     raise;
+  end if;
+  if sqlstate = 'HWQTA' then
+    get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+    perform howdah_private.pause_grading_rule(
+      insert_judge_run.evaluation_id, sqlerrm, v_detail, v_hint);
   end if;
   return 'the judge could not start: ' || sqlerrm;
 end $function$
@@ -28936,6 +29779,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_gradable(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (((e).status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status])) AND ((e).parent_execution_id IS NULL) AND (num_nonnulls((e).contents_erased_at, (e).contents_encrypted_at, (e).compensates_execution_id) = 0) AND (NOT ((e).metadata ?| '{evaluation_id,judged_execution_id}'::text[])))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -29224,6 +30074,21 @@ CREATE OR REPLACE FUNCTION howdah_private.is_sent(e howdah.executions)
  LANGUAGE sql
  IMMUTABLE
 RETURN (num_nonnulls((e).parent_execution_id, (e).compensates_execution_id, (e).completed_at) = 0)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_spending_used_up(tenant_id uuid, execution_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.usage_limits(is_spending_used_up.tenant_id, '{tokens,cost}') as l
+    left join howdah.executions as e on e.id = is_spending_used_up.execution_id
+    cross join lateral (values (howdah_private.limit_subject(l, is_spending_used_up.tenant_id,
+      e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
+    where s.id is not null and howdah_private.is_used_up(l, s.id, clock_timestamp()))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_system_schema(name text)
@@ -30239,12 +31104,15 @@ AS $function$
   )
   select concat_ws(E'\n\n', 'Grade an answer by a rubric.',
     E'The rubric:\n' || (s.configuration ->> 'rubric'), (
-      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', x.place,
+      select string_agg(format(E'Example %s, and its grade:\n%s\n%s', o.place,
         howdah_private.mark_external(howdah_private.json_as_text(x.example -> 'output'), 'example'),
         json_build_object('reason', x.example -> 'reason', 'score', x.example -> 'score')),
-        E'\n\n' order by x.place)
+        E'\n\n' order by o.place)
       from jsonb_array_elements(s.configuration -> 'examples') with ordinality
-        as x (example, place)),
+        as x (example, place)
+      cross join lateral (select case when howdah_private.has_reversed_examples(i.id)
+        then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
+        else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
     E'What was expected:\n' || howdah_private.mark_external(howdah_private.json_as_text(
@@ -30275,6 +31143,20 @@ AS $function$
       coalesce(judge_score.configuration #> '{scale,min}', '0') as low,
       coalesce(judge_score.configuration #> '{scale,max}', '1') as high
   ) as v
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.kappa_interval(agreement double precision, chance double precision, items integer, OUT low double precision, OUT high double precision)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (i.low - k.chance) / (1 - k.chance), (i.high - k.chance) / (1 - k.chance)
+  from (select kappa_interval.chance) as k
+  cross join lateral howdah_private.pass_rate_interval(
+    kappa_interval.agreement, kappa_interval.items) as i
+  where k.chance < 1
 $function$
 ;
 
@@ -30503,7 +31385,8 @@ AS $function$
     r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted',
       'next_at', 'retry_at', 'last_at', 'last_execution_id', 'last_error', 'last_used_at']
       || case keyed_rows.object when 'alert_rules'
-        then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
+        then array['state', 'sample', 'found_rows', 'changed_at']
+        when 'grading_rules' then array['graded_until_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
@@ -31002,12 +31885,14 @@ AS $function$
   select array(
     select distinct j.judge_execution_id
     from howdah.evaluation_results as r
-    join howdah_private.judgements as j on j.execution_id = r.execution_id
+    join howdah_private.judgements as j
+      on j.execution_id = r.execution_id and j.evaluation_id = r.evaluation_id
     where r.tenant_id = howdah.current_tenant() and r.graded_at is null
       and r.evaluation_id = live_judges.evaluation_id and j.settled_at is null
       and j.judge_execution_id is not null and not exists (
         select from howdah_private.judgements as o
-        join howdah.evaluation_results as x on x.execution_id = o.execution_id
+        join howdah.evaluation_results as x
+          on x.execution_id = o.execution_id and x.evaluation_id = o.evaluation_id
         where o.judge_execution_id = j.judge_execution_id
           and x.evaluation_id <> live_judges.evaluation_id))
 $function$
@@ -31301,6 +32186,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_earlier_copy(m howdah.memories)
+ RETURNS howdah.memories
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive earlier as (
+    select o.id from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.superseded_by = m.id
+    union
+    select o.id from earlier as e
+    join howdah.memories as o on o.tenant_id = m.tenant_id and o.superseded_by = e.id
+  )
+  select c.* from howdah.memories as c
+  where c.tenant_id = m.tenant_id and c.origin_id in (select e.id from earlier as e)
+    and c.superseded_by is null
+  order by c.id desc limit 1 for update
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_effects(ids uuid[], moving uuid[], effects jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -31559,6 +32464,45 @@ begin
       and lock_moving_runs.ids[cardinality(lock_moving_runs.ids)]
   order by e.id
   for no key update;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_proposal(id uuid)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_memory howdah.memories;
+begin
+  perform howdah_private.lock_caller();
+  select m.* into v_memory from howdah.memories as m
+  where m.id = lock_proposal.id and howdah_private.can_act_for(m.tenant_id)
+    and howdah_private.sees_agent(m.agent_id) and m.scope = 'agent'
+  for update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no proposal of memory %s', lock_proposal.id),
+      detail = jsonb_build_object('field', 'id', 'memory_id', lock_proposal.id)::text,
+      hint = 'See howdah.memories with proposal_status = ''open''.';
+  elsif howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN',
+      message = format('a tool may not decide about memory %s', v_memory.id),
+      detail = jsonb_build_object('field', 'id', 'memory_id', v_memory.id)::text,
+      hint = 'Let a person approve or reject it.';
+  end if;
+  perform howdah_private.check_memory_right('tenant', v_memory.tenant_id);
+  perform howdah_private.check_proposed_version(v_memory);
+  if v_memory.proposal_status is distinct from 'open' then
+    raise exception using errcode = 'HWCNF',
+      message = format('memory %s is %s', v_memory.id, coalesce(
+        'already ' || v_memory.proposal_status, 'not proposed')),
+      detail = jsonb_build_object('field', 'id', 'memory_id', v_memory.id,
+        'proposal_status', v_memory.proposal_status, 'decided_by', v_memory.decided_by)::text,
+      hint = 'The first decision counts. Propose a memory by howdah.propose_memory(id).';
+  end if;
+  return v_memory;
 end $function$
 ;
 
@@ -34160,7 +35104,8 @@ AS $function$
     and r.execution_id = any (needed_judges.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.grader = g.grader ->> 'name'
+      where j.execution_id = e.id and j.evaluation_id = v.id
+        and j.grader = g.grader ->> 'name'
         and (j.settled_at is not null or exists (
           select from howdah.executions as x where x.id = j.judge_execution_id)))
   order by e.id, g.grader ->> 'name'
@@ -34199,7 +35144,8 @@ AS $function$
     and r.execution_id = any (needed_similarities.ids)
     and not exists (
       select from howdah_private.judgements as j
-      where j.execution_id = e.id and j.grader = g.grader ->> 'name')
+      where j.execution_id = e.id and j.evaluation_id = v.id
+        and j.grader = g.grader ->> 'name')
 $function$
 ;
 
@@ -35490,6 +36436,31 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.pause_grading_rule(evaluation_id uuid, message text, detail text, hint text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with paused as (
+    select r.id, w.ends_at from howdah.evaluations as v
+    join howdah.grading_rules as r on r.tenant_id = v.tenant_id and r.id = v.grading_rule_id
+    cross join lateral (
+      select coalesce((pause_grading_rule.detail::jsonb ->> 'retry_at')::timestamptz,
+        clock_timestamp() + interval '1 day') as ends_at
+    ) as w
+    where v.id = pause_grading_rule.evaluation_id and r.is_active
+      and (r.next_at < w.ends_at or r.last_error is null)
+    for no key update of r skip locked
+  )
+  update howdah.grading_rules as r
+  set next_at = greatest(r.next_at, p.ends_at),
+    last_error = howdah_private.schedule_error('HWQTA', pause_grading_rule.message,
+      pause_grading_rule.detail, pause_grading_rule.hint, clock_timestamp())
+  from paused as p where r.id = p.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.pause_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -35555,6 +36526,8 @@ AS $function$
     ('feedback_entries', 'run', 'member'::howdah.user_role, 't'::boolean),
     ('graders', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('grades', 'run', 'member'::howdah.user_role, 'f'::boolean),
+    ('grading_rules', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
+    ('grading_rules', 'run', 'admin'::howdah.user_role, 'f'::boolean),
     ('grants', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'manage', 'admin'::howdah.user_role, 'f'::boolean),
     ('inbound_hooks', 'run', 'admin'::howdah.user_role, 'f'::boolean),
@@ -36564,6 +37537,24 @@ AS $function$
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.propose_by_call(m howdah.memories, is_proposed boolean, configuration jsonb)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if is_proposed is not true then
+    return m;
+  elsif configuration -> 'propose' is distinct from 'true' then
+    raise exception using errcode = 'HWDEN', message = 'you may not propose memories',
+      detail = '{"field": "proposed"}',
+      hint = 'Omit proposed. An admin allows it by "propose": true in the configuration of the '
+        'tool.';
+  end if;
+  return howdah_private.set_proposal(m, 'proposed');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.propose_turn(run howdah.executions)
@@ -37773,6 +38764,61 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.ranking_digest(query text, numbers bigint[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select md5(jsonb_build_array(ranking_digest.query, to_jsonb(ranking_digest.numbers))::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rankings_of_search(execution_id uuid, arguments jsonb)
+ RETURNS TABLE(model_digest text, digest text, model jsonb, documents text[])
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_run howdah.executions := howdah_private.calling_run(rankings_of_search.execution_id);
+  v_query text := rankings_of_search.arguments ->> 'query';
+  v_ids uuid[] := array(
+    select b.id from howdah.agent_knowledge_bases as a
+    join howdah.knowledge_bases as b on b.tenant_id = a.tenant_id and b.id = a.knowledge_base_id
+    where a.tenant_id = v_run.tenant_id and a.agent_id = v_run.agent_id
+      and (arguments ->> 'base' is null or b.name = arguments ->> 'base'));
+  v_error jsonb;
+begin
+  if (v_query ~ '\S' and length(v_query) <= 10000) is not true -- the search refuses it
+    or not exists (select from howdah_private.rerankers_of(v_ids)) then
+    return;
+  end if;
+  v_error := howdah_private.spending_error()
+    where howdah_private.is_spending_used_up(v_run.tenant_id, v_run.id);
+  return query
+  with asked as (
+    insert into howdah_private.query_rankings as q
+      (tenant_id, knowledge_base_id, model_digest, digest, model, chunk_numbers, error)
+    select g.tenant_id, g.knowledge_base_id, g.model_digest, g.digest, g.model, g.chunk_numbers,
+      v_error
+    from howdah_private.groups_to_rerank(v_ids, v_query, 20, '{}', null) as g
+    order by g.model_digest, g.digest
+    on conflict on constraint query_rankings_pkey do update
+    set requested_at = clock_timestamp(), model = excluded.model, error = excluded.error
+    where q.scores is null
+    returning q.tenant_id, q.model_digest, q.digest, q.model, q.chunk_numbers
+  )
+  select a.model_digest, a.digest, a.model, t.texts
+  from asked as a
+  cross join lateral (
+    select howdah_private.rerank_texts(a.tenant_id, a.chunk_numbers) as texts
+  ) as t
+  where v_error is null and t.texts is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rarest_tag(tenant_id uuid, filter jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -38861,7 +39907,7 @@ begin
       and e.completed_at is not null
       and num_nonnulls(e.contents_erased_at, e.contents_encrypted_at) = 0
     order by e.id for share of e);
-  perform howdah_private.reset_judgements(v_evaluation.graders, v_runs);
+  perform howdah_private.reset_judgements(v_evaluation, v_runs);
   insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id, keeps_scores)
   select r.id, v_tenant_id, v_evaluation.id, true from unnest(v_runs) as r (id) order by r.id
   on conflict do nothing;
@@ -39266,6 +40312,8 @@ AS $function$
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.memories as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.memories as t set decided_by = $3
+  where t.tenant_id = $1 and t.decided_by = $2;
   update howdah.model_tests as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
 $function$
@@ -39635,7 +40683,7 @@ CREATE OR REPLACE FUNCTION howdah_private.repeat_of_root(root_execution_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select r.repeat from howdah.evaluation_results as r
+    select max(r.repeat) from howdah.evaluation_results as r
     where r.execution_id = repeat_of_root.root_execution_id), 1)
 $function$
 ;
@@ -40017,6 +41065,136 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rerank_candidates(ids uuid[], query text, k integer, filter jsonb, mode text)
+ RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision, fused_rank bigint, tenant_id uuid, model_digest text, group_rank integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with rerankers as materialized (
+    select * from howdah_private.rerankers_of(rerank_candidates.ids)
+  ),
+  fused as (
+    select f.*, r.tenant_id, r.candidates, r.model_digest,
+      row_number() over (order by f.score desc, f.chunk_number) as fused_rank,
+      row_number() over (
+        partition by f.knowledge_base_id order by f.score desc, f.chunk_number) as base_rank
+    from howdah_private.rank_chunks(rerank_candidates.ids, rerank_candidates.query,
+      greatest(rerank_candidates.k, (select max(r.candidates) from rerankers as r)),
+      rerank_candidates.filter, rerank_candidates.mode) as f
+    left join rerankers as r on r.knowledge_base_id = f.knowledge_base_id
+  ),
+  placed as (
+    select f.*, row_number() over (
+      partition by f.model_digest, f.base_rank <= f.candidates
+      order by f.score desc, f.chunk_number) as group_rank
+    from fused as f
+  ),
+  marked as (
+    select p.*, coalesce(p.base_rank <= p.candidates and p.group_rank <= 100, false) as is_candidate
+    from placed as p
+  )
+  select m.knowledge_base_id, m.chunk_number, m.score, m.text_rank, m.text_score, m.vector_rank,
+    m.vector_score, m.fused_rank, m.tenant_id, case when m.is_candidate then m.model_digest end,
+    case when m.is_candidate then m.group_rank::int end
+  from marked as m
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerank_chunks(ids uuid[], query text, k integer, filter jsonb, mode text, rerank boolean DEFAULT true)
+ RETURNS TABLE(knowledge_base_id uuid, chunk_number bigint, score double precision, text_rank bigint, text_score double precision, vector_rank bigint, vector_score double precision, fused_rank bigint, fused_score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if not coalesce(rerank_chunks.rerank, true)
+    or not exists (select from howdah_private.rerankers_of(rerank_chunks.ids)) then
+    return query
+    select f.*, null::bigint, null::float8, null::int, null::float8, null::jsonb
+    from howdah_private.rank_chunks(rerank_chunks.ids, rerank_chunks.query, rerank_chunks.k,
+      rerank_chunks.filter, rerank_chunks.mode) as f;
+    return;
+  end if;
+  return query
+  with candidates as materialized (
+    select * from howdah_private.rerank_candidates(rerank_chunks.ids, rerank_chunks.query,
+      rerank_chunks.k, rerank_chunks.filter, rerank_chunks.mode)
+  ),
+  groups as materialized (
+    select g.model_digest, q.scores,
+      coalesce(q.error, '{"code": "not_ranked", "message": "the reranker has not ranked these '
+        'chunks: call howdah.rerank_query with the same arguments"}') as error
+    from (
+      select c.tenant_id, c.model_digest, howdah_private.ranking_digest(
+        rerank_chunks.query, array_agg(c.chunk_number order by c.group_rank)) as digest
+      from candidates as c where c.model_digest is not null group by c.tenant_id, c.model_digest
+    ) as g
+    left join howdah_private.query_rankings as q on q.tenant_id = g.tenant_id
+      and q.model_digest = g.model_digest and q.digest = g.digest
+  ),
+  ranked as materialized (
+    select c.*, g.scores[c.group_rank] as rerank_score,
+      row_number() over (partition by c.model_digest
+        order by g.scores[c.group_rank] desc nulls last, c.group_rank)::int as place,
+      case when g.scores is null then g.error end as error
+    from candidates as c left join groups as g on g.model_digest = c.model_digest
+  )
+  select r.knowledge_base_id, r.chunk_number, coalesce(s.score, r.score), r.text_rank, r.text_score,
+    r.vector_rank, r.vector_score, case when r.model_digest is not null then r.fused_rank end,
+    case when r.model_digest is not null then r.score end,
+    case when r.rerank_score is not null then r.place end, r.rerank_score, r.error
+  from ranked as r
+  left join candidates as s on s.model_digest = r.model_digest and s.group_rank = r.place;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerank_texts(tenant_id uuid, numbers bigint[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when count(*) = cardinality(rerank_texts.numbers) then array_agg(
+    concat_ws(E'\n', d.title, nullif(array_to_string(c.heading_path, E'\n'), ''), c.content)
+    order by n.position) end
+  from unnest(rerank_texts.numbers) with ordinality as n (number, position)
+  join howdah.chunks as c on c.number = n.number and c.tenant_id = rerank_texts.tenant_id
+  join howdah.documents as d on d.tenant_id = c.tenant_id and d.id = c.document_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rerankers_of(ids uuid[])
+ RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid, candidates integer, model_digest text, model jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select b.tenant_id, b.id, b.rerank_candidates, howdah_private.embedding_digest(d.model), d.model
+  from howdah.knowledge_bases as b
+  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.rerank_model_id
+  cross join lateral (select howdah_private.model_definition(m, '{}') as model) as d
+  where b.id = any (rerankers_of.ids) and m.purpose = 'rerank'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reranking_state(tenant_id uuid, knowledge_base_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('model', m.name, 'candidates', b.rerank_candidates,
+    'calls', coalesce(t.calls, 0), 'failures', coalesce(t.failures, 0),
+    'tokens', coalesce(t.tokens, 0), 'cost', trim_scale(coalesce(t.cost, 0)), 'error', t.error)
+  from howdah.knowledge_bases as b
+  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.rerank_model_id
+  left join howdah_private.rerank_totals as t on t.knowledge_base_id = b.id
+  where b.tenant_id = reranking_state.tenant_id and b.id = reranking_state.knowledge_base_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb)
  RETURNS integer
  LANGUAGE plpgsql
@@ -40153,6 +41331,56 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reserve_texts(tenant_id uuid, evaluation_id uuid, ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_runs uuid[];
+  v_models text[];
+  v_digests text[];
+  v_reserved text[];
+  v_ready uuid[];
+begin
+  select array_agg(n.execution_id), array_agg(n.model_digest), array_agg(md5(t.text))
+  into v_runs, v_models, v_digests
+  from howdah_private.needed_similarities(
+    reserve_texts.tenant_id, reserve_texts.evaluation_id, reserve_texts.ids) as n
+  cross join unnest(array[n.answer, n.expected]) as t (text)
+  where not exists (
+    select from howdah_private.query_embeddings as q
+    where q.tenant_id = reserve_texts.tenant_id and q.model_digest = n.model_digest
+      and q.digest = md5(t.text) and q.vector is not null);
+  with reserved as (
+    insert into howdah_private.query_embeddings as q (tenant_id, model_digest, digest, model)
+    select distinct reserve_texts.tenant_id, m.model_digest, m.digest, '{}'::jsonb
+    from unnest(v_models, v_digests) as m (model_digest, digest)
+    order by m.model_digest, m.digest
+    on conflict on constraint query_embeddings_pkey do update
+    set requested_at = clock_timestamp()
+    where q.vector is null and q.requested_at < clock_timestamp() - interval '2 minutes'
+    returning q.model_digest, q.digest
+  )
+  select coalesce(array_agg(r.model_digest || ' ' || r.digest), '{}') into v_reserved
+  from reserved as r;
+  v_ready := array(
+    select i.id from unnest(reserve_texts.ids) as i (id)
+    where not exists (
+      select from unnest(v_runs, v_models, v_digests) as m (run, model_digest, digest)
+      where m.run = i.id and m.model_digest || ' ' || m.digest <> all (v_reserved)));
+  -- what only postponed runs need is free again
+  delete from howdah_private.query_embeddings as q
+  using unnest(v_models, v_digests) as m (model_digest, digest)
+  where q.tenant_id = reserve_texts.tenant_id and q.model_digest = m.model_digest
+    and q.digest = m.digest and num_nulls(q.vector, q.query) = 2
+    and m.model_digest || ' ' || m.digest = any (v_reserved) and not exists (
+      select from unnest(v_runs, v_models, v_digests) as k (run, model_digest, digest)
+      where k.run = any (v_ready) and k.model_digest = m.model_digest and k.digest = m.digest);
+  return v_ready;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reserved_params()
  RETURNS SETOF text
  LANGUAGE sql
@@ -40163,16 +41391,16 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(graders jsonb, ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.reset_judgements(v howdah.evaluations, ids uuid[])
  RETURNS void
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   delete from howdah_private.judgements as j
-  using jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "similarity")')
+  using jsonb_path_query(v.graders, '$[*] ? (@.kind == "similarity")')
     as g (grader)
-  where j.execution_id = any (reset_judgements.ids) and j.grader = g.grader ->> 'name'
-    and j.error is not null;
+  where j.execution_id = any (reset_judgements.ids) and j.evaluation_id = v.id
+    and j.grader = g.grader ->> 'name' and j.error is not null;
   -- the score is looked at again if the judge ends at this moment
   update howdah_private.judgements as j
   set settled_at = null, verdict = null, error = null, is_shared = j.is_shared and f.is_live,
@@ -40182,14 +41410,15 @@ AS $function$
     select o.execution_id, o.grader, g.grader -> 'configuration' as configuration,
       x.id is not null as is_live
     from howdah_private.judgements as o
-    join jsonb_path_query(reset_judgements.graders, '$[*] ? (@.kind == "rubric")')
+    join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader) on g.grader ->> 'name' = o.grader
     left join howdah.executions as x
       on x.id = o.judge_execution_id and x.completed_at is null
-    where o.execution_id = any (reset_judgements.ids) and o.settled_at is not null
+    where o.execution_id = any (reset_judgements.ids) and o.evaluation_id = v.id
+      and o.settled_at is not null
   ) as f
-  where j.execution_id = f.execution_id and j.grader = f.grader and j.settled_at is not null
-    and howdah_private.judge_score(j.verdict, f.configuration) is null
+  where j.execution_id = f.execution_id and j.evaluation_id = v.id and j.grader = f.grader
+    and j.settled_at is not null and howdah_private.judge_score(j.verdict, f.configuration) is null
 $function$
 ;
 
@@ -41545,6 +42774,12 @@ begin
   if found then
     perform howdah_private.enqueue_alerts();
   end if;
+  perform from howdah_private.background_tasks as t
+  where t.name = 'gradings' and coalesce(run_timers.task, t.name) = t.name
+  for no key update skip locked;
+  if found then
+    perform howdah_private.enqueue_gradings();
+  end if;
   return v_tried > 0;
 end $function$
 ;
@@ -41613,6 +42848,23 @@ AS $function$
   where coalesce(n.name = runnable_models.name, true) and howdah_private.may('executions', 'run')
     and (howdah_private.is_trusted() or howdah_private.agent_permission(n.id) >= 'run')
   order by n.name, n.place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.running_evaluation(r howdah.grading_rules)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.schedule_error('running',
+    format('evaluation %s of this rule is not graded yet', v.id),
+    jsonb_build_object('evaluation_id', v.id)::text,
+    'Its judges may wait at a limit: select * from howdah.explain_run(run). Or cancel it: '
+    'select howdah.cancel_evaluation(evaluation).', clock_timestamp())
+  from howdah.evaluations as v
+  where v.tenant_id = r.tenant_id and v.grading_rule_id = r.id and v.status = 'running'
+  order by v.id desc limit 1
 $function$
 ;
 
@@ -41953,6 +43205,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sample_of_rule(r howdah.grading_rules, until timestamp with time zone)
+ RETURNS TABLE(execution_id uuid, version_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  select x.id, coalesce(x.agent_version_id, x.workflow_version_id)
+  from howdah.executions as x
+  where x.tenant_id = r.tenant_id and x.parent_execution_id is null
+    and x.contents_erased_at is null
+    and x.completed_at >= r.graded_until_at - interval '5 minutes'
+    and x.completed_at < sample_of_rule.until
+    and (x.agent_id = r.agent_id or x.workflow_id = r.workflow_id)
+    and howdah_private.is_gradable(x)
+    and not exists (
+      select from howdah.evaluation_results as g
+      join howdah.evaluations as v on v.id = g.evaluation_id
+      where g.execution_id = x.id and (g.item_id is not null or v.grading_rule_id = r.id))
+  order by md5(x.id::text) limit r.sample
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sample_runs(e howdah.evaluations, sample integer)
  RETURNS uuid[]
  LANGUAGE sql
@@ -41975,10 +43251,7 @@ AS $function$
         and w.id < howdah.uuid_v7_floor(e.until_at)
     ) as x
     where coalesce(x.agent_version_id, x.workflow_version_id) = e.version_id
-      and x.status in ('completed', 'failed') and x.parent_execution_id is null
-      and num_nonnulls(x.contents_erased_at, x.contents_encrypted_at,
-        x.compensates_execution_id) = 0
-      and not x.metadata ?| '{evaluation_id,judged_execution_id}'
+      and howdah_private.is_gradable(x)
       and not exists (
         select from howdah.evaluation_results as r where r.execution_id = x.id)
     order by md5(x.id::text) limit sample_runs.sample)
@@ -42105,6 +43378,20 @@ begin
   end if;
   return v_system;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.scale_of_judge(evaluation uuid, grader text, OUT low numeric, OUT high numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((g.grader #> '{configuration,scale,min}')::numeric, 0),
+    coalesce((g.grader #> '{configuration,scale,max}')::numeric, 1)
+  from howdah.evaluations as v
+  cross join lateral jsonb_array_elements(v.graders) as g (grader)
+  where v.id = scale_of_judge.evaluation and g.grader ->> 'name' = scale_of_judge.grader
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
@@ -42423,20 +43710,21 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text)
- RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, content text, chunk jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.search_bases_of_agent(tenant_id uuid, agent_id uuid, base_ids uuid[], query text, mode text, rerank boolean)
+ RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb, content text, chunk jsonb)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with ranked as (
     select f.*, row_number() over (partition by f.knowledge_base_id
-      order by f.score desc, f.chunk_number) as rank
-    from howdah_private.rank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query, 20,
-      '{}', search_bases_of_agent.mode) as f
+      order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(search_bases_of_agent.base_ids, search_bases_of_agent.query,
+      20, '{}', search_bases_of_agent.mode, search_bases_of_agent.rerank) as f
   ),
   found as (
-    select b.id, b.name, f.chunk_number, f.score * g.weight as score
+    select b.id, b.name, f.chunk_number, f.score * g.weight as score, f.rerank_rank,
+      f.rerank_score, f.rerank_error
     from howdah.agent_knowledge_bases as g
     join howdah.knowledge_bases as b on b.tenant_id = g.tenant_id and b.id = g.knowledge_base_id
     join ranked as f on f.knowledge_base_id = b.id and f.rank <= g.k
@@ -42444,7 +43732,8 @@ AS $function$
       and g.agent_id = search_bases_of_agent.agent_id
   ),
   listed as (
-    select f.id, f.score, c.document_id, c.number, c.content,
+    select f.id, f.score, f.rerank_rank, f.rerank_score, f.rerank_error, c.document_id, c.number,
+      c.content,
       jsonb_build_object('citation', format('[^%s]', c.number), 'document_id', c.document_id,
         'seq', c.seq, 'base', f.name, 'title', d.title, 'headings', c.heading_path,
         'text', c.content) || case when c.page is null then '{}'
@@ -42454,11 +43743,13 @@ AS $function$
     join howdah.documents as d on d.id = c.document_id
   ),
   sized as (
-    select l.*, sum(octet_length(l.chunk::text)) over (order by l.score desc, l.number) as bytes
+    select l.*, sum(octet_length(l.chunk::text)) over (
+      order by l.score desc, l.rerank_rank, l.number) as bytes
     from listed as l where octet_length(l.chunk::text) <= 60000
   )
-  select (row_number() over (order by s.score desc, s.number))::int, s.id, s.document_id, s.number,
-    s.score, s.content, s.chunk
+  select (row_number() over (order by s.score desc, s.rerank_rank, s.number))::int, s.id,
+    s.document_id, s.number, s.score, s.rerank_rank, s.rerank_score, s.rerank_error, s.content,
+    s.chunk
   from sized as s where s.bytes <= 60000
 $function$
 ;
@@ -42574,7 +43865,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.searches_to_replay(base uuid, since timestamp with time zone)
- RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer)
+ RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer, is_reranked boolean)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -42585,7 +43876,11 @@ AS $function$
       where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
         and g.knowledge_base_id = any (s.knowledge_base_ids)),
     s.mode, p.input ->> 'query',
-    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int
+    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int,
+    exists (
+      select from howdah.search_results as r
+      where r.execution_id = s.execution_id and r.step_seq = s.step_seq
+        and r.rerank_rank is not null)
   from howdah.searches as s
   join howdah.executions as e on e.id = s.execution_id
   join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
@@ -43456,6 +44751,53 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.set_proposal(m howdah.memories, field text)
+ RETURNS howdah.memories
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_decided howdah.memories := m;
+begin
+  if m.scope <> 'agent' then
+    raise exception using errcode = 'HWINV',
+      message = format('a memory of the scope %s cannot be proposed', m.scope),
+      detail = jsonb_build_object('field', set_proposal.field, 'scope', m.scope)::text,
+      hint = 'Propose memories of the scope agent.';
+  end if;
+  perform howdah_private.check_proposed_version(m);
+  if m.proposal_status = 'open' then
+    return m;
+  elsif m.proposal_status is null then
+    select o.* into v_decided from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.digest = m.digest and o.proposal_status = 'rejected'
+    order by o.id limit 1;
+  end if;
+  if v_decided.id is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('this memory is already %s', v_decided.proposal_status),
+      detail = jsonb_build_object('field', set_proposal.field, 'memory_id', v_decided.id,
+        'proposal_status', v_decided.proposal_status)::text,
+      hint = 'Propose another text, or write it as a memory of the tenant: howdah.remember.';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.memories ' || m.subject_id, 0));
+  if (
+    select count(*) >= 100 from howdah.memories as o
+    where o.tenant_id = m.tenant_id and o.agent_id = m.agent_id and o.proposal_status = 'open'
+  ) then
+    raise exception using errcode = 'HWQTA',
+      message = 'this agent has 100 open proposals, the maximum',
+      detail = jsonb_build_object('field', set_proposal.field, 'agent_id', m.agent_id,
+        'max_value', 100)::text,
+      hint = 'Approve or reject proposals first: howdah.approve_memory, howdah.reject_memory.';
+  end if;
+  update howdah.memories as t set proposal_status = 'open', proposed_at = now() where t.id = m.id
+  returning t.* into m;
+  return m;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.set_provider_config(agent_id uuid, purpose howdah.model_purpose, config jsonb, secret_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -43692,9 +45034,10 @@ AS $function$
   from howdah_private.judgements as j
   join howdah.evaluation_results as r
     on r.tenant_id = j.tenant_id and r.execution_id = j.execution_id
+    and r.evaluation_id = j.evaluation_id
   where j.judge_execution_id = judge.id
-  order by r.execution_id
-  on conflict (execution_id) do update set due_at = clock_timestamp(), attempts = 0
+  order by r.execution_id, r.evaluation_id
+  on conflict on constraint due_grades_pkey do update set due_at = clock_timestamp(), attempts = 0
 $function$
 ;
 
@@ -43703,10 +45046,10 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_plain_similarities(tenant_id uu
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, digest,
-    verdict, error)
-  select n.execution_id, n.grader, settle_plain_similarities.tenant_id, clock_timestamp(),
-    n.model_digest,
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, digest, verdict, error)
+  select n.execution_id, settle_plain_similarities.evaluation_id, n.grader,
+    settle_plain_similarities.tenant_id, clock_timestamp(), n.model_digest,
     case when n.fault is not null then null
       when n.expected ~ '\S' is not true
         then '{"score": 0, "reason": "the item expects no text"}'::jsonb
@@ -44264,6 +45607,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.spending_error()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN '{"code": "limit_reached", "message": "a limit of tokens or cost is reached"}'::jsonb
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.spending_subjects(ids uuid[])
  RETURNS TABLE(execution_id uuid, limit_id uuid, metric howdah.limit_metric, period howdah.limit_period, max_value numeric, last_slot integer, subject_id uuid)
  LANGUAGE plpgsql
@@ -44446,10 +45796,12 @@ begin
   v_new.version_id := coalesce(start_grading.version_id,
     (select a.current_version_id from howdah.agents as a where a.id = v_new.agent_id),
     (select w.current_version_id from howdah.workflows as w where w.id = v_new.workflow_id));
+  v_new.dataset_id := start_grading.dataset_id;
+  v_new.label := start_grading.label;
   v_new.since_at := start_grading.since;
   v_new.until_at := start_grading.until;
   v_new.graders := howdah_private.graders_of_runs(
-    start_grading.dataset_id, start_grading.graders);
+    v_new.tenant_id, start_grading.dataset_id, start_grading.graders);
   perform howdah_private.lock_judging_agents(v_new);
   perform pg_advisory_xact_lock(
     hashtextextended('howdah.evaluate_runs ' || v_new.tenant_id, 0));
@@ -44462,18 +45814,7 @@ begin
       hint = 'Runs are graded once, when they have ended. Set since to an earlier time, or name '
         'another version.';
   end if;
-  v_new := howdah_private.new_evaluation(start_grading.dataset_id, start_grading.agent_id,
-    start_grading.workflow_id, v_new.version_id, start_grading.label, 1, null, null,
-    array(select jsonb_path_query(v_new.graders, '$[*].name') #>> '{}'), v_runs);
-  v_new.since_at := start_grading.since;
-  v_new.until_at := start_grading.until;
-  insert into howdah.evaluations select v_new.*;
-  insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
-  select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
-  from howdah.executions as e where e.id = any (v_runs);
-  insert into howdah_private.due_grades (execution_id, tenant_id, evaluation_id)
-  select r.id, v_new.tenant_id, v_new.id from unnest(v_runs) as r (id) order by r.id;
-  return v_new;
+  return howdah_private.insert_grading(v_new, v_runs);
 end $function$
 ;
 
@@ -44505,7 +45846,7 @@ begin
   for v_needed in select n.* from howdah_private.needed_judges(v, v_ids) as n loop
     select e.* into v_judged from howdah.executions as e where e.id = v_needed.execution_id;
     perform howdah_private.add_judgement(
-      v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
+      v.id, v_needed.grader, v_judged, v_needed.prompt, v_needed.digest, v_needed.fault);
   end loop;
   -- in place of judges that ended without their tag
   perform howdah_private.settle_judgements(e) from howdah.executions as e
@@ -44516,14 +45857,16 @@ begin
   set due_at = clock_timestamp() + interval '1 hour', attempts = 0
   from (
     select o.execution_id from howdah_private.due_grades as o
-    where o.execution_id = any (v_ids) and o.due_at <= clock_timestamp()
-      and howdah_private.waits_for_judge(o.execution_id, v.graders)
+    where o.execution_id = any (v_ids) and o.evaluation_id = v.id
+      and o.due_at <= clock_timestamp()
+      and howdah_private.waits_for_judge(o.execution_id, v)
     order by o.execution_id for update
   ) as w
-  where d.execution_id = w.execution_id;
+  where d.execution_id = w.execution_id and d.evaluation_id = v.id;
   return array(
     select d.execution_id from howdah_private.due_grades as d
-    where d.execution_id = any (v_ids) and d.due_at <= clock_timestamp() and not exists (
+    where d.execution_id = any (v_ids) and d.evaluation_id = v.id
+      and d.due_at <= clock_timestamp() and not exists (
       select from howdah_private.needed_similarities(
         v.tenant_id, v.id, array[d.execution_id])));
 end $function$
@@ -44551,6 +45894,41 @@ begin
     where e.id = v_next;
     perform howdah_private.enqueue_advance(array[v_next]);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.start_rule(r howdah.grading_rules, until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new howdah.evaluations;
+  v_part record;
+  v_started int := 0;
+begin
+  perform howdah_private.check_target(r.tenant_id, r.agent_id, r.workflow_id);
+  v_new.tenant_id := r.tenant_id;
+  v_new.dataset_id := r.dataset_id;
+  v_new.agent_id := r.agent_id;
+  v_new.workflow_id := r.workflow_id;
+  v_new.grading_rule_id := r.id;
+  v_new.since_at := r.graded_until_at;
+  v_new.until_at := start_rule.until;
+  v_new.created_by := 'grading rule ' || r.name;
+  v_new.graders := howdah_private.graders_of_runs(r.tenant_id, r.dataset_id, r.graders);
+  perform howdah_private.lock_judging_agents(v_new);
+  perform pg_advisory_xact_lock(hashtextextended('howdah.evaluate_runs ' || r.tenant_id, 0));
+  for v_part in
+    select s.version_id, array_agg(s.execution_id order by s.execution_id) as runs
+    from howdah_private.sample_of_rule(r, start_rule.until) as s
+    group by s.version_id order by s.version_id
+  loop
+    v_new.version_id := v_part.version_id;
+    perform howdah_private.insert_grading(v_new, v_part.runs);
+    v_started := v_started + 1;
+  end loop;
+  return v_started;
 end $function$
 ;
 
@@ -45014,16 +46392,18 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       case when x.status = 'completed'
-        then howdah_private.grade_run(v.graders, i, x, g.grades::jsonb, r.scores)
+        then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
         else '{}' end as scores
     from unnest(store_grades.ids, store_grades.by_sql) as g (id, grades)
-    join howdah_private.due_grades as d on d.execution_id = g.id
-    join howdah.evaluation_results as r on r.execution_id = g.id
+    join howdah_private.due_grades as d
+      on d.execution_id = g.id and d.evaluation_id = store_grades.evaluation_id
+    join howdah.evaluation_results as r
+      on r.execution_id = g.id and r.evaluation_id = store_grades.evaluation_id
     join howdah.evaluations as v on v.id = r.evaluation_id and v.tenant_id = r.tenant_id
     join howdah.executions as x on x.id = g.id and x.completed_at is not null
     cross join lateral howdah_private.item_of_result(r, x) as i
-    where g.id = any (v_ids) and v.id = store_grades.evaluation_id
+    where g.id = any (v_ids)
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
@@ -45047,7 +46427,8 @@ begin
     from jsonb_each(g.scores) as s (name, grade)
   ) as f
   where r.id = g.id;
-  delete from howdah_private.due_grades as d where d.execution_id = any (v_ids);
+  delete from howdah_private.due_grades as d
+  where d.execution_id = any (v_ids) and d.evaluation_id = store_grades.evaluation_id;
   perform howdah_private.follow_evaluation(store_grades.evaluation_id);
   return cardinality(v_ids);
 end $function$
@@ -45297,13 +46678,15 @@ begin
   from unnest(store_similarity.texts, store_similarity.vectors) as t (text, vector)
   order by md5(t.text)
   on conflict on constraint query_embeddings_pkey do update
-  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null;
+  set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null,
+    model = excluded.model;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
-  insert into howdah_private.judgements (execution_id, grader, tenant_id, settled_at, is_shared,
-    cost, digest, verdict, error)
-  values (store_similarity.execution_id, store_similarity.grader, store_similarity.tenant_id,
-    clock_timestamp(), cardinality(store_similarity.texts) = 0, coalesce((
+  insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
+    settled_at, is_shared, cost, digest, verdict, error)
+  values (store_similarity.execution_id, store_similarity.evaluation_id,
+    store_similarity.grader, store_similarity.tenant_id, clock_timestamp(),
+    cardinality(store_similarity.texts) = 0, coalesce((
       select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
       where m.tenant_id = store_similarity.tenant_id
         and m.id = (v_needed.model ->> 'id')::uuid), 0),
@@ -45742,7 +47125,9 @@ begin
   v_memory := howdah_private.add_memory(new);
   if v_memory.id <> old.id then
     update howdah.memories as m set superseded_by = v_memory.id,
-      valid_to = greatest(now(), m.valid_from), is_pinned = false
+      valid_to = greatest(now(), m.valid_from), is_pinned = false,
+      proposal_status = nullif(m.proposal_status, 'open'),
+      proposed_at = case when m.proposal_status <> 'open' then m.proposed_at end
     where m.id = old.id;
     if old.is_pinned then
       v_memory := howdah_private.set_pin(v_memory, true, 'content');
@@ -46583,6 +47968,7 @@ AS $function$
       'stamp audit export erasure'),
     ('graders', 'definition', 'none', 'manage', 'admin', false, null, null, '', ''),
     ('grades', 'content', 'user', 'run', 'member', false, null, 'grade', '', 'audit sight'),
+    ('grading_rules', 'definition', 'none', 'manage run', 'admin', false, null, null, '', ''),
     ('grants', 'definition', 'user', 'manage', 'admin', false, null, 'grant', '', ''),
     ('inbound_hooks', 'definition', 'none', 'manage run', 'admin', false, null, 'inbound_hook',
       '', ''),
@@ -46664,11 +48050,13 @@ AS $function$
     ('parked_runs', 'queue', 'run', null, null, '', 'erasure'),
     ('prompt_versions', 'log', 'none', null, null, 'eraser', ''),
     ('query_embeddings', 'queue', 'none', null, null, '', ''),
+    ('query_rankings', 'queue', 'none', null, null, '', ''),
     ('questions', 'content', 'run', null, null, 'eraser',
       'sight stamp export names erasure checks'),
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
+    ('rerank_totals', 'queue', 'none', null, null, '', ''),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
     ('run_memories', 'log', 'run', null, null, '', ''),
@@ -49960,6 +51348,95 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
+  if exists (
+    select from howdah.datasets as d
+    where d.tenant_id = new.tenant_id and d.id = new.dataset_id) then
+    perform howdah_private.graders_of_runs(new.tenant_id, new.dataset_id, new.graders);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.raise_unknown('grading_rules', 'agent_id', 'agents', new.agent_id::text, 'grading_rules_tenant_id_agent_id_fkey');
+  end if;
+  if new.dataset_id is not null
+    and not exists (select from howdah.datasets as r where r.tenant_id = new.tenant_id and r.id = new.dataset_id) then
+    perform howdah_private.raise_unknown('grading_rules', 'dataset_id', 'datasets', new.dataset_id::text, 'grading_rules_tenant_id_dataset_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.raise_unknown('grading_rules', 'workflow_id', 'workflows', new.workflow_id::text, 'grading_rules_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__plan()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_since constant timestamptz := clock_timestamp()
+    - make_interval(secs => new.delay_seconds) - make_interval(secs => new.interval_seconds);
+begin
+  if new.is_active and (tg_op = 'INSERT' or not old.is_active) then
+    new.graded_until_at := greatest(new.graded_until_at, v_since);
+  end if;
+  new.next_at := case when new.is_active then clock_timestamp() end;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grading_rules__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.graders) > 1000 and n.graders is distinct from old.graders and octet_length(to_jsonb(n.graders)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'graders', '102400', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.graders::text, 'howdah.sealed.v') > 0 and n.graders is distinct from old.graders then array['sealed', 'graders']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.dataset_id is null then array['missing', 'dataset_id']
+    when n.name is null then array['missing', 'name']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_rule_grades_an_agent_or_a_workflow']
+    when not ((delay_seconds >= 0) AND (delay_seconds <= 31622400)) then array['check', 'delay_is_at_most_a_year']
+    when not ((cardinality(graders) >= 1) AND (cardinality(graders) <= 100)) then array['check', 'graders_are_1_to_100_names']
+    when not ((interval_seconds >= 60) AND (interval_seconds <= 2678400)) then array['check', 'interval_is_from_a_minute_to_a_month']
+    when not (jsonb_typeof(last_error) = 'object'::text) then array['check', 'last_error_is_an_object']
+    when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when not (is_active OR (next_at IS NULL)) then array['check', 'paused_rules_have_no_next_time']
+    when not ((sample >= 1) AND (sample <= 10000)) then array['check', 'sample_is_from_1_to_10000']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_grants__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -50463,6 +51940,9 @@ begin
   select m.* into v_model from howdah.models as m
   where m.tenant_id = new.tenant_id and m.id = new.embedding_model_id;
   perform howdah_private.check_makes_embeddings(v_model, 'embedding_model_id');
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.rerank_model_id;
+  perform howdah_private.check_reranks(v_model, 'rerank_model_id');
   return new;
 end $function$
 ;
@@ -50477,6 +51957,10 @@ begin
   if new.embedding_model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.embedding_model_id) then
     perform howdah_private.raise_unknown('knowledge_bases', 'embedding_model_id', 'models', new.embedding_model_id::text, 'knowledge_bases_tenant_id_embedding_model_id_fkey');
+  end if;
+  if new.rerank_model_id is not null
+    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.rerank_model_id) then
+    perform howdah_private.raise_unknown('knowledge_bases', 'rerank_model_id', 'models', new.rerank_model_id::text, 'knowledge_bases_tenant_id_rerank_model_id_fkey');
   end if;
   return null;
 end $function$
@@ -50597,6 +52081,7 @@ begin
     when not (jsonb_typeof(chunking) = 'object'::text) then array['check', 'chunking_is_an_object']
     when not ((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
     when not (jsonb_typeof(ranking) = 'object'::text) then array['check', 'ranking_is_an_object']
+    when not ((rerank_candidates >= 1) AND (rerank_candidates <= 100)) then array['check', 'rerank_candidates_is_from_1_to_100']
     when not (trust = ANY (ARRAY['internal'::howdah.trust, 'external'::howdah.trust])) then array['check', 'trust_is_internal_or_external']
     when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
   end into v_fault from (select new.*) as n;
@@ -51374,6 +52859,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_memories__mark_approved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.memories as c
+  set origin_changed_at = case when new.superseded_by is not null then now() end
+  where c.tenant_id = new.tenant_id and c.origin_id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_memories__mark_forgotten_origin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.origin_changed_at := now();
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_memories__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -51387,10 +52897,18 @@ begin
     when n.created_by is null then array['missing', 'created_by']
     when n.digest is null then array['missing', 'digest']
     when n.subject_id is null then array['missing', 'subject_id']
+    when not 
+CASE
+    WHEN (proposal_status <> 'open'::howdah.proposal_status) THEN (num_nulls(decided_at, decided_by) = 0)
+    ELSE (num_nonnulls(decided_at, decided_by) = 0)
+END then array['check', 'a_decision_has_a_time_and_an_author']
     when not ((scope <> 'tenant'::howdah.memory_scope) OR (subject_id = tenant_id)) then array['check', 'a_memory_of_the_tenant_has_its_id']
+    when not ((proposal_status IS NULL) = (proposed_at IS NULL)) then array['check', 'a_proposal_has_a_time']
     when not ((source_seq IS NULL) OR (source_execution_id IS NOT NULL)) then array['check', 'a_source_has_a_run']
     when not ((superseded_by IS NULL) = (valid_to IS NULL)) then array['check', 'a_superseded_memory_has_an_end']
     when not (((length(content) >= 1) AND (length(content) <= 2000)) AND (content ~ '\S'::text)) then array['check', 'content_has_1_to_2000_characters']
+    when not ((proposal_status IS NULL) OR (scope = 'agent'::howdah.memory_scope)) then array['check', 'only_memories_of_agents_are_proposed']
+    when not ((num_nonnulls(origin_id, origin_changed_at) = 0) OR (scope = 'tenant'::howdah.memory_scope)) then array['check', 'only_memories_of_the_tenant_have_an_origin']
     when not ((NOT is_pinned) OR ((scope = 'agent'::howdah.memory_scope) AND (trust <> 'external'::howdah.trust) AND (superseded_by IS NULL))) then array['check', 'only_trusted_memories_of_agents_are_pinned']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -55818,7 +57336,7 @@ CREATE OR REPLACE FUNCTION howdah_private.wait_is_over(e howdah.executions)
 RETURN (((e).waiting_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason])) OR (((e).waiting_for = 'timer'::howdah.waiting_reason) AND (EXISTS (SELECT FROM howdah_private.receivers r WHERE (r.execution_id = ((wait_is_over.e).id)::uuid)))))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, graders jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, v howdah.evaluations)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -55826,13 +57344,13 @@ CREATE OR REPLACE FUNCTION howdah_private.waits_for_judge(execution_id uuid, gra
 AS $function$
   select exists (
     select from howdah.executions as e
-    cross join jsonb_path_query(waits_for_judge.graders, '$[*] ? (@.kind == "rubric")')
+    cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")')
       as g (grader)
     where e.id = waits_for_judge.execution_id and e.status = 'completed'
       and not exists (
         select from howdah_private.judgements as j
-        where j.execution_id = e.id and j.grader = g.grader ->> 'name'
-          and j.settled_at is not null))
+        where j.execution_id = e.id and j.evaluation_id = v.id
+          and j.grader = g.grader ->> 'name' and j.settled_at is not null))
 $function$
 ;
 
@@ -57519,6 +59037,9 @@ AS $function$
       'overrides callback_url history client_tools concurrency_key debounce_key debounce_ms',
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
+    ('grading_rules',
+      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
+      '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '
@@ -57529,8 +59050,8 @@ AS $function$
       'secret_name sends_resource is_active',
       'name', '', true),
     ('knowledge_bases',
-      'name domain language detects_language chunking trust embedding_model_id ranking', '', '',
-      true),
+      'name domain language detects_language chunking trust embedding_model_id ranking '
+      'rerank_model_id rerank_candidates', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -58082,7 +59603,8 @@ create view howdah.knowledge_health with (security_invoker=true) as
     ( SELECT count(DISTINCT a.execution_id) AS count
            FROM howdah.stale_answers a
           WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers,
-    s.searches_repeated
+    s.searches_repeated,
+    s.searches_not_reranked
    FROM ((howdah.knowledge_bases b
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE w.is_waiting) AS pending,
             count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
@@ -58094,7 +59616,8 @@ create view howdah.knowledge_health with (security_invoker=true) as
             count(*) FILTER (WHERE (NOT (EXISTS ( SELECT
                    FROM howdah.search_results r
                   WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results,
-            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated
+            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated,
+            count(*) FILTER (WHERE (s_1.rerank_error IS NOT NULL)) AS searches_not_reranked
            FROM howdah.searches s_1
           WHERE ((s_1.tenant_id = b.tenant_id) AND (b.id = ANY (s_1.knowledge_base_ids)) AND (s_1.created_at > (now() - '7 days'::interval)))) s);
 
@@ -58234,6 +59757,134 @@ create view howdah.model_catalog with (security_invoker=true) as
    FROM (( SELECT howdah_private.model_catalog_document() AS model_catalog_document) d(document)
      CROSS JOIN LATERAL jsonb_to_recordset((d.document -> 'models'::text)) c(vendor text, name text, title text, purpose text, also text[], context_tokens integer, max_output_tokens integer, input text[], output text[], capabilities jsonb, input_price numeric, cached_input_price numeric, cache_write_price numeric, output_price numeric, unit_price numeric, price_unit text));
 
+create view howdah.model_performance with (security_invoker=true) as
+ WITH versions AS MATERIALIZED (
+         SELECT v.tenant_id,
+            v.id,
+            v.agent_id,
+            ((v.definition #>> '{models,0,id}'::text[]))::uuid AS model_id
+           FROM howdah.agent_versions v
+        ), usage_by_version AS (
+         SELECT u_1.tenant_id,
+            u_1.agent_version_id,
+            sum(u_1.runs) AS runs,
+            sum(u_1.ended) AS ended,
+            sum(u_1.runs) FILTER (WHERE (u_1.outcome = 'completed'::text)) AS completed,
+            sum(u_1.runs) FILTER (WHERE (u_1.outcome = 'failed'::text)) AS failed,
+            sum(u_1.runs) FILTER (WHERE (u_1.outcome = 'cancelled'::text)) AS cancelled,
+            sum(u_1.cost) AS cost
+           FROM howdah_private.run_usage() u_1(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
+          WHERE (u_1.agent_version_id IS NOT NULL)
+          GROUP BY u_1.tenant_id, u_1.agent_version_id
+        ), usage AS (
+         SELECT u_1.tenant_id,
+            v.agent_id,
+            v.model_id,
+            sum(u_1.runs) AS runs,
+            sum(u_1.ended) AS ended,
+            COALESCE(sum(u_1.completed), (0)::numeric) AS completed,
+            COALESCE(sum(u_1.failed), (0)::numeric) AS failed,
+            COALESCE(sum(u_1.cancelled), (0)::numeric) AS cancelled,
+            sum(u_1.cost) AS cost
+           FROM (usage_by_version u_1
+             JOIN versions v ON (((v.tenant_id = u_1.tenant_id) AND (v.id = u_1.agent_version_id))))
+          GROUP BY u_1.tenant_id, v.agent_id, v.model_id
+         HAVING (sum(u_1.runs) > (0)::numeric)
+        ), durations AS (
+         SELECT r_1.tenant_id,
+            v.agent_id,
+            v.model_id,
+            howdah_private.histogram_percentiles('{0.5,0.95}'::numeric[], array_agg(r_1.histogram)) AS seconds
+           FROM (howdah_private.run_durations() r_1(tenant_id, day, agent_id, agent_version_id, workflow_id, histogram)
+             JOIN versions v ON (((v.tenant_id = r_1.tenant_id) AND (v.id = r_1.agent_version_id))))
+          GROUP BY r_1.tenant_id, v.agent_id, v.model_id
+        ), graded AS (
+         SELECT r_1.tenant_id,
+            e.agent_id,
+                CASE
+                    WHEN (e.overrides ? 'model'::text) THEN o.id
+                    ELSE v.model_id
+                END AS model_id,
+            count(*) AS results,
+            count(*) FILTER (WHERE r_1.passed) AS passed,
+            (count(DISTINCT COALESCE(r_1.item_id, r_1.id)))::integer AS items,
+            sum(r_1.cost) AS cost
+           FROM (((howdah.evaluation_results r_1
+             JOIN howdah.evaluations e ON (((e.tenant_id = r_1.tenant_id) AND (e.id = r_1.evaluation_id))))
+             LEFT JOIN versions v ON (((v.tenant_id = e.tenant_id) AND (v.id = e.version_id))))
+             LEFT JOIN howdah.models o ON (((o.tenant_id = e.tenant_id) AND (o.name = (e.overrides ->> 'model'::text)))))
+          WHERE ((r_1.passed IS NOT NULL) AND (e.agent_id IS NOT NULL) AND ((COALESCE(e.overrides, '{}'::jsonb) - 'model'::text) = '{}'::jsonb))
+          GROUP BY r_1.tenant_id, e.agent_id,
+                CASE
+                    WHEN (e.overrides ? 'model'::text) THEN o.id
+                    ELSE v.model_id
+                END
+        ), rated AS (
+         SELECT w.tenant_id,
+            w.agent_id,
+                CASE
+                    WHEN (e.overrides ? 'model'::text) THEN ((e.overrides #>> '{model,id}'::text[]))::uuid
+                    ELSE v.model_id
+                END AS model_id,
+            count(*) AS rated_runs,
+            avg(w.score) AS reward
+           FROM ((howdah.rewards w
+             JOIN howdah.executions e ON (((e.tenant_id = w.tenant_id) AND ((e.id)::uuid = w.execution_id))))
+             LEFT JOIN versions v ON (((v.tenant_id = w.tenant_id) AND (v.id = w.agent_version_id))))
+          WHERE ((w.agent_id IS NOT NULL) AND (w.score IS NOT NULL))
+          GROUP BY w.tenant_id, w.agent_id,
+                CASE
+                    WHEN (e.overrides ? 'model'::text) THEN ((e.overrides #>> '{model,id}'::text[]))::uuid
+                    ELSE v.model_id
+                END
+        ), keys AS (
+         SELECT u_1.tenant_id,
+            u_1.agent_id,
+            u_1.model_id
+           FROM usage u_1
+        UNION
+         SELECT g_1.tenant_id,
+            g_1.agent_id,
+            g_1.model_id
+           FROM graded g_1
+        UNION
+         SELECT r_1.tenant_id,
+            r_1.agent_id,
+            r_1.model_id
+           FROM rated r_1
+        )
+ SELECT k.tenant_id,
+    k.agent_id,
+    a.name AS agent,
+    k.model_id,
+    m.name AS model,
+    (COALESCE(u.runs, (0)::numeric))::bigint AS runs,
+    (COALESCE(u.completed, (0)::numeric))::bigint AS completed,
+    (COALESCE(u.failed, (0)::numeric))::bigint AS failed,
+    (COALESCE(u.cancelled, (0)::numeric))::bigint AS cancelled,
+    round((u.completed / NULLIF(u.ended, (0)::numeric)), 4) AS success_rate,
+    COALESCE(u.cost, (0)::numeric) AS cost,
+    (u.cost / u.runs) AS cost_per_run,
+    d.seconds[1] AS seconds_p50,
+    d.seconds[2] AS seconds_p95,
+    COALESCE(g.results, (0)::bigint) AS results,
+    COALESCE(g.passed, (0)::bigint) AS passed,
+    ((g.passed)::double precision / (g.results)::double precision) AS pass_rate,
+    p.low AS pass_rate_low,
+    p.high AS pass_rate_high,
+    (g.cost / (NULLIF(g.passed, 0))::numeric) AS cost_per_pass,
+    COALESCE(r.rated_runs, (0)::bigint) AS rated_runs,
+    r.reward
+   FROM (((((((keys k
+     JOIN howdah.agents a ON (((a.tenant_id = k.tenant_id) AND (a.id = k.agent_id))))
+     LEFT JOIN howdah.models m ON (((m.tenant_id = k.tenant_id) AND (m.id = k.model_id))))
+     LEFT JOIN usage u ON (((u.agent_id = k.agent_id) AND (u.model_id = k.model_id))))
+     LEFT JOIN durations d ON (((d.agent_id = k.agent_id) AND (d.model_id = k.model_id))))
+     LEFT JOIN graded g ON (((g.agent_id = k.agent_id) AND (g.model_id = k.model_id))))
+     LEFT JOIN rated r ON (((r.agent_id = k.agent_id) AND (r.model_id = k.model_id))))
+     LEFT JOIN LATERAL howdah_private.pass_rate_interval(((g.passed)::double precision / (g.results)::double precision), g.items) p(low, high) ON (true))
+  WHERE (k.model_id IS NOT NULL);
+
 create view howdah.model_usage with (security_invoker=true) as
  WITH usage AS (
          SELECT c.tenant_id,
@@ -58327,10 +59978,11 @@ create view howdah.preference_pairs with (security_invoker=true) as
             t.input_data,
             t.output,
             t.output_data,
-            COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data))) AS question
+            t.history,
+            COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data, t.history))) AS question
            FROM (howdah.training_examples t
              JOIN howdah.executions e ON (((e.tenant_id = t.tenant_id) AND ((e.id)::uuid = t.execution_id))))
-          WHERE ((t.item_id IS NOT NULL) OR ((COALESCE(e.turn, 1) = 1) AND (num_nonnulls(e.history, e.input_parts, e.contents_encrypted_at) = 0)))
+          WHERE ((t.item_id IS NOT NULL) OR (num_nonnulls(e.input_parts, e.contents_encrypted_at) = 0))
         ), ranked AS (
          SELECT q.tenant_id,
             q.execution_id,
@@ -58346,6 +59998,7 @@ create view howdah.preference_pairs with (security_invoker=true) as
             q.input_data,
             q.output,
             q.output_data,
+            q.history,
             q.question,
             first_value(q.execution_id) OVER best AS chosen_execution_id,
             first_value(q.output) OVER best AS chosen,
@@ -58368,7 +60021,8 @@ create view howdah.preference_pairs with (security_invoker=true) as
     chosen,
     chosen_data,
     output AS rejected,
-    output_data AS rejected_data
+    output_data AS rejected_data,
+    history
    FROM ranked r
   WHERE ((score < chosen_score) AND ((output IS DISTINCT FROM chosen) OR (output_data IS DISTINCT FROM chosen_data)));
 
@@ -58608,7 +60262,9 @@ create view howdah.training_examples with (security_invoker=true) as
              JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
              LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
              LEFT JOIN people p ON (((p.tenant_id = r.tenant_id) AND (p.evaluation_result_id = r.id))))
-          WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)))
+          WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)) AND ((r.item_id IS NOT NULL) OR (p.score IS NOT NULL) OR (NOT (EXISTS ( SELECT
+                   FROM howdah.evaluation_results n
+                  WHERE ((n.execution_id = r.execution_id) AND (n.id > r.id) AND (n.passed IS NOT NULL)))))))
         UNION ALL
          SELECT w.tenant_id,
             w.execution_id,
@@ -58634,10 +60290,45 @@ create view howdah.training_examples with (security_invoker=true) as
     e.input,
     e.input_data,
     e.output,
-    e.output_data
+    e.output_data,
+        CASE
+            WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN ( SELECT COALESCE(to_jsonb(array_agg(m.message ORDER BY m.turn, m.place)), '[]'::jsonb) AS "coalesce"
+               FROM ( SELECT t.turn,
+                        (g.place - 1000000) AS place,
+                        jsonb_build_object('role', (g.message -> 'role'::text), 'content', (g.message -> 'content'::text)) AS message
+                       FROM (howdah.executions t
+                         CROSS JOIN LATERAL jsonb_array_elements(
+                            CASE jsonb_typeof(t.history)
+                                WHEN 'array'::text THEN t.history
+                                ELSE '[]'::jsonb
+                            END) WITH ORDINALITY g(message, place))
+                      WHERE ((((t.id)::uuid = (e.id)::uuid) OR ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) AND ((g.message ->> 'role'::text) = ANY (ARRAY['user'::text, 'assistant'::text])) AND (jsonb_typeof((g.message -> 'content'::text)) = 'string'::text) AND ((g.message ->> 'content'::text) <> ''::text))
+                    UNION ALL
+                     SELECT t.turn,
+                        l.place,
+                        l.message
+                       FROM (howdah.executions t
+                         CROSS JOIN LATERAL ( VALUES (1,(jsonb_build_object('role', 'user', 'content', t.input) ||
+                                    CASE
+WHEN (t.input_data IS NULL) THEN '{}'::jsonb
+ELSE jsonb_build_object('data', t.input_data)
+                                    END)), (2,(jsonb_build_object('role', 'assistant', 'content', COALESCE(t.output, ''::text)) ||
+                                    CASE
+WHEN (t.output_data IS NULL) THEN '{}'::jsonb
+ELSE jsonb_build_object('data', t.output_data)
+                                    END))) l(place, message))
+                      WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) m)
+            ELSE '[]'::jsonb
+        END AS history
    FROM (scored s
      JOIN howdah.executions e ON (((e.tenant_id = s.tenant_id) AND ((e.id)::uuid = s.execution_id))))
-  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL));
+  WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND
+        CASE
+            WHEN (e.turn > 1) THEN (NOT (EXISTS ( SELECT
+               FROM howdah.executions t
+              WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.contents_erased_at IS NOT NULL)))))
+            ELSE true
+        END);
 
 create view howdah.usage_by_day with (security_invoker=true) as
  WITH usage AS (
@@ -59134,6 +60825,26 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grades FOR EACH ROW EXECUTE FU
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, evaluation_result_id, score, comment ON howdah.grades FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grades__refuse_invalid();
 
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, dataset_id, workflow_id ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__check_references();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grading_rules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grading_rules', 'manage', 'run');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF dataset_id, graders, agent_id, workflow_id ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__check();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name');
+
+CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF dataset_id, graders, agent_id, workflow_id, sample, interval_seconds, delay_seconds, is_active ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__plan();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.grading_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grading_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grading_rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, dataset_id, graders, agent_id, workflow_id, sample, interval_seconds, delay_seconds, is_active, next_at, last_error ON howdah.grading_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grading_rules__refuse_invalid();
+
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
@@ -59218,7 +60929,7 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
 
-CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('knowledge_bases', 'manage');
 
@@ -59226,7 +60937,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_bases FOR EACH ROW E
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF language, chunking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check();
 
-CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
+CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
 
 CREATE TRIGGER _320_keep_fit BEFORE INSERT OR UPDATE OF ranking ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.ranking ? 'fitted'::text)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__keep_fit();
 
@@ -59246,7 +60957,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.knowledge_bases REFERENC
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.knowledge_bases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, domain, language, chunking, trust, ranking, rerank_candidates ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF knowledge_base_id ON howdah.knowledge_watches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_watches__check_references();
 
@@ -59370,7 +61081,11 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.memories 
 
 CREATE TRIGGER _100_digest BEFORE INSERT OR UPDATE OF content ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__digest();
 
+CREATE TRIGGER _110_mark_forgotten_origin BEFORE UPDATE OF origin_id ON howdah.memories FOR EACH ROW WHEN (((old.origin_id IS NOT NULL) AND (new.origin_id IS NULL))) EXECUTE FUNCTION howdah_private.tg_memories__mark_forgotten_origin();
+
 CREATE TRIGGER _400_write_terms AFTER INSERT OR UPDATE OF content, superseded_by ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__write_terms();
+
+CREATE TRIGGER _410_mark_approved AFTER UPDATE OF superseded_by ON howdah.memories FOR EACH ROW WHEN ((((old.superseded_by IS NULL) <> (new.superseded_by IS NULL)) AND (new.scope = 'agent'::howdah.memory_scope))) EXECUTE FUNCTION howdah_private.tg_memories__mark_approved();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.memories REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -59382,7 +61097,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.memories REFERENCING NEW
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.memories REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, subject_id, scope, trust, superseded_by, source_execution_id, valid_to, source_seq, created_by, digest, content, is_pinned, proposal_status, proposed_at, decided_at, decided_by, origin_id, origin_changed_at ON howdah.memories FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_memories__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF model_id, status, answer, error, seconds, created_by, finished_at ON howdah.model_tests FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_model_tests__refuse_invalid();
 
@@ -60314,6 +62029,20 @@ CASE
       WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
 END));
 
+create policy engine on howdah.grading_rules to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.grading_rules to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.grading_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.grants to howdah_owner using (true) with check (true);
@@ -61106,6 +62835,10 @@ create policy engine on howdah_private.query_embeddings to howdah_engine using (
 
 create policy operator on howdah_private.query_embeddings to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.query_rankings to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.query_rankings to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
@@ -61117,6 +62850,10 @@ create policy operator on howdah_private.receivers to howdah_owner using (true) 
 create policy engine on howdah_private.request_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.rerank_totals to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.rerank_totals to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.run_callbacks to howdah_engine using (true) with check (true);
 
@@ -61514,6 +63251,24 @@ grant insert, update on column howdah.graders.pass_score to howdah_app;
 
 grant insert, update on column howdah.graders.weight to howdah_app;
 
+grant insert, update on column howdah.grading_rules.agent_id to howdah_app;
+
+grant insert, update on column howdah.grading_rules.dataset_id to howdah_app;
+
+grant insert, update on column howdah.grading_rules.delay_seconds to howdah_app;
+
+grant insert, update on column howdah.grading_rules.graders to howdah_app;
+
+grant insert, update on column howdah.grading_rules.interval_seconds to howdah_app;
+
+grant insert, update on column howdah.grading_rules.is_active to howdah_app;
+
+grant insert, update on column howdah.grading_rules.name to howdah_app;
+
+grant insert, update on column howdah.grading_rules.sample to howdah_app;
+
+grant insert, update on column howdah.grading_rules.workflow_id to howdah_app;
+
 grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert, update on column howdah.grants.permission to howdah_app;
@@ -61591,6 +63346,10 @@ grant insert, update on column howdah.knowledge_bases.language to howdah_app;
 grant insert, update on column howdah.knowledge_bases.name to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.ranking to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.rerank_candidates to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.rerank_model_id to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.trust to howdah_app;
 
@@ -62114,6 +63873,8 @@ grant execute on function howdah.apply_todolist(uuid,text,text) to howdah_engine
 
 grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
+grant execute on function howdah.approve_memory(uuid,text) to howdah_app;
+
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
 grant execute on function howdah.cancel_evaluation(uuid) to howdah_app;
@@ -62394,11 +64155,17 @@ grant execute on function howdah.preview_output_filters(text,howdah.filter_place
 
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
 
+grant execute on function howdah.promote_evaluation(uuid,text,double precision,text) to howdah_app;
+
+grant execute on function howdah.promote_evaluation(uuid,text,double precision,text) to howdah_engine;
+
 grant execute on function howdah.prompt(text) to howdah_app;
 
 grant execute on function howdah.prompt(text) to howdah_engine;
 
 grant execute on function howdah.prompt(text) to howdah_viewer;
+
+grant execute on function howdah.propose_memory(uuid) to howdah_app;
 
 grant execute on function howdah.queue_states() to howdah_app;
 
@@ -62416,6 +64183,8 @@ grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
 grant execute on function howdah.reject(uuid,text) to howdah_app;
 
+grant execute on function howdah.reject_memory(uuid) to howdah_app;
+
 grant execute on function howdah.remember(text,howdah.memory_scope,uuid,howdah.memory_kind,timestamp with time zone,howdah.trust) to howdah_app;
 
 grant execute on function howdah.remove_secret(text,boolean) to howdah_app;
@@ -62426,9 +64195,13 @@ grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine
 
 grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_viewer;
 
-grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_app;
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) to howdah_app;
 
-grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer) to howdah_viewer;
+grant execute on function howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) to howdah_viewer;
+
+grant execute on function howdah.rerank_query(text[],text,integer,jsonb,text) to howdah_app;
+
+grant execute on function howdah.rerank_query(text[],text,integer,jsonb,text) to howdah_viewer;
 
 grant execute on function howdah.resource_text(uuid) to howdah_app;
 
@@ -62465,6 +64238,12 @@ grant execute on function howdah.retry_execution(uuid) to howdah_app;
 grant execute on function howdah.retry_executions(uuid[]) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
+
+grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_app;
+
+grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_engine;
+
+grant execute on function howdah.rubric_examples(uuid,text,integer) to howdah_viewer;
 
 grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) to howdah_app;
 
@@ -62644,7 +64423,7 @@ grant execute on function howdah_private.add_data_key(jsonb,boolean) to howdah_w
 
 grant execute on function howdah_private.add_hits(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.add_judgement(jsonb,howdah.executions,text,text,text) to howdah_engine;
+grant execute on function howdah_private.add_judgement(uuid,jsonb,howdah.executions,text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) to howdah_engine;
 
@@ -62842,6 +64621,12 @@ grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose)
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
 
+grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_app;
+
+grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_engine;
+
+grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_viewer;
+
 grant execute on function howdah_private.bases_of_call(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.batch_job_list() to howdah_engine;
@@ -62863,6 +64648,8 @@ grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howda
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_query_embedding(uuid,text,text) to howdah_worker;
+
+grant execute on function howdah_private.begin_query_ranking(uuid,text,text) to howdah_worker;
 
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
@@ -63202,6 +64989,12 @@ grant execute on function howdah_private.check_input_size(text,integer,integer) 
 
 grant execute on function howdah_private.check_judge(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_viewer;
+
 grant execute on function howdah_private.check_knowledge_search(text,integer,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.check_leaderboard(uuid,text,text) to howdah_app;
@@ -63262,11 +65055,21 @@ grant execute on function howdah_private.check_parts(uuid,jsonb) to howdah_engin
 
 grant execute on function howdah_private.check_pending_queries(uuid) to howdah_engine;
 
+grant execute on function howdah_private.check_pending_rankings(uuid) to howdah_engine;
+
 grant execute on function howdah_private.check_pin(howdah.memories,text) to howdah_engine;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_app;
+
+grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_engine;
+
+grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_viewer;
+
+grant execute on function howdah_private.check_proposed_version(howdah.memories) to howdah_engine;
 
 grant execute on function howdah_private.check_query_schemas(json,text[]) to howdah_engine;
 
@@ -63291,6 +65094,8 @@ grant execute on function howdah_private.check_references(text,jsonb) to howdah_
 grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_request_params(text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.check_reranks(howdah.models,text) to howdah_engine;
 
 grant execute on function howdah_private.check_result_limit(jsonb) to howdah_app;
 
@@ -63408,7 +65213,7 @@ grant execute on function howdah_private.comparable_evaluations(uuid,text) to ho
 
 grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_viewer;
 
-grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text) to howdah_engine;
+grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
 
@@ -63536,6 +65341,8 @@ grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
 
+grant execute on function howdah_private.count_reranking(howdah_private.query_rankings,uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.count_text(bigint,text) to howdah_engine;
 
 grant execute on function howdah_private.count_usage(integer) to howdah_worker;
@@ -63625,6 +65432,8 @@ grant execute on function howdah_private.delete_old_deliveries() to howdah_worke
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_query_embeddings() to howdah_worker;
+
+grant execute on function howdah_private.delete_old_query_rankings() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
 
@@ -63741,6 +65550,8 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
 grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
+
+grant execute on function howdah_private.end_query_ranking(uuid,text,text,double precision[],jsonb,jsonb,uuid) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
@@ -64028,11 +65839,19 @@ grant execute on function howdah_private.functions_of_shared_resources() to howd
 
 grant execute on function howdah_private.fused_score(double precision,bigint,double precision,bigint) to howdah_engine;
 
+grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_app;
+
+grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_engine;
+
+grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_viewer;
+
 grant execute on function howdah_private.generations_lock_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.give_up_grading(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.grade_at_most(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.grade_by_rule(uuid,uuid,timestamp with time zone) to howdah_worker;
 
 grant execute on function howdah_private.grade_exact(jsonb,jsonb,jsonb) to howdah_engine;
 
@@ -64060,13 +65879,21 @@ grant execute on function howdah_private.grader_pairs(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.grader_schemas() to howdah_engine;
 
-grant execute on function howdah_private.graders_of_runs(uuid,text[]) to howdah_engine;
+grant execute on function howdah_private.graders_of_runs(uuid,uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.graders_with_examples(uuid) to howdah_app;
+
+grant execute on function howdah_private.graders_with_examples(uuid) to howdah_engine;
+
+grant execute on function howdah_private.graders_with_examples(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_app;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_engine;
 
 grant execute on function howdah_private.group_figures(double precision[]) to howdah_viewer;
+
+grant execute on function howdah_private.groups_to_rerank(uuid[],text,integer,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
@@ -64087,6 +65914,12 @@ grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.has_quote(text,text) to howdah_engine;
+
+grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_app;
+
+grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_engine;
+
+grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 
@@ -64172,7 +66005,9 @@ grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.k
 
 grant execute on function howdah_private.insert_evaluation(howdah.evaluations,uuid[],integer) to howdah_engine;
 
-grant execute on function howdah_private.insert_judge_run(uuid,jsonb,howdah.executions,text) to howdah_engine;
+grant execute on function howdah_private.insert_grading(howdah.evaluations,uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.insert_judge_run(uuid,uuid,jsonb,howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
@@ -64240,6 +66075,8 @@ grant execute on function howdah_private.is_encrypted_copy(timestamp with time z
 
 grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.is_gradable(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
@@ -64305,6 +66142,8 @@ grant execute on function howdah_private.is_secret_name(text) to howdah_app;
 grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
 
 grant execute on function howdah_private.is_sent(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.is_spending_used_up(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_system_schema(text) to howdah_engine;
 
@@ -64437,6 +66276,12 @@ grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to 
 grant execute on function howdah_private.judge_prompt(jsonb,howdah.dataset_items,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.judge_score(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_app;
+
+grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_engine;
+
+grant execute on function howdah_private.kappa_interval(double precision,double precision,integer) to howdah_viewer;
 
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 
@@ -65028,6 +66873,8 @@ grant execute on function howdah_private.prompt_entry(howdah.prompts) to howdah_
 
 grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.propose_by_call(howdah.memories,boolean,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.prose_contains_secret(text) to howdah_app;
 
 grant execute on function howdah_private.prose_contains_secret(text) to howdah_engine;
@@ -65147,6 +66994,10 @@ grant execute on function howdah_private.random_bytes() to howdah_engine;
 grant execute on function howdah_private.rank_chunks(uuid[],text,integer,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.ranked_memories(uuid,uuid[],text,integer) to howdah_engine;
+
+grant execute on function howdah_private.ranking_digest(text,bigint[]) to howdah_engine;
+
+grant execute on function howdah_private.rankings_of_search(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.rarest_tag(uuid,jsonb) to howdah_engine;
 
@@ -65288,15 +67139,27 @@ grant execute on function howdah_private.report_providers(text,jsonb) to howdah_
 
 grant execute on function howdah_private.require_database_owner(text) to howdah_engine;
 
+grant execute on function howdah_private.rerank_candidates(uuid[],text,integer,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.rerank_chunks(uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
+
+grant execute on function howdah_private.rerank_texts(uuid,bigint[]) to howdah_engine;
+
+grant execute on function howdah_private.rerankers_of(uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.reranking_state(uuid,uuid) to howdah_engine;
+
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
 grant execute on function howdah_private.reserve_run_key(text,uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.reserve_texts(uuid,uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.reserved_params() to howdah_app;
 
 grant execute on function howdah_private.reserved_params() to howdah_engine;
 
-grant execute on function howdah_private.reset_judgements(jsonb,uuid[]) to howdah_engine;
+grant execute on function howdah_private.reset_judgements(howdah.evaluations,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.resolve_provider(text,text) to howdah_app;
 
@@ -65432,9 +67295,13 @@ grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
 
+grant execute on function howdah_private.running_evaluation(howdah.grading_rules) to howdah_engine;
+
 grant execute on function howdah_private.runs_below(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
+
+grant execute on function howdah_private.sample_of_rule(howdah.grading_rules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.sample_runs(howdah.evaluations,integer) to howdah_engine;
 
@@ -65449,6 +67316,12 @@ grant execute on function howdah_private.sandbox_state() to howdah_engine;
 grant execute on function howdah_private.sandbox_state() to howdah_worker;
 
 grant execute on function howdah_private.save_system_row(jsonb,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_viewer;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -65484,7 +67357,7 @@ grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_work
 
 grant execute on function howdah_private.search_base(howdah.knowledge_bases,text,integer,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text) to howdah_engine;
+grant execute on function howdah_private.search_bases_of_agent(uuid,uuid,uuid[],text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.search_legs(howdah.knowledge_bases,text,text) to howdah_engine;
 
@@ -65660,6 +67533,8 @@ grant execute on function howdah_private.special_constraint_sentence(text) to ho
 
 grant execute on function howdah_private.special_constraint_sentence(text) to howdah_engine;
 
+grant execute on function howdah_private.spending_error() to howdah_engine;
+
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
@@ -65671,6 +67546,8 @@ grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,te
 grant execute on function howdah_private.start_grading(uuid,uuid,uuid,uuid,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
 
 grant execute on function howdah_private.start_judges(howdah.evaluations,integer) to howdah_engine;
+
+grant execute on function howdah_private.start_rule(howdah.grading_rules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_app;
 
@@ -65992,6 +67869,10 @@ grant execute on function howdah_private.tg_graders__refuse_invalid() to howdah_
 
 grant execute on function howdah_private.tg_grades__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_grading_rules__plan() to howdah_engine;
+
+grant execute on function howdah_private.tg_grading_rules__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
@@ -66049,6 +67930,8 @@ grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to how
 grant execute on function howdah_private.tg_mcp_tools__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_memories__digest() to howdah_engine;
+
+grant execute on function howdah_private.tg_memories__mark_forgotten_origin() to howdah_engine;
 
 grant execute on function howdah_private.tg_memories__refuse_invalid() to howdah_engine;
 
@@ -66670,6 +68553,12 @@ grant delete, insert, select, update on table howdah.grades to howdah_engine;
 
 grant select on table howdah.grades to howdah_viewer;
 
+grant delete, select on table howdah.grading_rules to howdah_app;
+
+grant delete, insert, select, update on table howdah.grading_rules to howdah_engine;
+
+grant select on table howdah.grading_rules to howdah_viewer;
+
 grant delete, select on table howdah.grants to howdah_app;
 
 grant delete, insert, select, update on table howdah.grants to howdah_engine;
@@ -67058,11 +68947,15 @@ grant delete, insert, select, update on table howdah_private.public_address to h
 
 grant delete, insert, select, update on table howdah_private.query_embeddings to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.query_rankings to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.rerank_totals to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_callbacks to howdah_engine;
 
@@ -67189,6 +69082,12 @@ grant select on view howdah.model_catalog to howdah_app;
 grant delete, insert, select, update on view howdah.model_catalog to howdah_engine;
 
 grant select on view howdah.model_catalog to howdah_viewer;
+
+grant select on view howdah.model_performance to howdah_app;
+
+grant delete, insert, select, update on view howdah.model_performance to howdah_engine;
+
+grant select on view howdah.model_performance to howdah_viewer;
 
 grant select on view howdah.model_usage to howdah_app;
 
@@ -67964,6 +69863,8 @@ comment on column howdah.evaluations.dataset_id is 'The data set.';
 
 comment on column howdah.evaluations.graders is 'Copies of the graders, as they were then.';
 
+comment on column howdah.evaluations.grading_rule_id is 'The rule that started the evaluation; null if a person or a program did.';
+
 comment on column howdah.evaluations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.evaluations.items is 'Number of items, or of runs that exist.';
@@ -67976,7 +69877,7 @@ comment on column howdah.evaluations.overrides is 'Overrides of the runs, such a
 
 comment on column howdah.evaluations.repeats is 'Number of runs of each item.';
 
-comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded; null: those of the items.';
+comment on column howdah.evaluations.since_at is 'Runs that were created since this time are graded, or, by a rule, ended since; null: those of the items.';
 
 comment on column howdah.evaluations.split is 'The split of the data set; null: all items.';
 
@@ -67988,7 +69889,7 @@ comment on column howdah.evaluations.totals is 'Figures of the results that are 
 
 comment on column howdah.evaluations.totals_at is 'Time for which totals hold.';
 
-comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded; null: those of the items.';
+comment on column howdah.evaluations.until_at is 'Runs that were created before this time are graded, or, by a rule, ended before; null: those of the items.';
 
 comment on column howdah.evaluations.version is 'The number of that version.';
 
@@ -68378,6 +70279,40 @@ comment on column howdah.grades.updated_at is 'Time of the last change.';
 
 comment on column howdah.grades.user_id is 'Who graded; null for the owner of the database, who has no user.';
 
+comment on column howdah.grading_rules.agent_id is 'The agent whose runs are graded, in all of its versions.';
+
+comment on column howdah.grading_rules.created_at is 'Time of creation.';
+
+comment on column howdah.grading_rules.dataset_id is 'The data set whose graders grade, and under which the evaluations are listed.';
+
+comment on column howdah.grading_rules.delay_seconds is 'Seconds from the end of a run until it is graded, at most 31622400, so that a sql grader finds what has happened since.';
+
+comment on column howdah.grading_rules.graded_until_at is 'The rule has looked at the runs that ended before this time.';
+
+comment on column howdah.grading_rules.graders is 'Names of the graders; null: those of the data set that compare with no item.';
+
+comment on column howdah.grading_rules.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.grading_rules.interval_seconds is 'Seconds between two times, from 60 to 2678400.';
+
+comment on column howdah.grading_rules.is_active is 'False pauses the rule. When it becomes true again, the runs of the last interval are graded, and none of those before.';
+
+comment on column howdah.grading_rules.last_at is 'Time at which the rule looked for runs last.';
+
+comment on column howdah.grading_rules.last_error is 'Why the last time graded nothing, or why judges were refused: {code, message, detail, hint, scheduled_for}. Null if it succeeded.';
+
+comment on column howdah.grading_rules.name is 'Unique among the rules of the tenant.';
+
+comment on column howdah.grading_rules.next_at is 'Time at which runs are graded next, set by the database. Null while paused.';
+
+comment on column howdah.grading_rules.sample is 'The most runs that are graded each time, from 1 to 10000.';
+
+comment on column howdah.grading_rules.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.grading_rules.updated_at is 'Time of the last change.';
+
+comment on column howdah.grading_rules.workflow_id is 'The workflow whose runs are graded, in all of its versions.';
+
 comment on column howdah.grants.agent_id is 'The agent.';
 
 comment on column howdah.grants.created_at is 'Time of creation.';
@@ -68534,6 +70469,10 @@ comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bas
 
 comment on column howdah.knowledge_bases.ranking is 'How searches rank: {"weights": {"text": 8, "vector": 1}} for the mode hybrid, and {"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}} to add terms of the best chunks to the query.';
 
+comment on column howdah.knowledge_bases.rerank_candidates is 'How many of the best chunks the model of rerank_model_id orders, from 1 to 100.';
+
+comment on column howdah.knowledge_bases.rerank_model_id is 'Model of purpose rerank that orders the best chunks of a search again; null for none. The texts of these chunks are sent to its provider.';
+
 comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.knowledge_bases.trust is 'How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.';
@@ -68549,6 +70488,8 @@ comment on column howdah.knowledge_health.name is 'Name of the knowledge base.';
 comment on column howdah.knowledge_health.pending is 'Documents that wait for a worker or are being divided.';
 
 comment on column howdah.knowledge_health.searches is 'Searches of runs in the last 7 days.';
+
+comment on column howdah.knowledge_health.searches_not_reranked is 'Those of them whose reranker failed or was not called, so that chunks kept their order: rerank_error of the search says why.';
 
 comment on column howdah.knowledge_health.searches_repeated is 'Those of them whose index of vectors found too few chunks, so that the signs of all vectors were compared.';
 
@@ -68790,6 +70731,10 @@ comment on column howdah.memories.created_at is 'Time of creation.';
 
 comment on column howdah.memories.created_by is 'Author: the user of the token or of the run, else the API key, else the database login.';
 
+comment on column howdah.memories.decided_at is 'Time of the approval or rejection.';
+
+comment on column howdah.memories.decided_by is 'Who approved or rejected the proposal: a user, else the API key, else the database login.';
+
 comment on column howdah.memories.digest is 'MD5 of the content with single spaces. A subject has no two valid memories of one digest.';
 
 comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
@@ -68797,6 +70742,14 @@ comment on column howdah.memories.id is 'Primary key, a uuid v7; the order of id
 comment on column howdah.memories.is_pinned is 'True if the memory is in the prompt of every run of its agent: howdah.pin_memory(id).';
 
 comment on column howdah.memories.kind is 'fact, preference, procedure or episode.';
+
+comment on column howdah.memories.origin_changed_at is 'Time at which the memory that this one was approved from was corrected or forgotten; null while it holds.';
+
+comment on column howdah.memories.origin_id is 'The memory of an agent that this memory of the tenant was approved from; null for others, and after that memory is forgotten.';
+
+comment on column howdah.memories.proposal_status is 'State of the proposal to the tenant, `open`, `approved` or `rejected`; null if the memory is not proposed: howdah.propose_memory(id).';
+
+comment on column howdah.memories.proposed_at is 'Time of the proposal.';
 
 comment on column howdah.memories.scope is 'user, agent, session or tenant.';
 
@@ -68927,6 +70880,50 @@ comment on column howdah.model_catalog.title is 'The name of the model in the wo
 comment on column howdah.model_catalog.unit_price is 'Price of one unit of price_unit, in USD.';
 
 comment on column howdah.model_catalog.vendor is 'The provider, as in howdah.models.provider.';
+
+comment on column howdah.model_performance.agent is 'The agent, by name.';
+
+comment on column howdah.model_performance.agent_id is 'The agent.';
+
+comment on column howdah.model_performance.cancelled is 'Number of runs that were cancelled.';
+
+comment on column howdah.model_performance.completed is 'Number of runs that completed.';
+
+comment on column howdah.model_performance.cost is 'Cost of the runs at the prices at the time of each step, without the runs below.';
+
+comment on column howdah.model_performance.cost_per_pass is 'Cost of the runs of the results per result that passed; null if none did.';
+
+comment on column howdah.model_performance.cost_per_run is 'Cost divided by runs.';
+
+comment on column howdah.model_performance.failed is 'Number of runs that failed.';
+
+comment on column howdah.model_performance.model is 'The name of the model; null when the model has been deleted.';
+
+comment on column howdah.model_performance.model_id is 'The model.';
+
+comment on column howdah.model_performance.pass_rate is 'The share that passed, from 0 to 1.';
+
+comment on column howdah.model_performance.pass_rate_high is 'The upper end of the 95 % interval of pass_rate.';
+
+comment on column howdah.model_performance.pass_rate_low is 'The lower end of the 95 % interval of pass_rate. Repeats of an item count as one.';
+
+comment on column howdah.model_performance.passed is 'Number of them that passed.';
+
+comment on column howdah.model_performance.rated_runs is 'Runs with a score in howdah.rewards, of the model of overrides.model or else of the version.';
+
+comment on column howdah.model_performance.results is 'Results of evaluations that passed or failed, of the model that the evaluation named or else of that of the version. Without evaluations that had other overrides.';
+
+comment on column howdah.model_performance.reward is 'Mean of these scores, from 0 to 1.';
+
+comment on column howdah.model_performance.runs is 'Runs of the versions of the agent whose first model it is, including live and deleted runs. A run with overrides.model counts for its version.';
+
+comment on column howdah.model_performance.seconds_p50 is 'Median run duration from the first claim to the end, in seconds, including waits for people and other runs.';
+
+comment on column howdah.model_performance.seconds_p95 is '95th percentile of the duration, in seconds.';
+
+comment on column howdah.model_performance.success_rate is 'Share of completed runs among the runs that have ended, from 0 to 1. Cancelled runs count as ended.';
+
+comment on column howdah.model_performance.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.model_tests.answer is 'Result of a passed test: answer and tool_call of an llm, vector_length of embeddings, audio_bytes and media_type of tts, text of stt, image_bytes, media_type, width and height of an image, ranking of rerank, and usage, units, cost and warnings.';
 
@@ -69093,6 +71090,8 @@ comment on column howdah.preference_pairs.chosen_execution_id is 'The run with t
 comment on column howdah.preference_pairs.chosen_score is 'The score of the best answer.';
 
 comment on column howdah.preference_pairs.dataset_id is 'The data set; null for runs with feedback.';
+
+comment on column howdah.preference_pairs.history is 'The conversation before the input, which both answers have in common.';
 
 comment on column howdah.preference_pairs.input is 'The input text.';
 
@@ -69423,6 +71422,10 @@ comment on column howdah.search_results.knowledge_base_id is 'The knowledge base
 
 comment on column howdah.search_results.rank is 'Place among the results: 1 is the best.';
 
+comment on column howdah.search_results.rerank_rank is 'Rank by the reranker among the chunks that it was sent; null without one.';
+
+comment on column howdah.search_results.rerank_score is 'Score by the reranker of the base, on the scale of its model; null without one.';
+
 comment on column howdah.search_results.score is 'Score of the chunk, multiplied by the weight of its base.';
 
 comment on column howdah.search_results.step_seq is 'The step of the search.';
@@ -69438,6 +71441,8 @@ comment on column howdah.searches.is_repeated is 'True if the index of vectors d
 comment on column howdah.searches.knowledge_base_ids is 'The knowledge bases that were searched.';
 
 comment on column howdah.searches.mode is 'The mode of the search, as in howdah.search.';
+
+comment on column howdah.searches.rerank_error is 'Why chunks kept their order without the reranker, as a code such as timeout or limit_reached; null if it ordered all candidates, or if the bases have none.';
 
 comment on column howdah.searches.step_seq is 'The step of the call: howdah.steps.seq.';
 
@@ -69796,6 +71801,8 @@ comment on column howdah.training_examples.agent_version_id is 'The version of t
 comment on column howdah.training_examples.dataset_id is 'The data set; null for a run with feedback.';
 
 comment on column howdah.training_examples.execution_id is 'The run.';
+
+comment on column howdah.training_examples.history is 'The conversation before the input: questions and answers of earlier turns, and what the client supplied, as [{"role", "content", "data"}]. Turns without an answer are left out.';
 
 comment on column howdah.training_examples.input is 'The input text.';
 
@@ -70315,6 +72322,8 @@ comment on column howdah_private.judgements.earlier_cost is 'Cost of runs of the
 
 comment on column howdah_private.judgements.error is 'Why there is no verdict.';
 
+comment on column howdah_private.judgements.evaluation_id is 'The evaluation for which the run is judged.';
+
 comment on column howdah_private.judgements.execution_id is 'The run that is judged.';
 
 comment on column howdah_private.judgements.grader is 'Name of the grader.';
@@ -70411,6 +72420,36 @@ comment on column howdah_private.query_embeddings.requested_at is 'Time of the l
 
 comment on column howdah_private.query_embeddings.vector is 'The vector, of length 1.';
 
+comment on column howdah_private.query_rankings.chunk_numbers is 'Numbers of the candidates, the best of the search first.';
+
+comment on column howdah_private.query_rankings.digest is 'MD5 of the query and of the numbers of the candidates, in order.';
+
+comment on column howdah_private.query_rankings.error is 'Why the model ranked nothing: {code, message}.';
+
+comment on column howdah_private.query_rankings.knowledge_base_id is 'The knowledge base whose totals have the call. Candidates may be of several.';
+
+comment on column howdah_private.query_rankings.model is 'The model, as providers take it.';
+
+comment on column howdah_private.query_rankings.model_digest is 'MD5 of what decides about the ranking: the provider, the model, its address and parameters.';
+
+comment on column howdah_private.query_rankings.query is 'The query; null as soon as the model has answered, and for searches of runs.';
+
+comment on column howdah_private.query_rankings.requested_at is 'Time of the last request.';
+
+comment on column howdah_private.query_rankings.scores is 'Score of each candidate; null for one that the model did not return.';
+
+comment on column howdah_private.rerank_totals.calls is 'Calls that ranked.';
+
+comment on column howdah_private.rerank_totals.cost is 'Cost of all calls, at the prices of the model.';
+
+comment on column howdah_private.rerank_totals.error is 'Why the last call failed: {code, message}; null if it did not.';
+
+comment on column howdah_private.rerank_totals.failures is 'Calls that failed.';
+
+comment on column howdah_private.rerank_totals.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah_private.rerank_totals.tokens is 'Tokens of all calls.';
+
 comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
@@ -70499,6 +72538,8 @@ comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'App
 comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. Raises HWINV with the number of a line that is not a todo.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
+
+comment on routine howdah.approve_memory(uuid,text) is 'Approves the proposal of a memory: adds a memory of the tenant with its text, or with this content, and returns it. It has the trust, the author and the source of the proposed memory, which origin_id names. The approval of a correction corrects what was approved before. Raises HWCNF if the proposal is not open, and HWDEN for a tool.';
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people, and waits for a model that fails, appear as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it must be called outside a transaction block.';
 
@@ -70596,7 +72637,7 @@ Grades a result of an evaluation as the person who calls: a score from 0 to 1, a
 comment on routine howdah.grade_again(uuid) is 'Grades those results of an evaluation again that have the error not_graded, and returns their number: failed judges are asked anew, and failed vectors are made again. Scores that exist stay, and no judge that gave a grade is asked twice. The evaluation runs until they are graded. Results whose run is deleted, or whose contents are erased or encrypted, stay as they are. Raises HWCNF for an evaluation that was cancelled.';
 
 comment on routine howdah.grader_agreement(uuid,double precision) is '@behavior -filterProc -orderBy
-Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, calibration_error how far the scores are from the share that people pass. People pass a result from pass_score on.';
+Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa with its 95 % interval, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, position_bias the mean difference of items whose judge saw its examples in order minus that of the others, which saw them in reverse. calibration_error is how far the scores are from the share that people pass. People pass a result from pass_score on. Items that are examples of a judge are left out.';
 
 comment on routine howdah.grader_disagreements(uuid,text,double precision) is '@behavior -filterProc -orderBy
 Lists results on which a grader and people disagree whether they passed, those whose scores differ most first, at most 100. Without a grader, compares the whole results. detail is what the grader said, comments what people said.';
@@ -70607,7 +72648,7 @@ comment on routine howdah.knowledge_base(text) is '@behavior -*
 Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
 
 comment on routine howdah.knowledge_bases_state(howdah.knowledge_bases) is '@behavior -filterBy -orderBy
-Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
+Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors and of the reranker: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
@@ -70643,8 +72684,12 @@ comment on routine howdah.pin_memory(uuid,boolean) is 'Pins a memory of an agent
 
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
+comment on routine howdah.promote_evaluation(uuid,text,double precision,text) is 'Labels the version of a completed evaluation, and returns the evaluation: select howdah.promote_evaluation(id, ''production'', fail_under => 0.9). A label that exists already moves to the version. With fail_under or no_worse_than, raises HWCNF if fewer results pass, if the version with that other label is better by more than the noise or was not evaluated on the same items with the same graders, or if results were not graded. Raises HWCNF too for an evaluation that has not completed, or that had overrides, which its version does not have.';
+
 comment on routine howdah.prompt(text) is '@behavior -*
 Returns the id of the prompt with this name in the current tenant. Raises HWNTF if there is none.';
+
+comment on routine howdah.propose_memory(uuid) is 'Proposes a memory of an agent as a memory of the tenant. Nobody else recalls it until it is approved (howdah.approve_memory). Raises HWCNF if it is already approved or rejected, or if the same text of another agent was rejected.';
 
 comment on routine howdah.queue_states() is 'Live runs of the tenant by status and by what they wait for: select * from howdah.queue_states(). due_runs could begin now, the first of them since oldest_due_at. next_due_at is the time of the next one. Counts the oldest 10,000 live runs that the caller may see.';
 
@@ -70658,14 +72703,18 @@ Registers a SQL function as a tool, described by the catalogue. Call it again af
 
 comment on routine howdah.reject(uuid,text) is 'Rejects the call of a question of kind approval. The model receives the reason.';
 
+comment on routine howdah.reject_memory(uuid) is 'Rejects the proposal of a memory. Its agent still recalls it, and the same text cannot be proposed again. Raises HWCNF if the proposal is not open, and HWDEN for a tool.';
+
 comment on routine howdah.remember(text,howdah.memory_scope,uuid,howdah.memory_kind,timestamp with time zone,howdah.trust) is 'Remembers a text of at most 2000 characters about a user (by default the caller), an agent, a session or the tenant, for later runs. The same content again adds no row, and returns the memory that is there. Set trust to external for a text that somebody else wrote.';
 
 comment on routine howdah.remove_secret(text,boolean) is 'Removes a secret and returns its row, without the value. Raises HWCNF while a model, agent, MCP server or tool uses the secret, unless force is set, and HWNTF if there is no such secret.';
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of a prompt with these values. version is a number or label; without it, the current text is used.';
 
-comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer) is '@behavior -filterProc -orderBy
-Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}.';
+comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) is '@behavior -filterProc -orderBy
+Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}. rerank false leaves rerankers out; recorded_reranked and used_reranked say whether one ordered the chunks then and now, which needs a ranking of the last day (howdah.rerank_query with k 20).';
+
+comment on routine howdah.rerank_query(text[],text,integer,jsonb,text) is 'Asks a worker to rank the best chunks of a search again, by the rerankers of these knowledge bases (rerank_model_id), all bases for null. Returns {status, error}: repeat it until the status is not pending, then call howdah.search with the same arguments. none: no base has a reranker, or nothing was found; failed: the error says why, and the search keeps its order. REST, commands and agents do this themselves.';
 
 comment on routine howdah.resource_text(uuid) is 'Returns the content of a resource as text. The resource must have a text type, be stored in the database and be valid UTF-8.';
 
@@ -70689,6 +72738,8 @@ comment on routine howdah.retry_executions(uuid[]) is 'Retries many failed or ca
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 
+comment on routine howdah.rubric_examples(uuid,text,integer) is 'Proposes examples for a judge of an evaluation, as its configuration has them: [{"output", "score", "reason", "item_id"}]. They are answers that people graded with a comment, spread over the scores of people; of each range the one on which the judge was furthest from people. Evaluations with these examples leave their items out of grader_agreement. Items made from runs of users, and contents that are encrypted or erased, are no examples.';
+
 comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, in addition to its times, and returns the run.';
@@ -70702,7 +72753,7 @@ comment on routine howdah.schedule_times(text,text,timestamp with time zone,inte
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
-Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has.';
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query).';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
@@ -70748,7 +72799,7 @@ comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage
 comment on routine howdah.usage_summary(text,date,date) is 'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the name of the agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
-Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
+Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, grading rules that fail, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
 comment on routine howdah.use_analyst(text[]) is '@behavior -*
 Creates the agent analyst if there is none, and returns its id. The agent answers questions about figures with SQL. Adds schemas to those that the agent reads, but grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query exists.';
@@ -70847,6 +72898,8 @@ Feedback of people, programs, agents and outcomes on runs, written by howdah.giv
 comment on table howdah.graders is 'How results of evaluations are graded. An evaluation keeps a copy of its graders.';
 
 comment on table howdah.grades is 'Grades that people give results of evaluations (howdah.grade), one for each person, result and grader. howdah.grade_queue has the results that the caller has not graded.';
+
+comment on table howdah.grading_rules is 'Rules that grade a sample of the runs of an agent or a workflow at regular times. Each time starts evaluations of the runs that have ended since, as howdah.evaluate_runs does.';
 
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 
@@ -71048,11 +73101,15 @@ comment on table howdah_private.public_address is 'URL at which browsers reach t
 
 comment on table howdah_private.query_embeddings is 'Vectors of the last queries, and of texts that graders compared. A worker makes them, since the database calls no model.';
 
+comment on table howdah_private.query_rankings is 'How models ranked the candidates of the last searches. A worker calls the model, since the database calls none.';
+
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 
 comment on table howdah_private.receivers is 'Calls of the tool receive that wait for mail. A message to the agent wakes them. Read and written under the lock of the mailbox; deleted when the call ends.';
 
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
+
+comment on table howdah_private.rerank_totals is 'Calls of the rerankers of knowledge bases, with their tokens and cost.';
 
 comment on table howdah_private.run_callbacks is 'The whole callback_url of runs that have one. The row of the run names the host only, since the rest may be a key. Deleted when the contents of the run are erased.';
 
@@ -71125,6 +73182,8 @@ comment on view howdah.messages is '@primaryKey execution_id,seq
 Messages of a run, in order. Message 1 is the input; the commit of a step appends the others. Rows are never updated.';
 
 comment on view howdah.model_catalog is 'Known models of vendors, with their prices on a day. A model without prices takes them from here: prices_from says so. Facts that nobody knows are null. Of prices that depend on the length of the prompt, the price of short prompts.';
+
+comment on view howdah.model_performance is 'Performance of each model for each agent: runs, success rate, cost and seconds, the share of results that passed in evaluations, and the reward by feedback. Agents without a model of howdah.models have no row.';
 
 comment on view howdah.model_usage is 'Attempts, answers, failures, tokens and cost of each model. Steps that a fork shares with its original count once.';
 

@@ -88,19 +88,19 @@ export type Integration = { id: string; name: string; description: string; resou
 
 export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string };
 
-export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; detects_language: boolean; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; created_at: string; updated_at: string; agents: (string)[] };
+export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; detects_language: boolean; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; rerank_model_id: string | null; rerank_candidates: number; created_at: string; updated_at: string; agents: (string)[] };
 
 export type Document = { id: string; knowledge_base_id: string; title: string; type: string; metadata: { [name: string]: unknown }; language: string | null; resource_id: string | null; owns_resource: boolean; url: string | null; reread_seconds: number | null; status: "pending" | "working" | "ready" | "failed"; status_at: string; error: { [name: string]: unknown } | null; read_at: string | null; detected_language: string | null; digest: string; created_by: string; created_at: string; updated_at: string };
 
 export type FoundChunk = { document_id: string; chunk_seq: number; content: string; score: number; ranks: { [name: string]: unknown }; knowledge_base: string; title: string; heading_path: (string)[]; start_offset: number; end_offset: number; trust: "system" | "user" | "internal" | "external" };
 
-export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number; vectors: { status: "building" | "ready" | "changing"; dimensions: number | null; waiting: number; refused: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null };
+export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number; vectors: { status: "building" | "ready" | "changing"; dimensions: number | null; waiting: number; refused: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null; reranking: { model: string; candidates: number; calls: number; failures: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null };
 
-export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
+export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded_reranked: boolean; used_reranked: boolean; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
 
 export type RankingFit = { status: "pending" | "failed" | "fitted"; questions?: number; waiting?: number; error?: { [name: string]: unknown }; weights?: { text: number; vector: number }; fitted?: { [name: string]: unknown } };
 
-export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; searches_repeated: number; stale_answers: number };
+export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; searches_repeated: number; searches_not_reranked: number; stale_answers: number };
 
 export type StaleAnswer = { execution_id: string; answered_at: string; start_offset: number; end_offset: number; chunk_number: number; document_id: string; title: string | null; reason: "changed" | "deleted" };
 
@@ -110,13 +110,13 @@ export type Chunk = { id: string; seq: number; heading_path: (string)[]; start_o
 
 export type FoundMemory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; score: number; trust: "system" | "user" | "internal" | "external"; valid_from: string; source_execution_id: string | null; source_seq: number | null };
 
-export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; is_pinned: boolean; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string };
+export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; is_pinned: boolean; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string; proposal_status: "open" | "approved" | "rejected" | null; proposed_at: string | null; decided_at: string | null; decided_by: string | null; origin_id: string | null; origin_changed_at: string | null };
 
 export type DataSet = { id: string; name: string; description: string | null; created_at: string; updated_at: string; items: number };
 
 export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; source_user_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
 
-export type Evaluation = { id: string; dataset_id: string; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
+export type Evaluation = { id: string; dataset_id: string; grading_rule_id: string | null; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null };
 
 export type GradedAgain = { evaluation_id: string; results: number };
 
@@ -124,9 +124,11 @@ export type EvaluationComparison = { a: { id: string; version: number; label: st
 
 export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string };
 
-export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; calibration_error: number | null };
+export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; kappa_low: number | null; kappa_high: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; position_bias: number | null; position_verdict: string | null; calibration_error: number | null };
 
 export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
+
+export type RubricExample = { output: unknown; score: number; reason: string; item_id: string };
 
 export type Contender = { rank: number; evaluation_id: string; name: string | null; agent_id: string | null; workflow_id: string | null; version: number; label: string | null; model: string | null; overrides: { [name: string]: unknown } | null; items: number; ungraded_items: number; repeats: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number | null; cost_per_pass: number | null; latency_ms: number | null; flakiness: number | null; flaky_items: number; strength: number | null; difference: number | null; difference_low: number | null; difference_high: number | null; verdict: string | null; is_on_front: boolean | null };
 
@@ -136,9 +138,9 @@ export type Grade = { id: string; evaluation_id: string; evaluation_result_id: s
 
 export type QueuedGrade = { evaluation_result_id: string; evaluation_id: string; item_id: string | null; input: string; input_data: unknown; expected: unknown; output: string | null; output_data: unknown; graders: (string)[] };
 
-export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown };
+export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[] };
 
-export type PreferencePair = { rejected_execution_id: string; chosen_execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; workflow_id: string | null; chosen_score: number; rejected_score: number; input: string; input_data: unknown; chosen: string | null; chosen_data: unknown; rejected: string | null; rejected_data: unknown };
+export type PreferencePair = { rejected_execution_id: string; chosen_execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; workflow_id: string | null; chosen_score: number; rejected_score: number; input: string; input_data: unknown; chosen: string | null; chosen_data: unknown; rejected: string | null; rejected_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[] };
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
@@ -189,6 +191,8 @@ export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" 
 export type Result = { id: string; evaluation_id: string; item_id: string | null; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; graded_at: string | null };
 
 export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string };
+
+export type GradingRule = { id: string; name: string; dataset_id: string; graders: (string)[] | null; agent_id: string | null; workflow_id: string | null; sample: number; interval_seconds: number; delay_seconds: number; is_active: boolean; next_at: string | null; last_at: string | null; graded_until_at: string | null; last_error: { [name: string]: unknown } | null; created_at: string; updated_at: string; grades: string | null; evaluations: number };
 
 export type ResourceType = { name: string; path: string; table: string; command: string | null; one: string; many: string; name_field: string; list: (string)[]; filters: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean })[]; create: (string)[] | null; change: (string)[] | null; change_method: "PATCH" | "PUT" | null; can_delete: boolean; has_versions: boolean; has_labels: boolean; actions: ({ name: string; label: string; summary: string })[]; fields: ({ name: string; label: string; description: string; schema: { [name: string]: unknown }; is_nullable: boolean; is_required: boolean; is_column: boolean; is_shown: boolean; is_shown_once: boolean; references: { resource: string; field: string } | null })[] };
 
@@ -474,13 +478,13 @@ export type Operations = {
   /** List knowledge bases, newest first. */
   listKnowledgeBases: { takes: { query?: { limit?: number; cursor?: string; name?: string; domain?: string } }; gives: { data: (KnowledgeBase)[]; next: string | null } };
   /** Create a knowledge base. */
-  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown } } }; gives: KnowledgeBase };
+  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number } }; gives: KnowledgeBase };
   /** Get a knowledge base. */
   getKnowledgeBase: { takes: { params: { id: string } }; gives: KnowledgeBase };
   /** Replace a knowledge base; fields that are left out take their defaults. */
-  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
+  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
   /** Change fields of a knowledge base. */
-  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown } } }; gives: KnowledgeBase };
+  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number } }; gives: KnowledgeBase };
   /** Delete a knowledge base. */
   deleteKnowledgeBase: { takes: { params: { id: string } }; gives: null };
   /** Add a document to a knowledge base. */
@@ -490,7 +494,7 @@ export type Operations = {
   /** Count the documents of a knowledge base by status, and its chunks. */
   getKnowledgeBaseState: { takes: { params: { id: string } }; gives: KnowledgeBaseState };
   /** Repeat the searches of runs and compare what they find. */
-  replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
+  replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number; rerank?: "true" | "false" } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
   /** Fit how much words and vectors count in searches. */
   fitRanking: { takes: { params: { id: string }; body: { dataset?: string | null } }; gives: RankingFit };
   /** Get the health of a knowledge base: documents, searches and stale answers. */
@@ -518,7 +522,7 @@ export type Operations = {
   /** Recall memories. */
   recallMemories: { takes: { query: { query: string; k?: number; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string } }; gives: { memories: (FoundMemory)[] } };
   /** List memories, newest first. */
-  listMemories: { takes: { query?: { limit?: number; cursor?: string; subject_id?: string; source_execution_id?: string; is_valid?: "true" | "false"; is_pinned?: "true" | "false" } }; gives: { data: (Memory)[]; next: string | null } };
+  listMemories: { takes: { query?: { limit?: number; cursor?: string; subject_id?: string; source_execution_id?: string; is_valid?: "true" | "false"; is_pinned?: "true" | "false"; proposal_status?: "open" | "approved" | "rejected" } }; gives: { data: (Memory)[]; next: string | null } };
   /** Add a memory. */
   remember: { takes: { body: { content: string; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string; kind?: "fact" | "preference" | "procedure" | "episode"; valid_from?: string; trust?: "system" | "user" | "internal" | "external" } }; gives: Memory };
   /** Get a memory. */
@@ -529,6 +533,12 @@ export type Operations = {
   correctMemory: { takes: { params: { id: string }; body: { content: string } }; gives: Memory };
   /** Pin a memory. */
   pinMemory: { takes: { params: { id: string }; body?: { is_pinned?: boolean } }; gives: Memory };
+  /** Propose a memory. */
+  proposeMemory: { takes: { params: { id: string } }; gives: Memory };
+  /** Approve a proposed memory. */
+  approveMemory: { takes: { params: { id: string }; body?: { content?: string } }; gives: Memory };
+  /** Reject a proposed memory. */
+  rejectMemory: { takes: { params: { id: string } }; gives: Memory };
   /** List data sets, newest first. */
   listDatasets: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (DataSet)[]; next: string | null } };
   /** Create a data set. */
@@ -546,7 +556,7 @@ export type Operations = {
   /** Add a run to a data set. */
   addRunToDataset: { takes: { params: { id: string }; body: { execution_id: string; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown } } }; gives: Item };
   /** List evaluations, newest first. */
-  listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
+  listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string; grading_rule_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
   /** Start an evaluation. */
   evaluate: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; repeat?: number; split?: string; model?: string; overrides?: { [name: string]: unknown }; graders?: (string)[]; priority?: number; reuse?: boolean } }; gives: Evaluation };
   /** Get an evaluation. */
@@ -560,11 +570,13 @@ export type Operations = {
   /** Compare two evaluations of one data set. */
   compareEvaluations: { takes: { params: { id: string }; query: { with: string } }; gives: EvaluationComparison };
   /** Label the version of an evaluation. */
-  promoteEvaluation: { takes: { params: { id: string }; body: { label: string } }; gives: Evaluation };
+  promoteEvaluation: { takes: { params: { id: string }; body: { label: string; fail_under?: number; no_worse_than?: string } }; gives: Evaluation };
   /** Compare the graders of an evaluation with people. */
   graderAgreement: { takes: { params: { id: string }; query?: { pass_score?: number } }; gives: { data: (GraderAgreement)[] } };
   /** List results on which a grader and people disagree. */
   graderDisagreements: { takes: { params: { id: string }; query?: { grader?: string; pass_score?: number } }; gives: { data: (GraderDisagreement)[] } };
+  /** Propose examples for a judge from what people said. */
+  rubricExamples: { takes: { params: { id: string }; query: { grader: string; examples?: number } }; gives: { data: (RubricExample)[] } };
   /** Rank what was evaluated on a data set. */
   leaderboard: { takes: { params: { id: string }; query?: { split?: string; measure?: "score" | "cost" | "latency_ms" | "flakiness" } }; gives: { data: (Contender)[] } };
   /** List the quality of versions by day. */
@@ -835,6 +847,18 @@ export type Operations = {
   changeGrader: { takes: { params: { id: string }; body: { name?: string; kind?: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id?: string | null; configuration?: { [name: string]: unknown }; weight?: number; pass_score?: number } }; gives: Grader };
   /** Delete a grader. */
   deleteGrader: { takes: { params: { id: string } }; gives: null };
+  /** List grading rules, newest first. */
+  listGradingRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; dataset_id?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (GradingRule)[]; next: string | null } };
+  /** Create a grading rule. */
+  createGradingRule: { takes: { body: { name: string; dataset_id?: string; graders?: (string)[] | null; agent_id?: string | null; workflow_id?: string | null; sample?: number; interval_seconds?: number; delay_seconds?: number; is_active?: boolean; agent?: string; workflow?: string; dataset?: string } }; gives: GradingRule };
+  /** Get a grading rule. */
+  getGradingRule: { takes: { params: { id: string } }; gives: GradingRule };
+  /** Replace a grading rule; fields that are left out take their defaults. */
+  replaceGradingRule: { takes: { params: { id: string }; body: { name: string; dataset_id?: string; graders?: (string)[] | null; agent_id?: string | null; workflow_id?: string | null; sample?: number; interval_seconds?: number; delay_seconds?: number; is_active?: boolean; agent?: string; workflow?: string; dataset?: string; id?: unknown; next_at?: unknown; last_at?: unknown; graded_until_at?: unknown; last_error?: unknown; created_at?: unknown; updated_at?: unknown; grades?: unknown; evaluations?: unknown } }; gives: GradingRule };
+  /** Change fields of a grading rule. */
+  changeGradingRule: { takes: { params: { id: string }; body: { name?: string; dataset_id?: string; graders?: (string)[] | null; agent_id?: string | null; workflow_id?: string | null; sample?: number; interval_seconds?: number; delay_seconds?: number; is_active?: boolean; agent?: string; workflow?: string; dataset?: string } }; gives: GradingRule };
+  /** Delete a grading rule. */
+  deleteGradingRule: { takes: { params: { id: string } }; gives: null };
   /** Describe the rows of each resource: their fields, lists and forms. */
   listResourceTypes: { takes: {  }; gives: { data: (ResourceType)[] } };
 };
@@ -1009,6 +1033,9 @@ export const operations = {
   deleteMemory: ['DELETE', '/api/memories/{id}'],
   correctMemory: ['POST', '/api/memories/{id}/correct'],
   pinMemory: ['POST', '/api/memories/{id}/pin'],
+  proposeMemory: ['POST', '/api/memories/{id}/propose'],
+  approveMemory: ['POST', '/api/memories/{id}/approve'],
+  rejectMemory: ['POST', '/api/memories/{id}/reject'],
   listDatasets: ['GET', '/api/datasets'],
   createDataSet: ['POST', '/api/datasets'],
   getDataSet: ['GET', '/api/datasets/{id}'],
@@ -1027,6 +1054,7 @@ export const operations = {
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   graderAgreement: ['GET', '/api/evaluations/{id}/agreement'],
   graderDisagreements: ['GET', '/api/evaluations/{id}/disagreements'],
+  rubricExamples: ['GET', '/api/evaluations/{id}/rubric-examples'],
   leaderboard: ['GET', '/api/datasets/{id}/leaderboard'],
   listQualityByDay: ['GET', '/api/quality-by-day'],
   listGrades: ['GET', '/api/grades'],
@@ -1162,5 +1190,11 @@ export const operations = {
   replaceGrader: ['PUT', '/api/graders/{id}'],
   changeGrader: ['PATCH', '/api/graders/{id}'],
   deleteGrader: ['DELETE', '/api/graders/{id}'],
+  listGradingRules: ['GET', '/api/grading-rules'],
+  createGradingRule: ['POST', '/api/grading-rules'],
+  getGradingRule: ['GET', '/api/grading-rules/{id}'],
+  replaceGradingRule: ['PUT', '/api/grading-rules/{id}'],
+  changeGradingRule: ['PATCH', '/api/grading-rules/{id}'],
+  deleteGradingRule: ['DELETE', '/api/grading-rules/{id}'],
   listResourceTypes: ['GET', '/api/resource-types'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -1151,6 +1151,31 @@ export interface ModelCatalog {
   vendor: string | null;
 }
 
+export interface ModelPerformance {
+  agent: string | null;
+  agent_id: string | null;
+  cancelled: Int8 | null;
+  completed: Int8 | null;
+  cost: Numeric | null;
+  cost_per_pass: Numeric | null;
+  cost_per_run: Numeric | null;
+  failed: Int8 | null;
+  model: string | null;
+  model_id: string | null;
+  pass_rate: number | null;
+  pass_rate_high: number | null;
+  pass_rate_low: number | null;
+  passed: Int8 | null;
+  rated_runs: Int8 | null;
+  results: Int8 | null;
+  reward: number | null;
+  runs: Int8 | null;
+  seconds_p50: number | null;
+  seconds_p95: number | null;
+  success_rate: Numeric | null;
+  tenant_id: string | null;
+}
+
 export interface Models {
   agent_system_id: string | null;
   base_url: string | null;
@@ -1956,6 +1981,7 @@ export interface DB {
   message_sources: MessageSources;
   messages: Messages;
   model_catalog: ModelCatalog;
+  model_performance: ModelPerformance;
   model_tests: ModelTests;
   model_usage: ModelUsage;
   models: Models;
