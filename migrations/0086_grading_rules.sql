@@ -29,7 +29,7 @@ create table howdah.grading_rules (
     references howdah.workflows (tenant_id, id) on delete cascade,
   constraint name_is_one_short_line check (name ~ '^[^[:cntrl:]]{1,100}$' and name ~ '\S'),
   constraint graders_are_1_to_100_names check (cardinality(graders) between 1 and 100),
-  constraint a_rule_grades_an_agent_or_a_workflow
+  constraint a_rule_is_for_an_agent_or_a_workflow
     check (num_nonnulls(agent_id, workflow_id) = 1),
   constraint sample_is_from_1_to_10000 check (sample between 1 and 10000),
   constraint interval_is_from_a_minute_to_a_month check (interval_seconds between 60 and 2678400),
@@ -78,7 +78,7 @@ comment on constraint name_is_one_short_line on howdah.grading_rules is
   'Write name as one line of 1 to 100 characters.';
 comment on constraint graders_are_1_to_100_names on howdah.grading_rules is
   'Name 1 to 100 graders, or set graders to null for those of the data set.';
-comment on constraint a_rule_grades_an_agent_or_a_workflow on howdah.grading_rules is
+comment on constraint a_rule_is_for_an_agent_or_a_workflow on howdah.grading_rules is
   'Set one of agent_id and workflow_id.';
 comment on constraint sample_is_from_1_to_10000 on howdah.grading_rules is
   'Set sample to a whole number from 1 to 10000.';

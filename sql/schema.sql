@@ -59061,8 +59061,7 @@ AS $function$
     ('models',
       'name provider model purpose domain base_url secret_name capabilities input_price '
       'output_price cached_input_price cache_write_price unit_price price_unit context_tokens '
-      'request_params fallback_position',
-      '', '', true),
+      'request_params fallback_position', '', '', true),
     ('output_filters', 'name pattern places action is_active', 'agent_id', '', true),
     ('prompts', 'name description template variables', '', 'deleted_at', false),
     ('resources', 'name metadata uri', 'execution_id session_id type sha256 bytes', '', true),
@@ -59072,8 +59071,7 @@ AS $function$
     ('saved_views', 'name filter is_shared', 'place', '', true),
     ('schedules',
       'name cron timezone agent_id workflow_id input input_data metadata session_id priority '
-      'concurrency_key overlap_policy catchup_policy is_active',
-      '', '', true),
+      'concurrency_key overlap_policy catchup_policy is_active', '', '', true),
     ('sessions', 'policy state title', 'user_id agent_id workflow_id', '', false),
     ('settings', 'value', 'scope key', '', true),
     ('skills', 'name description content is_active', '', 'deleted_at', false),

@@ -25,8 +25,7 @@ as $$
       'memory_policy user_id is_default is_active',
       '', 'deleted_at', false),
     ('alert_rules',
-      'name description query engine_check interval_seconds webhook_id is_active',
-      '', '', true),
+      'name description query engine_check interval_seconds webhook_id is_active', '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
@@ -44,8 +43,8 @@ as $$
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
     ('grading_rules',
-      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
-      '', '', true),
+      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds '
+      'is_active', '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '
@@ -67,8 +66,7 @@ as $$
     ('models',
       'name provider model purpose domain base_url secret_name capabilities input_price '
       'output_price cached_input_price cache_write_price unit_price price_unit context_tokens '
-      'request_params fallback_position',
-      '', '', true),
+      'request_params fallback_position', '', '', true),
     ('output_filters', 'name pattern places action is_active', 'agent_id', '', true),
     ('prompts', 'name description template variables', '', 'deleted_at', false),
     ('resources', 'name metadata uri', 'execution_id session_id type sha256 bytes', '', true),
@@ -78,8 +76,7 @@ as $$
     ('saved_views', 'name filter is_shared', 'place', '', true),
     ('schedules',
       'name cron timezone agent_id workflow_id input input_data metadata session_id priority '
-      'concurrency_key overlap_policy catchup_policy is_active',
-      '', '', true),
+      'concurrency_key overlap_policy catchup_policy is_active', '', '', true),
     ('sessions', 'policy state title', 'user_id agent_id workflow_id', '', false),
     ('settings', 'value', 'scope key', '', true),
     ('skills', 'name description content is_active', '', 'deleted_at', false),

@@ -245,6 +245,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.due_grades.execution_id': 'deleted with the run, by forget_results',
   'howdah_private.due_grades.evaluation_id':
     'a key would be locked by each run that ends; claim_grades deletes rows without a result',
+  'howdah_private.judgements.evaluation_id': 'what a judge said is used again, also by others',
   'howdah_private.judgements.execution_id': 'none points at executions; deleted with the run',
   'howdah_private.judgements.judge_execution_id':
     'the run of the judge may be deleted; what it said stays',

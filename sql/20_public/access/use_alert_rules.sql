@@ -33,5 +33,5 @@ end $$;
 comment on function howdah.use_alert_rules(uuid) is
   E'@behavior -*\nCreates the recommended alert rules whose names do not exist yet, and returns '
   'all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, '
-  'unavailable MCP servers, late schedules, grading rules that fail, limits that are nearly used up. '
-  'For an owner of the database, also the alerts of the installation.';
+  'unavailable MCP servers, late schedules, grading rules that fail, limits that are nearly used '
+  'up. For an owner of the database, also the alerts of the installation.';

@@ -58,7 +58,8 @@ begin
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
     -- a run that no item started, and that a user has retried, goes on
-    where r.evaluation_id = v_evaluation.id and r.item_id is not null) || howdah_private.live_judges(v_evaluation.id);
+    where r.evaluation_id = v_evaluation.id and r.item_id is not null)
+    || howdah_private.live_judges(v_evaluation.id);
   for v_first in 1 .. cardinality(v_live) by 10000 loop -- the most of one call
     perform howdah.cancel_executions(v_live[v_first : v_first + 9999]);
   end loop;
