@@ -58,6 +58,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'feed',
     'access',
     'followers',
+    'log',
     'lists',
     'files',
     'runs',

@@ -30,7 +30,7 @@ import {
   createAuthentication,
 } from './authentication.ts';
 import type { ErrorLog } from './errors/answer-error.ts';
-import { isTemporary } from './events/log/log-events.ts';
+import { isTemporary } from './events/log-events.ts';
 import { transactionOfTenant } from './events/stream-sources.ts';
 import { createFeedHub, type FeedHub } from './feed/feed-hub.ts';
 import {

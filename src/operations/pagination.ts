@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../db/connection/pool.ts';
-import type { LogPlace } from '../db/feed/step-log.ts';
+import type { LogPlace } from '../db/log/step-log.ts';
 import type { SessionMessagePlace } from '../db/queries/chat-session.ts';
 import type { JsonPage } from '../db/queries/json-rows.ts';
 import {

@@ -20,7 +20,7 @@ import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
-import { createLogFeed, type FollowLog } from './log/log-events.ts';
+import { createLogFeed, type FollowLog } from './log-events.ts';
 import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
 import type { RunStreamSources } from './stream-events.ts';

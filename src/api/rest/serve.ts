@@ -7,7 +7,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { answerFailure, type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
-import { logEvents } from '../events/log/log-events.ts';
+import { logEvents } from '../events/log-events.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
 import {

@@ -5,7 +5,7 @@ import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FollowedItem } from '../../db/feed/run-reader.ts';
-import type { StepLogRow } from '../../db/feed/step-log.ts';
+import type { StepLogRow } from '../../db/log/step-log.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
 import type { Json, JsonObject } from '../../json/json.ts';

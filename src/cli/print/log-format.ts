@@ -1,4 +1,4 @@
-import type { StepLogRow } from '../../db/feed/step-log.ts';
+import type { StepLogRow } from '../../db/log/step-log.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { type CliIo, paintResult, plainNumber, printJson } from '../output/output.ts';
 import { inCell, oneLine } from '../output/terminal-text.ts';

@@ -1,5 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { RESTS_PER_READ } from '../feed/follow-log.ts';
+
+/** The least pause between two reads of rows that many follow. */
+export const POLL_MS = 500;
+/** A read is followed by a pause of this many times its duration. */
+const RESTS_PER_READ = 4;
 
 export type PollTimes = {
   /** The shortest time between two reads of a source that is polled, in milliseconds. */

@@ -1,8 +1,8 @@
 import type { Watching } from '../access/subjects.ts';
 import type { DecryptRunRows } from '../connection/decrypt-results.ts';
 import type { Queryable } from '../connection/pool.ts';
-import { POLL_MS } from '../feed/follow-log.ts';
 import { Follower } from '../followers/follower.ts';
+import { POLL_MS } from '../followers/poll-pause.ts';
 import type { Viewer } from '../followers/source.ts';
 import { type FollowedCollection, readChanges, runsOf } from './list-changes.ts';
 import type { FollowedFilter, ListPlace, ListRow } from './list-rows.ts';

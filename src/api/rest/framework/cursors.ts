@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { FORGET_MS } from '../../../db/feed/follow-log.ts';
+import { FORGET_MS } from '../../../db/log/log-cursor.ts';
 import { time } from '../../../resources/fields.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import type { RunCursor } from '../../events/run-events.ts';

@@ -10,7 +10,7 @@ import type {
   OperationDescription,
   OperationInput,
 } from '../../../operations/operation.ts';
-import type { LogStart } from '../../events/log/log-events.ts';
+import type { LogStart } from '../../events/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
 import type { ReadOwnPart } from '../../lists/list-events.ts';

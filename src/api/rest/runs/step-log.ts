@@ -1,15 +1,32 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
-import { endOf, type LogFilter, type LogPlace } from '../../../db/feed/step-log.ts';
+import { pageOfLines } from '../../../db/log/log-lines.ts';
+import { endOf, type LogFilter, type LogPlace } from '../../../db/log/step-log.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { pageAnswer, placeIn } from '../../../operations/pagination.ts';
-import { flag, id, page, pageOf, time } from '../../../resources/fields.ts';
+import { count, flag, id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
-import { lineSchema, pageOfLines } from '../../events/log/log-lines.ts';
 import { findExecution, statusSchema } from '../../events/run-rows.ts';
 import { logCursor } from '../framework/cursors.ts';
 import { type Route, route } from '../framework/route.ts';
 import { findSession } from './sessions.ts';
+
+const lineSchema = z
+  .object({
+    execution_id: id,
+    seq: z.int(),
+    agent: z.string().nullable().describe('The name of the running agent or workflow'),
+    kind: z.string(),
+    name: z.string().nullable(),
+    started_at: time,
+    finished_at: time,
+    ms: z.int(),
+    tokens_in: z.int(),
+    tokens_out: z.int(),
+    cost: count,
+    error: object.nullable(),
+  })
+  .meta({ id: 'LoggedStep' });
 
 const HOUR_MS = 3_600_000;
 const UNITS: Readonly<Record<string, number>> = {

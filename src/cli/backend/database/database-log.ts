@@ -1,6 +1,6 @@
-import { followLog } from '../../../db/feed/follow-log.ts';
-import { type LogFilter, loggedSteps } from '../../../db/feed/step-log.ts';
-import { requireExecution, requireSession } from '../../input/resolve-id.ts';
+import { followLog } from '../../../db/log/follow-log.ts';
+import { type LogFilter, loggedSteps } from '../../../db/log/step-log.ts';
+import { notFound, requireExecution, requireSession } from '../../input/resolve-id.ts';
 import { tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
 import type { LogBackend, LogSelection } from '../backend.ts';
@@ -8,13 +8,14 @@ import type { CliDatabase } from '../with-database.ts';
 
 /** Creates the `LogBackend` of a database, for one tenant. */
 export function createDatabaseLog(database: CliDatabase, tenant: string | undefined): LogBackend {
-  const { db, url } = database;
+  const { db, pool, url } = database;
+  const place = { pool, url, noSuchRun: notFound };
   return {
     async select(selection) {
       const filter = await filterOf(database, tenant, selection);
       return {
         read: (since, most) => loggedSteps(db, filter, { since, limit: most }),
-        follow: (readShown, signal) => followLog({ db, url, signal }, filter, readShown),
+        follow: (readShown, signal) => followLog({ ...place, signal }, filter, readShown),
       };
     },
   };

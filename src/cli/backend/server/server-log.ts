@@ -1,6 +1,6 @@
 import type { LogOptions as Followed } from '../../../client/follow-log.ts';
 import type { LoggedStep, Operations } from '../../../client/operations.generated.ts';
-import type { StepLogRow } from '../../../db/feed/step-log.ts';
+import type { StepLogRow } from '../../../db/log/step-log.ts';
 import { noSession, notFound } from '../../input/resolve-id.ts';
 import type { LogBackend, LogSelection, SelectedLog } from '../backend.ts';
 import type { Api } from '../connect-server.ts';

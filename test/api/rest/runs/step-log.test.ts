@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createLogFeed } from '../../../../src/api/events/log/log-events.ts';
+import { createLogFeed } from '../../../../src/api/events/log-events.ts';
 import { transactionOfTenant } from '../../../../src/api/events/stream-sources.ts';
 import { createRequestQueue } from '../../../../src/api/http/request-queue.ts';
 import { defaultServerLimits } from '../../../../src/api/http/server-limits.ts';

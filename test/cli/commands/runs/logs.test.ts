@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Worker } from '../../../../workers/start-worker.ts';
-import { makeTenant, unique } from '../../../sql/support.ts';
+import { makeAgent, makeRun, makeTenant, unique } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { runCli, startCli } from '../../run-cli.ts';
@@ -193,5 +193,26 @@ describe('howdah logs --follow', () => {
     const { stdout } = await following.end();
     expect(stdout).not.toContain(good.name);
     expect(linesOf(stdout).filter((line) => line.includes(bad.name))).toHaveLength(2);
+  });
+
+  test('follows another tenant, or one run of another tenant', async () => {
+    const slug = unique('other');
+    const tenant_id = await makeTenant(database.pool, slug);
+    const agent_id = await makeAgent(database.pool, { tenant_id });
+    const following = startCli(database.url, 'logs', '--follow', '--json', '--tenant', slug);
+    const own = await runAgent('greeter');
+    const id = await makeRun(database.pool, { tenant_id, agent_id });
+    const one = startCli(database.url, 'logs', id, '--follow', '--json');
+    expect(await one.waitForReturn()).toBe(0);
+    const steps = linesOf(one.stdout()).map((line) => JSON.parse(line));
+    expect(steps.map(({ execution_id, seq }) => [execution_id, seq])).toEqual([
+      [id, 1],
+      [id, 2],
+    ]);
+    await vi.waitFor(() => expect(linesOf(following.stdout())).toHaveLength(2), 60_000);
+    following.interrupt();
+    const { stdout } = await following.end();
+    expect(stdout).toContain(id);
+    expect(stdout).not.toContain(own.id);
   });
 });

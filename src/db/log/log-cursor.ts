@@ -1,6 +1,8 @@
-import { FORGET_MS } from '../../../db/feed/follow-log.ts';
-import { LATE_MS, type LogSpan } from '../../../db/feed/step-log.ts';
 import { finishedAt, type LogLine } from './log-lines.ts';
+import { LATE_MS, type LogSpan } from './step-log.ts';
+
+/** The age after which a finished step can no longer become readable. */
+export const FORGET_MS = 60_000;
 
 /** A position in the log: steps are read by time, and some become readable late. */
 export type LogCursor = Readonly<{

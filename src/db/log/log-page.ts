@@ -1,16 +1,23 @@
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { endOf, type LogFilter } from '../../../db/feed/step-log.ts';
-import type { ReadRequest } from '../../../db/followers/source.ts';
-import { queriesWithin } from '../../../db/queries/queries.ts';
+import type { Queryable } from '../connection/pool.ts';
+import type { Page, ReadRequest } from '../followers/source.ts';
+import { queriesWithin } from '../queries/queries.ts';
 import { type LogCursor, spanAfter, withTaken } from './log-cursor.ts';
-import { endsOf, factsOf, type LogLine, readLogLines } from './log-lines.ts';
+import { endsOf, factsOf, type LogLine, matches, readLogLines } from './log-lines.ts';
+import { endOf, type LogFilter } from './step-log.ts';
 
 /** Most lines of one read. */
 export const MAX_PER_READ = 1_000;
 
+/** A line, or the end of a read. */
+export type LogRow = { cursor: LogCursor } & (
+  | { of: 'line'; line: LogLine }
+  /** With the id of a run, the run has ended. */
+  | { of: 'end'; id?: string | undefined }
+);
+
 /** A request of lines after a cursor. */
 export type Request = ReadRequest<LogCursor, LogFilter>;
-/** Requests that share a read. `filter` is wider than theirs if they are at the common cursor. */
+/** Requests that share a read. `filter` is wider than theirs if their filters differ. */
 export type Group = { filter: LogFilter; statuses: string; after: LogCursor; requests: Request[] };
 /** The lines of a group, and the facts of their runs. */
 export type GroupRead = Group & {
@@ -32,10 +39,13 @@ export function groupsOf(
       own.push({ filter, statuses, after: withTaken(after), requests: [request] });
       continue;
     }
-    const { status } = filter;
-    const group = shared.get(statuses) ?? { filter: { status }, statuses, after, requests: [] };
+    const group = shared.get(statuses);
+    if (!group) {
+      shared.set(statuses, { filter, statuses, after, requests: [request] });
+      continue;
+    }
+    group.filter = { status: filter.status, tenantId: filter.tenantId };
     group.requests.push(request);
-    shared.set(statuses, group);
   }
   return [...shared.values(), ...own];
 }
@@ -55,4 +65,25 @@ export async function readGroups(
     found.push({ ...group, lines, facts: await factsOf(db, [...runs]) });
   }
   return { now, ends, found };
+}
+
+/** The end of a read: its cursor, and which runs have ended. */
+export type ReadEnd = { end: LogCursor; isAll: boolean; ends: ReadonlyMap<string, boolean> };
+
+/** Returns the lines of a read that a request gets, and the end of the read. */
+export function pageOf(
+  { state: filter, after }: Request,
+  { lines, facts }: Pick<GroupRead, 'lines' | 'facts'>,
+  { end, isAll, ends }: ReadEnd,
+): Page<LogRow> {
+  const { id } = filter;
+  const before = withTaken(after);
+  const fitting = lines.filter((line) => matches(filter, line, facts.get(line.execution_id)));
+  const rows = fitting.map((line, nth): LogRow => {
+    return { of: 'line', line, cursor: { ...before, taken: { lines: fitting, count: nth + 1 } } };
+  });
+  const hasEnded = isAll && id !== undefined && ends.get(id) === true;
+  rows.push({ of: 'end', cursor: end, id: hasEnded ? id : undefined });
+  if (hasEnded) return { rows, next: 'end' };
+  return { rows, next: isAll ? 'wait' : 'more' };
 }

@@ -1,16 +1,19 @@
-import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
-import type { Watching } from '../../../db/access/subjects.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { FORGET_MS, POLL_MS, SeenSteps } from '../../../db/feed/follow-log.ts';
-import type { LogFilter } from '../../../db/feed/step-log.ts';
-import { Follower } from '../../../db/followers/follower.ts';
-import type { View, Viewer } from '../../../db/followers/source.ts';
-import type { JsonObject } from '../../../json/json.ts';
-import { errorAnswerOf } from '../../errors/answer-error.ts';
-import { onAbort } from '../../http/on-abort.ts';
-import { cursorSince, type LogCursor } from './log-cursor.ts';
-import { finishedAt, type LogLine } from './log-lines.ts';
-import { type LogReads, type LogRow, logSource } from './log-source.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { Watching } from '../../db/access/subjects.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
+import { Follower } from '../../db/followers/follower.ts';
+import { POLL_MS } from '../../db/followers/poll-pause.ts';
+import type { Viewer } from '../../db/followers/source.ts';
+import { cursorSince, type LogCursor } from '../../db/log/log-cursor.ts';
+import { finishedAt, type LogLine } from '../../db/log/log-lines.ts';
+import type { LogRow } from '../../db/log/log-page.ts';
+import { type LogReads, logSource } from '../../db/log/log-source.ts';
+import { lineView } from '../../db/log/log-view.ts';
+import type { LogFilter } from '../../db/log/step-log.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { noSuch } from '../../resources/request-refusal.ts';
+import { errorAnswerOf } from '../errors/answer-error.ts';
+import { onAbort } from '../http/on-abort.ts';
 
 /** The filter of the lines, and the time of the first line. */
 export type LogStart = { filter: LogFilter; since: Date };
@@ -36,7 +39,10 @@ export type LogFeedOptions = Pick<LogReads, 'decryptRows'> & {
 export function createLogFeed({ transaction, sees, decryptRows }: LogFeedOptions): LogFeed {
   const logs = new Map<string, Follower<LogCursor, LogRow, LogFilter>>();
   const create = (tenantId: string) => {
-    const source = logSource({ decryptRows, transaction: (work) => transaction(tenantId, work) });
+    const source = logSource({
+      ...{ decryptRows, transaction: (work) => transaction(tenantId, work) },
+      noSuchRun: (id) => noSuch('execution', id),
+    });
     return new Follower(source, { sees, isTemporary, pollMs: POLL_MS });
   };
   return {
@@ -44,10 +50,14 @@ export function createLogFeed({ transaction, sees, decryptRows }: LogFeedOptions
       const { tenantId } = viewer;
       const log = logs.get(tenantId) ?? create(tenantId);
       logs.set(tenantId, log);
-      const view = lineView(viewer, since.getTime(), () => {
-        if (log.subscriptions === 0 && logs.get(tenantId) === log) logs.delete(tenantId);
+      const begin = since.getTime();
+      return log.followView(JSON.stringify(filter), cursorSince(begin), {
+        ...lineView({ begin, ofLine: eventOf, ofEnd }),
+        viewer,
+        onClose() {
+          if (log.subscriptions === 0 && logs.get(tenantId) === log) logs.delete(tenantId);
+        },
       });
-      return log.followView(JSON.stringify(filter), cursorSince(since.getTime()), view);
     },
   };
 }
@@ -75,26 +85,6 @@ export function isTemporary(error: unknown): boolean {
   return errorAnswerOf(error, () => {}).status === 503;
 }
 
-/** Returns the view of a subscriber, which gets each line once although some are read again. */
-function lineView(viewer: Viewer, begin: number, onClose: () => void): View<LogRow, StreamEvent> {
-  const seen = new SeenSteps();
-  return {
-    ...{ viewer, onClose },
-    show(row, isSeen) {
-      if (row.of === 'end') {
-        seen.forget(Date.now() - 2 * FORGET_MS);
-        const { id } = row;
-        return id === undefined ? undefined : { event: 'complete', data: { execution_id: id } };
-      }
-      const { line } = row;
-      if (!seen.isNew(line)) return undefined;
-      seen.note([line]); // also if it is hidden: whether it is shown is decided once
-      const isShown = finishedAt(line) >= begin && isSeen(line.execution_id);
-      return isShown ? eventOf(line) : undefined;
-    },
-  };
-}
-
 /** The event of each line, because many streams send the same one. */
 const events = new WeakMap<LogLine, StreamEvent>();
 
@@ -109,4 +99,8 @@ function eventOf(line: LogLine): StreamEvent {
   };
   events.set(line, made);
   return made;
+}
+
+function ofEnd(run: string): StreamEvent {
+  return { event: 'complete', data: { execution_id: run } };
 }

@@ -1,29 +1,14 @@
-import { z } from 'zod';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { type LogFilter, type LogSpan, stepLog } from '../../../db/feed/step-log.ts';
-import { type JsonPage, jsonPage, jsonRows } from '../../../db/queries/json-rows.ts';
-import { queriesWithin } from '../../../db/queries/queries.ts';
-import { count, id, object, time } from '../../../resources/fields.ts';
+import type { Queryable } from '../connection/pool.ts';
+import { type JsonPage, jsonPage, jsonRows } from '../queries/json-rows.ts';
+import { queriesWithin } from '../queries/queries.ts';
+import { type LogFilter, type LogSpan, type StepLogRow, stepLog } from './step-log.ts';
 
-/** A line of the log. */
-export const lineSchema = z
-  .object({
-    execution_id: id,
-    seq: z.int(),
-    agent: z.string().nullable().describe('The name of the running agent or workflow'),
-    kind: z.string(),
-    name: z.string().nullable(),
-    started_at: time,
-    finished_at: time,
-    ms: z.int(),
-    tokens_in: z.int(),
-    tokens_out: z.int(),
-    cost: count,
-    error: object.nullable(),
-  })
-  .meta({ id: 'LoggedStep' });
-/** A line as it is read. Times are texts with microseconds. */
-export type LogLine = z.output<typeof lineSchema>;
+/** A line of the log as it is read. Times are texts with microseconds. */
+export type LogLine = Omit<StepLogRow, 'started_at' | 'finished_at' | 'cost'> & {
+  started_at: string;
+  finished_at: string;
+  cost: number;
+};
 
 /** Reads the newest lines first, unless the span says otherwise. */
 export function readLogLines(db: Queryable, filter: LogFilter, span: LogSpan): Promise<LogLine[]> {
