@@ -3,10 +3,10 @@ import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
+import type { Execution } from '../../operations/runs/run-rows.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { ChildQuestions } from './child-questions.ts';
 import { EarlyPieces } from './early-pieces.ts';
-import type { Execution } from './run-rows.ts';
 import {
   type EventContent,
   lastEventsOf,

@@ -4,8 +4,8 @@ import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { Json } from '../../json/json.ts';
+import type { Execution } from '../../operations/runs/run-rows.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Execution } from './run-rows.ts';
 import { eventsOf } from './step-events.ts';
 
 /** The sources of streams for a caller that may see the run. */

@@ -10,6 +10,7 @@ import {
   readRunPlaces,
   treeCursors,
 } from '../../db/feed/tree-rows.ts';
+import { type Execution, shownExecution } from '../../operations/runs/run-rows.ts';
 import { noSuch } from '../../resources/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { readAhead } from '../feed/read-ahead.ts';
@@ -21,7 +22,6 @@ import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { createLogFeed, type FollowLog } from './log-events.ts';
-import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
 import type { TreeStreamSources } from './tree-reader.ts';

@@ -3,10 +3,10 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow, RunPlace, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
 import type { LiveItem } from '../../db/followers/announcements.ts';
+import type { Execution } from '../../operations/runs/run-rows.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 import { EarlyPieces } from './early-pieces.ts';
-import type { Execution } from './run-rows.ts';
 import { childOf } from './step-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
 import {

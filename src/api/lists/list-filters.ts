@@ -11,8 +11,8 @@ import {
 import type { JsonObject } from '../../json/json.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { shownExecution } from '../../operations/runs/run-rows.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
-import { shownExecution } from '../events/run-rows.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 
 /** Most characters of a filter by JSON, which each read of a followed list repeats. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { answerPage } from '../../operations/pagination.ts';
+import { statusSchema } from '../../operations/runs/run-rows.ts';
 import { anyCase, id, page, pageOf } from '../../resources/fields.ts';
-import { statusSchema } from '../events/run-rows.ts';
 import { openList } from '../lists/list-events.ts';
 import {
   callersWatchedRows,

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Json } from '../../json/json.ts';
+import { findExecution } from '../../operations/runs/run-rows.ts';
 import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { errorAnswerOf, problemOf } from '../errors/answer-error.ts';
-import { findExecution } from '../events/run-rows.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { MAX_READER_BYTES } from '../login/rights.ts';
 import { runCursor, sessionCursor } from '../rest/framework/cursors.ts';

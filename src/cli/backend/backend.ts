@@ -34,8 +34,6 @@ export type Backend = {
   openChat(options: ChatOptions): Promise<ChatBackend>;
   /** Lets a worker test a model, by its name or id. Throws `HWNTF`. */
   testModel(name: string): Promise<ModelTestReport>;
-  /** Starts a run of a schedule, by its id, outside of its times. */
-  runSchedule(id: string): Promise<StartedRun>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */
@@ -82,9 +80,6 @@ export type RunBackend = {
   /** Yields what happens in a run after a step, until the run has ended or the signal fires. */
   follow(id: string, options: FollowOptions, signal: AbortSignal): AsyncGenerator<FollowedEvent>;
 };
-
-/** A run that has just been started. */
-export type StartedRun = { id: string; status: string };
 
 export type RunAction = 'cancel' | 'pause' | 'resume' | 'retry';
 export type ControlledRun = Row & { id: string; status: string; is_pause_requested?: boolean };

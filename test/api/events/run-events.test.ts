@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { runEvents } from '../../../src/api/events/run-events.ts';
-import type { Execution } from '../../../src/api/events/run-rows.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
 import type { RunStreamSources } from '../../../src/api/events/stream-events.ts';
 import type { TreeStreamSources } from '../../../src/api/events/tree-reader.ts';
@@ -8,6 +7,7 @@ import { ToolNotes } from '../../../src/api/feed/tool-notes.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
 import { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
 import type { FeedRow } from '../../../src/db/feed/tree-rows.ts';
+import type { Execution } from '../../../src/operations/runs/run-rows.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
-import { loggedSteps } from '../../../src/db/log/step-log.ts';
 import { turnsFrom } from '../../../src/db/feed/stream-queries.ts';
+import { loggedSteps } from '../../../src/db/log/step-log.ts';
 import { marksOf } from '../../../src/db/mcp/sessions.ts';
 import { sessionUsage } from '../../../src/db/queries/chat-session.ts';
 import { liveRuns } from '../../../src/db/queries/live-runs.ts';

@@ -1,30 +1,9 @@
 import { z } from 'zod';
-import { runSchedule } from '../../../db/queries/schedules.ts';
+import { runSchedule } from '../../../operations/automation/schedules.ts';
 import { schedules } from '../../../resources/automation/schedules.ts';
-import { byId, numberText, time } from '../../../resources/fields.ts';
-import { executionSchema, findExecution } from '../../events/run-rows.ts';
+import { numberText, time } from '../../../resources/fields.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
-
-const run = route({
-  method: 'POST',
-  path: '/api/schedules/{id}/run',
-  id: 'runSchedule',
-  tag: 'schedules',
-  summary: 'Start a run of a schedule now, in addition to its times',
-  description: 'A paused schedule runs too. The times of the schedule do not change.',
-  params: byId,
-  isKeyed: true,
-  answers: { 201: { description: 'The new run', schema: executionSchema } },
-  async work(db, { params }) {
-    const made = await runSchedule(db, params.id);
-    return {
-      status: 201,
-      headers: { location: `/api/executions/${made.id}` },
-      body: await findExecution(db, made.id),
-    };
-  },
-});
 
 const times = route({
   method: 'GET',
@@ -53,4 +32,4 @@ const times = route({
 });
 
 /** Routes of schedules, which start runs at set times. */
-export const scheduleRoutes: Route[] = [times, ...resourceRoutes(schedules), run];
+export const scheduleRoutes: Route[] = [times, ...resourceRoutes(schedules), runSchedule];

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
+import { executionSchema } from '../../../operations/runs/run-rows.ts';
 import { count, id, json, time } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { executionSchema } from '../../events/run-rows.ts';
 
 const of = executionSchema.shape;
 

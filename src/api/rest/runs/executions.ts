@@ -11,15 +11,6 @@ import {
   pageBody,
 } from '../../../operations/pagination.ts';
 import {
-  byId,
-  flag,
-  numberText,
-  object,
-  page,
-  pageOf,
-  switchText,
-} from '../../../resources/fields.ts';
-import {
   childrenOf,
   childSchema,
   executionSchema,
@@ -28,7 +19,16 @@ import {
   messagesOf,
   stepSchema,
   stepsOf,
-} from '../../events/run-rows.ts';
+} from '../../../operations/runs/run-rows.ts';
+import {
+  byId,
+  flag,
+  numberText,
+  object,
+  page,
+  pageOf,
+  switchText,
+} from '../../../resources/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { changeMany, manyIds, resultsOf } from '../framework/many.ts';

@@ -3,10 +3,10 @@ import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { answerPage } from '../../../operations/pagination.ts';
+import { findExecution } from '../../../operations/runs/run-rows.ts';
 import { columnList } from '../../../resources/column-list.ts';
 import { byId, id, page, pageOf, time } from '../../../resources/fields.ts';
 import { noSuch } from '../../../resources/request-refusal.ts';
-import { findExecution } from '../../events/run-rows.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const feedback = z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { executionSchema, findExecution } from '../../../operations/runs/run-rows.ts';
 import { byId, json, object } from '../../../resources/fields.ts';
-import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { route } from '../framework/route.ts';
 
 /** Route that calls the SQL function `fork_execution`. */

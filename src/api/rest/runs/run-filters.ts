@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { statusSchema } from '../../../operations/runs/run-rows.ts';
 import { flag, id } from '../../../resources/fields.ts';
-import { statusSchema } from '../../events/run-rows.ts';
 
 /** The query parameters that select runs. */
 export const runFilters = {

@@ -2,7 +2,6 @@ import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
-import { runSchedule } from '../../../db/queries/schedules.ts';
 import { forTenant } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { Backend } from '../backend.ts';
@@ -29,7 +28,6 @@ export function createDatabaseBackend(
     call: callInDatabase(database, tenant),
     openChat: (options) => openDatabaseChat(database, options),
     testModel: (name) => testModel(io, database, tenant, name),
-    runSchedule: (id) => forTenant(database, tenant, (client) => runSchedule(client, id)),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
     withWorker: (work) => withInlineWorker(io, database, work),
   };

@@ -19,10 +19,6 @@ export function createServerBackend(api: Api): Backend {
     openChat: async (options) => new ServerChat(api, options),
     testModel: async (model) =>
       (await api.request('POST', '/api/models/test', { model })) as unknown as ModelTestReport,
-    async runSchedule(schedule) {
-      const { id, status } = await api.call('runSchedule', { params: { id: schedule } });
-      return { id, status };
-    },
     isAnyWorkerAlive: async () => true,
     withWorker: (work) => work(),
   };

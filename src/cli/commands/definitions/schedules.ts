@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
+import { runSchedule } from '../../../operations/automation/schedules.ts';
 import { schedules } from '../../../resources/automation/schedules.ts';
 import type { Row } from '../../backend/backend.ts';
 import { withBackend } from '../../backend/with-backend.ts';
@@ -85,12 +86,13 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
 
 function registerRun(command: Command, io: CliIo): void {
   withName(command, schedules).action(async (name: string, options: { tenant?: string }) => {
-    const run = await withBackend(io, command, options, async (backend) =>
-      backend.runSchedule((await backend.definitions.find(schedules, name)).id),
-    );
-    if (io.json) return printJson(io, run);
-    io.out(run.id);
-    io.err(`Follow it: howdah watch ${run.id}`);
+    const { id, status } = await withBackend(io, command, options, async (backend) => {
+      const schedule = await backend.definitions.find(schedules, name);
+      return backend.call(runSchedule, { params: { id: schedule.id } });
+    });
+    if (io.json) return printJson(io, { id, status });
+    io.out(id);
+    io.err(`Follow it: howdah watch ${id}`);
   });
 }
 
