@@ -919,7 +919,7 @@ create table howdah.grading_rules (
   constraint grading_rules_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
   constraint grading_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint grading_rules_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
-  constraint a_rule_grades_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint a_rule_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint delay_is_at_most_a_year CHECK (((delay_seconds >= 0) AND (delay_seconds <= 31622400))),
   constraint graders_are_1_to_100_names CHECK (((cardinality(graders) >= 1) AND (cardinality(graders) <= 100))),
   constraint interval_is_from_a_minute_to_a_month CHECK (((interval_seconds >= 60) AND (interval_seconds <= 2678400))),
@@ -3787,7 +3787,8 @@ begin
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
     -- a run that no item started, and that a user has retried, goes on
-    where r.evaluation_id = v_evaluation.id and r.item_id is not null) || howdah_private.live_judges(v_evaluation.id);
+    where r.evaluation_id = v_evaluation.id and r.item_id is not null)
+    || howdah_private.live_judges(v_evaluation.id);
   for v_first in 1 .. cardinality(v_live) by 10000 loop -- the most of one call
     perform howdah.cancel_executions(v_live[v_first : v_first + 9999]);
   end loop;
@@ -51420,7 +51421,7 @@ begin
     when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
     when n.dataset_id is null then array['missing', 'dataset_id']
     when n.name is null then array['missing', 'name']
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_rule_grades_an_agent_or_a_workflow']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_rule_is_for_an_agent_or_a_workflow']
     when not ((delay_seconds >= 0) AND (delay_seconds <= 31622400)) then array['check', 'delay_is_at_most_a_year']
     when not ((cardinality(graders) >= 1) AND (cardinality(graders) <= 100)) then array['check', 'graders_are_1_to_100_names']
     when not ((interval_seconds >= 60) AND (interval_seconds <= 2678400)) then array['check', 'interval_is_from_a_minute_to_a_month']
@@ -59019,8 +59020,7 @@ AS $function$
       'memory_policy user_id is_default is_active',
       '', 'deleted_at', false),
     ('alert_rules',
-      'name description query engine_check interval_seconds webhook_id is_active',
-      '', '', true),
+      'name description query engine_check interval_seconds webhook_id is_active', '', '', true),
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
@@ -59038,8 +59038,8 @@ AS $function$
       '', false),
     ('graders', 'dataset_id name kind configuration weight pass_score', '', '', true),
     ('grading_rules',
-      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds is_active',
-      '', '', true),
+      'name dataset_id graders agent_id workflow_id sample interval_seconds delay_seconds '
+      'is_active', '', '', true),
     ('grants', 'permission', 'agent_id workflow_id user_id role', '', true),
     ('inbound_hooks',
       'name description verification secret_name previous_secret_name secret_header agent_id '

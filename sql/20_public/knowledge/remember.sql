@@ -1,4 +1,5 @@
--- Writes memories of people: adds, corrects and forgets them (10_private/knowledge/memories/memories.sql).
+-- Writes memories of people: adds, corrects and forgets them
+-- (10_private/knowledge/memories/memories.sql).
 create or replace function howdah.remember(
   content text, scope howdah.memory_scope default 'user', subject_id uuid default null,
   kind howdah.memory_kind default 'fact', valid_from timestamptz default null,

@@ -9,9 +9,9 @@
 -- question in natural language has words that no document has. All numbers are exact, since they
 -- are counted by the statement itself, or are sums that change with the chunks.
 --
--- In a base with several languages, df is that of a word in all of them (10_private/knowledge/
--- terms/compound_terms.sql), and N and mean are those of the whole base. So scores of chunks in different
--- languages can be compared.
+-- In a base with several languages, df is that of a word in all of them
+-- (10_private/knowledge/terms/compound_terms.sql), and N and mean are those of the whole base. So
+-- scores of chunks in different languages can be compared.
 --
 -- Row security would read all chunks of a tenant for an operator that is not leakproof, so the
 -- search is a function of the engine. It checks the tenant itself.
