@@ -21,15 +21,15 @@ import { checkAlertTask } from './tasks/check-alert.ts';
 import { deliverTask } from './tasks/deliver.ts';
 import { deliverMailTask } from './tasks/deliver-mail.ts';
 import { discoverToolsTask } from './tasks/discover-tools.ts';
-import { embedQueryTask } from './tasks/embed-query.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { extractMemoriesTask } from './tasks/extract-memories.ts';
 import { gradeByRuleTask } from './tasks/grade-by-rule.ts';
+import { embedQueryTask } from './tasks/knowledge/embed-query.ts';
+import { rerankQueryTask } from './tasks/knowledge/rerank-query.ts';
 import { indexVectorsTask } from './tasks/nightly/index-vectors.ts';
 import { partitionsTask } from './tasks/nightly/partitions.ts';
 import { retentionTask } from './tasks/nightly/retention.ts';
 import { recountLimitTask } from './tasks/recount-limit.ts';
-import { rerankQueryTask } from './tasks/rerank-query.ts';
 import { testModelTask } from './tasks/test-model.ts';
 import { writeBackTask } from './tasks/write-back.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { detectLanguage } from '../../src/knowledge/detect-language.ts';
 import { languageSample } from '../../src/knowledge/language-sample.ts';
+import { finish } from '../support/work/finish.ts';
 
 const GERMAN =
   'Die Rückgabe ist innerhalb von dreißig Tagen möglich, wenn die Ware unbeschädigt ist.';
@@ -59,9 +60,7 @@ test('a sample is the beginning of a long text', () => {
   expect(sample.startsWith(GERMAN)).toBe(true);
 });
 
-test('a chunk whose fence is never closed takes no time', () => {
-  const begin = performance.now();
-  expect(languageOf('```\n'.repeat(20_000))).toBeNull();
-  expect(languageOf(`\`\`\`\n${'a '.repeat(100_000)}`)).toBeNull();
-  expect(performance.now() - begin).toBeLessThan(2_000);
+test('a chunk whose fence is never closed is read to its end', () => {
+  expect(finish(() => languageOf('```\n'.repeat(20_000)))).toBeNull();
+  expect(finish(() => languageOf(`\`\`\`\n${'a '.repeat(100_000)}`))).toBeNull();
 });

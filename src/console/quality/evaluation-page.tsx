@@ -17,11 +17,11 @@ import {
 } from '../server/operations.generated.ts';
 import { callRest } from '../server/rest.ts';
 import { useAnswer } from '../server/use-answer.ts';
+import { GradeAgainButton } from './actions/grade-again-button.tsx';
+import { PromoteButton } from './actions/promote-button.tsx';
 import { CompareChoice } from './comparison/compare-choice.tsx';
 import { copyEvaluation } from './copy-quality.ts';
 import { EvaluationFacts } from './evaluation-facts.tsx';
-import { GradeAgainButton } from './grade-again-button.tsx';
-import { PromoteButton } from './promote-button.tsx';
 import { gradingPage, nameOfEvaluation, totalsOf } from './quality-rows.ts';
 import { Results } from './results.tsx';
 

@@ -13,9 +13,9 @@ import { EVALUATIONS, isId, overTimePath } from '../rows/paths.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { datasetNames, evaluations } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
+import { StartButton } from './actions/start-dialog.tsx';
 import { copyEvaluations } from './copy-quality.ts';
 import { EvaluationsTable } from './evaluations-table.tsx';
-import { StartButton } from './start-dialog.tsx';
 
 const text = qualityTexts.evaluations;
 

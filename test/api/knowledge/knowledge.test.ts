@@ -182,7 +182,15 @@ describe('REST', () => {
     await ingestDocuments(database.pool);
     await ask('POST', path, { title: 'Price list', content: 'Tea costs 3 euros.' });
     const state = `/api/knowledge-bases/${id}/state`;
-    const counts = { pending: 1, working: 0, ready: 1, failed: 0, chunks: 2, vectors: null };
+    const counts = {
+      pending: 1,
+      working: 0,
+      ready: 1,
+      failed: 0,
+      chunks: 2,
+      vectors: null,
+      reranking: null,
+    };
     expect((await ask('GET', state)).body).toEqual(counts);
     const chunks = `/api/documents/${terms.id}/chunks`;
     const first = await ask('GET', `${chunks}?limit=1`);

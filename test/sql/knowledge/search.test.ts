@@ -276,7 +276,15 @@ describe('who finds what', () => {
         const row = { id, tenant_id: as };
         return (await one<{ state: object }>(client, text, [JSON.stringify(row)])).state;
       });
-    const nothing = { pending: 0, working: 0, ready: 0, failed: 0, chunks: 0, vectors: null };
+    const nothing = {
+      pending: 0,
+      working: 0,
+      ready: 0,
+      failed: 0,
+      chunks: 0,
+      vectors: null,
+      reranking: null,
+    };
     expect(await stateAs(tenant)).toEqual({ ...nothing, ready: 2, chunks: 2 });
     expect(await stateAs(other)).toEqual(nothing);
   });

@@ -1,7 +1,7 @@
 import '../environment.ts';
 import { access, each, type FieldArgs, type Step } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
-import type { ListUpdate } from '../subscriptions/list-sources.ts';
+import type { ListUpdate } from '../subscriptions/list-update.ts';
 import { subscribeToSource } from './feed-plugin.ts';
 
 const typeDefs = gql`

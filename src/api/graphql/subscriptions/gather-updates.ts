@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ListUpdate } from './list-sources.ts';
+import type { ListUpdate } from './list-update.ts';
 
 /** Most rows of an event, and the bytes of rows from which an event is full. */
 const MAX_ROWS = 100;

@@ -26,6 +26,7 @@ import {
 import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';
 import { gatherUpdates } from './gather-updates.ts';
+import type { ListUpdate } from './list-update.ts';
 
 /** The topic of a list, and the settings of its caller. */
 export type ListTopic = {
@@ -36,21 +37,6 @@ export type ListTopic = {
   newestOnly?: boolean | null;
   withPgClient: WithPgClient;
   pgSettings: Record<string, string>;
-};
-
-/**
- * An event of a list. `row` is the id of the row to read, if there is one to show. A gathered event
- * has the ids of several rows to read, and of rows that left the list.
- */
-export type ListUpdate = {
-  kind: ListEvent['type'] | 'gathered';
-  cursor: string | null;
-  id: string | null;
-  row: string | null;
-  rows: readonly string[];
-  removed: readonly string[];
-  /** Size of the changed rows. */
-  bytes: number;
 };
 
 type ListSource = { subscribe(topic: ListTopic): Promise<AsyncIterableIterator<ListUpdate>> };

@@ -11,8 +11,8 @@ import type { ResourceType } from '../../rows/resource-types.ts';
 import { RowActions } from '../../rows/row-actions.tsx';
 import { useRow } from '../../rows/use-row.ts';
 import { useMayWrite } from '../../server/me.tsx';
+import { StartButton } from '../actions/start-dialog.tsx';
 import { datasetPage, leaderboardPage } from '../quality-rows.ts';
-import { StartButton } from '../start-dialog.tsx';
 import { GraderList } from './grader-list.tsx';
 import { ItemList } from './item-list.tsx';
 

@@ -1,15 +1,15 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Pool } from '../../src/db/connection/pool.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
 import {
   beginQueryRanking,
   endQueryRanking,
   type RankingJob,
-} from '../../src/db/knowledge/rankings.ts';
-import type { FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
-import { rerankTexts } from '../../src/runtime/model-calls/rerank-texts.ts';
-import { FairTaskQueue } from '../fair-task-queue.ts';
-import { rerankQueryPayload } from '../payloads.ts';
+} from '../../../src/db/knowledge/rankings.ts';
+import type { FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
+import { rerankTexts } from '../../../src/runtime/model-calls/rerank-texts.ts';
+import { FairTaskQueue } from '../../fair-task-queue.ts';
+import { rerankQueryPayload } from '../../payloads.ts';
 
 /** Searches that are ranked at once. A tenant with many searches waits for its own. */
 const ROOM = { atOnce: 8, ofOneTenant: 4 };

@@ -1,7 +1,7 @@
 import { mean, sampleCorrelation } from 'simple-statistics';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
-import { gradeRuns } from '../../support/work/grade-runs.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { gradeRuns } from '../../../support/work/grade-runs.ts';
 import {
   all,
   committed,
@@ -15,7 +15,7 @@ import {
   refusal,
   takeRole,
   type User,
-} from '../support.ts';
+} from '../../support.ts';
 import { RECORDED, type Recorded } from './recorded-judgements.ts';
 
 // The calibration of a judge on recorded judgements of people: the whole way from the run of the

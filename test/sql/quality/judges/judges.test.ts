@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { markExternal } from '../../../src/text/untrusted-text.ts';
-import { testDatabase } from '../../support/database.ts';
-import { gradeRuns } from '../../support/work/grade-runs.ts';
+import { markExternal } from '../../../../src/text/untrusted-text.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { gradeRuns } from '../../../support/work/grade-runs.ts';
 import {
   all,
   committed,
@@ -18,7 +18,7 @@ import {
   rolledBack,
   takeRole,
   type User,
-} from '../support.ts';
+} from '../../support.ts';
 
 // Graders of kind rubric: which runs of judges they start, and what becomes of the answers.
 

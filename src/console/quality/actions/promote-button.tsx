@@ -1,13 +1,13 @@
 import { Button, Group, Modal, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
-import { messages } from '../messages/messages.ts';
-import { qualityTexts } from '../messages/quality-texts.ts';
-import { FailureAlert } from '../parts/failure-alert.tsx';
-import { useAction } from '../parts/use-action.ts';
-import { useMayWrite } from '../server/me.tsx';
-import type { EvaluationRow } from '../server/operations.generated.ts';
-import { callRest } from '../server/rest.ts';
+import { messages } from '../../messages/messages.ts';
+import { qualityTexts } from '../../messages/quality-texts.ts';
+import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { useAction } from '../../parts/use-action.ts';
+import { useMayWrite } from '../../server/me.tsx';
+import type { EvaluationRow } from '../../server/operations.generated.ts';
+import { callRest } from '../../server/rest.ts';
 
 const text = qualityTexts.promote;
 

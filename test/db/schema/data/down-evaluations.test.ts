@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { migrateDown, migrateUp, migrationStatus } from '../../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
-import { all, makeAgent, one } from '../../sql/support.ts';
-import { createDatabaseOfAllMonths } from '../../support/database.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../../../../src/db/schema/migrate.ts';
+import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
+import { all, makeAgent, one } from '../../../sql/support.ts';
+import { createDatabaseOfAllMonths } from '../../../support/database.ts';
 
 // `migrate down` with evaluations at work, whose graders earlier releases do not have.
 
@@ -62,8 +62,10 @@ test('down waits for results of graders that earlier releases do not have', asyn
   const compared = await start('similarity');
   await start('cost', new Date());
   await db.pool.query(
-    `insert into howdah_private.judgements (execution_id, grader, tenant_id, digest)
-     select execution_id, 'g', tenant_id, 'x' from howdah.evaluation_results where id = $1`,
+    `insert into howdah_private.judgements
+       (execution_id, evaluation_id, grader, tenant_id, digest)
+     select execution_id, evaluation_id, 'g', tenant_id, 'x' from howdah.evaluation_results
+     where id = $1`,
     [judged],
   );
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { EmbedRequest } from '../../../src/contracts/agents/model.ts';
-import { testDatabase } from '../../support/database.ts';
-import { fakeProvider } from '../../support/work/embed-chunks.ts';
-import { gradeRuns } from '../../support/work/grade-runs.ts';
+import type { EmbedRequest } from '../../../../src/contracts/agents/model.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { fakeProvider } from '../../../support/work/embed-chunks.ts';
+import { gradeRuns } from '../../../support/work/grade-runs.ts';
 import {
   all,
   committed,
@@ -17,7 +17,7 @@ import {
   refusal,
   takeRole,
   type User,
-} from '../support.ts';
+} from '../../support.ts';
 
 // Graders of kind similarity: which texts are embedded, and what becomes of the vectors.
 

@@ -1,11 +1,11 @@
 import { Button, Tooltip } from '@mantine/core';
-import { qualityTexts } from '../messages/quality-texts.ts';
-import { FailureAlert } from '../parts/failure-alert.tsx';
-import { useAction } from '../parts/use-action.ts';
-import { useMayWrite } from '../server/me.tsx';
-import type { EvaluationRow } from '../server/operations.generated.ts';
-import { callRest } from '../server/rest.ts';
-import { totalsOf } from './quality-rows.ts';
+import { qualityTexts } from '../../messages/quality-texts.ts';
+import { FailureAlert } from '../../parts/failure-alert.tsx';
+import { useAction } from '../../parts/use-action.ts';
+import { useMayWrite } from '../../server/me.tsx';
+import type { EvaluationRow } from '../../server/operations.generated.ts';
+import { callRest } from '../../server/rest.ts';
+import { totalsOf } from '../quality-rows.ts';
 
 /** Grades the results again that no judge could grade. Absent if there are none. */
 export function GradeAgainButton({ row, done }: { row: EvaluationRow; done(): void }) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../../support/database.ts';
 import {
   all,
   asRole,
@@ -14,7 +14,7 @@ import {
   one,
   refusal,
   type User,
-} from '../support.ts';
+} from '../../support.ts';
 
 // Agreement of graders with people, on results whose figures are known.
 

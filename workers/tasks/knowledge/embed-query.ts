@@ -1,14 +1,14 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Pool } from '../../src/db/connection/pool.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
 import {
   beginQueryEmbedding,
   endQueryEmbedding,
   type QueryJob,
-} from '../../src/db/knowledge/embeddings.ts';
-import { embedTexts, type FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
-import { FairTaskQueue } from '../fair-task-queue.ts';
-import { embedQueryPayload } from '../payloads.ts';
+} from '../../../src/db/knowledge/embeddings.ts';
+import { embedTexts, type FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
+import { FairTaskQueue } from '../../fair-task-queue.ts';
+import { embedQueryPayload } from '../../payloads.ts';
 
 /** Queries that are embedded at once. A tenant with many queries waits for its own. */
 const ROOM = { atOnce: 8, ofOneTenant: 4 };

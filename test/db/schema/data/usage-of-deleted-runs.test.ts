@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { migrateDown, migrateUp } from '../../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
+import { migrateDown, migrateUp } from '../../../../src/db/schema/migrate.ts';
+import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
 import {
   all,
   claim,
@@ -15,8 +15,8 @@ import {
   makeTenant,
   makeUser,
   makeWorker,
-} from '../../sql/support.ts';
-import { createDatabaseOfAllMonths } from '../../support/database.ts';
+} from '../../../sql/support.ts';
+import { createDatabaseOfAllMonths } from '../../../support/database.ts';
 
 // Migration 0048 moves the usage of deleted runs into the rollup, and its down migration takes it
 // out again: what the rollup counts beyond the runs that exist.

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { migrateDown, migrateUp, migrationStatus } from '../../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
-import { all, claim, commit, makeAgent, makeRun, makeWorker, one } from '../../sql/support.ts';
-import { createDatabaseOfAllMonths, type TestDatabase } from '../../support/database.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../../../../src/db/schema/migrate.ts';
+import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
+import { all, claim, commit, makeAgent, makeRun, makeWorker, one } from '../../../sql/support.ts';
+import { createDatabaseOfAllMonths, type TestDatabase } from '../../../support/database.ts';
 
 const MESSAGE_LOG = '0044_message_log';
 

@@ -1,10 +1,18 @@
 import { expect, test } from 'vitest';
-import { describeBackfill, pendingBackfills } from '../../../src/db/schema/backfills.ts';
-import { migrateUp, migrationStatus } from '../../../src/db/schema/migrate.ts';
-import { schemaProbe } from '../../../src/db/schema/readiness.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
-import { all, finish, makeAgent, makeRun, makeTenant, makeWorker, one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
+import { describeBackfill, pendingBackfills } from '../../../../src/db/schema/backfills.ts';
+import { migrateUp, migrationStatus } from '../../../../src/db/schema/migrate.ts';
+import { schemaProbe } from '../../../../src/db/schema/readiness.ts';
+import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
+import {
+  all,
+  finish,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeWorker,
+  one,
+} from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
 
 const db = testDatabase();
 

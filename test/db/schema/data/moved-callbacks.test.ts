@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { migrateDown, migrateUp, migrationStatus } from '../../../src/db/schema/migrate.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
-import { createDatabaseOfAllMonths } from '../../support/database.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../../../../src/db/schema/migrate.ts';
+import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
+import { createDatabaseOfAllMonths } from '../../../support/database.ts';
 
 const CALLBACKS = '0041_callbacks_of_runs';
 
