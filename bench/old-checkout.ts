@@ -27,6 +27,7 @@ export const PRIVATE_FILES = [
   'data/limited-commits.ts',
   'data/queued.ts',
   'data/storage.ts',
+  'rankings/add-documents.ts',
   'rankings/compare-rankings.ts',
   'rankings/embedder.ts',
   'rankings/vector-times.ts',

@@ -4,6 +4,7 @@
  */
 export const BUNDLED = [
   '@graphile/simplify-inflection',
+  'eld',
   'node-pg-migrate',
   'openai',
   'postal-mime',

@@ -770,7 +770,7 @@ grant execute on function
   howdah_private.check_finite(float8[]), howdah_private.cohens_kappa(text[], text[]),
   howdah_private.flakiness(int, int), howdah_private.group_figures(float8[]),
   howdah_private.independent_interval(float8[], float8[]),
-  howdah_private.hall_quantile(float8, float8, int), howdah_private.has_reversed_examples(uuid),
+  howdah_private.hall_quantile(float8, float8, int), howdah_private.has_reversed_examples(bytea),
   howdah_private.kappa_interval(float8, float8, int),
   howdah_private.mean_interval(float8[]),
   howdah_private.paired_interval(float8[]),

@@ -5132,7 +5132,7 @@ begin
   items as (
     select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
       case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
-        then howdah_private.has_reversed_examples(p.item_id) end as is_reversed
+        then howdah_private.has_reversed_examples(uuid_send(p.item_id)) end as is_reversed
     from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
   ),
   differences as (
@@ -28414,11 +28414,11 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.has_reversed_examples(item_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.has_reversed_examples(item bytea)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN ((get_byte(uuid_send((md5((item_id)::text))::uuid), 0) % 2) = 1)
+RETURN ((get_byte(decode(md5(item), 'hex'::text), 0) % 2) = 1)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_run_ended(execution_id uuid)
@@ -31111,7 +31111,7 @@ AS $function$
         E'\n\n' order by o.place)
       from jsonb_array_elements(s.configuration -> 'examples') with ordinality
         as x (example, place)
-      cross join lateral (select case when howdah_private.has_reversed_examples(i.id)
+      cross join lateral (select case when howdah_private.has_reversed_examples(uuid_send(i.id))
         then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
         else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(
@@ -65913,11 +65913,11 @@ grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howd
 
 grant execute on function howdah_private.has_quote(text,text) to howdah_engine;
 
-grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_app;
+grant execute on function howdah_private.has_reversed_examples(bytea) to howdah_app;
 
-grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_engine;
+grant execute on function howdah_private.has_reversed_examples(bytea) to howdah_engine;
 
-grant execute on function howdah_private.has_reversed_examples(uuid) to howdah_viewer;
+grant execute on function howdah_private.has_reversed_examples(bytea) to howdah_viewer;
 
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 

@@ -33,11 +33,12 @@ create or replace function howdah_private.expected_by(grader jsonb, expected jso
     then expected_by.expected -> (grader #>> '{configuration,expected_key}')
     else expected_by.expected end;
 
--- Returns whether a judge sees its examples in reverse order for an item: for half of the items, so
--- that their order favours no score, and grader_agreement can say whether it does.
-create or replace function howdah_private.has_reversed_examples(item_id uuid) returns boolean
+-- Returns whether a judge sees its examples in reverse order for an item, whose id is given as
+-- bytes: for half of the items, so that their order favours no score, and grader_agreement can say
+-- whether it does.
+create or replace function howdah_private.has_reversed_examples(item bytea) returns boolean
   language sql immutable
-  return get_byte(uuid_send(md5(has_reversed_examples.item_id::text)::uuid), 0) % 2 = 1;
+  return get_byte(decode(md5(has_reversed_examples.item), 'hex'), 0) % 2 = 1;
 
 -- Returns the input of a judge. Texts of people and models are data in it.
 create or replace function howdah_private.judge_prompt(
@@ -59,7 +60,7 @@ as $$
         E'\n\n' order by o.place)
       from jsonb_array_elements(s.configuration -> 'examples') with ordinality
         as x (example, place)
-      cross join lateral (select case when howdah_private.has_reversed_examples(i.id)
+      cross join lateral (select case when howdah_private.has_reversed_examples(uuid_send(i.id))
         then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
         else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(

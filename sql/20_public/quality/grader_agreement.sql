@@ -22,7 +22,7 @@ begin
   items as (
     select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
       case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
-        then howdah_private.has_reversed_examples(p.item_id) end as is_reversed
+        then howdah_private.has_reversed_examples(uuid_send(p.item_id)) end as is_reversed
     from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
   ),
   differences as (

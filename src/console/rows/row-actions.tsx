@@ -20,6 +20,11 @@ export type Action = {
   field?: { name: string; label: string; value: string };
 };
 
+/** Actions that only some rows have, by type. `pinActions` and its like return them. */
+const ACTIONS_BY_ROW: Readonly<Record<string, readonly string[]>> = {
+  memories: ['propose', 'reject'],
+};
+
 /**
  * Returns the action that pins a memory of an agent or unpins it; none for rows that cannot be
  * pinned: other memories, external ones and those that are corrected.
@@ -86,10 +91,15 @@ type RowActionsProps = {
 export function RowActions({ type, id, name, own = [], reload, removed }: RowActionsProps) {
   const [chosen, choose] = useState<Action>();
   const path = `${type.path}/${id}`;
-  const actions: Action[] = type.actions.map((one) => ({
-    ...{ label: one.label, summary: one.summary },
-    ...{ method: 'POST', path: `${path}/${one.name}` },
-  }));
+  const byRow = ACTIONS_BY_ROW[type.name] ?? [];
+  const actions = type.actions
+    .filter((one) => !byRow.includes(one.name))
+    .map(
+      (one): Action => ({
+        ...{ label: one.label, summary: one.summary },
+        ...{ method: 'POST', path: `${path}/${one.name}` },
+      }),
+    );
   const removal: Action = {
     ...{ label: rowTexts.remove, summary: rowTexts.confirmRemove(type.one, name) },
     ...{ method: 'DELETE', path },

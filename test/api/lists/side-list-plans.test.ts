@@ -78,6 +78,7 @@ const SMALL = [
   ],
   ...['AgentTool', 'AgentVersion', 'AlertRule', 'ApiKey', 'Approval', 'ConnectedAccount', 'Grant'],
   ...[
+    'GradingRule',
     'Hook',
     'InboundHook',
     'Integration',
@@ -108,7 +109,8 @@ const SMALL = [
 /** Views: of one run, or sums of all (list-plans.test.ts). */
 const VIEWS = [
   ...['AgentPerformance', 'ApprovalTime', 'DailyUsage', 'Effect', 'ExecutionTimeline', 'Failure'],
-  ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelUsage', 'Permission'],
+  ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelPerformance'],
+  ...['ModelUsage', 'Permission'],
   ...[
     'PlanTask',
     'QualityByDay',
@@ -162,7 +164,7 @@ const SAMPLES: Samples = {
   uri: ({ number }) => [`test:${number}`],
   type: () => ['text/rare', 'text/common', 'text/none'],
   ...Object.fromEntries(
-    ['action', 'actor', 'createdBy', 'name', 'object', 'title'].map((name) => [
+    ['action', 'actor', 'createdBy', 'decidedBy', 'name', 'object', 'title'].map((name) => [
       name,
       () => ['rare', 'common', 'none'],
     ]),

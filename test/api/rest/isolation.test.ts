@@ -126,6 +126,7 @@ const QUERIES: Record<string, string> = {
   'GET /api/knowledge-bases/{id}/search': '?query=x',
   'POST /api/knowledge-bases/{id}/documents': '?title=x',
   'GET /api/memories/recall': '?query=x',
+  'GET /api/evaluations/{id}/rubric-examples': '?grader=x',
   'GET /api/evaluations/{id}/comparison': '?with=0197a000-0000-7000-8000-000000000001',
 };
 const bodyFor = (route: Route, id: string): unknown =>

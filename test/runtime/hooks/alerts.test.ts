@@ -315,8 +315,8 @@ test('the default rules are created once, are evaluated and find nothing in a he
   const use = () =>
     database.pool.query<Rule>('select * from howdah.use_alert_rules($1)', [webhook_id]);
   const { rows } = await use();
-  expect(rows.map((rule) => rule.webhook_id)).toEqual(Array(10).fill(webhook_id));
-  expect((await use()).rowCount).toBe(10);
+  expect(rows.map((rule) => rule.webhook_id)).toEqual(Array(11).fill(webhook_id));
+  expect((await use()).rowCount).toBe(11);
   for (const { id } of rows.filter(({ name }) => name !== 'installation'))
     expect(await alertsOf(id)).toMatchObject({ state: 'clear', last_error: null });
   await database.pool.query(

@@ -37,7 +37,10 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   memories: [
     'agent_id',
+    'decided_by',
     'digest',
+    'origin_id',
+    'proposal_status',
     'scope',
     'session_id',
     'source_execution_id',
