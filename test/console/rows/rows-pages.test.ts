@@ -453,6 +453,7 @@ describe.skipIf(!CHROMIUM)('places of rows', () => {
     await picture(owner.page, 'memory-approve');
     expect(await seriousFindings(owner.page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Approve' }).click();
+    await dialog.waitFor({ state: 'detached' });
     await button('Approve').waitFor({ state: 'detached' });
     expect(await button('Reject').count()).toBe(0);
     const { rows: copies } = await db.pool.query(
