@@ -8,7 +8,7 @@ import { type Figure, figure } from '../figures.ts';
 import { CALLS_PER_RUN, RUNS, waitUntilHalfDone } from '../processes/crash-workload.ts';
 import { BENCH_AGENT } from '../processes/engine.ts';
 import { countRepeats, readStepLog, type StepLogEntry } from '../processes/step-log.ts';
-import { startWorkerProcess } from '../processes/worker-process.ts';
+import { startWorkerProcess, type WorkerProcess } from '../processes/worker-process.ts';
 import type { BenchDatabase } from '../server.ts';
 import { PEERS } from '../systems.ts';
 import { measurePeerRecovery, type PeerRecovery } from './peer-recovery.ts';
@@ -31,7 +31,8 @@ type Recovery = {
 
 /**
  * Kills a worker process when half of the calls of 200 runs are done. Another worker process is
- * already running, or starts after the kill.
+ * already running, or starts after the kill. Of two workers it kills the one that did more calls,
+ * because a worker may have claimed nearly all runs before the other read its notification.
  */
 export const recovery: Bench = async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-recovery-'));
@@ -100,38 +101,49 @@ async function measureEngine(
   const database = await server.createDatabase();
   const options = { url: database.url, concurrency: RUNS, log };
   writeFileSync(log, '');
-  const first = await startWorkerProcess(options);
-  let second = isRunning ? await startWorkerProcess(options) : undefined;
+  const workers = [await startWorkerProcess(options)];
   try {
+    if (isRunning) workers.push(await startWorkerProcess(options));
     const { pool } = database;
     await pool.query(BENCH_AGENT);
-    const killedWorker = await findWorker(pool, first.child.pid);
     await pool.query(
       `insert into howdah.executions (agent_id, input)
        select howdah.agent('bench'), $1 || ' ping' from generate_series(1, $2::int)`,
       [CALLS_PER_RUN, RUNS],
     );
     await waitUntilHalfDone(log);
+    const { child } = busiest(workers, readStepLog(log));
+    const killedPid = child.pid ?? 0;
+    const killedWorker = await findWorker(pool, killedPid);
     const killedAt = Date.now();
-    first.child.kill('SIGKILL');
-    await once(first.child, 'exit');
-    second ??= await startWorkerProcess(options);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    if (!isRunning) workers.push(await startWorkerProcess(options));
     const completeMs = (await waitForCompletion(pool)) - killedAt;
     const entries = readStepLog(log);
     return {
-      ...resumeDelays(entries, first.child.pid ?? 0, killedAt),
+      ...resumeDelays(entries, killedPid, killedAt),
       completeMs,
       begunAgain: countRepeats(entries, 'begin'),
-      ...(await countFaults(pool, killedWorker, entries, first.child.pid ?? 0)),
+      ...(await countFaults(pool, killedWorker, entries, killedPid)),
     };
   } finally {
-    first.child.kill('SIGKILL');
-    await second?.stop();
+    await Promise.all(workers.map((worker) => worker.stop()));
     await database.drop();
   }
 }
 
-async function findWorker(pool: BenchDatabase['pool'], pid: number | undefined): Promise<string> {
+/** Returns the worker that has logged the most. */
+function busiest(
+  workers: readonly WorkerProcess[],
+  entries: readonly StepLogEntry[],
+): WorkerProcess {
+  const byPid = Map.groupBy(entries, ({ pid }) => pid);
+  const logged = ({ child }: WorkerProcess): number => byPid.get(child.pid ?? 0)?.length ?? 0;
+  return workers.reduce((most, other) => (logged(other) > logged(most) ? other : most));
+}
+
+async function findWorker(pool: BenchDatabase['pool'], pid: number): Promise<string> {
   const { rows } = await pool.query('select id from howdah_private.workers where pid = $1', [pid]);
   return rows[0].id;
 }
