@@ -44025,7 +44025,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.sees_agent(agent_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
@@ -44035,15 +44035,16 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.sees_run(id uuid)
  RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select exists (
+begin
+  return exists (
     select from howdah.executions as e
     where e.id = sees_run.id and e.tenant_id = howdah.current_tenant()
-      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))
-$function$
+      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.send_to_chat(chat_id text, name text, input text, input_parts jsonb, metadata jsonb, idempotency_key text)
@@ -46781,10 +46782,13 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.stream_step_details(ids uuid[], seqs integer[], afters integer[])
  RETURNS TABLE(place integer, story jsonb)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+begin
+  return query
   select i.place::int, jsonb_build_object(
     'agent', coalesce(
       (select a.name from howdah.agents as a where a.id = coalesce(m.agent_id, e.agent_id)),
@@ -46824,8 +46828,8 @@ AS $function$
           where p.execution_id = e.id and p.seq = i.after + 300 and p.step_seq <= i.seq
         ) or i.after is null then null else 300 end
     ) as x
-  ) as m
-$function$
+  ) as m;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.strength_step(logs double precision[], wins double precision[], own integer[], other integer[], counts double precision[], prior double precision)
@@ -55907,10 +55911,13 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.tree_states(ids uuid[], most_live integer)
  RETURNS TABLE(execution_id uuid, step_count integer, has_ended boolean, has_children boolean, is_behind boolean, live uuid[])
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+begin
+  return query
   select e.id::uuid, coalesce(h.step_count, e.step_count), e.completed_at is not null,
     b.runs > 0,
     b.runs > 0 and (b.is_behind or o.top_seq is distinct from coalesce(h.step_count, e.step_count)),
@@ -55924,8 +55931,8 @@ AS $function$
       array_agg(r.id order by r.id) filter (where not r.has_ended) as live
     from howdah_private.runs_below(e.id::uuid, e.root_execution_id) as r
   ) as b
-  where e.id = any (tree_states.ids)
-$function$
+  where e.id = any (tree_states.ids);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.trust_of_chunks(tenant_id uuid, value jsonb)
@@ -61838,17 +61845,13 @@ create policy operator on howdah.approvals to howdah_owner using (true) with che
 create policy tenant on howdah.approvals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
 END));
@@ -61866,15 +61869,11 @@ create policy operator on howdah.board_entries to howdah_owner using (true) with
 create policy tenant on howdah.board_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = board_entries.root_execution_id)))
+    ELSE howdah_private.sees_run(root_execution_id)
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = board_entries.root_execution_id)))
+    ELSE howdah_private.sees_run(root_execution_id)
 END));
 
 create policy engine on howdah.chunks to howdah_engine using (true) with check (true);
@@ -61890,15 +61889,11 @@ create policy operator on howdah.citations to howdah_owner using (true) with che
 create policy tenant on howdah.citations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = citations.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = citations.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.connected_accounts to howdah_engine using (true) with check (true);
@@ -61932,15 +61927,11 @@ create policy operator on howdah.evaluation_results to howdah_owner using (true)
 create policy tenant on howdah.evaluation_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = evaluation_results.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = evaluation_results.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.evaluations to howdah_engine using (true) with check (true);
@@ -61992,15 +61983,11 @@ create policy operator on howdah.feedback_entries to howdah_owner using (true) w
 create policy tenant on howdah.feedback_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = feedback_entries.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = feedback_entries.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.graders to howdah_engine using (true) with check (true);
@@ -62076,15 +62063,11 @@ create policy operator on howdah.inbound_deliveries to howdah_owner using (true)
 create policy tenant on howdah.inbound_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check (true);
@@ -62236,15 +62219,11 @@ create policy operator on howdah.questions to howdah_owner using (true) with che
 create policy tenant on howdah.questions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = questions.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = questions.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
@@ -62254,17 +62233,13 @@ create policy operator on howdah.resources to howdah_owner using (true) with che
 create policy tenant on howdah.resources to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
 END));
@@ -62306,15 +62281,11 @@ create policy operator on howdah.search_results to howdah_owner using (true) wit
 create policy tenant on howdah.search_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = search_results.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = search_results.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.searches to howdah_engine using (true) with check (true);
@@ -62324,15 +62295,11 @@ create policy operator on howdah.searches to howdah_owner using (true) with chec
 create policy tenant on howdah.searches to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = searches.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = searches.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
@@ -62390,15 +62357,11 @@ create policy operator on howdah.steps to howdah_owner using (true) with check (
 create policy tenant on howdah.steps to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = steps.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = steps.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.table_triggers to howdah_engine using (true) with check (true);
@@ -62526,15 +62489,11 @@ create policy operator on howdah.watched_rows to howdah_owner using (true) with 
 create policy tenant on howdah.watched_rows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = watched_rows.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = watched_rows.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
@@ -62546,15 +62505,11 @@ create policy operator on howdah.webhook_deliveries to howdah_owner using (true)
 create policy tenant on howdah.webhook_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.webhooks to howdah_engine using (true) with check (true);
@@ -62802,15 +62757,11 @@ create policy operator on howdah_private.message_log to howdah_owner using (true
 create policy tenant on howdah_private.message_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = message_log.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = message_log.execution_id))))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
 END));
 
 create policy engine on howdah_private.needed_code to howdah_engine using (true) with check (true);

@@ -28,19 +28,19 @@ begin
         and c.relowner = current_user::regrole and not c.relispartition
         and c.oid <> 'howdah_private.migrations'::regclass
     ),
-    -- the agent, workflow, run or session of a row: if grants hide it, they hide the row
+    -- the agent, workflow, run or session of a row: if grants hide it, they hide the row. Rows
+    -- follow their run by a function: a subquery on the partitions of runs is planned with every
+    -- query, which takes several times as long as the rest
     keys (place, name, condition) as (values
       (1, 'agent_id', '(agent_id is null'
         ' or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
       (2, 'workflow_id', '(workflow_id is null'
         ' or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
-      (3, 'execution_id', '(execution_id is null'
-        ' or exists (select from howdah.executions as e where e.id = execution_id))'),
+      (3, 'execution_id', '(execution_id is null or howdah_private.sees_run(execution_id))'),
       (4, 'session_id', '(session_id is null'
         ' or exists (select from howdah.sessions as s where s.id = session_id))')
     ),
-    -- tables with `sight` by hand: the keys that decide, or the condition itself. Tags follow their
-    -- run by a function, since the planner would charge a subquery to each tag that it reads
+    -- tables with `sight` by hand: the keys that decide, or the condition itself
     by_hand (object, keys, condition) as (values
       ('approvals', '{agent_id,execution_id,session_id}'::text[], null),
       ('cached_answers', '{agent_id}', null),
@@ -55,8 +55,7 @@ begin
       ('mail', null, 'to_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]) and '
         '(from_agent_id is null'
         ' or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
-      ('board_entries', null, 'exists (select from howdah.executions as e'
-        ' where e.id = board_entries.root_execution_id)'),
+      ('board_entries', null, 'howdah_private.sees_run(root_execution_id)'),
       ('run_tags', null, 'howdah_private.sees_run(execution_id)')
     ),
     -- condition under which grants do not hide the row; the run of a row decides for its agent
