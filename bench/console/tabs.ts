@@ -38,7 +38,7 @@ export async function openList(url: string): Promise<OpenTab> {
   return tab;
 }
 
-/** Opens the page of a run at work. After news it reads the run, its tree and the newer steps. */
+/** Opens the page of a run without child runs. After news it reads the run and the newer steps. */
 export async function openRun(url: string, id: string): Promise<OpenTab> {
   const tab = await connect(url);
   const tree = { root: id, id, isBelow: false, first: 200 };
@@ -57,7 +57,6 @@ export async function openRun(url: string, id: string): Promise<OpenTab> {
     const [{ executionTimelines }] = await Promise.all([
       tab.read(stepsAfter, { id, after: last, first: 1_000 }),
       tab.read(runPage, { id }),
-      tab.read(runTree, tree),
     ]);
     last = Math.max(last, ...(executionTimelines?.nodes ?? []).map((one) => one?.seq ?? 0));
   };

@@ -162,6 +162,8 @@ test('the subject is part of its tree, and each run is there once', () => {
   const runs = mergeRuns(b, [c, null], [a, b]);
   expect(runs.map(({ id }) => id)).toEqual(['a', 'b', 'c']);
   expect(treeRows(mergeRuns(c, undefined, [a]), new Map(), 'c')).toHaveLength(1);
+  const newest: TreeRun = { ...b, status: 'failed' };
+  expect(mergeRuns(newest, [a, b])).toEqual([a, newest]); // it is read more often than the lists
 });
 
 test('time at work counts overlapping steps once', () => {

@@ -2,11 +2,14 @@
 -- messages, the question, and whether a model called the child run that the step starts. Where
 -- `afters` has a message that the reader knows, only messages after it are read: usually 300 at
 -- most, since a step adds a few. `last_message` is the last message up to the step, if it was read.
+-- It keeps one plan, as tree_states does.
 create or replace function howdah_private.stream_step_details(ids uuid[], seqs int[], afters int[])
   returns table (place int, story jsonb)
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
+begin
+  return query
   select i.place::int, jsonb_build_object(
     'agent', coalesce(
       (select a.name from howdah.agents as a where a.id = coalesce(m.agent_id, e.agent_id)),
@@ -46,5 +49,5 @@ as $$
           where p.execution_id = e.id and p.seq = i.after + 300 and p.step_seq <= i.seq
         ) or i.after is null then null else 300 end
     ) as x
-  ) as m
-$$;
+  ) as m;
+end $$;

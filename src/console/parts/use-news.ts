@@ -7,6 +7,8 @@ const PAUSE_MS = 250;
 
 /** Events that change no row. A streaming answer has many of them. */
 export const PASSING_EVENTS: readonly string[] = ['token', 'progress'];
+/** The event of a run that has started another one. */
+export const STARTED_EVENT = 'started';
 
 /**
  * Returns a function that calls `read`: soon after the first news, then at most four times a

@@ -48,14 +48,14 @@ export function treeRows(runs: readonly TreeRun[], steps: StepsByRun, subject: s
 
 /**
  * Returns the runs of lists in the order of their ids, each once. The subject is always part of
- * them, also if its tree has more runs than are loaded.
+ * them, as it is given: it is read more often than the lists, which may also be too long for it.
  */
 export function mergeRuns(
   subject: TreeRun,
   ...lists: readonly (readonly (TreeRun | null)[] | undefined)[]
 ): TreeRun[] {
-  const runs = new Map([[subject.id, subject]]);
-  for (const run of lists.flat()) if (run) runs.set(run.id, run);
+  const runs = new Map<string, TreeRun>();
+  for (const run of [...lists.flat(), subject]) if (run) runs.set(run.id, run);
   return [...runs.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 

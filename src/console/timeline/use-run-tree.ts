@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { PASSING_EVENTS, useNews } from '../parts/use-news.ts';
+import { PASSING_EVENTS, STARTED_EVENT, useNews } from '../parts/use-news.ts';
 import type { Failure } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
 import {
@@ -45,8 +45,8 @@ export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunT
     [data, run],
   );
   const steps = useSteps(runs);
-  const live = useEventsOfTree({ id, isAtWork }, (ids) => {
-    tree.reload();
+  const live = useEventsOfTree({ id, isAtWork }, ({ ids, isTreeChanged }) => {
+    if (isTreeChanged) tree.reload();
     onNews();
     void steps.readNews(ids);
   });
@@ -64,19 +64,26 @@ export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunT
   };
 }
 
+/** The runs with news. The run of the page is read by itself, so the tree changes by other runs. */
+type News = { ids: readonly string[]; isTreeChanged: boolean };
+
 /** Follows a run and all runs below it. Says which of them have news, after a short pause. */
 function useEventsOfTree(
   { id, isAtWork }: { id: string; isAtWork: boolean },
-  onNews: (ids: readonly string[]) => void,
+  onNews: (news: News) => void,
 ) {
   const changed = useRef(new Set<string>());
+  const hasStarted = useRef(false);
   const flush = useNews(() => {
     const ids = [...changed.current];
+    const isTreeChanged = hasStarted.current || ids.some((one) => one !== id);
     changed.current.clear();
-    onNews(ids);
+    hasStarted.current = false;
+    onNews({ ids, isTreeChanged });
   });
-  const gather = (changedId: string) => {
+  const gather = (changedId: string, event?: string | null) => {
     changed.current.add(changedId);
+    if (event === STARTED_EVENT) hasStarted.current = true;
     flush();
   };
   const cursor = useRef<string>(null);
@@ -85,7 +92,7 @@ function useEventsOfTree(
     onEvent({ executionEvents: event }) {
       cursor.current = event?.cursor ?? cursor.current;
       if (event && PASSING_EVENTS.includes(event.event)) return;
-      gather(event?.executionId ?? id);
+      gather(event?.executionId ?? id, event?.event);
     },
     onEnd: () => gather(id),
   });
