@@ -6562,10 +6562,8 @@ begin
   )
   select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
       'text', case when b.text_rank is not null then jsonb_build_object(
-        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4), 'terms', array(
-          select substr(t.term, strpos(t.term, ' ') + 1) from howdah_private.chunk_terms as t
-          join terms as q on q.id = b.id and q.term = t.term
-          where t.chunk_number = b.chunk_number order by t.term)) end,
+        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4),
+        'terms', f.terms, 'parts', nullif(f.parts, '{}')) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(
         'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
       'fused', case when b.fused_rank is not null then jsonb_build_object(
@@ -6577,6 +6575,8 @@ begin
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
   join howdah.documents as d on d.id = c.document_id
+  cross join lateral howdah_private.found_terms(b.chunk_number, array(
+    select q.term from terms as q where q.id = b.id)) as f
   order by b.rank;
 end $function$
 ;
@@ -19140,30 +19140,34 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, term text, prefix text)
- RETURNS SETOF text
+CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, terms text[], prefix text, shortest integer)
+ RETURNS TABLE(term text, part text)
  LANGUAGE sql
- STABLE ROWS 2
+ STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
 AS $function$
   with halves as (
-    select left(compound_parts.term, i - length(l.link)) as first,
-      substr(compound_parts.term, i + 1) as second
-    from generate_series(4, length(compound_parts.term) - 4) as i
+    select u.term, left(u.term, i - length(l.link)) as first, substr(u.term, i + 1) as second
+    from unnest(compound_parts.terms) as u (term)
+    cross join lateral generate_series(shortest, length(u.term) - shortest) as i
     cross join unnest('{"",s,es,n,en,er,e}'::text[]) as l (link)
-    where i - length(l.link) >= 4 and right(left(compound_parts.term, i), length(l.link)) = l.link
+    where u.term ~ '^[a-z]{8,64}$' and i - length(l.link) >= shortest
+      and right(left(u.term, i), length(l.link)) = l.link
   ),
   best as (
-    select h.first, h.second from halves as h
-    where compound_parts.term ~ '^[a-z]{8,}$' and (
-      select bool_and(exists (
+    select distinct on (h.term) h.term, h.first, h.second from halves as h
+    where exists (
         select from howdah_private.chunk_terms as t
         where t.knowledge_base_id = compound_parts.knowledge_base_id
-          and t.term = compound_parts.prefix || p.term))
-      from (values (h.second), (h.first)) as p (term))
-    order by least(length(h.first), length(h.second)) desc, length(h.first) desc, h.first limit 1
+          and t.term = compound_parts.prefix || h.second offset 0)
+      and exists (
+        select from howdah_private.chunk_terms as t
+        where t.knowledge_base_id = compound_parts.knowledge_base_id
+          and t.term = compound_parts.prefix || h.first offset 0)
+    order by h.term, least(length(h.first), length(h.second)) desc, length(h.first) desc, h.first
   )
-  select p.term from best as b cross join lateral (values (b.first), (b.second)) as p (term)
+  select b.term, p.part from best as b cross join lateral (values (b.first), (b.second)) as p (part)
 $function$
 ;
 
@@ -27319,6 +27323,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.found_terms(chunk_number bigint, wanted text[], OUT terms text[], OUT parts text[])
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with words as (
+    select substr(t.term, strpos(t.term, ' ') + 1) as word,
+      bool_and(strpos(t.term, '+ ') > 0) as is_part
+    from howdah_private.chunk_terms as t
+    where t.chunk_number = found_terms.chunk_number and t.term = any (found_terms.wanted)
+    group by 1
+  )
+  select coalesce(array_agg(w.word order by w.word), '{}'),
+    coalesce(array_agg(w.word order by w.word) filter (where w.is_part), '{}')
+  from words as w
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.free_mcp_tool_name(tool howdah.mcp_tools, server text)
  RETURNS text
  LANGUAGE sql
@@ -29044,6 +29067,42 @@ begin
   end if;
   verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
     else 'inside the noise' end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.index_parts(document howdah.documents, base howdah.knowledge_bases)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_language text := howdah_private.language_of_chunks(document, base);
+  v_prefix text := concat(v_language || ' ');
+  v_part_prefix text := concat(v_language, '+ ');
+  v_numbers bigint[];
+  v_words text[];
+begin
+  if coalesce(v_language, base.language) <> 'german' then
+    return;
+  end if;
+  v_numbers := array(
+    select c.number from howdah.chunks as c
+    where c.tenant_id = document.tenant_id and c.document_id = document.id);
+  delete from howdah_private.chunk_terms as t
+  where t.chunk_number = any (v_numbers) and strpos(t.term, '+ ') > 0;
+  v_words := array(
+    select distinct substr(t.term, length(v_prefix) + 1) from howdah_private.chunk_terms as t
+    where t.chunk_number = any (v_numbers) and length(t.term) - length(v_prefix) >= 10 limit 20000);
+  with compounds as materialized (
+    select v_prefix || p.term as term, p.part
+    from howdah_private.compound_parts(base.id, v_words, v_prefix, 5) as p
+  )
+  insert into howdah_private.chunk_terms
+    (knowledge_base_id, chunk_number, length, frequency, term)
+  select base.id, t.chunk_number, t.length, sum(t.frequency), v_part_prefix || c.part
+  from howdah_private.chunk_terms as t join compounds as c on c.term = t.term
+  where t.chunk_number = any (v_numbers)
+  group by t.chunk_number, t.length, c.part;
 end $function$
 ;
 
@@ -37884,7 +37943,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.query_terms(base howdah.knowledge_bases, query text)
- RETURNS TABLE(term text, frequency double precision, twins text[], left_out bigint)
+ RETURNS TABLE(term text, frequency double precision, twins text[], left_out bigint, whole text, part text)
  LANGUAGE plpgsql
  STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -37914,6 +37973,7 @@ begin
   added as materialized (
     select t.term, sum(r.weight * t.frequency / t.length) as weight
     from relevant as r join howdah_private.chunk_terms as t on t.chunk_number = r.chunk_number
+    where strpos(t.term, '+ ') = 0
     group by t.term order by weight desc, t.term
     limit coalesce((v_options ->> 'terms')::numeric::int, 10)
   )
@@ -37921,7 +37981,7 @@ begin
     v_keep * coalesce(q.frequency, 0)
       + (1 - v_keep) * coalesce(a.weight / (select sum(s.weight) from added as s), 0)
         * (select max(s.length) from asked as s),
-    coalesce(q.twins, '{}'), coalesce(q.left_out, 0)
+    coalesce(q.twins, '{}'), coalesce(q.left_out, 0), q.whole, q.part
   from asked as q full join added as a on a.term = q.term;
 end $function$
 ;
@@ -40731,6 +40791,7 @@ begin
       is distinct from (m.seq, m.start_offset, m.end_offset, m.page, base.trust);
   perform howdah_private.reindex_chunks(document, base);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
+  perform howdah_private.index_parts(document, base);
 end $function$
 ;
 
@@ -43689,7 +43750,11 @@ begin
       as weight
     from howdah_private.query_terms(base, search_base.query) as q
     cross join lateral (
-      select least(count(*) + q.left_out, v_chunks)::float8 as chunks
+      select least(count(*) + q.left_out - (
+          select count(*) from howdah_private.chunk_terms as p
+          join howdah_private.chunk_terms as w on w.knowledge_base_id = base.id
+            and w.term = q.whole and w.chunk_number = p.chunk_number
+          where p.knowledge_base_id = base.id and p.term = q.part), v_chunks)::float8 as chunks
       from howdah_private.chunk_terms as t
       where t.knowledge_base_id = base.id and t.term = any (q.term || q.twins)
     ) as f
@@ -48624,41 +48689,55 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.terms_of_query(base howdah.knowledge_bases, query text)
- RETURNS TABLE(term text, frequency double precision, twins text[], left_out bigint)
+ RETURNS TABLE(term text, frequency double precision, twins text[], left_out bigint, whole text, part text)
  LANGUAGE sql
  STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with languages as materialized (
-    select l.* from howdah_private.languages_of_base(base) as l
+    select l.*, case when l.language = 'german' then rtrim(l.prefix) || '+ ' end as part_prefix
+    from howdah_private.languages_of_base(base) as l
   ),
   words as materialized (
-    select l.language, l.prefix, t.lexeme, p.position
+    select p.position, l.language, l.prefix, t.lexeme, l.prefix || t.lexeme as whole,
+      l.part_prefix || t.lexeme as part
     from languages as l
     cross join lateral
       unnest(to_tsvector(l.language::regconfig, terms_of_query.query)) as t
     cross join lateral unnest(t.positions) as p (position)
   ),
   written as materialized (
-    select w.language, w.prefix, w.lexeme, count(*)::float8 as frequency,
+    select w.language, w.prefix, w.lexeme, w.whole, w.part, count(*)::float8 as frequency,
       min(w.position) as position
-    from words as w group by w.language, w.prefix, w.lexeme
-  )
-  select t.term, sum(t.frequency), max(t.twins), max(t.left_out) from (
-    select w.prefix || w.lexeme as term, w.frequency, array(
-        select o.prefix || o.lexeme from words as o
-        where o.position = w.position and o.prefix <> w.prefix) as twins, (
+    from words as w group by w.language, w.prefix, w.lexeme, w.whole, w.part
+  ),
+  asked as (
+    select w.whole, w.part, w.frequency, f.twins, f.german, f.german_part, (
         select coalesce(sum(l.chunks), 0)::bigint from languages as l
         where not exists (
           select from words as o where o.position = w.position and o.prefix = l.prefix)) as left_out
     from written as w
+    cross join lateral (
+      select array_agg(o.whole) || array_remove(array_agg(o.part), null) as twins,
+        max(o.whole) filter (where o.part is not null) as german, max(o.part) as german_part
+      from words as o where o.position = w.position
+    ) as f
     union all
-    select w.prefix || p.term, 0.4 * w.frequency, '{}', 0
+    select d.whole, d.part, 0.4 * w.frequency, array[d.whole, d.part], d.whole, d.part, 0
     from written as w
-    cross join lateral howdah_private.compound_parts(base.id, w.lexeme, w.prefix) as p (term)
+    cross join lateral howdah_private.compound_parts(
+      base.id, array[w.lexeme], w.prefix, 4) as p
+    cross join lateral (
+      select w.prefix || p.part as whole, rtrim(w.prefix) || '+ ' || p.part as part
+    ) as d
     where w.language = 'german'
-  ) as t
-  group by t.term
+  )
+  select distinct on (t.term) t.term, sum(a.frequency * t.weight) over (partition by t.term),
+    a.twins, a.left_out, a.german, a.german_part
+  from asked as a
+  cross join lateral (values (a.whole, 1.0::float8), (a.part, 0.4)) as t (term, weight)
+  where t.term is not null
+  order by t.term, cardinality(a.twins) desc, a.left_out desc
 $function$
 ;
 
@@ -65218,7 +65297,7 @@ grant execute on function howdah_private.complete_generation(uuid) to howdah_eng
 
 grant execute on function howdah_private.composite_score(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.compound_parts(uuid,text,text) to howdah_engine;
+grant execute on function howdah_private.compound_parts(uuid,text[],text,integer) to howdah_engine;
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_app;
 
@@ -65762,6 +65841,8 @@ grant execute on function howdah_private.forget_oauth_client(uuid,bigint) to how
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
+grant execute on function howdah_private.found_terms(bigint,text[]) to howdah_engine;
+
 grant execute on function howdah_private.freeze_month(date) to howdah_engine;
 
 grant execute on function howdah_private.freeze_month_statement(date) to howdah_engine;
@@ -65943,6 +66024,8 @@ grant execute on function howdah_private.independent_interval(double precision[]
 grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_engine;
 
 grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_viewer;
+
+grant execute on function howdah_private.index_parts(howdah.documents,howdah.knowledge_bases) to howdah_engine;
 
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
@@ -72145,9 +72228,9 @@ comment on column howdah_private.chunk_terms.frequency is 'How often the chunk h
 
 comment on column howdah_private.chunk_terms.knowledge_base_id is 'The knowledge base.';
 
-comment on column howdah_private.chunk_terms.length is 'Number of all terms of the chunk.';
+comment on column howdah_private.chunk_terms.length is 'Number of all terms of the chunk, without parts of compounds.';
 
-comment on column howdah_private.chunk_terms.term is 'The term, as the text search configuration of the chunk writes it. If that is not the one of the base, its name and a space come before the term.';
+comment on column howdah_private.chunk_terms.term is 'The term, as the text search configuration of the chunk writes it. If that is not the one of the base, its name and a space come before the term. A word that the chunk has as a part of a compound has a plus sign and a space before it, after that name.';
 
 comment on column howdah_private.closed_months.archive is 'Location of the archive. Null if there is none.';
 
@@ -72702,7 +72785,7 @@ comment on routine howdah.schedule_times(text,text,timestamp with time zone,inte
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
-Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query).';
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has; parts are those that it has within German compounds only. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query).';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 

@@ -4,6 +4,7 @@ import type { Bench } from '../bench.ts';
 import { type Figure, figure } from '../figures.ts';
 import { addDocuments } from '../rankings/add-documents.ts';
 import { type Collection, meanOf, ndcgOf, readCollection } from '../rankings/collections.ts';
+import { compareCompounds } from '../rankings/compare-compounds.ts';
 import { compareLanguages } from '../rankings/compare-languages.ts';
 import { compareRankings } from '../rankings/compare-rankings.ts';
 import { findEmbedder } from '../rankings/embedder.ts';
@@ -25,7 +26,7 @@ const PEER = ['minisearch', 'wink-porter2-stemmer'] as const;
 /**
  * Searches knowledge bases: how well the ranking agrees with judgements of people, beside
  * `minisearch` with a stemmer on the same texts, and how long ingestion and searches take. Needs
- * `HOWDAH_TEST_ASSETS`, and for the part about languages the Debian Reference.
+ * `HOWDAH_TEST_ASSETS`, and for the parts about languages and compounds the Debian Reference.
  */
 export const knowledge: Bench = async ({ server, talk }) => {
   const database = await server.createDatabase();
@@ -48,6 +49,7 @@ export const knowledge: Bench = async ({ server, talk }) => {
       talk(`knowledge: ${name} ${own.toFixed(3)}`);
     }
     figures.push(...(await compareLanguages(database.pool, talk)));
+    figures.push(...(await compareCompounds(database.pool, talk)));
     figures.push(...(await vectorTimes(database, talk)), ...(await timesOf(database.pool)));
     return figures;
   } finally {

@@ -1,5 +1,5 @@
 -- Writes the chunks of a document. A chunk with the same digest as before keeps its row and its
--- terms; only its place may change.
+-- terms; only its place may change, and the parts of its compounds (terms/compound_terms.sql).
 
 -- Writes the chunks that a worker has made of a document, and marks the document as ready. Writes
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
@@ -48,7 +48,8 @@ begin
 end $$;
 
 -- Deletes chunks that are no longer in the text, moves the others, gives them the trust of the
--- base and the terms of the language, and adds the new ones.
+-- base and the terms of the language, and adds the new ones. Then indexes the parts of compounds in
+-- all of them, since the base may have other words by now.
 create or replace function howdah_private.replace_chunks(
   document howdah.documents, base howdah.knowledge_bases, pieces jsonb
 ) returns void
@@ -80,6 +81,7 @@ begin
       is distinct from (m.seq, m.start_offset, m.end_offset, m.page, base.trust);
   perform howdah_private.reindex_chunks(document, base);
   perform howdah_private.insert_chunks(document, base, replace_chunks.pieces);
+  perform howdah_private.index_parts(document, base);
 end $$;
 
 -- Adds the chunks of a document that have no row yet, with their terms.

@@ -9,9 +9,10 @@
 -- question in natural language has words that no document has. All numbers are exact, since they
 -- are counted by the statement itself, or are sums that change with the chunks.
 --
--- In a base with several languages, df is that of a word in all of them
--- (10_private/knowledge/terms/compound_terms.sql), and N and mean are those of the whole base. So
--- scores of chunks in different languages can be compared.
+-- In a base with several languages, df is that of a word in all of them, and N and mean are those
+-- of the whole base. So scores of chunks in different languages can be compared. A word within
+-- German compounds is a term of its own with the same df, for which n is 0.4 times as high
+-- (10_private/knowledge/terms/compound_terms.sql).
 --
 -- Row security would read all chunks of a tenant for an operator that is not leakproof, so the
 -- search is a function of the engine. It checks the tenant itself.
@@ -40,6 +41,8 @@ $$;
 -- them pass; `offset 0` keeps the planner from reading all documents instead. The numbers are in a
 -- subquery, which is hashed.
 --
+-- A chunk that has a word both as a whole and as a part of a compound is counted once.
+--
 -- The postings of a term are read twice, since its weight depends on their number: counting in the
 -- index is faster than keeping them. The arithmetic of each posting is in float8. With a literal
 -- such as 0.3, which is numeric, a search takes nearly twice as long.
@@ -67,7 +70,11 @@ begin
       as weight
     from howdah_private.query_terms(base, search_base.query) as q
     cross join lateral (
-      select least(count(*) + q.left_out, v_chunks)::float8 as chunks
+      select least(count(*) + q.left_out - (
+          select count(*) from howdah_private.chunk_terms as p
+          join howdah_private.chunk_terms as w on w.knowledge_base_id = base.id
+            and w.term = q.whole and w.chunk_number = p.chunk_number
+          where p.knowledge_base_id = base.id and p.term = q.part), v_chunks)::float8 as chunks
       from howdah_private.chunk_terms as t
       where t.knowledge_base_id = base.id and t.term = any (q.term || q.twins)
     ) as f
@@ -119,6 +126,25 @@ begin
       else 'Name what the metadata of documents contains, such as {"year": 2026}.' end;
 end $$;
 
+-- Returns the words of a chunk among terms, and those of them that it has within compounds only.
+create or replace function howdah_private.found_terms(
+  chunk_number bigint, wanted text[], out terms text[], out parts text[]
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with words as (
+    select substr(t.term, strpos(t.term, ' ') + 1) as word,
+      bool_and(strpos(t.term, '+ ') > 0) as is_part
+    from howdah_private.chunk_terms as t
+    where t.chunk_number = found_terms.chunk_number and t.term = any (found_terms.wanted)
+    group by 1
+  )
+  select coalesce(array_agg(w.word order by w.word), '{}'),
+    coalesce(array_agg(w.word order by w.word) filter (where w.is_part), '{}')
+  from words as w
+$$;
+
 -- Searches the knowledge bases of a tenant with these names, all of them for null.
 create or replace function howdah.search(
   bases text[], query text, k int default 10, filter jsonb default '{}', mode text default null
@@ -154,10 +180,8 @@ begin
   )
   select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
       'text', case when b.text_rank is not null then jsonb_build_object(
-        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4), 'terms', array(
-          select substr(t.term, strpos(t.term, ' ') + 1) from howdah_private.chunk_terms as t
-          join terms as q on q.id = b.id and q.term = t.term
-          where t.chunk_number = b.chunk_number order by t.term)) end,
+        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4),
+        'terms', f.terms, 'parts', nullif(f.parts, '{}')) end,
       'vector', case when b.vector_rank is not null then jsonb_build_object(
         'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
       'fused', case when b.fused_rank is not null then jsonb_build_object(
@@ -169,6 +193,8 @@ begin
   from best as b
   join howdah.chunks as c on c.number = b.chunk_number
   join howdah.documents as d on d.id = c.document_id
+  cross join lateral howdah_private.found_terms(b.chunk_number, array(
+    select q.term from terms as q where q.id = b.id)) as f
   order by b.rank;
 end $$;
 comment on function howdah.search(text[], text, int, jsonb, text) is
@@ -178,6 +204,7 @@ comment on function howdah.search(text[], text, int, jsonb, text) is
   'bases are names, null for all. Only documents whose metadata contains filter are searched. '
   'mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have '
   'vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the '
-  'score (BM25, the cosine) and the terms of the query that the chunk has. If the base has a '
+  'score (BM25, the cosine) and the terms of the query that the chunk has; parts are those that it '
+  'has within German compounds only. If the base has a '
   'reranker, fused has the rank and score without it, and rerank its rank and score, or the error '
   'that says why it changed nothing (howdah.rerank_query).';

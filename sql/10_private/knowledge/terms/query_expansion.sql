@@ -4,8 +4,11 @@
 
 -- Returns the terms of a query with their weights. Without expansion, these are their frequencies.
 -- With it, the weights of the query and those of the added terms are in the ratio keep : 1 - keep.
+-- Parts of compounds are not added.
 create or replace function howdah_private.query_terms(base howdah.knowledge_bases, query text)
-  returns table (term text, frequency float8, twins text[], left_out bigint)
+  returns table (
+    term text, frequency float8, twins text[], left_out bigint, whole text, part text
+  )
   language plpgsql stable rows 20
   set search_path = pg_catalog, pg_temp
 as $$
@@ -34,6 +37,7 @@ begin
   added as materialized (
     select t.term, sum(r.weight * t.frequency / t.length) as weight
     from relevant as r join howdah_private.chunk_terms as t on t.chunk_number = r.chunk_number
+    where strpos(t.term, '+ ') = 0
     group by t.term order by weight desc, t.term
     limit coalesce((v_options ->> 'terms')::numeric::int, 10)
   )
@@ -41,6 +45,6 @@ begin
     v_keep * coalesce(q.frequency, 0)
       + (1 - v_keep) * coalesce(a.weight / (select sum(s.weight) from added as s), 0)
         * (select max(s.length) from asked as s),
-    coalesce(q.twins, '{}'), coalesce(q.left_out, 0)
+    coalesce(q.twins, '{}'), coalesce(q.left_out, 0), q.whole, q.part
   from asked as q full join added as a on a.term = q.term;
 end $$;
