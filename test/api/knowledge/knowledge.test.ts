@@ -330,6 +330,33 @@ describe.each([
     expect((await run('kb', 'search', name, 'refunds')).stderr).toContain('Nothing was found');
   });
 
+  test('sets the language of a document', async () => {
+    const base = `languages-${name}`;
+    const file = join(folder, 'kurz.md');
+    await writeFile(file, 'Drei alte Häuser.');
+    await run('kb', 'create', base);
+    await run('kb', 'add', base, file);
+    await ingestDocuments(database.pool);
+    const finds = async () => (await run('kb', 'search', base, 'Haus')).stdout.includes('Häuser');
+    expect(await finds()).toBe(false);
+    const set = await run('kb', 'set-language', base, 'kurz.md', 'de-AT', '--json');
+    expect(set.status).toBe(0);
+    expect(JSON.parse(set.stdout)).toMatchObject({ title: 'kurz.md', language: 'de' });
+    await ingestDocuments(database.pool);
+    expect(await finds()).toBe(true);
+    const { id } = JSON.parse(set.stdout);
+    expect(await run('kb', 'set-language', base, id, 'auto')).toMatchObject({
+      status: 0,
+      stdout: 'kurz.md changed: language detected\n',
+    });
+    await ingestDocuments(database.pool);
+    expect(await finds()).toBe(false);
+    const wrong = await run('kb', 'set-language', base, 'kurz.md', 'klingon');
+    expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('da, de, el, en') });
+    expect(await run('kb', 'set-language', base, 'none.md', 'de')).toMatchObject({ status: 3 });
+    expect(await run('kb', 'set-language', base, 'kurz.md')).toMatchObject({ status: 2 });
+  });
+
   test('finds each document of a base with over 1,000', async () => {
     const many = `many-${name}`;
     await run('kb', 'create', many);

@@ -261,6 +261,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb ls', 'kb', 'ls', 'handbook');
   await note('kb state', 'kb', 'state', 'handbook');
   await note('kb chunks', 'kb', 'chunks', 'handbook', 'README.md');
+  await note('kb set-language', 'kb', 'set-language', 'handbook', 'README.md', 'en');
   await note('kb search', 'kb', 'search', 'handbook', 'agents');
   await note('kb health', 'kb', 'health', 'handbook');
   await note('kb sources', 'kb', 'sources', done.id);

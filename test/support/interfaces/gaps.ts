@@ -41,12 +41,6 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /^change a document$/,
-    because:
-      'A file that has changed is added again: `howdah kb rm`, then `howdah kb add`. `howdah sql` reads and changes the rows.',
-  },
-  {
-    on: 'CLI',
     what: /^answer many questions$/,
     because:
       'At a terminal, a person reads each question. One statement answers many: `howdah sql --write "select * from howdah.answer_questions(…)"`.',

@@ -106,6 +106,7 @@ const NAMED_TABLES: readonly TableNames[] = [
     own: {
       read: { rest: 'GET /api/documents/{id}/content', cli: 'kb ls' },
       create: { rest: 'POST /api/knowledge-bases/{id}/documents', cli: 'kb add' },
+      change: { cli: 'kb set-language' },
       delete: { cli: 'kb rm' },
     },
   },

@@ -55,8 +55,8 @@ const documentsById: CommandResource = {
 };
 
 /**
- * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | state | search
- * | health | sources | stale | replay | fit | rm]`: knowledge bases, their documents and chunks,
+ * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | set-language
+ * | state | search | health | sources | stale | replay | fit | rm]`: knowledge bases, their documents and chunks,
  * searches, and the sources of answers.
  */
 export function register(command: Command, io: CliIo): void {
@@ -65,6 +65,11 @@ export function register(command: Command, io: CliIo): void {
     { name: 'add', summary: 'add files and URLs to a knowledge base', register: registerAdd },
     { name: 'ls', summary: 'list the documents of a knowledge base', register: registerLs },
     { name: 'chunks', summary: 'list the chunks of a document', register: registerChunks },
+    {
+      name: 'set-language',
+      summary: 'say in which language a document is written',
+      register: registerSetLanguage,
+    },
     { name: 'state', summary: 'count documents by status, and chunks', register: registerState },
     { name: 'search', summary: 'search a knowledge base', register: registerSearch },
     { name: 'health', summary: 'count searches and stale answers', register: registerHealth },
@@ -179,6 +184,22 @@ function registerChunks(command: Command, io: CliIo): void {
       const shown = ['seq', 'page', 'heading_path', 'start_offset', 'end_offset', 'content'];
       const rows = items.map((row) => shortenRow(row, shown));
       printRows(io, { items, rows, empty: 'No chunks.' });
+    });
+}
+
+function registerSetLanguage(command: Command, io: CliIo): void {
+  withBase(command)
+    .argument('<document>', 'title or id of the document')
+    .argument('<language>', 'code such as de, simple for words without stems, or auto to detect it')
+    .action(async (name: string, document: string, code: string, options: Options) => {
+      const language = code === 'auto' ? null : code;
+      const row = await withBackend(io, command, options, async (backend) => {
+        const { id } = await findDocument(backend, name, document);
+        return backend.definitions.change(documentsById, String(id), { language });
+      });
+      if (io.json) return printJson(io, row);
+      const shown = row.language === null ? 'detected' : plainText(String(row.language));
+      io.out(`${plainText(String(row.title))} changed: language ${shown}`);
     });
 }
 
