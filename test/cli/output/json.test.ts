@@ -261,7 +261,6 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb ls', 'kb', 'ls', 'handbook');
   await note('kb state', 'kb', 'state', 'handbook');
   await note('kb chunks', 'kb', 'chunks', 'handbook', 'README.md');
-  await note('kb set-language', 'kb', 'set-language', 'handbook', 'README.md', 'en');
   await note('kb search', 'kb', 'search', 'handbook', 'agents');
   await note('kb health', 'kb', 'health', 'handbook');
   await note('kb sources', 'kb', 'sources', done.id);
@@ -289,6 +288,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb list', 'kb', 'list');
   await note('kb show', 'kb', 'show', 'handbook');
   await note('kb change', 'kb', 'change', 'handbook', '--domain', 'docs');
+  await note('kb set-language', 'kb', 'set-language', 'handbook', 'README.md', 'en');
   await note('kb rm', 'kb', 'rm', 'handbook', 'README.md', '--yes');
   await note('kb delete', 'kb', 'delete', 'handbook', '--yes');
   await note('dataset create', 'dataset', 'create', 'sums');
