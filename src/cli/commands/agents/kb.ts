@@ -56,8 +56,8 @@ const documentsById: CommandResource = {
 
 /**
  * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | set-language
- * | state | search | health | sources | stale | replay | fit | rm]`: knowledge bases, their documents and chunks,
- * searches, and the sources of answers.
+ * | state | search | health | sources | stale | replay | fit | rm]`: knowledge bases, their
+ * documents and chunks, searches, and the sources of answers.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
