@@ -28,6 +28,7 @@ export const PRIVATE_FILES = [
   'data/queued.ts',
   'data/storage.ts',
   'rankings/add-documents.ts',
+  'rankings/compare-compounds.ts',
   'rankings/compare-rankings.ts',
   'rankings/embedder.ts',
   'rankings/vector-times.ts',
