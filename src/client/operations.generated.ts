@@ -86,7 +86,7 @@ export type InboundDelivery = { id: string; inbound_hook_id: string; status: "ac
 
 export type Integration = { id: string; name: string; description: string; resource_url: string; account_scope: "tenant" | "user"; grant_type: "authorization_code" | "client_credentials"; scopes: (string)[]; issuer: string | null; endpoints: { [name: string]: unknown } | null; client_id: string | null; secret_name: string | null; sends_resource: boolean; is_active: boolean; created_at: string; updated_at: string; connected_accounts: number };
 
-export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string };
+export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string; integration: string; user: string | null };
 
 export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; detects_language: boolean; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; rerank_model_id: string | null; rerank_candidates: number; created_at: string; updated_at: string; agents: (string)[] };
 
@@ -468,8 +468,8 @@ export type Operations = {
   /** Delete an integration. */
   deleteIntegration: { takes: { params: { id: string } }; gives: null };
   /** Begin to connect an account: the own account, or that of the tenant. */
-  connectAccount: { takes: { params: { id: string } }; gives: { account_id: string; integration: string; authorization_url: string | null; expires_at: string | null } };
-  /** List the connected accounts that the caller may see, newest first. */
+  connectAccount: { takes: { params: { id: string }; body?: { username?: string } }; gives: { account_id: string; integration: string; authorization_url: string | null; expires_at: string | null } };
+  /** List connected accounts, newest first. */
   listConnectedAccounts: { takes: { query?: { limit?: number; cursor?: string; integration_id?: string; user_id?: string; status?: "pending" | "connected" | "expired" | "revoked" | "failed" } }; gives: { data: (ConnectedAccount)[]; next: string | null } };
   /** Get a connected account. */
   getConnectedAccount: { takes: { params: { id: string } }; gives: ConnectedAccount };

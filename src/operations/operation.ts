@@ -31,6 +31,8 @@ export type OperationDescription = {
   body?: z.ZodType;
   /** True if a request without a body counts as one with an empty object. */
   isBodyOptional?: boolean;
+  /** True if people do it with a row without choosing fields of its body. */
+  isPlainAction?: boolean;
   /**
    * True if the operation creates something. A request with a known Idempotency-Key gets the first
    * answer again.

@@ -15,6 +15,7 @@ import { inboundHooks } from './automation/inbound-hooks.ts';
 import { schedules } from './automation/schedules.ts';
 import { webhooks } from './automation/webhooks.ts';
 import { agents } from './definitions/agents.ts';
+import { connectedAccounts } from './definitions/connected-accounts.ts';
 import { documents } from './definitions/documents.ts';
 import { integrations } from './definitions/integrations.ts';
 import { knowledgeBases } from './definitions/knowledge-bases.ts';
@@ -53,6 +54,7 @@ export const allResources: readonly Resource[] = [
   schedules,
   webhooks,
   agents,
+  connectedAccounts,
   documents,
   integrations,
   knowledgeBases,

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api/server.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { ask, startTestApi } from '../api/harness.ts';
@@ -52,10 +53,13 @@ const list = async (name: Name, path = '/api/connected-accounts') =>
 
 test('only an admin connects the account of the tenant', async () => {
   const integration = await makeIntegration(fixture, { account_scope: 'tenant' });
-  for (const name of ['ada', 'eve'] as const) {
+  for (const [name, object, required_role] of [
+    ['ada', 'integrations', 'admin'],
+    ['eve', 'executions', 'member'], // as for every account
+  ] as const) {
     expect(await connect(name, integration)).toMatchObject({
       status: 403,
-      body: { code: 'HWDEN', object: 'integrations', required_role: 'admin' },
+      body: { code: 'HWDEN', object, required_role },
     });
   }
   const { status, body } = await connect('root', integration);
@@ -88,15 +92,23 @@ test('users connect their own accounts, and see no account of another user', asy
   }
   const of = `/api/connected-accounts?integration_id=${integration.id}`;
   const own = await list('ada', of);
-  expect(own).toMatchObject([{ user_id: people.ada.user_id, status: 'connected' }]);
+  expect(own).toMatchObject([
+    {
+      ...{ integration: integration.name, user: 'ada' },
+      ...{ user_id: people.ada.user_id, status: 'connected' },
+    },
+  ]);
   expect(Object.keys(own[0]).sort()).toEqual(
-    'connected_at created_at error expires_at id integration_id refreshed_at scopes status updated_at user_id'.split(
+    'connected_at created_at error expires_at id integration integration_id refreshed_at scopes status updated_at user user_id'.split(
       ' ',
     ),
   );
   expect(await list('root', of)).toHaveLength(2);
   expect(await list('eve', of)).toEqual([]);
   const path = `/api/connected-accounts/${own[0].id}`;
+  const shown = await call(api, 'GET', path, undefined, await as('ada'));
+  expect(shown).toMatchObject({ status: 200, body: own[0] });
+  expect(shown.headers.get('etag')).toEqual(expect.any(String));
   for (const name of ['ben', 'eve'] as const) {
     expect(await call(api, 'GET', path, undefined, await as(name))).toMatchObject({ status: 404 });
     expect(await call(api, 'DELETE', path, undefined, await as(name))).toMatchObject({
@@ -112,6 +124,62 @@ test('users connect their own accounts, and see no account of another user', asy
   expect(await call(api, 'DELETE', path, undefined, await as('ada'))).toMatchObject({
     status: 200,
   });
+});
+
+test.each(['GET', 'DELETE'] as const)('%s of an unknown account or of no id', async (method) => {
+  const root = await as('root');
+  const unknown = '/api/connected-accounts/01980000-0000-7000-8000-000000000000';
+  expect(await call(api, method, unknown, undefined, root)).toMatchObject({
+    status: 404,
+    body: { code: 'HWNTF', hint: expect.any(String) },
+  });
+  expect(await call(api, method, '/api/connected-accounts/x', undefined, root)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'id' },
+  });
+});
+
+test('a list has filters, and refuses other values', async () => {
+  const integration = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await connect('root', integration);
+  const at = `/api/connected-accounts?integration_id=${integration.id}`;
+  expect(await list('root', `${at}&status=pending`)).toMatchObject([
+    { integration: integration.name, user: null, user_id: null },
+  ]);
+  expect(await list('root', `${at}&status=connected`)).toEqual([]);
+  for (const [query, field] of [
+    ['status=lost', 'status'],
+    ['user_id=ada', 'user_id'],
+    ['integration_id=notes', 'integration_id'],
+    ['token=x', 'token'],
+  ]) {
+    const refused = await call(
+      ...([api, 'GET', `/api/connected-accounts?${query}`, undefined, await as('root')] as const),
+    );
+    expect(refused).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
+  }
+});
+
+test('connecting may name the caller, and no other user', async () => {
+  const { id, name: integration } = await makeIntegration(fixture);
+  const path = `/api/integrations/${id}/connect`;
+  const connectAs = async (body: JsonObject) => call(api, 'POST', path, body, await as('ada'));
+  const { status, body } = await connectAs({ username: 'ada' });
+  expect({ status, body }).toMatchObject({ status: 200, body: { integration } });
+  expect(await connectAs({})).toMatchObject({ body: { account_id: body.account_id } });
+  for (const username of ['ben', 'nobody', '']) {
+    expect(await connectAs({ username })).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'username' },
+    });
+  }
+  for (const [sent, field] of [
+    [{ username: 7 }, 'username'],
+    [{ user: 'ada' }, 'user'],
+  ] as const) {
+    expect(await connectAs(sent)).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
+  }
+  expect(await list('root', `/api/connected-accounts?integration_id=${id}`)).toHaveLength(1);
 });
 
 test('GraphQL begins and ends an integration, and has no field for a token', async () => {

@@ -92,3 +92,10 @@ test('resources with operations of their own are described by these', () => {
   expect(typeOf('hooks')).toMatchObject({ create: null, change: null, can_delete: false });
   expect(typeOf('webhooks').fields.signing_key?.is_shown_once).toBe(true);
 });
+
+test('actions need no body, or none that people choose fields of', () => {
+  const namesOf = (type: string) => typeOf(type).actions.map(({ name }) => name);
+  expect(namesOf('integrations')).toEqual(['connect']);
+  expect(namesOf('schedules')).toEqual(['run']);
+  expect(namesOf('users')).toEqual([]);
+});

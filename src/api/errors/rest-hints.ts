@@ -5,7 +5,6 @@ const OTHER_PATHS: Readonly<Record<string, string>> = {
   agent_systems: '/agent-systems',
   agent_versions: '/api/agents/ID/versions',
   audit_log: '/api/audit-log',
-  connected_accounts: '/api/connected-accounts',
   execution_timeline: '/api/executions/ID/steps',
   executions: '/api/executions',
   feedback_entries: '/api/executions/ID/feedback',

@@ -112,9 +112,9 @@ function describeResource(resource: Resource, routes: readonly Route[]): Resourc
 
 /** Returns the operations on one row that need no more than its id. */
 function actionsOf(ofRow: string, routes: readonly Route[]): ResourceType['actions'] {
-  return routes.flatMap(({ method, path, body, summary }) => {
+  return routes.flatMap(({ method, path, body, summary, isPlainAction }) => {
     const [, name] = path.split(`${ofRow}/`);
-    if (method !== 'POST' || body || !name || !/^[\w-]+$/.test(name)) return [];
+    if (method !== 'POST' || (body && !isPlainAction) || !name || !/^[\w-]+$/.test(name)) return [];
     const words = name.replaceAll('-', ' ');
     return { name, label: `${words.charAt(0).toUpperCase()}${words.slice(1)}`, summary };
   });

@@ -187,6 +187,7 @@ export const rowExamples = {
     'howdah admin integrations change notes --scopes notes.read,notes.write',
     'howdah admin integrations connect notes --user ada',
     'howdah admin integrations accounts',
+    'howdah admin integrations accounts show ID',
     'howdah admin integrations disconnect ID',
     'howdah admin integrations delete notes',
   ],

@@ -6,7 +6,7 @@ import type {
   TokenRevocation,
 } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
-import { callPrivate, type Pool, type Queryable } from '../connection/pool.ts';
+import { callPrivate, type Pool } from '../connection/pool.ts';
 
 /** Returns access to the stored accounts, with the rights of howdah_worker or of the owner. */
 export function accountRowsOn(pool: Pool): AccountRows {
@@ -80,50 +80,4 @@ export function accountFlowsOn(pool: Pool): AccountFlows {
 /** Stores the address at which browsers reach this API, for the links of accounts. */
 export async function setPublicAddress(pool: Pool, url: string): Promise<void> {
   await pool.query('select howdah_private.set_public_address($1)', [url]);
-}
-
-/** The link by which a person connects an account. Null if nobody has to consent. */
-export type AccountLink = {
-  account_id: string;
-  integration: string;
-  authorization_url: string | null;
-  expires_at: string | null;
-};
-
-/** Begins to connect an account of a user or of the tenant. Throws `HWNTF`, `HWDEN`, `HWINV`. */
-export async function connectAccount(
-  client: Queryable,
-  integration: string,
-  user: string | undefined,
-): Promise<AccountLink> {
-  const { rows } = await client.query<{ link: AccountLink }>(
-    `select howdah.connect_account(coalesce((
-       select i.name from howdah.integrations as i
-       where i.tenant_id = howdah.current_tenant() and i.id::text = $1), $1), $2) as link`,
-    [integration, user ?? null],
-  );
-  return rows[0]?.link as AccountLink;
-}
-
-/** Lists the connected accounts of the tenant, without their tokens. */
-export async function listAccounts(client: Queryable) {
-  const { rows } = await client.query(
-    `select a.id, i.name as integration, u.username as user, a.status, a.scopes, a.expires_at,
-       a.connected_at, a.refreshed_at, a.error, a.integration_id, a.user_id, a.created_at
-     from howdah.connected_accounts as a
-     join howdah.integrations as i on i.id = a.integration_id
-     left join howdah.users as u on u.id = a.user_id
-     where a.tenant_id = howdah.current_tenant()
-     order by i.name, u.username nulls first`,
-  );
-  return rows;
-}
-
-/** Disconnects an account. A worker revokes its tokens. Throws `HWNTF`. */
-export async function disconnectAccount(
-  client: Queryable,
-  id: string,
-): Promise<{ id: string; status: string }> {
-  const { rows } = await client.query('select (howdah.disconnect_account($1)).*', [id]);
-  return rows[0];
 }

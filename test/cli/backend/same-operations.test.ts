@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'howdah-same-'));
 const faulty = join(folder, 'faulty.yaml');
 const card = join(folder, 'shop', 'clerk.md');
 const library = join(folder, 'library.json');
-const ids = { run: '', session: '', agent: '' };
+const ids = { run: '', session: '', agent: '', account: '' };
 const keys = { owner: '', viewer: '' };
 let api: ApiServer;
 
@@ -43,6 +43,11 @@ beforeAll(async () => {
     insert into howdah.skills (name, description, content) values ('refunds', 'x', 'x');
     insert into howdah.output_filters (name, pattern) values ('digits', '[0-9]{5}');
     insert into howdah.users (username) values ('ada');
+    insert into howdah.integrations (name, resource_url, account_scope)
+      values ('notes', 'https://notes.example.com', 'tenant'), ('mail', 'https://mail.example.com', 'user');
+    insert into howdah.connected_accounts (integration_id, user_id)
+      select i.id, u.id from howdah.integrations as i
+      left join howdah.users as u on i.account_scope = 'user';
     insert into howdah.sessions (agent_id, title) values (howdah.agent('desk'), 'Parcels')`);
   await pool.query(
     `update howdah.agents set instruction = E'Help.\\nBe brief.' where name = 'desk'`,
@@ -50,7 +55,8 @@ beforeAll(async () => {
   const found = await one<typeof ids>(
     pool,
     `select (howdah.run('desk', 'Hi')).id as run, howdah.agent('desk') as agent,
-       (select s.id from howdah.sessions as s) as session`,
+       (select s.id from howdah.sessions as s) as session,
+       (select a.id from howdah.connected_accounts as a where a.user_id is not null) as account`,
     [],
   );
   Object.assign(ids, found);
@@ -81,7 +87,9 @@ const viaServer = (...argv: string[]) => runCli(UNREACHABLE, ...argv, '--api', a
 
 /** Replaces the ids of the session and the run, which a line cannot know before the test. */
 const withIds = (argv: readonly string[]) =>
-  argv.map((word) => word.replace(/^:(run|session|agent)$/, (_, name) => ids[name as 'run']));
+  argv.map((word) =>
+    word.replace(/^:(run|session|agent|account)$/, (_, name) => ids[name as 'run']),
+  );
 
 /** Runs a line on the database and on the server, asserts equal results and returns them. */
 async function runOnBoth(...argv: string[]): Promise<CliResult> {
@@ -141,6 +149,10 @@ describe('prints the same for a database and a server', () => {
     [['retention-policies', '--json']],
     [['audit', '--object', 'output_filters']],
     [['audit', '--limit', '3', '--json']],
+    [['integrations', 'accounts']],
+    [['integrations', 'accounts', 'list', '--json']],
+    [['integrations', 'accounts', 'show', ':account']],
+    [['integrations', 'accounts', 'show', ':account', '--json']],
     [['erase-user', 'ada', '--mode', 'delete', '--dry-run']],
     [['erase-user', 'ada', '--mode', 'anonymise', '--dry-run', '--json']],
   ])('%j', async (argv) => {
@@ -233,6 +245,20 @@ describe('does the same', () => {
     expect((await runOnBoth('key', 'list')).stdout).toMatch(new RegExp(`${prefix} .* revoked`));
   });
 
+  test('the end of an account', async () => {
+    const { account } = ids;
+    const shown = await runOnBoth('integrations', 'accounts', 'show', account);
+    expect(shown.stdout).toMatch(/integration +mail\n/);
+    expect(shown.stdout).toMatch(/user +ada\n/);
+    const end = ['integrations', 'disconnect', account, '--yes'];
+    expect(await viaServer(...end)).toMatchObject({ status: 0, stdout: `${account} revoked\n` });
+    const theirs = await viaServer(...end, '--json');
+    expect(withoutIds(await viaDatabase(...end, '--json'))).toEqual(withoutIds(theirs));
+    const row = JSON.parse(theirs.stdout);
+    expect(row).toMatchObject({ id: account, integration: 'mail', user: 'ada' });
+    expect(row).not.toHaveProperty('tenant_id');
+  });
+
   test('secrets', async () => {
     const set = (...argv: string[]) =>
       typed(() => startCli(UNREACHABLE, ...argv, '--api', api.url), 'a-value-of-a-secret');
@@ -300,6 +326,14 @@ describe('fails with the same error', () => {
     [3, ['key', 'revoke', 'hwd_000000000000', '--yes']],
     [3, ['key', 'revoke', UNKNOWN, '--yes']],
     [3, ['secret', 'remove', 'nobody', '--yes']],
+    [3, ['integrations', 'accounts', 'show', UNKNOWN]],
+    [3, ['integrations', 'accounts', 'show', 'notes']],
+    [3, ['integrations', 'disconnect', UNKNOWN, '--yes']],
+    [3, ['integrations', 'disconnect', UNKNOWN, '--yes', '--json']],
+    [2, ['integrations', 'disconnect', 'notes', '--yes']],
+    [3, ['integrations', 'connect', 'nobody']],
+    [2, ['integrations', 'connect', 'mail']],
+    [2, ['integrations', 'connect', 'mail', '--user', 'nobody']],
     [3, ['policies', 'delete', UNKNOWN, '--yes']],
     [2, ['policies', 'create', '--decision', 'deny', '--tool-id', 'x']],
     [3, ['alerts', 'show', 'nobody']],

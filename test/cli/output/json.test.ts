@@ -434,7 +434,9 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('runs input', 'runs', 'input', await later(), 'Only to ten.');
   await database.pool.query(`select howdah_private.set_public_address('http://127.0.0.1:8000')`);
   const [link] = await note('integrations connect', 'integrations', 'connect', 'notes');
+  const account = ['integrations', 'accounts', 'show', link.account_id];
   await note('integrations accounts', 'integrations', 'accounts');
+  await note('integrations accounts show', ...account);
   await note('integrations disconnect', 'integrations', 'disconnect', link.account_id, '--yes');
   await note('schedules run', 'schedules', 'run', 'morning');
   await note('webhooks key', 'webhooks', 'key', 'callbacks');

@@ -47,9 +47,9 @@ export function resourceCommands(
 ): string {
   const entries = (parent: string) =>
     placed.flatMap(({ file, name, resource }) => {
-      const words = resource.command?.noun.split(' ') ?? [];
-      const noun = words.at(-1) ?? '';
-      if (words[0] !== parent || own.some((entry) => entry.name === noun)) return [];
+      // the rows of a noun below another are verbs in the file of that
+      const [first, noun = ''] = resource.command?.noun.split(' ') ?? [];
+      if (first !== parent || own.some((entry) => entry.name === noun)) return [];
       return [entryOf(noun, file, name, resource as CommandResource)];
     });
   return `// Generated from the rooms of src/resources: npm run generate.

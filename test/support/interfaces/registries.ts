@@ -1,4 +1,5 @@
 import { buildSchema } from 'graphql';
+import type { CommandMetadata } from '../../../src/cli/help/command-metadata.ts';
 import type { Pool } from '../../../src/db/connection/pool.ts';
 
 /** The interfaces of Howdah, in the order of the table. */
@@ -80,18 +81,18 @@ async function readCommands(): Promise<Set<string>> {
   const { commands } = await import('../../../src/cli/registry.ts');
   const { isNoun } = await import('../../../src/cli/command-entry.ts');
   const { described } = await import('../../../src/cli/help/command-metadata.generated.ts');
-  const wordsOf = (prefix: string, name: string) => {
-    const verbs = (described[name]?.verbs ?? []).filter(({ isHidden }) => !isHidden);
+  const wordsOf = (words: string, metadata: CommandMetadata | undefined): string[] => {
+    const verbs = (metadata?.verbs ?? []).filter(({ isHidden }) => !isHidden);
     return verbs.length === 0
-      ? [`${prefix}${name}`]
-      : verbs.map((verb) => `${prefix}${name} ${verb.name}`);
+      ? [words]
+      : verbs.flatMap((verb) => wordsOf(`${words} ${verb.name}`, verb));
   };
   const shown = commands.filter(({ isHidden }) => !isHidden);
   return new Set(
     shown.flatMap((entry) =>
       isNoun(entry)
-        ? entry.commands.flatMap(({ name }) => wordsOf(`${entry.name} `, name))
-        : wordsOf('', entry.name),
+        ? entry.commands.flatMap(({ name }) => wordsOf(`${entry.name} ${name}`, described[name]))
+        : wordsOf(entry.name, described[entry.name]),
     ),
   );
 }

@@ -69,10 +69,8 @@ const NAMED_TABLES: readonly TableNames[] = [
     own: { read: { rest: 'GET /tools' }, create: { cli: 'tools import-openapi' } },
   },
   {
-    ...{ group: 'Agents and tools', table: 'connected_accounts', one: 'connected account' },
-    rest: '/api/connected-accounts',
+    ...described('connected_accounts', 'Agents and tools'),
     own: {
-      read: { cli: 'admin integrations accounts' },
       delete: {
         ...{ sql: 'howdah.disconnect_account()', graphql: 'disconnectAccount' },
         cli: 'admin integrations disconnect',

@@ -48,14 +48,19 @@ async function section(path: string, entry: CommandEntry, heading = '##'): Promi
   return [
     `${heading} ${path}`,
     ...describeMetadata(own),
-    ...verbs
-      .filter(({ isHidden }) => !isHidden)
-      .flatMap(({ name, ...verb }) => [
-        `**${code(`${path} ${name}`)}**`,
-        ...describeMetadata(verb),
-      ]),
+    ...describeVerbs(path, verbs),
     ...(lines.length > 0 ? [`Examples: ${lines.map(code).join(', ')}.`] : []),
   ];
+}
+
+function describeVerbs(path: string, verbs: NonNullable<CommandMetadata['verbs']>): string[] {
+  return verbs
+    .filter(({ isHidden }) => !isHidden)
+    .flatMap(({ name, verbs: below = [], ...verb }) => [
+      `**${code(`${path} ${name}`)}**`,
+      ...describeMetadata(verb),
+      ...describeVerbs(`${path} ${name}`, below),
+    ]);
 }
 
 function describeMetadata(metadata: CommandMetadata): string[] {

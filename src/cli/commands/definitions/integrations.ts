@@ -1,28 +1,24 @@
 import { type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import {
-  type AccountLink,
   connectAccount,
   disconnectAccount,
-  listAccounts,
-} from '../../../db/access/connected-accounts.ts';
+} from '../../../operations/definitions/connected-accounts.ts';
+import { connectedAccounts } from '../../../resources/definitions/connected-accounts.ts';
 import { integrations } from '../../../resources/definitions/integrations.ts';
-import { API_OPTION, type Api } from '../../backend/connect-server.ts';
-import { onEither } from '../../backend/on-either.ts';
-import { allRows, type Page } from '../../backend/pages.ts';
-import { requireDefinition } from '../../backend/server/server-definitions.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
+import { hintIfNotFound } from '../../backend/unknown-name.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { withDates } from '../../backend/with-dates.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
-import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
-import { printRows } from '../../print/rows.ts';
 
-const ACCOUNTS = '/api/connected-accounts';
-const ACCOUNT_COLUMNS = ['id', 'integration', 'user', 'status', 'expires_at', 'error'] as const;
+const LIST = 'List them: howdah admin integrations accounts';
 
-type EndedAccount = { id: string; status: string };
 type Options = { tenant?: string; user?: string };
 type NewOptions = {
   url: string;
@@ -105,21 +101,14 @@ function registerConnect(command: Command, io: CliIo): void {
     .argument('<name>', 'name or id of the integration')
     .option(
       '--user <name>',
-      'user whose account it is; only with a direct database connection, not with --api',
+      'user whose account it is; only an owner of the database may name another user',
     )
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
-    .action(async (name: string, options: Options) => {
-      const link = await onEither(io, command, options, {
-        server: async (api) => {
-          const { id } = await requireDefinition(api, integrations, name);
-          const path = `${integrations.path}/${id}/connect`;
-          return (await api.request('POST', path)) as unknown as AccountLink;
-        },
-        database: (database) =>
-          forTenant(database, options.tenant, (client) =>
-            connectAccount(client, name, options.user),
-          ),
+    .action(async (name: string, { user: username, ...options }: Options) => {
+      const link = await withBackend(io, command, options, async ({ definitions, call }) => {
+        const { id } = await definitions.find(integrations, name);
+        return call(connectAccount, { params: { id }, body: { username } });
       });
       if (io.json) return printJson(io, link);
       if (link.authorization_url === null) {
@@ -131,34 +120,7 @@ function registerConnect(command: Command, io: CliIo): void {
 }
 
 function registerAccounts(command: Command, io: CliIo): void {
-  command
-    .option(...TENANT_OPTION)
-    .option(...API_OPTION)
-    .action(async (options: Options) => {
-      const items = await onEither(io, command, options, {
-        server: listFromServer,
-        database: (database) => forTenant(database, options.tenant, listAccounts),
-      });
-      const rows = items.map((row) =>
-        Object.fromEntries(ACCOUNT_COLUMNS.map((column) => [column, row[column]])),
-      );
-      printRows(io, { items, rows, empty: 'No connected accounts.' });
-    });
-}
-
-async function listFromServer(api: Api): Promise<Readonly<Record<string, unknown>>[]> {
-  const read = (path: string) =>
-    allRows(async ({ limit, ...page }) => {
-      const search = new URLSearchParams({ limit: String(limit), ...page });
-      return (await api.request('GET', `${path}?${search}`)) as unknown as Page<{ id: string }>;
-    }) as Promise<{ [column: string]: unknown }[]>;
-  const integrations = new Map((await read('/api/integrations')).map(({ id, name }) => [id, name]));
-  const accounts = await read(ACCOUNTS);
-  return accounts.map((row) => ({
-    ...row,
-    integration: integrations.get(row.integration_id),
-    user: row.user_id,
-  }));
+  withVerbs(command, io, resourceVerbs(connectedAccounts));
 }
 
 function registerDisconnect(command: Command, io: CliIo): void {
@@ -168,16 +130,13 @@ function registerDisconnect(command: Command, io: CliIo): void {
     .option(...YES_OPTION)
     .option(...API_OPTION)
     .action(async (text: string, options: Options & { yes?: true }) => {
-      const id = uuidOf(text, 'an account', ' List them: howdah admin integrations accounts');
+      const id = uuidOf(text, 'an account', ` ${LIST}`);
       const what = `This disconnects the account ${id}, and revokes its tokens.`;
       if (!(await confirm(io, what, options.yes))) return;
-      const row = await onEither<EndedAccount>(io, command, options, {
-        server: async (api) =>
-          (await api.request('DELETE', `${ACCOUNTS}/${id}`)) as unknown as EndedAccount,
-        database: (database) =>
-          forTenant(database, options.tenant, (client) => disconnectAccount(client, id)),
-      });
-      if (io.json) printJson(io, row);
+      const row = await withBackend(io, command, options, ({ call }) =>
+        call(disconnectAccount, { params: { id } }).catch(hintIfNotFound(LIST)),
+      );
+      if (io.json) printJson(io, withDates(row));
       else io.out(`${row.id} ${row.status}`);
     });
 }
