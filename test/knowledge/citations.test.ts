@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { citationFault } from '../../src/runtime/strategies/citations.ts';
 import type { Worker } from '../../workers/start-worker.ts';
@@ -7,6 +9,8 @@ import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 // Answers that cite what the tool knowledge_search has returned.
+
+const KNOWLEDGE = readFileSync(join(import.meta.dirname, '../../docs/knowledge.md'), 'utf8');
 
 const database = testDatabase();
 const pool = () => database.pool;
@@ -190,6 +194,27 @@ test('answers whose cited text changed or went are stale, and others are not', a
   expect(await stale(run.id)).toEqual([{ title: 'Terms', reason: 'changed' }]);
   await pool().query(`delete from howdah.documents where title = 'Terms'`);
   expect(await stale(run.id)).toEqual([{ title: null, reason: 'deleted' }]);
+});
+
+test('the statement of docs/knowledge.md answers a stale question again, once', async () => {
+  const [again = ''] =
+    /^insert into howdah\.executions[^;]*'answers_again'[^;]*;/m.exec(KNOWLEDGE) ?? [];
+  await pool().query(
+    `insert into howdah.documents (knowledge_base_id, title, content)
+     values (howdah.knowledge_base('handbook'), 'Fees', 'A refund has a fee.')`,
+  );
+  await untilDivided();
+  const run = await answer('required', `It has a fee [^${await numberOf('Fees')}].`);
+  await pool().query(`delete from howdah.documents where title = 'Fees'`);
+  await pool().query(again);
+  await pool().query(again);
+  const runs = () =>
+    all(
+      pool(),
+      `select input, agent_id from howdah.executions where metadata @> jsonb_build_object('answers_again', $1::text)`,
+      [run.id],
+    );
+  expect(await runs()).toEqual([{ input: run.input, agent_id: run.agent_id }]);
 });
 
 test('a grader compares the cited documents with the expected ones', async () => {
