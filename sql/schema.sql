@@ -19140,7 +19140,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, terms text[], prefix text, shortest integer)
+CREATE OR REPLACE FUNCTION howdah_private.compound_parts(knowledge_base_id uuid, terms text[], prefix text)
  RETURNS TABLE(term text, part text)
  LANGUAGE sql
  STABLE ROWS 20
@@ -19150,9 +19150,9 @@ AS $function$
   with halves as (
     select u.term, left(u.term, i - length(l.link)) as first, substr(u.term, i + 1) as second
     from unnest(compound_parts.terms) as u (term)
-    cross join lateral generate_series(shortest, length(u.term) - shortest) as i
+    cross join lateral generate_series(4, length(u.term) - 4) as i
     cross join unnest('{"",s,es,n,en,er,e}'::text[]) as l (link)
-    where u.term ~ '^[a-z]{8,64}$' and i - length(l.link) >= shortest
+    where u.term ~ '^[a-z]{8,64}$' and i - length(l.link) >= 4
       and right(left(u.term, i), length(l.link)) = l.link
   ),
   best as (
@@ -29092,10 +29092,10 @@ begin
   where t.chunk_number = any (v_numbers) and strpos(t.term, '+ ') > 0;
   v_words := array(
     select distinct substr(t.term, length(v_prefix) + 1) from howdah_private.chunk_terms as t
-    where t.chunk_number = any (v_numbers) and length(t.term) - length(v_prefix) >= 10 limit 20000);
+    where t.chunk_number = any (v_numbers) and length(t.term) - length(v_prefix) >= 8 limit 20000);
   with compounds as materialized (
     select v_prefix || p.term as term, p.part
-    from howdah_private.compound_parts(base.id, v_words, v_prefix, 5) as p
+    from howdah_private.compound_parts(base.id, v_words, v_prefix) as p
   )
   insert into howdah_private.chunk_terms
     (knowledge_base_id, chunk_number, length, frequency, term)
@@ -48726,7 +48726,7 @@ AS $function$
     select d.whole, d.part, 0.4 * w.frequency, array[d.whole, d.part], d.whole, d.part, 0
     from written as w
     cross join lateral howdah_private.compound_parts(
-      base.id, array[w.lexeme], w.prefix, 4) as p
+      base.id, array[w.lexeme], w.prefix) as p
     cross join lateral (
       select w.prefix || p.part as whole, rtrim(w.prefix) || '+ ' || p.part as part
     ) as d
@@ -65297,7 +65297,7 @@ grant execute on function howdah_private.complete_generation(uuid) to howdah_eng
 
 grant execute on function howdah_private.composite_score(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.compound_parts(uuid,text[],text,integer) to howdah_engine;
+grant execute on function howdah_private.compound_parts(uuid,text[],text) to howdah_engine;
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_app;
 

@@ -14,11 +14,12 @@
 -- word that comes later divides the documents that are divided after it, and all questions at once.
 
 -- Returns the two terms of a base that each of the terms consists of, of which the shorter one is
--- as long as possible; no rows for a term that is no compound. Both have at least `shortest`
--- letters. A linking element, such as the s in Arbeitsplatz, may stand between them. Terms of the
--- base have the prefix. `offset 0` keeps the planner from reading all terms of the base.
+-- as long as possible; no rows for a term that is no compound. Both have four letters or more,
+-- since shorter ones are often parts of other words by chance. A linking element, such as the s in
+-- Arbeitsplatz, may stand between them. Terms of the base have the prefix. `offset 0` keeps the
+-- planner from reading all terms of the base.
 create or replace function howdah_private.compound_parts(
-  knowledge_base_id uuid, terms text[], prefix text, shortest int
+  knowledge_base_id uuid, terms text[], prefix text
 ) returns table (term text, part text)
   language sql stable rows 20
   set search_path = pg_catalog, pg_temp set jit = off
@@ -26,9 +27,9 @@ as $$
   with halves as (
     select u.term, left(u.term, i - length(l.link)) as first, substr(u.term, i + 1) as second
     from unnest(compound_parts.terms) as u (term)
-    cross join lateral generate_series(shortest, length(u.term) - shortest) as i
+    cross join lateral generate_series(4, length(u.term) - 4) as i
     cross join unnest('{"",s,es,n,en,er,e}'::text[]) as l (link)
-    where u.term ~ '^[a-z]{8,64}$' and i - length(l.link) >= shortest
+    where u.term ~ '^[a-z]{8,64}$' and i - length(l.link) >= 4
       and right(left(u.term, i), length(l.link)) = l.link
   ),
   best as (
@@ -46,9 +47,8 @@ as $$
   select b.term, p.part from best as b cross join lateral (values (b.first), (b.second)) as p (part)
 $$;
 
--- Indexes the parts of the compounds of a document, by the words that the base has now. Parts have
--- five letters or more, since shorter ones are often parts of other words by chance. Of a document
--- with more than 20,000 different long words, only as many are divided.
+-- Indexes the parts of the compounds of a document, by the words that the base has now. Of a
+-- document with more than 20,000 different long words, only as many are divided.
 create or replace function howdah_private.index_parts(
   document howdah.documents, base howdah.knowledge_bases
 ) returns void
@@ -72,10 +72,10 @@ begin
   where t.chunk_number = any (v_numbers) and strpos(t.term, '+ ') > 0;
   v_words := array(
     select distinct substr(t.term, length(v_prefix) + 1) from howdah_private.chunk_terms as t
-    where t.chunk_number = any (v_numbers) and length(t.term) - length(v_prefix) >= 10 limit 20000);
+    where t.chunk_number = any (v_numbers) and length(t.term) - length(v_prefix) >= 8 limit 20000);
   with compounds as materialized (
     select v_prefix || p.term as term, p.part
-    from howdah_private.compound_parts(base.id, v_words, v_prefix, 5) as p
+    from howdah_private.compound_parts(base.id, v_words, v_prefix) as p
   )
   insert into howdah_private.chunk_terms
     (knowledge_base_id, chunk_number, length, frequency, term)
@@ -133,7 +133,7 @@ as $$
     select d.whole, d.part, 0.4 * w.frequency, array[d.whole, d.part], d.whole, d.part, 0
     from written as w
     cross join lateral howdah_private.compound_parts(
-      base.id, array[w.lexeme], w.prefix, 4) as p
+      base.id, array[w.lexeme], w.prefix) as p
     cross join lateral (
       select w.prefix || p.part as whole, rtrim(w.prefix) || '+ ' || p.part as part
     ) as d
