@@ -208,13 +208,17 @@ test('the statement of docs/knowledge.md answers a stale question again, once', 
   await pool().query(`delete from howdah.documents where title = 'Fees'`);
   await pool().query(again);
   await pool().query(again);
-  const runs = () =>
-    all(
-      pool(),
-      `select input, agent_id from howdah.executions where metadata @> jsonb_build_object('answers_again', $1::text)`,
-      [run.id],
-    );
-  expect(await runs()).toEqual([{ input: run.input, agent_id: run.agent_id }]);
+  const started = await all(
+    pool(),
+    `select e.input, e.agent_id = o.agent_id as is_same_agent
+     from howdah.executions as e join howdah.executions as o on o.id = $1
+     where e.metadata @> jsonb_build_object('answers_again', o.id)`,
+    [run.id],
+  );
+  const { input } = await one(pool(), 'select input from howdah.executions where id = $1', [
+    run.id,
+  ]);
+  expect(started).toEqual([{ input, is_same_agent: true }]);
 });
 
 test('a grader compares the cited documents with the expected ones', async () => {
