@@ -187,7 +187,8 @@ grant execute on function
   howdah_private.check_control_right(text, uuid, uuid, uuid),
   howdah_private.check_default_right(uuid), howdah_private.check_session_right(uuid),
   howdah_private.check_tool_right(uuid),
-  howdah_private.owns_machine(), howdah_private.sees_agent(uuid), howdah_private.sees_run(uuid)
+  howdah_private.owns_machine(), howdah_private.sees_agent(uuid),
+  howdah_private.sees_run(uuid, uuid[])
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah.current_user_role(), howdah_private.hidden_agents(), howdah_private.is_operator(),

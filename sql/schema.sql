@@ -26516,7 +26516,8 @@ AS $function$
     where not w.is_whole
   )
   select f.execution_id from found as f
-  where howdah_private.hidden_agents() = '{}' or howdah_private.sees_run(f.execution_id)
+  where (select howdah_private.hidden_agents()) = '{}'
+    or howdah_private.sees_run(f.execution_id, (select howdah_private.hidden_agents()))
 $function$
 ;
 
@@ -44090,7 +44091,7 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.sees_agent(agent_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
@@ -44098,17 +44099,17 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.sees_run(id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.sees_run(id uuid, hidden uuid[])
  RETURNS boolean
  LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return exists (
     select from howdah.executions as e
     where e.id = sees_run.id and e.tenant_id = howdah.current_tenant()
-      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
+      and coalesce(e.agent_id, e.workflow_id) <> all (sees_run.hidden));
 end $function$
 ;
 
@@ -61924,13 +61925,13 @@ create policy operator on howdah.approvals to howdah_owner using (true) with che
 create policy tenant on howdah.approvals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
 END));
@@ -61948,11 +61949,11 @@ create policy operator on howdah.board_entries to howdah_owner using (true) with
 create policy tenant on howdah.board_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_run(root_execution_id)
+    ELSE howdah_private.sees_run(root_execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_run(root_execution_id)
+    ELSE howdah_private.sees_run(root_execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))
 END));
 
 create policy engine on howdah.chunks to howdah_engine using (true) with check (true);
@@ -61968,11 +61969,11 @@ create policy operator on howdah.citations to howdah_owner using (true) with che
 create policy tenant on howdah.citations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.connected_accounts to howdah_engine using (true) with check (true);
@@ -62006,11 +62007,11 @@ create policy operator on howdah.evaluation_results to howdah_owner using (true)
 create policy tenant on howdah.evaluation_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.evaluations to howdah_engine using (true) with check (true);
@@ -62062,11 +62063,11 @@ create policy operator on howdah.feedback_entries to howdah_owner using (true) w
 create policy tenant on howdah.feedback_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.graders to howdah_engine using (true) with check (true);
@@ -62142,11 +62143,11 @@ create policy operator on howdah.inbound_deliveries to howdah_owner using (true)
 create policy tenant on howdah.inbound_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check (true);
@@ -62298,11 +62299,11 @@ create policy operator on howdah.questions to howdah_owner using (true) with che
 create policy tenant on howdah.questions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
@@ -62312,13 +62313,13 @@ create policy operator on howdah.resources to howdah_owner using (true) with che
 create policy tenant on howdah.resources to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id)) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
 END));
@@ -62360,11 +62361,11 @@ create policy operator on howdah.search_results to howdah_owner using (true) wit
 create policy tenant on howdah.search_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.searches to howdah_engine using (true) with check (true);
@@ -62374,11 +62375,11 @@ create policy operator on howdah.searches to howdah_owner using (true) with chec
 create policy tenant on howdah.searches to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
@@ -62436,11 +62437,11 @@ create policy operator on howdah.steps to howdah_owner using (true) with check (
 create policy tenant on howdah.steps to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.table_triggers to howdah_engine using (true) with check (true);
@@ -62568,11 +62569,11 @@ create policy operator on howdah.watched_rows to howdah_owner using (true) with 
 create policy tenant on howdah.watched_rows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
@@ -62584,11 +62585,11 @@ create policy operator on howdah.webhook_deliveries to howdah_owner using (true)
 create policy tenant on howdah.webhook_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.webhooks to howdah_engine using (true) with check (true);
@@ -62836,11 +62837,11 @@ create policy operator on howdah_private.message_log to howdah_owner using (true
 create policy tenant on howdah_private.message_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id))
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah_private.needed_code to howdah_engine using (true) with check (true);
@@ -62912,11 +62913,11 @@ create policy operator on howdah_private.run_tags to howdah_owner using (true) w
 create policy tenant on howdah_private.run_tags to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_run(execution_id)
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_run(execution_id)
+    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
 END));
 
 create policy engine on howdah_private.runs_without_worker to howdah_engine using (true) with check (true);
@@ -67419,9 +67420,9 @@ grant execute on function howdah_private.sees_agent(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_viewer;
 
-grant execute on function howdah_private.sees_run(uuid) to howdah_app;
+grant execute on function howdah_private.sees_run(uuid,uuid[]) to howdah_app;
 
-grant execute on function howdah_private.sees_run(uuid) to howdah_viewer;
+grant execute on function howdah_private.sees_run(uuid,uuid[]) to howdah_viewer;
 
 grant execute on function howdah_private.send_to_chat(text,text,text,jsonb,jsonb,text) to howdah_app;
 

@@ -284,7 +284,7 @@ end $$;
 -- Returns whether the session can see rows about an agent, for functions that bypass row-level
 -- security.
 create or replace function howdah_private.sees_agent(agent_id uuid) returns boolean
-  language plpgsql stable parallel safe security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin

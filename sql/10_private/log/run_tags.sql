@@ -61,18 +61,6 @@ as $$
     and g.execution_id = delete_tags.id
 $$;
 
--- Returns whether the caller sees a run, for the policies of the rows that follow their run.
-create or replace function howdah_private.sees_run(id uuid) returns boolean
-  language plpgsql stable parallel safe security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return exists (
-    select from howdah.executions as e
-    where e.id = sees_run.id and e.tenant_id = howdah.current_tenant()
-      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
-end $$;
-
 -- Writes the tags of a run in place of those it had.
 create or replace function howdah_private.tg_executions__replace_tags() returns trigger
   language plpgsql volatile security definer

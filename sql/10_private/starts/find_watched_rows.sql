@@ -34,5 +34,6 @@ as $$
     where not w.is_whole
   )
   select f.execution_id from found as f
-  where howdah_private.hidden_agents() = '{}' or howdah_private.sees_run(f.execution_id)
+  where (select howdah_private.hidden_agents()) = '{}'
+    or howdah_private.sees_run(f.execution_id, (select howdah_private.hidden_agents()))
 $$;
