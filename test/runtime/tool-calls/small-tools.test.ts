@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { rolledBack } from '../../sql/support.ts';
+import { pagesRead } from '../../support/database/pages-read.ts';
 import { testDatabase } from '../../support/database.ts';
-import { pagesRead } from '../../support/pages-read.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
+import { pagesRead } from '../../support/database/pages-read.ts';
 import { testDatabase } from '../../support/database.ts';
-import { pagesRead } from '../../support/pages-read.ts';
 import { gradeRuns } from '../../support/work/grade-runs.ts';
 import {
   all,

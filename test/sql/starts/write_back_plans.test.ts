@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { pagesRead } from '../../support/database/pages-read.ts';
 import { testDatabase } from '../../support/database.ts';
-import { pagesRead } from '../../support/pages-read.ts';
 import { makeAgent, one } from '../support.ts';
 
 const db = testDatabase();
