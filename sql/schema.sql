@@ -31682,6 +31682,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.languages_of_query(base howdah.knowledge_bases, query text)
+ RETURNS TABLE(language text, prefix text, chunks bigint, weight double precision)
+ LANGUAGE sql
+ STABLE ROWS 2
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with indexed as materialized (
+    select l.*, (
+        select count(distinct p.position)
+        from unnest(to_tsvector(l.language::regconfig, languages_of_query.query)) as t
+        cross join lateral unnest(t.positions) as p (position)
+      ) as words
+    from howdah_private.languages_of_base(base) as l
+  )
+  select i.language, i.prefix, i.chunks,
+    case when i.words > min(i.words) filter (where i.chunks > 0) over () then 0.8
+      else 1 end::float8
+  from indexed as i
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.last_counter_slot(scope howdah.limit_scope)
  RETURNS integer
  LANGUAGE sql
@@ -48697,10 +48718,10 @@ CREATE OR REPLACE FUNCTION howdah_private.terms_of_query(base howdah.knowledge_b
 AS $function$
   with languages as materialized (
     select l.*, case when l.language = 'german' then rtrim(l.prefix) || '+ ' end as part_prefix
-    from howdah_private.languages_of_base(base) as l
+    from howdah_private.languages_of_query(base, terms_of_query.query) as l
   ),
   words as materialized (
-    select p.position, l.language, l.prefix, t.lexeme, l.prefix || t.lexeme as whole,
+    select p.position, l.language, l.prefix, l.weight, t.lexeme, l.prefix || t.lexeme as whole,
       l.part_prefix || t.lexeme as part
     from languages as l
     cross join lateral
@@ -48708,7 +48729,7 @@ AS $function$
     cross join lateral unnest(t.positions) as p (position)
   ),
   written as materialized (
-    select w.language, w.prefix, w.lexeme, w.whole, w.part, count(*)::float8 as frequency,
+    select w.language, w.prefix, w.lexeme, w.whole, w.part, sum(w.weight) as frequency,
       min(w.position) as position
     from words as w group by w.language, w.prefix, w.lexeme, w.whole, w.part
   ),
@@ -66371,6 +66392,8 @@ grant execute on function howdah_private.label_version(text,uuid,integer,text) t
 grant execute on function howdah_private.language_of_chunks(howdah.documents,howdah.knowledge_bases) to howdah_engine;
 
 grant execute on function howdah_private.languages_of_base(howdah.knowledge_bases) to howdah_engine;
+
+grant execute on function howdah_private.languages_of_query(howdah.knowledge_bases,text) to howdah_engine;
 
 grant execute on function howdah_private.last_counter_slot(howdah.limit_scope) to howdah_engine;
 

@@ -223,8 +223,9 @@ describe('a search in a base with several languages', () => {
     expect(await titlesOf(base, 'Was kostet ein Haus?')).toEqual(['houses']);
     expect(await titlesOf(base, 'Welcher Baum ist alt?')).toEqual(['trees']);
     expect(await titlesOf(base, 'Which player moved the figures?')).toEqual(['dice']);
-    const [found] = await search(base, 'Häuser of players');
-    expect(found?.ranks.text.terms).toEqual(['haus']);
+    const found = await search(base, 'Häuser of players');
+    // the question is English by its word `of`
+    expect(found.map(({ ranks }) => ranks.text.terms)).toEqual([['player'], ['haus']]);
   });
 
   test('takes equal words of two languages for two terms', async () => {
@@ -257,6 +258,25 @@ describe('a search in a base with several languages', () => {
     await addDocuments(base, { e5: 'und' }, 'en');
     expect(await titlesOf(base, 'und')).toEqual(['e5']);
     expect(await scoreOf('und', 'e5')).toBeLessThan(await scoreOf('rot', 'e4'));
+  });
+
+  test('prefers chunks in the language of the question', async () => {
+    const base = await makeBase({ language: 'simple' });
+    await addDocuments(base, { e: 'server' }, 'en');
+    await addDocuments(base, { d: 'server' }, 'de');
+    const scores = async (query: string) => {
+      const found = await search(base, query);
+      return ['e', 'd'].map((name) => found.find(({ title }) => title === name)?.score ?? 0);
+    };
+    // a question leaves out the most words in its own language
+    const [english = 0, other = 0] = await scores('where is the server');
+    expect(other / english).toBeCloseTo(0.8, 10);
+    expect(await scores('wo ist der server')).toEqual([other, english]);
+    expect(await scores('server')).toEqual([english, english]);
+    // the language of the base has no chunks, so it does not count
+    await addDocuments(base, { s: 'server' }, 'simple');
+    const [e = 0, d = 0] = await scores('where is the server');
+    expect(d / e).toBeCloseTo(0.8, 10);
   });
 
   test('divides a compound by the German words of the base', async () => {

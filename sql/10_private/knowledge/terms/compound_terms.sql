@@ -86,7 +86,8 @@ begin
 end $$;
 
 -- Returns the terms of a query in all languages of a base, and how often it has each. A part of a
--- compound counts 0.4 times, both one of the query and one in documents.
+-- compound counts 0.4 times, both one of the query and one in documents. A word in a language that
+-- is not that of the query counts 0.8 times (languages_of_query).
 --
 -- `twins` are all terms of the same word: those of other languages, and those of parts.
 -- `part` is the term of the word as a part, and `whole` as a word of its own. `left_out` is the
@@ -103,10 +104,10 @@ create or replace function howdah_private.terms_of_query(base howdah.knowledge_b
 as $$
   with languages as materialized (
     select l.*, case when l.language = 'german' then rtrim(l.prefix) || '+ ' end as part_prefix
-    from howdah_private.languages_of_base(base) as l
+    from howdah_private.languages_of_query(base, terms_of_query.query) as l
   ),
   words as materialized (
-    select p.position, l.language, l.prefix, t.lexeme, l.prefix || t.lexeme as whole,
+    select p.position, l.language, l.prefix, l.weight, t.lexeme, l.prefix || t.lexeme as whole,
       l.part_prefix || t.lexeme as part
     from languages as l
     cross join lateral
@@ -114,7 +115,7 @@ as $$
     cross join lateral unnest(t.positions) as p (position)
   ),
   written as materialized (
-    select w.language, w.prefix, w.lexeme, w.whole, w.part, count(*)::float8 as frequency,
+    select w.language, w.prefix, w.lexeme, w.whole, w.part, sum(w.weight) as frequency,
       min(w.position) as position
     from words as w group by w.language, w.prefix, w.lexeme, w.whole, w.part
   ),

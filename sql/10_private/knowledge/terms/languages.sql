@@ -77,6 +77,28 @@ as $$
   where s.language is not null and s.chunks > 0
 $$;
 
+-- Returns the languages of a base, and how much the words of a query count in each. A query leaves
+-- out the most stop words in its own language, so that one has the weight 1, and the others 0.8.
+create or replace function howdah_private.languages_of_query(
+  base howdah.knowledge_bases, query text
+) returns table (language text, prefix text, chunks bigint, weight float8)
+  language sql stable rows 2
+  set search_path = pg_catalog, pg_temp
+as $$
+  with indexed as materialized (
+    select l.*, (
+        select count(distinct p.position)
+        from unnest(to_tsvector(l.language::regconfig, languages_of_query.query)) as t
+        cross join lateral unnest(t.positions) as p (position)
+      ) as words
+    from howdah_private.languages_of_base(base) as l
+  )
+  select i.language, i.prefix, i.chunks,
+    case when i.words > min(i.words) filter (where i.chunks > 0) over () then 0.8
+      else 1 end::float8
+  from indexed as i
+$$;
+
 -- Gives the chunks of a document the terms of its language, if they have those of another one. They
 -- keep their numbers and vectors, since their text is the same.
 create or replace function howdah_private.reindex_chunks(
