@@ -57418,10 +57418,13 @@ RETURN NORMALIZE(howdah_private.limit_marks(regexp_replace(value, howdah_private
 
 CREATE OR REPLACE FUNCTION howdah_private.visible_to(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
  RETURNS TABLE(place bigint, sees boolean)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+begin
+  return query
   select q.place, coalesce(
     (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true)
       from howdah.executions as e
@@ -57434,8 +57437,8 @@ AS $function$
     unnest(visible_to.tenants), unnest(visible_to.users), unnest(visible_to.roles),
     unnest(visible_to.ids)
   ) with ordinality as q (tenant_id, user_id, role, id, place)
-  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
-$function$
+  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.wait_is_over(e howdah.executions)

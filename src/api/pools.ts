@@ -3,6 +3,7 @@ import { MAX_CONNECTIONS } from '../db/connection/connection-limits.ts';
 import { createPool, type Pool } from '../db/connection/pool.ts';
 import { type Replica, watchReplica } from '../db/connection/replica.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
+import { nameStatements } from './graphql/name-statements.ts';
 
 /**
  * Planner settings for the queries of requests. JIT is off, because compiling would take longer
@@ -39,7 +40,7 @@ export function openLogin(url: string): Pool {
 
 /** Opens the connections that transactions of requests share. */
 export function openRequests({ url, poolerUrl }: PoolOptions, connections: number): Pool {
-  return createPool({
+  const pool = createPool({
     url: poolerUrl ?? url,
     isPooled: poolerUrl !== undefined,
     applicationName: 'howdah-api',
@@ -47,6 +48,8 @@ export function openRequests({ url, poolerUrl }: PoolOptions, connections: numbe
     settings,
     max: connections,
   });
+  if (poolerUrl === undefined) pool.on('connect', nameStatements);
+  return pool;
 }
 
 /** Opens the replica if there is one. The replica may be unavailable. */

@@ -5,9 +5,11 @@
 create or replace function howdah_private.visible_to(
   tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[]
 ) returns table (place bigint, sees boolean)
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
+begin
+  return query
   select q.place, coalesce(
     (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true)
       from howdah.executions as e
@@ -20,5 +22,5 @@ as $$
     unnest(visible_to.tenants), unnest(visible_to.users), unnest(visible_to.roles),
     unnest(visible_to.ids)
   ) with ordinality as q (tenant_id, user_id, role, id, place)
-  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
-$$;
+  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents);
+end $$;

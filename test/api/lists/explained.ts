@@ -2,7 +2,7 @@ import pg from 'pg';
 import { takeRole } from '../../sql/support.ts';
 
 /** A statement that a server sent, with its values. */
-export type Statement = { text: string; values: unknown[] };
+export type Statement = { text: string; values: unknown[]; name?: string | undefined };
 
 /** What the plan of a statement did. */
 export type Plan = {
@@ -33,8 +33,8 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<St
   const sent = (pg as unknown as { Query: { prototype: Sent } }).Query.prototype;
   const { submit } = sent;
   sent.submit = function record(connection) {
-    const { text = '', values } = this;
-    if (TABLES.test(text)) found.push({ text, values: values ?? [] });
+    const { text = '', values, name } = this;
+    if (TABLES.test(text)) found.push({ text, values: values ?? [], name });
     return submit.call(this, connection);
   };
   try {
@@ -46,7 +46,12 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<St
 }
 
 /** A query of node-pg as it sends it. */
-type Sent = { text?: string; values?: unknown[]; submit(this: Sent, connection: unknown): unknown };
+type Sent = {
+  text?: string;
+  values?: unknown[];
+  name?: string;
+  submit(this: Sent, connection: unknown): unknown;
+};
 const LARGE = [
   ...['executions', 'steps', 'messages', 'message_log', 'run_tags', 'questions', 'sessions'],
   ...['watched_rows', 'feedback_entries', 'webhook_deliveries', 'inbound_deliveries', 'mail'],
