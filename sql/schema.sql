@@ -1110,6 +1110,7 @@ create table howdah.knowledge_bases (
   rerank_model_id uuid,
   rerank_candidates integer default 30 not null,
   detects_language boolean default true not null,
+  records_searches boolean default true not null,
   constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
   constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint knowledge_bases_pkey PRIMARY KEY (id),
@@ -1758,8 +1759,8 @@ CREATE INDEX schedules_user_id_idx ON howdah.schedules USING btree (tenant_id, u
 CREATE INDEX schedules_workflow_id_idx ON howdah.schedules USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.search_results (
-  execution_id uuid not null,
-  step_seq integer not null,
+  execution_id uuid,
+  step_seq integer,
   rank integer not null,
   tenant_id uuid not null,
   knowledge_base_id uuid not null,
@@ -1769,29 +1770,44 @@ create table howdah.search_results (
   digest text not null,
   rerank_score double precision,
   rerank_rank integer,
+  search_id uuid not null,
   constraint search_results_tenant_id_execution_id_step_seq_rank_key UNIQUE (tenant_id, execution_id, step_seq, rank),
-  constraint search_results_pkey PRIMARY KEY (execution_id, step_seq, rank),
-  constraint search_results_tenant_id_execution_id_step_seq_fkey FOREIGN KEY (tenant_id, execution_id, step_seq) REFERENCES howdah.searches(tenant_id, execution_id, step_seq) ON DELETE CASCADE,
-  constraint search_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+  constraint search_results_pkey PRIMARY KEY (search_id, rank),
+  constraint search_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint search_results_tenant_id_search_id_fkey FOREIGN KEY (tenant_id, search_id) REFERENCES howdah.searches(tenant_id, id) ON DELETE CASCADE
 );
 alter table howdah.search_results enable row level security, force row level security;
 CREATE INDEX search_results_document_id_idx ON howdah.search_results USING btree (tenant_id, document_id);
+CREATE INDEX search_results_search_id_idx ON howdah.search_results USING btree (tenant_id, search_id);
 
 create table howdah.searches (
-  execution_id uuid not null,
-  step_seq integer not null,
+  execution_id uuid,
+  step_seq integer,
   tenant_id uuid not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   mode text not null,
   knowledge_base_ids uuid[] not null,
   is_repeated boolean default false not null,
   rerank_error text,
-  constraint searches_tenant_id_execution_id_step_seq_key UNIQUE (tenant_id, execution_id, step_seq),
-  constraint searches_pkey PRIMARY KEY (execution_id, step_seq),
-  constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+  id uuid default howdah.uuid_v7() not null,
+  user_id uuid,
+  k integer,
+  created_by text,
+  query text,
+  filter jsonb,
+  constraint searches_execution_id_step_seq_key UNIQUE (execution_id, step_seq),
+  constraint searches_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint searches_pkey PRIMARY KEY (id),
+  constraint searches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint searches_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE,
+  constraint filter_is_an_object CHECK ((jsonb_typeof(filter) = 'object'::text)),
+  constraint search_of_a_run_has_a_step CHECK (((execution_id IS NULL) = (step_seq IS NULL))),
+  constraint step_of_a_run_has_the_query CHECK (((execution_id IS NULL) OR ((query IS NULL) AND (filter IS NULL) AND (user_id IS NULL))))
 );
 alter table howdah.searches enable row level security, force row level security;
 CREATE INDEX searches_created_at_idx ON howdah.searches USING btree (tenant_id, created_at);
+CREATE INDEX searches_direct_idx ON howdah.searches USING btree (tenant_id, created_at) WHERE (execution_id IS NULL);
+CREATE INDEX searches_user_id_idx ON howdah.searches USING btree (tenant_id, user_id);
 
 create table howdah.secrets (
   id uuid default howdah.uuid_v7() not null,
@@ -5898,7 +5914,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.replay_searches(base text DEFAULT NULL::text, since timestamp with time zone DEFAULT (now() - '7 days'::interval), mode text DEFAULT NULL::text, at_most integer DEFAULT 100, rerank boolean DEFAULT true)
- RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb, recorded_reranked boolean, used_reranked boolean)
+ RETURNS TABLE(execution_id uuid, step_seq integer, searched_at timestamp with time zone, query text, times integer, recorded_mode text, used_mode text, recorded integer, found integer, kept integer, overlap double precision, changes jsonb, recorded_reranked boolean, used_reranked boolean, search_id uuid)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 100
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5927,13 +5943,13 @@ begin
     howdah_private.mode_of_search(q.knowledge_base_ids, q.query, replay_searches.mode),
     c.recorded, c.found, c.kept,
     round(coalesce(c.kept::numeric / nullif(greatest(c.recorded, c.found), 0), 1), 4)::float8,
-    c.changes, q.is_reranked, c.is_reranked
+    c.changes, q.is_reranked, c.is_reranked, q.id
   from (
     select r.* from howdah_private.searches_to_replay(v_base, replay_searches.since) as r
     order by r.created_at desc limit replay_searches.at_most
   ) as q
   cross join lateral howdah_private.compare_search(
-    q.execution_id, q.step_seq, q.agent_id, q.knowledge_base_ids, q.query,
+    q.id, q.agent_id, q.knowledge_base_ids, q.query, q.k, q.filter,
     replay_searches.mode, replay_searches.rerank) as c
   order by q.created_at desc;
 end $function$
@@ -6540,45 +6556,45 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_results howdah.search_results[];
+  v_ranks jsonb[];
+  v_rerank_error text;
 begin
   perform howdah_private.check_knowledge_search(search.query, search.k, search.filter, search.mode);
   v_ids := case when search.bases is null then array(
       select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
     else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
   perform howdah_private.check_search_mode(v_ids, search.query, search.mode);
+  perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
+  select array_agg(row(null, null, f.rank, null, f.knowledge_base_id, f.document_id,
+      f.chunk_number, f.score, md5(f.content), f.rerank_score, f.rerank_rank,
+      null)::howdah.search_results order by f.rank),
+    array_agg(f.ranks order by f.rank), max(f.rerank_error ->> 'code')
+  into v_results, v_ranks, v_rerank_error
+  from howdah_private.best_chunks(v_ids, search.query, search.k, search.filter, search.mode) as f;
+  perform howdah_private.record_search(v_ids, search.query, search.k, search.filter, search.mode,
+    v_rerank_error, v_results);
   return query
-  with best as materialized (
-    select f.*, b.id, b.name, b.trust,
-      row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
-    from howdah_private.rerank_chunks(
-      v_ids, search.query, search.k, search.filter, search.mode) as f
-    join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
-    order by f.score desc, f.rerank_rank, f.chunk_number limit search.k
-  ),
-  terms as materialized (
-    select b.id, q.term from howdah.knowledge_bases as b
-    cross join lateral howdah_private.terms_of_query(b, search.query) as q
-    where b.id in (select f.id from best as f)
-  )
-  select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
-      'text', case when b.text_rank is not null then jsonb_build_object(
-        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4),
-        'terms', f.terms, 'parts', nullif(f.parts, '{}')) end,
-      'vector', case when b.vector_rank is not null then jsonb_build_object(
-        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
-      'fused', case when b.fused_rank is not null then jsonb_build_object(
-        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
-      'rerank', case when b.fused_rank is not null then jsonb_build_object(
-        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
-        'error', b.rerank_error) end)),
-    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
-  from best as b
-  join howdah.chunks as c on c.number = b.chunk_number
+  select c.document_id, c.seq, c.content, f.score, v_ranks[f.rank], b.name, d.title,
+    c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
+  from unnest(v_results) as f
+  join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
+  join howdah.chunks as c on c.number = f.chunk_number
   join howdah.documents as d on d.id = c.document_id
-  cross join lateral howdah_private.found_terms(b.chunk_number, array(
-    select q.term from terms as q where q.id = b.id)) as f
-  order by b.rank;
+  order by f.rank;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.searches_query(search howdah.searches)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(search.query, (
+    select p.input ->> 'query' from howdah.steps as p
+    where p.execution_id = search.execution_id and p.seq = search.step_seq))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.send_message(session_id uuid, content text, input_parts jsonb DEFAULT NULL::jsonb)
@@ -6741,8 +6757,8 @@ AS $function$
     coalesce(t.found ->> 'text', k.content), k.seq, k.seq is not null, a.id
   from answers as a
   join howdah.citations as c on c.execution_id = a.id
-  join howdah.search_results as r
-    on r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
+  join howdah.search_results as r on r.tenant_id = c.tenant_id
+    and r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
   left join howdah.steps as s on s.execution_id = c.execution_id and s.seq = c.step_seq
   cross join lateral (
     select s.output #> array['chunks', (c.rank - 1)::text] as found offset 0
@@ -11149,6 +11165,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_record(base_ids uuid[], digest text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_read_only') = 'on' -- also on a replica
+    or current_setting('howdah.recorded_search', true) is not distinct from begin_record.digest
+    or cardinality(begin_record.base_ids) = 0
+    or exists (
+      select from howdah.knowledge_bases as b
+      where b.id = any (begin_record.base_ids) and not b.records_searches) then
+    return false;
+  end if;
+  perform set_config('howdah.recorded_search', begin_record.digest, true);
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -11222,6 +11257,42 @@ begin
   on conflict on constraint due_answers_pkey do nothing;
   return false;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.best_chunks(ids uuid[], query text, k integer, filter jsonb, mode text, rerank boolean DEFAULT true)
+ RETURNS TABLE(rank integer, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score double precision, rerank_rank integer, rerank_score double precision, rerank_error jsonb, content text, ranks jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with best as materialized (
+    select f.*, row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(best_chunks.ids, best_chunks.query, best_chunks.k,
+      best_chunks.filter, best_chunks.mode, best_chunks.rerank) as f
+    order by f.score desc, f.rerank_rank, f.chunk_number limit best_chunks.k
+  ),
+  terms as materialized (
+    select b.id, q.term from howdah.knowledge_bases as b
+    cross join lateral howdah_private.terms_of_query(b, best_chunks.query) as q
+    where b.id in (select f.knowledge_base_id from best as f)
+  )
+  select b.rank::int, b.knowledge_base_id, c.document_id, b.chunk_number, b.score, b.rerank_rank,
+    b.rerank_score, b.rerank_error, c.content, jsonb_strip_nulls(jsonb_build_object(
+      'text', case when b.text_rank is not null then jsonb_build_object(
+        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4),
+        'terms', f.terms, 'parts', nullif(f.parts, '{}')) end,
+      'vector', case when b.vector_rank is not null then jsonb_build_object(
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
+      'fused', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
+      'rerank', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
+        'error', b.rerank_error) end))
+  from best as b
+  join howdah.chunks as c on c.number = b.chunk_number
+  cross join lateral howdah_private.found_terms(b.chunk_number, array(
+    select q.term from terms as q where q.id = b.knowledge_base_id)) as f
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.bind_chat(chat_id text, session_id uuid, message_id text DEFAULT NULL::text)
@@ -12148,6 +12219,7 @@ declare
   v_run howdah.executions := howdah_private.calling_run(call_knowledge_search.execution_id);
   v_ids uuid[] := howdah_private.bases_of_call(v_run, arguments ->> 'base');
   v_seq int := v_run.step_count + 1; -- the step that this transaction commits
+  v_search_id constant uuid := howdah.uuid_v7();
   v_chunks jsonb;
   v_results howdah.search_results[];
   v_rerank_error text;
@@ -12156,14 +12228,14 @@ begin
   perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
     v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content),
-    f.rerank_score, f.rerank_rank)::howdah.search_results order by f.rank),
+    f.rerank_score, f.rerank_rank, v_search_id)::howdah.search_results order by f.rank),
     max(f.rerank_error ->> 'code')
   into v_chunks, v_results, v_rerank_error
   from howdah_private.search_bases_of_agent(
     v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null, true) as f;
-  insert into howdah.searches
-    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated, rerank_error)
-  values (v_run.id, v_seq, v_run.tenant_id,
+  insert into howdah.searches (id, execution_id, step_seq, tenant_id, mode, knowledge_base_ids,
+    is_repeated, rerank_error)
+  values (v_search_id, v_run.id, v_seq, v_run.tenant_id,
     howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
     current_setting('howdah.repeated_searches', true) > '', v_rerank_error);
   insert into howdah.search_results select r.* from unnest(v_results) as r;
@@ -18373,7 +18445,7 @@ AS $function$
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
     ('query_rankings', 'content', 'model query'),
-    ('searches', 'none', 'rerank_error'),
+    ('searches', 'none', 'rerank_error'), ('searches', 'content', 'filter query'),
     ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),
@@ -18619,7 +18691,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compare_search(execution_id uuid, step_seq integer, agent_id uuid, knowledge_base_ids uuid[], query text, mode text, rerank boolean, OUT recorded integer, OUT found integer, OUT kept integer, OUT is_reranked boolean, OUT changes jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.compare_search(search_id uuid, agent_id uuid, knowledge_base_ids uuid[], query text, k integer, filter jsonb, mode text, rerank boolean, OUT recorded integer, OUT found integer, OUT kept integer, OUT is_reranked boolean, OUT changes jsonb)
  RETURNS record
  LANGUAGE sql
  STABLE
@@ -18629,13 +18701,13 @@ AS $function$
     select r.rank, r.document_id, r.digest, row_number() over (
       partition by r.document_id, r.digest order by r.rank) as copy
     from howdah.search_results as r
-    where r.execution_id = compare_search.execution_id and r.step_seq = compare_search.step_seq
+    where r.search_id = compare_search.search_id
   ),
   new as (
     select f.rank, f.document_id, f.rerank_rank, md5(f.content) as digest, row_number() over (
       partition by f.document_id, md5(f.content) order by f.rank) as copy
-    from howdah_private.search_bases_of_agent(howdah.current_tenant(), compare_search.agent_id,
-      compare_search.knowledge_base_ids, compare_search.query, compare_search.mode,
+    from howdah_private.repeat_search(compare_search.agent_id, compare_search.knowledge_base_ids,
+      compare_search.query, compare_search.k, compare_search.filter, compare_search.mode,
       compare_search.rerank) as f
   ),
   pairs as (
@@ -19511,7 +19583,7 @@ AS $function$
     when 'howdah.saved_views'::regclass then '{filter}'::text[]
     when 'howdah.schedules'::regclass then '{concurrency_key,input,input_data,last_error,metadata}'::text[]
     when 'howdah.search_results'::regclass then '{}'::text[]
-    when 'howdah.searches'::regclass then '{}'::text[]
+    when 'howdah.searches'::regclass then '{filter,query}'::text[]
     when 'howdah.secrets'::regclass then '{}'::text[]
     when 'howdah.sessions'::regclass then '{chat_key,late_turns,state,title}'::text[]
     when 'howdah.settings'::regclass then '{}'::text[]
@@ -20002,12 +20074,14 @@ AS $function$
     s.is_repeated, s.rerank_error
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
-  insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
-    document_id, chunk_number, score, digest, rerank_score, rerank_rank)
-  select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
+  insert into howdah.search_results (search_id, execution_id, step_seq, rank, tenant_id,
+    knowledge_base_id, document_id, chunk_number, score, digest, rerank_score, rerank_rank)
+  select n.id, n.execution_id, n.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
     r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
-  from howdah.search_results as r
-  where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
+  from howdah.searches as s
+  join howdah.search_results as r on r.search_id = s.id
+  join howdah.searches as n on n.execution_id = copy_log.copy and n.step_seq = s.step_seq
+  where s.execution_id = copy_log.original;
   insert into howdah_private.run_memories (
     execution_id, tenant_id, handoffs, memory_ids, working_memory
   )
@@ -21385,6 +21459,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_searches()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah.searches as s
+  where s.id in (
+    select o.id from howdah.tenants as t
+    left join howdah.retention_policies as p on p.tenant_id = t.id
+    cross join lateral (
+      select o.id from howdah.searches as o
+      where o.tenant_id = t.id and o.execution_id is null
+        and o.created_at < clock_timestamp()
+          - make_interval(days => least(90, p.keep_contents_days, p.keep_runs_days))
+      order by o.created_at limit 10000
+    ) as o
+    limit 10000);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_signing_keys(tenant_id uuid, webhook_id uuid, except_names text[])
  RETURNS void
  LANGUAGE sql
@@ -21505,7 +21605,6 @@ AS $function$
   delete from howdah_private.receivers as t where t.execution_id = any ($1);
   delete from howdah_private.run_callbacks as t where t.execution_id = any ($1);
   delete from howdah_private.run_memories as t where t.execution_id = any ($1);
-  delete from howdah.search_results as t where t.execution_id = any ($1);
   delete from howdah.searches as t where t.execution_id = any ($1);
   delete from howdah.watched_rows as t where t.execution_id = any ($1);
   delete from howdah.webhook_deliveries as t where t.execution_id = any ($1);
@@ -24829,6 +24928,9 @@ begin
   return query select howdah_private.exported_row('schedule', to_jsonb(t), 'howdah.schedules',
       exported_rows.redact)
     from howdah.schedules as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
+  return query select howdah_private.exported_row('search', to_jsonb(t), 'howdah.searches',
+      exported_rows.redact)
+    from howdah.searches as t where t.tenant_id = u.tenant_id and t.user_id = u.id order by t.id;
 end $function$
 ;
 
@@ -26915,8 +27017,7 @@ AS $function$
   join howdah.rewards as w on w.execution_id = s.execution_id and w.score >= 0.5
   join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
   join howdah.citations as c on c.execution_id = s.execution_id and c.step_seq = s.step_seq
-  join howdah.search_results as r on r.execution_id = c.execution_id
-    and r.step_seq = c.step_seq and r.rank = c.rank
+  join howdah.search_results as r on r.search_id = s.id and r.rank = c.rank
   join howdah.documents as d on d.tenant_id = r.tenant_id and d.id = r.document_id
   where fit_questions.dataset_id is null and s.tenant_id = base.tenant_id
     and s.created_at > now() - interval '90 days'
@@ -39079,6 +39180,29 @@ exception when data_exception or statement_too_complex then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.readable_searches(since timestamp with time zone)
+ RETURNS TABLE(id uuid, execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, k integer, filter jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.id, s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, s.knowledge_base_ids,
+    s.mode, p.input ->> 'query', null, null
+  from howdah.searches as s
+  join howdah.executions as e on e.id = s.execution_id
+  join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
+  where s.tenant_id = howdah.current_tenant() and s.created_at >= readable_searches.since
+    and jsonb_typeof(p.input -> 'query') = 'string' and p.input ->> 'query' ~ '\S'
+    and howdah_private.sees_agent(e.agent_id)
+  union all
+  select s.id, null, null, s.created_at, null, s.knowledge_base_ids, s.mode, s.query, s.k, s.filter
+  from howdah.searches as s
+  where s.tenant_id = howdah.current_tenant() and s.created_at >= readable_searches.since
+    and s.execution_id is null and s.query ~ '\S'
+    and (s.user_id = howdah.current_user_id() or howdah_private.may('users', 'manage'))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reading_rules(OUT refused_calls text, OUT table_outside_schemas text)
  RETURNS record
  LANGUAGE sql
@@ -39236,7 +39360,7 @@ begin
   cross join lateral howdah_private.citation_marks(e.output) as m
   cross join lateral (
     select r.step_seq, r.rank from howdah.search_results as r
-    where r.execution_id = e.id and r.chunk_number = m.chunk_number
+    where r.tenant_id = e.tenant_id and r.execution_id = e.id and r.chunk_number = m.chunk_number
     order by r.step_seq limit 1
   ) as r
   join howdah.steps as s on s.execution_id = e.id and s.seq = r.step_seq
@@ -39524,6 +39648,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.record_search(base_ids uuid[], query text, k integer, filter jsonb, mode text, rerank_error text, results howdah.search_results[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_id constant uuid := howdah.uuid_v7();
+  v_query text;
+begin
+  if not howdah_private.begin_record(record_search.base_ids, md5(jsonb_build_array(
+    record_search.base_ids, record_search.query, record_search.k, record_search.filter,
+    record_search.mode)::text)) then
+    return;
+  end if;
+  v_query := howdah_private.recorded_query(v_tenant_id, record_search.query);
+  insert into howdah.searches (id, tenant_id, user_id, created_by, mode, knowledge_base_ids,
+    is_repeated, rerank_error, k, query, filter)
+  values (v_id, v_tenant_id, howdah.current_user_id(), howdah_private.actor(),
+    howdah_private.mode_of_search(
+      record_search.base_ids, record_search.query, record_search.mode),
+    record_search.base_ids, coalesce(current_setting('howdah.repeated_searches', true), '') <> '',
+    record_search.rerank_error, record_search.k, v_query,
+    case when v_query is not null then record_search.filter end);
+  insert into howdah.search_results (search_id, rank, tenant_id, knowledge_base_id, document_id,
+    chunk_number, score, digest, rerank_score, rerank_rank)
+  select v_id, r.rank, v_tenant_id, r.knowledge_base_id, r.document_id, r.chunk_number, r.score,
+    r.digest, r.rerank_score, r.rerank_rank
+  from unnest(record_search.results) as r where r.rank <= 100;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.record_usage(e howdah.executions, sign integer, moves integer, first_seq integer, last_seq integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -39540,6 +39696,30 @@ begin
     e.status, record_usage.sign, e.parent_execution_id is null,
     e.compensates_execution_id is not null, e.agent_id, e.agent_version_id, e.workflow_id,
     (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.recorded_query(tenant_id uuid, query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters howdah.output_filters[] :=
+    howdah_private.input_filters(recorded_query.tenant_id, null);
+begin
+  if exists (
+    select from howdah.retention_policies as p
+    where p.tenant_id = recorded_query.tenant_id
+      and (p.keep_contents_days = 0 or p.encrypt_contents)) then
+    return null;
+  elsif v_filters is null then
+    return recorded_query.query;
+  end if;
+  return (howdah_private.filter_text(v_filters, 'query', recorded_query.query, null)).value;
+exception when sqlstate 'HWINV' then
+  return null; -- a filter blocks the query
 end $function$
 ;
 
@@ -40399,6 +40579,8 @@ AS $function$
   where t.tenant_id = $1 and t.decided_by = $2;
   update howdah.model_tests as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.searches as t set created_by = $3
+  where t.tenant_id = $1 and t.created_by = $2;
 $function$
 ;
 
@@ -40488,6 +40670,7 @@ AS $function$
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   select howdah_private.rename_creator(u.tenant_id, u.username, new_name);
   select howdah_private.delete_rows_of_user(u);
+  delete from howdah.searches as s where s.tenant_id = u.tenant_id and s.user_id = u.id;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
   select howdah_private.end_account(a) from howdah.connected_accounts as a
   where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
@@ -40769,6 +40952,29 @@ AS $function$
     select max(r.repeat) from howdah.evaluation_results as r
     where r.execution_id = repeat_of_root.root_execution_id), 1)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.repeat_search(agent_id uuid, ids uuid[], query text, k integer, filter jsonb, mode text, rerank boolean)
+ RETURNS TABLE(rank integer, document_id uuid, rerank_rank integer, content text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  if repeat_search.agent_id is not null then
+    return query
+    select f.rank, f.document_id, f.rerank_rank, f.content
+    from howdah_private.search_bases_of_agent(howdah.current_tenant(), repeat_search.agent_id,
+      repeat_search.ids, repeat_search.query, repeat_search.mode, repeat_search.rerank) as f;
+  else -- of more results than 100 are recorded
+    return query
+    select f.rank, f.document_id, f.rerank_rank, f.content
+    from howdah_private.best_chunks(repeat_search.ids, repeat_search.query, repeat_search.k,
+      repeat_search.filter, repeat_search.mode, repeat_search.rerank) as f
+    where f.rank <= 100;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.repeated_id(id uuid)
@@ -43953,30 +44159,29 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.searches_to_replay(base uuid, since timestamp with time zone)
- RETURNS TABLE(execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, times integer, is_reranked boolean)
+ RETURNS TABLE(id uuid, execution_id uuid, step_seq integer, created_at timestamp with time zone, agent_id uuid, knowledge_base_ids uuid[], mode text, query text, k integer, filter jsonb, times integer, is_reranked boolean)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select distinct on (e.agent_id, s.knowledge_base_ids, p.input ->> 'query')
-    s.execution_id, s.step_seq, s.created_at, e.agent_id::uuid, array(
+  select distinct on (s.agent_id, s.knowledge_base_ids, s.query, s.k, s.filter)
+    s.id, s.execution_id, s.step_seq, s.created_at, s.agent_id,
+    case when s.execution_id is null then array(
+      select b.id from howdah.knowledge_bases as b
+      where b.tenant_id = howdah.current_tenant() and b.id = any (s.knowledge_base_ids))
+    else array(
       select g.knowledge_base_id from howdah.agent_knowledge_bases as g
-      where g.tenant_id = s.tenant_id and g.agent_id = e.agent_id
-        and g.knowledge_base_id = any (s.knowledge_base_ids)),
-    s.mode, p.input ->> 'query',
-    (count(*) over (partition by e.agent_id, s.knowledge_base_ids, p.input ->> 'query'))::int,
+      where g.tenant_id = howdah.current_tenant() and g.agent_id = s.agent_id
+        and g.knowledge_base_id = any (s.knowledge_base_ids)) end,
+    s.mode, s.query, s.k, s.filter,
+    (count(*) over (
+      partition by s.agent_id, s.knowledge_base_ids, s.query, s.k, s.filter))::int,
     exists (
       select from howdah.search_results as r
-      where r.execution_id = s.execution_id and r.step_seq = s.step_seq
-        and r.rerank_rank is not null)
-  from howdah.searches as s
-  join howdah.executions as e on e.id = s.execution_id
-  join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
-  where s.tenant_id = howdah.current_tenant() and s.created_at >= searches_to_replay.since
-    and (searches_to_replay.base is null or searches_to_replay.base = any (s.knowledge_base_ids))
-    and jsonb_typeof(p.input -> 'query') = 'string' and p.input ->> 'query' ~ '\S'
-    and howdah_private.sees_agent(e.agent_id)
-  order by e.agent_id, s.knowledge_base_ids, p.input ->> 'query', s.created_at desc
+      where r.search_id = s.id and r.rerank_rank is not null)
+  from howdah_private.readable_searches(searches_to_replay.since) as s
+  where searches_to_replay.base is null or searches_to_replay.base = any (s.knowledge_base_ids)
+  order by s.agent_id, s.knowledge_base_ids, s.query, s.k, s.filter, s.created_at desc
 $function$
 ;
 
@@ -48156,8 +48361,8 @@ AS $function$
     ('runs_without_worker', 'queue', 'run', null, null, '', 'erasure'),
     ('sealed_documents', 'queue', 'none', null, null, '', ''),
     ('sealed_secrets', 'queue', 'none', null, null, '', ''),
-    ('search_results', 'log', 'run', null, null, '', ''),
-    ('searches', 'log', 'run', null, null, '', ''),
+    ('search_results', 'log', 'run', null, null, '', 'sight erasure'),
+    ('searches', 'log', 'run', null, 'search', '', 'sight'),
     ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
     ('status_transitions', 'log', 'none', null, null, '', ''),
     ('steps', 'log', 'run', null, null, 'eraser', 'export erasure checks'),
@@ -52083,6 +52288,8 @@ begin
   where t.knowledge_base_id = o.id;
   delete from howdah_private.knowledge_base_sizes as s using old_rows as o
   where s.knowledge_base_id = o.id;
+  delete from howdah.searches as s using old_rows as o
+  where s.tenant_id = o.tenant_id and s.execution_id is null and o.id = any (s.knowledge_base_ids);
   return null;
 end $function$
 ;
@@ -54086,11 +54293,10 @@ begin
     when n.chunk_number is null then array['missing', 'chunk_number']
     when n.digest is null then array['missing', 'digest']
     when n.document_id is null then array['missing', 'document_id']
-    when n.execution_id is null then array['missing', 'execution_id']
     when n.knowledge_base_id is null then array['missing', 'knowledge_base_id']
     when n.rank is null then array['missing', 'rank']
     when n.score is null then array['missing', 'score']
-    when n.step_seq is null then array['missing', 'step_seq']
+    when n.search_id is null then array['missing', 'search_id']
     when n.tenant_id is null then array['missing', 'tenant_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -54109,11 +54315,12 @@ declare
   v_fault text[];
 begin
   select case
-    when n.execution_id is null then array['missing', 'execution_id']
     when n.knowledge_base_ids is null then array['missing', 'knowledge_base_ids']
     when n.mode is null then array['missing', 'mode']
-    when n.step_seq is null then array['missing', 'step_seq']
     when n.tenant_id is null then array['missing', 'tenant_id']
+    when not (jsonb_typeof(filter) = 'object'::text) then array['check', 'filter_is_an_object']
+    when not ((execution_id IS NULL) = (step_seq IS NULL)) then array['check', 'search_of_a_run_has_a_step']
+    when not ((execution_id IS NULL) OR ((query IS NULL) AND (filter IS NULL) AND (user_id IS NULL))) then array['check', 'step_of_a_run_has_the_query']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
@@ -59162,7 +59369,7 @@ AS $function$
       'name', '', true),
     ('knowledge_bases',
       'name domain language detects_language chunking trust embedding_model_id ranking '
-      'rerank_model_id rerank_candidates', '', '', true),
+      'rerank_model_id rerank_candidates records_searches', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -59713,7 +59920,9 @@ create view howdah.knowledge_health with (security_invoker=true) as
            FROM howdah.stale_answers a
           WHERE ((a.tenant_id = b.tenant_id) AND (a.knowledge_base_id = b.id))) AS stale_answers,
     s.searches_repeated,
-    s.searches_not_reranked
+    s.searches_not_reranked,
+    s.direct_searches,
+    s.direct_searches_without_results
    FROM ((howdah.knowledge_bases b
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE w.is_waiting) AS pending,
             count(*) FILTER (WHERE (d_1.status = 'failed'::howdah.document_status)) AS failed,
@@ -59721,13 +59930,17 @@ create view howdah.knowledge_health with (security_invoker=true) as
            FROM (howdah.documents d_1
              CROSS JOIN LATERAL ( SELECT ((d_1.status = ANY (ARRAY['pending'::howdah.document_status, 'working'::howdah.document_status])) AND ((d_1.url IS NULL) OR (d_1.read_at IS NULL))) AS is_waiting) w)
           WHERE ((d_1.tenant_id = b.tenant_id) AND (d_1.knowledge_base_id = b.id))) d)
-     CROSS JOIN LATERAL ( SELECT count(*) AS searches,
-            count(*) FILTER (WHERE (NOT (EXISTS ( SELECT
-                   FROM howdah.search_results r
-                  WHERE ((r.execution_id = s_1.execution_id) AND (r.step_seq = s_1.step_seq)))))) AS searches_without_results,
-            count(*) FILTER (WHERE s_1.is_repeated) AS searches_repeated,
-            count(*) FILTER (WHERE (s_1.rerank_error IS NOT NULL)) AS searches_not_reranked
-           FROM howdah.searches s_1
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE k.is_of_run) AS searches,
+            count(*) FILTER (WHERE (k.is_of_run AND k.is_empty)) AS searches_without_results,
+            count(*) FILTER (WHERE (k.is_of_run AND s_1.is_repeated)) AS searches_repeated,
+            count(*) FILTER (WHERE (k.is_of_run AND (s_1.rerank_error IS NOT NULL))) AS searches_not_reranked,
+            count(*) FILTER (WHERE (NOT k.is_of_run)) AS direct_searches,
+            count(*) FILTER (WHERE ((NOT k.is_of_run) AND k.is_empty)) AS direct_searches_without_results
+           FROM (howdah.searches s_1
+             CROSS JOIN LATERAL ( SELECT (s_1.execution_id IS NOT NULL) AS is_of_run,
+                    (NOT (EXISTS ( SELECT
+                           FROM howdah.search_results r
+                          WHERE ((r.tenant_id = s_1.tenant_id) AND (r.search_id = s_1.id))))) AS is_empty) k)
           WHERE ((s_1.tenant_id = b.tenant_id) AND (b.id = ANY (s_1.knowledge_base_ids)) AND (s_1.created_at > (now() - '7 days'::interval)))) s);
 
 create view howdah.limit_usage with (security_invoker=true) as
@@ -59809,7 +60022,7 @@ UNION ALL
     c.start_offset,
     c.end_offset
    FROM (((howdah.citations c
-     JOIN howdah.search_results r ON (((r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
+     JOIN howdah.search_results r ON (((r.tenant_id = c.tenant_id) AND (r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
      JOIN howdah_private.message_log m ON (((m.execution_id = c.execution_id) AND (m.seq = c.message_seq))))
      LEFT JOIN howdah.steps s ON (((s.execution_id = c.execution_id) AND (s.seq = c.step_seq))));
 
@@ -60315,7 +60528,7 @@ create view howdah.stale_answers with (security_invoker=true) as
         END AS reason,
     e.completed_at AS answered_at
    FROM (((howdah.citations c
-     JOIN howdah.search_results r ON (((r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
+     JOIN howdah.search_results r ON (((r.tenant_id = c.tenant_id) AND (r.execution_id = c.execution_id) AND (r.step_seq = c.step_seq) AND (r.rank = c.rank))))
      JOIN howdah.executions e ON (((e.id)::uuid = c.execution_id)))
      LEFT JOIN howdah.documents d ON (((d.tenant_id = r.tenant_id) AND (d.id = r.document_id))))
   WHERE ((NOT (EXISTS ( SELECT
@@ -61426,9 +61639,9 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OL
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, concurrency_key, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, step_seq, rank, tenant_id, knowledge_base_id, document_id, chunk_number, score, digest ON howdah.search_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_search_results__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF rank, tenant_id, knowledge_base_id, document_id, chunk_number, score, digest, search_id ON howdah.search_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_search_results__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, step_seq, tenant_id, mode, knowledge_base_ids ON howdah.searches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_searches__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, step_seq, tenant_id, mode, knowledge_base_ids, user_id, query, filter ON howdah.searches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_searches__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF created_by, webhook_id ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__check_references();
 
@@ -62382,11 +62595,15 @@ create policy engine on howdah.search_results to howdah_engine using (true) with
 
 create policy operator on howdah.search_results to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.search_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.search_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (EXISTS ( SELECT
+   FROM howdah.searches s
+  WHERE (s.id = search_results.search_id)))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (EXISTS ( SELECT
+   FROM howdah.searches s
+  WHERE (s.id = search_results.search_id)))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
@@ -62396,11 +62613,11 @@ create policy engine on howdah.searches to howdah_engine using (true) with check
 
 create policy operator on howdah.searches to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.searches to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.searches to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('users'::text, 'manage'::text) AS may)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('users'::text, 'manage'::text) AS may)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
@@ -63400,6 +63617,8 @@ grant insert, update on column howdah.knowledge_bases.name to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.ranking to howdah_app;
 
+grant insert, update on column howdah.knowledge_bases.records_searches to howdah_app;
+
 grant insert, update on column howdah.knowledge_bases.rerank_candidates to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.rerank_model_id to howdah_app;
@@ -64320,6 +64539,12 @@ grant execute on function howdah.search(text[],text,integer,jsonb,text) to howda
 
 grant execute on function howdah.search(text[],text,integer,jsonb,text) to howdah_viewer;
 
+grant execute on function howdah.searches_query(howdah.searches) to howdah_app;
+
+grant execute on function howdah.searches_query(howdah.searches) to howdah_engine;
+
+grant execute on function howdah.searches_query(howdah.searches) to howdah_viewer;
+
 grant execute on function howdah.send_message(uuid,text,jsonb) to howdah_app;
 
 grant execute on function howdah.session_state(uuid) to howdah_app;
@@ -64704,6 +64929,8 @@ grant execute on function howdah_private.begin_query_embedding(uuid,text,text) t
 
 grant execute on function howdah_private.begin_query_ranking(uuid,text,text) to howdah_worker;
 
+grant execute on function howdah_private.begin_record(uuid[],text) to howdah_engine;
+
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
@@ -64711,6 +64938,8 @@ grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,j
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.begin_write_back(uuid) to howdah_worker;
+
+grant execute on function howdah_private.best_chunks(uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.bind_chat(text,uuid,text) to howdah_app;
 
@@ -65266,7 +65495,7 @@ grant execute on function howdah_private.comparable_evaluations(uuid,text) to ho
 
 grant execute on function howdah_private.comparable_evaluations(uuid,text) to howdah_viewer;
 
-grant execute on function howdah_private.compare_search(uuid,integer,uuid,uuid[],text,text,boolean) to howdah_engine;
+grant execute on function howdah_private.compare_search(uuid,uuid,uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
 
@@ -67062,6 +67291,8 @@ grant execute on function howdah_private.rarest_tag(uuid,jsonb) to howdah_engine
 
 grant execute on function howdah_private.read_arguments(text) to howdah_engine;
 
+grant execute on function howdah_private.readable_searches(timestamp with time zone) to howdah_engine;
+
 grant execute on function howdah_private.reading_rules() to howdah_engine;
 
 grant execute on function howdah_private.reading_rules() to howdah_worker;
@@ -67083,6 +67314,10 @@ grant execute on function howdah_private.record_mcp_prompts(uuid,text,jsonb) to 
 grant execute on function howdah_private.record_mcp_tools(uuid,text,jsonb,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.record_month_progress(date,text,boolean) to howdah_owner;
+
+grant execute on function howdah_private.record_search(uuid[],text,integer,jsonb,text,text,howdah.search_results[]) to howdah_engine;
+
+grant execute on function howdah_private.recorded_query(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.recount_limit(uuid,xid8) to howdah_worker;
 
@@ -67177,6 +67412,8 @@ grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_eng
 grant execute on function howdah_private.repair_partitions() to howdah_engine;
 
 grant execute on function howdah_private.repair_queue(interval,integer) to howdah_worker;
+
+grant execute on function howdah_private.repeat_search(uuid,uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.repeated_id(uuid) to howdah_engine;
 
@@ -70528,6 +70765,8 @@ comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bas
 
 comment on column howdah.knowledge_bases.ranking is 'How searches rank: {"weights": {"text": 8, "vector": 1}} for the mode hybrid, and {"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}} to add terms of the best chunks to the query.';
 
+comment on column howdah.knowledge_bases.records_searches is 'Whether searches of people and applications are rows of howdah.searches. If one of the bases of a search is false, the search is not recorded. Searches of runs always are.';
+
 comment on column howdah.knowledge_bases.rerank_candidates is 'How many of the best chunks the model of rerank_model_id orders, from 1 to 100.';
 
 comment on column howdah.knowledge_bases.rerank_model_id is 'Model of purpose rerank that orders the best chunks of a search again; null for none. The texts of these chunks are sent to its provider.';
@@ -70537,6 +70776,10 @@ comment on column howdah.knowledge_bases.tenant_id is 'The tenant that owns the 
 comment on column howdah.knowledge_bases.trust is 'How far the documents are trusted: external (may say anything), or internal. A run that reads a chunk has at most this trust.';
 
 comment on column howdah.knowledge_bases.updated_at is 'Time of the last change.';
+
+comment on column howdah.knowledge_health.direct_searches is 'Searches of people and applications in the last 7 days, as many as the reader sees: their own, for admins all.';
+
+comment on column howdah.knowledge_health.direct_searches_without_results is 'Those of them that found nothing in any of their bases.';
 
 comment on column howdah.knowledge_health.failed is 'Documents that could not be divided.';
 
@@ -71475,7 +71718,7 @@ comment on column howdah.search_results.digest is 'MD5 of the text that was retu
 
 comment on column howdah.search_results.document_id is 'The document. It may have been deleted since.';
 
-comment on column howdah.search_results.execution_id is 'The run that searched.';
+comment on column howdah.search_results.execution_id is 'The run that searched; null without a run.';
 
 comment on column howdah.search_results.knowledge_base_id is 'The knowledge base.';
 
@@ -71487,25 +71730,40 @@ comment on column howdah.search_results.rerank_score is 'Score by the reranker o
 
 comment on column howdah.search_results.score is 'Score of the chunk, multiplied by the weight of its base.';
 
-comment on column howdah.search_results.step_seq is 'The step of the search.';
+comment on column howdah.search_results.search_id is 'The search.';
+
+comment on column howdah.search_results.step_seq is 'The step of the search; null without a run.';
 
 comment on column howdah.search_results.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.searches.created_at is 'Time of creation.';
 
-comment on column howdah.searches.execution_id is 'The run that searched.';
+comment on column howdah.searches.created_by is 'Who searched: the user, the API key or the database login; null for a run.';
+
+comment on column howdah.searches.execution_id is 'The run that searched; null for a search of a person or an application.';
+
+comment on column howdah.searches.filter is 'What the metadata of documents had to contain; null without a query.';
+
+comment on column howdah.searches.id is 'Id of the search.';
 
 comment on column howdah.searches.is_repeated is 'True if the index of vectors did not decide which chunks are nearest, so that the search compared the signs of all vectors.';
+
+comment on column howdah.searches.k is 'The most chunks that were asked for; null for a run.';
 
 comment on column howdah.searches.knowledge_base_ids is 'The knowledge bases that were searched.';
 
 comment on column howdah.searches.mode is 'The mode of the search, as in howdah.search.';
 
+comment on column howdah.searches.query is '@behavior -attribute:select -attribute:filterBy -condition:attribute:filterBy -attribute:orderBy
+The query of a person or an application. Null for a run, whose step has it (howdah.searches_query has both), and if the tenant encrypts or does not keep contents, or if an input filter blocks it.';
+
 comment on column howdah.searches.rerank_error is 'Why chunks kept their order without the reranker, as a code such as timeout or limit_reached; null if it ordered all candidates, or if the bases have none.';
 
-comment on column howdah.searches.step_seq is 'The step of the call: howdah.steps.seq.';
+comment on column howdah.searches.step_seq is 'The step of the call: howdah.steps.seq; null without a run.';
 
 comment on column howdah.searches.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.searches.user_id is 'The user who searched; null for a run, and for an application without a user.';
 
 comment on column howdah.secrets.created_at is 'Time of creation.';
 
@@ -72771,7 +73029,7 @@ comment on routine howdah.remove_secret(text,boolean) is 'Removes a secret and r
 comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of a prompt with these values. version is a number or label; without it, the current text is used.';
 
 comment on routine howdah.replay_searches(text,timestamp with time zone,text,integer,boolean) is '@behavior -filterProc -orderBy
-Repeats the searches that runs made since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}. rerank false leaves rerankers out; recorded_reranked and used_reranked say whether one ordered the chunks then and now, which needs a ranking of the last day (howdah.rerank_query with k 20).';
+Repeats the searches since a time, at most at_most, the latest first: select query, overlap, changes from howdah.replay_searches(''handbook''). Of the chunks that were recorded and that are found now, kept are both; overlap is the part of the larger number. recorded_mode and used_mode are the modes then and now: hybrid needs the vector of the query. changes lists the chunks whose rank differs: {document_id, title, before, after}. rerank false leaves rerankers out; recorded_reranked and used_reranked say whether one ordered the chunks then and now, which needs a ranking of the last day (howdah.rerank_query with k 20). execution_id is null for a search of a person or an application: each person repeats their own, and admins repeat all. search_id is the latest of equal searches.';
 
 comment on routine howdah.rerank_query(text[],text,integer,jsonb,text) is 'Asks a worker to rank the best chunks of a search again, by the rerankers of these knowledge bases (rerank_model_id), all bases for null. Returns {status, error}: repeat it until the status is not pending, then call howdah.search with the same arguments. none: no base has a reranker, or nothing was found; failed: the error says why, and the search keeps its order. REST, commands and agents do this themselves.';
 
@@ -72812,7 +73070,10 @@ comment on routine howdah.schedule_times(text,text,timestamp with time zone,inte
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
-Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has; parts are those that it has within German compounds only. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query).';
+Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has; parts are those that it has within German compounds only. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query). A search is a row of howdah.searches, except in a read-only transaction and where records_searches of a base is false.';
+
+comment on routine howdah.searches_query(howdah.searches) is '@behavior -filterBy -orderBy
+Returns the query of a search of a person, an application or a run: select howdah.searches_query(s), s.created_at from howdah.searches as s. It is null for a run whose contents are encrypted or erased, and where no query may be stored.';
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
@@ -73013,12 +73274,12 @@ comment on table howdah.saved_views is 'Filters of lists that users keep under a
 comment on table howdah.schedules is 'Schedules, which start runs at the times of a cron expression. Each time inserts one run, however many workers exist.';
 
 comment on table howdah.search_results is '@behavior -query:resource:list -query:resource:connection
-Versions of chunks that a search of a run returned. A chunk whose text changes gets another number, so the number names a version. Its text stays in the step of the search.';
+Versions of chunks that a search returned. A chunk whose text changes gets another number, so the number names a version. The text that a run has read stays in the step of the search.';
 
 comment on table howdah.searches is '@name knowledge_searches
 @behavior -query:resource:list -query:resource:connection
 @foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName searches
-Searches in knowledge bases by runs: the calls of the tool knowledge_search. The step of the call has the query and the texts.';
+Searches in knowledge bases. Those of runs are calls of the tool knowledge_search, whose step has the query and the texts. Those of people and applications are calls of howdah.search: each person sees their own, and admins see all.';
 
 comment on table howdah.secrets is 'API keys of model providers and other secrets, by name. Values are written by setSecret or howdah admin secret set, and are never returned.';
 
@@ -73229,7 +73490,7 @@ comment on view howdah.failures is 'Failed runs per day, agent or workflow, and 
 
 comment on view howdah.grade_queue is 'Results of evaluations that the caller has not graded (howdah.grade), without the scores that they have. Filter by evaluation_id, and order by place.';
 
-comment on view howdah.knowledge_health is 'The state of each knowledge base: documents that cannot be searched yet, searches of runs in the last 7 days, and stale answers.';
+comment on view howdah.knowledge_health is 'The state of each knowledge base: documents that cannot be searched yet, searches in the last 7 days, and stale answers.';
 
 comment on view howdah.limit_usage is '@foreignKey (limit_id) references howdah.limits (id)|@foreignFieldName usages
 Current use of each limit. A limit for each has a row for each subject that used something in the current period or has runs that wait, and has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that were in progress.';

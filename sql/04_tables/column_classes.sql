@@ -56,7 +56,7 @@ as $$
     ('embedding_generations', 'content', 'model'),
     ('query_embeddings', 'content', 'model query'),
     ('query_rankings', 'content', 'model query'),
-    ('searches', 'none', 'rerank_error'),
+    ('searches', 'none', 'rerank_error'), ('searches', 'content', 'filter query'),
     ('chunks', 'content', 'heading_path'), ('due_documents', 'none', 'etag last_modified'),
     ('chunk_terms', 'content', 'term'),
     ('memory_terms', 'content', 'term'),

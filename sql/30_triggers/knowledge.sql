@@ -206,6 +206,8 @@ begin
   where t.knowledge_base_id = o.id;
   delete from howdah_private.knowledge_base_sizes as s using old_rows as o
   where s.knowledge_base_id = o.id;
+  delete from howdah.searches as s using old_rows as o
+  where s.tenant_id = o.tenant_id and s.execution_id is null and o.id = any (s.knowledge_base_ids);
   return null;
 end $$;
 create or replace trigger _400_delete_terms after delete on howdah.knowledge_bases

@@ -8,10 +8,10 @@
 -- The row of a table in table_rules() names the policies inserter and eraser, the policy tenant of
 -- private tables, and the role that may read (`reading`). The table tenants compares its id.
 -- Everybody reads the rows of tables without tenant_id. The connected account of a user is for that
--- user and for admins, and so are memories about a user. A saved view is for its user unless it is
--- shared. The loop leaves tables of
--- others in these schemas alone. It also leaves a policy alone whose rule and roles have not
--- changed, since creating a policy locks its table. The comment of a policy is its rule.
+-- user and for admins, and so are memories about a user. A search without a run is for its user and
+-- for admins. A saved view is for its user unless it is shared. The loop leaves tables of others in
+-- these schemas alone. It also leaves a policy alone whose rule and roles have not changed, since
+-- creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -85,6 +85,11 @@ begin
           case when t.relname = 'memories' then
             '(user_id is null or user_id = (select howdah.current_user_id())'
             ' or (select howdah_private.may(''users'', ''manage'')))' end,
+          case when t.relname = 'searches' then
+            '(execution_id is not null or user_id = (select howdah.current_user_id())'
+            ' or (select howdah_private.may(''users'', ''manage'')))' end,
+          case when t.relname = 'search_results' then '(execution_id is not null or exists'
+            ' (select from howdah.searches as s where s.id = search_id))' end,
           case when t.relname = 'saved_views' then
             '(is_shared or user_id is not distinct from (select howdah.current_user_id()))' end,
           case when p.policy = 'inserter' and t.relname = 'executions'

@@ -6,8 +6,8 @@ create or replace view howdah.stale_answers with (security_invoker = true) as
     case when d.id is null then 'deleted' else 'changed' end as reason,
     e.completed_at as answered_at
   from howdah.citations as c
-  join howdah.search_results as r
-    on r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
+  join howdah.search_results as r on r.tenant_id = c.tenant_id
+    and r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
   join howdah.executions as e on e.id = c.execution_id
   left join howdah.documents as d on d.tenant_id = r.tenant_id and d.id = r.document_id
   where not exists (select from howdah.chunks as k where k.number = r.chunk_number)
@@ -35,13 +35,14 @@ comment on column howdah.stale_answers.reason is
 comment on column howdah.stale_answers.answered_at is 'Time at which the run was completed.';
 
 -- The state of each knowledge base: what is not searchable yet, what searches did not find, and
--- which answers its changes made stale. Searches of people are not recorded, so they do not count.
+-- which answers its changes made stale.
 create or replace view howdah.knowledge_health with (security_invoker = true) as
   select b.tenant_id, b.id as knowledge_base_id, b.name, d.pending, d.failed, d.waiting_since,
     s.searches, s.searches_without_results, (
       select count(distinct a.execution_id) from howdah.stale_answers as a
       where a.tenant_id = b.tenant_id and a.knowledge_base_id = b.id) as stale_answers,
-    s.searches_repeated, s.searches_not_reranked
+    s.searches_repeated, s.searches_not_reranked, s.direct_searches,
+    s.direct_searches_without_results
   from howdah.knowledge_bases as b
   cross join lateral (
     -- while a URL is read again, its text of before is searched
@@ -56,18 +57,24 @@ create or replace view howdah.knowledge_health with (security_invoker = true) as
     where d.tenant_id = b.tenant_id and d.knowledge_base_id = b.id
   ) as d
   cross join lateral (
-    select count(*) as searches, count(*) filter (where not exists (
-        select from howdah.search_results as r
-        where r.execution_id = s.execution_id and r.step_seq = s.step_seq
-      )) as searches_without_results, count(*) filter (where s.is_repeated) as searches_repeated,
-      count(*) filter (where s.rerank_error is not null) as searches_not_reranked
+    select count(*) filter (where k.is_of_run) as searches,
+      count(*) filter (where k.is_of_run and k.is_empty) as searches_without_results,
+      count(*) filter (where k.is_of_run and s.is_repeated) as searches_repeated,
+      count(*) filter (where k.is_of_run and s.rerank_error is not null) as searches_not_reranked,
+      count(*) filter (where not k.is_of_run) as direct_searches,
+      count(*) filter (where not k.is_of_run and k.is_empty) as direct_searches_without_results
     from howdah.searches as s
+    cross join lateral (
+      select s.execution_id is not null as is_of_run, not exists (
+        select from howdah.search_results as r
+        where r.tenant_id = s.tenant_id and r.search_id = s.id) as is_empty
+    ) as k
     where s.tenant_id = b.tenant_id and b.id = any (s.knowledge_base_ids)
       and s.created_at > now() - interval '7 days'
   ) as s;
 comment on view howdah.knowledge_health is
-  'The state of each knowledge base: documents that cannot be searched yet, searches of runs in '
-  'the last 7 days, and stale answers.';
+  'The state of each knowledge base: documents that cannot be searched yet, searches in the '
+  'last 7 days, and stale answers.';
 comment on column howdah.knowledge_health.knowledge_base_id is 'The knowledge base.';
 comment on column howdah.knowledge_health.name is 'Name of the knowledge base.';
 comment on column howdah.knowledge_health.pending is
@@ -86,3 +93,8 @@ comment on column howdah.knowledge_health.searches_repeated is
 comment on column howdah.knowledge_health.searches_not_reranked is
   'Those of them whose reranker failed or was not called, so that chunks kept their order: '
   'rerank_error of the search says why.';
+comment on column howdah.knowledge_health.direct_searches is
+  'Searches of people and applications in the last 7 days, as many as the reader sees: their own, '
+  'for admins all.';
+comment on column howdah.knowledge_health.direct_searches_without_results is
+  'Those of them that found nothing in any of their bases.';

@@ -27,8 +27,8 @@ create or replace view howdah.message_sources with (security_invoker = true) as
     s.name, null, null, null, m.created_at, r.document_id, r.chunk_number, c.start_offset,
     c.end_offset
   from howdah.citations as c
-  join howdah.search_results as r
-    on r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
+  join howdah.search_results as r on r.tenant_id = c.tenant_id
+    and r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
   join howdah_private.message_log as m
     on m.execution_id = c.execution_id and m.seq = c.message_seq
   left join howdah.steps as s on s.execution_id = c.execution_id and s.seq = c.step_seq;

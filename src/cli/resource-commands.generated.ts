@@ -52,6 +52,17 @@ export const devResourceCommands: readonly CommandEntry[] = [
     },
   },
   {
+    name: "searches",
+    group: "Definitions",
+    summary: "manage the searchs",
+    args: "[list|show]",
+    examples: ["howdah dev searches list","howdah dev searches show ID"],
+    load: async () => {
+      const { resourceCommand } = await import('./nouns/resource-verbs.ts');
+      return resourceCommand((await import('../resources/definitions/searches.ts')).searches);
+    },
+  },
+  {
     name: "workflows",
     group: "Agents",
     summary: "manage the workflows, in which agents work together",

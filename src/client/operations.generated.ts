@@ -88,7 +88,7 @@ export type Integration = { id: string; name: string; description: string; resou
 
 export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string; integration: string; user: string | null };
 
-export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; detects_language: boolean; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; rerank_model_id: string | null; rerank_candidates: number; created_at: string; updated_at: string; agents: (string)[] };
+export type KnowledgeBase = { id: string; name: string; domain: string | null; language: string; detects_language: boolean; chunking: { [name: string]: unknown }; trust: "system" | "user" | "internal" | "external"; embedding_model_id: string | null; ranking: { [name: string]: unknown }; rerank_model_id: string | null; rerank_candidates: number; records_searches: boolean; created_at: string; updated_at: string; agents: (string)[] };
 
 export type Document = { id: string; knowledge_base_id: string; title: string; type: string; metadata: { [name: string]: unknown }; language: string | null; resource_id: string | null; owns_resource: boolean; url: string | null; reread_seconds: number | null; status: "pending" | "working" | "ready" | "failed"; status_at: string; error: { [name: string]: unknown } | null; read_at: string | null; detected_language: string | null; digest: string; created_by: string; created_at: string; updated_at: string };
 
@@ -185,6 +185,8 @@ export type McpServer = { id: string; name: string; description: string; type: "
 export type Model = { id: string; name: string; provider: string; model: string; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain: string | null; base_url: string | null; secret_name: string | null; capabilities: { [name: string]: unknown }; input_price: number | null; output_price: number | null; cached_input_price: number | null; cache_write_price: number | null; unit_price: number | null; price_unit: "minute" | "character" | "image" | "request" | null; context_tokens: number | null; request_params: { [name: string]: unknown }; fallback_position: number | null; prices_from: string | null; from_environment: boolean; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[]; warnings: (string)[] };
 
 export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
+
+export type Search = { id: string; created_at: string; user_id: string | null; created_by: string | null; execution_id: string | null; step_seq: number | null; mode: string; knowledge_base_ids: (string)[]; k: number | null; filter: { [name: string]: unknown } | null; is_repeated: boolean; rerank_error: string | null; query: string | null; results: number };
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
@@ -478,13 +480,13 @@ export type Operations = {
   /** List knowledge bases, newest first. */
   listKnowledgeBases: { takes: { query?: { limit?: number; cursor?: string; name?: string; domain?: string } }; gives: { data: (KnowledgeBase)[]; next: string | null } };
   /** Create a knowledge base. */
-  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number } }; gives: KnowledgeBase };
+  createKnowledgeBase: { takes: { body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number; records_searches?: boolean } }; gives: KnowledgeBase };
   /** Get a knowledge base. */
   getKnowledgeBase: { takes: { params: { id: string } }; gives: KnowledgeBase };
   /** Replace a knowledge base; fields that are left out take their defaults. */
-  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
+  replaceKnowledgeBase: { takes: { params: { id: string }; body: { name: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number; records_searches?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown; agents?: unknown } }; gives: KnowledgeBase };
   /** Change fields of a knowledge base. */
-  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number } }; gives: KnowledgeBase };
+  changeKnowledgeBase: { takes: { params: { id: string }; body: { name?: string; domain?: string | null; language?: string; detects_language?: boolean; chunking?: { [name: string]: unknown }; trust?: "system" | "user" | "internal" | "external"; embedding_model_id?: string | null; ranking?: { [name: string]: unknown }; rerank_model_id?: string | null; rerank_candidates?: number; records_searches?: boolean } }; gives: KnowledgeBase };
   /** Delete a knowledge base. */
   deleteKnowledgeBase: { takes: { params: { id: string } }; gives: null };
   /** Add a document to a knowledge base. */
@@ -785,6 +787,10 @@ export type Operations = {
   changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
   /** Delete a resource. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
+  /** List searchs, newest first. */
+  listSearches: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; user_id?: string } }; gives: { data: (Search)[]; next: string | null } };
+  /** Get a search. */
+  getSearch: { takes: { params: { id: string } }; gives: Search };
   /** List skills, newest first. */
   listSkills: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (Skill)[]; next: string | null } };
   /** Create a skill. */
@@ -1159,6 +1165,8 @@ export const operations = {
   replaceResource: ['PUT', '/api/resources/{id}'],
   changeResource: ['PATCH', '/api/resources/{id}'],
   deleteResource: ['DELETE', '/api/resources/{id}'],
+  listSearches: ['GET', '/api/searches'],
+  getSearch: ['GET', '/api/searches/{id}'],
   listSkills: ['GET', '/api/skills'],
   createSkill: ['POST', '/api/skills'],
   getSkill: ['GET', '/api/skills/{id}'],

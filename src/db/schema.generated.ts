@@ -908,6 +908,7 @@ export interface KnowledgeBases {
   language: Generated<string>;
   name: string;
   ranking: Generated<Json>;
+  records_searches: Generated<boolean>;
   rerank_candidates: Generated<number>;
   rerank_model_id: string | null;
   tenant_id: Generated<string>;
@@ -916,6 +917,8 @@ export interface KnowledgeBases {
 }
 
 export interface KnowledgeHealth {
+  direct_searches: Int8 | null;
+  direct_searches_without_results: Int8 | null;
   failed: Int8 | null;
   knowledge_base_id: string | null;
   name: string | null;
@@ -1473,26 +1476,33 @@ export interface Schedules {
 
 export interface Searches {
   created_at: Generated<Timestamp>;
-  execution_id: string;
+  created_by: string | null;
+  execution_id: string | null;
+  filter: Json | null;
+  id: Generated<string>;
   is_repeated: Generated<boolean>;
+  k: number | null;
   knowledge_base_ids: string[];
   mode: string;
+  query: string | null;
   rerank_error: string | null;
-  step_seq: number;
+  step_seq: number | null;
   tenant_id: string;
+  user_id: string | null;
 }
 
 export interface SearchResults {
   chunk_number: Int8;
   digest: string;
   document_id: string;
-  execution_id: string;
+  execution_id: string | null;
   knowledge_base_id: string;
   rank: number;
   rerank_rank: number | null;
   rerank_score: number | null;
   score: number;
-  step_seq: number;
+  search_id: string;
+  step_seq: number | null;
   tenant_id: string;
 }
 

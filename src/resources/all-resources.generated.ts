@@ -24,6 +24,7 @@ import { memories } from './definitions/memories.ts';
 import { models } from './definitions/models.ts';
 import { prompts } from './definitions/prompts.ts';
 import { resources } from './definitions/resources.ts';
+import { searches } from './definitions/searches.ts';
 import { skills } from './definitions/skills.ts';
 import { tools } from './definitions/tools.ts';
 import { workflows } from './definitions/workflows.ts';
@@ -63,6 +64,7 @@ export const allResources: readonly Resource[] = [
   models,
   prompts,
   resources,
+  searches,
   skills,
   tools,
   workflows,

@@ -233,6 +233,7 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
 /** References without a foreign key, and what keeps them valid. */
 const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.chunks.knowledge_base_id': 'that of the document',
+  'howdah.search_results.execution_id': 'that of the search, for the key of citations',
   'howdah.search_results.document_id': 'the document may be deleted; the answer still cites it',
   'howdah.search_results.knowledge_base_id': 'as document_id',
   'howdah.searches.execution_id': 'none points at executions; deleted with the run',
@@ -412,8 +413,8 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.model_tests': 'results of workers, with created_by',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
-  'howdah.search_results': 'what runs have found',
-  'howdah.searches': 'calls of a tool by runs',
+  'howdah.search_results': 'what searches have found',
+  'howdah.searches': 'what runs and people search, written once',
   'howdah.skill_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.status_transitions': 'rows of the schema itself',
   'howdah.steps': 'the log of a run: immutable',

@@ -68,7 +68,7 @@ const REVIEWED: Record<string, string> = {
   regrade_results: 'evaluations of current_tenant(), looked for with the id, then permit()',
   start_grading: 'runs, data sets, agents and graders of current_tenant(), then permit()',
   start_evaluation: 'data sets, agents and graders of current_tenant(), then permit()',
-  replay_searches: 'searches of current_tenant(), except those of hidden agents',
+  replay_searches: 'searches of current_tenant(), except those of hidden agents and other people',
   remember: 'find_memory_subject()',
   correct_memory: 'lock_memory()',
   forget: 'lock_memory()',

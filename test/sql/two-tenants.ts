@@ -73,11 +73,11 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
     `with search as (
        insert into howdah.searches (tenant_id, execution_id, step_seq, mode, knowledge_base_ids)
        select tenant_id, $2, 1, 'text', array[knowledge_base_id] from howdah.documents where tenant_id = $1 limit 1
-       returning tenant_id, execution_id, step_seq
+       returning id, tenant_id, execution_id, step_seq
      ),
      result as (
-       insert into howdah.search_results (tenant_id, execution_id, step_seq, rank, knowledge_base_id, document_id, chunk_number, score, digest)
-       select s.tenant_id, s.execution_id, s.step_seq, 1, d.knowledge_base_id, d.id, 0, 1, $3
+       insert into howdah.search_results (search_id, tenant_id, execution_id, step_seq, rank, knowledge_base_id, document_id, chunk_number, score, digest)
+       select s.id, s.tenant_id, s.execution_id, s.step_seq, 1, d.knowledge_base_id, d.id, 0, 1, $3
        from search as s join howdah.documents as d on d.tenant_id = s.tenant_id limit 1
        returning tenant_id, execution_id, step_seq, rank
      )

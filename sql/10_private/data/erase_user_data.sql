@@ -545,6 +545,7 @@ as $$
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   select howdah_private.rename_creator(u.tenant_id, u.username, new_name);
   select howdah_private.delete_rows_of_user(u);
+  delete from howdah.searches as s where s.tenant_id = u.tenant_id and s.user_id = u.id;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
   select howdah_private.end_account(a) from howdah.connected_accounts as a
   where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;

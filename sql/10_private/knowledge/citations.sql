@@ -75,7 +75,7 @@ begin
   cross join lateral howdah_private.citation_marks(e.output) as m
   cross join lateral (
     select r.step_seq, r.rank from howdah.search_results as r
-    where r.execution_id = e.id and r.chunk_number = m.chunk_number
+    where r.tenant_id = e.tenant_id and r.execution_id = e.id and r.chunk_number = m.chunk_number
     order by r.step_seq limit 1
   ) as r
   join howdah.steps as s on s.execution_id = e.id and s.seq = r.step_seq

@@ -87,6 +87,7 @@ declare
   v_run howdah.executions := howdah_private.calling_run(call_knowledge_search.execution_id);
   v_ids uuid[] := howdah_private.bases_of_call(v_run, arguments ->> 'base');
   v_seq int := v_run.step_count + 1; -- the step that this transaction commits
+  v_search_id constant uuid := howdah.uuid_v7();
   v_chunks jsonb;
   v_results howdah.search_results[];
   v_rerank_error text;
@@ -95,14 +96,14 @@ begin
   perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
   select to_jsonb(array_agg(f.chunk order by f.rank)), array_agg(row(v_run.id, v_seq, f.rank,
     v_run.tenant_id, f.knowledge_base_id, f.document_id, f.chunk_number, f.score, md5(f.content),
-    f.rerank_score, f.rerank_rank)::howdah.search_results order by f.rank),
+    f.rerank_score, f.rerank_rank, v_search_id)::howdah.search_results order by f.rank),
     max(f.rerank_error ->> 'code')
   into v_chunks, v_results, v_rerank_error
   from howdah_private.search_bases_of_agent(
     v_run.tenant_id, v_run.agent_id, v_ids, arguments ->> 'query', null, true) as f;
-  insert into howdah.searches
-    (execution_id, step_seq, tenant_id, mode, knowledge_base_ids, is_repeated, rerank_error)
-  values (v_run.id, v_seq, v_run.tenant_id,
+  insert into howdah.searches (id, execution_id, step_seq, tenant_id, mode, knowledge_base_ids,
+    is_repeated, rerank_error)
+  values (v_search_id, v_run.id, v_seq, v_run.tenant_id,
     howdah_private.mode_of_search(v_ids, arguments ->> 'query', null), v_ids,
     current_setting('howdah.repeated_searches', true) > '', v_rerank_error);
   insert into howdah.search_results select r.* from unnest(v_results) as r;

@@ -270,12 +270,14 @@ as $$
     s.is_repeated, s.rerank_error
   from howdah.searches as s
   where s.execution_id = copy_log.original and s.step_seq <= copy_log.up_to;
-  insert into howdah.search_results (execution_id, step_seq, rank, tenant_id, knowledge_base_id,
-    document_id, chunk_number, score, digest, rerank_score, rerank_rank)
-  select copy_log.copy, r.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
+  insert into howdah.search_results (search_id, execution_id, step_seq, rank, tenant_id,
+    knowledge_base_id, document_id, chunk_number, score, digest, rerank_score, rerank_rank)
+  select n.id, n.execution_id, n.step_seq, r.rank, r.tenant_id, r.knowledge_base_id, r.document_id,
     r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
-  from howdah.search_results as r
-  where r.execution_id = copy_log.original and r.step_seq <= copy_log.up_to;
+  from howdah.searches as s
+  join howdah.search_results as r on r.search_id = s.id
+  join howdah.searches as n on n.execution_id = copy_log.copy and n.step_seq = s.step_seq
+  where s.execution_id = copy_log.original;
   insert into howdah_private.run_memories (
     execution_id, tenant_id, handoffs, memory_ids, working_memory
   )

@@ -32,8 +32,7 @@ as $$
   join howdah.rewards as w on w.execution_id = s.execution_id and w.score >= 0.5
   join howdah.steps as p on p.execution_id = s.execution_id and p.seq = s.step_seq
   join howdah.citations as c on c.execution_id = s.execution_id and c.step_seq = s.step_seq
-  join howdah.search_results as r on r.execution_id = c.execution_id
-    and r.step_seq = c.step_seq and r.rank = c.rank
+  join howdah.search_results as r on r.search_id = s.id and r.rank = c.rank
   join howdah.documents as d on d.tenant_id = r.tenant_id and d.id = r.document_id
   where fit_questions.dataset_id is null and s.tenant_id = base.tenant_id
     and s.created_at > now() - interval '90 days'

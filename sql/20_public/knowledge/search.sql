@@ -145,7 +145,47 @@ as $$
   from words as w
 $$;
 
--- Searches the knowledge bases of a tenant with these names, all of them for null.
+-- Returns the best chunks of bases, with what their ranks say.
+create or replace function howdah_private.best_chunks(
+  ids uuid[], query text, k int, filter jsonb, mode text, rerank boolean default true
+) returns table (
+  rank int, knowledge_base_id uuid, document_id uuid, chunk_number bigint, score float8,
+  rerank_rank int, rerank_score float8, rerank_error jsonb, content text, ranks jsonb
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with best as materialized (
+    select f.*, row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
+    from howdah_private.rerank_chunks(best_chunks.ids, best_chunks.query, best_chunks.k,
+      best_chunks.filter, best_chunks.mode, best_chunks.rerank) as f
+    order by f.score desc, f.rerank_rank, f.chunk_number limit best_chunks.k
+  ),
+  terms as materialized (
+    select b.id, q.term from howdah.knowledge_bases as b
+    cross join lateral howdah_private.terms_of_query(b, best_chunks.query) as q
+    where b.id in (select f.knowledge_base_id from best as f)
+  )
+  select b.rank::int, b.knowledge_base_id, c.document_id, b.chunk_number, b.score, b.rerank_rank,
+    b.rerank_score, b.rerank_error, c.content, jsonb_strip_nulls(jsonb_build_object(
+      'text', case when b.text_rank is not null then jsonb_build_object(
+        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4),
+        'terms', f.terms, 'parts', nullif(f.parts, '{}')) end,
+      'vector', case when b.vector_rank is not null then jsonb_build_object(
+        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
+      'fused', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
+      'rerank', case when b.fused_rank is not null then jsonb_build_object(
+        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
+        'error', b.rerank_error) end))
+  from best as b
+  join howdah.chunks as c on c.number = b.chunk_number
+  cross join lateral howdah_private.found_terms(b.chunk_number, array(
+    select q.term from terms as q where q.id = b.knowledge_base_id)) as f
+$$;
+
+-- Searches the knowledge bases of a tenant with these names, all of them for null, and records the
+-- search (10_private/knowledge/record_search.sql).
 create or replace function howdah.search(
   bases text[], query text, k int default 10, filter jsonb default '{}', mode text default null
 ) returns table (
@@ -158,44 +198,32 @@ as $$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_results howdah.search_results[];
+  v_ranks jsonb[];
+  v_rerank_error text;
 begin
   perform howdah_private.check_knowledge_search(search.query, search.k, search.filter, search.mode);
   v_ids := case when search.bases is null then array(
       select b.id from howdah.knowledge_bases as b where b.tenant_id = howdah.current_tenant())
     else array(select howdah.knowledge_base(n.name) from unnest(search.bases) as n (name)) end;
   perform howdah_private.check_search_mode(v_ids, search.query, search.mode);
+  perform set_config('howdah.repeated_searches', '', true); -- search_vectors may set it
+  select array_agg(row(null, null, f.rank, null, f.knowledge_base_id, f.document_id,
+      f.chunk_number, f.score, md5(f.content), f.rerank_score, f.rerank_rank,
+      null)::howdah.search_results order by f.rank),
+    array_agg(f.ranks order by f.rank), max(f.rerank_error ->> 'code')
+  into v_results, v_ranks, v_rerank_error
+  from howdah_private.best_chunks(v_ids, search.query, search.k, search.filter, search.mode) as f;
+  perform howdah_private.record_search(v_ids, search.query, search.k, search.filter, search.mode,
+    v_rerank_error, v_results);
   return query
-  with best as materialized (
-    select f.*, b.id, b.name, b.trust,
-      row_number() over (order by f.score desc, f.rerank_rank, f.chunk_number) as rank
-    from howdah_private.rerank_chunks(
-      v_ids, search.query, search.k, search.filter, search.mode) as f
-    join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
-    order by f.score desc, f.rerank_rank, f.chunk_number limit search.k
-  ),
-  terms as materialized (
-    select b.id, q.term from howdah.knowledge_bases as b
-    cross join lateral howdah_private.terms_of_query(b, search.query) as q
-    where b.id in (select f.id from best as f)
-  )
-  select c.document_id, c.seq, c.content, b.score, jsonb_strip_nulls(jsonb_build_object(
-      'text', case when b.text_rank is not null then jsonb_build_object(
-        'rank', b.text_rank, 'score', round(b.text_score::numeric, 4),
-        'terms', f.terms, 'parts', nullif(f.parts, '{}')) end,
-      'vector', case when b.vector_rank is not null then jsonb_build_object(
-        'rank', b.vector_rank, 'score', round(b.vector_score::numeric, 4)) end,
-      'fused', case when b.fused_rank is not null then jsonb_build_object(
-        'rank', b.fused_rank, 'score', round(b.fused_score::numeric, 4)) end,
-      'rerank', case when b.fused_rank is not null then jsonb_build_object(
-        'rank', b.rerank_rank, 'score', round(b.rerank_score::numeric, 4),
-        'error', b.rerank_error) end)),
-    b.name, d.title, c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
-  from best as b
-  join howdah.chunks as c on c.number = b.chunk_number
+  select c.document_id, c.seq, c.content, f.score, v_ranks[f.rank], b.name, d.title,
+    c.heading_path, c.start_offset, c.end_offset, greatest(c.trust, b.trust)
+  from unnest(v_results) as f
+  join howdah.knowledge_bases as b on b.id = f.knowledge_base_id
+  join howdah.chunks as c on c.number = f.chunk_number
   join howdah.documents as d on d.id = c.document_id
-  cross join lateral howdah_private.found_terms(b.chunk_number, array(
-    select q.term from terms as q where q.id = b.id)) as f
-  order by b.rank;
+  order by f.rank;
 end $$;
 comment on function howdah.search(text[], text, int, jsonb, text) is
   E'@behavior -filterProc -orderBy\n'
@@ -207,4 +235,5 @@ comment on function howdah.search(text[], text, int, jsonb, text) is
   'score (BM25, the cosine) and the terms of the query that the chunk has; parts are those that it '
   'has within German compounds only. If the base has a '
   'reranker, fused has the rank and score without it, and rerank its rank and score, or the error '
-  'that says why it changed nothing (howdah.rerank_query).';
+  'that says why it changed nothing (howdah.rerank_query). A search is a row of howdah.searches, '
+  'except in a read-only transaction and where records_searches of a base is false.';

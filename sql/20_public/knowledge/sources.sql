@@ -24,8 +24,8 @@ as $$
     coalesce(t.found ->> 'text', k.content), k.seq, k.seq is not null, a.id
   from answers as a
   join howdah.citations as c on c.execution_id = a.id
-  join howdah.search_results as r
-    on r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
+  join howdah.search_results as r on r.tenant_id = c.tenant_id
+    and r.execution_id = c.execution_id and r.step_seq = c.step_seq and r.rank = c.rank
   left join howdah.steps as s on s.execution_id = c.execution_id and s.seq = c.step_seq
   cross join lateral (
     select s.output #> array['chunks', (c.rank - 1)::text] as found offset 0

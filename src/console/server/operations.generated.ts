@@ -358,6 +358,7 @@ export type UserFilter = {
   grantsExist?: boolean | null;
   id?: UUIDFilter | null;
   inboundHooksExist?: boolean | null;
+  knowledgeSearchesExist?: boolean | null;
   limitsExist?: boolean | null;
   memoriesExist?: boolean | null;
   savedViewsExist?: boolean | null;

@@ -37,6 +37,7 @@ export async function applyRetention(
     await client.query('select howdah_private.delete_old_query_embeddings()');
     await client.query('select howdah_private.delete_old_query_rankings()');
     await client.query('select howdah_private.delete_old_cached_answers()');
+    while ((await callPrivate<number>(client, 'delete_old_searches')) > 0);
     await client.query('select howdah_private.delete_old_provider_reports()');
     await client.query('select howdah_private.delete_abandoned_provider_configs()');
   });

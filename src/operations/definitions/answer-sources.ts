@@ -111,6 +111,10 @@ const health = z
       'Those whose index of vectors found too few chunks, so that the signs of all were compared',
     ),
     searches_not_reranked: count.describe('Those that kept their order, since a reranker failed'),
+    direct_searches: count.describe(
+      'Searches of people and applications in the last 7 days; without the right to manage users, your own',
+    ),
+    direct_searches_without_results: count,
     stale_answers: count.describe('Runs whose answer cites a text that has changed or gone'),
   })
   .meta({ id: 'KnowledgeBaseHealth' });
@@ -139,11 +143,14 @@ export const readKnowledgeHealth = operation({
 
 const replayed = z
   .object({
-    execution_id: id.describe('The latest run that made the search'),
-    step_seq: z.int().describe('The step of the search'),
+    execution_id: id
+      .nullable()
+      .describe('The latest run that made the search; null for a person or an application'),
+    step_seq: z.int().nullable().describe('The step of the search; null without a run'),
+    search_id: id.describe('The latest of the equal searches'),
     searched_at: time,
     query: z.string(),
-    times: z.int().describe('How often the agent made the search'),
+    times: z.int().describe('How often the search was made'),
     recorded_reranked: z.boolean().describe('Whether a reranker ordered the chunks then'),
     used_reranked: z.boolean().describe('Whether a reranker orders the chunks now'),
     recorded: z.int().describe('Chunks that were found then'),
@@ -166,14 +173,15 @@ const replayed = z
 /** A search that was repeated. */
 export type ReplayedSearch = z.output<typeof replayed>;
 
-/** Repeats the searches of runs in a knowledge base, and compares the results. */
+/** Repeats the searches in a knowledge base that the caller sees, and compares the results. */
 export const replaySearches = operation({
   method: 'GET',
   path: `${knowledgeBases.path}/{id}/replay`,
   id: 'replaySearches',
   tag: 'knowledge-bases',
-  summary: 'Repeat the searches of runs and compare what they find',
-  description: 'Equal queries of an agent are repeated once, the latest ones first.',
+  summary: 'Repeat searches and compare what they find',
+  description:
+    'Searches of runs, your own, and for admins those of all people and applications. Equal ones are repeated once, the latest first.',
   isReplicable: true,
   params: byId,
   query: z.strictObject({

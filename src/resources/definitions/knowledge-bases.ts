@@ -24,6 +24,7 @@ export const knowledgeBases = resource('knowledge_bases', {
     ranking: object.optional(),
     rerank_model_id: id.nullable().optional(),
     rerank_candidates: z.int().optional(),
+    records_searches: z.boolean().optional(),
   },
   readOnly: times,
   computed: { agents: namesOfAgents('agent_knowledge_bases', 'knowledge_base_id') },

@@ -68,7 +68,12 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/knowledge-bases/{id}/stale-answers',
   },
   {
-    ...{ group: 'Agents and tools', what: 'repeat the searches of runs' },
+    ...{ group: 'Agents and tools', what: 'read the query of a search' },
+    ...{ sql: 'howdah.searches_query()', graphql: 'knowledgeSearch', cli: 'dev searches show' },
+    rest: 'GET /api/searches/{id}',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'repeat searches' },
     ...{ sql: 'howdah.replay_searches()', graphql: 'replaySearches', cli: 'kb replay' },
     rest: 'GET /api/knowledge-bases/{id}/replay',
   },

@@ -104,7 +104,7 @@ export function registerReplay(command: Command, io: CliIo): void {
       printRows(io, {
         items: searches,
         rows: searches.map(toListed),
-        empty: 'No run has searched in this time.',
+        empty: 'Nobody has searched in this time.',
       });
       if (overlap !== null) io.out(`\n${queries} queries, mean overlap ${overlap}`);
     });

@@ -75,7 +75,11 @@ export function register(command: Command, io: CliIo): void {
     { name: 'health', summary: 'count searches and stale answers', register: registerHealth },
     { name: 'sources', summary: 'show the sources of an answer', register: registerSources },
     { name: 'stale', summary: 'list answers whose sources have changed', register: registerStale },
-    { name: 'replay', summary: 'repeat the searches of runs', register: registerReplay },
+    {
+      name: 'replay',
+      summary: 'repeat searches and compare what they find',
+      register: registerReplay,
+    },
     { name: 'fit', summary: 'fit how much words and vectors count', register: registerFit },
     { name: 'rm', summary: 'delete a document of a knowledge base', register: registerRm },
   ]);
