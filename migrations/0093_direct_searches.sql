@@ -29,7 +29,8 @@ alter table howdah.searches
   add constraint step_of_a_run_has_the_query
     check (execution_id is null or (query is null and filter is null and user_id is null)),
   add constraint filter_is_an_object check (jsonb_typeof(filter) = 'object');
-create index searches_user_id_idx on howdah.searches (tenant_id, user_id);
+create index searches_user_id_idx on howdah.searches (tenant_id, user_id, id)
+  where user_id is not null;
 create index searches_direct_idx on howdah.searches (tenant_id, created_at)
   where execution_id is null;
 comment on table howdah.searches is

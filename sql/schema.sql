@@ -1807,7 +1807,7 @@ create table howdah.searches (
 alter table howdah.searches enable row level security, force row level security;
 CREATE INDEX searches_created_at_idx ON howdah.searches USING btree (tenant_id, created_at);
 CREATE INDEX searches_direct_idx ON howdah.searches USING btree (tenant_id, created_at) WHERE (execution_id IS NULL);
-CREATE INDEX searches_user_id_idx ON howdah.searches USING btree (tenant_id, user_id);
+CREATE INDEX searches_user_id_idx ON howdah.searches USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 create table howdah.secrets (
   id uuid default howdah.uuid_v7() not null,
@@ -11165,25 +11165,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.begin_record(base_ids uuid[], digest text)
- RETURNS boolean
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if current_setting('transaction_read_only') = 'on' -- also on a replica
-    or current_setting('howdah.recorded_search', true) is not distinct from begin_record.digest
-    or cardinality(begin_record.base_ids) = 0
-    or exists (
-      select from howdah.knowledge_bases as b
-      where b.id = any (begin_record.base_ids) and not b.records_searches) then
-    return false;
-  end if;
-  perform set_config('howdah.recorded_search', begin_record.digest, true);
-  return true;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -13100,6 +13081,34 @@ AS $function$
   select howdah_private.is_operator()
     or (howdah_private.owns_machine() and howdah.current_user_role() = 'owner')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.can_record(search howdah.searches, digest text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_since constant timestamptz := clock_timestamp() - interval '1 second'; -- an index needs a value
+begin
+  if current_setting('transaction_read_only') = 'on' -- also on a replica
+    or cardinality(search.knowledge_base_ids) = 0
+    or exists (
+      select from howdah.knowledge_bases as b
+      where b.id = any (search.knowledge_base_ids) and not b.records_searches) then
+    return false;
+  elsif not pg_try_advisory_xact_lock(
+      hashtextextended('howdah.searches ' || can_record.digest, 0)) then
+    return false;
+  end if;
+  -- a statement of its own sees what was committed before the lock was free
+  return not exists (
+    select from howdah.searches as s
+    where s.tenant_id = search.tenant_id and s.execution_id is null and s.created_at > v_since
+      and s.created_by = search.created_by and s.user_id is not distinct from search.user_id
+      and s.knowledge_base_ids = search.knowledge_base_ids and s.query = search.query
+      and s.filter = search.filter and s.k = search.k and s.mode = search.mode);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.can_store_tokens(account howdah.connected_accounts, tokens jsonb)
@@ -21475,8 +21484,8 @@ begin
     cross join lateral (
       select o.id from howdah.searches as o
       where o.tenant_id = t.id and o.execution_id is null
-        and o.created_at < clock_timestamp()
-          - make_interval(days => least(90, p.keep_contents_days, p.keep_runs_days))
+        and o.created_at < now() - make_interval(
+          days => least(90, p.keep_contents_days, p.keep_runs_days))
       order by o.created_at limit 10000
     ) as o
     limit 10000);
@@ -39654,28 +39663,33 @@ CREATE OR REPLACE FUNCTION howdah_private.record_search(base_ids uuid[], query t
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_id constant uuid := howdah.uuid_v7();
-  v_query text;
+  v_search howdah.searches;
 begin
-  if not howdah_private.begin_record(record_search.base_ids, md5(jsonb_build_array(
-    record_search.base_ids, record_search.query, record_search.k, record_search.filter,
-    record_search.mode)::text)) then
+  v_search.id := howdah.uuid_v7();
+  v_search.tenant_id := howdah.current_tenant();
+  v_search.knowledge_base_ids := record_search.base_ids;
+  v_search.user_id := howdah.current_user_id();
+  v_search.created_by := howdah_private.actor();
+  v_search.k := record_search.k;
+  v_search.query := howdah_private.recorded_query(v_search.tenant_id, record_search.query);
+  if v_search.query is not null then
+    v_search.filter := record_search.filter;
+  end if;
+  v_search.mode := howdah_private.mode_of_search(
+    record_search.base_ids, record_search.query, record_search.mode);
+  if not howdah_private.can_record(v_search, md5(jsonb_build_array(v_search.tenant_id,
+    v_search.user_id, v_search.created_by, record_search.base_ids, record_search.query,
+    record_search.k, record_search.filter, v_search.mode)::text)) then
     return;
   end if;
-  v_query := howdah_private.recorded_query(v_tenant_id, record_search.query);
-  insert into howdah.searches (id, tenant_id, user_id, created_by, mode, knowledge_base_ids,
-    is_repeated, rerank_error, k, query, filter)
-  values (v_id, v_tenant_id, howdah.current_user_id(), howdah_private.actor(),
-    howdah_private.mode_of_search(
-      record_search.base_ids, record_search.query, record_search.mode),
-    record_search.base_ids, coalesce(current_setting('howdah.repeated_searches', true), '') <> '',
-    record_search.rerank_error, record_search.k, v_query,
-    case when v_query is not null then record_search.filter end);
+  v_search.created_at := clock_timestamp();
+  v_search.is_repeated := coalesce(current_setting('howdah.repeated_searches', true), '') <> '';
+  v_search.rerank_error := record_search.rerank_error;
+  insert into howdah.searches select v_search.*;
   insert into howdah.search_results (search_id, rank, tenant_id, knowledge_base_id, document_id,
     chunk_number, score, digest, rerank_score, rerank_rank)
-  select v_id, r.rank, v_tenant_id, r.knowledge_base_id, r.document_id, r.chunk_number, r.score,
-    r.digest, r.rerank_score, r.rerank_rank
+  select v_search.id, r.rank, v_search.tenant_id, r.knowledge_base_id, r.document_id,
+    r.chunk_number, r.score, r.digest, r.rerank_score, r.rerank_rank
   from unnest(record_search.results) as r where r.rank <= 100;
 end $function$
 ;
@@ -64929,8 +64943,6 @@ grant execute on function howdah_private.begin_query_embedding(uuid,text,text) t
 
 grant execute on function howdah_private.begin_query_ranking(uuid,text,text) to howdah_worker;
 
-grant execute on function howdah_private.begin_record(uuid[],text) to howdah_engine;
-
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
@@ -65090,6 +65102,8 @@ grant execute on function howdah_private.can_outgrow(jsonb,text,text) to howdah_
 grant execute on function howdah_private.can_outgrow(jsonb,text,text) to howdah_engine;
 
 grant execute on function howdah_private.can_pause_batch_jobs() to howdah_engine;
+
+grant execute on function howdah_private.can_record(howdah.searches,text) to howdah_engine;
 
 grant execute on function howdah_private.can_write_to(howdah.executions,howdah.agents) to howdah_engine;
 

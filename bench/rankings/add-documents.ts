@@ -14,8 +14,8 @@ export async function addDocuments(
 ): Promise<void> {
   await pool.query(
     `with base as (
-       insert into howdah.knowledge_bases (tenant_id, name, detects_language)
-       select id, $1, $4 from howdah.tenants limit 1
+       insert into howdah.knowledge_bases (tenant_id, name, detects_language, records_searches)
+       select id, $1, $4, false from howdah.tenants limit 1
        returning id, tenant_id)
      insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata)
      select b.tenant_id, b.id, coalesce(nullif(btrim(d.doc ->> 'title'), ''), 'none'),

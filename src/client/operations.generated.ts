@@ -96,11 +96,11 @@ export type FoundChunk = { document_id: string; chunk_seq: number; content: stri
 
 export type KnowledgeBaseState = { pending: number; working: number; ready: number; failed: number; chunks: number; vectors: { status: "building" | "ready" | "changing"; dimensions: number | null; waiting: number; refused: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null; reranking: { model: string; candidates: number; calls: number; failures: number; tokens: number; cost: number; error: { [name: string]: unknown } | null } | null };
 
-export type ReplayedSearch = { execution_id: string; step_seq: number; searched_at: string; query: string; times: number; recorded_reranked: boolean; used_reranked: boolean; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
+export type ReplayedSearch = { execution_id: string | null; step_seq: number | null; search_id: string; searched_at: string; query: string; times: number; recorded_reranked: boolean; used_reranked: boolean; recorded: number; found: number; kept: number; overlap: number; changes: ({ document_id: string; title: string | null; before: number | null; after: number | null })[] };
 
 export type RankingFit = { status: "pending" | "failed" | "fitted"; questions?: number; waiting?: number; error?: { [name: string]: unknown }; weights?: { text: number; vector: number }; fitted?: { [name: string]: unknown } };
 
-export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; searches_repeated: number; searches_not_reranked: number; stale_answers: number };
+export type KnowledgeBaseHealth = { pending: number; failed: number; waiting_since: string | null; searches: number; searches_without_results: number; searches_repeated: number; searches_not_reranked: number; direct_searches: number; direct_searches_without_results: number; stale_answers: number };
 
 export type StaleAnswer = { execution_id: string; answered_at: string; start_offset: number; end_offset: number; chunk_number: number; document_id: string; title: string | null; reason: "changed" | "deleted" };
 
@@ -495,7 +495,7 @@ export type Operations = {
   searchKnowledgeBase: { takes: { params: { id: string }; query: { query: string; k?: number; filter?: string; mode?: string } }; gives: { chunks: (FoundChunk)[] } };
   /** Count the documents of a knowledge base by status, and its chunks. */
   getKnowledgeBaseState: { takes: { params: { id: string } }; gives: KnowledgeBaseState };
-  /** Repeat the searches of runs and compare what they find. */
+  /** Repeat searches and compare what they find. */
   replaySearches: { takes: { params: { id: string }; query?: { since?: string; mode?: string; at_most?: number; rerank?: "true" | "false" } }; gives: { queries: number; overlap: number | null; searches: (ReplayedSearch)[] } };
   /** Fit how much words and vectors count in searches. */
   fitRanking: { takes: { params: { id: string }; body: { dataset?: string | null } }; gives: RankingFit };

@@ -291,6 +291,7 @@ const PATHS: Readonly<Record<string, Samples>> = {
   '/api/documents': { status: () => [], words: () => [] },
   '/api/dataset-items': {},
   '/api/grades': {},
+  '/api/searches': {},
   '/api/evaluation-results': { passed: () => [] },
   '/api/memories': {
     isValid: () => ['true', 'false'],

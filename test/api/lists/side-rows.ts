@@ -23,6 +23,7 @@ const LARGE = [
   'dataset_items',
   'evaluation_results',
   'grades',
+  'searches',
   'sessions',
   'watched_rows',
   'questions',
@@ -140,6 +141,9 @@ const SIDE_ROWS = `
   from howdah.dataset_items as i
   join sided as s on s.id = i.id
   join howdah.evaluations as e on e.tenant_id = i.tenant_id and e.dataset_id = i.dataset_id;
+  insert into howdah.searches (id, tenant_id, user_id, execution_id, step_seq, mode, knowledge_base_ids)
+  select s.id, s.tenant_id, case when s.is_rare then s.user_id end, case when not s.is_rare then s.id end,
+    case when not s.is_rare then 1 end, 'text', '{}' from sided as s;
   insert into howdah.grades (id, tenant_id, evaluation_id, evaluation_result_id, user_id, score)
   select r.id, r.tenant_id, r.evaluation_id, r.id, s.user_id, 1
   from howdah.evaluation_results as r join sided as s on s.id = r.id;

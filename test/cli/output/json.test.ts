@@ -262,6 +262,8 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb state', 'kb', 'state', 'handbook');
   await note('kb chunks', 'kb', 'chunks', 'handbook', 'README.md');
   await note('kb search', 'kb', 'search', 'handbook', 'agents');
+  const [searched] = await note('searches list', 'searches', 'list');
+  await note('searches show', 'searches', 'show', searched.id);
   await note('kb health', 'kb', 'health', 'handbook');
   await note('kb sources', 'kb', 'sources', done.id);
   await note('kb stale', 'kb', 'stale', 'handbook');
