@@ -10,7 +10,8 @@
 -- A client may make the same search several times at once: a GraphQL query for rows and their
 -- number makes it in two transactions. Equal searches of a caller within a second are recorded
 -- once. The lock howdah.searches is for the time until the other transaction has committed; nobody
--- waits for it.
+-- waits for it. Only the first 100 searches of a transaction take it, since locks need memory that
+-- all transactions share: a statement may search for each row of a table.
 
 -- Returns the query as it may be stored, or null: a tenant that encrypts contents, or keeps none,
 -- has no text here, and input filters withhold what they withhold in runs.
@@ -44,6 +45,8 @@ create or replace function howdah_private.can_record(search howdah.searches, dig
 as $$
 declare
   v_since constant timestamptz := clock_timestamp() - interval '1 second'; -- an index needs a value
+  v_locks constant int :=
+    coalesce(nullif(current_setting('howdah.locked_searches', true), ''), '0')::int;
 begin
   if current_setting('transaction_read_only') = 'on' -- also on a replica
     or cardinality(search.knowledge_base_ids) = 0
@@ -51,9 +54,12 @@ begin
       select from howdah.knowledge_bases as b
       where b.id = any (search.knowledge_base_ids) and not b.records_searches) then
     return false;
-  elsif not pg_try_advisory_xact_lock(
-      hashtextextended('howdah.searches ' || can_record.digest, 0)) then
-    return false;
+  elsif v_locks < 100 then
+    perform set_config('howdah.locked_searches', (v_locks + 1)::text, true);
+    if not pg_try_advisory_xact_lock(
+        hashtextextended('howdah.searches ' || can_record.digest, 0)) then
+      return false;
+    end if;
   end if;
   -- a statement of its own sees what was committed before the lock was free
   return not exists (
@@ -105,8 +111,8 @@ begin
 end $$;
 
 -- Deletes a batch of searches of people and applications that are older than 90 days, or than what
--- the retention policy of their tenant keeps. Returns their number. Searches of runs are deleted
--- with their run.
+-- the retention policy of their tenant keeps, or whose query is from before their tenant encrypted
+-- contents. Returns their number. Searches of runs are deleted with their run.
 create or replace function howdah_private.delete_old_searches() returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -119,11 +125,16 @@ begin
     select o.id from howdah.tenants as t
     left join howdah.retention_policies as p on p.tenant_id = t.id
     cross join lateral (
-      select o.id from howdah.searches as o
+      (select o.id from howdah.searches as o
       where o.tenant_id = t.id and o.execution_id is null
         and o.created_at < now() - make_interval(
           days => least(90, p.keep_contents_days, p.keep_runs_days))
-      order by o.created_at limit 10000
+      order by o.created_at limit 10000)
+      union all
+      (select o.id from howdah.searches as o
+      where p.encrypt_contents and o.tenant_id = t.id and o.execution_id is null
+        and o.query is not null
+      limit 10000)
     ) as o
     limit 10000);
   get diagnostics v_count = row_count;

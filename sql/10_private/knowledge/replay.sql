@@ -23,7 +23,8 @@ as $$
   from howdah.searches as s
   where s.tenant_id = howdah.current_tenant() and s.created_at >= readable_searches.since
     and s.execution_id is null and s.query ~ '\S'
-    and (s.user_id = howdah.current_user_id() or howdah_private.may('users', 'manage'))
+    and (s.user_id = (select howdah.current_user_id())
+      or (select howdah_private.may('users', 'manage')))
 $$;
 
 -- Returns the searches to repeat, the latest of equal ones: those of an agent with the same query

@@ -178,6 +178,21 @@ describe('a search is recorded', () => {
     expect(await recorded()).toEqual([{ query: 'refund' }, { query: 'days' }]);
   });
 
+  test('for each of many queries in one statement, with a bounded number of locks', async () => {
+    const locks = await as({ as: ada }, async (client) => {
+      await client.query(
+        `select from generate_series(1, 150) as n
+         cross join lateral howdah.search('{handbook}', 'refund ' || n)`,
+      );
+      return one(
+        client,
+        `select count(*)::int as n from pg_locks
+         where locktype = 'advisory' and pid = pg_backend_pid()`,
+      );
+    });
+    expect([locks.n, (await recorded()).length]).toEqual([100, 150]);
+  });
+
   test('with at most 100 results', async () => {
     await db.pool.query(
       `insert into howdah.documents (tenant_id, knowledge_base_id, title, content)
@@ -418,6 +433,13 @@ describe('a recorded search', () => {
       await age(91);
       await applyRetention(db.pool);
       expect(await recorded()).toEqual([]);
+      await search({ in: other });
+      await db.pool.query(
+        'update howdah.retention_policies set encrypt_contents = true, keep_contents_days = null',
+      );
+      await search({ in: other }, SEARCH.replace('days', 'policy'));
+      await applyRetention(db.pool);
+      expect(await recorded()).toEqual([{ query: null }]); // the other one was not encrypted
     } finally {
       await db.pool.query('delete from howdah.retention_policies');
     }
