@@ -149,8 +149,14 @@ test('searches are listed and shown to who searched and to admins', async () => 
       nodes: [{ query: 'refund days', executionId: null, searchId: listed.id }],
     },
   });
-  const list = await runCli(UNREACHABLE, 'dev', 'searches', 'list', '--api', api.url);
-  expect(list.stdout).toContain('refund days');
+  const list = ['dev', 'searches', 'list'];
+  for (const run of [
+    runCli(UNREACHABLE, ...list, '--api', api.url),
+    runCli(database.url, ...list),
+    runCli(database.url, ...list, '--json'),
+  ]) {
+    expect((await run).stdout).toContain('refund days');
+  }
 });
 
 test('an admin turns it off for a base, and a member may not', async () => {
