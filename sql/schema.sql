@@ -13090,6 +13090,8 @@ CREATE OR REPLACE FUNCTION howdah_private.can_record(search howdah.searches, dig
 AS $function$
 declare
   v_since constant timestamptz := clock_timestamp() - interval '1 second'; -- an index needs a value
+  v_locks constant int :=
+    coalesce(nullif(current_setting('howdah.locked_searches', true), ''), '0')::int;
 begin
   if current_setting('transaction_read_only') = 'on' -- also on a replica
     or cardinality(search.knowledge_base_ids) = 0
@@ -13097,9 +13099,12 @@ begin
       select from howdah.knowledge_bases as b
       where b.id = any (search.knowledge_base_ids) and not b.records_searches) then
     return false;
-  elsif not pg_try_advisory_xact_lock(
-      hashtextextended('howdah.searches ' || can_record.digest, 0)) then
-    return false;
+  elsif v_locks < 100 then
+    perform set_config('howdah.locked_searches', (v_locks + 1)::text, true);
+    if not pg_try_advisory_xact_lock(
+        hashtextextended('howdah.searches ' || can_record.digest, 0)) then
+      return false;
+    end if;
   end if;
   -- a statement of its own sees what was committed before the lock was free
   return not exists (
@@ -21482,11 +21487,16 @@ begin
     select o.id from howdah.tenants as t
     left join howdah.retention_policies as p on p.tenant_id = t.id
     cross join lateral (
-      select o.id from howdah.searches as o
+      (select o.id from howdah.searches as o
       where o.tenant_id = t.id and o.execution_id is null
         and o.created_at < now() - make_interval(
           days => least(90, p.keep_contents_days, p.keep_runs_days))
-      order by o.created_at limit 10000
+      order by o.created_at limit 10000)
+      union all
+      (select o.id from howdah.searches as o
+      where p.encrypt_contents and o.tenant_id = t.id and o.execution_id is null
+        and o.query is not null
+      limit 10000)
     ) as o
     limit 10000);
   get diagnostics v_count = row_count;
@@ -39208,7 +39218,8 @@ AS $function$
   from howdah.searches as s
   where s.tenant_id = howdah.current_tenant() and s.created_at >= readable_searches.since
     and s.execution_id is null and s.query ~ '\S'
-    and (s.user_id = howdah.current_user_id() or howdah_private.may('users', 'manage'))
+    and (s.user_id = (select howdah.current_user_id())
+      or (select howdah_private.may('users', 'manage')))
 $function$
 ;
 

@@ -54,7 +54,7 @@ export const devResourceCommands: readonly CommandEntry[] = [
   {
     name: "searches",
     group: "Definitions",
-    summary: "manage the searchs",
+    summary: "manage the searches",
     args: "[list|show]",
     examples: ["howdah dev searches list","howdah dev searches show ID"],
     load: async () => {

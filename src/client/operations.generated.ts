@@ -787,7 +787,7 @@ export type Operations = {
   changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
   /** Delete a resource. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
-  /** List searchs, newest first. */
+  /** List searches, newest first. */
   listSearches: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; user_id?: string } }; gives: { data: (Search)[]; next: string | null } };
   /** Get a search. */
   getSearch: { takes: { params: { id: string } }; gives: Search };

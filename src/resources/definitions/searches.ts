@@ -6,6 +6,7 @@ import { resource } from '../resource.ts';
 export const searches = resource('searches', {
   path: '/api/searches',
   one: 'search',
+  many: 'searches',
   isLarge: true,
   writes: [],
   command: {

@@ -69,8 +69,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'read the query of a search' },
-    ...{ sql: 'howdah.searches_query()', graphql: 'knowledgeSearch', cli: 'dev searches show' },
-    rest: 'GET /api/searches/{id}',
+    ...{
+      sql: 'howdah.searches_query()',
+      graphql: ['knowledgeSearch', 'knowledgeSearchByExecutionIdAndStepSeq'],
+    },
+    ...{ rest: 'GET /api/searches/{id}', cli: 'dev searches show' },
   },
   {
     ...{ group: 'Agents and tools', what: 'repeat searches' },

@@ -139,6 +139,12 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'GraphQL',
+    what: /^list searches$/,
+    because:
+      'GraphQL lists the searches of a user (`knowledgeSearches` of `User`) and those of a run (`searches` of `Execution`).',
+  },
+  {
+    on: 'GraphQL',
     what: /^run one SELECT/,
     because: 'A query of GraphQL names its fields; REST takes SQL.',
   },
