@@ -63,6 +63,7 @@ const LINES: Record<string, string[]> = {
   tools: [],
   mcp: [],
   schedules: ['run', 'morning'],
+  searches: [],
   webhooks: ['deliveries'],
   'inbound-hooks': ['deliveries'],
   integrations: [],
