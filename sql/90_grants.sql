@@ -593,6 +593,7 @@ grant execute on function howdah_private.call_search_messages(uuid, jsonb) to ho
 grant execute on function
   howdah_private.call_knowledge_search(uuid, jsonb),
   howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
+  howdah_private.begin_recognition(uuid, text),
   howdah_private.begin_query_embedding(uuid, text, text),
   howdah_private.begin_query_ranking(uuid, text, text),
   howdah_private.claim_chunks(uuid, int),

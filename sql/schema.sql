@@ -601,7 +601,7 @@ END),
   constraint reread_seconds_is_for_a_url CHECK (((url IS NOT NULL) OR (reread_seconds IS NULL))),
   constraint reread_seconds_is_from_a_minute_to_a_year CHECK (((reread_seconds >= 60) AND (reread_seconds <= 31536000))),
   constraint title_is_one_line CHECK (((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text))),
-  constraint type_is_of_a_document CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text]))),
+  constraint type_is_of_a_document CHECK ((type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'image/png'::text, 'image/jpeg'::text, 'image/webp'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text]))),
   constraint url_is_http CHECK (((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)))
 );
 alter table howdah.documents enable row level security, force row level security;
@@ -11163,6 +11163,28 @@ AS $function$
     and q.model_digest = begin_query_ranking.model_digest
     and q.digest = begin_query_ranking.digest and q.query is not null and t.texts is not null
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_recognition(document_id uuid, claim text)
+ RETURNS TABLE(new_claim text, language text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(begin_recognition.document_id, begin_recognition.claim);
+begin
+  return query
+  update howdah_private.due_documents as u
+  set due_at = clock_timestamp() + interval '15 minutes'
+  from howdah.knowledge_bases as b
+  left join howdah_private.document_languages() as l on l.name = b.language
+  where u.document_id = v_document.id and b.tenant_id = v_document.tenant_id
+    and b.id = v_document.knowledge_base_id
+  returning to_jsonb(u.due_at) #>> '{}', coalesce(v_document.language, l.code, 'en');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
@@ -50941,7 +50963,7 @@ END then array['check', 'error_is_of_a_document_that_failed_or_waits']
     when not ((url IS NOT NULL) OR (reread_seconds IS NULL)) then array['check', 'reread_seconds_is_for_a_url']
     when not ((reread_seconds >= 60) AND (reread_seconds <= 31536000)) then array['check', 'reread_seconds_is_from_a_minute_to_a_year']
     when not ((title !~ '[[:cntrl:]]'::text) AND (title ~ '\S'::text)) then array['check', 'title_is_one_line']
-    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])) then array['check', 'type_is_of_a_document']
+    when not (type = ANY (ARRAY['text/plain'::text, 'text/markdown'::text, 'text/html'::text, 'text/csv'::text, 'application/pdf'::text, 'message/rfc822'::text, 'image/png'::text, 'image/jpeg'::text, 'image/webp'::text, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'::text, 'application/vnd.openxmlformats-officedocument.presentationml.presentation'::text, 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'::text, 'application/vnd.oasis.opendocument.text'::text, 'application/vnd.oasis.opendocument.presentation'::text, 'application/vnd.oasis.opendocument.spreadsheet'::text])) then array['check', 'type_is_of_a_document']
     when not ((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)) then array['check', 'url_is_http']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -64954,6 +64976,8 @@ grant execute on function howdah_private.begin_query_embedding(uuid,text,text) t
 
 grant execute on function howdah_private.begin_query_ranking(uuid,text,text) to howdah_worker;
 
+grant execute on function howdah_private.begin_recognition(uuid,text) to howdah_worker;
+
 grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
@@ -70106,7 +70130,7 @@ comment on column howdah.documents.tenant_id is 'The tenant that owns the row; n
 
 comment on column howdah.documents.title is 'Title of the document. It is searched too.';
 
-comment on column howdah.documents.type is 'MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument or e-mail.';
+comment on column howdah.documents.type is 'MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument, e-mail or an image.';
 
 comment on column howdah.documents.updated_at is 'Time of the last change.';
 

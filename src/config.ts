@@ -17,6 +17,11 @@ import { otherPurposeOf } from './providers/environment/faulty-variables.ts';
 import { modelVariables } from './providers/environment/variables.ts';
 import { type ApiSettings, apiSettings, apiVariables } from './settings/api-settings.ts';
 import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
+import {
+  type FolderSettings,
+  folderSettings,
+  folderVariables,
+} from './settings/folder-settings.ts';
 import { findHome, type HomeFolder } from './settings/home-folder.ts';
 import { type McpCommands, mcpCommands } from './settings/mcp-commands.ts';
 import {
@@ -54,11 +59,6 @@ export type Config = Readonly<{
   isHomeOfUser: boolean;
   /** The absolute path of the files that rows of howdah.resources name by their path. */
   resourceFolder: string;
-  /**
-   * The absolute path where months are archived before they are dropped. Without a path, months are
-   * not archived.
-   */
-  archiveFolder: string | undefined;
   /** The keys that encrypt secrets, the current one first. Must never be logged. */
   secretKeys: readonly Buffer[];
   /**
@@ -97,6 +97,7 @@ export type Config = Readonly<{
   isStartedByNpm: boolean;
 }> &
   ApiSettings &
+  FolderSettings &
   TelemetrySettings &
   CliSettings;
 
@@ -130,10 +131,7 @@ export const variables = {
       .optional(),
     'the path of a folder',
   ],
-  HOWDAH_ARCHIVE_FOLDER: [
-    z.string().min(1).optional(),
-    'the path of a folder where months are archived before they are dropped',
-  ],
+  ...folderVariables,
   HOWDAH_SECRET_KEY: [
     secretKeyList,
     '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32; the current key first, then older keys after a comma',
@@ -191,7 +189,7 @@ export function readConfig(env: Environment, folder: string = process.cwd()): Co
     home,
     isHomeOfUser: isOfUser,
     resourceFolder: resolve(home, 'resources'),
-    archiveFolder: values.HOWDAH_ARCHIVE_FOLDER && resolve(values.HOWDAH_ARCHIVE_FOLDER),
+    ...folderSettings(values),
     secretKeys: Object.freeze([...values.HOWDAH_SECRET_KEY, ...values.HOWDAH_SECRET_KEY_OLD]),
     secretKeyFile: isLoopback(values.HOST) ? resolve(home, 'secret.key') : undefined,
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),

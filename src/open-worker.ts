@@ -85,6 +85,7 @@ export async function workerOptions(
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
     archiveFolder: config.archiveFolder,
+    tesseractData: config.tesseractData,
     masterKeys,
     audit: {
       file: checkpointFile(config.home),

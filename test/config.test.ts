@@ -65,6 +65,7 @@ test('an empty environment yields frozen defaults', () => {
     tenantStreams: 1_000,
     userStreams: 100,
     workerConcurrency: 100,
+    tesseractData: undefined,
     pgBin: undefined,
     path: [],
     isStartedByNpm: false,

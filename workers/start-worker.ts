@@ -253,12 +253,12 @@ class RunningWorker implements Worker {
   }
 
   #createBatchRunners(): BatchRunners {
-    const { resourceFolder, masterKeys, log, mcp } = this.#options;
+    const { resourceFolder, tesseractData, masterKeys, log, mcp } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
     const { decryptFor, provider } = this.#dependencies.runs;
     return new BatchRunners({
-      ...{ pool, sqlToolPool, decryptFor, provider, resourceFolder, masterKeys, log },
-      ...{ egress: mcp?.egress, isRegistered: () => this.#heartbeat.worker !== undefined },
+      ...{ pool, sqlToolPool, log, isRegistered: () => this.#heartbeat.worker !== undefined },
+      ...{ decryptFor, provider, resourceFolder, tesseractData, masterKeys, egress: mcp?.egress },
     });
   }
 

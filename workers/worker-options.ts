@@ -57,6 +57,10 @@ export type WorkerOptions = {
    * archived.
    */
   archiveFolder?: string | undefined;
+  /**
+   * The folder of the data of Tesseract. Without a folder, the text of images is not recognized.
+   */
+  tesseractData?: string | undefined;
   /** The destination of checkpoints of the audit log besides the database. */
   audit?: AuditAnchor;
   /**

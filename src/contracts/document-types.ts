@@ -8,13 +8,17 @@ export const DOCUMENT_TYPES = {
   '.eml': 'message/rfc822',
   '.htm': 'text/html',
   '.html': 'text/html',
+  '.jpeg': 'image/jpeg',
+  '.jpg': 'image/jpeg',
   '.md': 'text/markdown',
   '.odp': `${OPEN_DOCUMENT}.presentation`,
   '.ods': `${OPEN_DOCUMENT}.spreadsheet`,
   '.odt': `${OPEN_DOCUMENT}.text`,
   '.pdf': 'application/pdf',
+  '.png': 'image/png',
   '.pptx': `${OFFICE}.presentationml.presentation`,
   '.txt': 'text/plain',
+  '.webp': 'image/webp',
   '.xlsx': `${OFFICE}.spreadsheetml.sheet`,
 } as const;
 
@@ -31,3 +35,6 @@ export function documentType(file: string): string {
 
 /** Returns whether a document is text. A document of another type is stored as a file. */
 export const isTextDocument = (type: string): boolean => type.startsWith('text/');
+
+/** Returns whether a document is an image, whose text is recognized. */
+export const isImageDocument = (type: string): boolean => type.startsWith('image/');

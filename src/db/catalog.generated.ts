@@ -146,7 +146,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     status_at: "Time since which the document has its status.",
     tenant_id: "The tenant that owns the row; no other tenant can see it.",
     title: "Title of the document. It is searched too.",
-    type: "MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument or e-mail.",
+    type: "MIME type: text/markdown, text/plain, text/html or text/csv; for a document of a file the type of the file, which may also be PDF, Word, PowerPoint, Excel, OpenDocument, e-mail or an image.",
     updated_at: "Time of the last change.",
     url: "Address of the document, whose text a worker fetches. Null for a text and for a file.",
   },

@@ -19,6 +19,8 @@ export type BatchRunnersOptions = BatchRunnerOptions &
     provider: FindProvider;
     /** The folder of the files of resources. A worker without a folder deletes no files. */
     resourceFolder?: string | undefined;
+    /** The folder of the data of Tesseract. A worker without it recognizes no text in images. */
+    tesseractData?: string | undefined;
     /** Fetches the documents of URLs. A worker without it leaves them to others. */
     egress?: Egress | undefined;
     /** The keys of data keys of contents. A worker without keys encrypts nothing. */
@@ -56,10 +58,10 @@ export class BatchRunners {
 }
 
 function jobsOf(options: BatchRunnersOptions): BatchJob[] {
-  const { pool, provider, masterKeys, resourceFolder, egress } = options;
+  const { pool, provider, masterKeys, resourceFolder, tesseractData, egress } = options;
   return [
     answersJob(options),
-    ingestionJob({ pool, resourceFolder, egress }),
+    ingestionJob({ pool, resourceFolder, tesseractData, egress }),
     embeddingJob(pool, provider),
     vectorJob(pool),
     gradingJob(options),

@@ -3,7 +3,6 @@ import {
   moduleBeside,
   ThreadFault,
   ThreadPool,
-  type ThreadPoolOptions,
 } from '../../src/concurrency/thread-pool.ts';
 import { MAX_DOCUMENT_BYTES } from '../../src/contracts/document-types.ts';
 import type { Pool } from '../../src/db/connection/pool.ts';
@@ -21,14 +20,18 @@ import {
   storeChunks,
 } from '../../src/db/knowledge/ingestion.ts';
 import type { divideDocument, Piece } from '../../src/knowledge/divide-document.ts';
-import type { divideFile } from '../../src/knowledge/files/divide-file.ts';
+import { isFileFault } from '../../src/knowledge/files/file-fault.ts';
 import type { Egress } from '../../src/tools/egress.ts';
 import type { Batch, BatchJob, Failure } from './batch-job.ts';
 import { DETECT_MS, detectInThread } from './detect-language.ts';
 import { type FetchOutcome, fetchDocuments } from './fetch-document.ts';
+import { DocumentFault, FileReader, type FileReaderOptions } from './read-file.ts';
 
-/** Knowledge bases whose documents are divided at once. */
-const SLOTS = { atOnce: 2, ofOneTenant: 1 };
+/**
+ * Knowledge bases whose documents are divided at once. Those whose scans are recognized leave one
+ * for others.
+ */
+const SLOTS = { atOnce: 3, ofOneTenant: 1 };
 /** The most documents of a claim, so that most claims are done long before they are due again. */
 const MAX_DOCUMENTS = 5;
 /** The time after which claimed documents are due again, as `claim_documents` sets it. */
@@ -36,24 +39,19 @@ const CLAIM_MS = 120_000;
 const MAX_CHARACTERS = 2_000;
 const THREADS = { size: 1, heap_mb: 256 };
 /**
- * Files are read in a process, since a thread has no limit for buffers. A process that has read
- * many files is replaced, since parsers keep memory.
- */
-const PROCESSES: ThreadPoolOptions = {
-  runs_in: 'process',
-  ...{ size: 1, heap_mb: 384, memory_mb: 768, max_calls: 100 },
-};
-
-/**
  * The most time for the stages of one document. A document that needs more fails. A file is read
- * and divided in one stage, and a URL fetched before. `wait_ms` is for a file or URL that no worker
- * can read.
+ * and divided in one stage, and a URL fetched before. `recognize_ms` is for the text of images, and
+ * `wait_ms` for a file or URL that no worker can read.
  */
-export type IngestionLimits = Record<'fetch_ms' | 'divide_ms' | 'store_ms' | 'wait_ms', number>;
+export type IngestionLimits = Record<
+  'fetch_ms' | 'divide_ms' | 'recognize_ms' | 'store_ms' | 'wait_ms',
+  number
+>;
 /** `store_ms` is below the time that a connection of a worker gives a statement. */
 export const INGESTION_LIMITS: IngestionLimits = {
   fetch_ms: 20_000,
   divide_ms: 10_000,
+  recognize_ms: 300_000,
   store_ms: 20_000,
   wait_ms: 24 * 3_600_000,
 };
@@ -63,13 +61,7 @@ const DIVIDE = {
   name: 'divideDocument' satisfies (typeof divideDocument)['name'],
 };
 
-const DIVIDE_FILE = {
-  module: moduleBeside('../../src/knowledge/files/divide-file.ts', import.meta.url),
-  name: 'divideFile' satisfies (typeof divideFile)['name'],
-};
-
-export type IngestionOptions = {
-  pool: Pool;
+export type IngestionOptions = FileReaderOptions & {
   /** The folder of files that are not in the database. */
   resourceFolder?: string | undefined;
   /** Fetches URLs. A job without it leaves documents of URLs to other workers. */
@@ -84,7 +76,7 @@ export type IngestionOptions = {
  */
 export function ingestionJob(options: IngestionOptions): BatchJob {
   const { pool, resourceFolder, egress, limits = INGESTION_LIMITS } = options;
-  const [threads, processes] = [new ThreadPool(THREADS), new ThreadPool(PROCESSES)];
+  const [threads, files] = [new ThreadPool(THREADS), new FileReader(options)];
   return {
     ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 20 },
     lanes: {
@@ -99,7 +91,7 @@ export function ingestionJob(options: IngestionOptions): BatchJob {
       const base = { knowledge_base_id: id, tenant_id: tenantId };
       const endsAt = performance.now() + CLAIM_MS;
       const documents = await claimDocuments(pool, base, MAX_DOCUMENTS, egress !== undefined);
-      const places = { pool, threads, processes, resourceFolder, egress };
+      const places = { pool, threads, files, resourceFolder, egress };
       return ingest({ ...places, limits, tenantId, endsAt, signal }, documents);
     },
   };
@@ -108,7 +100,7 @@ export function ingestionJob(options: IngestionOptions): BatchJob {
 type Ingestion = {
   pool: Pool;
   threads: ThreadPool;
-  processes: ThreadPool;
+  files: FileReader;
   resourceFolder: string | undefined;
   egress: Egress | undefined;
   limits: IngestionLimits;
@@ -170,6 +162,7 @@ async function ingestOne(
   try {
     const divided = await divide(ingestion, document);
     if (divided === 'unchanged') return (await keepDocument(pool, document)) ? 'done' : 'edited';
+    if (divided === 'edited') return divided;
     const { detects_language: detects } = document;
     const language = detects ? await detectInThread(ingestion, divided.pieces) : null;
     const stored = { ...divided, language };
@@ -192,9 +185,9 @@ async function ingestOne(
 async function divide(
   ingestion: FetchedIngestion,
   document: ClaimedDocument,
-): Promise<DividedDocument | 'unchanged'> {
+): Promise<DividedDocument | 'unchanged' | 'edited'> {
   const { type, content, chunking, resource_id, url } = document;
-  const { threads, processes, limits, tenantId, signal } = ingestion;
+  const { threads, files, limits, tenantId, signal } = ingestion;
   const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
   const call = { key: tenantId, deadline_ms: limits.divide_ms, signal };
   if (resource_id === null && url === null) {
@@ -207,10 +200,9 @@ async function divide(
       ? readUrl(ingestion.fetched.get(document.id))
       : { type, bytes: await loadFile(ingestion, resource_id) };
   if (read === 'unchanged') return read;
-  type Files = Parameters<typeof divideFile>;
   const file = { type: read.type, bytes: read.bytes, maxCharacters };
-  const divided = await processes.run<Files, DividedDocument>(DIVIDE_FILE, [file], call);
-  if (!('source' in read)) return divided;
+  const divided = await files.read(document, file, { key: tenantId, limits, signal });
+  if (divided === 'edited' || !('source' in read)) return divided;
   if (divided.pieces.length === 0) throw new DocumentFault('no_text', 'the URL has no text');
   return { ...divided, source: read.source };
 }
@@ -233,16 +225,6 @@ function readUrl(fetched: FetchOutcome | undefined) {
   return { type: source.type, bytes, source };
 }
 
-/** A fault of a document itself, with a message for its author. */
-class DocumentFault extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /** A file or URL that this worker cannot read, but another one or a later attempt may. */
 class Unreachable extends Error {}
 
@@ -261,9 +243,6 @@ async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: strin
   throw new DocumentFault(cause === 'too_large' ? 'too_large' : 'unreadable', message);
 }
 
-/** Faults that the process which reads files finds in a document. */
-const OF_DOCUMENT = new Set(['too_large', 'password_protected', 'no_text', 'unreadable']);
-
 /** Returns why a document fails. Without a code, the document is not the cause of the error. */
 function reasonOf(
   error: unknown,
@@ -276,7 +255,7 @@ function reasonOf(
     return { code: 'too_large', message: `${stage} took too much memory` };
   }
   const { code, message } = faultOf(error);
-  if (error instanceof DocumentFault || OF_DOCUMENT.has(code)) return { code, message };
+  if (error instanceof DocumentFault || isFileFault(error)) return { code, message };
   if (code === '57014') return outOfTime('writing the chunks', limits.store_ms);
   if (isTransient(error)) return { message };
   return { code: 'unreadable', message };

@@ -4,7 +4,7 @@ import { inTransaction, type Pool } from '../connection/pool.ts';
 /** A knowledge base with documents that are due. */
 export type DueBase = { tenant_id: string; knowledge_base_id: string };
 
-/** A document that this worker divides. `claim` identifies the attempt. */
+/** A document that this worker divides. `claim` identifies the attempt, and may be extended. */
 export type ClaimedDocument = {
   id: string;
   claim: string;
@@ -42,6 +42,23 @@ export async function claimDocuments(
     [tenant_id, knowledge_base_id, atMost, readsUrls],
   );
   return rows;
+}
+
+/**
+ * Extends the claim of a document to 15 minutes, and returns the language in which the text of its
+ * images is recognized. Returns undefined if it was edited or deleted.
+ */
+export async function beginRecognition(
+  pool: Pool,
+  document: ClaimedDocument,
+): Promise<{ language: string } | undefined> {
+  const { rows } = await pool.query<{ new_claim: string; language: string }>(
+    'select * from howdah_private.begin_recognition($1, $2)',
+    [document.id, document.claim],
+  );
+  const [begun] = rows;
+  if (begun) document.claim = begun.new_claim;
+  return begun;
 }
 
 /** The properties of a text, by the answer of its URL. */

@@ -1,4 +1,4 @@
-import { isTextDocument } from '../../contracts/document-types.ts';
+import { isImageDocument, isTextDocument } from '../../contracts/document-types.ts';
 import type { BlockText } from '../block.ts';
 import { divideBlocks, divideDocument, type Piece } from '../divide-document.ts';
 import { fileFault, passwordFault } from './file-fault.ts';
@@ -8,13 +8,20 @@ import { readOpenDocument } from './read-opendocument.ts';
 import { readPdf } from './read-pdf.ts';
 import { readPptx } from './read-pptx.ts';
 import { readXlsx } from './read-xlsx.ts';
+import { type Recognition, Recognizer } from './recognition/recognizer.ts';
 import { TextBuilder } from './text-builder.ts';
 import { Zip } from './zip.ts';
 
-export type DocumentFile = { type: string; bytes: Uint8Array; maxCharacters: number };
+export type DocumentFile = {
+  type: string;
+  bytes: Uint8Array;
+  maxCharacters: number;
+  /** What recognizes the text of images. Without it, images are not read. */
+  recognition?: Recognition | undefined;
+};
 
-/** The text of a file, and the pieces of it. */
-export type DividedFile = { content: string; pieces: Piece[] };
+/** The text of a file, the pieces of it, and the number of its pages without text. */
+export type DividedFile = { content: string; pieces: Piece[]; emptyPages: number };
 
 const MAX_TEXT_BYTES = 1_000_000;
 
@@ -28,20 +35,30 @@ export async function divideFile(file: DocumentFile): Promise<DividedFile> {
   const bytes = Buffer.from(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength);
   if (isTextDocument(type)) {
     const content = readTextFile(bytes);
-    return { content, pieces: divideDocument({ type, content, maxCharacters }) };
+    const pieces = divideDocument({ type, content, maxCharacters });
+    return { content, pieces, emptyPages: 0 };
   }
-  const read = await readFile(type, bytes);
+  const recognizer = file.recognition && new Recognizer(file.recognition);
+  const { read, emptyPages } = await readFile(type, bytes, recognizer);
   const pieces = divideBlocks(read, read.text, maxCharacters);
-  if (pieces.length === 0) throw withoutText(type);
-  return { content: read.text, pieces };
+  if (pieces.length === 0) throw withoutText(type, recognizer);
+  return { content: read.text, pieces, emptyPages };
 }
 
-async function readFile(type: string, bytes: Buffer): Promise<BlockText> {
+type ReadFile = { read: BlockText; emptyPages: number };
+
+async function readFile(type: string, bytes: Buffer, recognizer?: Recognizer): Promise<ReadFile> {
   const builder = new TextBuilder();
-  if (type === 'application/pdf') await readPdf(bytes, builder);
-  else if (type === 'message/rfc822') await readMail(bytes, builder);
+  let emptyPages = 0;
+  if (type === 'application/pdf') {
+    emptyPages = await readPdf(bytes, builder, recognizer && ((page) => recognizer.readPage(page)));
+  } else if (isImageDocument(type)) {
+    builder.addPage();
+    const paragraphs = await recognizer?.readImage(type, bytes);
+    for (const paragraph of paragraphs ?? []) builder.add(paragraph);
+  } else if (type === 'message/rfc822') await readMail(bytes, builder);
   else readArchive(type, bytes, builder);
-  return builder.read();
+  return { read: builder.read(), emptyPages };
 }
 
 function readArchive(type: string, bytes: Buffer, builder: TextBuilder): void {
@@ -79,11 +96,18 @@ function readTextFile(bytes: Buffer): string {
   throw fileFault('unreadable', 'the file is not text in UTF-8');
 }
 
-function withoutText(type: string): Error {
-  return fileFault(
-    'no_text',
-    type === 'application/pdf'
-      ? 'the PDF has no text, as of a scan. Text in images (OCR) is not read: add a PDF with text'
-      : 'the file has no text',
-  );
+function withoutText(type: string, recognizer: Recognizer | undefined): Error {
+  return fileFault('no_text', reasonOf(type, recognizer));
+}
+
+function reasonOf(type: string, recognizer: Recognizer | undefined): string {
+  const isImage = isImageDocument(type);
+  if (!isImage && type !== 'application/pdf') return 'the file has no text';
+  if (!recognizer) {
+    const found = isImage ? 'the file is an image' : 'the PDF has no text, as of a scan';
+    return `${found}: to recognize text in images (OCR), workers need HOWDAH_TESSERACT_DATA`;
+  }
+  return recognizer.undecoded > 0
+    ? 'the PDF has no text, and its images are damaged or in a format that is not read (JBIG2, CCITT fax, JPEG 2000): save its pages as images, or as a PDF with JPEG'
+    : `no text was recognized in the ${isImage ? 'image' : 'images of the PDF'}`;
 }

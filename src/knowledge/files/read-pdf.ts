@@ -1,4 +1,6 @@
-import { fileFault, passwordFault } from './file-fault.ts';
+import { fileFault, isFileFault, passwordFault } from './file-fault.ts';
+import { joinLines } from './join-lines.ts';
+import type { PdfPage } from './recognition/page-images.ts';
 import type { TextBuilder } from './text-builder.ts';
 
 const MAX_PAGES = 2_000;
@@ -9,25 +11,43 @@ const PARAGRAPH_GAP = 1.8;
 type Item = { str: string; hasEOL: boolean; height: number; transform: number[] };
 type Pdf = Awaited<ReturnType<typeof import('unpdf')['getDocumentProxy']>>;
 
-/** Reads a PDF file, page by page. Images of text are not read. */
-export async function readPdf(bytes: Buffer, builder: TextBuilder): Promise<void> {
+/** Returns the paragraphs that the images of a page show. */
+export type RecognizePage = (page: PdfPage) => Promise<string[]>;
+
+/**
+ * Reads a PDF file, page by page. The images of a page without text are given to `recognize`.
+ * Returns the number of pages without text.
+ */
+export async function readPdf(
+  bytes: Buffer,
+  builder: TextBuilder,
+  recognize: RecognizePage = async () => [],
+): Promise<number> {
   const pdf = await open(bytes);
   try {
-    await readPages(pdf, builder);
+    return await readPages(pdf, builder, recognize);
   } finally {
     await pdf.loadingTask.destroy(); // the process reads other files
   }
 }
 
-async function readPages(pdf: Pdf, builder: TextBuilder): Promise<void> {
+async function readPages(
+  pdf: Pdf,
+  builder: TextBuilder,
+  recognize: RecognizePage,
+): Promise<number> {
   const { numPages } = pdf;
+  let empty = 0;
   if (numPages > MAX_PAGES) {
     throw fileFault('too_large', `the PDF has ${numPages} pages, and the maximum is ${MAX_PAGES}`);
   }
   for (let number = 1; number <= numPages; number += 1) {
     builder.addPage();
-    for (const paragraph of paragraphsOf(await itemsOf(pdf, number))) builder.add(paragraph);
+    const paragraphs = await paragraphsOf(pdf, number, recognize);
+    if (paragraphs.length === 0) empty += 1;
+    for (const paragraph of paragraphs) builder.add(paragraph);
   }
+  return empty;
 }
 
 async function open(bytes: Buffer): Promise<Pdf> {
@@ -40,22 +60,28 @@ async function open(bytes: Buffer): Promise<Pdf> {
   }
 }
 
-async function itemsOf(pdf: Pdf, number: number): Promise<Item[]> {
+/** Returns the paragraphs of a page: its text, or that of its images if it has none. */
+async function paragraphsOf(pdf: Pdf, number: number, recognize: RecognizePage): Promise<string[]> {
+  let page: PdfPage | undefined;
   try {
-    const page = await pdf.getPage(number);
+    page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
-    page.cleanup();
-    return items.filter((item) => 'str' in item) as Item[];
+    const written = withText(divideItems(items.filter((item) => 'str' in item) as Item[]));
+    return written.length > 0 ? written : withText(await recognize(page));
   } catch (error) {
-    throw damaged(error, ` on page ${number}`);
+    throw isFileFault(error) ? error : damaged(error, ` on page ${number}`);
+  } finally {
+    page?.cleanup();
   }
 }
+
+const withText = (paragraphs: readonly string[]) => paragraphs.filter((one) => one.trim() !== '');
 
 const damaged = (cause: unknown, where = '') =>
   fileFault('unreadable', `the PDF is damaged${where}: ${(cause as Error).message}`, cause);
 
 /** Divides the lines of a page into paragraphs, by the gaps between them. */
-function paragraphsOf(items: readonly Item[]): string[] {
+function divideItems(items: readonly Item[]): string[] {
   const paragraphs: string[] = [];
   let lines: string[] = [];
   let line = '';
@@ -78,19 +104,4 @@ function paragraphsOf(items: readonly Item[]): string[] {
   }
   endLine();
   return [...paragraphs, joinLines(lines)];
-}
-
-/** Joins lines of a paragraph. A word that is hyphenated at the end of a line is joined too. */
-function joinLines(lines: readonly string[]): string {
-  const parts: string[] = [];
-  for (const line of lines) {
-    const before = parts.at(-1);
-    const isFirst = before === undefined || (parts.length === 1 && before === '');
-    if (isFirst) parts[0] = line;
-    else if (/\p{Ll}[-\u00ad\u2010]$/u.test(before.trimEnd()) && /^\s*\p{Ll}/u.test(line)) {
-      parts[parts.length - 1] = before.trimEnd().slice(0, -1);
-      parts.push(line.trimStart());
-    } else parts.push('\n', line);
-  }
-  return parts.join('');
 }

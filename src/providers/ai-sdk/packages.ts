@@ -42,7 +42,7 @@ export async function loadPackage(packageName: string): Promise<Outcome<SdkPacka
 }
 
 /** Returns the file of a package, first of Howdah's own packages, then of the user's project. */
-function resolvePackage(packageName: string): string | null {
+export function resolvePackage(packageName: string): string | null {
   if (!PACKAGE_NAME.test(packageName)) return null;
   for (const base of [import.meta.url, join(process.cwd(), 'package.json')]) {
     try {

@@ -13,10 +13,7 @@ function toUri(address: string): string {
 /** MIME types by the endings of files: those of documents, and others. */
 const MIME_TYPES: ReadonlyMap<string, string> = new Map([
   ...Object.entries(DOCUMENT_TYPES).map(([ending, type]) => [ending.slice(1), type] as const),
-  ['jpeg', 'image/jpeg'],
-  ['jpg', 'image/jpeg'],
   ['json', 'application/json'],
-  ['png', 'image/png'],
   ['text', 'text/plain'],
   ['xml', 'application/xml'],
 ]);

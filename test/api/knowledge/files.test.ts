@@ -9,6 +9,7 @@ import { all } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { makeDocx, paragraph } from '../../support/files/make-office.ts';
 import { makePdf } from '../../support/files/make-pdf.ts';
+import { makeTesseractData, scanOf } from '../../support/files/scans.ts';
 import { ingestDocuments } from '../../support/work/ingest-documents.ts';
 import { ask as askGraphql, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
@@ -108,11 +109,24 @@ describe('REST', () => {
     await database.pool.query('delete from howdah.resources where id = $1', [file.id]);
   });
 
+  test('takes an image, whose text is recognized', async () => {
+    const path = `/api/knowledge-bases/${await makeBase()}/documents`;
+    const made = await upload(`${path}?title=refund`, 'image/png', scanOf('refund.png'));
+    expect(made).toMatchObject({ status: 201, body: { type: 'image/png', owns_resource: true } });
+    await ingestDocuments(database.pool, {}, { tesseractData: makeTesseractData() });
+    const place = `/api/documents/${made.body.id}`;
+    const chunks = await call(api, 'GET', `${place}/chunks`);
+    expect(chunks.body.data).toMatchObject([
+      { page: 1, content: 'Invoice 4711\n\nThe refund is possible within 30 days.' },
+    ]);
+    expect((await call(api, 'DELETE', place)).status).toBe(204);
+  });
+
   test('says what is wrong with a file, and stores nothing', async () => {
     const path = `/api/knowledge-bases/${await makeBase()}/documents`;
     const title = `${path}?title=a`;
     expect((await upload(path, 'application/pdf', PDF)).body.detail).toBe('title is missing');
-    expect((await upload(title, 'image/png', PDF)).status).toBe(415);
+    expect((await upload(title, 'image/gif', PDF)).status).toBe(415);
     const large = await upload(title, 'application/pdf', new Uint8Array(8 * 1024 * 1024 + 1));
     expect(large.body).toMatchObject({ status: 400, code: 'HWINV' });
     expect((await upload(title, 'application/pdf', new Uint8Array(13_000_000))).status).toBe(413);
@@ -125,7 +139,7 @@ describe('REST', () => {
       ...{ title: 'a', type: 'application/pdf', base64: 'AAAA', content: 'x' },
     });
     expect(both.body).toMatchObject({ code: 'HWINV', field: 'base64' });
-    const image = await call(api, 'POST', path, { title: 'a', type: 'image/png', base64: 'AAAA' });
+    const image = await call(api, 'POST', path, { title: 'a', type: 'image/gif', base64: 'AAAA' });
     expect(image.body).toMatchObject({ code: 'HWINV', hint: expect.stringContaining('.pdf') });
     expect(await resources()).toEqual([]);
   });
@@ -188,6 +202,22 @@ describe.each([
       expect(await run('kb', 'rm', 'cli', title, '--yes')).toMatchObject({ status: 0 });
     }
     expect(await resources()).toEqual([]);
+  });
+
+  test('adds an image, and says what its text needs', async () => {
+    await run('kb', 'create', 'cli');
+    const image = join(folder, 'Receipt.WEBP');
+    await writeFile(image, scanOf('receipt.webp'));
+    expect(await run('kb', 'add', 'cli', image)).toMatchObject({ status: 0, stderr: '' });
+    await ingestDocuments(database.pool);
+    const listed = JSON.parse((await run('kb', 'ls', 'cli', '--json')).stdout).items;
+    expect(listed).toMatchObject([
+      {
+        ...{ title: 'Receipt.WEBP', type: 'image/webp', status: 'failed' },
+        error: { message: expect.stringContaining('HOWDAH_TESSERACT_DATA') },
+      },
+    ]);
+    expect(await run('kb', 'rm', 'cli', 'Receipt.WEBP', '--yes')).toMatchObject({ status: 0 });
   });
 
   test('names a file that cannot be added', async () => {

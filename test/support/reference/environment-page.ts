@@ -18,6 +18,8 @@ const GROUPS = {
       'The folder of the embedded database and of the secret key. Default: `.howdah` in the project, else in the home folder of the user.',
     HOWDAH_ARCHIVE_FOLDER:
       'The folder of [archived months](../operations.md#dropping-and-archiving-months).',
+    HOWDAH_TESSERACT_DATA:
+      'The folder of the `.traineddata` files with which workers [recognize text in images](../knowledge.md#scans-and-images).',
     HOWDAH_PG_BIN: 'The folder of pg_dump and psql, for backups. If it is unset, PATH is searched.',
   },
   'API and login': {

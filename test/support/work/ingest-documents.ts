@@ -20,7 +20,7 @@ function jobOf(pool: pg.Pool): BatchJob {
 export async function ingestDocuments(
   pool: pg.Pool,
   limits?: Partial<IngestionLimits>,
-  places?: Pick<IngestionOptions, 'resourceFolder' | 'egress'>,
+  places?: Omit<IngestionOptions, 'pool' | 'limits'>,
 ): Promise<number> {
   const job =
     limits || places

@@ -220,9 +220,9 @@ describe('a URL that was never read', () => {
   test.each<[Answer | string, string, string]>([
     [{ status: 404 }, 'http_error', 'HTTP 404 Not Found'],
     [
-      { headers: { 'content-type': 'image/png' } },
+      { headers: { 'content-type': 'image/gif' } },
       'unsupported_type',
-      'the type image/png, which is no type of a document',
+      'the type image/gif, which is no type of a document',
     ],
     ['a body of 9 MB', 'too_large', 'is too large'],
     [

@@ -27,8 +27,9 @@ import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const TEXT_TYPES = [...new Set(Object.values(DOCUMENT_TYPES))].filter(isTextDocument);
-const FILE_TYPES = Object.values(DOCUMENT_TYPES).filter((type) => !isTextDocument(type));
+const TYPES = [...new Set(Object.values(DOCUMENT_TYPES))];
+const TEXT_TYPES = TYPES.filter(isTextDocument);
+const FILE_TYPES = TYPES.filter((type) => !isTextDocument(type));
 /** The most bytes of a request. A file of 8 MB as base64 in JSON is longer. */
 const MAX_BYTES = 12 * 1024 * 1024;
 

@@ -65,6 +65,8 @@ export function register(command: Command, io: CliIo): void {
       }
       const { codeSandboxes } = await import('../../doctor/code-sandbox.ts');
       findings.push(await codeSandboxes(config.path));
+      const { textRecognitionFinding } = await import('../../doctor/text-recognition.ts');
+      findings.push(await textRecognitionFinding(config.tesseractData));
       const { defaultModelFinding, rejectedKeys } = await import('../../doctor/default-model.ts');
       findings.push(await defaultModelFinding(isMigrated ? pool : null, config));
       findings.push(...(await rejectedKeys(config)));
