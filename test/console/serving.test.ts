@@ -36,6 +36,7 @@ test.each([
   '/runs/one/2',
   '/inbox',
   '/inbox/one',
+  '/inbox/proposals/one',
   '/chat',
   '/chat/one',
   '/playground',

@@ -329,6 +329,7 @@ const SLOW = [
   'test/console/reconnect.test.ts',
   'test/console/conversations/chat.test.ts',
   'test/console/conversations/playground.test.ts',
+  'test/console/inbox/proposals.test.ts',
   'test/console/long-run.test.ts',
   'test/console/quality/grading.test.ts',
   'test/console/quality/quality-pages.test.ts',

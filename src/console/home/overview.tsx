@@ -7,8 +7,9 @@ import { messages } from '../messages/messages.ts';
 import { Moment } from '../parts/moment.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
 import { RunsTable } from '../runs/runs-table.tsx';
-import { useOpenQuestions } from '../server/open-questions.tsx';
 import type { Overview as Answer, RunRow } from '../server/operations.generated.ts';
+import { useOpenProposals } from '../server/waiting/open-proposals.tsx';
+import { useOpenQuestions } from '../server/waiting/open-questions.tsx';
 import { StartForm } from './start-form.tsx';
 
 const text = messages.home;
@@ -90,20 +91,19 @@ function Failed({ data }: { data: Answer }) {
 
 function Waiting() {
   const { questions } = useOpenQuestions();
+  const { proposals } = useOpenProposals();
+  const lines = [
+    ...questions.map(({ id, prompt }) => ({ path: `/inbox/${id}`, words: prompt })),
+    ...proposals.map(({ id, content }) => ({ path: `/inbox/proposals/${id}`, words: content })),
+  ];
   return (
     <Card title={text.inbox}>
-      {questions.length === 0 && <Text size="sm">{text.noInbox}</Text>}
+      {lines.length === 0 && <Text size="sm">{text.noInbox}</Text>}
       <ul className="plain-list">
-        {questions.slice(0, MAX_LINES).map((question) => (
-          <li key={question.id}>
-            <Anchor
-              component={Link}
-              href={`/inbox/${question.id}`}
-              size="sm"
-              truncate
-              display="block"
-            >
-              {question.prompt}
+        {lines.slice(0, MAX_LINES).map(({ path, words }) => (
+          <li key={path}>
+            <Anchor component={Link} href={path} size="sm" truncate display="block">
+              {words}
             </Anchor>
           </li>
         ))}

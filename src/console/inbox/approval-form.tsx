@@ -161,7 +161,7 @@ function RejectReason({ isBusy, reject, back }: RejectProps) {
         autoFocus
       />
       <Group gap="xs">
-        <Button color="red" onClick={() => reject(reason.trim())} loading={isBusy}>
+        <Button color="red.9" onClick={() => reject(reason.trim())} loading={isBusy}>
           {text.reject}
         </Button>
         <Button variant="default" onClick={back}>

@@ -4,25 +4,43 @@ import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
-import { askerOf, useOpenQuestions } from '../server/open-questions.tsx';
-import type { QuestionLine } from '../server/operations.generated.ts';
+import { useOpenProposals } from '../server/waiting/open-proposals.tsx';
+import { askerOf, useOpenQuestions } from '../server/waiting/open-questions.tsx';
+import { ProposalPanel } from './proposals/proposal-panel.tsx';
 import { QuestionPanel } from './question-panel.tsx';
 
 const text = messages.inbox;
 
-/** The inbox: what waits for a person, the newest first. `/inbox/ID` opens exactly one. */
-export function InboxPage({ id }: { id: string | undefined }) {
-  const { questions, isLoading, failure } = useOpenQuestions();
-  const isEmpty = questions.length === 0 && !isLoading && !failure;
+/** What waits for a person. */
+type Entry = {
+  kind: 'question' | 'proposal';
+  id: string;
+};
+
+/** An entry in the list. */
+type EntryLine = Entry & { path: string; what: string; asker: string; words: string; at: string };
+
+/**
+ * The inbox: what waits for a person, the newest first. `/inbox/ID` opens exactly one question, and
+ * `/inbox/proposals/ID` one proposed memory.
+ */
+export function InboxPage({ entry }: { entry: Entry | undefined }) {
+  const { lines, isLoading, failures } = useWaiting();
+  const isEmpty = lines.length === 0 && !isLoading && failures.length === 0;
   return (
     <>
-      <PageTitle title={text.title} table="howdah.questions" />
-      {failure && <FailureAlert failure={failure} />}
+      <PageTitle
+        title={text.title}
+        table={entry?.kind === 'proposal' ? 'howdah.memories' : 'howdah.questions'}
+      />
+      {failures.map((failure) => (
+        <FailureAlert key={failure.code} failure={failure} />
+      ))}
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
-      <div className="inbox" data-selected={id !== undefined || undefined}>
+      <div className="inbox" data-selected={entry !== undefined || undefined}>
         <div className="inbox-list">
           {isEmpty && <Empty />}
-          {questions.length > 0 && (
+          {lines.length > 0 && (
             <Paper
               withBorder
               radius="md"
@@ -30,14 +48,15 @@ export function InboxPage({ id }: { id: string | undefined }) {
               component="nav"
               aria-label={text.title}
             >
-              {questions.map((question) => (
-                <Line key={question.id} question={question} isSelected={question.id === id} />
+              {lines.map((line) => (
+                <Line key={line.path} line={line} isSelected={line.id === entry?.id} />
               ))}
             </Paper>
           )}
         </div>
-        {id !== undefined && <QuestionPanel key={id} id={id} />}
-        {id === undefined && questions.length > 0 && (
+        {entry?.kind === 'question' && <QuestionPanel key={entry.id} id={entry.id} />}
+        {entry?.kind === 'proposal' && <ProposalPanel key={entry.id} id={entry.id} />}
+        {!entry && lines.length > 0 && (
           <Text size="sm" c="dimmed" visibleFrom="md">
             {text.select}
           </Text>
@@ -45,6 +64,28 @@ export function InboxPage({ id }: { id: string | undefined }) {
       </div>
     </>
   );
+}
+
+/** Returns the open questions and proposals, the newest first. */
+function useWaiting() {
+  const asked = useOpenQuestions();
+  const proposed = useOpenProposals();
+  const lines: EntryLine[] = [
+    ...asked.questions.map((question) => ({
+      ...{ kind: 'question' as const, id: question.id, path: `/inbox/${question.id}` },
+      ...{ what: text.kinds[question.kind], asker: askerOf(question) },
+      ...{ words: question.prompt, at: question.createdAt },
+    })),
+    ...proposed.proposals.map(({ id, kind, agent, content, proposedAt }) => ({
+      ...{ kind: 'proposal' as const, id, path: `/inbox/proposals/${id}` },
+      ...{ what: text.proposals.kind(kind), asker: agent, words: content, at: proposedAt },
+    })),
+  ];
+  return {
+    lines: lines.sort((a, b) => Date.parse(b.at) - Date.parse(a.at)),
+    isLoading: asked.isLoading || proposed.isLoading,
+    failures: [asked.failure, proposed.failure].filter((one) => one !== undefined),
+  };
 }
 
 function Empty() {
@@ -58,24 +99,24 @@ function Empty() {
   );
 }
 
-function Line({ question, isSelected }: { question: QuestionLine; isSelected: boolean }) {
+function Line({ line, isSelected }: { line: EntryLine; isSelected: boolean }) {
   return (
     <Link
-      href={`/inbox/${question.id}`}
+      href={line.path}
       className="inbox-line"
       data-selected={isSelected || undefined}
       aria-current={isSelected ? 'true' : undefined}
     >
       <Group justify="space-between" wrap="nowrap" gap="xs">
         <Text size="xs" c="dimmed" truncate>
-          {text.kinds[question.kind]} · {askerOf(question)}
+          {line.what} · {line.asker}
         </Text>
         <Text size="xs" c="dimmed" component="span">
-          <Moment at={question.createdAt} isPlain />
+          <Moment at={line.at} isPlain />
         </Text>
       </Group>
       <Text size="sm" lineClamp={2} className="user-text">
-        {question.prompt}
+        {line.words}
       </Text>
     </Link>
   );

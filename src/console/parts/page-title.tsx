@@ -2,7 +2,7 @@ import { Group, Text, Title } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 import { messages } from '../messages/messages.ts';
-import { useOpenCount } from '../server/open-questions.tsx';
+import { useOpenCount } from '../server/waiting/open-count.ts';
 
 type PageTitleProps = {
   title: string;

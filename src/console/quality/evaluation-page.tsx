@@ -7,7 +7,6 @@ import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { useAction } from '../parts/use-action.ts';
-import { usePolling } from '../parts/use-polling.ts';
 import { EVALUATIONS, isId } from '../rows/paths.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
@@ -17,6 +16,7 @@ import {
 } from '../server/operations.generated.ts';
 import { callRest } from '../server/rest.ts';
 import { useAnswer } from '../server/use-answer.ts';
+import { usePolling } from '../server/use-polling.ts';
 import { GradeAgainButton } from './actions/grade-again-button.tsx';
 import { PromoteButton } from './actions/promote-button.tsx';
 import { CompareChoice } from './comparison/compare-choice.tsx';

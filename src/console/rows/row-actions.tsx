@@ -176,7 +176,7 @@ function Choice({ action, close, start, isBusy }: ChoiceProps) {
         {rowTexts.keep}
       </Button>
       <Button
-        {...(action.method === 'DELETE' && { color: 'red' })}
+        {...(action.method === 'DELETE' && { color: 'red.9' })}
         onClick={start}
         loading={isBusy}
       >

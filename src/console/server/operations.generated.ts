@@ -187,9 +187,13 @@ export type ListEventKind = 'changed' | 'gathered' | 'removed' | 'synced';
 
 export type McpToolStatus = 'accepted' | 'changed' | 'gone' | 'new' | 'refused';
 
+export type MemoryKind = 'episode' | 'fact' | 'preference' | 'procedure';
+
 export type MessageRole = 'assistant' | 'system' | 'tool' | 'user';
 
 export type ModelPurpose = 'classifier' | 'embedding' | 'image' | 'llm' | 'rerank' | 'stt' | 'tts';
+
+export type ProposalStatus = 'approved' | 'open' | 'rejected';
 
 export type QuestionKind = 'approval' | 'effect' | 'question';
 
@@ -440,6 +444,8 @@ export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; tru
 
 export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; reason: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
 
+export type ProposalDetail = { id: string; content: string; kind: MemoryKind; trust: Trust; proposalStatus: ProposalStatus | null; proposedAt: string | null; decidedBy: string | null; createdBy: string; supersededBy: string | null; sourceExecutionId: string | null; sourceSeq: number | null; agent: { id: string; name: string } | null; sourceExecution: { input: string } | null; supersededMemories: { nodes: ({ content: string } | null)[] }; approvedMemories: { nodes: ({ id: string } | null)[] } };
+
 export type EvaluationRow = { id: string; status: EvaluationStatus; items: number; repeats: number; version: number; label: string | null; split: string | null; totals: Json; createdAt: string; agent: { id: string; name: string } | null; workflow: { id: string; name: string } | null; dataset: { id: string; name: string } | null };
 
 export type ToolHolder = { name: string; isActive: boolean; deletedAt: string | null; engine: AgentEngine; humanInput: boolean; agentTools: { nodes: ({ toolId: string } | null)[] }; agentServers: { nodes: ({ allowedTools: (string | null)[] | null } | null)[] }; agentSkills: { nodes: ({ skillId: string } | null)[] } };
@@ -648,6 +654,34 @@ export type RejectOneVariables = { id: string; reason?: string | null };
 export const rejectOne: Operation<RejectOne, RejectOneVariables> = {
   name: 'RejectOne',
   text: "mutation RejectOne($id:UUID!$reason:String){reject(input:{questionId:$id reason:$reason}){result{id status answer answeredBy}}}",
+};
+
+export type ProposingAgents = { agents: { nodes: ({ id: string; name: string } | null)[] } | null };
+export type ProposingAgentsVariables = { ids: (string)[] };
+export const proposingAgents: Operation<ProposingAgents, ProposingAgentsVariables> = {
+  name: 'ProposingAgents',
+  text: "query ProposingAgents($ids:[UUID!]!){agents(filter:{id:{in:$ids}}){nodes{id name}}}",
+};
+
+export type OneProposal = { memory: ProposalDetail | null };
+export type OneProposalVariables = { id: string };
+export const oneProposal: Operation<OneProposal, OneProposalVariables> = {
+  name: 'OneProposal',
+  text: "query OneProposal($id:UUID!){memory(id:$id){...ProposalDetail}}fragment ProposalDetail on Memory{id content kind trust proposalStatus proposedAt decidedBy createdBy supersededBy sourceExecutionId sourceSeq agent{id name}sourceExecution{input}supersededMemories(first:1 orderBy:[ID_DESC]){nodes{content}}approvedMemories(first:1 orderBy:[ID_DESC]){nodes{id}}}",
+};
+
+export type ApproveProposal = { approveMemory: { result: { id: string } | null } | null };
+export type ApproveProposalVariables = { id: string; content?: string | null };
+export const approveProposal: Operation<ApproveProposal, ApproveProposalVariables> = {
+  name: 'ApproveProposal',
+  text: "mutation ApproveProposal($id:UUID!$content:String){approveMemory(input:{id:$id content:$content}){result{id}}}",
+};
+
+export type RejectProposal = { rejectMemory: { result: { id: string } | null } | null };
+export type RejectProposalVariables = { id: string };
+export const rejectProposal: Operation<RejectProposal, RejectProposalVariables> = {
+  name: 'RejectProposal',
+  text: "mutation RejectProposal($id:UUID!){rejectMemory(input:{id:$id}){result{id}}}",
 };
 
 export type KnowledgeBases = { knowledgeBases: { nodes: ({ id: string; name: string; domain: string | null; language: string; trust: Trust; state: Json | null } | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };

@@ -5,10 +5,11 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { basePath } from '../server/base-path.ts';
 import { type Failure, LOGIN_NEEDED } from '../server/failure.ts';
 import { MeProvider } from '../server/me.tsx';
-import { OpenQuestionsProvider } from '../server/open-questions.tsx';
 import { loginCheck } from '../server/operations.generated.ts';
 import { useSessionKey } from '../server/session-key.ts';
 import { useAnswer } from '../server/use-answer.ts';
+import { OpenProposalsProvider } from '../server/waiting/open-proposals.tsx';
+import { OpenQuestionsProvider } from '../server/waiting/open-questions.tsx';
 import { LoginPage } from './login-page.tsx';
 import { SigningIn, useOidcReturn } from './oidc-login.tsx';
 import { Shell } from './shell.tsx';
@@ -44,7 +45,9 @@ function Guarded({ loginFailure }: { loginFailure: Failure | undefined }) {
     return (
       <MeProvider me={data.me}>
         <OpenQuestionsProvider>
-          <Shell />
+          <OpenProposalsProvider>
+            <Shell />
+          </OpenProposalsProvider>
         </OpenQuestionsProvider>
       </MeProvider>
     );

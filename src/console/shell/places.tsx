@@ -22,7 +22,7 @@ import {
 } from 'lucide-react';
 import { Link, useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
-import { useOpenCount } from '../server/open-questions.tsx';
+import { useOpenCount } from '../server/waiting/open-count.ts';
 
 /** The places of the console. A place is added here with its first page. */
 export const places = [

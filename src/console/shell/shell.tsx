@@ -134,7 +134,12 @@ function Place() {
       <Route path="/runs/:id/:seq?">
         {({ id, seq }) => <RunPage key={id} id={id} seq={seq} />}
       </Route>
-      <Route path="/inbox/:id?">{({ id }) => <InboxPage id={id} />}</Route>
+      <Route path="/inbox/proposals/:id">
+        {({ id }) => <InboxPage entry={{ kind: 'proposal', id }} />}
+      </Route>
+      <Route path="/inbox/:id?">
+        {({ id }) => <InboxPage entry={id === undefined ? undefined : { kind: 'question', id }} />}
+      </Route>
       <Route path="/agents/*?">
         <RowsPlace resource="agents" />
       </Route>

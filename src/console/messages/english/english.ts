@@ -1,5 +1,5 @@
 import { chatPlaces, chatTexts } from './english-chat.ts';
-import { formTexts } from './english-forms.ts';
+import { inboxTexts } from './english-inbox.ts';
 import { englishPlaces } from './english-places.ts';
 import { runTexts } from './english-runs.ts';
 
@@ -189,79 +189,7 @@ export const english = {
     error: 'Error',
     none: 'None yet.',
   },
-  inbox: {
-    title: 'Inbox',
-    empty: 'Nothing waits for a person.',
-    emptyHint: 'Questions of agents and calls that need an approval appear here by themselves.',
-    select: 'Choose a question from the list.',
-    kinds: { question: 'Question', approval: 'Approval', effect: 'Unknown outcome' },
-    external: 'The text comes from outside and is not trusted.',
-    deadline: 'Deadline',
-    otherwise: (answer: string) => `then: ${answer}`,
-    asked: 'Asked',
-    by: 'By',
-    role: 'Needs the role',
-    reason: 'Why a person is asked',
-    policy: (policy: string, trust: string) =>
-      `The policy ${policy} asks, because the run has the trust ${trust}.`,
-    call: 'The call',
-    run: 'Open the run',
-    approve: 'Approve',
-    reject: 'Reject',
-    edit: 'Edit the arguments',
-    arguments: 'Arguments (JSON)',
-    badArguments: 'The arguments are not a JSON object.',
-    remember: 'Approve',
-    scopes: {
-      '': 'this call only',
-      run: 'all such calls of this run',
-      session: 'all such calls of this session',
-      agent: 'all such calls of this agent',
-    },
-    rejectReason: 'Reason for the agent (optional)',
-    answer: 'Answer',
-    submit: 'Send the answer',
-    done: 'It was done',
-    again: 'Make the call again',
-    giveUp: 'Give up',
-    effectHelp:
-      'The worker stopped during this call, so nobody knows whether it had its effect. Look at the other system, then decide.',
-    result: 'Result of the call, as JSON (optional)',
-    answered: (answer: string, by: string) => `Answered by ${by}: ${answer}`,
-    expired: 'The deadline has passed.',
-    cancelled: 'The question was withdrawn.',
-    notFound: 'There is no question with this id, or you may not see it.',
-    changes: 'What the call would change',
-    noChanges: 'The call was tried and rolled back. It changed no row.',
-    rows: (inserted: number, updated: number, deleted: number) =>
-      [
-        inserted && `${inserted} inserted`,
-        updated && `${updated} updated`,
-        deleted && `${deleted} deleted`,
-      ]
-        .filter(Boolean)
-        .join(', '),
-    moreRows: (count: number) => `${count} more rows are not shown.`,
-    leftOut: {
-      rights: 'Some rows are not shown, because the user of the run may not read them.',
-      size: 'Rows are not shown, because the table is too large.',
-      rows: 'Rows are not shown, because too many changed.',
-    },
-    altered: 'Also created, altered or dropped',
-    newEachTime: 'New at each call, so not compared later',
-    trialResult: 'Result of the trial',
-    inserted: 'inserted',
-    deleted: 'deleted',
-    updated: 'updated',
-    keys: 'Keys',
-    column: 'Column',
-    before: 'Before',
-    after: 'After',
-    ...formTexts,
-    choose: 'Choose…',
-    yes: 'yes',
-    no: 'no',
-  },
+  ...inboxTexts,
   ...chatTexts,
   home: {
     title: 'Home',

@@ -1,10 +1,10 @@
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
-import { messages } from '../messages/messages.ts';
-import type { Failure } from './failure.ts';
-import { applyListEvent, type FollowedList, isShort, startList } from './list-events.ts';
-import { openQuestions, type QuestionLine, questionsFeed } from './operations.generated.ts';
-import { useAnswer } from './use-answer.ts';
-import { useLive } from './use-live.ts';
+import { messages } from '../../messages/messages.ts';
+import type { Failure } from '../failure.ts';
+import { applyListEvent, type FollowedList, isShort, startList } from '../list-events.ts';
+import { openQuestions, type QuestionLine, questionsFeed } from '../operations.generated.ts';
+import { useAnswer } from '../use-answer.ts';
+import { useLive } from '../use-live.ts';
 
 /** The number of questions that are followed. More are counted as this many. */
 const MAX_QUESTIONS = 100;
@@ -57,11 +57,6 @@ export function OpenQuestionsProvider({ children }: { children: ReactNode }) {
 /** Returns the open questions, the newest first. */
 export function useOpenQuestions(): OpenQuestions {
   return useContext(Context);
-}
-
-/** Returns the number of open questions. */
-export function useOpenCount(): number {
-  return useContext(Context).questions.length;
 }
 
 /** Returns the name of what asks: an agent or a workflow. */

@@ -1,5 +1,5 @@
 import { useEffect, useEffectEvent } from 'react';
-import { useIsVisible } from '../server/use-live.ts';
+import { useIsVisible } from './use-live.ts';
 
 /** Time to the first reading after a change, and the longest time between two. */
 const FIRST_MS = 1_000;
