@@ -335,6 +335,7 @@ const SLOW = [
   'test/console/quality/quality-pages.test.ts',
   'test/console/quality/run-sources.test.ts',
   'test/console/rows/agent-systems.test.ts',
+  'test/console/rows/connected-accounts.test.ts',
   'test/console/rows/costs-page.test.ts',
   'test/console/rows/knowledge.test.ts',
   'test/console/rows/system-pages.test.ts',

@@ -6,6 +6,7 @@ import { rowTexts } from '../messages/row-texts.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useAction } from '../parts/use-action.ts';
 import { ValueView } from '../parts/value-view.tsx';
+import type { Me } from '../server/me.tsx';
 import { callRest } from '../server/rest.ts';
 import type { ResourceType } from './resource-types.ts';
 
@@ -16,6 +17,8 @@ export type Action = {
   method: 'POST' | 'DELETE';
   path: string;
   body?: JsonObject;
+  /** Whether the row is gone afterwards. */
+  isRemoval?: boolean;
   /** A field of the body that the person may change first. It is sent only if it was changed. */
   field?: { name: string; label: string; value: string };
 };
@@ -23,6 +26,7 @@ export type Action = {
 /** Actions that only some rows have, by type. `pinActions` and its like return them. */
 const ACTIONS_BY_ROW: Readonly<Record<string, readonly string[]>> = {
   memories: ['propose', 'reject'],
+  'connected-accounts': ['delete'],
 };
 
 /**
@@ -77,6 +81,23 @@ export function proposalActions(type: ResourceType, row: JsonObject): Action[] {
   ];
 }
 
+/**
+ * Returns the action that disconnects an account, for the user whose account it is and for those
+ * who manage integrations. The row stays, and a new consent connects it again.
+ */
+export function accountActions(type: ResourceType, row: JsonObject, me: Me): Action[] {
+  const isOwn = row.user !== null && row.user === me.username;
+  const mayEnd = isOwn || me.permissions.has('integrations:manage');
+  if (type.name !== 'connected-accounts' || !mayEnd || row.status === 'revoked') return [];
+  const { disconnect, summary } = rowTexts.accounts;
+  return [
+    {
+      ...{ label: disconnect, summary: summary(String(row.integration)) },
+      ...{ method: 'DELETE', path: `${type.path}/${row.id}` },
+    },
+  ];
+}
+
 type RowActionsProps = {
   type: ResourceType;
   id: string;
@@ -102,11 +123,12 @@ export function RowActions({ type, id, name, own = [], reload, removed }: RowAct
     );
   const removal: Action = {
     ...{ label: rowTexts.remove, summary: rowTexts.confirmRemove(type.one, name) },
-    ...{ method: 'DELETE', path },
+    ...{ method: 'DELETE', path, isRemoval: true },
   };
+  const mayRemove = type.can_delete && !byRow.includes('delete');
   return (
     <>
-      {[...own, ...actions, ...(type.can_delete ? [removal] : [])].map((action) => (
+      {[...own, ...actions, ...(mayRemove ? [removal] : [])].map((action) => (
         <Button key={action.label} size="xs" variant="default" onClick={() => choose(action)}>
           {action.label}
         </Button>
@@ -120,7 +142,7 @@ export function RowActions({ type, id, name, own = [], reload, removed }: RowAct
           <Confirmation
             action={chosen}
             close={() => choose(undefined)}
-            done={chosen === removal || chosen.method === 'DELETE' ? removed : reload}
+            done={chosen.isRemoval ? removed : reload}
           />
         )}
       </Modal>

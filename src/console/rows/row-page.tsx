@@ -9,12 +9,12 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
 import { apiUrl } from '../server/base-path.ts';
-import { useMayWrite } from '../server/me.tsx';
+import { useMayWrite, useMe } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
 import { listPath, overTimePath, rowPath, systemPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
-import { pinActions, proposalActions, RowActions } from './row-actions.tsx';
+import { accountActions, pinActions, proposalActions, RowActions } from './row-actions.tsx';
 import { RowUsage } from './row-usage.tsx';
 import { titleOf } from './rows-page.tsx';
 import { ModelTest } from './trials/model-test.tsx';
@@ -61,6 +61,8 @@ function Actions({ type, row, reload }: ActionsProps) {
   const [, navigate] = useLocation();
   const mayWrite = useMayWrite(tableOf(type));
   const mayApply = useMayWrite('agent_systems');
+  const own = [...pinActions(type, row), ...proposalActions(type, row)];
+  const ofAccount = accountActions(type, row, useMe());
   const id = String(row.id);
   return (
     <>
@@ -99,10 +101,10 @@ function Actions({ type, row, reload }: ActionsProps) {
         </Button>
       )}
       {mayWrite && type.name === 'models' && <ModelTest name={nameOf(type, row)} />}
-      {mayWrite && (
+      {(mayWrite || ofAccount.length > 0) && (
         <RowActions
           {...{ type, id, reload }}
-          own={[...pinActions(type, row), ...proposalActions(type, row)]}
+          own={[...own, ...ofAccount]}
           name={nameOf(type, row)}
           removed={() => navigate(listPath(type.name))}
         />

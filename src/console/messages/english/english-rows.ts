@@ -36,6 +36,11 @@ export const englishRows = {
   oldTag: 'The row was changed by somebody else meanwhile. Reload the page, and edit it again.',
   all: (many: string) => `All ${many}`,
   runs: 'Runs',
+  accounts: {
+    disconnect: 'Disconnect',
+    summary: (integration: string) =>
+      `Disconnect the account of ${integration}? Runs cannot use it from now on, and its tokens are revoked at the server. To use it again, connect it again.`,
+  },
   memories: {
     pinned: 'Pinned',
     pin: 'Pin',
