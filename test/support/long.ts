@@ -332,6 +332,7 @@ const SLOW = [
   'test/console/inbox/proposals.test.ts',
   'test/console/long-run.test.ts',
   'test/console/quality/grading.test.ts',
+  'test/console/quality/promote.test.ts',
   'test/console/quality/quality-pages.test.ts',
   'test/console/quality/run-sources.test.ts',
   'test/console/rows/agent-systems.test.ts',

@@ -1,4 +1,15 @@
-import { Badge, Button, Group, Loader, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
+import {
+  Alert,
+  Badge,
+  Button,
+  Group,
+  Loader,
+  Paper,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { Link } from 'wouter';
 import { knowledgeTexts } from '../messages/knowledge-texts.ts';
@@ -13,6 +24,8 @@ import { useParameters } from './use-parameters.ts';
 
 const text = knowledgeTexts.search;
 const DEFAULT_K = '5';
+/** The code of a reranker that was not asked. Its message is for callers of SQL. */
+const NOT_ASKED = 'not_ranked';
 
 /** Searches a base as agents do, and shows why each chunk was found. The URL has the search. */
 export function SearchTester({ base }: { base: Base }) {
@@ -55,6 +68,7 @@ export function SearchTester({ base }: { base: Base }) {
           </Text>
         )}
       </div>
+      {hits && <RerankFailure hits={hits} />}
       {hits && hits.length > 0 && (
         <ol className="hits">
           {hits.map((hit) => (
@@ -67,6 +81,25 @@ export function SearchTester({ base }: { base: Base }) {
         </ol>
       )}
     </section>
+  );
+}
+
+/** Says once why a reranker has not ordered the hits, and what to do about it. */
+function RerankFailure({ hits }: { hits: readonly Hit[] }) {
+  const error = hits.find(({ ranks }) => ranks.rerank?.error)?.ranks.rerank?.error;
+  if (!error) return null;
+  return (
+    <Alert color="orange" variant="outline" p="xs" mb="sm" className="failure">
+      <Text size="sm" className="user-text">
+        {text.notReranked} {error.code === NOT_ASKED ? text.notAsked : error.message}
+      </Text>
+      <Text size="sm" mt={4}>
+        {text.rerankHint}
+      </Text>
+      <Text size="xs" c="dimmed" ff="monospace" mt={4}>
+        {error.code}
+      </Text>
+    </Alert>
   );
 }
 
@@ -183,7 +216,7 @@ function Why({ hit: { ranks, trust, chunk_seq } }: { hit: Hit }) {
             {text.why}: {kind}
             {rank !== undefined && `, ${text.rank(rank)}`}
             {score !== undefined && ` (${score})`}
-            {error && `, ${text.failed(error.message)}`}
+            {error && `, ${text.failed(error.code)}`}
           </Text>
           {terms.map((term) => (
             <Badge key={term} size="sm" variant="default" tt="none" className="term">

@@ -9,18 +9,27 @@ const string = (text: string) => JSON.stringify(text);
 
 // Paths begin with a dot, so that they stay below a mount.
 
+type EvaluationFilter = { dataset: string | undefined; rule: string | undefined };
+
 /** Returns the request of the list of evaluations in each language. */
-export function copyEvaluations(dataset: string | undefined, root: URL): Forms {
+export function copyEvaluations({ dataset, rule }: EvaluationFilter, root: URL): Forms {
   const url = new URL('./api/evaluations', root);
   if (dataset !== undefined) url.searchParams.set('dataset_id', dataset);
+  if (rule !== undefined) url.searchParams.set('grading_rule_id', rule);
   url.searchParams.set('limit', String(ROWS));
-  const where = dataset === undefined ? '' : `where e.dataset_id = ${quoteSql(dataset)}\n`;
-  const condition = dataset === undefined ? '' : `, condition: { datasetId: ${string(dataset)} }`;
+  const conditions = [
+    { column: 'dataset_id', field: 'datasetId', id: dataset },
+    { column: 'grading_rule_id', field: 'gradingRuleId', id: rule },
+  ].flatMap(({ id, ...names }) => (id === undefined ? [] : [{ id, ...names }]));
+  const tests = conditions.map(({ column, id }) => `e.${column} = ${quoteSql(id)}`);
+  const where = tests.length === 0 ? '' : `where ${tests.join(' and ')}\n`;
+  const fields = conditions.map(({ field, id }) => `${field}: ${string(id)}`);
+  const condition = fields.length === 0 ? '' : `, condition: { ${fields.join(', ')} }`;
   return {
     sql: `select e.id, e.status, d.name as dataset, e.version, e.label, e.totals, e.created_at\nfrom howdah.evaluations as e\njoin howdah.datasets as d on d.id = e.dataset_id\n${where}order by e.id desc\nlimit ${ROWS};`,
     graphql: `query {\n  evaluations(first: ${ROWS}, orderBy: PRIMARY_KEY_DESC${condition}) {\n    nodes { id status version label totals createdAt dataset { name } agent { name } workflow { name } }\n  }\n}`,
     curl: curlCommand(url),
-    cli: dataset === undefined ? 'npx howdah eval list' : undefined,
+    cli: conditions.length === 0 ? 'npx howdah eval list' : undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Paper, Select, Text } from '@mantine/core';
+import { Anchor, Button, Group, Loader, Paper, Select, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { useParameters } from '../knowledge/use-parameters.ts';
 import { messages } from '../messages/messages.ts';
@@ -8,7 +8,7 @@ import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { PageButtons } from '../rows/list/page-buttons.tsx';
-import { EVALUATIONS, isId, overTimePath } from '../rows/paths.ts';
+import { EVALUATIONS, isId, overTimePath, rowPath } from '../rows/paths.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { datasetNames, evaluations } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
@@ -19,13 +19,15 @@ import { EvaluationsTable } from './evaluations-table.tsx';
 
 const text = qualityTexts.evaluations;
 
-/** The list of evaluations, the newest first. The URL has the data set and the page. */
+/** The list of evaluations, the newest first. The URL has the data set, the rule and the page. */
 export function EvaluationsPage() {
   const { parameters, change } = useParameters(EVALUATIONS);
   const { after } = parameters;
   const dataset = isId(parameters.dataset ?? '') ? parameters.dataset : undefined;
+  const rule = isId(parameters.rule ?? '') ? parameters.rule : undefined;
   const { data, failure, isLoading, reload } = useAnswer(evaluations, {
     ...(dataset !== undefined && { dataset }),
+    ...(rule !== undefined && { rule }),
     ...(after !== undefined && { after }),
   });
   usePolling(reload, JSON.stringify(data));
@@ -42,17 +44,22 @@ export function EvaluationsPage() {
         >
           {overTimeTexts.button}
         </Button>
-        <CopyAs forms={copyEvaluations(dataset, apiUrl('/'))} />
+        <CopyAs forms={copyEvaluations({ dataset, rule }, apiUrl('/'))} />
         <StartButton dataset={dataset} />
       </PageTitle>
       <DatasetFilter
         dataset={dataset}
         show={(next) => change({ dataset: next, after: undefined })}
       />
+      {rule !== undefined && (
+        <RuleFilter rule={rule} clear={() => change({ rule: undefined, after: undefined })} />
+      )}
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {nodes && nodes.length > 0 && <EvaluationsTable rows={nodes} />}
-      {nodes?.length === 0 && after === undefined && <Empty isFiltered={dataset !== undefined} />}
+      {nodes?.length === 0 && after === undefined && (
+        <Empty isFiltered={(dataset ?? rule) !== undefined} />
+      )}
       <PageButtons
         after={after}
         next={hasNextPage ? endCursor : null}
@@ -80,6 +87,20 @@ function DatasetFilter({ dataset, show }: FilterProps) {
         searchable
         clearable
       />
+    </Group>
+  );
+}
+
+/** Says that the list has the evaluations of one rule, and leads to the rule. */
+function RuleFilter({ rule, clear }: { rule: string; clear(): void }) {
+  return (
+    <Group gap="sm" mb="sm">
+      <Anchor component={Link} href={rowPath({ name: 'grading-rules' }, rule)} size="sm">
+        {text.ofRule}
+      </Anchor>
+      <Button size="compact-xs" variant="default" onClick={clear}>
+        {text.ofAll}
+      </Button>
     </Group>
   );
 }

@@ -21,6 +21,9 @@ export const KNOWLEDGE = '/knowledge';
 export const DATASETS = '/datasets';
 export const EVALUATIONS = '/evaluations';
 
+/** Returns the path of the evaluations of a rule that grades live runs. */
+export const ruleEvaluations = (rule: string) => `${EVALUATIONS}?rule=${rule}`;
+
 /** Returns the path of the quality of versions by day, of an agent, a workflow or a data set. */
 export function overTimePath(filter: Readonly<Record<string, string>> = {}): string {
   const query = new URLSearchParams(filter);

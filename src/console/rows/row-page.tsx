@@ -12,7 +12,7 @@ import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite, useMe } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
-import { listPath, overTimePath, rowPath, systemPath } from './paths.ts';
+import { listPath, overTimePath, rowPath, ruleEvaluations, systemPath } from './paths.ts';
 import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
 import { accountActions, pinActions, proposalActions, RowActions } from './row-actions.tsx';
 import { RowUsage } from './row-usage.tsx';
@@ -88,6 +88,11 @@ function Actions({ type, row, reload }: ActionsProps) {
             {overTimeTexts.button}
           </Button>
         </>
+      )}
+      {type.name === 'grading-rules' && (
+        <Button size="xs" variant="default" component={Link} href={ruleEvaluations(id)}>
+          {rowTexts.evaluations}
+        </Button>
       )}
       <CopyAs forms={copyRow(type, id, apiUrl('/'))} />
       {mayApply && typeof row.agent_system_id === 'string' && (

@@ -748,10 +748,10 @@ export const runAnswer: Operation<RunAnswer, RunAnswerVariables> = {
 };
 
 export type Evaluations = { evaluations: { nodes: (EvaluationRow | null)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } | null };
-export type EvaluationsVariables = { dataset?: string | null; after?: string | null };
+export type EvaluationsVariables = { dataset?: string | null; rule?: string | null; after?: string | null };
 export const evaluations: Operation<Evaluations, EvaluationsVariables> = {
   name: 'Evaluations',
-  text: "query Evaluations($dataset:UUID$after:Cursor){evaluations(first:50 after:$after orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset}){nodes{...EvaluationRow}pageInfo{hasNextPage endCursor}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+  text: "query Evaluations($dataset:UUID$rule:UUID$after:Cursor){evaluations(first:50 after:$after orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset gradingRuleId:$rule}){nodes{...EvaluationRow}pageInfo{hasNextPage endCursor}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
 export type EvaluationPage = { evaluation: { overrides: Json | null; sinceAt: string | null; untilAt: string | null; graders: Json; createdBy: string; completedAt: string | null; gradingRule: { id: string; name: string } | null } & EvaluationRow | null };

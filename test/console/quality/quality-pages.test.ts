@@ -36,8 +36,14 @@ test('the quality of versions is copied as a request', () => {
 });
 
 test('lists and forms are copied as requests, below a mount as well', () => {
-  expect(copyEvaluations(ID, ROOT).sql).toContain(`where e.dataset_id = '${ID}'\norder by e.id`);
-  expect(copyEvaluations(undefined, ROOT).cli).toBe('npx howdah eval list');
+  const none = { dataset: undefined, rule: undefined };
+  const ofDataset = copyEvaluations({ ...none, dataset: ID }, ROOT);
+  expect(ofDataset.sql).toContain(`where e.dataset_id = '${ID}'\norder by e.id`);
+  const ofRule = copyEvaluations({ ...none, rule: ID }, ROOT);
+  expect(ofRule.sql).toContain(`where e.grading_rule_id = '${ID}'\norder by e.id`);
+  expect(ofRule.graphql).toContain(`condition: { gradingRuleId: "${ID}" }`);
+  expect(ofRule.curl).toContain(`/api/evaluations?grading_rule_id=${ID}&limit=50`);
+  expect(copyEvaluations(none, ROOT).cli).toBe('npx howdah eval list');
   const failed = copyResults(ID, true, ROOT);
   expect(failed.sql).toContain('and not r.passed');
   expect(failed.graphql).toBeUndefined();

@@ -388,6 +388,29 @@ describe.skipIf(!CHROMIUM)('the place Knowledge', () => {
     await tab.close();
   });
 
+  test('a reranker that fails is named once, with what to do, and the hits stay', async () => {
+    const { rows } = await db.pool.query(
+      `with model as (
+         insert into howdah.models (name, provider, model, purpose, base_url)
+         values ('judge', 'openai', 'rerank-1', 'rerank', 'http://127.0.0.1:9') returning id),
+       base as (
+         insert into howdah.knowledge_bases (name, rerank_model_id)
+         select 'ranked', m.id from model as m returning id)
+       insert into howdah.documents (knowledge_base_id, title, content)
+       select b.id, t.title, 'A refund is possible: ' || t.title
+       from base as b, (values ('Terms'), ('Shipping')) as t (title) returning id`,
+    );
+    expect(rows).toHaveLength(2);
+    await ingestDocuments(db.pool);
+    await open('/knowledge/ranked?q=refund'); // there is no worker, so no model answers
+    const alert = owner.page.locator('.failure', { hasText: 'The reranker did not order' });
+    await alert.getByText('No worker asked its model in time.').waitFor();
+    await alert.getByText('Test the model on its page').waitFor();
+    expect(await alert.count()).toBe(1);
+    expect(await owner.page.locator('.hit').count()).toBe(2);
+    await check('knowledge-not-reranked');
+  });
+
   test.each(['light', 'dark'] as const)('on a phone and a desk in %s colours', async (scheme) => {
     const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
     const { rows } = await db.pool.query(

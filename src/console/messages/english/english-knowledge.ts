@@ -47,7 +47,11 @@ export const englishKnowledge = {
     score: 'Score',
     why: 'Why',
     rank: (rank: number) => `rank ${rank}`,
-    failed: (message: string) => `none: ${message}`,
+    failed: (code: string) => `none (${code})`,
+    notReranked: 'The reranker did not order these chunks.',
+    notAsked: 'No worker asked its model in time.',
+    rerankHint:
+      'They have the order of the search itself. Test the model on its page, and see whether a worker is at work. The same search asks the model again after 10 seconds.',
     whole: 'Show all of the chunk',
     less: 'Show less',
     open: (seq: number) => `chunk ${seq}`,

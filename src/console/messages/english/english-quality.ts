@@ -10,6 +10,8 @@ export const englishQuality = {
     passRate: 'Passed',
     cost: 'Cost',
     created: 'Started',
+    ofRule: 'Those of one rule: open the rule',
+    ofAll: 'Show all',
     anyDataset: 'Data set: any',
     none: 'No evaluation was started yet.',
     noneHint:
@@ -48,11 +50,18 @@ export const englishQuality = {
   },
   promote: {
     button: 'Promote',
-    title: 'Promote the version?',
+    title: (version: number) => `Promote version ${version}`,
     text: (version: number) =>
       `The label moves to version ${version}. Runs that name the label use this version from now on.`,
     label: 'Label',
     usual: 'production',
+    failUnder: 'Least share that passes (optional)',
+    failUnderHint: 'From 0 to 1, such as 0.9. With fewer, the label stays.',
+    notRate: 'Write a number from 0 to 1.',
+    noWorseThan: 'No worse than the label (optional)',
+    noWorseThanHint: 'Such as production. Differences inside the noise do not count.',
+    failed: 'Show the results that failed',
+    promoted: (version: number, label: string) => `Version ${version} has the label ${label} now.`,
     submit: 'Promote the version',
   },
   gradeAgain: {

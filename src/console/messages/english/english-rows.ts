@@ -36,6 +36,7 @@ export const englishRows = {
   oldTag: 'The row was changed by somebody else meanwhile. Reload the page, and edit it again.',
   all: (many: string) => `All ${many}`,
   runs: 'Runs',
+  evaluations: 'Evaluations',
   accounts: {
     disconnect: 'Disconnect',
     summary: (integration: string) =>
