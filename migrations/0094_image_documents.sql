@@ -19,7 +19,8 @@ comment on constraint type_is_of_a_document on howdah.documents is
   'image (.png, .jpg, .webp).';
 
 -- Down Migration
--- Earlier schemas have no documents of these types. Row-level security applies to the owner as well.
+-- Earlier schemas have no documents of these types. Row-level security applies to the owner as
+-- well.
 alter table howdah.documents no force row level security;
 alter table howdah.documents disable trigger user;
 delete from howdah.documents as d where d.type like 'image/%';

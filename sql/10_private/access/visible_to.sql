@@ -22,5 +22,6 @@ begin
     unnest(visible_to.tenants), unnest(visible_to.users), unnest(visible_to.roles),
     unnest(visible_to.ids)
   ) with ordinality as q (tenant_id, user_id, role, id, place)
-  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents);
+  cross join lateral
+    howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents);
 end $$;

@@ -7,6 +7,6 @@ process.env.GRAPHILE_ENV ??= 'production';
 // itself.
 process.env.DATAPLAN_PG_DONT_DISABLE_JIT ??= '1';
 // The adaptor would otherwise name each statement, and Postgres would plan it once for all values.
-// The plan for a small tenant is another than that for a large one. Statements whose plan is the same
-// for all values have names (name-statements.ts).
+// The plan for a small tenant is another than that for a large one. Statements whose plan is the
+// same for all values have names (name-statements.ts).
 process.env.DATAPLAN_PG_PREPARED_STATEMENT_CACHE_SIZE ??= '0';
