@@ -36,7 +36,7 @@ export function EvaluationPage({ id }: { id: string }) {
   const row = data?.evaluation;
   const mayGrade = useMayWrite('grades');
   const seen = JSON.stringify(data);
-  usePolling(reload, seen, row !== undefined && row !== null && isAtWork(row));
+  usePolling(reload, seen, { isOn: row !== undefined && row !== null && isAtWork(row) });
   return (
     <>
       <PageTitle title={row ? nameOfEvaluation(row) : text.title} table="howdah.evaluations">

@@ -41,7 +41,7 @@ export function DocumentPage({ type, types, base, id }: Types & { base: string; 
   );
   const row = data?.body;
   const isOpen = row?.status === 'pending' || row?.status === 'working';
-  usePolling(reload, JSON.stringify(row), isOpen);
+  usePolling(reload, JSON.stringify(row), { isOn: isOpen });
   const at = found.row && { id: String(found.row.body.id), name: String(found.row.body.name) };
   const isHere = row !== undefined && row.knowledge_base_id === at?.id;
   const isWaiting = isLoading || found.isLoading;

@@ -9,6 +9,9 @@ import { usePolling } from '../use-polling.ts';
 
 /** The number of proposals that are shown. More are counted as this many. */
 const MAX_PROPOSALS = 100;
+/** The longest time between two readings of proposals in the inbox, and on other pages. */
+const INBOX_MS = 30_000;
+const ELSEWHERE_MS = 120_000;
 const PATH = `/api/memories?proposal_status=open&limit=${MAX_PROPOSALS}`;
 
 /** A memory of an agent that waits for a decision, as REST lists it. */
@@ -53,7 +56,8 @@ export function OpenProposalsProvider({ children }: { children: ReactNode }) {
   const [isInbox] = useRoute('/inbox/*?');
   const rows = data?.body.data ?? [];
   const agents = useAgentNames(rows.map(({ subject_id }) => subject_id));
-  usePolling(reload, `${isInbox} ${rows.map(({ id }) => id)}`);
+  const lastMs = isInbox ? INBOX_MS : ELSEWHERE_MS;
+  usePolling(reload, `${isInbox} ${rows.map(({ id }) => id)}`, { lastMs });
   const proposals = rows.map(({ subject_id, proposed_at, ...row }) => ({
     ...row,
     proposedAt: proposed_at,
