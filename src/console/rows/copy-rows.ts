@@ -61,8 +61,9 @@ function selectionOf(type: ResourceType): string {
   return columnsOf(type).map(camel).join(' ');
 }
 
-function listInGraphql(type: ResourceType): string {
+function listInGraphql(type: ResourceType): string | undefined {
   const { many } = namesInGraphql(type);
+  if (many === undefined) return undefined;
   return `query {\n  ${many}(first: ${ROWS}) {\n    nodes { ${selectionOf(type)} }\n    pageInfo { hasNextPage endCursor }\n  }\n}`;
 }
 
