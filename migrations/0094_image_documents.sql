@@ -18,7 +18,15 @@ comment on constraint type_is_of_a_document on howdah.documents is
   'PDF (.pdf), Office (.docx, .pptx, .xlsx), OpenDocument (.odt, .odp, .ods), e-mail (.eml) or an '
   'image (.png, .jpg, .webp).';
 
+-- they gain an argument
+drop function if exists howdah_private.claim_documents(uuid, uuid, int, boolean, boolean);
+drop function if exists howdah_private.lock_due_documents(uuid, uuid, int, boolean, boolean);
+
 -- Down Migration
+drop function if exists
+  howdah_private.claim_documents(uuid, uuid, int, boolean, boolean, boolean);
+drop function if exists
+  howdah_private.lock_due_documents(uuid, uuid, int, boolean, boolean, boolean);
 -- Earlier schemas have no documents of these types. Row-level security applies to the owner as
 -- well.
 alter table howdah.documents no force row level security;

@@ -598,7 +598,7 @@ grant execute on function
   howdah_private.begin_query_ranking(uuid, text, text),
   howdah_private.claim_chunks(uuid, int),
   howdah_private.delete_retired_embeddings(int), howdah_private.planned_vector_indexes(int),
-  howdah_private.claim_documents(uuid, uuid, int, boolean, boolean),
+  howdah_private.claim_documents(uuid, uuid, int, boolean, boolean, boolean),
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),
   howdah_private.end_query_ranking(uuid, text, text, float8[], jsonb, jsonb, uuid),

@@ -17775,7 +17775,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false, reads_images boolean DEFAULT false)
  RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text, detects_language boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -17785,7 +17785,7 @@ AS $function$
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
     claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
-    claim_documents.reads_urls);
+    claim_documents.reads_urls, claim_documents.reads_images);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -32345,7 +32345,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean)
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean, reads_images boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -32362,6 +32362,7 @@ begin
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.due_at <= clock_timestamp() and d.url is null
       and (lock_due_documents.reads_files or d.resource_id is null)
+      and (lock_due_documents.reads_images or d.type not like 'image/%')
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
   if v_ids <> '{}' or not lock_due_documents.reads_urls then
@@ -65503,7 +65504,7 @@ grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to how
 
 grant execute on function howdah_private.claim_chunks(uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean) to howdah_worker;
+grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean,boolean) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -66741,7 +66742,7 @@ grant execute on function howdah_private.lock_claimed_document(uuid,text) to how
 
 grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
 
-grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean) to howdah_engine;
+grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean,boolean) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 

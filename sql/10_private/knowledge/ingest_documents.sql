@@ -60,7 +60,8 @@ $$;
 -- Locks documents of a base that are due, the oldest first, and returns their ids. Those of URLs
 -- come when no other is due, since their servers decide how long they take.
 create or replace function howdah_private.lock_due_documents(
-  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean, reads_urls boolean
+  tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean, reads_urls boolean,
+  reads_images boolean
 ) returns uuid[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -75,6 +76,7 @@ begin
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.due_at <= clock_timestamp() and d.url is null
       and (lock_due_documents.reads_files or d.resource_id is null)
+      and (lock_due_documents.reads_images or d.type not like 'image/%')
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
   if v_ids <> '{}' or not lock_due_documents.reads_urls then
@@ -93,11 +95,11 @@ end $$;
 -- Claims due documents of a base. Returns them with the settings of the base. A document whose
 -- worker ended in each of three attempts fails. Another worker may have claimed one between the
 -- search and the lock, so each statement looks at due_at again. A worker of an earlier version does
--- not know `reads_files` and `reads_urls`, and gets no documents of files and URLs. Their text from
--- before is not returned.
+-- not know `reads_files`, `reads_urls` and `reads_images`, and gets no documents of files, URLs and
+-- images. Their text from before is not returned.
 create or replace function howdah_private.claim_documents(
   tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean default false,
-  reads_urls boolean default false
+  reads_urls boolean default false, reads_images boolean default false
 ) returns table (
   id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid,
   url text, etag text, last_modified text, detects_language boolean
@@ -109,7 +111,7 @@ as $$
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
     claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
-    claim_documents.reads_urls);
+    claim_documents.reads_urls, claim_documents.reads_images);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',

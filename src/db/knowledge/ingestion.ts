@@ -38,7 +38,7 @@ export async function claimDocuments(
   readsUrls = false,
 ): Promise<ClaimedDocument[]> {
   const { rows } = await pool.query<ClaimedDocument>(
-    'select * from howdah_private.claim_documents($1, $2, $3, true, $4)',
+    'select * from howdah_private.claim_documents($1, $2, $3, true, $4, true)',
     [tenant_id, knowledge_base_id, atMost, readsUrls],
   );
   return rows;

@@ -97,8 +97,9 @@ test('a worker reads the file, and chunks name their page', async () => {
   expect(again).toEqual([{ content: first }]);
 });
 
-test('a worker of an earlier version gets no documents of files', async () => {
+test('a worker of an earlier version gets no documents of files and images', async () => {
   const { id } = await add();
+  const image = await add(pdf, true, 'image/png');
   const claim = (more: string) =>
     all(db.pool, `select id from howdah_private.claim_documents($1, $2, 10${more})`, [
       tenant,
@@ -106,6 +107,7 @@ test('a worker of an earlier version gets no documents of files', async () => {
     ]);
   expect(await claim('')).toEqual([]);
   expect(await claim(', true')).toEqual([{ id }]);
+  expect(await claim(', true, true, true')).toEqual([{ id: image.id }]);
 });
 
 test('the text of a file is not written by callers', async () => {
