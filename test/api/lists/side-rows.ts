@@ -141,6 +141,11 @@ const SIDE_ROWS = `
   from howdah.dataset_items as i
   join sided as s on s.id = i.id
   join howdah.evaluations as e on e.tenant_id = i.tenant_id and e.dataset_id = i.dataset_id;
+  -- so many that no plan reads all of them for each result
+  insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats,
+    version, items_digest, created_by, graders)
+  select e.tenant_id, e.dataset_id, e.agent_id, e.version_id, 1, 1, 2, 'x', 'x', '[]'
+  from howdah.evaluations as e cross join generate_series(1, 100);
   insert into howdah.searches (id, tenant_id, user_id, execution_id, step_seq, mode, knowledge_base_ids)
   select s.id, s.tenant_id, case when s.is_rare then s.user_id end, case when not s.is_rare then s.id end,
     case when not s.is_rare then 1 end, 'text', '{}' from sided as s;
@@ -182,8 +187,8 @@ export async function knownSideRows(db: Db, known: KnownRows): Promise<KnownSide
          as "inboundHooks",
        array(select b.id from howdah.knowledge_bases as b where b.tenant_id = m.tenant_id) as bases,
        array(select d.id from howdah.datasets as d where d.tenant_id = m.tenant_id) as datasets,
-       array(select v.id from howdah.evaluations as v where v.tenant_id = m.tenant_id)
-         as evaluations
+       array(select v.id from howdah.evaluations as v
+         where v.tenant_id = m.tenant_id and v.version = 1) as evaluations
      from howdah.mail as m where m.tenant_id = $1 and m.reply_to_id is not null
      order by m.id limit 1 offset 3`,
     [known.tenant],
