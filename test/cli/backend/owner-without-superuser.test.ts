@@ -184,6 +184,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('kb', 'state', 'made');
   await cli('kb', 'chunks', 'made', 'README.md');
   await cli('kb', 'search', 'made', 'agents');
+  await cli('searches', 'list');
   await cli('kb', 'health', 'made');
   await cli('kb', 'stale', 'made');
   await cli('kb', 'replay', 'made');
