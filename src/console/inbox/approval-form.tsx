@@ -9,6 +9,7 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { valueText } from '../parts/value-view.tsx';
 import { type ApprovalScope, approveOne, rejectOne } from '../server/operations.generated.ts';
 import type { FormProps } from './question-detail.ts';
+import { SubmitOrBack } from './submit-or-back.tsx';
 import { useSend } from './use-send.ts';
 
 const text = messages.inbox;
@@ -130,18 +131,12 @@ function EditArguments({ call, isBusy, approve, back }: EditProps) {
         autoFocus
         ff="monospace"
       />
-      <Group gap="xs">
-        <Button
-          onClick={() => isJsonObject(read) && approve(read)}
-          disabled={!isJsonObject(read)}
-          loading={isBusy}
-        >
-          {text.approve}
-        </Button>
-        <Button variant="default" onClick={back}>
-          {messages.common.back}
-        </Button>
-      </Group>
+      <SubmitOrBack
+        label={text.approve}
+        submit={() => isJsonObject(read) && approve(read)}
+        isDisabled={!isJsonObject(read)}
+        {...{ back, isBusy }}
+      />
     </>
   );
 }
@@ -160,14 +155,12 @@ function RejectReason({ isBusy, reject, back }: RejectProps) {
         minRows={2}
         autoFocus
       />
-      <Group gap="xs">
-        <Button color="red.9" onClick={() => reject(reason.trim())} loading={isBusy}>
-          {text.reject}
-        </Button>
-        <Button variant="default" onClick={back}>
-          {messages.common.back}
-        </Button>
-      </Group>
+      <SubmitOrBack
+        label={text.reject}
+        submit={() => reject(reason.trim())}
+        isFinal
+        {...{ back, isBusy }}
+      />
     </>
   );
 }

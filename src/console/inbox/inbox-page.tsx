@@ -11,13 +11,13 @@ import { QuestionPanel } from './question-panel.tsx';
 
 const text = messages.inbox;
 
-/** What waits for a person. */
+/** An entry of the inbox, which waits for a person. */
 type Entry = {
   kind: 'question' | 'proposal';
   id: string;
 };
 
-/** An entry in the list. */
+/** An entry as the list shows it. */
 type EntryLine = Entry & { path: string; what: string; asker: string; words: string; at: string };
 
 /**

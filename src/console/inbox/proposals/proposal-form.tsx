@@ -5,6 +5,7 @@ import { messages } from '../../messages/messages.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { approveProposal, rejectProposal } from '../../server/operations.generated.ts';
 import { useOpenProposals } from '../../server/waiting/open-proposals.tsx';
+import { SubmitOrBack } from '../submit-or-back.tsx';
 import { useSend } from '../use-send.ts';
 import type { ProposalDetail } from './proposal-detail.ts';
 
@@ -91,18 +92,12 @@ function CorrectedText({ content, isBusy, approve, back }: CorrectedTextProps) {
         maxRows={12}
         autoFocus
       />
-      <Group gap="xs">
-        <Button
-          onClick={() => approve(written === content ? undefined : written)}
-          disabled={written.trim() === ''}
-          loading={isBusy}
-        >
-          {text.approve}
-        </Button>
-        <Button variant="default" onClick={back}>
-          {messages.common.back}
-        </Button>
-      </Group>
+      <SubmitOrBack
+        label={text.approve}
+        submit={() => approve(written === content ? undefined : written)}
+        isDisabled={written.trim() === ''}
+        {...{ back, isBusy }}
+      />
     </>
   );
 }
@@ -113,14 +108,7 @@ function Rejection({ isBusy, reject, back }: RejectionProps) {
   return (
     <>
       <Text size="sm">{text.confirmReject}</Text>
-      <Group gap="xs">
-        <Button color="red.9" onClick={reject} loading={isBusy} autoFocus>
-          {text.reject}
-        </Button>
-        <Button variant="default" onClick={back}>
-          {messages.common.back}
-        </Button>
-      </Group>
+      <SubmitOrBack label={text.reject} submit={reject} isFinal autoFocus {...{ back, isBusy }} />
     </>
   );
 }
