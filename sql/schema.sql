@@ -41015,7 +41015,7 @@ begin
     select f.rank, f.document_id, f.rerank_rank, f.content
     from howdah_private.search_bases_of_agent(howdah.current_tenant(), repeat_search.agent_id,
       repeat_search.ids, repeat_search.query, repeat_search.mode, repeat_search.rerank) as f;
-  else -- of more results than 100 are recorded
+  else -- at most 100 results are recorded, so no more are compared
     return query
     select f.rank, f.document_id, f.rerank_rank, f.content
     from howdah_private.best_chunks(repeat_search.ids, repeat_search.query, repeat_search.k,

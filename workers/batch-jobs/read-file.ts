@@ -113,11 +113,11 @@ export class FileReader {
     { key, limits, signal }: FileCall,
   ): Promise<DividedFile | 'edited'> {
     const program = programOf(this.#options.findPackage);
-    const begun = await beginRecognition(this.#options.pool, document);
-    if (!begun) return 'edited';
+    const extended = await beginRecognition(this.#options.pool, document);
+    if (!extended) return 'edited';
     const recognition: Recognition = {
       ...{ program, folder: this.#options.tesseractData ?? '' },
-      data: traineddataOf(begun.language),
+      data: traineddataOf(extended.language),
     };
     const called = { key, deadline_ms: limits.recognize_ms, signal };
     try {

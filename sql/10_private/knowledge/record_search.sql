@@ -13,8 +13,8 @@
 -- waits for it. Only the first 100 searches of a transaction take it, since locks need memory that
 -- all transactions share: a statement may search for each row of a table.
 
--- Returns the query as it may be stored, or null: a tenant that encrypts contents, or keeps none,
--- has no text here, and input filters withhold what they withhold in runs.
+-- Returns the query as it may be stored. Input filters redact or block it as they do the input of a
+-- run. Null if a filter blocks it, and for a tenant that encrypts contents or keeps none.
 create or replace function howdah_private.recorded_query(tenant_id uuid, query text) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { PoolClient } from '../../db/connection/pool.ts';
 
-/** The use of a statement from which it has a name: Postgres plans its first five uses anyway. */
+/** The use at which a statement gets a name, so that queries that are sent once get none. */
 const NAMED_FROM = 3;
 /** Most named statements of a connection. The server keeps a plan of each in memory. */
 const MAX_NAMED = 20;
 /** Most statements whose uses are counted. */
 const MAX_COUNTED = 500;
 
-/** The only value is one id, or a list of ids, of which Postgres sees one value of type JSON. */
+/**
+ * Matches statements of Grafast whose only value is an id, or ids as JSON. The settings of a
+ * transaction are sent in the same way.
+ */
 const READS_BY_ID = /\."id" = \$1::"uuid"\);?\s*$|json_array_elements\(\$1::json\)/;
 
 type Statement = { text: string; values?: readonly unknown[]; name?: string };

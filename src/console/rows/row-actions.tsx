@@ -17,7 +17,7 @@ export type Action = {
   method: 'POST' | 'DELETE';
   path: string;
   body?: JsonObject;
-  /** Whether the row is gone afterwards. */
+  /** True if the row is gone afterwards. */
   isRemoval?: boolean;
   /** A field of the body that the person may change first. It is sent only if it was changed. */
   field?: { name: string; label: string; value: string };

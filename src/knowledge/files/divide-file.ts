@@ -16,7 +16,7 @@ export type DocumentFile = {
   type: string;
   bytes: Uint8Array;
   maxCharacters: number;
-  /** What recognizes the text of images. Without it, images are not read. */
+  /** The program that recognizes the text of images. Without it, images are not read. */
   recognition?: Recognition | undefined;
 };
 

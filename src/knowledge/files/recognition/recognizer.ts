@@ -8,7 +8,7 @@ import { encodePng } from './encode-png.ts';
 import { readImageHeader } from './image-header.ts';
 import { imagesOf, MAX_PIXELS, type PdfPage, withTooManyPixels } from './page-images.ts';
 
-/** What recognizes text: the file of the program, the folder of its data, and the data to use. */
+/** The program that recognizes text: its file, the folder of its data, and the data to use. */
 export type Recognition = { program: string; folder: string; data: string };
 
 /** The parts of `tesseract.js-core` that are called. */
