@@ -747,8 +747,8 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.execution_states(uuid[]), howdah_private.order_trees(uuid[], int),
-  howdah_private.steps_after(uuid[], int[], int),
-  howdah_private.tree_rows_after(uuid[], int[], int[], int[], int),
+  howdah_private.steps_after(uuid[], int[], int, bigint),
+  howdah_private.tree_rows_after(uuid[], int[], int[], int[], int, bigint),
   howdah_private.tree_states(uuid[], int),
   howdah_private.unwatch(uuid, uuid[]), howdah_private.watch(uuid, uuid[])
   to howdah_authenticator;
@@ -868,7 +868,8 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.live_runs(uuid[]),
-  howdah_private.session_messages_after(uuid[], int[], int[], int, int[], int[])
+  howdah_private.session_messages_after(
+    uuid[], int[], int[], int, int[], int[], bigint)
   to howdah_authenticator;
 grant execute on function howdah_private.call_todo(uuid, jsonb) to howdah_worker;
 

@@ -44657,66 +44657,36 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer, last_written_turns integer[] DEFAULT NULL::integer[], last_written_seqs integer[] DEFAULT NULL::integer[])
- RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb, cursor_turn integer, cursor_seq integer, last_written_turn integer, last_written_seq integer)
+CREATE OR REPLACE FUNCTION howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer, last_written_turns integer[] DEFAULT NULL::integer[], last_written_seqs integer[] DEFAULT NULL::integer[], max_bytes bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb, cursor_turn integer, cursor_seq integer, last_written_turn integer, last_written_seq integer, is_cut boolean)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
+declare
+  v_bytes bigint := 0;
 begin
-  return query
-  with cursors as (
-    select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
-      case when i.last_written_turn is not null then s.late_turns end as late_turns,
-      case when i.last_written_turn is not null and s.late_turns is not null then (
-        select howdah_private.write_position(m.created_at, e.turn, m.seq)
-        from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
-        where e.tenant_id = s.tenant_id and e.session_id = s.id
-          and e.parent_execution_id is null
-          and e.turn = i.last_written_turn and m.seq = i.last_written_seq
-      ) end as last_written
-    from unnest(session_messages_after.ids, session_messages_after.turns,
-      session_messages_after.seqs, session_messages_after.last_written_turns,
-      session_messages_after.last_written_seqs)
-      with ordinality as i (id, turn, seq, last_written_turn, last_written_seq, place)
-    join howdah.sessions as s on s.id = i.id
-  ),
-  found as (
-    select c.place, c.session_id, c.last_written as cursor_last_written, t.*,
-      case when t.is_late then c.turn else t.turn end as cursor_turn,
-      case when t.is_late then c.seq else t.seq end as cursor_seq,
-      row_number() over (partition by c.place
-        order by t.is_late desc, case when t.is_late then t.written end, t.turn, t.seq) as position
-    from cursors as c
+  for place, session_id, turn, seq, message, cursor_turn, cursor_seq, last_written_turn,
+    last_written_seq in
+    select p.place, p.session_id, p.turn, p.seq, to_jsonb(m) || jsonb_build_object(
+        'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
+      p.cursor_turn, p.cursor_seq, p.last_written[2]::int, p.last_written[3]::int
+    from howdah_private.session_places_after(session_messages_after.ids,
+      session_messages_after.turns, session_messages_after.seqs, session_messages_after.at_most,
+      session_messages_after.last_written_turns, session_messages_after.last_written_seqs) as p
     cross join lateral (
-      (select true as is_late, e.turn, m.seq, w.written, to_jsonb(m) as message, m.created_at
-      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
-      cross join howdah_private.write_position(m.created_at, e.turn, m.seq) as w (written)
-      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
-        and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
-        and w.written > c.last_written
-      order by w.written limit session_messages_after.at_most)
-      union all
-      (select false, e.turn, m.seq,
-        howdah_private.write_position(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
-      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
-      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
-        and e.parent_execution_id is null and e.turn >= c.turn
-        and (e.turn > c.turn or m.seq > c.seq)
-      order by e.turn, m.seq limit session_messages_after.at_most)
-    ) as t
-  )
-  select f.place, f.session_id, f.turn, f.seq, f.message || jsonb_build_object(
-      'created_at', to_char(f.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
-    f.cursor_turn, f.cursor_seq, f.last_written[2]::int, f.last_written[3]::int
-  from (
-    select x.*, greatest(x.cursor_last_written,
-      max(x.written) over (partition by x.place order by x.position)) as last_written
-    from found as x where x.position <= session_messages_after.at_most
-  ) as f
-  order by f.place, f.position;
+      select n.* from howdah.messages as n
+      where n.execution_id = p.execution_id and n.seq = p.seq
+      offset 0 -- by the key for each row, whatever the statistics say
+    ) as m
+  loop
+    v_bytes := v_bytes + pg_column_size(message);
+    is_cut := coalesce(v_bytes >= session_messages_after.max_bytes, false);
+    return next;
+    exit when is_cut;
+  end loop;
 end $function$
 ;
 
@@ -44792,6 +44762,68 @@ CREATE OR REPLACE FUNCTION howdah_private.session_of_run(e howdah.executions)
  LANGUAGE sql
  STABLE
 RETURN CASE WHEN ((e).depth = 0) THEN (e).session_id ELSE (SELECT r.session_id FROM howdah.executions r WHERE ((r.id)::uuid = (session_of_run.e).root_execution_id)) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.session_places_after(ids uuid[], turns integer[], seqs integer[], at_most integer, last_written_turns integer[], last_written_seqs integer[])
+ RETURNS TABLE(place integer, session_id uuid, execution_id uuid, turn integer, seq integer, cursor_turn integer, cursor_seq integer, last_written numeric[])
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with cursors as (
+    select i.place::int as place, i.turn, i.seq, s.id as session_id, s.tenant_id,
+      case when i.last_written_turn is not null then s.late_turns end as late_turns,
+      case when i.last_written_turn is not null and s.late_turns is not null then (
+        select howdah_private.write_position(m.created_at, e.turn, m.seq)
+        from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+        where e.tenant_id = s.tenant_id and e.session_id = s.id
+          and e.parent_execution_id is null
+          and e.turn = i.last_written_turn and m.seq = i.last_written_seq
+      ) end as last_written
+    from unnest(session_places_after.ids, session_places_after.turns,
+      session_places_after.seqs, session_places_after.last_written_turns,
+      session_places_after.last_written_seqs)
+      with ordinality as i (id, turn, seq, last_written_turn, last_written_seq, place)
+    join howdah.sessions as s on s.id = i.id
+  ),
+  found as (
+    select c.place, c.session_id, c.last_written as cursor_last_written, t.*,
+      case when t.is_late then c.turn else t.turn end as cursor_turn,
+      case when t.is_late then c.seq else t.seq end as cursor_seq,
+      row_number() over (partition by c.place
+        order by t.is_late desc, case when t.is_late then t.written end, t.turn, t.seq) as position
+    from cursors as c
+    cross join lateral (
+      (select true as is_late, e.id::uuid as execution_id, e.turn, m.seq, w.written
+      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+      cross join howdah_private.write_position(m.created_at, e.turn, m.seq) as w (written)
+      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
+        and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
+        and w.written > c.last_written
+      order by w.written limit session_places_after.at_most)
+      union all
+      (select false, e.id::uuid, e.turn, m.seq,
+        howdah_private.write_position(m.created_at, e.turn, m.seq)
+      from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
+      where e.tenant_id = c.tenant_id and e.session_id = c.session_id
+        and e.parent_execution_id is null and e.turn >= c.turn
+        and (e.turn > c.turn or m.seq > c.seq)
+      order by e.turn, m.seq limit session_places_after.at_most)
+    ) as t
+  )
+  select f.place, f.session_id, f.execution_id, f.turn, f.seq, f.cursor_turn, f.cursor_seq,
+    f.last_written
+  from (
+    select x.*, greatest(x.cursor_last_written,
+      max(x.written) over (partition by x.place order by x.position)) as last_written
+    from found as x where x.position <= session_places_after.at_most
+  ) as f
+  order by f.place, f.position;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.session_target(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
@@ -46451,26 +46483,36 @@ BEGIN ATOMIC
 END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer)
- RETURNS TABLE(execution_id uuid, seq integer, step jsonb)
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer, max_bytes bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(place integer, execution_id uuid, seq integer, step jsonb, is_cut boolean)
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
-  select s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
-    'cost', s.cost::text,
-    'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
-    'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
-  )
-  from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
-  join howdah.executions as e on e.id = i.id
-  cross join lateral (
-    select t.* from howdah.steps as t
-    where t.execution_id = e.id and t.seq > i.cursor
-    order by t.seq
-    limit steps_after.at_most
-  ) as s
-$function$
+#variable_conflict use_column
+declare
+  v_bytes bigint := 0;
+begin
+  for place, execution_id, seq, step in
+    select i.place::int, s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
+      'cost', s.cost::text,
+      'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
+      'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'))
+    from unnest(steps_after.ids, steps_after.cursors) with ordinality as i (id, cursor, place)
+    cross join lateral (
+      select t.* from howdah.steps as t
+      where t.execution_id = i.id and t.seq > i.cursor
+      order by t.seq
+      limit steps_after.at_most
+    ) as s
+  loop
+    v_bytes := v_bytes + pg_column_size(step);
+    is_cut := coalesce(v_bytes >= steps_after.max_bytes, false);
+    return next;
+    exit when is_cut;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.storable_input(run howdah.executions, OUT input text, OUT hits jsonb, OUT is_whole boolean)
@@ -56224,45 +56266,58 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tree_rows_after(ids uuid[], top_seqs integer[], positions integer[], counts integer[], at_most integer)
- RETURNS TABLE(place integer, top_seq integer, "position" integer, execution_id uuid, seq integer, step jsonb)
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION howdah_private.tree_rows_after(ids uuid[], top_seqs integer[], positions integer[], counts integer[], at_most integer, max_bytes bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(place integer, top_seq integer, "position" integer, execution_id uuid, seq integer, step jsonb, is_cut boolean)
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
-  select r.place, r.top_seq, r.position, r.execution_id, r.seq, to_jsonb(s) || jsonb_build_object(
+#variable_conflict use_column
+declare
+  v_bytes bigint := 0;
+begin
+  for place, top_seq, position, execution_id, seq, step in
+    select r.place, r.top_seq, r.position, r.execution_id, r.seq, to_jsonb(s) || jsonb_build_object(
       'cost', s.cost::text,
       'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
       'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'))
-  from (
-    select i.place::int as place, x.*
-    from unnest(tree_rows_after.ids, tree_rows_after.top_seqs, tree_rows_after.positions,
-      tree_rows_after.counts) with ordinality as i (id, top_seq, position, count, place)
-    cross join lateral (
-      (select t.seq as top_seq, 0 as position, t.execution_id, t.seq, false as is_end
-      from howdah.steps as t
-      where t.execution_id = i.id
-        and t.seq >= case when i.position < 0 then i.top_seq else i.top_seq + 1 end
-        and t.seq <= coalesce(i.count, (
-          select o.top_seq from howdah_private.tree_orders as o where o.top_execution_id = i.id), 0)
-      order by t.seq limit tree_rows_after.at_most)
-      union all
-      (select n.top_seq, n.position, n.execution_id, n.seq, n.is_end
-      from howdah_private.tree_entries as n
-      where n.top_execution_id = i.id
-        and (n.top_seq, n.position) > (i.top_seq, greatest(i.position, 0))
-      order by n.top_seq, n.position limit tree_rows_after.at_most)
-      order by 1, 2 limit tree_rows_after.at_most
-    ) as x
-  ) as r
-  left join lateral (
-    select t.* from howdah.steps as t
-    where t.execution_id = r.execution_id and t.seq = r.seq and not r.is_end
-    offset 0 -- by the key for each row, whatever the statistics say
-  ) as s on true
-  order by r.place, r.top_seq, r.position
-$function$
+    from (
+      select i.place::int as place, x.*
+      from unnest(tree_rows_after.ids, tree_rows_after.top_seqs, tree_rows_after.positions,
+        tree_rows_after.counts) with ordinality as i (id, top_seq, position, count, place)
+      cross join lateral (
+        (select t.seq as top_seq, 0 as position, t.execution_id, t.seq, false as is_end
+        from howdah.steps as t
+        where t.execution_id = i.id
+          and t.seq >= case when i.position < 0 then i.top_seq else i.top_seq + 1 end
+          and t.seq <= coalesce(i.count, (
+            select o.top_seq from howdah_private.tree_orders as o where o.top_execution_id = i.id
+          ), 0)
+        order by t.seq limit tree_rows_after.at_most)
+        union all
+        (select n.top_seq, n.position, n.execution_id, n.seq, n.is_end
+        from howdah_private.tree_entries as n
+        where n.top_execution_id = i.id
+          and (n.top_seq, n.position) > (i.top_seq, greatest(i.position, 0))
+        order by n.top_seq, n.position limit tree_rows_after.at_most)
+        order by 1, 2 limit tree_rows_after.at_most
+      ) as x
+      order by i.place, x.top_seq, x.position
+      offset 0 -- sorts before the steps are read
+    ) as r
+    left join lateral (
+      select t.* from howdah.steps as t
+      where t.execution_id = r.execution_id and t.seq = r.seq and not r.is_end
+      offset 0 -- by the key for each row, whatever the statistics say
+    ) as s on true
+  loop
+    v_bytes := v_bytes + coalesce(pg_column_size(step), 0);
+    is_cut := coalesce(v_bytes >= tree_rows_after.max_bytes, false);
+    return next;
+    exit when is_cut;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tree_states(ids uuid[], most_live integer)
@@ -67754,7 +67809,7 @@ grant execute on function howdah_private.session_history(uuid,uuid,integer) to h
 
 grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_viewer;
 
-grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer,integer[],integer[]) to howdah_authenticator;
+grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer,integer[],integer[],bigint) to howdah_authenticator;
 
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 
@@ -67916,7 +67971,7 @@ grant execute on function howdah_private.step_usage(howdah_private.usage_events)
 
 grant execute on function howdah_private.step_usage(howdah_private.usage_events) to howdah_viewer;
 
-grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
+grant execute on function howdah_private.steps_after(uuid[],integer[],integer,bigint) to howdah_authenticator;
 
 grant execute on function howdah_private.store_chunks(uuid,text,jsonb,text,jsonb,text) to howdah_worker;
 
@@ -68480,7 +68535,7 @@ grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
 
 grant execute on function howdah_private.trajectory_calls(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.tree_rows_after(uuid[],integer[],integer[],integer[],integer) to howdah_authenticator;
+grant execute on function howdah_private.tree_rows_after(uuid[],integer[],integer[],integer[],integer,bigint) to howdah_authenticator;
 
 grant execute on function howdah_private.tree_states(uuid[],integer) to howdah_authenticator;
 

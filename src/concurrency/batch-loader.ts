@@ -13,7 +13,8 @@ export function createBatchLoader<Key, Value>(
     await underWay;
     batch = undefined;
     const values = load(keys);
-    underWay = values.catch(() => {});
+    const holdsNoValue = () => {};
+    underWay = values.then(holdsNoValue, holdsNoValue);
     return values;
   };
   return async (key) => {

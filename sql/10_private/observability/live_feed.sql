@@ -85,26 +85,40 @@ $$;
 
 -- Returns the steps of many runs for the feed hub, each after its own cursor. Prices and times are
 -- the text that GraphQL reads from the columns, so that a step looks the same in a feed and in a
--- query.
-create or replace function howdah_private.steps_after(ids uuid[], cursors int[], at_most int)
-  returns table (execution_id uuid, seq int, step jsonb)
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+-- query. `place` is the position of the cursor, from 1.
+--
+-- Rows end after `max_bytes`, since a limit on rows does not limit their size. The row that reaches
+-- the limit is whole, the last one, and `is_cut`: then each cursor that has fewer than `at_most`
+-- rows may have more. The loop fetches 50 rows at a time, so few are read in vain.
+create or replace function howdah_private.steps_after(
+  ids uuid[], cursors int[], at_most int, max_bytes bigint default null
+) returns table (place int, execution_id uuid, seq int, step jsonb, is_cut boolean)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
-  select s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
-    'cost', s.cost::text,
-    'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
-    'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')
-  )
-  from unnest(steps_after.ids, steps_after.cursors) as i (id, cursor)
-  join howdah.executions as e on e.id = i.id
-  cross join lateral (
-    select t.* from howdah.steps as t
-    where t.execution_id = e.id and t.seq > i.cursor
-    order by t.seq
-    limit steps_after.at_most
-  ) as s
-$$;
+#variable_conflict use_column
+declare
+  v_bytes bigint := 0;
+begin
+  for place, execution_id, seq, step in
+    select i.place::int, s.execution_id, s.seq, to_jsonb(s) || jsonb_build_object(
+      'cost', s.cost::text,
+      'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
+      'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'))
+    from unnest(steps_after.ids, steps_after.cursors) with ordinality as i (id, cursor, place)
+    cross join lateral (
+      select t.* from howdah.steps as t
+      where t.execution_id = i.id and t.seq > i.cursor
+      order by t.seq
+      limit steps_after.at_most
+    ) as s
+  loop
+    v_bytes := v_bytes + pg_column_size(step);
+    is_cut := coalesce(v_bytes >= steps_after.max_bytes, false);
+    return next;
+    exit when is_cut;
+  end loop;
+end $$;
 
 create or replace function howdah_private.execution_states(ids uuid[])
   returns table (execution_id uuid, status howdah.execution_status, step_count int, updated_at text)

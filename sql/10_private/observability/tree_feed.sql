@@ -182,47 +182,62 @@ end $$;
 
 -- Returns the next rows of trees in order, for each tree after its own cursor. The log of a top run
 -- may be read up to `counts`, its number of steps when it was known to have no child runs, or up to
--- top_seq of tree_orders if the count is null. `step` is null for the end of a child run.
+-- top_seq of tree_orders if the count is null. `step` is null for the end of a child run. Rows end
+-- after `max_bytes`, as those of steps_after do.
 create or replace function howdah_private.tree_rows_after(
-  ids uuid[], top_seqs int[], positions int[], counts int[], at_most int
+  ids uuid[], top_seqs int[], positions int[], counts int[], at_most int,
+  max_bytes bigint default null
 ) returns table (
-    place int, top_seq int, "position" int, execution_id uuid, seq int, step jsonb
+    place int, top_seq int, "position" int, execution_id uuid, seq int, step jsonb, is_cut boolean
   )
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
-  select r.place, r.top_seq, r.position, r.execution_id, r.seq, to_jsonb(s) || jsonb_build_object(
+#variable_conflict use_column
+declare
+  v_bytes bigint := 0;
+begin
+  for place, top_seq, position, execution_id, seq, step in
+    select r.place, r.top_seq, r.position, r.execution_id, r.seq, to_jsonb(s) || jsonb_build_object(
       'cost', s.cost::text,
       'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
       'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'))
-  from (
-    select i.place::int as place, x.*
-    from unnest(tree_rows_after.ids, tree_rows_after.top_seqs, tree_rows_after.positions,
-      tree_rows_after.counts) with ordinality as i (id, top_seq, position, count, place)
-    cross join lateral (
-      (select t.seq as top_seq, 0 as position, t.execution_id, t.seq, false as is_end
-      from howdah.steps as t
-      where t.execution_id = i.id
-        and t.seq >= case when i.position < 0 then i.top_seq else i.top_seq + 1 end
-        and t.seq <= coalesce(i.count, (
-          select o.top_seq from howdah_private.tree_orders as o where o.top_execution_id = i.id), 0)
-      order by t.seq limit tree_rows_after.at_most)
-      union all
-      (select n.top_seq, n.position, n.execution_id, n.seq, n.is_end
-      from howdah_private.tree_entries as n
-      where n.top_execution_id = i.id
-        and (n.top_seq, n.position) > (i.top_seq, greatest(i.position, 0))
-      order by n.top_seq, n.position limit tree_rows_after.at_most)
-      order by 1, 2 limit tree_rows_after.at_most
-    ) as x
-  ) as r
-  left join lateral (
-    select t.* from howdah.steps as t
-    where t.execution_id = r.execution_id and t.seq = r.seq and not r.is_end
-    offset 0 -- by the key for each row, whatever the statistics say
-  ) as s on true
-  order by r.place, r.top_seq, r.position
-$$;
+    from (
+      select i.place::int as place, x.*
+      from unnest(tree_rows_after.ids, tree_rows_after.top_seqs, tree_rows_after.positions,
+        tree_rows_after.counts) with ordinality as i (id, top_seq, position, count, place)
+      cross join lateral (
+        (select t.seq as top_seq, 0 as position, t.execution_id, t.seq, false as is_end
+        from howdah.steps as t
+        where t.execution_id = i.id
+          and t.seq >= case when i.position < 0 then i.top_seq else i.top_seq + 1 end
+          and t.seq <= coalesce(i.count, (
+            select o.top_seq from howdah_private.tree_orders as o where o.top_execution_id = i.id
+          ), 0)
+        order by t.seq limit tree_rows_after.at_most)
+        union all
+        (select n.top_seq, n.position, n.execution_id, n.seq, n.is_end
+        from howdah_private.tree_entries as n
+        where n.top_execution_id = i.id
+          and (n.top_seq, n.position) > (i.top_seq, greatest(i.position, 0))
+        order by n.top_seq, n.position limit tree_rows_after.at_most)
+        order by 1, 2 limit tree_rows_after.at_most
+      ) as x
+      order by i.place, x.top_seq, x.position
+      offset 0 -- sorts before the steps are read
+    ) as r
+    left join lateral (
+      select t.* from howdah.steps as t
+      where t.execution_id = r.execution_id and t.seq = r.seq and not r.is_end
+      offset 0 -- by the key for each row, whatever the statistics say
+    ) as s on true
+  loop
+    v_bytes := v_bytes + coalesce(pg_column_size(step), 0);
+    is_cut := coalesce(v_bytes >= tree_rows_after.max_bytes, false);
+    return next;
+    exit when is_cut;
+  end loop;
+end $$;
 
 -- Returns the last step of each run below a run that comes up to a cursor in the order of the tree.
 create or replace function howdah_private.tree_cursors(id uuid, top_seq int, "position" int)

@@ -19,13 +19,52 @@ create or replace function howdah_private.write_position(
 --
 -- Messages are read through the runs: if a run has created its session for todos, its earlier
 -- messages have no session_id. `place` is the position of the cursor, from 1: one session may be
--- given more than once. plpgsql keeps the plan, which names every partition three times.
+-- given more than once. Rows end after `max_bytes`, as those of steps_after do, so the places are
+-- found first, and then the messages. plpgsql keeps the plan, which names every partition.
 create or replace function howdah_private.session_messages_after(
   ids uuid[], turns int[], seqs int[], at_most int,
-  last_written_turns int[] default null, last_written_seqs int[] default null
+  last_written_turns int[] default null, last_written_seqs int[] default null,
+  max_bytes bigint default null
 ) returns table (
-    place int, session_id uuid, turn int, seq int, message jsonb,
-    cursor_turn int, cursor_seq int, last_written_turn int, last_written_seq int
+    place int, session_id uuid, turn int, seq int, message jsonb, cursor_turn int, cursor_seq int,
+    last_written_turn int, last_written_seq int, is_cut boolean
+  )
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_bytes bigint := 0;
+begin
+  for place, session_id, turn, seq, message, cursor_turn, cursor_seq, last_written_turn,
+    last_written_seq in
+    select p.place, p.session_id, p.turn, p.seq, to_jsonb(m) || jsonb_build_object(
+        'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
+      p.cursor_turn, p.cursor_seq, p.last_written[2]::int, p.last_written[3]::int
+    from howdah_private.session_places_after(session_messages_after.ids,
+      session_messages_after.turns, session_messages_after.seqs, session_messages_after.at_most,
+      session_messages_after.last_written_turns, session_messages_after.last_written_seqs) as p
+    cross join lateral (
+      select n.* from howdah.messages as n
+      where n.execution_id = p.execution_id and n.seq = p.seq
+      offset 0 -- by the key for each row, whatever the statistics say
+    ) as m
+  loop
+    v_bytes := v_bytes + pg_column_size(message);
+    is_cut := coalesce(v_bytes >= session_messages_after.max_bytes, false);
+    return next;
+    exit when is_cut;
+  end loop;
+end $$;
+
+-- Returns where the messages of session_messages_after are, in their order, with the cursor of a
+-- reader that has them.
+create or replace function howdah_private.session_places_after(
+  ids uuid[], turns int[], seqs int[], at_most int,
+  last_written_turns int[], last_written_seqs int[]
+) returns table (
+    place int, session_id uuid, execution_id uuid, turn int, seq int,
+    cursor_turn int, cursor_seq int, last_written numeric[]
   )
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -43,9 +82,9 @@ begin
           and e.parent_execution_id is null
           and e.turn = i.last_written_turn and m.seq = i.last_written_seq
       ) end as last_written
-    from unnest(session_messages_after.ids, session_messages_after.turns,
-      session_messages_after.seqs, session_messages_after.last_written_turns,
-      session_messages_after.last_written_seqs)
+    from unnest(session_places_after.ids, session_places_after.turns,
+      session_places_after.seqs, session_places_after.last_written_turns,
+      session_places_after.last_written_seqs)
       with ordinality as i (id, turn, seq, last_written_turn, last_written_seq, place)
     join howdah.sessions as s on s.id = i.id
   ),
@@ -57,30 +96,29 @@ begin
         order by t.is_late desc, case when t.is_late then t.written end, t.turn, t.seq) as position
     from cursors as c
     cross join lateral (
-      (select true as is_late, e.turn, m.seq, w.written, to_jsonb(m) as message, m.created_at
+      (select true as is_late, e.id::uuid as execution_id, e.turn, m.seq, w.written
       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
       cross join howdah_private.write_position(m.created_at, e.turn, m.seq) as w (written)
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn = any (c.late_turns) and e.turn < c.turn
         and w.written > c.last_written
-      order by w.written limit session_messages_after.at_most)
+      order by w.written limit session_places_after.at_most)
       union all
-      (select false, e.turn, m.seq,
-        howdah_private.write_position(m.created_at, e.turn, m.seq), to_jsonb(m), m.created_at
+      (select false, e.id::uuid, e.turn, m.seq,
+        howdah_private.write_position(m.created_at, e.turn, m.seq)
       from howdah.executions as e join howdah.messages as m on m.execution_id = e.id
       where e.tenant_id = c.tenant_id and e.session_id = c.session_id
         and e.parent_execution_id is null and e.turn >= c.turn
         and (e.turn > c.turn or m.seq > c.seq)
-      order by e.turn, m.seq limit session_messages_after.at_most)
+      order by e.turn, m.seq limit session_places_after.at_most)
     ) as t
   )
-  select f.place, f.session_id, f.turn, f.seq, f.message || jsonb_build_object(
-      'created_at', to_char(f.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')),
-    f.cursor_turn, f.cursor_seq, f.last_written[2]::int, f.last_written[3]::int
+  select f.place, f.session_id, f.execution_id, f.turn, f.seq, f.cursor_turn, f.cursor_seq,
+    f.last_written
   from (
     select x.*, greatest(x.cursor_last_written,
       max(x.written) over (partition by x.place order by x.position)) as last_written
-    from found as x where x.position <= session_messages_after.at_most
+    from found as x where x.position <= session_places_after.at_most
   ) as f
   order by f.place, f.position;
 end $$;

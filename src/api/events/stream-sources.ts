@@ -10,6 +10,7 @@ import {
   readRunPlaces,
   treeCursors,
 } from '../../db/feed/tree-rows.ts';
+import { rowBytes } from '../../db/followers/row-bytes.ts';
 import { type Execution, shownExecution } from '../../operations/runs/run-rows.ts';
 import { noSuch } from '../../resources/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
@@ -26,8 +27,11 @@ import type { SessionStreamSources } from './session-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
 import type { TreeStreamSources } from './tree-reader.ts';
 
-/** Rows whose lookups share queries. Each row of a tree has at least one lookup. */
-const ROWS_AHEAD = 200;
+/**
+ * Rows of one stream whose lookups share queries. Each row of a tree has at least one lookup, whose
+ * answer may be as large as the row.
+ */
+const AHEAD = { items: 200, bytes: 1_000_000, bytesOf: rowBytes };
 
 /**
  * Returns the sources of streams for one caller. Check first that the caller may see the run or
@@ -82,7 +86,7 @@ export function createStreamSources({
         // a row that is read ahead begins its lookups, so it needs its turn before
         const inTime = inTurns(turns, identity, hub.treeRows(id, after));
         // rows that are read ahead are only returned while the caller may see them
-        const rows = readAhead(inTime, ROWS_AHEAD, prepare);
+        const rows = readAhead(inTime, AHEAD, prepare);
         return whileVisible(rows, id, 'execution');
       },
       ...tree,

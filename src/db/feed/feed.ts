@@ -22,6 +22,12 @@ export type FeedRunState = {
   marker: string;
 };
 
+/** Rows of one read. `isCut` means that `READ_BYTES` ended it, so any cursor may have more. */
+export type BoundedRows<Row> = { rows: Row[]; isCut: boolean };
+
+/** The bytes after which a read of rows ends, since a limit on rows does not limit their size. */
+export const READ_BYTES = 4_000_000;
+
 /** A position in the conversation of a session: a message of a turn. */
 export type MessagePlace = { turn: number; seq: number };
 
@@ -121,21 +127,19 @@ export class Feed {
     await this.#connection.query('select howdah_private.unwatch($1, $2)', [this.#listener, ids]);
   }
 
-  /**
-   * Returns the steps of each run after its cursor, in order, at most `atMost` per pair. A run may
-   * appear twice in `cursors`.
-   */
+  /** Returns the steps of each run after its cursor, in order, at most `atMost` per cursor. */
   async stepsAfter(
     cursors: readonly (readonly [string, number])[],
     atMost: number,
-  ): Promise<FeedRow[]> {
-    const text = 'select * from howdah_private.steps_after($1, $2, $3)';
-    const rows = await this.#connection.query<FeedRow>(text, [
+  ): Promise<BoundedRows<Placed<FeedRow>>> {
+    const text = 'select * from howdah_private.steps_after($1, $2, $3, $4)';
+    const found = await this.#connection.query<Found<FeedRow>>(text, [
       cursors.map(([id]) => id),
       cursors.map(([, cursor]) => cursor),
       atMost,
+      READ_BYTES,
     ]);
-    return this.#decryptRows(rows, (row) => row.execution_id);
+    return this.#bounded(found, (row) => row.execution_id);
   }
 
   /** Returns the states of runs. Omits runs that do not exist. */
@@ -150,14 +154,13 @@ export class Feed {
 
   /**
    * Returns the messages of each session after its cursor, in order, at most `atMost` per cursor.
-   * `place` is the position of the cursor in `cursors`, starting at one.
    */
   async messagesAfter(
     cursors: readonly (readonly [string, MessageCursor])[],
     atMost: number,
-  ): Promise<PlacedMessage[]> {
-    const found = await this.#connection.query<FoundMessage>(
-      'select * from howdah_private.session_messages_after($1, $2, $3, $4, $5, $6)',
+  ): Promise<BoundedRows<Placed<SessionRow>>> {
+    const found = await this.#connection.query<Found<FoundMessage>>(
+      'select * from howdah_private.session_messages_after($1, $2, $3, $4, $5, $6, $7)',
       [
         cursors.map(([id]) => id),
         cursors.map(([, { turn }]) => turn),
@@ -165,10 +168,14 @@ export class Feed {
         atMost,
         cursors.map(([, { lastWritten }]) => lastWritten?.turn ?? null),
         cursors.map(([, { lastWritten }]) => lastWritten?.seq ?? null),
+        READ_BYTES,
       ],
     );
-    const rows = await this.#decryptRows(found, ({ message }) => String(message.execution_id));
-    return rows.map((row) => placedMessage(row, cursors[row.place - 1]?.[1]));
+    const read = await this.#bounded(found, ({ message }) => String(message.execution_id));
+    return {
+      ...read,
+      rows: read.rows.map((row) => placedMessage(row, cursors[row.place - 1]?.[1])),
+    };
   }
 
   /** Returns the states of trees, with at most `mostLive` live runs of each. */
@@ -190,29 +197,26 @@ export class Feed {
   }
 
   /**
-   * Returns the rows of each tree after its cursor, in order, at most `atMost` per cursor, for each
-   * cursor. `count` is the number of steps of a run without children.
+   * Returns the rows of each tree after its cursor, in order, at most `atMost` per cursor. `count`
+   * is the number of steps of a run without children.
    */
   async treeRowsAfter(
     cursors: readonly TreeRequest[],
     atMost: number,
-  ): Promise<{ cursor: TreeRequest; rows: TreeRow[] }[]> {
-    const rows = await this.#connection.query<FoundTreeRow>(
-      'select * from howdah_private.tree_rows_after($1, $2, $3, $4, $5)',
+  ): Promise<BoundedRows<Placed<TreeRow>>> {
+    const found = await this.#connection.query<Found<FoundTreeRow>>(
+      'select * from howdah_private.tree_rows_after($1, $2, $3, $4, $5, $6)',
       [
         cursors.map(({ id }) => id),
         cursors.map(({ after }) => after.seq),
         cursors.map(({ after }) => after.position),
         cursors.map(({ count }) => count ?? null),
         atMost,
+        READ_BYTES,
       ],
     );
-    const found = await this.#decryptRows(rows, (row) => row.execution_id);
-    const byPlace = Map.groupBy(found, ({ place }) => place);
-    return cursors.map((cursor, index) => ({
-      cursor,
-      rows: (byPlace.get(index + 1) ?? []).map(treeRowOf),
-    }));
+    const read = await this.#bounded(found, (row) => row.execution_id);
+    return { ...read, rows: read.rows.map((row) => ({ ...treeRowOf(row), place: row.place })) };
   }
 
   /** Returns the live run of each session, or null. Omits sessions that do not exist. */
@@ -222,6 +226,15 @@ export class Feed {
       [ids],
     );
     return new Map(rows.map((row) => [row.session_id, row.execution_id]));
+  }
+
+  /** Decrypts the rows of one read. */
+  async #bounded<Row extends { is_cut: boolean }>(
+    found: readonly Row[],
+    runOf: (row: Row) => string,
+  ): Promise<BoundedRows<Row>> {
+    const isCut = found.at(-1)?.is_cut === true;
+    return { rows: await this.#decryptRows([...found], runOf), isCut };
   }
 
   async close(): Promise<void> {
@@ -249,11 +262,11 @@ function dispatch(options: FeedOptions, channel: string, payload: string): void 
   }
 }
 
-/** A message of a session, and the position of the cursor from which the message was read. */
-type PlacedMessage = SessionRow & { place: number };
+/** A row, and the position of the cursor from which it was read, starting at one. */
+export type Placed<Row> = Row & { place: number };
+type Found<Row> = Placed<Row> & { is_cut: boolean };
 
 type FoundMessage = Omit<SessionRow, 'cursor'> & {
-  place: number;
   cursor_turn: number;
   cursor_seq: number;
   last_written_turn: number;
@@ -262,9 +275,9 @@ type FoundMessage = Omit<SessionRow, 'cursor'> & {
 
 /** Puts the columns of the cursor together. Only a cursor with `lastWritten` continues with one. */
 function placedMessage(
-  { cursor_turn, cursor_seq, last_written_turn, last_written_seq, ...row }: FoundMessage,
+  { cursor_turn, cursor_seq, last_written_turn, last_written_seq, ...row }: Placed<FoundMessage>,
   before: MessageCursor | undefined,
-): PlacedMessage {
+): Placed<SessionRow> {
   const lastWritten = { turn: last_written_turn, seq: last_written_seq };
   return {
     ...row,

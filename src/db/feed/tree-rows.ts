@@ -45,7 +45,6 @@ export type TreeState = {
 export type RunPlace = { execution_id: string; agent: string | null; ancestors: string[] };
 
 export type FoundTreeRow = {
-  place: number;
   top_seq: number;
   position: number;
   execution_id: string;

@@ -266,7 +266,7 @@ export class Follower<Cursor, Row, State> {
         continue;
       }
       for (const one of to) {
-        one.servedAt = this.#reads;
+        if (page.rows.length > 0 || page.next !== 'more') one.servedAt = this.#reads;
         one.take(page, seenBy(one.view.viewer));
       }
       if (page.next === 'more' && to.some(({ hasRoom }) => hasRoom)) again.push(followed);

@@ -3,6 +3,8 @@ import type { FeedRow } from '../feed/tree-rows.ts';
 import { rowBytes } from './row-bytes.ts';
 import type { Page, ReadRequest, Source } from './source.ts';
 
+const NOTHING = { rows: [], isCut: false };
+
 /**
  * The steps of runs. The cursor is the seq of the last step. `onCommitted` is called with the
  * number of steps that a run is found to have.
@@ -20,18 +22,12 @@ export function runSource(
     async read(requests, most) {
       const behind = requests.filter(({ after, state }) => after < state.step_count);
       const cursors = behind.map(({ key, after }) => [key, after] as const);
-      const rows = cursors.length > 0 ? await feed.stepsAfter(cursors, most) : [];
-      const byRun = Map.groupBy(rows, ({ execution_id }) => execution_id);
-      // a run with two cursors has some steps twice
-      const inOrder = new Map<string, FeedRow[]>();
-      for (const [id, steps] of byRun) {
-        const unique = new Map(steps.map((step) => [step.seq, step]));
-        inOrder.set(
-          id,
-          [...unique.values()].sort((a, b) => a.seq - b.seq),
-        );
-      }
-      return requests.map((request) => pageOf(request, inOrder.get(request.key) ?? [], most));
+      const found = cursors.length > 0 ? await feed.stepsAfter(cursors, most) : NOTHING;
+      const byPlace = Map.groupBy(found.rows, ({ place }) => place);
+      const places = new Map(behind.map((request, index) => [request, index + 1]));
+      return requests.map((request) =>
+        pageOf(request, byPlace.get(places.get(request) ?? 0) ?? [], { most, ...found }),
+      );
     },
     cursorOf: (row) => row.seq,
     placeOf: (cursor) => cursor,
@@ -41,13 +37,12 @@ export function runSource(
 
 function pageOf(
   { after, state }: ReadRequest<number, FeedRunState>,
-  steps: readonly FeedRow[],
-  most: number,
+  rows: readonly FeedRow[],
+  { most, isCut }: { most: number; isCut: boolean },
 ): Page<FeedRow> {
-  const rows = steps.filter(({ seq }) => seq > after).slice(0, most);
-  const last = rows.at(-1)?.seq ?? after;
-  if (hasEnded(state) && last >= state.step_count) return { rows, next: 'end' };
-  return { rows, next: rows.length === most ? 'more' : 'wait' };
+  const isAll = (rows.at(-1)?.seq ?? after) >= state.step_count;
+  if (hasEnded(state) && isAll) return { rows, next: 'end' };
+  return { rows, next: rows.length === most || (isCut && !isAll) ? 'more' : 'wait' };
 }
 
 /** Returns whether a run has ended. */

@@ -17,11 +17,11 @@ export function sessionSource(feed: Feed): Source<MessageCursor, SessionRow, Ses
     watched: ({ liveRun }) => (liveRun === null ? [] : [liveRun]),
     async read(requests, most) {
       const cursors = requests.map(({ key, after }) => [key, after] as const);
-      const rows = await feed.messagesAfter(cursors, most);
+      const { rows, isCut } = await feed.messagesAfter(cursors, most);
       const byPlace = Map.groupBy(rows, ({ place }) => place);
       return requests.map((_request, index) => {
         const found = byPlace.get(index + 1) ?? []; // places count from 1
-        return { rows: found, next: found.length === most ? 'more' : 'wait' };
+        return { rows: found, next: found.length === most || isCut ? 'more' : 'wait' };
       });
     },
     cursorOf: (row) => row.cursor,

@@ -9,7 +9,11 @@ export type Source<Cursor, Row, State = unknown> = {
   watched?(state: State): readonly string[];
   /** Returns the pause before the next read of a key, in milliseconds. */
   restMs?(state: State): number;
-  /** Reads at most `most` rows after each cursor. Returns one page for each request, in order. */
+  /**
+   * Reads at most `most` rows after each cursor, and not much more than `READ_BYTES` in all. Returns
+   * one page for each request, in order. A page that has no rows since others took the bytes has
+   * `more`.
+   */
   read(
     requests: readonly ReadRequest<Cursor, State>[],
     most: number,

@@ -53,11 +53,12 @@ export function treeSource(
       const cursors = requests.map(({ key, after, state: { has_children, step_count } }) => ({
         ...{ id: key, after, count: has_children ? undefined : step_count },
       }));
-      const found = await feed.treeRowsAfter(cursors, most);
-      return found.map(({ rows }, index) => {
-        for (const { execution_id, seq } of rows) onCommitted(execution_id, seq);
-        const { has_ended = false, isComplete = true } = requests[index]?.state ?? {};
-        if (rows.length === most || !isComplete) return { rows, next: 'more' };
+      const { rows: found, isCut } = await feed.treeRowsAfter(cursors, most);
+      for (const { execution_id, seq } of found) onCommitted(execution_id, seq);
+      const byPlace = Map.groupBy(found, ({ place }) => place);
+      return requests.map(({ state: { has_ended, isComplete } }, index) => {
+        const rows = byPlace.get(index + 1) ?? []; // places count from 1
+        if (rows.length === most || isCut || !isComplete) return { rows, next: 'more' };
         return { rows, next: has_ended ? 'end' : 'wait' };
       });
     },

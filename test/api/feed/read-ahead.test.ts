@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { readAhead } from '../../../src/api/feed/read-ahead.ts';
 
+const TEN = { items: 10, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
+
 /** Returns a source of numbers that counts how many were read. */
 function numbers(count: number, failure?: Error) {
   const source = {
@@ -23,7 +25,7 @@ function numbers(count: number, failure?: Error) {
 test('prepares items together, before the first is returned, and keeps their order', async () => {
   const prepared: (number | undefined)[] = [];
   const source = numbers(25);
-  const ahead = readAhead(source, 10, (one) => prepared.push(one));
+  const ahead = readAhead(source, TEN, (one) => prepared.push(one));
   expect(await ahead.next()).toEqual({ done: false, value: 1 });
   expect(prepared).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const rest: number[] = [];
@@ -36,8 +38,21 @@ test('prepares items together, before the first is returned, and keeps their ord
   expect(rest).toEqual(Array.from({ length: 24 }, (_, index) => index + 2));
 });
 
+test('reads no more ahead than its bytes, and at least one item', async () => {
+  const source = numbers(40);
+  const bytesOf = (one: number) => (one === 30 ? 100_000 : 300);
+  const ahead = readAhead(source, { items: 10, bytes: 1_000, bytesOf }, () => {});
+  expect(await ahead.next()).toEqual({ done: false, value: 1 });
+  expect(source.read).toBe(4); // 900 bytes leave room for one more
+  for (let value = 2; value <= 40; value += 1) {
+    expect(await ahead.next()).toEqual({ done: false, value });
+    expect(source.read).toBeLessThanOrEqual(value + 4);
+  }
+  expect((await ahead.next()).done).toBe(true);
+});
+
 test('returns what was read before a failure, and then fails', async () => {
-  const ahead = readAhead(numbers(2, new Error('lost')), 10, () => {});
+  const ahead = readAhead(numbers(2, new Error('lost')), TEN, () => {});
   expect(await ahead.next()).toEqual({ done: false, value: 1 });
   expect(await ahead.next()).toEqual({ done: false, value: 2 });
   await expect(ahead.next()).rejects.toThrow('lost');
@@ -53,7 +68,7 @@ test('leaves the source, and ends a wait', async () => {
       return source.return();
     },
   };
-  const ahead = readAhead(waiting, 10, () => {});
+  const ahead = readAhead(waiting, TEN, () => {});
   const next = ahead.next();
   await ahead.return?.();
   expect(await next).toEqual({ done: true, value: undefined });

@@ -33,6 +33,8 @@ class Model {
   });
   readonly follower: Follower<number, Row, State>;
   failing = 0;
+  /** Most rows of one read in all: what READ_BYTES allows. */
+  rowsPerRead = Number.POSITIVE_INFINITY;
   #reading = 0;
 
   constructor() {
@@ -83,10 +85,12 @@ class Model {
         expect(this.#reading).toBe(1); // one read at a time
         expect(requests.length * most).toBeLessThanOrEqual(MAX_ROWS);
         await nextTurn();
+        let room = this.rowsPerRead;
         const pages = requests.map(({ key, after, state }) => {
-          const rows = (this.logs.get(key) ?? []).slice(after, after + most);
+          const rows = (this.logs.get(key) ?? []).slice(after, after + Math.min(most, room));
+          room -= rows.length;
           const isAll = after + rows.length >= state.count && state.hasEnded;
-          const next = rows.length === most ? ('more' as const) : ('wait' as const);
+          const next = rows.length === most || room === 0 ? ('more' as const) : ('wait' as const);
           return { rows, next: isAll ? ('end' as const) : next };
         });
         this.#reading -= 1;
@@ -198,6 +202,13 @@ const event = fc.oneof(
     arbitrary: fc.record({ type: fc.constant('delete' as const), key: fc.constant('c') }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('fail' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('bound' as const),
+      rows: fc.constantFrom(5, 60, Number.POSITIVE_INFINITY),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('reconnect' as const) }) },
   {
     weight: 6,
@@ -223,6 +234,7 @@ async function happen(one: Event, model: Model, consumers: Consumer[]): Promise<
     model.announce(one.key);
   } else if (one.type === 'delete') model.logs.delete(one.key);
   else if (one.type === 'fail') model.failing = 1;
+  else if (one.type === 'bound') model.rowsPerRead = one.rows;
   else if (one.type === 'reconnect') {
     model.registered.clear();
     model.announcements.forgetRegistrations();
@@ -238,6 +250,7 @@ async function happen(one: Event, model: Model, consumers: Consumer[]): Promise<
 /** Lets all consumers take, with the slow poll, until they have everything. */
 async function settle(model: Model, consumers: readonly Consumer[]): Promise<void> {
   model.failing = 0;
+  model.rowsPerRead = Math.max(model.rowsPerRead, 60);
   for (const one of consumers) one.take(Number.POSITIVE_INFINITY);
   for (let turn = 0; turn < 5_000; turn += 1) {
     if (consumers.every(({ isSatisfied }) => isSatisfied)) return;
@@ -278,6 +291,22 @@ test('ids are registered before anything is read, and the read is repeated for n
   one.take(1);
   for (let turn = 0; turn < 20; turn += 1) await nextTurn();
   expect(one.got).toEqual([1, 2, 3, 4]);
+  await model.follower.close();
+});
+
+test('reads that large rows end come to all subscribers in turn', async () => {
+  const model = new Model();
+  model.rowsPerRead = 2;
+  for (const key of KEYS) model.append(key, 40);
+  const consumers = KEYS.map((key) => new Consumer(model, key, 0, 'ann'));
+  for (const one of consumers) one.take(40);
+  for (let turn = 0; consumers.some(({ got }) => got.length < 10) && turn < 500; turn += 1) {
+    await nextTurn();
+  }
+  // nobody has all rows before the others have some
+  for (const { got } of consumers) expect(got.length).toBeLessThan(20);
+  await settle(model, consumers);
+  for (const { got, expected } of consumers) expect(got).toEqual(expected);
   await model.follower.close();
 });
 

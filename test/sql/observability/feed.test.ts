@@ -10,6 +10,7 @@ import {
   commit,
   finish,
   makeRun,
+  makeSession,
   makeWorker,
   one,
   openSession,
@@ -100,6 +101,65 @@ describe('the live feed', () => {
       started_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d$/),
     });
   });
+
+  test.each([
+    [
+      'steps',
+      'select place, seq, step as body, is_cut from howdah_private.steps_after($1, $2, 10, $3)',
+      'runs',
+    ],
+    [
+      'rows of trees',
+      `select place, seq, step as body, is_cut from howdah_private.tree_rows_after(
+         $1, $2, '{0,0}', '{6,6}', 10, $3)`,
+      'runs',
+    ],
+    [
+      'messages',
+      `select place, seq, message as body, is_cut from howdah_private.session_messages_after(
+         $1, '{1,1}', $2, 10, null, null, $3)`,
+      'sessions',
+    ],
+  ] as const)(
+    'reads of %s end after some bytes, and the next ones continue',
+    async (_of, text, by) => {
+      const sessions = [await makeSession(db.pool), await makeSession(db.pool)];
+      const runs: string[] = [];
+      const steps = Array.from({ length: 6 }, () => ({
+        ...answer,
+        output: { text: 'x'.repeat(100_000) },
+        messages: [{ role: 'assistant', content: 'y'.repeat(100_000) }],
+      }));
+      for (const session_id of sessions) {
+        const id = await makeRun(db.pool, { session_id });
+        await claim(db.pool, worker, [id]);
+        await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps }]);
+        runs.push(id);
+      }
+      const cursors = [0, 0];
+      const seen: number[][] = [[], []];
+      const sizes: number[] = [];
+      for (let isCut = true; isCut && sizes.length < 20; ) {
+        const rows = await all(db.pool, text, [by === 'runs' ? runs : sessions, cursors, 250_000]);
+        for (const { place, seq } of rows) {
+          seen[place - 1]?.push(seq);
+          cursors[place - 1] = seq;
+        }
+        sizes.push(JSON.stringify(rows).length);
+        isCut = rows.at(-1)?.is_cut ?? false;
+        expect(rows.slice(0, -1).some((row) => row.is_cut)).toBe(false);
+      }
+      const all7 = [1, 2, 3, 4, 5, 6, 7];
+      const expected = by === 'runs' ? all7.slice(0, 6) : all7; // message 1 is the input
+      expect(seen).toEqual([expected, expected]);
+      expect(sizes.length).toBeGreaterThan(3);
+      for (const size of sizes) expect(size).toBeLessThan(360_000);
+      // without a bound, as older processes call it
+      const whole = await all(db.pool, text, [by === 'runs' ? runs : sessions, [0, 0], null]);
+      expect(whole).toHaveLength(2 * expected.length);
+      expect(whole.some((row) => row.is_cut)).toBe(false);
+    },
+  );
 
   test('the state of a run changes with every commit and end', async () => {
     const id = await makeRun(db.pool);
