@@ -10,9 +10,9 @@ export type Source<Cursor, Row, State = unknown> = {
   /** Returns the pause before the next read of a key, in milliseconds. */
   restMs?(state: State): number;
   /**
-   * Reads at most `most` rows after each cursor, and not much more than `READ_BYTES` in all. Returns
-   * one page for each request, in order. A page that has no rows since others took the bytes has
-   * `more`.
+   * Reads at most `most` rows after each cursor, and not much more than `READ_BYTES` in all.
+   * Returns one page for each request, in order. A page that has no rows since others took the
+   * bytes has `more`.
    */
   read(
     requests: readonly ReadRequest<Cursor, State>[],
