@@ -171,14 +171,24 @@ comment on constraint agent_tools_name_their_agent on howdah.tools is
   'Set agent_id for a tool of the kind agent, and for no other kind.';
 comment on constraint aliases_fit_the_wire on howdah.tools is
   'Use 1 to 64 letters, digits, _ and - for each alias.';
+comment on constraint cache_answers_for_is_from_1_second_to_a_month on howdah.tools is
+  'Set cache_answers_for to 1 to 2592000 seconds, or leave it out to make each call.';
 comment on constraint compensation_is_another_tool on howdah.tools is
   'Set compensation_tool_id to another tool that undoes this one, or leave it out.';
 comment on constraint configuration_is_an_object on howdah.tools is
   'Write configuration as a JSON object, such as {}.';
 comment on constraint name_fits_the_wire on howdah.tools is
   'Use a name of 1 to 64 letters, digits, _ and -. Models call the tool by this name.';
+comment on constraint only_pure_tools_cache_answers on howdah.tools is
+  'Set cache_answers_for to null first, since a call that changes something must be made. Or set '
+  'effect to pure, if calls of the tool only read.';
 comment on constraint only_tools_that_do_something_exist on howdah.tools is
   'Set kind to builtin, sql, custom, http, agent, workflow or mcp.';
+comment on constraint only_tools_that_return_data_cache_answers on howdah.tools is
+  'Leave cache_answers_for out. Built-in tools, sub-agents and workflows make each call.';
+comment on constraint only_tools_without_approval_cache_answers on howdah.tools is
+  'Set cache_answers_for to null first, since a person has to see each call. Or set '
+  'requires_approval to false.';
 comment on constraint workflow_tools_name_their_workflow on howdah.tools is
   'Set workflow_id for a tool of the kind workflow, and for no other kind.';
 comment on constraint parameters_are_a_schema_of_an_object on howdah.tools is

@@ -148,7 +148,7 @@ grant select (
   execution_id, tenant_id, step_count, message_count, model_count, tokens_in, tokens_out, cost,
   trust, updated_at, xmin
 ) on howdah_private.run_heads to howdah_app, howdah_viewer;
-grant select (tenant_id, agent_id, cached_at, calls, hits, saved_tokens, saved_cost)
+grant select (tenant_id, agent_id, tool_id, cached_at, calls, hits, saved_tokens, saved_cost)
   on howdah_private.cached_answers to howdah_app, howdah_viewer;
 -- Lists of runs search the tags of metadata with the rights of their caller.
 grant select (tenant_id, execution_id, key, value) on howdah_private.run_tags
@@ -170,7 +170,8 @@ grant select on
   howdah.model_catalog, howdah.model_performance, howdah.model_usage, howdah.permissions,
   howdah.plan_tasks, howdah.preference_pairs, howdah.quality_by_day,
   howdah.rewards, howdah.routing_decisions, howdah.setting_values,
-  howdah.stale_answers, howdah.tool_performance, howdah.training_examples, howdah.usage_by_day
+  howdah.stale_answers, howdah.tool_answer_cache, howdah.tool_performance,
+  howdah.training_examples, howdah.usage_by_day
   to howdah_app, howdah_viewer;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
@@ -441,7 +442,9 @@ grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
   howdah_private.extract_memories(uuid, uuid),
   howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid),
-  howdah_private.cache_answer(uuid, bytea, int), howdah_private.use_cached_answer(uuid, bytea, int)
+  howdah_private.cache_answer(uuid, bytea, int), howdah_private.use_cached_answer(uuid, bytea, int),
+  howdah_private.cache_tool_answer(uuid, uuid, bytea, int),
+  howdah_private.use_cached_tool_answer(uuid, uuid, bytea)
   to howdah_worker;
 
 -- Room control.

@@ -11,7 +11,7 @@ import { loadResource } from '../src/db/files/load-resource.ts';
 import { runFilesOn } from '../src/db/files/run-files.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
-import { answerCacheOn } from '../src/db/runs/answer-cache.ts';
+import { answerCacheOn, toolAnswerCacheOn } from '../src/db/runs/answer-cache.ts';
 import { resolveModel } from '../src/db/runs/models.ts';
 import { hasRunEnded } from '../src/db/runs/runs.ts';
 import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
@@ -89,6 +89,7 @@ export function createDependencies(
   const runs: RuntimeDependencies = {
     provider: withSecrets(options.provider, readSecret),
     answerCache: answerCacheOn(pool),
+    toolAnswerCache: toolAnswerCacheOn(pool),
     customTools: customTools(options.tools),
     builtins: new Map(builtins.map((tool) => [tool.name, tool])),
     mcp,

@@ -84,7 +84,7 @@ as $$
     ('tool_policies', 'min_trust decision', 'agent_id tool_id kind effect', '', true),
     ('tools',
       'name aliases description capabilities domain agent_id workflow_id parameters configuration '
-      'effect compensation_tool_id requires_approval timeout_ms is_active',
+      'effect compensation_tool_id requires_approval timeout_ms cache_answers_for is_active',
       'kind', '', true),
     ('users', 'username email role is_active', '', '', false),
     ('version_labels', 'version', 'agent_id workflow_id prompt_id label', '', true),

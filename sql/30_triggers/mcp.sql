@@ -168,7 +168,7 @@ begin
       detail = jsonb_build_object('tool', new.name)::text,
       hint = 'Insert the server into howdah.mcp_servers and accept its tools with '
         'howdah.accept_mcp_tool(server, tool). You may set aliases, effect, requires_approval, '
-        'timeout_ms and is_active.';
+        'timeout_ms, cache_answers_for and is_active.';
   end if;
   return new;
 end $$;

@@ -6,7 +6,7 @@ create or replace view howdah.answer_cache with (security_invoker = true) as
     max(c.cached_at) as last_cached_at
   from howdah_private.cached_answers as c
   join howdah.agents as a on a.id = c.agent_id
-  where c.cached_at > now() - interval '30 days'
+  where c.cached_at > now() - interval '30 days' and c.tool_id is null
   group by c.tenant_id, c.agent_id, a.name;
 comment on view howdah.answer_cache is
   'What the answer cache saves, per agent with cache_answers_for. Counts answers of the last 30 '

@@ -558,6 +558,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     agent_id: "Kind agent: the agent that does the work, in a child run of the caller.",
     agent_system_id: "The agent system whose file describes the tool.",
     aliases: "Alternative names.",
+    cache_answers_for: "Seconds for which the answer to a call is used again for an equal call. Null makes each call.",
     capabilities: "What the tool can do, as short words such as {search, translate}. Agents find tools by them.",
     compensation_tool_id: "Tool that undoes a finished call if its run fails or is cancelled.",
     configuration: "Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue, and dry_run (false asks for approval without a trial). Of most kinds also max_result_bytes (1000 to 1048576), result_trust and question (settings of approvals).",

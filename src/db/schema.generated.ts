@@ -1673,6 +1673,17 @@ export interface Todos {
   updated_at: Generated<Timestamp>;
 }
 
+export interface ToolAnswerCache {
+  answers: Int8 | null;
+  calls: Int8 | null;
+  hit_rate: Numeric | null;
+  hits: Int8 | null;
+  last_cached_at: Timestamp | null;
+  tenant_id: string | null;
+  tool: string | null;
+  tool_id: string | null;
+}
+
 export interface ToolPerformance {
   calls: Int8 | null;
   errors: Int8 | null;
@@ -1701,6 +1712,7 @@ export interface Tools {
   agent_id: string | null;
   agent_system_id: string | null;
   aliases: Generated<string[]>;
+  cache_answers_for: number | null;
   capabilities: Generated<string[]>;
   compensation_tool_id: string | null;
   configuration: Generated<Json>;
@@ -2024,6 +2036,7 @@ export interface DB {
   table_triggers: TableTriggers;
   tenants: Tenants;
   todos: Todos;
+  tool_answer_cache: ToolAnswerCache;
   tool_performance: ToolPerformance;
   tool_policies: ToolPolicies;
   tools: Tools;

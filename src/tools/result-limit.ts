@@ -32,6 +32,12 @@ export function resultText(outcome: ToolOutcome, limit = RESULT_LIMIT_BYTES): st
   return truncateResult(text, limit);
 }
 
+/** Returns whether the model or the log gets only the beginning of a result. */
+export function isTruncated(outcome: ToolOutcome, limit: number): boolean {
+  const texts = outcome.ok ? [plain(outcome.value), resultText(outcome, Infinity)] : [];
+  return texts.some((text) => Buffer.byteLength(text) > limit);
+}
+
 /** Returns the result for the log: the value if it is small, and otherwise the truncated text. */
 export function loggedResult(value: Json, limit = RESULT_LIMIT_BYTES): Json {
   const text = plain(value);

@@ -101,6 +101,7 @@ as $$
     'configuration', case when t.kind <> 'sql' then t.configuration end,
     'function', case when t.kind = 'sql' then t.configuration -> 'signature' end,
     'requires_approval', t.requires_approval, 'timeout_ms', t.timeout_ms, 'is_active', t.is_active,
+    'cache_answers_for', t.cache_answers_for,
     'agent', (select a.name from howdah.agents as a where a.id = t.agent_id),
     'workflow', (select w.name from howdah.workflows as w where w.id = t.workflow_id),
     'compensation', (select c.name from howdah.tools as c where c.id = t.compensation_tool_id)

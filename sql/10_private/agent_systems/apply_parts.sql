@@ -238,25 +238,27 @@ as $$
   set aliases = w.aliases, description = w.description, capabilities = w.capabilities,
     domain = w.domain, parameters = w.parameters, configuration = w.configuration,
     effect = w.effect, requires_approval = w.requires_approval, timeout_ms = w.timeout_ms,
-    is_active = w.is_active, agent_id = update_tool.agent_id,
-    workflow_id = update_tool.workflow_id
+    is_active = w.is_active, cache_answers_for = w.cache_answers_for,
+    agent_id = update_tool.agent_id, workflow_id = update_tool.workflow_id
   from (
     select howdah_private.text_array(entry -> 'aliases') as aliases,
       coalesce(r.description, tool.description) as description,
       howdah_private.text_array(entry -> 'capabilities') as capabilities, r.domain,
       case tool.kind when 'sql' then tool.parameters else r.parameters end as parameters,
       case tool.kind when 'sql' then tool.configuration else r.configuration end as configuration,
-      coalesce(r.effect, tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active
+      coalesce(r.effect, tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active,
+      r.cache_answers_for
     from jsonb_to_record(entry) as r (description text, domain text, parameters jsonb,
       configuration jsonb, effect howdah.tool_effect, requires_approval boolean, timeout_ms int,
-      is_active boolean)
+      is_active boolean, cache_answers_for int)
   ) as w
   where t.id = tool.id
     and (t.aliases, t.description, t.capabilities, t.domain, t.parameters, t.configuration,
-      t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.agent_id, t.workflow_id)
+      t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.cache_answers_for, t.agent_id,
+      t.workflow_id)
     is distinct from (w.aliases, w.description, w.capabilities, w.domain, w.parameters,
       w.configuration, w.effect, w.requires_approval, w.timeout_ms, w.is_active,
-      update_tool.agent_id, update_tool.workflow_id)
+      w.cache_answers_for, update_tool.agent_id, update_tool.workflow_id)
 $$;
 
 -- Returns the tool of a function. Registers the tool again unless it matches the signature.

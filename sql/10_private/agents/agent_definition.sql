@@ -104,4 +104,6 @@ as $$
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
     || case when tool.is_guarded then '{}' else '{"is_guarded": false}'::jsonb end
+    || case when tool.cache_answers_for is null then '{}'
+      else jsonb_build_object('cache_answers_for', tool.cache_answers_for) end
 $$;

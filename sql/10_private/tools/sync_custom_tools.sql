@@ -1,5 +1,6 @@
 -- Stores the tools registered in code as rows of the default tenant. A row of another kind with the
 -- same name is kept. Capabilities and subject stay as people wrote them unless the code names them.
+-- A tool whose effect is no longer pure loses cache_answers_for, so that its worker can start.
 create or replace function howdah_private.sync_custom_tools(tools jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -14,7 +15,8 @@ as $$
   left join howdah.tools as o on o.tenant_id = n.id and o.name = x.name
   on conflict (tenant_id, name) do update
   set description = excluded.description, parameters = excluded.parameters,
-    effect = excluded.effect, capabilities = excluded.capabilities, domain = excluded.domain
+    effect = excluded.effect, capabilities = excluded.capabilities, domain = excluded.domain,
+    cache_answers_for = case excluded.effect when 'pure' then t.cache_answers_for end
   where t.kind = 'custom'
     and (t.description, t.parameters, t.effect, t.capabilities, t.domain)
       is distinct from (excluded.description, excluded.parameters, excluded.effect,

@@ -15,10 +15,11 @@ export function stepLine(io: CliIo, step: Step): string {
   return `${head} ${paint(io, 'dim', `${ms} ms`.padStart(8))}  ${error ? paint(io, 'red', said) : said}`;
 }
 
-/** Says that an answer is from the answer cache. */
-function ofCache({ kind, output }: Step): string {
-  const { cached_from } = (output ?? {}) as { cached_from?: object };
-  return kind === 'model' && cached_from ? ' (from the answer cache)' : '';
+/** Says that an answer of a model or a tool is from the answer cache. */
+function ofCache({ kind, output, annotations }: Step): string {
+  const details = kind === 'model' ? output : annotations;
+  const { cached_from } = (details ?? {}) as { cached_from?: object };
+  return cached_from ? ' (from the answer cache)' : '';
 }
 
 /** Says after which wait a failed call is repeated, unless that is at once. */

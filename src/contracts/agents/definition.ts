@@ -28,6 +28,10 @@ export type ToolDefinition = {
   server_id?: string;
   /** False if the address of a tool of kind `http` may be private; absent otherwise. */
   is_guarded?: false;
+  /**
+   * The seconds for which an answer is used again for an equal call. Absent if each call is made.
+   */
+  cache_answers_for?: number;
   /** The tool that reverts a finished call when its run fails or is cancelled. */
   compensation?: ToolDefinition;
 };

@@ -7,7 +7,7 @@ import type { Message, ResourcePart } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';
 import type { RunFiles } from '../runs/run-files.ts';
 import type { Trust } from '../runs/trust.ts';
-import type { ModelAnswer } from './model.ts';
+import type { AnsweredStep, ModelAnswer } from './model.ts';
 import type { ToolIo } from './tool-io.ts';
 
 /** The context of a tool call. */
@@ -64,6 +64,20 @@ export type ToolOutcome = (
   | { ok: true; value: Json; text?: string }
   | { ok: false; error: RunError }
 ) & { trust?: Trust; parts?: ResourcePart[]; consent?: ConsentRequest };
+
+/** An answer to an equal call, with the text that the model got. */
+export type CachedToolAnswer = AnsweredStep & { output: Json; content: string; trust: Trust };
+
+/** A call whose answer may come from the cache, or into it under this key. */
+export type CacheableCall = { key: Buffer; answer: CachedToolAnswer | undefined };
+
+/** The answers of tools that runs use again for equal calls. */
+export type ToolAnswerCache = {
+  /** Looks a call up by the digest of its tool and arguments. Undefined if it has to be made. */
+  find(executionId: string, toolId: string, digest: Buffer): Promise<CacheableCall | undefined>;
+  /** Puts the answer in a message of a run into the cache. */
+  add(executionId: string, toolId: string, key: Buffer, messageSeq: number): Promise<void>;
+};
 
 /**
  * The context of a built-in tool. It adds secrets of the run's tenant and files of the run, which

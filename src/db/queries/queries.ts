@@ -207,7 +207,7 @@ export function stepsAfter(db: Queries, executionId: string, after: number, most
   return db
     .selectFrom('steps as s')
     .select(['s.seq', 's.kind', 's.name', 's.input', 's.output', 's.error', 's.tokens_in'])
-    .select(['s.tokens_out', 's.cost', 's.started_at', 's.finished_at'])
+    .select(['s.tokens_out', 's.cost', 's.started_at', 's.finished_at', 's.annotations'])
     .select((step) =>
       step
         .selectFrom('messages as m')

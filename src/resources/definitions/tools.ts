@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
-import { flag, id, names, object, optionalText } from '../fields.ts';
+import { flag, id, names, object, optionalInt, optionalText } from '../fields.ts';
 import { resource } from '../resource.ts';
 import { subjectByName, withSubjectIds } from '../subject-names.ts';
 import { byName, namesOfAgents, owner, times } from './columns.ts';
@@ -39,6 +39,7 @@ export const tools = resource('tools', {
     effect: effect.optional(),
     requires_approval: z.boolean().optional(),
     timeout_ms: z.int32().optional(),
+    cache_answers_for: optionalInt,
     compensation_tool_id: id.nullable().optional(),
     agent_id: id.nullable().optional(),
     workflow_id: id.nullable().optional(),

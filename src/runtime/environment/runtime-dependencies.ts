@@ -3,7 +3,7 @@ import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Hooks } from '../../contracts/agents/hook.ts';
 import type { AnswerCache, ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
 import type { Resource } from '../../contracts/agents/resource.ts';
-import type { BuiltinTool } from '../../contracts/agents/tool.ts';
+import type { BuiltinTool, ToolAnswerCache } from '../../contracts/agents/tool.ts';
 import type { QuerySettings } from '../../contracts/bounded-read.ts';
 import type { AccessTokens } from '../../contracts/connected-account.ts';
 import type { Outcome } from '../../contracts/errors.ts';
@@ -26,6 +26,8 @@ export type RuntimeDependencies = {
   provider(model: ModelRef, tenantId: string): Outcome<ModelProvider>;
   /** The answers to earlier requests. Absent in replays, whose answers are recorded. */
   answerCache?: AnswerCache;
+  /** The answers to earlier calls of tools. Absent in replays. */
+  toolAnswerCache?: ToolAnswerCache;
   customTools: CustomTools;
   /** The built-in tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;

@@ -16,6 +16,7 @@ import type { Approval, CallPlan, CallProgress } from '../tool-plans/tool-call-p
 import { commitBlockedCall } from './blocked-call.ts';
 import { questionForElicitation } from './elicitation-question.ts';
 import { requestApprovalAgain } from './request-approval.ts';
+import { cacheToolAnswer, findCachedCall, outcomeFrom } from './tool-answer-cache.ts';
 
 /** One attempt at a call. */
 type Attempt = {
@@ -29,6 +30,8 @@ type Attempt = {
   started_at: string;
   /** The steps that record the hits of output filters. */
   guardSteps: StepRecord[];
+  /** The outcome that was last to be committed. */
+  outcome?: ToolOutcome;
 };
 
 /**
@@ -51,18 +54,28 @@ export async function makeCall(
   }
   const { value: args, guardSteps } = filtered;
   const startStep = toolStartedStep(tool, args, open, run.id);
-  const attempt = {
-    tool,
-    open,
-    args,
-    approval,
-    startStep,
-    started_at,
-    guardSteps: [...guardSteps],
-  };
-  return isDatabaseTool(tool)
-    ? callInDatabase(attempt, run, world)
-    : callOutsideTransaction(attempt, run, world);
+  const more = { approval, startStep, started_at, guardSteps: [...guardSteps] };
+  return callOrAnswerFromCache({ tool, open, args, ...more }, run, world);
+}
+
+/** Commits the answer to an equal call, if the cache has one. Otherwise makes the call. */
+async function callOrAnswerFromCache(
+  attempt: Attempt,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<CallProgress> {
+  const { tool, open, args, startStep } = attempt;
+  const cacheable = await findCachedCall(tool, args, open, run, world);
+  if (cacheable?.answer) {
+    const { execution_id, seq } = cacheable.answer;
+    const step = { ...startStep, annotations: { cached_from: { execution_id, seq } } };
+    await run.commit(outcomeSteps(attempt, outcomeFrom(cacheable.answer), step, run, world));
+    return 'done';
+  }
+  const makeIt = isDatabaseTool(tool) ? callInDatabase : callOutsideTransaction;
+  const progress = await makeIt(attempt, run, world);
+  if (cacheable) await cacheToolAnswer(cacheable, attempt, run, world);
+  return progress;
 }
 
 /**
@@ -150,12 +163,14 @@ async function commitStart(
 
 /** Creates the steps that record the outcome of an attempt. */
 function outcomeSteps(
-  { tool, open, started_at, guardSteps }: Attempt,
+  attempt: Attempt,
   outcome: ToolOutcome,
   startedStep: StepRecord,
   run: HeldRun,
   { random }: RuntimeDependencies,
 ): StepRecord[] {
+  const { tool, open, started_at, guardSteps } = attempt;
+  attempt.outcome = outcome;
   const retryInputs = { random, settings: run.limits.settings };
   const annotations = { ...startedStep.annotations, ...run.progress.take(open.call.id) };
   const started =

@@ -100,12 +100,21 @@ const toolFields = {
   compensation: toolName.optional().describe('The tool that reverts a finished call.'),
   is_active: z.boolean().optional(),
 };
+/** The fields of tools whose calls may be answered from the cache. */
+const cached = {
+  cache_answers_for: z
+    .int()
+    .min(1)
+    .max(2_592_000)
+    .optional()
+    .describe('Seconds for which an equal call gets the same answer; for tools that only read.'),
+};
 const described = {
   parameters: object.optional().describe('The JSON Schema of its arguments.'),
   configuration: object.optional(),
 };
 const tool = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('custom'), ...toolFields, ...described }),
+  z.strictObject({ kind: z.literal('custom'), ...toolFields, ...cached, ...described }),
   z.strictObject({
     kind: z.literal('sql'),
     function: z
@@ -114,10 +123,12 @@ const tool = z.discriminatedUnion('kind', [
       .max(1000)
       .describe('A function, such as shop.order_status(text); only for owners of the database.'),
     ...toolFields,
+    ...cached,
   }),
   z.strictObject({
     kind: z.literal('http'),
     ...toolFields,
+    ...cached,
     parameters: described.parameters,
     configuration: object.describe('The request: url, method, arguments, headers, secrets, …'),
   }),
