@@ -40,10 +40,12 @@ as $$
       from howdah.connected_accounts as a
       where a.tenant_id = e.tenant_id and (a.user_id is null or a.user_id = e.user_id)
         and a.status = 'connected'),
+    -- to_regprocedure needs the right to use the schema
     'function', (
-      select array_to_json(array[p.oid::text, p.xmin::text]) from pg_proc as p
-      where t.kind = 'sql'
-        and p.oid = howdah_private.function_named(t.configuration ->> 'signature')),
+      select to_jsonb(array_agg(array[p.oid::text, p.xmin::text] order by p.oid))
+      from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+      where t.kind = 'sql' and n.nspname = t.configuration ->> 'schema'
+        and p.proname = t.configuration ->> 'function'),
     'server', (
       select howdah_private.mcp_revision(s) from howdah.mcp_servers as s
       where s.tenant_id = t.tenant_id and s.id = t.server_id)
