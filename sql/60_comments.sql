@@ -44,6 +44,9 @@ comment on column howdah.steps.input is
 comment on column howdah.steps.output is
   'For a tool, its result. For a model, why it stopped. For a retry, the delay.';
 comment on column howdah.steps.error is 'The error: {code, message, retryable, cause}.';
+comment on column howdah.steps.annotations is
+  'Notes of hooks, as a JSON object. Also progress, the last report of a tool, and cached_from, '
+  'the run and the step of the answer that the cache gave.';
 comment on column howdah.steps.worker is 'The worker process that committed the step.';
 comment on column howdah.messages.trust is
   'Origin of the text: system, user, internal (a model, a message of another agent), external (a '

@@ -56038,10 +56038,12 @@ AS $function$
       from howdah.connected_accounts as a
       where a.tenant_id = e.tenant_id and (a.user_id is null or a.user_id = e.user_id)
         and a.status = 'connected'),
+    -- to_regprocedure needs the right to use the schema
     'function', (
-      select array_to_json(array[p.oid::text, p.xmin::text]) from pg_proc as p
-      where t.kind = 'sql'
-        and p.oid = howdah_private.function_named(t.configuration ->> 'signature')),
+      select to_jsonb(array_agg(array[p.oid::text, p.xmin::text] order by p.oid))
+      from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+      where t.kind = 'sql' and n.nspname = t.configuration ->> 'schema'
+        and p.proname = t.configuration ->> 'function'),
     'server', (
       select howdah_private.mcp_revision(s) from howdah.mcp_servers as s
       where s.tenant_id = t.tenant_id and s.id = t.server_id)
@@ -72202,7 +72204,7 @@ comment on column howdah.status_transitions.from_status is 'The status before th
 
 comment on column howdah.status_transitions.to_status is 'The status after the transition.';
 
-comment on column howdah.steps.annotations is 'Notes of hooks, and under `progress` the last progress that the tool of the step reported, as a JSON object.';
+comment on column howdah.steps.annotations is 'Notes of hooks, as a JSON object. Also progress, the last report of a tool, and cached_from, the run and the step of the answer that the cache gave.';
 
 comment on column howdah.steps.call_id is 'Tool call that the step belongs to.';
 

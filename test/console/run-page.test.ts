@@ -2,8 +2,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Howdah } from '../../src/index.ts';
 import { startHowdah } from '../embedding/start-howdah.ts';
-import { waitForEnd } from '../runtime/arrange.ts';
-import { testDatabase } from '../support/database.ts';
+import { callTools, makeAgent, runToEnd, waitForEnd } from '../runtime/arrange.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
 import { createSample, type Sample } from './sample-runs.ts';
@@ -124,6 +124,32 @@ describe.skipIf(!CHROMIUM)('the page of a run', () => {
     await request.getByText('1 tool').waitFor();
     await picture(tab.page, 'step-request');
     expect(await seriousFindings(tab.page)).toEqual([]);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('a step with an answer of the cache leads to the step that got it', async () => {
+    await db.pool.query(`
+      create function shop.opening_hours() returns text stable language sql as $$ select '9 to 5' $$;
+      select howdah.register_sql_tool('shop.opening_hours()');
+      update howdah.tools set cache_answers_for = 60 where name = 'opening_hours'`);
+    const agent_id = await makeAgent(db.pool, {
+      script: [callTools({ name: 'opening_hours' }), { content: 'From 9 to 5.' }],
+      tools: ['opening_hours'],
+    });
+    const first = await runToEnd(db.pool, agent_id);
+    await eventually(
+      db.pool,
+      'the answer is cached',
+      'select from howdah_private.cached_answers where execution_id = $1',
+      [first.id],
+    );
+    const second = await runToEnd(db.pool, agent_id);
+    await open(`/runs/${second.id}/2`);
+    await tab.page.getByRole('link', { name: 'From the answer cache' }).waitFor();
+    await picture(tab.page, 'step-from-cache');
+    expect(await seriousFindings(tab.page)).toEqual([]);
+    await tab.page.getByRole('link', { name: 'From the answer cache' }).click();
+    await tab.page.waitForURL(`${url}/runs/${first.id}/2`);
     expect(tab.problems).toEqual([]);
   });
 

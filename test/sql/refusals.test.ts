@@ -7,8 +7,10 @@ import {
   makeModel,
   makeSession,
   makeTenant,
+  makeTool,
   one,
   refusal,
+  unique,
 } from './support.ts';
 
 const db = testDatabase();
@@ -87,6 +89,12 @@ describe('a row that violates a check is rejected with its fields and the fix', 
     ['tools', { name: 'two words' }, 'name_fits_the_wire', ['name']],
     ['tools', { timeout_ms: 0 }, 'timeout_is_between_a_millisecond_and_an_hour', ['timeout_ms']],
     ['tools', { kind: 'agent' }, 'agent_tools_name_their_agent', ['kind', 'agent_id']],
+    [
+      'tools',
+      { cache_answers_for: 2_592_001 },
+      'cache_answers_for_is_from_1_second_to_a_month',
+      ['cache_answers_for'],
+    ],
     ['schedules', { name: '' }, 'name_is_not_empty', ['name']],
     ['schedules', { metadata: '[]' }, 'metadata_is_an_object', ['metadata']],
     ['limits', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value']],
@@ -162,6 +170,40 @@ describe('a row that violates a check is rejected with its fields and the fix', 
       code: 'HWINV',
       message: expect.stringContaining(message),
     });
+  });
+});
+
+test.each<[Record<string, unknown>, string]>([
+  [{ effect: 'idempotent' }, 'only_pure_tools_cache_answers'],
+  [{ effect: 'once' }, 'only_pure_tools_cache_answers'],
+  [{ requires_approval: true }, 'only_tools_without_approval_cache_answers'],
+])('a tool with cache_answers_for is not changed to %j', async (change, constraint) => {
+  const name = unique('tool');
+  const cached = { name, kind: 'http', effect: 'pure', cache_answers_for: 60 };
+  const configuration = JSON.stringify({ url: 'https://shop.example.com/orders' });
+  // neither when it is inserted, nor later
+  expect(await refusal(makeTool(db.pool, { ...cached, configuration, ...change }))).toMatchObject({
+    code: 'HWINV',
+    fields: { constraint, fields: expect.arrayContaining(['cache_answers_for']) },
+  });
+  const id = await makeTool(db.pool, { ...cached, configuration });
+  const [[column, value] = []] = Object.entries(change);
+  expect(
+    await refusal(
+      db.pool.query(`update howdah.tools set ${column} = $2 where id = $1`, [id, value]),
+    ),
+  ).toMatchObject({ code: 'HWINV', constraint });
+});
+
+test('a built-in tool, a sub-agent and a workflow have no cache_answers_for', async () => {
+  expect(
+    await refusal(
+      db.pool.query(`update howdah.tools set cache_answers_for = 60 where name = 'calculator'`),
+    ),
+  ).toMatchObject({
+    code: 'HWINV',
+    constraint: 'only_tools_that_return_data_cache_answers',
+    fields: { fields: ['kind', 'cache_answers_for'] },
   });
 });
 

@@ -10,6 +10,7 @@ import { makeTwoTenants } from './two-tenants.ts';
 const READABLE_VIEWS = [
   'agent_performance',
   'answer_cache',
+  'tool_answer_cache',
   'approval_times',
   'daily_usage',
   'effects',

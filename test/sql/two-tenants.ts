@@ -96,8 +96,11 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
     [tenant_id, run, mark],
   );
   await pool.query(
-    `insert into howdah_private.cached_answers (tenant_id, agent_id, digest, repeat, execution_id, message_seq)
-     values ($1, $3, sha256('request'), 1, $2, 1)`,
+    `insert into howdah_private.cached_answers
+       (tenant_id, agent_id, digest, repeat, execution_id, message_seq, tool_id)
+     values ($1, $3, sha256('request'), 1, $2, 1, null),
+       ($1, $3, sha256('call'), 1, $2, 1, (
+         select t.id from howdah.tools as t where t.tenant_id = $1 order by t.id limit 1))`,
     [tenant_id, run, agent_id],
   );
   await finishRun(pool, worker, run, model, mark);

@@ -75,6 +75,7 @@ const FULL: JsonObject = {
       configuration: { mission_override: 'Be short.' },
     },
     flow: { kind: 'workflow', workflow: 'least', description: 'Does it together.' },
+    cached: { kind: 'custom', effect: 'pure', cache_answers_for: 3600 },
     least: { kind: 'custom' },
   },
   mcp_servers: {

@@ -337,6 +337,9 @@ const tool = fc.oneof(
     timeout_ms: fc.integer({ min: 1, max: 9999 }),
     is_active: fc.boolean(),
   }).map((rest): JsonObject => ({ kind: 'custom', ...rest })),
+  some({ cache_answers_for: fc.integer({ min: 1, max: 99 }), effect: fc.constant('pure') })
+    .filter((rest) => rest.cache_answers_for === undefined || rest.effect === 'pure')
+    .map((rest): JsonObject => ({ kind: 'custom', ...rest })),
   some({ description: text, domain: word }).map(
     (rest): JsonObject => ({ kind: 'agent', agent: 'development', ...rest }),
   ),

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Code, Group, Paper, Stack, Text, Title } from '@mantine/core';
+import { ActionIcon, Anchor, Button, Code, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -134,7 +134,20 @@ function StepFacts({ step }: { step: Step }) {
           {messages.run.facts.cost}: {formatCost(step.cost)}
         </Text>
       )}
+      <CachedFrom step={step} />
     </Group>
+  );
+}
+
+/** The link to the step whose answer the cache gave, for a model and for a tool. */
+function CachedFrom({ step: { kind, output, annotations } }: { step: Step }) {
+  const details = kind === 'model' ? output : annotations;
+  const from = isJsonObject(details) ? details.cached_from : undefined;
+  if (!isJsonObject(from)) return null;
+  return (
+    <Anchor component={Link} href={`/runs/${from.execution_id}/${from.seq}`} size="sm">
+      {text.fromCache}
+    </Anchor>
   );
 }
 

@@ -241,6 +241,7 @@ describe('a view of one run', () => {
     'queue_health',
     'setting_values',
     'stale_answers',
+    'tool_answer_cache',
     'tool_performance',
     'training_examples',
     'usage_by_day',

@@ -49,6 +49,15 @@ describe('sync_custom_tools', () => {
     });
   });
 
+  test('keeps cache_answers_for of users, unless the tool is not pure any more', async () => {
+    await sync(tool({ name: 'tides' }));
+    await db.pool.query(`update howdah.tools set cache_answers_for = 60 where name = 'tides'`);
+    await sync(tool({ name: 'tides', description: 'Said anew.' }));
+    expect(await rowOf('tides')).toMatchObject({ cache_answers_for: 60 });
+    await sync(tool({ name: 'tides', effect: 'idempotent' }));
+    expect(await rowOf('tides')).toMatchObject({ effect: 'idempotent', cache_answers_for: null });
+  });
+
   test('writes capabilities and domain of the code, and else keeps those of users', async () => {
     const described = { capabilities: ['forecast'], domain: 'travel' };
     await sync(tool({ name: 'forecast', ...described }));

@@ -170,6 +170,7 @@ export const english = {
     error: 'Error',
     message: 'Message',
     annotations: 'Notes',
+    fromCache: 'From the answer cache',
     effect: 'Effect of repeating the call',
     key: 'Idempotency key of the call',
     worker: 'Worker',
