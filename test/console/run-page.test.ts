@@ -129,8 +129,8 @@ describe.skipIf(!CHROMIUM)('the page of a run', () => {
 
   test('a step with an answer of the cache leads to the step that got it', async () => {
     await db.pool.query(`
-      create function shop.opening_hours() returns text stable language sql as $$ select '9 to 5' $$;
-      select howdah.register_sql_tool('shop.opening_hours()');
+      create function sample_shop.opening_hours() returns text stable language sql as $$ select '9 to 5' $$;
+      select howdah.register_sql_tool('sample_shop.opening_hours()');
       update howdah.tools set cache_answers_for = 60 where name = 'opening_hours'`);
     const agent_id = await makeAgent(db.pool, {
       script: [callTools({ name: 'opening_hours' }), { content: 'From 9 to 5.' }],

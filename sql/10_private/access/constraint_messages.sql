@@ -143,7 +143,7 @@ as $$
     ('only_tools_that_return_data_cache_answers',
       'a tool with cache_answers_for must be of kind sql, http, mcp or custom'),
     ('only_tools_without_approval_cache_answers',
-      'a tool with cache_answers_for must not need approval'),
+      'a tool with cache_answers_for must not have requires_approval'),
     ('other_types_are_of_files', 'a document of this type must have a resource_id'),
     ('prefix_is_hwd_and_an_id', 'prefix must be hwd_ and an id'),
     ('requests_are_of_a_tenant_a_user_an_api_key_or_the_system',
