@@ -4,11 +4,11 @@ alter table howdah.tools
   add column cache_answers_for int,
   add constraint cache_answers_for_is_from_1_second_to_a_month
     check (cache_answers_for between 1 and 2592000),
-  add constraint only_pure_tools_cache_answers
+  add constraint cached_tools_are_pure
     check (cache_answers_for is null or effect = 'pure'),
-  add constraint only_tools_without_approval_cache_answers
+  add constraint cached_tools_have_no_approval
     check (cache_answers_for is null or not requires_approval),
-  add constraint only_tools_that_return_data_cache_answers
+  add constraint cached_tools_are_sql_http_mcp_or_custom
     check (cache_answers_for is null or kind in ('sql', 'http', 'mcp', 'custom'));
 comment on column howdah.tools.cache_answers_for is
   'Seconds for which the answer to a call is used again for an equal call. Null makes each call.';

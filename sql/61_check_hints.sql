@@ -179,14 +179,14 @@ comment on constraint configuration_is_an_object on howdah.tools is
   'Write configuration as a JSON object, such as {}.';
 comment on constraint name_fits_the_wire on howdah.tools is
   'Use a name of 1 to 64 letters, digits, _ and -. Models call the tool by this name.';
-comment on constraint only_pure_tools_cache_answers on howdah.tools is
+comment on constraint cached_tools_are_pure on howdah.tools is
   'Set cache_answers_for to null first, since a call that changes something must be made. Or set '
   'effect to pure, if calls of the tool only read.';
 comment on constraint only_tools_that_do_something_exist on howdah.tools is
   'Set kind to builtin, sql, custom, http, agent, workflow or mcp.';
-comment on constraint only_tools_that_return_data_cache_answers on howdah.tools is
+comment on constraint cached_tools_are_sql_http_mcp_or_custom on howdah.tools is
   'Leave cache_answers_for out. Built-in tools, sub-agents and workflows make each call.';
-comment on constraint only_tools_without_approval_cache_answers on howdah.tools is
+comment on constraint cached_tools_have_no_approval on howdah.tools is
   'Set cache_answers_for to null first, since a person has to see each call. Or set '
   'requires_approval to false.';
 comment on constraint workflow_tools_name_their_workflow on howdah.tools is

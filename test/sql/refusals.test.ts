@@ -174,9 +174,9 @@ describe('a row that violates a check is rejected with its fields and the fix', 
 });
 
 test.each<[Record<string, unknown>, string]>([
-  [{ effect: 'idempotent' }, 'only_pure_tools_cache_answers'],
-  [{ effect: 'once' }, 'only_pure_tools_cache_answers'],
-  [{ requires_approval: true }, 'only_tools_without_approval_cache_answers'],
+  [{ effect: 'idempotent' }, 'cached_tools_are_pure'],
+  [{ effect: 'once' }, 'cached_tools_are_pure'],
+  [{ requires_approval: true }, 'cached_tools_have_no_approval'],
 ])('a tool with cache_answers_for is not changed to %j', async (change, constraint) => {
   const name = unique('tool');
   const cached = { name, kind: 'http', effect: 'pure', cache_answers_for: 60 };
@@ -202,7 +202,7 @@ test('a built-in tool, a sub-agent and a workflow have no cache_answers_for', as
     ),
   ).toMatchObject({
     code: 'HWINV',
-    constraint: 'only_tools_that_return_data_cache_answers',
+    constraint: 'cached_tools_are_sql_http_mcp_or_custom',
     fields: { fields: ['kind', 'cache_answers_for'] },
   });
 });

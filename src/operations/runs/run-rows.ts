@@ -98,6 +98,9 @@ const stepColumns = z.object({
   input: json,
   output: json,
   error: object.nullable(),
+  annotations: object
+    .nullable()
+    .describe('Notes of hooks, the last progress of a tool, and cached_from for a cached answer'),
   model_id: nullableId,
   tokens_in: z.int(),
   tokens_out: z.int(),

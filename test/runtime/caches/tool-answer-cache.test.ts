@@ -1,11 +1,20 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { stepLine } from '../../../src/cli/print/step-line.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { all, makeRun, makeSession, makeTenant, makeUser, one } from '../../sql/support.ts';
+import {
+  all,
+  makeRun,
+  makeSession,
+  makeTenant,
+  makeUser,
+  one,
+  refusal,
+} from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { loadWorkerProcess } from '../../workers/worker-process.ts';
@@ -48,8 +57,29 @@ const tools: CustomTool[] = [
   reading('ask', async (_args, { elicit }) => ({ made, ...(await elicit('Which one?')) })),
 ];
 
+/** Answers as an MCP server with the tool `read`. */
+async function serveMcp(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method !== 'POST') return void response.writeHead(405).end();
+  const { id, method, params } = JSON.parse(await text(request));
+  if (id === undefined) return void response.writeHead(202).end();
+  made += method === 'tools/call' ? 1 : 0;
+  const tool = { name: 'read', inputSchema: { type: 'object' } };
+  const results: Record<string, object> = {
+    initialize: {
+      protocolVersion: params?.protocolVersion,
+      capabilities: { tools: {} },
+      serverInfo: { name: 'own', version: '1' },
+    },
+    'tools/list': { tools: [{ ...tool, annotations: { readOnlyHint: true } }] },
+    'tools/call': { content: [{ type: 'text', text: `read ${made}` }] },
+  };
+  response.writeHead(results[method] ? 200 : 404, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ jsonrpc: '2.0', id, result: results[method] }));
+}
+
 beforeAll(async () => {
-  server = createServer((_request, response) => {
+  server = createServer(async (request, response) => {
+    if (request.url === '/mcp') return serveMcp(request, response);
     made += 1;
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ made }));
@@ -207,6 +237,38 @@ describe('a hit', () => {
     const fetching = await agentThat('get', { id: 'A' });
     const got = await cached(fetching);
     expect(await cachedFrom(await run(fetching))).toBe(got.id);
+  });
+
+  test('comes from an MCP server, until its settings change', async () => {
+    await db.pool.query(
+      `insert into howdah.mcp_servers (name, type, trusts_annotations, configuration)
+       values ('own', 'http', true, jsonb_build_object('url', $1 || '/mcp'))`,
+      [base],
+    );
+    await eventually(
+      db.pool,
+      'the server is asked',
+      `update howdah.tools set cache_answers_for = 3600 where name = 'own__read' returning id`,
+    );
+    const agent = await agentThat('own__read');
+    const first = await cached(agent);
+    const before = made;
+    const second = await run(agent);
+    expect([await cachedFrom(second), made]).toEqual([first.id, before]);
+    expect(await outputOf(second)).toBe(await outputOf(first));
+    await db.pool.query(
+      `update howdah.mcp_servers set configuration = configuration || '{"headers": {"x-a": "b"}}'
+       where name = 'own'`,
+    );
+    expect(await cachedFrom(await run(agent))).toBeUndefined();
+    // the annotations decide on the effect again, and would contradict the setting
+    expect(
+      await refusal(
+        db.pool.query(
+          `update howdah.mcp_servers set trusts_annotations = false where name = 'own'`,
+        ),
+      ),
+    ).toMatchObject({ code: 'HWINV', constraint: 'cached_tools_are_pure' });
   });
 });
 
@@ -529,4 +591,20 @@ test.each([
   expect(await outputOf(next)).toBeDefined();
   const last = await run(agent);
   expect(await cachedFrom(last)).toBeDefined();
+});
+
+test('a limit of the tool counts hits as calls', async () => {
+  const agent = await agentThat('rate', { limited: true });
+  const first = await cached(agent);
+  const { id, subject_id } = await one(
+    db.pool,
+    `insert into howdah.limits (scope, subject_id, metric, period, max_value)
+     values ('tool', howdah.tool('rate'), 'calls', 'minute', 100) returning id, subject_id`,
+  );
+  const used = () =>
+    one(db.pool, 'select used from howdah.limit_usage where subject_id = $1', [subject_id]);
+  do {
+    expect(await cachedFrom(await run(agent))).toBe(first.id);
+  } while (Number((await used()).used) === 0); // the minute may have ended in between
+  await db.pool.query('delete from howdah.limits where id = $1', [id]);
 });
