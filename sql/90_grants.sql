@@ -596,13 +596,20 @@ grant execute on function howdah_private.call_search_messages(uuid, jsonb) to ho
 grant execute on function
   howdah_private.call_knowledge_search(uuid, jsonb),
   howdah_private.call_recall(uuid, jsonb, jsonb), howdah_private.call_remember(uuid, jsonb, jsonb),
+  howdah_private.await_recognition(uuid, text), howdah_private.begin_page(uuid, text, uuid),
   howdah_private.begin_recognition(uuid, text),
+  howdah_private.delay_recognition(uuid, text, jsonb, int, float8),
+  howdah_private.end_page(
+    uuid, text, text, text, int, uuid, uuid, uuid, uuid, text, jsonb, jsonb),
+  howdah_private.end_recognition(uuid, text, text, text),
+  howdah_private.known_pages(uuid, text, text),
   howdah_private.begin_query_embedding(uuid, text, text),
   howdah_private.begin_query_ranking(uuid, text, text),
   howdah_private.claim_chunks(uuid, int),
   howdah_private.delete_retired_embeddings(int), howdah_private.planned_vector_indexes(int),
-  howdah_private.claim_documents(uuid, uuid, int, boolean, boolean, boolean),
-  howdah_private.due_generations(), howdah_private.due_knowledge_bases(),
+  howdah_private.claim_documents(
+    uuid, uuid, int, boolean, boolean, boolean, boolean, boolean),
+  howdah_private.due_generations(), howdah_private.due_knowledge_bases(boolean),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),
   howdah_private.end_query_ranking(uuid, text, text, float8[], jsonb, jsonb, uuid),
   howdah_private.fail_document(uuid, text, text, text),

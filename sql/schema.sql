@@ -1111,11 +1111,13 @@ create table howdah.knowledge_bases (
   rerank_candidates integer default 30 not null,
   detects_language boolean default true not null,
   records_searches boolean default true not null,
+  ocr_model_id uuid,
   constraint knowledge_base_names_are_unique UNIQUE (tenant_id, name),
   constraint knowledge_bases_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint knowledge_bases_pkey PRIMARY KEY (id),
   constraint knowledge_bases_tenant_id_embedding_model_id_fkey FOREIGN KEY (tenant_id, embedding_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (embedding_model_id),
   constraint knowledge_bases_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint knowledge_bases_tenant_id_ocr_model_id_fkey FOREIGN KEY (tenant_id, ocr_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (ocr_model_id),
   constraint knowledge_bases_tenant_id_rerank_model_id_fkey FOREIGN KEY (tenant_id, rerank_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (rerank_model_id),
   constraint chunking_is_an_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
   constraint name_is_one_short_line CHECK (((name ~ '^[^[:cntrl:]]{1,100}$'::text) AND (name ~ '\S'::text))),
@@ -1125,6 +1127,7 @@ create table howdah.knowledge_bases (
 );
 alter table howdah.knowledge_bases enable row level security, force row level security;
 CREATE INDEX knowledge_bases_embedding_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, embedding_model_id);
+CREATE INDEX knowledge_bases_ocr_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, ocr_model_id);
 CREATE INDEX knowledge_bases_rerank_model_id_idx ON howdah.knowledge_bases USING btree (tenant_id, rerank_model_id);
 
 create table howdah.knowledge_watches (
@@ -2639,13 +2642,14 @@ create table howdah_private.due_documents (
   last_modified text,
   first_postponed_at timestamp with time zone,
   postponed integer default 0 not null,
+  needs_recognition boolean default false not null,
   constraint due_documents_pkey PRIMARY KEY (document_id),
   constraint due_documents_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
   constraint due_documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah_private.due_documents enable row level security, force row level security;
 CREATE INDEX due_documents_document_id_idx ON howdah_private.due_documents USING btree (tenant_id, document_id);
-CREATE INDEX due_documents_knowledge_base_id_idx ON howdah_private.due_documents USING btree (tenant_id, knowledge_base_id, due_at);
+CREATE INDEX due_documents_knowledge_base_id_idx ON howdah_private.due_documents USING btree (needs_recognition, tenant_id, knowledge_base_id, due_at);
 
 create table howdah_private.due_embeddings (
   generation_id uuid not null,
@@ -2839,11 +2843,13 @@ create table howdah_private.limited_calls (
   id bigint generated always as identity not null,
   call_id uuid not null,
   limit_id uuid not null,
-  execution_id uuid not null,
+  execution_id uuid,
   began_at timestamp with time zone not null,
   tokens integer default 0 not null,
   ended_at timestamp with time zone,
-  constraint limited_calls_pkey PRIMARY KEY (id)
+  document_id uuid,
+  constraint limited_calls_pkey PRIMARY KEY (id),
+  constraint a_call_is_of_a_run_or_a_document CHECK ((num_nonnulls(execution_id, document_id) = 1))
 );
 alter table howdah_private.limited_calls enable row level security, force row level security;
 CREATE INDEX limited_calls_began_at_idx ON howdah_private.limited_calls USING btree (limit_id, began_at);
@@ -3050,6 +3056,37 @@ create table howdah_private.receivers (
 );
 alter table howdah_private.receivers enable row level security, force row level security;
 CREATE INDEX receivers_agent_id_idx ON howdah_private.receivers USING btree (tenant_id, agent_id);
+
+create table howdah_private.recognition_totals (
+  knowledge_base_id uuid not null,
+  tenant_id uuid not null,
+  pages bigint default 0 not null,
+  tokens bigint default 0 not null,
+  failures bigint default 0 not null,
+  cost numeric default 0 not null,
+  error jsonb,
+  constraint recognition_totals_pkey PRIMARY KEY (knowledge_base_id),
+  constraint recognition_totals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint recognition_totals_tenant_id_knowledge_base_id_fkey FOREIGN KEY (tenant_id, knowledge_base_id) REFERENCES howdah.knowledge_bases(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text))
+);
+alter table howdah_private.recognition_totals enable row level security, force row level security;
+CREATE INDEX recognition_totals_knowledge_base_id_idx ON howdah_private.recognition_totals USING btree (tenant_id, knowledge_base_id);
+
+create table howdah_private.recognized_pages (
+  tenant_id uuid not null,
+  document_id uuid not null,
+  recognized_at timestamp with time zone default clock_timestamp() not null,
+  page integer not null,
+  model_digest text not null,
+  digest text not null,
+  content text not null,
+  constraint recognized_pages_pkey PRIMARY KEY (document_id, model_digest, digest, page),
+  constraint recognized_pages_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
+  constraint recognized_pages_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.recognized_pages enable row level security, force row level security;
+CREATE INDEX recognized_pages_document_id_idx ON howdah_private.recognized_pages USING btree (tenant_id, document_id);
 
 create table howdah_private.request_keys (
   tenant_id uuid not null,
@@ -5266,7 +5303,8 @@ AS $function$
       join howdah_private.knowledge_base_sizes as s on s.knowledge_base_id = b.id
       where b.id = base.id and b.tenant_id = howdah.current_tenant()),
     'vectors', howdah_private.embeddings_state(howdah.current_tenant(), base.id),
-    'reranking', howdah_private.reranking_state(howdah.current_tenant(), base.id))
+    'reranking', howdah_private.reranking_state(howdah.current_tenant(), base.id),
+    'recognition', howdah_private.recognition_state(howdah.current_tenant(), base.id))
   from howdah.documents as d
   where d.tenant_id = howdah.current_tenant() and d.knowledge_base_id = base.id
 $function$
@@ -6892,7 +6930,7 @@ AS $function$
   cross join lateral (
     select j.name in (
       'delete_vector', 'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document',
-      'write_answer'
+      'recognize_document', 'write_answer'
     ) as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name
@@ -10394,6 +10432,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.await_recognition(document_id uuid, claim text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(await_recognition.document_id, await_recognition.claim);
+begin
+  if v_document.id is null then
+    return false;
+  end if;
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end
+  where d.id = v_document.id;
+  update howdah_private.due_documents as u
+  set needs_recognition = true, due_at = clock_timestamp(), attempts = u.attempts - 1
+  where u.document_id = v_document.id;
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.await_worker(execution_id uuid, INOUT absent_since timestamp with time zone, INOUT is_warned boolean)
  RETURNS record
  LANGUAGE plpgsql
@@ -10660,6 +10721,7 @@ AS $function$
     ('index_vectors', 'Creates and drops the indexes of vectors by pgvector, each night.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
+    ('recognize_document', 'Recognizes the text of scans and images in knowledge bases.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')
 $function$
 ;
@@ -10698,7 +10760,8 @@ AS $function$
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
-    select 'ingest_document', d.due_at, d.attempts > 1 or d.postponed > 0
+    select case when d.needs_recognition then 'recognize_document' else 'ingest_document' end,
+      d.due_at, d.attempts > 1 or d.postponed > 0
     from howdah_private.due_documents as d
     union all
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null
@@ -11023,6 +11086,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_document_call(document howdah.documents, model_id uuid, OUT outcome text, OUT call_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_limits uuid[];
+begin
+  outcome := 'free';
+  if not howdah_private.are_calls_limited(document.tenant_id) then
+    return;
+  end if;
+  v_limits := array(
+    select l.id from howdah.models as m
+    cross join lateral howdah_private.call_limits(m.tenant_id, null, null, m.id, m.model) as l
+    where m.tenant_id = document.tenant_id and m.id = begin_document_call.model_id order by l.id);
+  perform howdah_private.lock_limits(v_limits);
+  if exists (
+    select from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
+    where l.id = any (v_limits) and r.room <= 0) then
+    outcome := 'full';
+  elsif v_limits <> '{}' then
+    outcome := 'begun';
+    call_id := gen_random_uuid();
+    insert into howdah_private.limited_calls (call_id, limit_id, document_id, began_at)
+    select begin_document_call.call_id, l.id, document.id, clock_timestamp()
+    from unnest(v_limits) as l (id);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_generation(base howdah.knowledge_bases, model jsonb, center real[] DEFAULT NULL::real[], sampled integer DEFAULT 0)
  RETURNS void
  LANGUAGE plpgsql
@@ -11142,6 +11236,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_page(document_id uuid, claim text, model_id uuid, OUT outcome text, OUT call_id uuid, OUT error jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(begin_page.document_id, begin_page.claim);
+  v_call record;
+begin
+  outcome := 'edited';
+  if v_document.id is null then
+    return;
+  end if;
+  outcome := 'full';
+  if howdah_private.is_spending_used_up(v_document.tenant_id, null) then
+    error := howdah_private.spending_error();
+    return;
+  end if;
+  select * into v_call
+  from howdah_private.begin_document_call(v_document, begin_page.model_id);
+  if v_call.outcome = 'full' then
+    error := '{"code": "limit_reached", "message": "a limit of calls of the model is reached",
+      "wait_ms": 10000}';
+    return;
+  end if;
+  outcome := 'call';
+  call_id := v_call.call_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_query_embedding(tenant_id uuid, model_digest text, digest text)
  RETURNS jsonb
  LANGUAGE sql
@@ -11174,7 +11300,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_recognition(document_id uuid, claim text)
- RETURNS TABLE(new_claim text, language text)
+ RETURNS TABLE(new_claim text, language text, model jsonb, model_digest text, error jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -11189,9 +11315,21 @@ begin
   set due_at = clock_timestamp() + interval '15 minutes'
   from howdah.knowledge_bases as b
   left join howdah_private.document_languages() as l on l.name = b.language
+  left join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.ocr_model_id
+  left join lateral (
+    select howdah_private.model_definition(m, '{}') as model where m.id is not null
+  ) as f on true
   where u.document_id = v_document.id and b.tenant_id = v_document.tenant_id
     and b.id = v_document.knowledge_base_id
-  returning to_jsonb(u.due_at) #>> '{}', coalesce(v_document.language, l.code, 'en');
+  returning to_jsonb(u.due_at) #>> '{}', coalesce(v_document.language, l.code, 'en'), f.model,
+    howdah_private.embedding_digest(f.model), case
+      when m.id is null then null
+      when m.purpose <> 'llm' or not m.capabilities @> '{"images": true}' then
+        jsonb_build_object('code', 'invalid_request', 'message', format(
+          'the model %s of ocr_model_id does not read images (purpose llm, capability images)',
+          m.name))
+      when howdah_private.is_spending_used_up(b.tenant_id, null) then
+        howdah_private.spending_error() end;
 end $function$
 ;
 
@@ -16322,6 +16460,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_recognizes(m howdah.models, field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if m.purpose <> 'llm' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L has the purpose %s, not llm', m.name, m.purpose),
+      detail = jsonb_build_object('field', check_recognizes.field, 'purpose', m.purpose)::text,
+      hint = 'Choose a model of purpose llm that reads images, or null for Tesseract.';
+  elsif not m.capabilities @> '{"images": true}' then
+    raise exception using errcode = 'HWINV',
+      message = format('the model %L does not read images', m.name),
+      detail = jsonb_build_object('field', check_recognizes.field,
+        'capabilities', m.capabilities)::text,
+      hint = 'Choose a model that reads images. If this one does, set its capabilities to '
+        '{"images": true} first.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_ref(ref text)
  RETURNS void
  LANGUAGE plpgsql
@@ -17815,8 +17976,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false, reads_images boolean DEFAULT false)
- RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text, detects_language boolean)
+CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false, reads_images boolean DEFAULT false, calls_models boolean DEFAULT false, recognizes boolean DEFAULT false)
+ RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text, detects_language boolean, has_ocr_model boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -17825,7 +17986,8 @@ AS $function$
 declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
     claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
-    claim_documents.reads_urls, claim_documents.reads_images);
+    claim_documents.reads_urls, claim_documents.reads_images, claim_documents.calls_models,
+    claim_documents.recognizes);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -17845,7 +18007,8 @@ begin
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
     case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
-    d.resource_id, d.url, u.etag, u.last_modified, howdah_private.detects_languages(b);
+    d.resource_id, d.url, u.etag, u.last_modified, howdah_private.detects_languages(b),
+    b.ocr_model_id is not null;
 end $function$
 ;
 
@@ -20283,6 +20446,38 @@ CREATE OR REPLACE FUNCTION howdah_private.count_matches(value text, part text)
 RETURN ((length(value) - length(replace(value, part, ''::text))) / length(part))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_recognition(tenant_id uuid, knowledge_base_id uuid, model_id uuid, is_read boolean, usage jsonb, error jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_in int := howdah_private.count_in(count_recognition.usage -> 'tokens_in', 1000000000);
+  v_out int := howdah_private.count_in(count_recognition.usage -> 'tokens_out', 1000000000);
+  v_cost numeric := coalesce((
+    select howdah_private.price(v_in, v_out, m, count_recognition.usage || case
+      when count_recognition.is_read then '{"units": {"request": 1}}' else '{}' end::jsonb)
+    from howdah.models as m
+    where m.tenant_id = count_recognition.tenant_id and m.id = count_recognition.model_id
+      and count_recognition.usage is not null), 0);
+begin
+  insert into howdah_private.recognition_totals as t
+    (knowledge_base_id, tenant_id, pages, tokens, failures, cost, error)
+  select b.id, b.tenant_id, count_recognition.is_read::int, v_in::bigint + v_out,
+    (count_recognition.error is not null)::int, v_cost, count_recognition.error
+  from howdah.knowledge_bases as b
+  where b.tenant_id = count_recognition.tenant_id and b.id = count_recognition.knowledge_base_id
+  on conflict on constraint recognition_totals_pkey do update
+  set pages = t.pages + excluded.pages, tokens = t.tokens + excluded.tokens,
+    failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
+    error = excluded.error;
+  perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
+    'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', count_recognition.tenant_id))))
+  from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
+  where u.amount > 0;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_refused_deliveries(refusals jsonb)
  RETURNS void
  LANGUAGE sql
@@ -21268,6 +21463,45 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delay_recognition(document_id uuid, claim text, error jsonb, wait_ms integer, limit_seconds double precision)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(delay_recognition.document_id, delay_recognition.claim);
+  v_is_limit boolean := error ->> 'code' = 'limit_reached';
+begin
+  if v_document.id is null then
+    return false;
+  elsif not v_is_limit and exists (
+      select from howdah_private.due_documents as u
+      where u.document_id = v_document.id
+        and u.first_postponed_at < clock_timestamp() - make_interval(secs => limit_seconds))
+  then
+    return howdah_private.fail_document(
+      v_document.id, delay_recognition.claim, error ->> 'code', error ->> 'message');
+  end if;
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
+    error = jsonb_build_object('code', delay_recognition.error ->> 'code',
+      'message', delay_recognition.error ->> 'message')
+  where d.id = v_document.id;
+  update howdah_private.due_documents as u
+  set attempts = u.attempts - 1, postponed = u.postponed + 1,
+    first_postponed_at = case
+      when not v_is_limit then coalesce(u.first_postponed_at, clock_timestamp()) end,
+    due_at = clock_timestamp() + case when v_is_limit and wait_ms > 0
+      then wait_ms * interval '1 millisecond'
+      else greatest(howdah_private.retry_delay(u.postponed), wait_ms * interval '1 millisecond') end
+  where u.document_id = v_document.id;
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_abandoned_provider_configs()
  RETURNS integer
  LANGUAGE plpgsql
@@ -21404,6 +21638,7 @@ begin
       select o.id from howdah_private.limited_calls as o
       where o.ended_at is null and not exists (
         select from howdah.executions as e where e.id = o.execution_id and e.status = 'running')
+        and (o.document_id is null or o.began_at < clock_timestamp() - interval '5 minutes')
       for update of o skip locked
     ) as open
     where c.id = open.id
@@ -22497,7 +22732,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.due_knowledge_bases()
+CREATE OR REPLACE FUNCTION howdah_private.due_knowledge_bases(recognizes boolean DEFAULT false)
  RETURNS TABLE(tenant_id uuid, knowledge_base_id uuid)
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -22507,22 +22742,27 @@ CREATE OR REPLACE FUNCTION howdah_private.due_knowledge_bases()
 AS $function$
   with recursive bases (tenant_id, id) as (
     (select u.tenant_id, u.knowledge_base_id from howdah_private.due_documents as u
+      where u.needs_recognition = due_knowledge_bases.recognizes
       order by u.tenant_id, u.knowledge_base_id limit 1)
     union all
     select n.tenant_id, n.knowledge_base_id from bases as b
     cross join lateral (
       select u.tenant_id, u.knowledge_base_id from howdah_private.due_documents as u
-      where (u.tenant_id, u.knowledge_base_id) > (b.tenant_id, b.id)
+      where u.needs_recognition = due_knowledge_bases.recognizes
+        and (u.tenant_id, u.knowledge_base_id) > (b.tenant_id, b.id)
       order by u.tenant_id, u.knowledge_base_id limit 1
     ) as n
   )
   select b.tenant_id, b.id from bases as b
   cross join lateral (
     select u.due_at from howdah_private.due_documents as u
-    where u.tenant_id = b.tenant_id and u.knowledge_base_id = b.id order by u.due_at limit 1
+    where u.needs_recognition = due_knowledge_bases.recognizes and u.tenant_id = b.tenant_id
+      and u.knowledge_base_id = b.id
+    order by u.due_at limit 1
   ) as f
   where f.due_at <= clock_timestamp()
-    and not (select howdah_private.is_batch_job_paused('ingest_document'))
+    and not (select howdah_private.is_batch_job_paused(case
+      when due_knowledge_bases.recognizes then 'recognize_document' else 'ingest_document' end))
   order by f.due_at limit 1000
 $function$
 ;
@@ -22542,7 +22782,8 @@ AS $function$
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
     union all
-    select 'ingest_document', u.due_at, u.attempts > 1 or u.postponed > 0, null
+    select case when u.needs_recognition then 'recognize_document' else 'ingest_document' end,
+      u.due_at, u.attempts > 1 or u.postponed > 0, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
     union all
@@ -23081,6 +23322,43 @@ CREATE OR REPLACE FUNCTION howdah_private.end_note(status howdah.execution_statu
 RETURN CASE WHEN (status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_object('role', 'user', 'content', format('(%s What was done before stays done.)'::text, CASE WHEN (status = 'cancelled'::howdah.execution_status) THEN 'This turn was cancelled before its answer.'::text WHEN (stop_reason = 'error'::howdah.stop_reason) THEN format('This turn failed before its answer: %s.'::text, COALESCE(code, 'error'::text)) ELSE format('This turn was stopped before its answer: %s.'::text, stop_reason) END)) ELSE NULL::jsonb END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.end_page(document_id uuid, claim text, model_digest text, digest text, page integer, tenant_id uuid, knowledge_base_id uuid, model_id uuid, call_id uuid, content text, usage jsonb, error jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(end_page.document_id, end_page.claim);
+  v_claim text;
+begin
+  if v_document.id is not null and end_page.content is not null then
+    insert into howdah_private.recognized_pages as p
+      (tenant_id, document_id, page, model_digest, digest, content)
+    values (v_document.tenant_id, v_document.id, end_page.page, end_page.model_digest,
+      end_page.digest, end_page.content)
+    on conflict on constraint recognized_pages_pkey do nothing;
+    update howdah_private.due_documents as u
+    set due_at = clock_timestamp() + interval '15 minutes', attempts = 1, postponed = 0,
+      first_postponed_at = null
+    where u.document_id = v_document.id
+    returning to_jsonb(u.due_at) #>> '{}' into v_claim;
+  elsif v_document.id is not null then
+    v_claim := end_page.claim;
+  end if;
+  perform howdah_private.count_recognition(end_page.tenant_id, end_page.knowledge_base_id,
+    end_page.model_id, end_page.content is not null, end_page.usage, end_page.error);
+  if end_page.call_id is not null then
+    perform howdah_private.end_call(end_page.call_id,
+      howdah_private.count_in(end_page.usage -> 'tokens_in', 1000000000)
+        + howdah_private.count_in(end_page.usage -> 'tokens_out', 1000000000));
+  end if;
+  return v_claim;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_query_embedding(tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -23126,6 +23404,22 @@ begin
     perform howdah_private.count_reranking(
       v_row, end_query_ranking.execution_id, end_query_ranking.usage);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_recognition(document_id uuid, claim text, model_digest text, digest text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_document howdah.documents :=
+    howdah_private.lock_claimed_document(end_recognition.document_id, end_recognition.claim);
+begin
+  delete from howdah_private.recognized_pages as p
+  where p.document_id = v_document.id and (p.model_digest, p.digest)
+    is distinct from (end_recognition.model_digest, end_recognition.digest);
 end $function$
 ;
 
@@ -23461,12 +23755,13 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_documents(ids uuid[])
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah_private.due_documents as u (document_id, tenant_id, knowledge_base_id)
-  select d.id, d.tenant_id, d.knowledge_base_id from howdah.documents as d
-  where d.id = any (enqueue_documents.ids)
+  insert into howdah_private.due_documents as u
+    (document_id, tenant_id, knowledge_base_id, needs_recognition)
+  select d.id, d.tenant_id, d.knowledge_base_id, d.type like 'image/%'
+  from howdah.documents as d where d.id = any (enqueue_documents.ids)
   on conflict (document_id) do update
   set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0,
-    etag = null, last_modified = null
+    etag = null, last_modified = null, needs_recognition = excluded.needs_recognition
 $function$
 ;
 
@@ -31824,6 +32119,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.known_pages(document_id uuid, model_digest text, digest text)
+ RETURNS TABLE(page integer, content text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.page, p.content from howdah_private.recognized_pages as p
+  where p.document_id = known_pages.document_id and p.model_digest = known_pages.model_digest
+    and p.digest = known_pages.digest
+  order by p.page
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.label_version(what text, id uuid, version integer, label text)
  RETURNS howdah.version_labels
  LANGUAGE plpgsql
@@ -32400,7 +32708,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean, reads_images boolean)
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean, reads_images boolean, calls_models boolean, recognizes boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -32408,6 +32716,10 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, kno
  SET jit TO 'off'
 AS $function$
 declare
+  v_needs_model boolean := not lock_due_documents.calls_models and exists (
+    select from howdah.knowledge_bases as b
+    where b.tenant_id = lock_due_documents.tenant_id and b.ocr_model_id is not null
+      and b.id = lock_due_documents.knowledge_base_id);
   v_ids uuid[];
 begin
   v_ids := array(
@@ -32415,12 +32727,14 @@ begin
     join howdah.documents as d on d.tenant_id = u.tenant_id and d.id = u.document_id
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
+      and u.needs_recognition = lock_due_documents.recognizes
       and u.due_at <= clock_timestamp() and d.url is null
       and (lock_due_documents.reads_files or d.resource_id is null)
+      and (d.resource_id is null or not v_needs_model)
       and (lock_due_documents.reads_images or d.type not like 'image/%')
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
-  if v_ids <> '{}' or not lock_due_documents.reads_urls then
+  if v_ids <> '{}' or not lock_due_documents.reads_urls or v_needs_model then
     return v_ids;
   end if;
   return array(
@@ -32428,6 +32742,7 @@ begin
     join howdah.documents as d on d.tenant_id = u.tenant_id and d.id = u.document_id
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
+      and u.needs_recognition = lock_due_documents.recognizes
       and u.due_at <= clock_timestamp() and d.url is not null
     order by u.due_at limit lock_due_documents.at_most
     for no key update of d skip locked);
@@ -39420,6 +39735,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.recognition_state(tenant_id uuid, knowledge_base_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('model', m.name, 'pages', coalesce(t.pages, 0),
+    'failures', coalesce(t.failures, 0), 'tokens', coalesce(t.tokens, 0),
+    'cost', trim_scale(coalesce(t.cost, 0)), 'error', t.error)
+  from howdah.knowledge_bases as b
+  join howdah.models as m on m.tenant_id = b.tenant_id and m.id = b.ocr_model_id
+  left join howdah_private.recognition_totals as t on t.knowledge_base_id = b.id
+  where b.tenant_id = recognition_state.tenant_id and b.id = recognition_state.knowledge_base_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.record_batch(job text, done integer, error text)
  RETURNS void
  LANGUAGE sql
@@ -43811,7 +44142,7 @@ begin
   else
     update howdah_private.due_documents as u
     set due_at = clock_timestamp() + make_interval(secs => document.reread_seconds),
-      attempts = 0, postponed = 0, first_postponed_at = null
+      attempts = 0, postponed = 0, first_postponed_at = null, needs_recognition = false
     where u.document_id = document.id;
   end if;
 end $function$
@@ -46706,6 +47037,9 @@ begin
   set etag = store_chunks.source ->> 'etag',
     last_modified = store_chunks.source ->> 'last_modified'
   where u.document_id = v_document.id and store_chunks.source is not null;
+  delete from howdah_private.recognized_pages as p
+  using howdah_private.due_documents as u -- the file has no scans any more
+  where u.document_id = v_document.id and not u.needs_recognition and p.document_id = u.document_id;
   perform howdah_private.schedule_reading(v_document);
   return true;
 end $function$
@@ -48504,6 +48838,8 @@ AS $function$
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
+    ('recognition_totals', 'queue', 'none', null, null, '', ''),
+    ('recognized_pages', 'queue', 'none', null, null, '', ''),
     ('rerank_totals', 'queue', 'none', null, null, '', ''),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),
@@ -52365,6 +52701,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__check_ocr()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model howdah.models;
+begin
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.ocr_model_id;
+  perform howdah_private.check_recognizes(v_model, 'ocr_model_id');
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__check_ranking()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -52419,6 +52771,10 @@ begin
   if new.embedding_model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.embedding_model_id) then
     perform howdah_private.raise_unknown('knowledge_bases', 'embedding_model_id', 'models', new.embedding_model_id::text, 'knowledge_bases_tenant_id_embedding_model_id_fkey');
+  end if;
+  if new.ocr_model_id is not null
+    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.ocr_model_id) then
+    perform howdah_private.raise_unknown('knowledge_bases', 'ocr_model_id', 'models', new.ocr_model_id::text, 'knowledge_bases_tenant_id_ocr_model_id_fkey');
   end if;
   if new.rerank_model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.rerank_model_id) then
@@ -59617,7 +59973,7 @@ AS $function$
       'name', '', true),
     ('knowledge_bases',
       'name domain language detects_language chunking trust embedding_model_id ranking '
-      'rerank_model_id rerank_candidates records_searches', '', '', true),
+      'rerank_model_id rerank_candidates ocr_model_id records_searches', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',
@@ -61513,13 +61869,15 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
 
-CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF embedding_model_id, ocr_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.knowledge_bases FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('knowledge_bases', 'manage');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF language, chunking ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check();
+
+CREATE TRIGGER _310_check_ocr BEFORE INSERT OR UPDATE OF ocr_model_id ON howdah.knowledge_bases FOR EACH ROW WHEN ((new.ocr_model_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ocr();
 
 CREATE TRIGGER _310_check_ranking BEFORE INSERT OR UPDATE OF ranking, embedding_model_id, rerank_model_id ON howdah.knowledge_bases FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_knowledge_bases__check_ranking();
 
@@ -63379,6 +63737,14 @@ create policy engine on howdah_private.receivers to howdah_engine using (true) w
 
 create policy operator on howdah_private.receivers to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.recognition_totals to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.recognition_totals to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.recognized_pages to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.recognized_pages to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.request_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
@@ -63876,6 +64242,8 @@ grant insert, update on column howdah.knowledge_bases.embedding_model_id to howd
 grant insert, update on column howdah.knowledge_bases.language to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.name to howdah_app;
+
+grant insert, update on column howdah.knowledge_bases.ocr_model_id to howdah_app;
 
 grant insert, update on column howdah.knowledge_bases.ranking to howdah_app;
 
@@ -65151,6 +65519,8 @@ grant execute on function howdah_private.author(uuid) to howdah_engine;
 
 grant execute on function howdah_private.author(uuid) to howdah_viewer;
 
+grant execute on function howdah_private.await_recognition(uuid,text) to howdah_worker;
+
 grant execute on function howdah_private.await_worker(uuid,timestamp with time zone,boolean) to howdah_app;
 
 grant execute on function howdah_private.backfill_usage(integer) to howdah_worker;
@@ -65187,11 +65557,15 @@ grant execute on function howdah_private.begin_delivery(uuid) to howdah_worker;
 
 grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.begin_document_call(howdah.documents,uuid) to howdah_engine;
+
 grant execute on function howdah_private.begin_generation(howdah.knowledge_bases,jsonb,real[],integer) to howdah_engine;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.begin_page(uuid,text,uuid) to howdah_worker;
 
 grant execute on function howdah_private.begin_query_embedding(uuid,text,text) to howdah_worker;
 
@@ -65639,6 +66013,8 @@ grant execute on function howdah_private.check_recall(text,integer) to howdah_en
 
 grant execute on function howdah_private.check_recipient(howdah.mail,howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.check_recognizes(howdah.models,text) to howdah_engine;
+
 grant execute on function howdah_private.check_ref(text) to howdah_engine;
 
 grant execute on function howdah_private.check_references(text,jsonb) to howdah_app;
@@ -65725,7 +66101,7 @@ grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to how
 
 grant execute on function howdah_private.claim_chunks(uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean,boolean) to howdah_worker;
+grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean,boolean,boolean,boolean) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -65889,6 +66265,8 @@ grant execute on function howdah_private.count_matches(text,text) to howdah_app;
 
 grant execute on function howdah_private.count_matches(text,text) to howdah_engine;
 
+grant execute on function howdah_private.count_recognition(uuid,uuid,uuid,boolean,jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.count_refused_deliveries(jsonb) to howdah_authenticator;
 
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
@@ -65972,6 +66350,8 @@ grant execute on function howdah_private.default_alerts() to howdah_engine;
 grant execute on function howdah_private.default_owner_alerts() to howdah_app;
 
 grant execute on function howdah_private.default_owner_alerts() to howdah_engine;
+
+grant execute on function howdah_private.delay_recognition(uuid,text,jsonb,integer,double precision) to howdah_worker;
 
 grant execute on function howdah_private.delete_abandoned_provider_configs() to howdah_worker;
 
@@ -66063,7 +66443,7 @@ grant execute on function howdah_private.due_evaluations() to howdah_worker;
 
 grant execute on function howdah_private.due_generations() to howdah_worker;
 
-grant execute on function howdah_private.due_knowledge_bases() to howdah_worker;
+grant execute on function howdah_private.due_knowledge_bases(boolean) to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
@@ -66103,9 +66483,13 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 
 grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
 
+grant execute on function howdah_private.end_page(uuid,text,text,text,integer,uuid,uuid,uuid,uuid,text,jsonb,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
 
 grant execute on function howdah_private.end_query_ranking(uuid,text,text,double precision[],jsonb,jsonb,uuid) to howdah_worker;
+
+grant execute on function howdah_private.end_recognition(uuid,text,text,text) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
@@ -66889,6 +67273,8 @@ grant execute on function howdah_private.known_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.known_pages(uuid,text,text) to howdah_worker;
+
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_app;
 
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
@@ -66963,7 +67349,7 @@ grant execute on function howdah_private.lock_claimed_document(uuid,text) to how
 
 grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
 
-grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean,boolean) to howdah_engine;
+grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean,boolean,boolean,boolean) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -67572,6 +67958,8 @@ grant execute on function howdah_private.reading_rules() to howdah_worker;
 grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
 
 grant execute on function howdah_private.receive_delivery(uuid,jsonb) to howdah_authenticator;
+
+grant execute on function howdah_private.recognition_state(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.record_batch(text,integer,text) to howdah_worker;
 
@@ -69523,6 +69911,10 @@ grant delete, insert, select, update on table howdah_private.queue_sweep to howd
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.recognition_totals to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.recognized_pages to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.rerank_totals to howdah_engine;
@@ -71042,6 +71434,8 @@ comment on column howdah.knowledge_bases.id is 'Primary key, a uuid v7; the orde
 comment on column howdah.knowledge_bases.language is 'Language of documents that have no other one: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.';
 
 comment on column howdah.knowledge_bases.name is 'Unique among the knowledge bases of the tenant.';
+
+comment on column howdah.knowledge_bases.ocr_model_id is 'Model of purpose llm, with the capability images, that recognizes the text of images and scans of the documents; null for Tesseract, if workers have it. The images are sent to its provider.';
 
 comment on column howdah.knowledge_bases.ranking is 'How searches rank: {"weights": {"text": 8, "vector": 1}} for the mode hybrid, and {"expansion": {"chunks": 5, "terms": 10, "keep": 0.7}} to add terms of the best chunks to the query.';
 
@@ -72851,6 +73245,8 @@ comment on column howdah_private.due_documents.knowledge_base_id is 'Its knowled
 
 comment on column howdah_private.due_documents.last_modified is 'Last-Modified of the last answer of the URL, as etag.';
 
+comment on column howdah_private.due_documents.needs_recognition is 'Whether the text of images is recognized, by the batch job recognize_document.';
+
 comment on column howdah_private.due_documents.postponed is 'Attempts that ended because the worker could not read the file.';
 
 comment on column howdah_private.due_embeddings.attempts is 'Attempts that have begun.';
@@ -72971,6 +73367,8 @@ comment on column howdah_private.limit_locks.lock_id is 'The tenant for all its 
 
 comment on column howdah_private.limited_calls.call_id is 'The call, the same for all limits it counts for.';
 
+comment on column howdah_private.limited_calls.document_id is 'The document whose images are recognized; null for a call of a run.';
+
 comment on column howdah_private.limited_calls.ended_at is 'Null while the call is in progress. The end of its run ends the call too.';
 
 comment on column howdah_private.login_tenants.role is 'Role of the login within its tenant.';
@@ -73054,6 +73452,30 @@ comment on column howdah_private.query_rankings.query is 'The query; null as soo
 comment on column howdah_private.query_rankings.requested_at is 'Time of the last request.';
 
 comment on column howdah_private.query_rankings.scores is 'Score of each candidate; null for one that the model did not return.';
+
+comment on column howdah_private.recognition_totals.cost is 'Cost of all calls, at the prices of the model.';
+
+comment on column howdah_private.recognition_totals.error is 'Why the last call failed: {code, message}; null if it did not.';
+
+comment on column howdah_private.recognition_totals.failures is 'Calls that failed.';
+
+comment on column howdah_private.recognition_totals.knowledge_base_id is 'The knowledge base.';
+
+comment on column howdah_private.recognition_totals.pages is 'Calls that recognized a page.';
+
+comment on column howdah_private.recognition_totals.tokens is 'Tokens of all calls.';
+
+comment on column howdah_private.recognized_pages.content is 'The text; empty if the image shows none.';
+
+comment on column howdah_private.recognized_pages.digest is 'SHA-256 of the file.';
+
+comment on column howdah_private.recognized_pages.document_id is 'The document.';
+
+comment on column howdah_private.recognized_pages.model_digest is 'MD5 of what decides about the text: the provider, the model, its address and parameters.';
+
+comment on column howdah_private.recognized_pages.page is 'The page, from 1.';
+
+comment on column howdah_private.recognized_pages.recognized_at is 'Time of the call.';
 
 comment on column howdah_private.rerank_totals.calls is 'Calls that ranked.';
 
@@ -73265,7 +73687,7 @@ comment on routine howdah.knowledge_base(text) is '@behavior -*
 Returns the id of the knowledge base with this name in the current tenant. Raises HWNTF if there is none.';
 
 comment on routine howdah.knowledge_bases_state(howdah.knowledge_bases) is '@behavior -filterBy -orderBy
-Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors and of the reranker: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
+Counts the documents of a knowledge base by status, and its chunks, and tells the state of their vectors, of the reranker and of the model that recognizes text: select name, howdah.knowledge_bases_state(b) from howdah.knowledge_bases as b.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
@@ -73726,6 +74148,10 @@ comment on table howdah_private.query_rankings is 'How models ranked the candida
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 
 comment on table howdah_private.receivers is 'Calls of the tool receive that wait for mail. A message to the agent wakes them. Read and written under the lock of the mailbox; deleted when the call ends.';
+
+comment on table howdah_private.recognition_totals is 'Calls of the models that recognize text for knowledge bases, with their tokens and cost.';
+
+comment on table howdah_private.recognized_pages is 'Texts that models have recognized in images of documents, so that no page is paid for twice.';
 
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
-import { ingestionJob } from '../../workers/batch-jobs/ingest-documents.ts';
+import { ingestionJobs } from '../../workers/batch-jobs/documents/ingest-documents.ts';
 import type { Text } from './collections.ts';
 
 /** A new base, and how many times it has each document. */
@@ -23,7 +23,7 @@ export async function addDocuments(
      from base as b, jsonb_array_elements($2) as d (doc), generate_series(1, $3::int)`,
     [name, JSON.stringify(documents), copies, detectsLanguage],
   );
-  const job = ingestionJob({ pool });
+  const [job] = ingestionJobs({ pool });
   for (;;) {
     const lanes = (await job.lanes?.due()) ?? [];
     if (lanes.length === 0) break;

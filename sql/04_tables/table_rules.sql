@@ -150,6 +150,8 @@ as $$
     ('queue_sweep', 'queue', 'none', null, null, '', ''),
     ('receivers', 'queue', 'run', null, null, '', ''),
     ('request_keys', 'queue', 'user', null, null, '', 'names'),
+    ('recognition_totals', 'queue', 'none', null, null, '', ''),
+    ('recognized_pages', 'queue', 'none', null, null, '', ''),
     ('rerank_totals', 'queue', 'none', null, null, '', ''),
     ('run_callbacks', 'queue', 'run', null, null, '', ''),
     ('run_heads', 'queue', 'run', null, null, 'tenant', 'sight erasure'),

@@ -56,7 +56,7 @@ as $$
       'name', '', true),
     ('knowledge_bases',
       'name domain language detects_language chunking trust embedding_model_id ranking '
-      'rerank_model_id rerank_candidates records_searches', '', '', true),
+      'rerank_model_id rerank_candidates ocr_model_id records_searches', '', '', true),
     ('limits', 'max_value', 'scope subject_id key metric period', '', true),
     ('mail', '', 'to_agent_id thread_id to_execution_id reply_to_id content subject', '', false),
     ('mcp_servers',

@@ -76,6 +76,24 @@ create or replace trigger _310_check_ranking before insert
   or update of ranking, embedding_model_id, rerank_model_id on howdah.knowledge_bases
   for each row execute function howdah_private.tg_knowledge_bases__check_ranking();
 
+-- Refuses a model that does not read images.
+create or replace function howdah_private.tg_knowledge_bases__check_ocr() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_model howdah.models;
+begin
+  select m.* into v_model from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.ocr_model_id;
+  perform howdah_private.check_recognizes(v_model, 'ocr_model_id');
+  return new;
+end $$;
+create or replace trigger _310_check_ocr before insert or update of ocr_model_id
+  on howdah.knowledge_bases
+  for each row when (new.ocr_model_id is not null)
+  execute function howdah_private.tg_knowledge_bases__check_ocr();
+
 -- Keeps ranking.fitted to what howdah.fit_ranking wrote. Other weights have no such figures.
 create or replace function howdah_private.tg_knowledge_bases__keep_fit() returns trigger
   language plpgsql volatile

@@ -309,6 +309,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     language: "Language of documents that have no other one: the name of a text search configuration of Postgres, such as english, german or simple. A change divides all documents again.",
     name: "Unique among the knowledge bases of the tenant.",
+    ocr_model_id: "Model of purpose llm, with the capability images, that recognizes the text of images and scans of the documents; null for Tesseract, if workers have it. The images are sent to its provider.",
     ranking: "How searches rank: {\"weights\": {\"text\": 8, \"vector\": 1}} for the mode hybrid, and {\"expansion\": {\"chunks\": 5, \"terms\": 10, \"keep\": 0.7}} to add terms of the best chunks to the query.",
     records_searches: "Whether searches of people and applications are rows of howdah.searches. If one of the bases of a search is false, the search is not recorded. Searches of runs always are.",
     rerank_candidates: "How many of the best chunks the model of rerank_model_id orders, from 1 to 100.",

@@ -907,6 +907,7 @@ export interface KnowledgeBases {
   id: Generated<string>;
   language: Generated<string>;
   name: string;
+  ocr_model_id: string | null;
   ranking: Generated<Json>;
   records_searches: Generated<boolean>;
   rerank_candidates: Generated<number>;

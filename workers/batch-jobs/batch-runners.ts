@@ -6,20 +6,20 @@ import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import type { Egress } from '../../src/tools/egress.ts';
 import type { BatchJob } from './batch-job.ts';
 import { BatchRunner, type BatchRunnerOptions } from './batch-runner.ts';
+import { ingestionJobs } from './documents/ingest-documents.ts';
 import { embeddingJob } from './embed-chunks.ts';
 import { encryptionJob } from './encrypt-runs.ts';
 import { gradingJob } from './grade-runs.ts';
-import { ingestionJob } from './ingest-documents.ts';
 import { erasureJob, fileJob, usageJob, usageMergeJob, vectorJob } from './statement-jobs.ts';
 import { type AnswerOptions, answersJob } from './write-answers.ts';
 
 export type BatchRunnersOptions = BatchRunnerOptions &
   AnswerOptions & {
-    /** Finds the providers of embedding models. */
+    /** Finds the providers of models that embed, and of those that recognize text. */
     provider: FindProvider;
     /** The folder of the files of resources. A worker without a folder deletes no files. */
     resourceFolder?: string | undefined;
-    /** The folder of the data of Tesseract. A worker without it recognizes no text in images. */
+    /** The folder of the data of Tesseract. For images of bases without a model for them. */
     tesseractData?: string | undefined;
     /** Fetches the documents of URLs. A worker without it leaves them to others. */
     egress?: Egress | undefined;
@@ -61,7 +61,7 @@ function jobsOf(options: BatchRunnersOptions): BatchJob[] {
   const { pool, provider, masterKeys, resourceFolder, tesseractData, egress } = options;
   return [
     answersJob(options),
-    ingestionJob({ pool, resourceFolder, tesseractData, egress }),
+    ...ingestionJobs({ pool, provider, resourceFolder, tesseractData, egress }),
     embeddingJob(pool, provider),
     vectorJob(pool),
     gradingJob(options),

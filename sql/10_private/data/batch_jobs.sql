@@ -8,6 +8,7 @@
 --   embed_chunk       due_embeddings a trigger           claim_chunks           embeddings
 --   grade_run         due_grades   a trigger             claim_grades           grade_runs
 --   ingest_document   due_documents  a trigger           claim_documents        ingest_documents
+--   recognize_document  due_documents  await_recognition  claim_documents      recognize_documents
 --   write_answer      due_answers  enqueue_write_back    claim_answers          write_back
 --   count_usage       usage_events a trigger             count_usage            usage_rollup
 --   merge_usage       unmerged     count_usage           merge_usage            usage_rollup
@@ -39,6 +40,7 @@ as $$
     ('index_vectors', 'Creates and drops the indexes of vectors by pgvector, each night.'),
     ('ingest_document', 'Divides documents of knowledge bases into chunks, with their terms.'),
     ('merge_usage', 'Merges rows of the rollup of usage that have the same key.'),
+    ('recognize_document', 'Recognizes the text of scans and images in knowledge bases.'),
     ('write_answer', 'Writes answers of runs into the rows of watched tables.')
 $$;
 
@@ -83,7 +85,8 @@ as $$
     union all
     select 'write_answer', d.due_at, d.attempts > 0 from howdah_private.due_answers as d
     union all
-    select 'ingest_document', d.due_at, d.attempts > 1 or d.postponed > 0
+    select case when d.needs_recognition then 'recognize_document' else 'ingest_document' end,
+      d.due_at, d.attempts > 1 or d.postponed > 0
     from howdah_private.due_documents as d
     union all
     select 'embed_chunk', greatest(d.due_at, g.due_at), g.error is not null or d.error is not null

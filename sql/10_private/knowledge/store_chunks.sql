@@ -43,6 +43,9 @@ begin
   set etag = store_chunks.source ->> 'etag',
     last_modified = store_chunks.source ->> 'last_modified'
   where u.document_id = v_document.id and store_chunks.source is not null;
+  delete from howdah_private.recognized_pages as p
+  using howdah_private.due_documents as u -- the file has no scans any more
+  where u.document_id = v_document.id and not u.needs_recognition and p.document_id = u.document_id;
   perform howdah_private.schedule_reading(v_document);
   return true;
 end $$;

@@ -14,7 +14,8 @@ as $$
     from howdah_private.due_answers as a
     where a.tenant_id = due_rows_of.tenant_id
     union all
-    select 'ingest_document', u.due_at, u.attempts > 1 or u.postponed > 0, null
+    select case when u.needs_recognition then 'recognize_document' else 'ingest_document' end,
+      u.due_at, u.attempts > 1 or u.postponed > 0, null
     from howdah_private.due_documents as u
     where u.tenant_id = due_rows_of.tenant_id
     union all
@@ -58,7 +59,7 @@ as $$
   cross join lateral (
     select j.name in (
       'delete_vector', 'embed_chunk', 'encrypt_run', 'erase_run', 'grade_run', 'ingest_document',
-      'write_answer'
+      'recognize_document', 'write_answer'
     ) as is_by_tenant
   ) as p
   left join howdah_private.due_rows_of(howdah.current_tenant()) as d on d.job = j.name

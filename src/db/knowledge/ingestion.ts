@@ -20,12 +20,31 @@ export type ClaimedDocument = {
   last_modified: string | null;
   /** Whether the language of the text is to be detected. */
   detects_language: boolean;
+  /** Whether a model recognizes the text of images. */
+  has_ocr_model: boolean;
 };
 
-/** Returns the knowledge bases whose documents are due, those of the oldest documents first. */
-export async function dueKnowledgeBases(pool: Pool): Promise<DueBase[]> {
-  return (await pool.query<DueBase>('select * from howdah_private.due_knowledge_bases()')).rows;
+/**
+ * Returns the knowledge bases whose documents are due, those of the oldest documents first. With
+ * `recognizes`, of the documents whose images of text are recognized, else of the others.
+ */
+export async function dueKnowledgeBases(pool: Pool, recognizes = false): Promise<DueBase[]> {
+  const { rows } = await pool.query<DueBase>(
+    'select * from howdah_private.due_knowledge_bases($1)',
+    [recognizes],
+  );
+  return rows;
 }
+
+type ClaimOptions = {
+  atMost: number;
+  /** Whether documents of URLs are claimed. */
+  readsUrls?: boolean;
+  /** Whether files and URLs are claimed of bases whose model recognizes text. */
+  callsModels?: boolean;
+  /** Whether documents are claimed whose images of text are recognized, or the others. */
+  recognizes?: boolean;
+};
 
 /**
  * Claims documents of a base that are due. They are due again after two minutes, so that another
@@ -34,31 +53,13 @@ export async function dueKnowledgeBases(pool: Pool): Promise<DueBase[]> {
 export async function claimDocuments(
   pool: Pool,
   { tenant_id, knowledge_base_id }: DueBase,
-  atMost: number,
-  readsUrls = false,
+  { atMost, readsUrls = false, callsModels = false, recognizes = false }: ClaimOptions,
 ): Promise<ClaimedDocument[]> {
   const { rows } = await pool.query<ClaimedDocument>(
-    'select * from howdah_private.claim_documents($1, $2, $3, true, $4, true)',
-    [tenant_id, knowledge_base_id, atMost, readsUrls],
+    'select * from howdah_private.claim_documents($1, $2, $3, true, $4, true, $5, $6)',
+    [tenant_id, knowledge_base_id, atMost, readsUrls, callsModels, recognizes],
   );
   return rows;
-}
-
-/**
- * Extends the claim of a document to 15 minutes, and returns the language in which the text of its
- * images is recognized. Returns undefined if it was edited or deleted.
- */
-export async function beginRecognition(
-  pool: Pool,
-  document: ClaimedDocument,
-): Promise<{ language: string } | undefined> {
-  const { rows } = await pool.query<{ new_claim: string; language: string }>(
-    'select * from howdah_private.begin_recognition($1, $2)',
-    [document.id, document.claim],
-  );
-  const [begun] = rows;
-  if (begun) document.claim = begun.new_claim;
-  return begun;
 }
 
 /** The properties of a text, by the answer of its URL. */

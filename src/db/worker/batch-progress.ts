@@ -14,6 +14,7 @@ export type BatchJobName =
   | 'index_vectors'
   | 'ingest_document'
   | 'merge_usage'
+  | 'recognize_document'
   | 'write_answer';
 
 /** The jobs whose rows are in `howdah_private.due_work`. */

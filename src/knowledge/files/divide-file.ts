@@ -9,6 +9,7 @@ import { readPdf } from './read-pdf.ts';
 import { readPptx } from './read-pptx.ts';
 import { readXlsx } from './read-xlsx.ts';
 import { type Recognition, Recognizer } from './recognition/recognizer.ts';
+import { type ImageReader, readTranscripts, type Transcripts } from './recognition/transcripts.ts';
 import { TextBuilder } from './text-builder.ts';
 import { Zip } from './zip.ts';
 
@@ -16,8 +17,10 @@ export type DocumentFile = {
   type: string;
   bytes: Uint8Array;
   maxCharacters: number;
-  /** The program that recognizes the text of images. Without it, images are not read. */
+  /** The program that recognizes the text of images. */
   recognition?: Recognition | undefined;
+  /** The text of images that a model has recognized. Without either, images are not read. */
+  transcripts?: Transcripts | undefined;
 };
 
 /** The text of a file, the pieces of it, and the number of its pages without text. */
@@ -38,16 +41,21 @@ export async function divideFile(file: DocumentFile): Promise<DividedFile> {
     const pieces = divideDocument({ type, content, maxCharacters });
     return { content, pieces, emptyPages: 0 };
   }
-  const recognizer = file.recognition && new Recognizer(file.recognition);
+  const recognizer = imageReaderOf(file);
   const { read, emptyPages } = await readFile(type, bytes, recognizer);
   const pieces = divideBlocks(read, read.text, maxCharacters);
   if (pieces.length === 0) throw withoutText(type, recognizer);
   return { content: read.text, pieces, emptyPages };
 }
 
+function imageReaderOf({ recognition, transcripts }: DocumentFile): ImageReader | undefined {
+  if (transcripts) return readTranscripts(transcripts);
+  return recognition && new Recognizer(recognition);
+}
+
 type ReadFile = { read: BlockText; emptyPages: number };
 
-async function readFile(type: string, bytes: Buffer, recognizer?: Recognizer): Promise<ReadFile> {
+async function readFile(type: string, bytes: Buffer, recognizer?: ImageReader): Promise<ReadFile> {
   const builder = new TextBuilder();
   let emptyPages = 0;
   if (type === 'application/pdf') {
@@ -96,16 +104,19 @@ function readTextFile(bytes: Buffer): string {
   throw fileFault('unreadable', 'the file is not text in UTF-8');
 }
 
-function withoutText(type: string, recognizer: Recognizer | undefined): Error {
+const TO_RECOGNIZE =
+  'to recognize text in images (OCR), set ocr_model_id of the knowledge base to a model that reads images, or HOWDAH_TESSERACT_DATA of the workers';
+
+function withoutText(type: string, recognizer: ImageReader | undefined): Error {
   return fileFault('no_text', reasonOf(type, recognizer));
 }
 
-function reasonOf(type: string, recognizer: Recognizer | undefined): string {
+function reasonOf(type: string, recognizer: ImageReader | undefined): string {
   const isImage = isImageDocument(type);
   if (!isImage && type !== 'application/pdf') return 'the file has no text';
   if (!recognizer) {
     const found = isImage ? 'the file is an image' : 'the PDF has no text, as of a scan';
-    return `${found}: to recognize text in images (OCR), workers need HOWDAH_TESSERACT_DATA`;
+    return `${found}: ${TO_RECOGNIZE}`;
   }
   return recognizer.undecoded > 0
     ? 'the PDF has no text, and its images are damaged or in a format that is not read (JBIG2, CCITT fax, JPEG 2000): save its pages as images, or as a PDF with JPEG'

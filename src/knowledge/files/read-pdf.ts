@@ -36,18 +36,42 @@ async function readPages(
   builder: TextBuilder,
   recognize: RecognizePage,
 ): Promise<number> {
-  const { numPages } = pdf;
   let empty = 0;
-  if (numPages > MAX_PAGES) {
-    throw fileFault('too_large', `the PDF has ${numPages} pages, and the maximum is ${MAX_PAGES}`);
-  }
-  for (let number = 1; number <= numPages; number += 1) {
+  for (let number = 1; number <= pageCount(pdf); number += 1) {
     builder.addPage();
-    const paragraphs = await paragraphsOf(pdf, number, recognize);
+    const paragraphs = await onPage(pdf, number, (page) => paragraphsOf(page, recognize));
     if (paragraphs.length === 0) empty += 1;
     for (const paragraph of paragraphs) builder.add(paragraph);
   }
   return empty;
+}
+
+/**
+ * Looks at the pages without text after the page of a number, and returns the first result that is
+ * not undefined.
+ */
+export async function findPage<T>(
+  bytes: Buffer,
+  after: number,
+  look: (page: PdfPage) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const pdf = await open(bytes);
+  try {
+    for (let number = after + 1; number <= pageCount(pdf); number += 1) {
+      const found = await onPage(pdf, number, async (page) =>
+        (await writtenOn(page)).length > 0 ? undefined : look(page),
+      );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  } finally {
+    await pdf.loadingTask.destroy(); // the process reads other files
+  }
+}
+
+function pageCount({ numPages }: Pdf): number {
+  if (numPages <= MAX_PAGES) return numPages;
+  throw fileFault('too_large', `the PDF has ${numPages} pages, and the maximum is ${MAX_PAGES}`);
 }
 
 async function open(bytes: Buffer): Promise<Pdf> {
@@ -60,19 +84,33 @@ async function open(bytes: Buffer): Promise<Pdf> {
   }
 }
 
-/** Returns the paragraphs of a page: its text, or that of its images if it has none. */
-async function paragraphsOf(pdf: Pdf, number: number, recognize: RecognizePage): Promise<string[]> {
+/** Does something with a page. Throws `unreadable`, unless it throws another fault. */
+async function onPage<T>(
+  pdf: Pdf,
+  number: number,
+  work: (page: PdfPage) => Promise<T>,
+): Promise<T> {
   let page: PdfPage | undefined;
   try {
     page = await pdf.getPage(number);
-    const { items } = await page.getTextContent();
-    const written = withText(divideItems(items.filter((item) => 'str' in item) as Item[]));
-    return written.length > 0 ? written : withText(await recognize(page));
+    return await work(page);
   } catch (error) {
     throw isFileFault(error) ? error : damaged(error, ` on page ${number}`);
   } finally {
     page?.cleanup();
   }
+}
+
+/** Returns the paragraphs of a page: its text, or that of its images if it has none. */
+async function paragraphsOf(page: PdfPage, recognize: RecognizePage): Promise<string[]> {
+  const written = await writtenOn(page);
+  return written.length > 0 ? written : withText(await recognize(page));
+}
+
+/** Returns the paragraphs of the text of a page. */
+async function writtenOn(page: PdfPage): Promise<string[]> {
+  const { items } = await page.getTextContent();
+  return withText(divideItems(items.filter((item) => 'str' in item) as Item[]));
 }
 
 const withText = (paragraphs: readonly string[]) => paragraphs.filter((one) => one.trim() !== '');

@@ -89,6 +89,17 @@ const state = z
       })
       .nullable()
       .describe('null for a base without a reranker'),
+    recognition: z
+      .object({
+        model: z.string().describe('The name of the model'),
+        pages: count.describe('Images and scanned pages whose text was recognized'),
+        failures: count,
+        tokens: count,
+        cost: z.number().describe('Cost of the calls at the prices of the model'),
+        error: object.nullable().describe('Why the last call of the model failed'),
+      })
+      .nullable()
+      .describe('null for a base without a model that recognizes text'),
   })
   .meta({ id: 'KnowledgeBaseState' });
 

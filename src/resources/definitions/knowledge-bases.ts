@@ -24,6 +24,7 @@ export const knowledgeBases = resource('knowledge_bases', {
     ranking: object.optional(),
     rerank_model_id: id.nullable().optional(),
     rerank_candidates: z.int().optional(),
+    ocr_model_id: id.nullable().optional(),
     records_searches: z.boolean().optional(),
   },
   readOnly: times,

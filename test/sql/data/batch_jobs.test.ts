@@ -47,6 +47,7 @@ test('each job has a row, with what is due, due later and failing', async () => 
     'index_vectors',
     'ingest_document',
     'merge_usage',
+    'recognize_document',
     'write_answer',
   ]);
   const kinds = await all(

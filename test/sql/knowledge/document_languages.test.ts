@@ -386,7 +386,7 @@ describe('only what changes is done again:', () => {
       [tenant, base.id, TEXTS.houses],
     );
     const due = { tenant_id: tenant, knowledge_base_id: base.id };
-    const [claimed] = await claimDocuments(db.pool, due, 1);
+    const [claimed] = await claimDocuments(db.pool, due, { atMost: 1 });
     expect(claimed?.detects_language).toBe(true);
     await db.pool.query('update howdah.knowledge_bases set detects_language = false');
     const divided = { pieces: [{ content: TEXTS.houses, heading_path: [] }], language: 'de' };

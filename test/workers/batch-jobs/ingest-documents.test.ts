@@ -6,11 +6,11 @@ import {
   returnDocuments,
   storeChunks,
 } from '../../../src/db/knowledge/ingestion.ts';
+import { ingestionJobs } from '../../../workers/batch-jobs/documents/ingest-documents.ts';
 import {
   INGESTION_LIMITS,
   type IngestionLimits,
-  ingestionJob,
-} from '../../../workers/batch-jobs/ingest-documents.ts';
+} from '../../../workers/batch-jobs/documents/ingestion-limits.ts';
 import { ANSWER_MS, SERVER_SHARE } from '../../../workers/pools.ts';
 import { all, asRole, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -147,9 +147,9 @@ test('10,000 documents in one statement are queued by one statement', async () =
 
 test('a worker that dies loses nothing and doubles nothing', async () => {
   const id = await addDocument('# A\n\nOne.\n\n# B\n\nTwo.');
-  const [lost] = await claimDocuments(db.pool, base, 10);
+  const [lost] = await claimDocuments(db.pool, base, { atMost: 10 });
   expect(await document(id)).toMatchObject({ status: 'working' });
-  expect(await claimDocuments(db.pool, base, 10)).toEqual([]);
+  expect(await claimDocuments(db.pool, base, { atMost: 10 })).toEqual([]);
   await forgetClaims();
   await ingestDocuments(db.pool);
   expect((await chunks(id)).map(({ content }) => content)).toEqual(['One.', 'Two.']);
@@ -162,10 +162,10 @@ test('a worker that dies loses nothing and doubles nothing', async () => {
 test('a document whose workers die fails at the fourth attempt, and can be tried again', async () => {
   const id = await addDocument('Text.');
   for (let attempt = 1; attempt <= 3; attempt += 1) {
-    expect(await claimDocuments(db.pool, base, 10)).toHaveLength(1);
+    expect(await claimDocuments(db.pool, base, { atMost: 10 })).toHaveLength(1);
     await forgetClaims();
   }
-  expect(await claimDocuments(db.pool, base, 10)).toEqual([]);
+  expect(await claimDocuments(db.pool, base, { atMost: 10 })).toEqual([]);
   expect(await document(id)).toMatchObject({ status: 'failed', error: { code: 'crashed' } });
   await asCaller(`update howdah.documents set status = 'pending' where id = $1`, [id]);
   await ingestDocuments(db.pool);
@@ -174,7 +174,7 @@ test('a document whose workers die fails at the fourth attempt, and can be tried
 
 test('an edit during an attempt wins', async () => {
   const id = await addDocument('Old.');
-  const [old] = await claimDocuments(db.pool, base, 10);
+  const [old] = await claimDocuments(db.pool, base, { atMost: 10 });
   await asCaller(`update howdah.documents set content = 'New.' where id = $1`, [id]);
   expect(
     old &&
@@ -191,7 +191,7 @@ test('an edit during an attempt wins', async () => {
 
 test('a worker that stops returns what it has not tried', async () => {
   const id = await addDocument('Text.');
-  await returnDocuments(db.pool, await claimDocuments(db.pool, base, 10));
+  await returnDocuments(db.pool, await claimDocuments(db.pool, base, { atMost: 10 }));
   expect(await document(id)).toMatchObject({ status: 'pending' });
   expect(await all(db.pool, 'select attempts from howdah_private.due_documents')).toEqual([
     { attempts: 0 },
@@ -201,7 +201,7 @@ test('a worker that stops returns what it has not tried', async () => {
 describe('a batch', () => {
   const NEVER = new AbortController().signal;
   const doBatch = (pool: Pool, signal = NEVER, limits?: Partial<IngestionLimits>) =>
-    ingestionJob({ pool, limits: { ...INGESTION_LIMITS, ...limits } }).batch(
+    ingestionJobs({ pool, limits: { ...INGESTION_LIMITS, ...limits } })[0].batch(
       { id: base.knowledge_base_id, tenantId: base.tenant_id },
       signal,
     );

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import { beginRecognition, claimDocuments } from '../../../src/db/knowledge/ingestion.ts';
+import { claimDocuments } from '../../../src/db/knowledge/ingestion.ts';
+import { beginRecognition } from '../../../src/db/knowledge/recognition.ts';
 import { all, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { jpegImage, makeScan, makeTesseractData, scanOf } from '../../support/files/scans.ts';
@@ -112,7 +113,8 @@ test('a worker without data or package fails images with what to do', async () =
   const reasons = async () => (await Promise.all(ids.map(documentOf))).map((one) => one.message);
   await ingestDocuments(db.pool, {}, {});
   const found = ['the file is an image', 'the PDF has no text, as of a scan'];
-  const fix = 'to recognize text in images (OCR), workers need HOWDAH_TESSERACT_DATA';
+  const fix =
+    'to recognize text in images (OCR), set ocr_model_id of the knowledge base to a model that reads images, or HOWDAH_TESSERACT_DATA of the workers';
   expect(await reasons()).toEqual(found.map((one) => `${one}: ${fix}`));
 
   await db.pool.query(`update howdah.documents set status = 'pending' where tenant_id = $1`, [
@@ -149,7 +151,7 @@ test('a text that takes too long to recognize fails its document, and no other',
 test('a claim is extended, unless the document was edited or another worker has it', async () => {
   const base = { tenant_id: tenant, knowledge_base_id: await addBase('german') };
   const id = await addFile(base.knowledge_base_id, { bytes: scanOf('refund.png') });
-  const [claimed] = await claimDocuments(db.pool, base, 1);
+  const [claimed] = await claimDocuments(db.pool, base, { atMost: 1, recognizes: true });
   if (!claimed) throw new Error('no document is due');
   const earlier = { ...claimed };
   expect(await beginRecognition(db.pool, claimed)).toMatchObject({ language: 'de' });

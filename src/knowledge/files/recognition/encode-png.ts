@@ -5,8 +5,8 @@ export type GreyPicture = { width: number; height: number; grey: Uint8Array };
 
 const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
 
-/** Returns a picture as PNG. */
-export function encodePng({ width, height, grey }: GreyPicture): Buffer {
+/** Returns a picture as PNG, compressed by a level of zlib. */
+export function encodePng({ width, height, grey }: GreyPicture, level = 1): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -18,7 +18,7 @@ export function encodePng({ width, height, grey }: GreyPicture): Buffer {
   return Buffer.concat([
     SIGNATURE,
     chunkOf('IHDR', header),
-    chunkOf('IDAT', deflateSync(rows, { level: 1 })),
+    chunkOf('IDAT', deflateSync(rows, { level })),
     chunkOf('IEND', Buffer.alloc(0)),
   ]);
 }

@@ -1,4 +1,5 @@
 import { fileFault } from '../file-fault.ts';
+import { MAX_PIXELS, withTooManyPixels } from './page-images.ts';
 
 /** The size of an image in pixels, and how it is turned: the orientation of EXIF, 1 for upright. */
 export type ImageHeader = { width: number; height: number; orientation: number };
@@ -15,6 +16,14 @@ export function readImageHeader(type: string, bytes: Buffer): ImageHeader {
   const header = READERS[type]?.(bytes);
   if (header && header.width > 0 && header.height > 0) return header;
   throw fileFault('unreadable', `the file is no image of the type ${type}, or is damaged`);
+}
+
+/** Reads the header of an image. Throws if it is damaged, or has too many pixels. */
+export function checkImage(type: string, bytes: Buffer): ImageHeader {
+  const header = readImageHeader(type, bytes);
+  const { width, height } = header;
+  if (width * height > MAX_PIXELS) throw withTooManyPixels(width, height);
+  return header;
 }
 
 function readPng(bytes: Buffer): ImageHeader | undefined {

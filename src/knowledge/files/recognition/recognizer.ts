@@ -5,8 +5,8 @@ import { fileFault } from '../file-fault.ts';
 import { joinLines } from '../join-lines.ts';
 import { drawPage } from './draw-page.ts';
 import { encodePng } from './encode-png.ts';
-import { readImageHeader } from './image-header.ts';
-import { imagesOf, MAX_PIXELS, type PdfPage, withTooManyPixels } from './page-images.ts';
+import { checkImage } from './image-header.ts';
+import { imagesOf, type PdfPage } from './page-images.ts';
 
 /** The program that recognizes text: its file, the folder of its data, and the data to use. */
 export type Recognition = { program: string; folder: string; data: string };
@@ -49,9 +49,7 @@ export class Recognizer {
 
   /** Returns the paragraphs of an image. Throws if it is damaged or too large. */
   async readImage(type: string, bytes: Buffer): Promise<string[]> {
-    const { width, height, orientation } = readImageHeader(type, bytes);
-    if (width * height > MAX_PIXELS) throw withTooManyPixels(width, height);
-    return this.#read(bytes, orientation);
+    return this.#read(bytes, checkImage(type, bytes).orientation);
   }
 
   /** Returns the paragraphs that the images of a page show. */

@@ -1,9 +1,9 @@
-import { moduleBeside, type ThreadPool } from '../../src/concurrency/thread-pool.ts';
-import type { detectLanguage } from '../../src/knowledge/detect-language.ts';
-import { languageSample } from '../../src/knowledge/language-sample.ts';
+import { moduleBeside, type ThreadPool } from '../../../src/concurrency/thread-pool.ts';
+import type { detectLanguage } from '../../../src/knowledge/detect-language.ts';
+import { languageSample } from '../../../src/knowledge/language-sample.ts';
 
 const DETECT = {
-  module: moduleBeside('../../src/knowledge/detect-language.ts', import.meta.url),
+  module: moduleBeside('../../../src/knowledge/detect-language.ts', import.meta.url),
   name: 'detectLanguage' satisfies (typeof detectLanguage)['name'],
 };
 

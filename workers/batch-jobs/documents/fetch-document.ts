@@ -4,11 +4,11 @@ import {
   DOCUMENT_TYPES,
   documentType,
   MAX_DOCUMENT_BYTES,
-} from '../../src/contracts/document-types.ts';
-import type { Outcome } from '../../src/contracts/errors.ts';
-import type { DocumentSource } from '../../src/db/knowledge/ingestion.ts';
-import { isJsonObject } from '../../src/json/json.ts';
-import type { Egress, EgressAnswer } from '../../src/tools/egress.ts';
+} from '../../../src/contracts/document-types.ts';
+import type { Outcome } from '../../../src/contracts/errors.ts';
+import type { DocumentSource } from '../../../src/db/knowledge/ingestion.ts';
+import { isJsonObject } from '../../../src/json/json.ts';
+import type { Egress, EgressAnswer } from '../../../src/tools/egress.ts';
 
 /** A URL, and what its last answer said of the text. */
 export type DocumentAddress = { url: string; etag: string | null; last_modified: string | null };

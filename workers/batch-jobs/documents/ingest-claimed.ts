@@ -2,109 +2,52 @@ import {
   maxCallMs,
   moduleBeside,
   ThreadFault,
-  ThreadPool,
-} from '../../src/concurrency/thread-pool.ts';
-import { MAX_DOCUMENT_BYTES } from '../../src/contracts/document-types.ts';
-import type { Pool } from '../../src/db/connection/pool.ts';
-import { faultOf, isTransient } from '../../src/db/connection/sqlstate.ts';
-import { loadResource } from '../../src/db/files/load-resource.ts';
+  type ThreadPool,
+} from '../../../src/concurrency/thread-pool.ts';
+import { MAX_DOCUMENT_BYTES } from '../../../src/contracts/document-types.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
+import { faultOf, isTransient } from '../../../src/db/connection/sqlstate.ts';
+import { loadResource } from '../../../src/db/files/load-resource.ts';
 import {
   type ClaimedDocument,
-  claimDocuments,
   type DividedDocument,
-  dueKnowledgeBases,
+  type DueBase,
   failDocument,
   keepDocument,
   postponeDocument,
   returnDocuments,
   storeChunks,
-} from '../../src/db/knowledge/ingestion.ts';
-import type { divideDocument, Piece } from '../../src/knowledge/divide-document.ts';
-import { isFileFault } from '../../src/knowledge/files/file-fault.ts';
-import type { Egress } from '../../src/tools/egress.ts';
-import type { Batch, BatchJob, Failure } from './batch-job.ts';
+} from '../../../src/db/knowledge/ingestion.ts';
+import { awaitRecognition, delayRecognition } from '../../../src/db/knowledge/recognition.ts';
+import type { divideDocument, Piece } from '../../../src/knowledge/divide-document.ts';
+import { isFileFault } from '../../../src/knowledge/files/file-fault.ts';
+import type { Egress } from '../../../src/tools/egress.ts';
+import type { Batch, Failure } from '../batch-job.ts';
 import { DETECT_MS, detectInThread } from './detect-language.ts';
+import { DocumentFault, Unreachable } from './document-fault.ts';
 import { type FetchOutcome, fetchDocuments } from './fetch-document.ts';
-import { DocumentFault, FileReader, type FileReaderOptions } from './read-file.ts';
+import type { IngestionLimits } from './ingestion-limits.ts';
+import type { FileReader } from './read-file.ts';
+import { RecognitionDelay } from './recognize-pages.ts';
 
-/**
- * Knowledge bases whose documents are divided at once. Those whose scans are recognized leave one
- * for others.
- */
-const SLOTS = { atOnce: 3, ofOneTenant: 1 };
-/** The most documents of a claim, so that most claims are done long before they are due again. */
-const MAX_DOCUMENTS = 5;
-/** The time after which claimed documents are due again, as `claim_documents` sets it. */
-const CLAIM_MS = 120_000;
 const MAX_CHARACTERS = 2_000;
-const THREADS = { size: 1, heap_mb: 256 };
-/**
- * The most time for the stages of one document. A document that needs more fails. A file is read
- * and divided in one stage, and a URL fetched before. `recognize_ms` is for the text of images, and
- * `wait_ms` for a file or URL that no worker can read.
- */
-export type IngestionLimits = Record<
-  'fetch_ms' | 'divide_ms' | 'recognize_ms' | 'store_ms' | 'wait_ms',
-  number
->;
-/** `store_ms` is below the time that a connection of a worker gives a statement. */
-export const INGESTION_LIMITS: IngestionLimits = {
-  fetch_ms: 20_000,
-  divide_ms: 10_000,
-  recognize_ms: 300_000,
-  store_ms: 20_000,
-  wait_ms: 24 * 3_600_000,
-};
 
 const DIVIDE = {
-  module: moduleBeside('../../src/knowledge/divide-document.ts', import.meta.url),
+  module: moduleBeside('../../../src/knowledge/divide-document.ts', import.meta.url),
   name: 'divideDocument' satisfies (typeof divideDocument)['name'],
 };
 
-export type IngestionOptions = FileReaderOptions & {
-  /** The folder of files that are not in the database. */
-  resourceFolder?: string | undefined;
-  /** Fetches URLs. A job without it leaves documents of URLs to other workers. */
-  egress?: Egress | undefined;
-  limits?: IngestionLimits | undefined;
-};
-
-/**
- * Creates the job that divides documents of knowledge bases into chunks. A base is a lane. Texts
- * are divided in a thread, and files read in a process, since their author decides how long it
- * takes.
- */
-export function ingestionJob(options: IngestionOptions): BatchJob {
-  const { pool, resourceFolder, egress, limits = INGESTION_LIMITS } = options;
-  const [threads, files] = [new ThreadPool(THREADS), new FileReader(options)];
-  return {
-    ...{ name: 'ingest_document', everyMs: 1_000, maxBatches: 20 },
-    lanes: {
-      ...SLOTS,
-      due: async () =>
-        (await dueKnowledgeBases(pool)).map((base) => ({
-          id: base.knowledge_base_id,
-          tenantId: base.tenant_id,
-        })),
-    },
-    async batch({ id, tenantId }, signal) {
-      const base = { knowledge_base_id: id, tenant_id: tenantId };
-      const endsAt = performance.now() + CLAIM_MS;
-      const documents = await claimDocuments(pool, base, MAX_DOCUMENTS, egress !== undefined);
-      const places = { pool, threads, files, resourceFolder, egress };
-      return ingest({ ...places, limits, tenantId, endsAt, signal }, documents);
-    },
-  };
-}
-
-type Ingestion = {
+/** What a job divides documents with. */
+export type Ingestion = {
   pool: Pool;
   threads: ThreadPool;
   files: FileReader;
   resourceFolder: string | undefined;
   egress: Egress | undefined;
   limits: IngestionLimits;
-  tenantId: string;
+  base: DueBase;
+  /** Whether the text of images is recognized. Otherwise such documents wait for the job that does. */
+  recognizes: boolean;
   /** The time at which the claimed documents are due again. */
   endsAt: number;
   signal: AbortSignal;
@@ -117,7 +60,10 @@ type FetchedIngestion = Ingestion & { fetched: ReadonlyMap<string, FetchOutcome>
  * Divides claimed documents one by one. Returns those that were not tried: when the worker stops,
  * when too little time of the claim is left, and when this throws.
  */
-async function ingest(ingestion: Ingestion, documents: readonly ClaimedDocument[]): Promise<Batch> {
+export async function ingest(
+  ingestion: Ingestion,
+  documents: readonly ClaimedDocument[],
+): Promise<Batch> {
   const { pool, signal } = ingestion;
   const left = [...documents];
   const failures: Failure[] = [];
@@ -151,25 +97,32 @@ const hasTime = ({ limits, endsAt }: Ingestion) =>
 
 /**
  * Divides a document and stores its chunks. A document that cannot be divided fails with the
- * reason. One whose file or URL this worker cannot read now waits: returns the error.
+ * reason. One whose file, URL or model cannot be reached now waits: returns the error.
  * Throws if the database is gone or the worker stops: the document is due again later.
  */
 async function ingestOne(
   ingestion: FetchedIngestion,
   document: ClaimedDocument,
-): Promise<'done' | 'edited' | Unreachable> {
+): Promise<'done' | 'edited' | 'later' | Unreachable | RecognitionDelay> {
   const { pool, limits, signal } = ingestion;
   try {
     const divided = await divide(ingestion, document);
     if (divided === 'unchanged') return (await keepDocument(pool, document)) ? 'done' : 'edited';
-    if (divided === 'edited') return divided;
+    if (divided === 'later') await returnDocuments(pool, [document]);
+    if (divided === 'images') await awaitRecognition(pool, document);
+    if (typeof divided === 'string') return divided === 'edited' ? divided : 'later';
     const { detects_language: detects } = document;
-    const language = detects ? await detectInThread(ingestion, divided.pieces) : null;
+    const caller = { ...ingestion, tenantId: ingestion.base.tenant_id };
+    const language = detects ? await detectInThread(caller, divided.pieces) : null;
     const stored = { ...divided, language };
     return (await storeChunks(pool, document, stored, limits.store_ms)) ? 'done' : 'edited';
   } catch (error) {
     if (error instanceof Unreachable && !signal.aborted) {
       await postponeDocument(pool, document, error.message, limits.wait_ms);
+      return error;
+    }
+    if (error instanceof RecognitionDelay && !signal.aborted) {
+      await delayRecognition(pool, document, error.error, limits.wait_ms);
       return error;
     }
     const isText = document.resource_id === null && document.url === null;
@@ -185,11 +138,11 @@ async function ingestOne(
 async function divide(
   ingestion: FetchedIngestion,
   document: ClaimedDocument,
-): Promise<DividedDocument | 'unchanged' | 'edited'> {
+): Promise<DividedDocument | 'unchanged' | 'edited' | 'later' | 'images'> {
   const { type, content, chunking, resource_id, url } = document;
-  const { threads, files, limits, tenantId, signal } = ingestion;
+  const { threads, files, limits, base, recognizes, signal } = ingestion;
   const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
-  const call = { key: tenantId, deadline_ms: limits.divide_ms, signal };
+  const call = { key: base.tenant_id, deadline_ms: limits.divide_ms, signal };
   if (resource_id === null && url === null) {
     type Texts = Parameters<typeof divideDocument>;
     const text = { type, content, maxCharacters };
@@ -201,8 +154,11 @@ async function divide(
       : { type, bytes: await loadFile(ingestion, resource_id) };
   if (read === 'unchanged') return read;
   const file = { type: read.type, bytes: read.bytes, maxCharacters };
-  const divided = await files.read(document, file, { key: tenantId, limits, signal });
-  if (divided === 'edited' || !('source' in read)) return divided;
+  const fileCall = { base, limits, signal };
+  const divided = recognizes
+    ? await files.recognize(document, file, fileCall)
+    : await files.read(document, file, fileCall);
+  if (typeof divided === 'string' || !('source' in read)) return divided;
   if (divided.pieces.length === 0) throw new DocumentFault('no_text', 'the URL has no text');
   return { ...divided, source: read.source };
 }
@@ -225,16 +181,13 @@ function readUrl(fetched: FetchOutcome | undefined) {
   return { type: source.type, bytes, source };
 }
 
-/** A file or URL that this worker cannot read, but another one or a later attempt may. */
-class Unreachable extends Error {}
-
 /**
  * Returns the bytes of a file. A file may be missing because the folder is not mounted or is that
  * of another machine, so this is an outage of the worker, and no fault of the file.
  */
-async function loadFile({ pool, tenantId, resourceFolder }: Ingestion, id: string) {
+async function loadFile({ pool, base, resourceFolder }: Ingestion, id: string) {
   const options = { folder: resourceFolder, maxBytes: MAX_DOCUMENT_BYTES.file };
-  const loaded = await loadResource(pool, tenantId, id, options);
+  const loaded = await loadResource(pool, base.tenant_id, id, options);
   if (loaded.ok) return loaded.value.bytes;
   const { message, cause } = loaded.error;
   if (cause === 'unreachable') {

@@ -1,0 +1,43 @@
+import { isImageDocument } from '../../contracts/document-types.ts';
+import { findPage } from './read-pdf.ts';
+import { drawPage } from './recognition/draw-page.ts';
+import { encodePng } from './recognition/encode-png.ts';
+import { checkImage } from './recognition/image-header.ts';
+import { imagesOf } from './recognition/page-images.ts';
+import { shrinkPicture } from './recognition/shrink-picture.ts';
+
+/** An image of text: a file that is an image, or a page that is drawn from its images. */
+export type Scan = { page: number; type: string; image: Uint8Array };
+
+/** The next image, if any, and the pages before with an image that cannot be decoded. */
+export type NextScan = { scan?: Scan; undecoded: number };
+
+/** The most pixels of a page for a model: A4 at 200 dpi. Vendors make larger ones smaller. */
+const MAX_PIXELS = 4_000_000;
+/** The compression of PNG, since the image is sent over a network. */
+const LEVEL = 6;
+
+/**
+ * Returns the image of the next page without text, after the page of this number. Call it in a
+ * process of its own, like `divideFile`, whose errors it throws.
+ */
+export async function nextScan(
+  { type, bytes: given }: { type: string; bytes: Uint8Array },
+  after: number,
+): Promise<NextScan> {
+  const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
+  if (isImageDocument(type)) {
+    checkImage(type, bytes);
+    return { undecoded: 0, ...(after === 0 && { scan: { page: 1, type, image: bytes } }) };
+  }
+  if (type !== 'application/pdf') return { undecoded: 0 };
+  let undecoded = 0;
+  const scan = await findPage(bytes, after, async (page) => {
+    const found = await imagesOf(page);
+    if (found.undecoded > 0) undecoded += 1;
+    if (found.pictures.length === 0) return undefined;
+    const picture = shrinkPicture(drawPage(page, found.pictures), MAX_PIXELS);
+    return { page: page.pageNumber, type: 'image/png', image: encodePng(picture, LEVEL) };
+  });
+  return { undecoded, ...(scan && { scan }) };
+}
