@@ -190,6 +190,7 @@ describe('REST', () => {
       chunks: 2,
       vectors: null,
       reranking: null,
+      recognition: null,
     };
     expect((await ask('GET', state)).body).toEqual(counts);
     const chunks = `/api/documents/${terms.id}/chunks`;
