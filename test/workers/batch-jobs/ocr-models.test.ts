@@ -11,6 +11,7 @@ import type { Json } from '../../../src/json/json.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import type { FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
 import { TRANSCRIPTION_PROMPT } from '../../../src/runtime/model-calls/transcribe-image.ts';
+import { createEgress } from '../../../src/tools/egress.ts';
 import { BatchRunner } from '../../../workers/batch-jobs/batch-runner.ts';
 import { ingestionJobs } from '../../../workers/batch-jobs/documents/ingest-documents.ts';
 import {
@@ -21,6 +22,7 @@ import { all, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { jpegImage, makeScan, makeTesseractData, scanOf } from '../../support/files/scans.ts';
 import { doAllDue } from '../../support/work/ingest-documents.ts';
+import { startServer } from '../../tools/servers.ts';
 import { killWorkerProcesses, startWorkerProcess } from '../worker-process.ts';
 
 // The text of images, recognized by the model of a base behind a server in OpenAI's format: what
@@ -242,6 +244,30 @@ test('the model of the base comes before Tesseract, which comes before nothing',
   expect(code).toBe('no_text');
   expect(message).toContain('ocr_model_id');
   expect(message).toContain('HOWDAH_TESSERACT_DATA');
+});
+
+test('the scan behind a URL is recognized, and again only when it has changed', async () => {
+  const base = await makeBase(await makeModel());
+  const site = await startServer((_, response) =>
+    response.writeHead(200, { 'content-type': 'image/png' }).end(scanOf('refund.png')),
+  );
+  const egress = createEgress({ allowPrivate: ['127.0.0.1'] });
+  const jobs = ingestionJobs({ pool: db.pool, provider: find, egress });
+  const { id } = await one<{ id: string }>(
+    db.pool,
+    `insert into howdah.documents (tenant_id, knowledge_base_id, title, url, reread_seconds)
+     values ($1, $2, 'scan', $3, 3600) returning id`,
+    [tenant, base, `http://127.0.0.1:${site.port}/scan.png`],
+  );
+  for (let count = 0; count < 2; count += 1) {
+    await makeDue();
+    await doAllDue(jobs);
+    expect(await documentOf(id)).toMatchObject({
+      ...{ status: 'ready', code: null, content: 'The text of the page.' },
+    });
+  }
+  expect(server.requests).toHaveLength(1);
+  expect(imageOf(0)).toEqual({ type: 'image/png', bytes: scanOf('refund.png') });
 });
 
 describe('an answer that is no whole text fails the document', () => {

@@ -7,8 +7,8 @@ import type { GreyPicture } from './encode-png.ts';
 export function shrinkPicture(picture: GreyPicture, maxPixels: number): GreyPicture {
   const step = Math.sqrt((picture.width * picture.height) / maxPixels);
   if (step <= 1) return picture;
-  const width = Math.max(1, Math.floor(picture.width / step));
-  const height = Math.max(1, Math.floor(picture.height / step));
+  const width = between1And(maxPixels, picture.width / step);
+  const height = between1And(maxPixels / width, picture.height / step); // of a strip, width is 1
   const columns = boundsOf(picture.width, width);
   const rows = boundsOf(picture.height, height);
   const grey = new Uint8Array(width * height);
@@ -19,6 +19,8 @@ export function shrinkPicture(picture: GreyPicture, maxPixels: number): GreyPict
   }
   return { width, height, grey };
 }
+
+const between1And = (most: number, value: number) => Math.max(1, Math.floor(Math.min(most, value)));
 
 /** Returns where each of `count` equal parts of a length begins, and the end of the last one. */
 function boundsOf(length: number, count: number): Int32Array {
