@@ -353,6 +353,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'a limit that may be edited by somebody who takes long; what it is about is forgotten in minutes',
   'howdah_private.limited_calls.execution_id':
     'references to executions have none; forgotten in minutes',
+  'howdah_private.limited_calls.document_id': 'a document may be deleted during its call',
   'howdah_private.limited_calls.call_id': 'a call, which has no row of its own',
   'howdah_private.parked_runs.limit_id':
     'runs that waited at a deleted limit go on, when the job that admits finds them here',

@@ -1,6 +1,6 @@
--- Claims of documents by workers. Two batch jobs share the queue due_documents. Recognizing the text
--- of images takes minutes, so documents that need it have lanes and slots of their own, and hold up
--- no other document, not even of the same base.
+-- Claims of documents by workers. Two batch jobs share the queue due_documents. Recognizing the
+-- text of images takes minutes, so documents that need it have lanes and slots of their own, and
+-- hold up no other document, not even of the same base.
 
 -- Returns the bases that have due documents, at most 1,000, those of the oldest documents first, or
 -- none in a pause. With `recognizes`, those of the job recognize_document, else those of

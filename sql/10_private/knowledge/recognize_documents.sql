@@ -109,8 +109,8 @@ as $$
   order by p.page
 $$;
 
--- Begins a call of a model for a page. `call`: it may be made, and end_page ends it. `full`: a limit
--- allows none now, with the error. `edited`: the document was edited or deleted.
+-- Begins a call of a model for a page. `call`: it may be made, and end_page ends it. `full`: a
+-- limit allows none now, with the error. `edited`: the document was edited or deleted.
 create or replace function howdah_private.begin_page(
   document_id uuid, claim text, model_id uuid,
   out outcome text, out call_id uuid, out error jsonb

@@ -245,9 +245,9 @@ begin
   ) as p;
 end $$;
 
--- Ends calls whose run does not run, and those of documents after five minutes, which no call takes.
--- Deletes calls that ended two minutes ago. Part of repair_queue, which may hold runs: it waits for
--- no row. The end of a run ends its calls, so usually no such call exists.
+-- Ends calls whose run does not run, and those of documents after five minutes, which no call
+-- takes. Deletes calls that ended two minutes ago. Part of repair_queue, which may hold runs: it
+-- waits for no row. The end of a run ends its calls, so usually no such call exists.
 create or replace function howdah_private.delete_old_calls() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

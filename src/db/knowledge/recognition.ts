@@ -99,7 +99,7 @@ export async function beginPage(
   return rows[0] ?? { outcome: 'edited' };
 }
 
-/** The result of a call: the text or the error, and the tokens as far as the server reports them. */
+/** The result of a call: the text or the error, and the tokens that the server reports. */
 export type PageResult = {
   call_id: string | null;
   content?: string;

@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { divideFile } from '../../../src/knowledge/files/divide-file.ts';
-import { type NextScan, nextScan } from '../../../src/knowledge/files/next-scan.ts';
+import { type NextScan, nextScan } from '../../../src/knowledge/files/recognition/next-scan.ts';
 import { shrinkPicture } from '../../../src/knowledge/files/recognition/shrink-picture.ts';
 import { greyImage, imageOf, jpegImage, makeScan, scanOf } from '../../support/files/scans.ts';
 

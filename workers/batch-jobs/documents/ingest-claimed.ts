@@ -46,7 +46,7 @@ export type Ingestion = {
   egress: Egress | undefined;
   limits: IngestionLimits;
   base: DueBase;
-  /** Whether the text of images is recognized. Otherwise such documents wait for the job that does. */
+  /** Whether the text of images is recognized, or such documents wait for the job that does. */
   recognizes: boolean;
   /** The time at which the claimed documents are due again. */
   endsAt: number;

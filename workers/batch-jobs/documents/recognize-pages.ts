@@ -17,7 +17,11 @@ import {
   type RecognitionError,
 } from '../../../src/db/knowledge/recognition.ts';
 import type { DocumentFile } from '../../../src/knowledge/files/divide-file.ts';
-import type { NextScan, nextScan, Scan } from '../../../src/knowledge/files/next-scan.ts';
+import type {
+  NextScan,
+  nextScan,
+  Scan,
+} from '../../../src/knowledge/files/recognition/next-scan.ts';
 import type { Transcripts } from '../../../src/knowledge/files/recognition/transcripts.ts';
 import type { FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
 import { transcribeImage } from '../../../src/runtime/model-calls/transcribe-image.ts';
@@ -29,7 +33,7 @@ const DRAWING: ThreadPoolOptions = {
   ...{ size: 1, heap_mb: 384, memory_mb: 1_024, max_calls: 100 },
 };
 const NEXT_SCAN = {
-  module: moduleBeside('../../../src/knowledge/files/next-scan.ts', import.meta.url),
+  module: moduleBeside('../../../src/knowledge/files/recognition/next-scan.ts', import.meta.url),
   name: 'nextScan' satisfies (typeof nextScan)['name'],
 };
 

@@ -1,10 +1,10 @@
-import { isImageDocument } from '../../contracts/document-types.ts';
-import { findPage } from './read-pdf.ts';
-import { drawPage } from './recognition/draw-page.ts';
-import { encodePng } from './recognition/encode-png.ts';
-import { checkImage } from './recognition/image-header.ts';
-import { imagesOf } from './recognition/page-images.ts';
-import { shrinkPicture } from './recognition/shrink-picture.ts';
+import { isImageDocument } from '../../../contracts/document-types.ts';
+import { findPage } from '../read-pdf.ts';
+import { drawPage } from './draw-page.ts';
+import { encodePng } from './encode-png.ts';
+import { checkImage } from './image-header.ts';
+import { imagesOf } from './page-images.ts';
+import { shrinkPicture } from './shrink-picture.ts';
 
 /** An image of text: a file that is an image, or a page that is drawn from its images. */
 export type Scan = { page: number; type: string; image: Uint8Array };
