@@ -284,6 +284,7 @@ describe('who finds what', () => {
       chunks: 0,
       vectors: null,
       reranking: null,
+      recognition: null,
     };
     expect(await stateAs(tenant)).toEqual({ ...nothing, ready: 2, chunks: 2 });
     expect(await stateAs(other)).toEqual(nothing);
