@@ -16,7 +16,7 @@ export type ExecutionWithMessages = { id: string; execution_id: string; status: 
 
 export type Message = { id: string; seq: number; step_seq: number | null; parent_seq: number | null; role: "system" | "user" | "assistant" | "tool"; content: string | null; parts: unknown; tool_calls: unknown; tool_call_id: string | null; agent_id: string | null; trust: "system" | "user" | "internal" | "external"; tokens_in: number; tokens_out: number; created_at: string };
 
-export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string; said?: string | null; calls?: string | null };
+export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; annotations: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string; said?: string | null; calls?: string | null };
 
 export type Explanation = { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; since: string; reason: string; summary: string; blocked_by: ({ kind: string; id: string | null; name: string | null; detail: string })[]; next: ({ action: string; id: string | null })[] };
 
