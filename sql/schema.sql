@@ -2097,14 +2097,14 @@ create table howdah.tools (
   constraint agent_tools_name_their_agent CHECK (((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL))),
   constraint aliases_fit_the_wire CHECK (howdah_private.fit_the_wire(aliases)),
   constraint cache_answers_for_is_from_1_second_to_a_month CHECK (((cache_answers_for >= 1) AND (cache_answers_for <= 2592000))),
+  constraint cached_tools_are_pure CHECK (((cache_answers_for IS NULL) OR (effect = 'pure'::howdah.tool_effect))),
+  constraint cached_tools_are_sql_http_mcp_or_custom CHECK (((cache_answers_for IS NULL) OR (kind = ANY (ARRAY['sql'::howdah.tool_kind, 'http'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'custom'::howdah.tool_kind])))),
+  constraint cached_tools_have_no_approval CHECK (((cache_answers_for IS NULL) OR (NOT requires_approval))),
   constraint compensation_is_another_tool CHECK ((compensation_tool_id <> id)),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint mcp_tools_name_their_server CHECK (((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL))),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
-  constraint only_pure_tools_cache_answers CHECK (((cache_answers_for IS NULL) OR (effect = 'pure'::howdah.tool_effect))),
   constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'http'::howdah.tool_kind]))),
-  constraint only_tools_that_return_data_cache_answers CHECK (((cache_answers_for IS NULL) OR (kind = ANY (ARRAY['sql'::howdah.tool_kind, 'http'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'custom'::howdah.tool_kind])))),
-  constraint only_tools_without_approval_cache_answers CHECK (((cache_answers_for IS NULL) OR (NOT requires_approval))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
   constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000))),
   constraint workflow_tools_name_their_workflow CHECK (((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)))
@@ -46331,6 +46331,11 @@ AS $function$
     ('answered_questions_say_when', 'answered questions must have a time'),
     ('base_url_is_http', 'base_url must be an HTTP URL'),
     ('bytes_are_at_most_8_mb', 'bytes must have at most 8 MB'),
+    ('cached_tools_are_pure', 'a tool with cache_answers_for must have the effect pure'),
+    ('cached_tools_are_sql_http_mcp_or_custom',
+      'a tool with cache_answers_for must be of kind sql, http, mcp or custom'),
+    ('cached_tools_have_no_approval',
+      'a tool with cache_answers_for must not have requires_approval'),
     ('calls_are_of_a_model_or_a_tool', 'a limit of calls must be for a model or a tool'),
     ('delivered_ones_have_a_time', 'delivered requests must have a time of delivery'),
     ('ended_runs_say_when', 'ended runs must have completed_at'),
@@ -46343,12 +46348,7 @@ AS $function$
     ('name_fits_the_wire', 'name must be a valid name of a tool'),
     ('name_is_not_blank_and_at_most_100_long',
       'name must not be blank and must have at most 100 characters'),
-    ('only_pure_tools_cache_answers', 'a tool with cache_answers_for must have the effect pure'),
     ('only_tools_that_do_something_exist', 'kind must be one that a tool can have'),
-    ('only_tools_that_return_data_cache_answers',
-      'a tool with cache_answers_for must be of kind sql, http, mcp or custom'),
-    ('only_tools_without_approval_cache_answers',
-      'a tool with cache_answers_for must not have requires_approval'),
     ('other_types_are_of_files', 'a document of this type must have a resource_id'),
     ('prefix_is_hwd_and_an_id', 'prefix must be hwd_ and an id'),
     ('requests_are_of_a_tenant_a_user_an_api_key_or_the_system',
@@ -55598,14 +55598,14 @@ begin
     when not ((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL)) then array['check', 'agent_tools_name_their_agent']
     when not howdah_private.fit_the_wire(aliases) then array['check', 'aliases_fit_the_wire']
     when not ((cache_answers_for >= 1) AND (cache_answers_for <= 2592000)) then array['check', 'cache_answers_for_is_from_1_second_to_a_month']
+    when not ((cache_answers_for IS NULL) OR (effect = 'pure'::howdah.tool_effect)) then array['check', 'cached_tools_are_pure']
+    when not ((cache_answers_for IS NULL) OR (kind = ANY (ARRAY['sql'::howdah.tool_kind, 'http'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'custom'::howdah.tool_kind]))) then array['check', 'cached_tools_are_sql_http_mcp_or_custom']
+    when not ((cache_answers_for IS NULL) OR (NOT requires_approval)) then array['check', 'cached_tools_have_no_approval']
     when not (compensation_tool_id <> id) then array['check', 'compensation_is_another_tool']
     when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
     when not ((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL)) then array['check', 'mcp_tools_name_their_server']
     when not howdah_private.fit_the_wire(ARRAY[name]) then array['check', 'name_fits_the_wire']
-    when not ((cache_answers_for IS NULL) OR (effect = 'pure'::howdah.tool_effect)) then array['check', 'only_pure_tools_cache_answers']
     when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'http'::howdah.tool_kind])) then array['check', 'only_tools_that_do_something_exist']
-    when not ((cache_answers_for IS NULL) OR (kind = ANY (ARRAY['sql'::howdah.tool_kind, 'http'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'custom'::howdah.tool_kind]))) then array['check', 'only_tools_that_return_data_cache_answers']
-    when not ((cache_answers_for IS NULL) OR (NOT requires_approval)) then array['check', 'only_tools_without_approval_cache_answers']
     when not ((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text)) then array['check', 'parameters_are_a_schema_of_an_object']
     when not ((timeout_ms >= 1) AND (timeout_ms <= 3600000)) then array['check', 'timeout_is_between_a_millisecond_and_an_hour']
     when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['check', 'workflow_tools_name_their_workflow']
