@@ -28,17 +28,23 @@ export async function namesOf(client: Queryable, named: NamedCollection): Promis
   return rows.map(({ name }) => name);
 }
 
-/** Reads the row with this name or id. */
-export async function findByName(
+/** Reads the rows with this name, which few tables allow more than one of. */
+export function findByName(
   client: Queryable,
   named: NamedCollection,
   name: string,
+): Promise<Row[]> {
+  return jsonRows<Row>(client, `${rowsOf(named)} and ${nameOf(named)}::text = $1 order by t.id`, [
+    name,
+  ]);
+}
+
+/** Reads the row with this id. */
+export async function findById(
+  client: Queryable,
+  named: NamedCollection,
+  id: string,
 ): Promise<Row | undefined> {
-  const [row] = await jsonRows<Row>(
-    client,
-    `${rowsOf(named)} and (${nameOf(named)}::text = $1 or t.id::text = lower($1))
-     order by ${nameOf(named)}::text = $1 desc, t.id limit 1`,
-    [name],
-  );
+  const [row] = await jsonRows<Row>(client, `${rowsOf(named)} and t.id::text = lower($1)`, [id]);
   return row;
 }

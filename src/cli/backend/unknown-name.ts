@@ -20,6 +20,22 @@ export function unknownName(
   });
 }
 
+/** Returns the row of a name, if any. Throws `EUSAGE` with the ids if several rows have it. */
+export function onlyRow<Row extends { id: string }>(
+  resource: CommandResource,
+  name: string,
+  rows: readonly Row[],
+): Row | undefined {
+  if (rows.length < 2) return rows[0];
+  const { one, many, command } = resource;
+  const ids = rows.map(({ id }) => id).toSorted();
+  const what = `the ${nameColumnOf(resource)} '${name}'`;
+  throw new HowdahError('EUSAGE', `${rows.length} ${many} have ${what}`, {
+    hint: `Use the id of one ${one}: ${joinNames(ids)}. List them: howdah ${command.noun} list`,
+    detail: { ids },
+  });
+}
+
 /**
  * Returns a function that throws an error again, with this hint if something was not found. The
  * hints of a database name tables, and those of a server name paths.

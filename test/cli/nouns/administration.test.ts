@@ -119,6 +119,22 @@ test.each([
   expect(await runOnBoth(...argv)).toMatchObject({ status, stdout: '' });
 });
 
+test.each([['show'], ['change', '--is-active', 'false'], ['delete', '--yes']])(
+  '%s refuses a name that several rows have, and names their ids',
+  async (verb, ...options) => {
+    const url = `https://hooks.example.com/${verb}`;
+    const create = async () => (await viaServer('webhooks', 'create', url)).stdout.trim();
+    const ids = [await create(), await create()];
+    const { status, stdout, stderr } = await runOnBoth('webhooks', verb, url, ...options);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    for (const id of ids) expect(stderr).toContain(id);
+    const rows = await json(viaDatabase('webhooks', 'list', '--json'));
+    const left = rows.items.filter((row: { url: string }) => row.url === url);
+    expect(left).toMatchObject([{ is_active: true }, { is_active: true }]);
+    expect(await runOnBoth('webhooks', 'show', ids[0] ?? '')).toMatchObject({ status: 0 });
+  },
+);
+
 test('schedules are created, listed, switched, run and deleted', async () => {
   const create = [...MORNING, '--agent', 'greeter', '--concurrency-key', 'desk', '--paused'];
   const created = await viaServer(...create, '--json');

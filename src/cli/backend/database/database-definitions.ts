@@ -2,7 +2,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import { secretRowsOn } from '../../../db/access/secrets.ts';
 import { inTenant, type Queryable } from '../../../db/connection/pool.ts';
 import { toolsOfAgent } from '../../../db/queries/queries.ts';
-import { findByName, listByName, namesOf } from '../../../resources/named-rows.ts';
+import { findById, findByName, listByName, namesOf } from '../../../resources/named-rows.ts';
 import { changeRow, createRow, readRow, removeRow } from '../../../resources/operations.ts';
 import type { CommandResource, Writer } from '../../../resources/resource.ts';
 import { createSecretWriter } from '../../../secrets/writer.ts';
@@ -10,7 +10,7 @@ import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import type { DefinitionBackend, Row } from '../backend.ts';
 import { listing } from '../listing.ts';
 import { toolRowsOf } from '../tool-rows.ts';
-import { nameColumnOf, unknownName } from '../unknown-name.ts';
+import { nameColumnOf, onlyRow, unknownName } from '../unknown-name.ts';
 import type { CliDatabase } from '../with-database.ts';
 import { withDates } from '../with-dates.ts';
 
@@ -27,7 +27,7 @@ export function createDatabaseDefinitions(
       listing(resource, await read((client) => listByName(client, namedRows(resource)))),
     listToolsOf: (agent) => read(async (client) => toolRowsOf(await toolsOfAgent(client, agent))),
     async lookUp(resource, name) {
-      const found = await read((client) => findByName(client, namedRows(resource), name));
+      const found = await read((client) => lookUpDefinition(client, resource, name));
       return found && withDates(found);
     },
     find: (resource, name) =>
@@ -66,10 +66,15 @@ export async function requireDefinition(
   resource: CommandResource,
   name: string,
 ): Promise<Row & { id: string }> {
-  const named = namedRows(resource);
-  const found = await findByName(client, named, name);
+  const found = await lookUpDefinition(client, resource, name);
   if (found) return found;
-  throw unknownName(resource, name, await namesOf(client, named));
+  throw unknownName(resource, name, await namesOf(client, namedRows(resource)));
+}
+
+async function lookUpDefinition(client: Queryable, resource: CommandResource, name: string) {
+  const named = namedRows(resource);
+  const found = onlyRow(resource, name, await findByName(client, named, name));
+  return found ?? findById(client, named, name);
 }
 
 const namedRows = (resource: CommandResource) => ({

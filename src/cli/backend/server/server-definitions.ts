@@ -9,7 +9,7 @@ import type { Api } from '../connect-server.ts';
 import { listing } from '../listing.ts';
 import { allRows, type Page } from '../pages.ts';
 import { toolRowsOf } from '../tool-rows.ts';
-import { nameColumnOf, unknownName } from '../unknown-name.ts';
+import { nameColumnOf, onlyRow, unknownName } from '../unknown-name.ts';
 import { withDates } from '../with-dates.ts';
 
 /** A row as REST returns it. */
@@ -80,7 +80,8 @@ async function lookUpDefinition(
   name: string,
 ): Promise<RestRow | undefined> {
   const column = nameColumnOf(resource);
-  const [found] = column === 'id' ? [] : await listDefinitions(api, resource, { [column]: name });
+  const rows = column === 'id' ? [] : await listDefinitions(api, resource, { [column]: name });
+  const found = onlyRow(resource, name, rows);
   if (found) return found;
   return isUuid(name) ? findById(api, resource, name.toLowerCase()) : undefined;
 }
