@@ -38,10 +38,12 @@ export function withCreationOptions(command: Command, resource: CommandResource)
   return command;
 }
 
+/** Returns a word of a command in the form of a shell, in quotation marks if it needs them. */
+export const inShell = (word: string) => (/^[\w./:@,-]+$/.test(word) ? word : JSON.stringify(word));
+
 /** Returns the words of a command that set the fields of a row, in the form of a shell. */
 export function wordsToSet(resource: CommandResource, body: Body): string[] {
   const name = nameColumnOf(resource);
-  const inShell = (text: string) => (/^[\w./:@,-]+$/.test(text) ? text : JSON.stringify(text));
   const forms = new Map(fieldsOf(resource).map((field) => [field.name, field]));
   return Object.entries(body).map(([field, value]) => {
     if (field === name) return inShell(String(value));

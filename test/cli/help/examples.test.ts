@@ -10,7 +10,9 @@ import { examples } from '../../../src/cli/help/examples.ts';
 import { isOf } from '../../../src/cli/help/examples-in-help.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
 import { allCommands, commands } from '../../../src/cli/registry.ts';
+import { notes } from '../../resources/notes.ts';
 import { renderCommandMetadata } from '../../support/generate/command-metadata.ts';
+import { exampleLines } from '../../support/generate/resource-lists.ts';
 import { wordsOf } from '../example-words.ts';
 import { runCli } from '../run-cli.ts';
 
@@ -50,6 +52,17 @@ const nouns = commands.filter(isNoun).map(({ name }) => [name]);
 test('the generated help metadata matches the commands (npm run generate)', async () => {
   const file = join(import.meta.dirname, '../../../src/cli/help/command-metadata.generated.ts');
   expect(readFileSync(file, 'utf8')).toBe(await renderCommandMetadata());
+});
+
+test('the examples of a resource have its name in quotation marks if it has spaces', () => {
+  const examples = { create: { name: 'late parcel', body: 'tea' }, change: { body: 'milk' } };
+  expect(exampleLines({ ...notes, examples })).toEqual([
+    'howdah dev notes list',
+    'howdah dev notes show "late parcel"',
+    'howdah dev notes create "late parcel" --body tea',
+    'howdah dev notes change "late parcel" --body milk',
+    'howdah dev notes delete "late parcel"',
+  ]);
 });
 
 test('help has no default that is an object, and the right article', async () => {

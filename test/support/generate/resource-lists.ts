@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { nameColumnOf } from '../../../src/cli/backend/unknown-name.ts';
 import type { CommandEntry } from '../../../src/cli/command-entry.ts';
-import { wordsToSet } from '../../../src/cli/nouns/field-options.ts';
+import { inShell, wordsToSet } from '../../../src/cli/nouns/field-options.ts';
 import type { CommandResource, Resource } from '../../../src/resources/resource.ts';
 
 /** A resource with its place: the path of its file below `src/resources`, and its exported name. */
@@ -71,13 +71,14 @@ export function exampleLines(resource: CommandResource): string[] {
   const noun = `howdah ${command.noun}`;
   const { [nameColumnOf(resource)]: name = 'ID', ...others } = examples?.create ?? {};
   const made = { ...(name !== 'ID' && { [nameColumnOf(resource)]: name }), ...others };
+  const typed = inShell(String(name));
   const words = {
     create: () => wordsToSet(resource, made),
-    change: () => [name, ...wordsToSet(resource, examples?.change ?? {})],
-    delete: () => [name],
+    change: () => [typed, ...wordsToSet(resource, examples?.change ?? {})],
+    delete: () => [typed],
   };
   return [
-    ...[`${noun} list`, `${noun} show ${name}`],
+    ...[`${noun} list`, `${noun} show ${typed}`],
     ...writes.map((verb) => [noun, verb, ...words[verb]()].join(' ')),
   ];
 }
