@@ -31,6 +31,11 @@ export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: str
   const [a, b] = [await makeTenant(pool), await makeTenant(pool, MARK)];
   await fillTenant(pool, a, worker, 'belongs-to-a');
   await fillTenant(pool, b, worker, MARK);
+  for (const [name, { row }] of Object.entries(TABLE_SAMPLES)) {
+    if (row === undefined) continue;
+    const { rowCount } = await pool.query(`select from howdah.${name} where tenant_id = $1`, [b]);
+    if (rowCount === 0) throw new Error(`the sample ${name}.row inserts no row: ${row}`);
+  }
   return { a, b };
 }
 
@@ -47,7 +52,8 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
     [tenant_id, agent_id, tool],
   );
   const session_id = await makeSession(pool, { tenant_id, title: mark });
-  const parameters = [tenant_id, mark, agent_id, session_id];
+  const run = await makeRun(pool, { tenant_id, agent_id, session_id, input: mark });
+  const parameters = [tenant_id, mark, agent_id, session_id, run];
   for (const text of Object.values(TABLE_SAMPLES).flatMap(({ row = [] }) => row)) {
     const used = [...text.matchAll(/\$(\d)/g)].map(([, place]) => Number(place));
     // Postgres must know the type of every parameter.
@@ -58,7 +64,6 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
       all,
     );
   }
-  const run = await makeRun(pool, { tenant_id, agent_id, session_id, input: mark });
   await pool.query(
     `insert into howdah.board_entries (tenant_id, root_execution_id, key, value, written_by_execution_id)
      values ($1, $2, $3, to_jsonb($3::text), $2)`,

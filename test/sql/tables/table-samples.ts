@@ -5,7 +5,8 @@ export const APPLY_AGENT_SYSTEM = `select howdah.apply_agent_system('{"version":
 export type TableSample = {
   /**
    * Inserts a row of a tenant, as the owner of the database. `$1` is the tenant, `$2` a mark for
-   * its texts, `$3` an agent and `$4` a session. Absent if `makeTwoTenants` makes the row by calls.
+   * its texts, `$3` an agent, `$4` a session and `$5` a run of both. Absent if `makeTwoTenants`
+   * makes the row by calls.
    */
   readonly row?: string | readonly string[];
   /**
