@@ -49573,6 +49573,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__check_execution()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not exists (
+    select from howdah.executions as e where e.id = new.execution_id and e.tenant_id = new.tenant_id
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', new.execution_id),
+      detail = jsonb_build_object('execution_id', new.execution_id)::text,
+      hint = 'Use the id of a run that you see, or omit execution_id if the row is about no run.';
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__lock_caller()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -54373,24 +54391,6 @@ begin
   perform howdah_private.audit_changes('resources', '{id}', v_before, v_after)
   where v_before is not null;
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_resources__check_execution()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not exists (
-    select from howdah.executions as e where e.id = new.execution_id and e.tenant_id = new.tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', new.execution_id),
-      detail = jsonb_build_object('execution_id', new.execution_id)::text,
-      hint = 'Omit execution_id if the file belongs to no run.';
-  end if;
-  return new;
 end $function$
 ;
 
@@ -62167,7 +62167,7 @@ CREATE TRIGGER _200_measure BEFORE INSERT ON howdah.resources FOR EACH ROW EXECU
 
 CREATE TRIGGER _200_refuse_rewrite BEFORE UPDATE OF id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by, created_at ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_rewrite();
 
-CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_resources__check_execution();
+CREATE TRIGGER _300_check_execution BEFORE INSERT OR UPDATE OF execution_id ON howdah.resources FOR EACH ROW WHEN ((new.execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__check_execution();
 
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_resources__refuse_keys();
 
@@ -68711,6 +68711,8 @@ grant execute on function howdah_private.text_array(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.text_cosine(uuid,text,text,text) to howdah_engine;
 
+grant execute on function howdah_private.tg__check_execution() to howdah_engine;
+
 grant execute on function howdah_private.tg__permit() to howdah_engine;
 
 grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
@@ -68914,8 +68916,6 @@ grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_
 grant execute on function howdah_private.tg_questions__refuse_by_hand() to howdah_engine;
 
 grant execute on function howdah_private.tg_questions__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__keep_origin() to howdah_engine;
 

@@ -7,7 +7,8 @@
 --             the changes by people, and those by the engine on request (audit_contents).
 --             log: what happened, written once or changed by the engine alone.
 --             queue: work that is still to do, and what the engine notes for itself.
---   anchor    whose life the rows share: run, session, user or none
+--   anchor    whose life the rows share: run, session, user or none. Contents with the anchor run
+--             also end with the user of their column of class person
 --   writing   what a caller must be permitted to do to write the rows: run, edit or manage. A table
 --             whose rows start runs later needs `run` too
 --   role      the least role that has these permissions

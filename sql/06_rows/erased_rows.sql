@@ -19,8 +19,9 @@ as %L$f$, (
     where r.anchor = 'run' and 'erasure' <> all (r.by_hand)));
 end $$;
 
--- Creates the function that deletes the rows of each table of contents whose anchor is the user.
--- Definitions by the user stay.
+-- Creates the function that deletes the rows of each table of contents whose anchor is the user, or
+-- the run: what a user says about a run, also of somebody else, ends with either. Definitions by
+-- the user stay.
 do $$
 begin
   execute format($f$
@@ -34,5 +35,6 @@ as %L$f$, coalesce((
       '' order by r.object) || E'\n'
     from howdah_private.table_rules() as r
     join howdah_private.person_columns() as p on p.object = r.object and p.is_id
-    where r.anchor = 'user' and r.kind = 'content' and 'erasure' <> all (r.by_hand)), 'select'));
+    where r.anchor in ('user', 'run') and r.kind = 'content'
+      and 'erasure' <> all (r.by_hand)), 'select'));
 end $$;

@@ -58,23 +58,6 @@ end $$;
 create or replace trigger _150_keep_origin before insert or update of metadata on howdah.resources
   for each row execute function howdah_private.tg_resources__keep_origin();
 
--- Checks that the run of a file exists, because no foreign key can reference executions.
-create or replace function howdah_private.tg_resources__check_execution() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if not exists (
-    select from howdah.executions as e where e.id = new.execution_id and e.tenant_id = new.tenant_id
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', new.execution_id),
-      detail = jsonb_build_object('execution_id', new.execution_id)::text,
-      hint = 'Omit execution_id if the file belongs to no run.';
-  end if;
-  return new;
-end $$;
-
 create or replace function howdah_private.tg_resources__sign() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -112,9 +95,6 @@ create or replace trigger _100_sign before insert on howdah.resources
   for each row execute function howdah_private.tg_resources__sign();
 create or replace trigger _200_measure before insert on howdah.resources
   for each row execute function howdah_private.tg_resources__measure();
-create or replace trigger _300_check_execution before insert on howdah.resources
-  for each row when (new.execution_id is not null)
-  execute function howdah_private.tg_resources__check_execution();
 -- Records activity in a session that was erased before the file was written (see
 -- tg_todos__record_activity). Locks the session before the counters of storage.
 create or replace function howdah_private.tg_resources__record_activity() returns trigger

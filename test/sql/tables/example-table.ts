@@ -26,11 +26,31 @@ export function withRow(file: SqlFile, row: string): SqlFile {
 }
 
 /**
+ * Returns the example with rows about runs, as the text below it says: the column execution_id
+ * without a foreign key, written once, and the anchor run.
+ */
+export function exampleAboutRuns(): ReturnType<typeof exampleTable> {
+  const { migration, rules } = exampleTable();
+  const written = rules.get('sql/04_tables/written_columns.sql') ?? '';
+  const rule = rules.get('sql/04_tables/table_rules.sql') ?? '';
+  return {
+    migration: migration.replace('  name text', '  execution_id uuid not null,\n  name text'),
+    rules: new Map([
+      ...rules,
+      ['sql/04_tables/written_columns.sql', written.replace("''", "'execution_id'")],
+      ['sql/04_tables/table_rules.sql', rule.replace("'user'", "'run'")],
+    ]),
+  };
+}
+
+/**
  * Adds the table of sql/README.md ("A table") in a transaction: applies its migration, and the
  * files that `migrate up` would choose for its rules.
  */
-export async function addExampleTable(client: pg.ClientBase): Promise<void> {
-  const { migration, rules } = exampleTable();
+export async function addExampleTable(
+  client: pg.ClientBase,
+  { migration, rules } = exampleTable(),
+): Promise<void> {
   expect([...rules.keys()]).toHaveLength(3);
   const before = replaceableFiles();
   const after = before.map((file) => withRow(file, rules.get(file.path) ?? ''));

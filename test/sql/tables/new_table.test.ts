@@ -1,8 +1,18 @@
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { all, makeTenant, makeUser, one, refusedInside, rolledBack, takeRole } from '../support.ts';
-import { addExampleTable } from './example-table.ts';
+import {
+  all,
+  makeAgent,
+  makeRun,
+  makeTenant,
+  makeUser,
+  one,
+  refusedInside,
+  rolledBack,
+  takeRole,
+} from '../support.ts';
+import { addExampleTable, exampleAboutRuns } from './example-table.ts';
 
 // Adds the table of sql/README.md ("A table") by nothing but its migration and its rules, and walks
 // it through what is computed from them.
@@ -71,5 +81,48 @@ test('a table with rules has all that is computed from them', async () => {
     expect(await documents(true)).toEqual([{ name: 'first', body: '[redacted]' }]);
     await client.query('select howdah.erase_user($1)', [ada.id]);
     expect(await all(client, 'select name from howdah.notes')).toEqual([]);
+  });
+});
+
+test('rows about a run need a run, and end with the run and with their user', async () => {
+  const tenant_id = await makeTenant(db.pool);
+  const other = await makeTenant(db.pool);
+  const ada = await makeUser(db.pool, { tenant_id, username: 'ada', role: 'member' });
+  const bob = await makeUser(db.pool, { tenant_id, username: 'bob', role: 'member' });
+  const runOf = async (tenant: string) =>
+    makeRun(db.pool, {
+      tenant_id: tenant,
+      agent_id: await makeAgent(db.pool, { tenant_id: tenant }),
+      input: 'x',
+    });
+  const [run, theirs] = [await runOf(tenant_id), await runOf(other)];
+  const as = async (client: pg.ClientBase, user: string) => {
+    await client.query('reset role');
+    await takeRole(client, 'howdah_app', {
+      ...{ 'howdah.tenant_id': tenant_id, 'howdah.user_id': user },
+    });
+  };
+  const insert = `insert into howdah.notes (execution_id, name, body) values ($1, $2, 'tea')`;
+  const names = (client: pg.ClientBase) =>
+    all(client, 'select name from howdah.notes order by name');
+
+  await rolledBack(db.pool, async (client) => {
+    await addExampleTable(client, exampleAboutRuns());
+    await as(client, bob.id);
+    await client.query(insert, [run, 'by bob']);
+    await as(client, ada.id);
+    await client.query(insert, [run, 'by ada']);
+    for (const missing of [theirs, '0197a000-0000-7000-8000-000000000001']) {
+      expect(await refusedInside(client, insert, [missing, 'ghost'])).toMatchObject({
+        code: 'HWNTF',
+        fields: { execution_id: missing },
+      });
+    }
+    await client.query('reset role');
+    expect(await names(client)).toEqual([{ name: 'by ada' }, { name: 'by bob' }]);
+    await client.query(`select howdah.erase_user($1, 'anonymise')`, [ada.id]);
+    expect(await names(client)).toEqual([{ name: 'by bob' }]);
+    await client.query('select howdah_private.delete_rows_of_runs($1)', [[run]]);
+    expect(await names(client)).toEqual([]);
   });
 });
