@@ -285,6 +285,7 @@ grant execute on function
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
   howdah.search(text[], text, int, jsonb, text), howdah.searches_query(howdah.searches),
+  howdah.search_hits(uuid), howdah_private.words_of_question(uuid, text, bigint),
   howdah.sessions_with(text),
   howdah.recall(text, int, howdah.memory_scope, uuid),
   howdah.replay_searches(text, timestamptz, text, int, boolean), howdah.sources(uuid),

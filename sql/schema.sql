@@ -6631,6 +6631,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.search_hits(search_id uuid)
+ RETURNS TABLE(rank integer, score double precision, rerank_rank integer, rerank_score double precision, terms text[], knowledge_base_id uuid, knowledge_base text, document_id uuid, title text, heading_path text[], content text, chunk_seq integer, is_current boolean)
+ LANGUAGE sql
+ STABLE ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with search as materialized (
+    select s.*, howdah.searches_query(s) as question
+    from howdah.searches as s where s.id = search_hits.search_id
+  )
+  select r.rank, r.score, r.rerank_rank, r.rerank_score,
+    coalesce(howdah_private.words_of_question(r.knowledge_base_id, w.question, k.number), '{}'),
+    r.knowledge_base_id, b.name, r.document_id, coalesce(t.found ->> 'title', d.title),
+    coalesce(k.heading_path,
+      array(select jsonb_array_elements_text(t.found -> 'headings')), '{}'),
+    coalesce(t.found ->> 'text', k.content), k.seq, k.seq is not null
+  from search as w
+  join howdah.search_results as r on r.tenant_id = w.tenant_id and r.search_id = w.id
+  left join howdah.steps as p on p.execution_id = w.execution_id and p.seq = w.step_seq
+  cross join lateral (
+    select p.output #> array['chunks', (r.rank - 1)::text] as found offset 0
+  ) as t
+  left join howdah.documents as d on d.tenant_id = r.tenant_id and d.id = r.document_id
+  left join howdah.knowledge_bases as b
+    on b.tenant_id = r.tenant_id and b.id = r.knowledge_base_id
+  left join lateral (
+    select n.number, n.seq, n.heading_path, n.content from howdah.chunks as n
+    where n.tenant_id = r.tenant_id and n.document_id = r.document_id
+      and md5(n.content) = r.digest
+    order by n.number = r.chunk_number desc, n.seq limit 1
+  ) as k on true
+  order by r.rank
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.searches_query(search howdah.searches)
  RETURNS text
  LANGUAGE sql
@@ -59187,6 +59222,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.words_of_question(base_id uuid, query text, chunk_number bigint)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select f.terms from howdah.knowledge_bases as b
+  join howdah.chunks as c on c.tenant_id = b.tenant_id and c.knowledge_base_id = b.id
+    and c.number = words_of_question.chunk_number
+  cross join lateral howdah_private.found_terms(c.number, array(
+    select q.term from howdah_private.terms_of_query(b, words_of_question.query) as q)) as f
+  where b.id = words_of_question.base_id and b.tenant_id = howdah.current_tenant()
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.workers_for_offers()
  RETURNS TABLE(id uuid)
  LANGUAGE sql
@@ -65175,6 +65225,12 @@ grant execute on function howdah.search(text[],text,integer,jsonb,text) to howda
 
 grant execute on function howdah.search(text[],text,integer,jsonb,text) to howdah_viewer;
 
+grant execute on function howdah.search_hits(uuid) to howdah_app;
+
+grant execute on function howdah.search_hits(uuid) to howdah_engine;
+
+grant execute on function howdah.search_hits(uuid) to howdah_viewer;
+
 grant execute on function howdah.searches_query(howdah.searches) to howdah_app;
 
 grant execute on function howdah.searches_query(howdah.searches) to howdah_engine;
@@ -69302,6 +69358,10 @@ grant execute on function howdah_private.without_preset(jsonb) to howdah_engine;
 grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_app;
 
 grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_engine;
+
+grant execute on function howdah_private.words_of_question(uuid,text,bigint) to howdah_app;
+
+grant execute on function howdah_private.words_of_question(uuid,text,bigint) to howdah_viewer;
 
 grant execute on function howdah_private.workers_for_offers() to howdah_engine;
 
@@ -73793,6 +73853,9 @@ Returns the next times of a cron expression in a time zone. Returns no rows if t
 
 comment on routine howdah.search(text[],text,integer,jsonb,text) is '@behavior -filterProc -orderBy
 Returns the chunks of knowledge bases that fit a question best, at most k: select title, content from howdah.search(''{handbook}'', ''how long is a refund possible?''). bases are names, null for all. Only documents whose metadata contains filter are searched. mode is hybrid (words and vectors), text or vector; by default hybrid if base and query have vectors (howdah.embed_query), else text. ranks says why, for text and vector: the rank, the score (BM25, the cosine) and the terms of the query that the chunk has; parts are those that it has within German compounds only. If the base has a reranker, fused has the rank and score without it, and rerank its rank and score, or the error that says why it changed nothing (howdah.rerank_query). A search is a row of howdah.searches, except in a read-only transaction and where records_searches of a base is false.';
+
+comment on routine howdah.search_hits(uuid) is '@behavior -filterProc -orderBy
+Returns what a search of howdah.searches found, the best first, and why: select rank, title, terms, content from howdah.search_hits(''…''). score, rerank_rank and rerank_score are those of the search; terms are the words of its query that the chunk has. is_current is false if the document no longer has the text, which then is null unless a run has read it.';
 
 comment on routine howdah.searches_query(howdah.searches) is '@behavior -filterBy -orderBy
 Returns the query of a search of a person, an application or a run: select howdah.searches_query(s), s.created_at from howdah.searches as s. It is null for a run whose contents are encrypted or erased, and where no query may be stored.';

@@ -108,6 +108,8 @@ export type AnswerSource = { start_offset: number; end_offset: number; chunk_num
 
 export type Chunk = { id: string; seq: number; heading_path: (string)[]; start_offset: number; end_offset: number; page: number | null; trust: "system" | "user" | "internal" | "external"; content: string };
 
+export type SearchHit = { rank: number; score: number; rerank_rank: number | null; rerank_score: number | null; terms: (string)[]; knowledge_base_id: string; knowledge_base: string | null; document_id: string; title: string | null; heading_path: (string)[]; content: string | null; chunk_seq: number | null; is_current: boolean };
+
 export type FoundMemory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; score: number; trust: "system" | "user" | "internal" | "external"; valid_from: string; source_execution_id: string | null; source_seq: number | null };
 
 export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant"; subject_id: string; kind: "fact" | "preference" | "procedure" | "episode"; content: string; trust: "system" | "user" | "internal" | "external"; is_pinned: boolean; valid_from: string; valid_to: string | null; superseded_by: string | null; source_execution_id: string | null; source_seq: number | null; created_by: string; created_at: string; proposal_status: "open" | "approved" | "rejected" | null; proposed_at: string | null; decided_at: string | null; decided_by: string | null; origin_id: string | null; origin_changed_at: string | null };
@@ -186,7 +188,7 @@ export type Model = { id: string; name: string; provider: string; model: string;
 
 export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
 
-export type Search = { id: string; created_at: string; user_id: string | null; created_by: string | null; execution_id: string | null; step_seq: number | null; mode: string; knowledge_base_ids: (string)[]; k: number | null; filter: { [name: string]: unknown } | null; is_repeated: boolean; rerank_error: string | null; query: string | null; results: number };
+export type Search = { id: string; created_at: string; user_id: string | null; created_by: string | null; execution_id: string | null; step_seq: number | null; mode: string; knowledge_base_ids: (string)[]; k: number | null; filter: { [name: string]: unknown } | null; is_repeated: boolean; rerank_error: string | null; query: string | null; knowledge_bases: (string)[]; agent: string | null; results: number };
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; cache_answers_for: number | null; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
@@ -521,6 +523,8 @@ export type Operations = {
   listDocumentChunks: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; from?: string } }; gives: { data: (Chunk)[]; next: string | null } };
   /** Get the text of a document. */
   getDocumentContent: { takes: { params: { id: string } }; gives: string };
+  /** List the chunks that a search found, and why. */
+  listSearchHits: { takes: { params: { id: string } }; gives: { hits: (SearchHit)[] } };
   /** Recall memories. */
   recallMemories: { takes: { query: { query: string; k?: number; scope?: "user" | "agent" | "session" | "tenant"; subject_id?: string } }; gives: { memories: (FoundMemory)[] } };
   /** List memories, newest first. */
@@ -1032,6 +1036,7 @@ export const operations = {
   deleteDocument: ['DELETE', '/api/documents/{id}'],
   listDocumentChunks: ['GET', '/api/documents/{id}/chunks'],
   getDocumentContent: ['GET', '/api/documents/{id}/content'],
+  listSearchHits: ['GET', '/api/searches/{id}/hits'],
   recallMemories: ['GET', '/api/memories/recall'],
   listMemories: ['GET', '/api/memories'],
   remember: ['POST', '/api/memories'],

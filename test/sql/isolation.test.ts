@@ -59,6 +59,7 @@ const REVIEWED: Record<string, string> = {
   find_runs: 'runs of current_tenant(), except hidden_agents()',
   runs_of: 'runs of current_tenant(), except hidden_agents()',
   search: 'knowledge bases of current_tenant()',
+  words_of_question: 'knowledge bases of current_tenant(), looked for with the id',
   embed_query: 'knowledge bases of current_tenant()',
   rerank_query: 'knowledge bases of current_tenant()',
   fit_ranking: 'permit(), knowledge_base() and dataset_named() of current_tenant()',

@@ -11,7 +11,7 @@ export const searches = resource('searches', {
   writes: [],
   command: {
     noun: 'dev searches',
-    list: ['id', 'created_at', 'created_by', 'query', 'mode', 'results'],
+    list: ['id', 'created_at', 'created_by', 'query', 'knowledge_bases', 'mode', 'results'],
     empty: 'No searches. Search: howdah kb search BASE QUESTION',
     name: 'id',
   },
@@ -33,6 +33,19 @@ export const searches = resource('searches', {
     query: {
       sql: 'howdah.searches_query(t)',
       schema: z.string().nullable().describe('null if it is encrypted, erased or not stored'),
+    },
+    knowledge_bases: {
+      sql: `array(select b.name from howdah.knowledge_bases as b
+        where b.tenant_id = t.tenant_id and b.id = any (t.knowledge_base_ids) order by b.name)`,
+      schema: z
+        .array(z.string())
+        .describe('The names of the bases, without those that are deleted'),
+    },
+    agent: {
+      sql: `(select a.name from howdah.executions as e
+        join howdah.agents as a on a.tenant_id = e.tenant_id and a.id = e.agent_id
+        where e.id = t.execution_id)`,
+      schema: z.string().nullable().describe('The agent of the run that searched'),
     },
     results: {
       sql: '(select count(*)::int from howdah.search_results as r where r.search_id = t.id)',

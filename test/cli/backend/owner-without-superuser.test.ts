@@ -185,6 +185,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('kb', 'chunks', 'made', 'README.md');
   await cli('kb', 'search', 'made', 'agents');
   await cli('searches', 'list');
+  await about('kb hits', (await ids('select id from howdah.searches limit 1'))[0] ?? '');
   await cli('kb', 'health', 'made');
   await cli('kb', 'stale', 'made');
   await cli('kb', 'replay', 'made');

@@ -76,6 +76,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ rest: 'GET /api/searches/{id}', cli: 'dev searches show' },
   },
   {
+    ...{ group: 'Agents and tools', what: 'see what a search found, and why' },
+    ...{ sql: 'howdah.search_hits()', graphql: 'searchHits', cli: 'kb hits' },
+    rest: 'GET /api/searches/{id}/hits',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'repeat searches' },
     ...{ sql: 'howdah.replay_searches()', graphql: 'replaySearches', cli: 'kb replay' },
     rest: 'GET /api/knowledge-bases/{id}/replay',

@@ -14,6 +14,7 @@ import {
   listChunks,
   readKnowledgeState,
 } from '../../../operations/definitions/knowledge-chunks.ts';
+import { listSearchHits } from '../../../operations/definitions/search-hits.ts';
 import { searchKnowledge } from '../../../operations/definitions/search-knowledge.ts';
 import {
   addDocument,
@@ -131,4 +132,5 @@ export const knowledgeRoutes: Route[] = [
   ...resourceRoutes(documents),
   listChunks,
   documentContent,
+  listSearchHits,
 ];

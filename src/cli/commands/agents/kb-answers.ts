@@ -10,12 +10,13 @@ import {
   type StaleAnswer,
 } from '../../../operations/definitions/answer-sources.ts';
 import { fitRanking, type RankingFit } from '../../../operations/definitions/fit-ranking.ts';
+import { listSearchHits, type SearchHit } from '../../../operations/definitions/search-hits.ts';
 import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { executionId } from '../../input/resolve-id.ts';
+import { executionId, uuidOf } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { moment } from '../../input/run-filters.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
@@ -49,6 +50,27 @@ export function registerSources(command: Command, io: CliIo): void {
       }
     },
   );
+}
+
+const searchId = (text: string) => uuidOf(text, 'a search', ' List them: howdah dev searches list');
+
+/** Registers `howdah kb hits`. */
+export function registerHits(command: Command, io: CliIo): void {
+  withConnection(command.argument('<search>', 'id of the search', searchId)).action(
+    async (id: string, options: Options) => {
+      const { hits } = await withBackend(io, command, options, ({ call }) =>
+        call(listSearchHits, { params: { id } }),
+      );
+      printRows(io, { items: hits, rows: hits.map(toFound), empty: 'The search found nothing.' });
+    },
+  );
+}
+
+function toFound(hit: SearchHit) {
+  const { rank, score, knowledge_base, content, terms } = hit;
+  const place = [hit.title ?? 'deleted document', ...hit.heading_path].join(' › ');
+  const row = { rank, score, knowledge_base, place, terms: terms.join(', '), content };
+  return shortenRow(row, Object.keys(row));
 }
 
 /** Registers `howdah kb health`. */

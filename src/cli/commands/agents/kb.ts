@@ -36,6 +36,7 @@ import {
   findBase,
   registerFit,
   registerHealth,
+  registerHits,
   registerReplay,
   registerSources,
   registerStale,
@@ -56,7 +57,7 @@ const documentsById: CommandResource = {
 
 /**
  * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | set-language
- * | state | search | health | sources | stale | replay | fit | rm]`: knowledge bases, their
+ * | state | search | hits | health | sources | stale | replay | fit | rm]`: knowledge bases, their
  * documents and chunks, searches, and the sources of answers.
  */
 export function register(command: Command, io: CliIo): void {
@@ -72,6 +73,7 @@ export function register(command: Command, io: CliIo): void {
     },
     { name: 'state', summary: 'count documents by status, and chunks', register: registerState },
     { name: 'search', summary: 'search a knowledge base', register: registerSearch },
+    { name: 'hits', summary: 'show what a recorded search found', register: registerHits },
     { name: 'health', summary: 'count searches and stale answers', register: registerHealth },
     { name: 'sources', summary: 'show the sources of an answer', register: registerSources },
     { name: 'stale', summary: 'list answers whose sources have changed', register: registerStale },
