@@ -15,8 +15,12 @@ type AgentChoiceProps = {
 /** The agents and workflows by name. */
 export function AgentChoice({ subject, change, label, isDisabled }: AgentChoiceProps) {
   const names = useKnownNames();
+  const isBoth = (name: string) => names?.agents.has(name) && names.workflows.has(name);
   const optionsOf = (kind: Subject['kind'], known: Iterable<string>) =>
-    [...known].map((name) => ({ value: `${kind} ${name}`, label: name }));
+    [...known].map((name) => ({
+      value: `${kind} ${name}`,
+      label: isBoth(name) ? messages.kinds.named(name, kind) : name,
+    }));
   const groups = [
     { group: messages.chat.agents, items: optionsOf('agent', names?.agents.keys() ?? []) },
     { group: messages.chat.workflows, items: optionsOf('workflow', names?.workflows.keys() ?? []) },

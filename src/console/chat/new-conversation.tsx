@@ -3,6 +3,7 @@ import { useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { ToolChoice } from '../answers/tool-choice.tsx';
 import { messages } from '../messages/messages.ts';
+import type { KnownNames } from '../runs/run-filter.ts';
 import { useKnownNames } from '../runs/use-runs.ts';
 import { request } from '../server/graphql.ts';
 import { startConversation } from '../server/operations.generated.ts';
@@ -17,14 +18,11 @@ const MAX_TITLE = 80;
 export function NewConversation() {
   const [, navigate] = useLocation();
   const names = useKnownNames();
-  const named = new URLSearchParams(useSearch()).get('agent');
+  const search = new URLSearchParams(useSearch());
   const [chosen, setChosen] = useState<Subject>();
   const [allowed, setAllowed] = useState<readonly string[]>();
   const session = useRef<{ id: string; subject: Subject }>(undefined);
-  const all = [...(names?.agents.keys() ?? [])];
-  const first = all.find((name) => name === named) ?? all.find(isDevelopment) ?? all[0];
-  const subject =
-    chosen ?? (first === undefined ? undefined : { kind: 'agent' as const, name: first });
+  const subject = chosen ?? firstSubject(names, search);
   const send = async (content: string, files: readonly File[], key: string) => {
     if (!subject) return;
     if (!isSame(session.current?.subject, subject)) {
@@ -60,6 +58,18 @@ export function NewConversation() {
       </Composer>
     </section>
   );
+}
+
+/** Returns what the URL names, else the agent of development, else any agent. */
+function firstSubject(names: KnownNames | undefined, search: URLSearchParams): Subject | undefined {
+  const workflow = search.get('workflow');
+  if (workflow !== null && names?.workflows.has(workflow)) {
+    return { kind: 'workflow', name: workflow };
+  }
+  const agents = [...(names?.agents.keys() ?? [])];
+  const named = agents.find((name) => name === search.get('agent'));
+  const name = named ?? agents.find(isDevelopment) ?? agents[0];
+  return name === undefined ? undefined : { kind: 'agent', name };
 }
 
 /** An agent and a workflow may have one name. */

@@ -3,10 +3,9 @@ import { useState } from 'react';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { AgentChoice } from '../chat/agent-choice.tsx';
 import { messages } from '../messages/messages.ts';
-import { useKnownNames } from '../runs/use-runs.ts';
 import { modelNames, playgroundAgent, playgroundVersion } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
-import { type AgentDetail, type Column, isRightTemperature } from './columns.ts';
+import { type AgentDetail, type Column, isRightTemperature, subjectOfColumn } from './columns.ts';
 import { SaveVersion } from './save-version.tsx';
 
 const text = messages.playground;
@@ -15,23 +14,19 @@ type FormProps = { column: Column; change(next: Partial<Column>): void };
 
 /** The settings of a column. A workflow has no settings for one run. */
 export function ColumnForm({ column, change }: FormProps) {
-  const names = useKnownNames();
-  const isWorkflow = names?.workflows.has(column.agent) === true && !names.agents.has(column.agent);
   const { data, reload } = useAnswer(
     playgroundAgent,
-    column.agent === '' || isWorkflow ? undefined : { name: column.agent },
+    column.agent === '' ? undefined : { name: column.agent },
   );
   const agent = data?.agents?.nodes[0] ?? undefined;
   return (
     <div className="column-form">
       <AgentChoice
         label={text.agent}
-        subject={
-          column.agent === ''
-            ? undefined
-            : { kind: isWorkflow ? 'workflow' : 'agent', name: column.agent }
+        subject={subjectOfColumn(column)}
+        change={({ kind, name }) =>
+          change({ ...NO_SETTINGS, agent: '', workflow: '', [kind]: name })
         }
-        change={({ name }) => change({ ...NO_SETTINGS, agent: name })}
       />
       {agent && <Settings agent={agent} column={column} change={change} reload={reload} />}
     </div>

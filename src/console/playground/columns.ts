@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import type { KnownNames } from '../runs/run-filter.ts';
 import type { PlaygroundAgent } from '../server/operations.generated.ts';
 
 /** An agent with what its columns choose from. */
@@ -8,6 +9,8 @@ export type AgentDetail = NonNullable<NonNullable<PlaygroundAgent['agents']>['no
 /** The agent or workflow of a column, and its settings for one run. Empty keeps the own setting. */
 export type Column = {
   agent: string;
+  /** The workflow, if no agent answers. An agent may have the same name. */
+  workflow: string;
   /** A number or a label of a version. */
   version: string;
   model: string;
@@ -19,10 +22,12 @@ export type Column = {
 };
 
 export const MAX_COLUMNS = 4;
-const NAMES = ['agent', 'version', 'model', 'temperature', 'instruction', 'run'] as const;
+const NAMES = [
+  ...(['agent', 'workflow', 'version', 'model', 'temperature', 'instruction', 'run'] as const),
+];
 
 export const EMPTY_COLUMN: Column = {
-  ...{ agent: '', version: '', model: '', temperature: '', instruction: '', run: '' },
+  ...{ agent: '', workflow: '', version: '', model: '', temperature: '', instruction: '', run: '' },
 };
 
 /**
@@ -59,9 +64,29 @@ export function overridesOf({ model, temperature, instruction }: Column): JsonOb
   return Object.keys(overrides).length > 0 ? overrides : undefined;
 }
 
-/** Returns whether a column has an agent, and a temperature that is a number if it has one. */
-export function isComplete({ agent, temperature }: Column): boolean {
-  return agent !== '' && isRightTemperature(temperature);
+/** What answers in a column, as the list of agents and workflows has it. */
+type Subject = { kind: 'agent' | 'workflow'; name: string };
+
+/** Returns the agent or the workflow of a column; undefined for a new column. */
+export function subjectOfColumn({ agent, workflow }: Column): Subject | undefined {
+  if (agent !== '') return { kind: 'agent', name: agent };
+  return workflow === '' ? undefined : { kind: 'workflow', name: workflow };
+}
+
+/**
+ * Returns a column whose subject is known: a new one gets the agent. `agent=` of older links may
+ * name a workflow.
+ */
+export function withSubject(column: Column, first: string, names: KnownNames | undefined): Column {
+  const { agent, workflow } = column;
+  if (agent === '') return workflow === '' ? { ...column, agent: first } : column;
+  const isWorkflow = names?.agents.has(agent) === false && names.workflows.has(agent);
+  return isWorkflow ? { ...column, agent: '', workflow: agent } : { ...column, workflow: '' };
+}
+
+/** Returns whether a column has a subject, and a temperature that is a number if it has one. */
+export function isComplete(column: Column): boolean {
+  return subjectOfColumn(column) !== undefined && isRightTemperature(column.temperature);
 }
 
 /** Returns whether a text is a temperature or empty. */

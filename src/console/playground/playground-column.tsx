@@ -53,7 +53,8 @@ export function PlaygroundColumn(props: ColumnProps) {
           <CopyAs
             forms={copyStart(
               {
-                ...{ agent: column.agent, message: message || text.exampleMessage },
+                ...{ agent: column.agent, workflow: column.workflow },
+                message: message || text.exampleMessage,
                 ...{ version: column.version, overrides: overridesOf(column) },
               },
               apiUrl('/'),

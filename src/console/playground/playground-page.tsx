@@ -8,7 +8,14 @@ import { messages } from '../messages/messages.ts';
 import { PageTitle } from '../parts/page-title.tsx';
 import { useKnownNames } from '../runs/use-runs.ts';
 import type { Failure } from '../server/failure.ts';
-import { type Column, isComplete, MAX_COLUMNS, readColumns, writeColumns } from './columns.ts';
+import {
+  type Column,
+  isComplete,
+  MAX_COLUMNS,
+  readColumns,
+  withSubject,
+  writeColumns,
+} from './columns.ts';
 import { PlaygroundColumn } from './playground-column.tsx';
 import { keysOf, refuseFailed, startColumn } from './start-columns.ts';
 import { useFirstQuestion } from './use-first-question.ts';
@@ -77,7 +84,7 @@ function useColumns() {
   const latest = useRef(columns);
   const all = [...(names?.agents.keys() ?? [])];
   const first = all.find((name) => name === 'development') ?? all[0] ?? '';
-  const withAgent = (one: Column) => (one.agent === '' ? { ...one, agent: first } : one);
+  const withAgent = (one: Column) => withSubject(one, first, names);
   const change: Change = (next) => {
     latest.current = next(latest.current.map(withAgent));
     setColumns(latest.current);

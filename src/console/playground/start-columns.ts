@@ -2,7 +2,7 @@ import type { storeFiles } from '../chat/attachments.ts';
 import { messages } from '../messages/messages.ts';
 import { Failure, toFailure } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
-import { askAgent } from '../server/operations.generated.ts';
+import { askAgent, askWorkflow } from '../server/operations.generated.ts';
 import { type Column, overridesOf } from './columns.ts';
 
 export type Message = {
@@ -37,12 +37,16 @@ export async function startColumn(
   key: string,
 ): Promise<Started> {
   const overrides = overridesOf(column);
+  const shared = { input: content, metadata: { playground: true }, idempotencyKey: key };
   try {
+    if (column.workflow !== '') {
+      if (parts) throw new Failure(messages.playground.noFiles(column.workflow), 'HWINV');
+      const { runWorkflow } = await request(askWorkflow, { workflow: column.workflow, ...shared });
+      return { run: runWorkflow?.result?.id ?? '' };
+    }
     const { run } = await request(askAgent, {
       agent: column.agent,
-      input: content,
-      metadata: { playground: true },
-      idempotencyKey: key,
+      ...shared,
       ...(parts && { inputParts: parts }),
       ...(column.version !== '' && { version: column.version }),
       ...(overrides && { overrides }),

@@ -531,10 +531,10 @@ export const chatPrompts: Operation<ChatPrompts, ChatPromptsVariables> = {
 };
 
 export type AskWorkflow = { runWorkflow: { result: { id: string } | null } | null };
-export type AskWorkflowVariables = { workflow: string; input: string; sessionId?: string | null; idempotencyKey?: string | null };
+export type AskWorkflowVariables = { workflow: string; input: string; sessionId?: string | null; metadata?: Json | null; idempotencyKey?: string | null };
 export const askWorkflow: Operation<AskWorkflow, AskWorkflowVariables> = {
   name: 'AskWorkflow',
-  text: "mutation AskWorkflow($workflow:String!$input:String!$sessionId:UUID$idempotencyKey:String){runWorkflow(input:{workflow:$workflow input:$input sessionId:$sessionId idempotencyKey:$idempotencyKey}){result{id}}}",
+  text: "mutation AskWorkflow($workflow:String!$input:String!$sessionId:UUID$metadata:JSON$idempotencyKey:String){runWorkflow(input:{workflow:$workflow input:$input sessionId:$sessionId metadata:$metadata idempotencyKey:$idempotencyKey}){result{id}}}",
 };
 
 export type CompareRuns = { compareExecutions: Json | null; first: ComparedRun | null; second: ComparedRun | null };

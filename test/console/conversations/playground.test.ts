@@ -5,6 +5,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import {
   EMPTY_COLUMN,
   readColumns,
+  withSubject,
   writeColumns,
 } from '../../../src/console/playground/columns.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
@@ -15,6 +16,19 @@ import { startTestWorker } from '../../support/worker.ts';
 import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
 import { CHROMIUM, launchChromium } from '../chromium.ts';
 import { createSample } from '../sample-runs.ts';
+
+test('a column is an agent or a workflow, which may have one name', () => {
+  const names = { agents: new Map([['press', '1']]), workflows: new Map([['press', '2']]) };
+  const workflow = { ...EMPTY_COLUMN, workflow: 'press' };
+  expect(readColumns(new URLSearchParams(writeColumns([workflow])))).toEqual([workflow]);
+  expect(withSubject(workflow, 'first', names)).toEqual(workflow);
+  const agent = { ...EMPTY_COLUMN, agent: 'press' };
+  expect(withSubject(agent, 'first', names)).toEqual(agent);
+  // links from before had a workflow as the agent
+  const alone = { ...names, agents: new Map<string, string>() };
+  expect(withSubject(agent, 'first', alone)).toEqual(workflow);
+  expect(withSubject(EMPTY_COLUMN, 'first', names).agent).toBe('first');
+});
 
 test('columns survive their URL, and more than four are left out', () => {
   const columns = [
@@ -181,6 +195,36 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     await column(2).getByRole('button', { name: 'Approve' }).waitFor();
     await expect.poll(() => approve.count()).toBe(1);
     expect(await open()).toBe(1);
+    expect(tab.problems).toEqual([]);
+  });
+
+  test('an agent and a workflow of one name each answer in their column', async () => {
+    await db.pool.query(
+      `insert into howdah.workflows (name, type) values ('writer', 'chain');
+       insert into howdah.workflow_agents (workflow_id, agent_id)
+         values (howdah.workflow('writer'), howdah.agent('writer'))`,
+    );
+    await tab.page.goto(`${api.url}/playground?agent=writer`);
+    await tab.page.getByRole('button', { name: 'Add a column' }).click();
+    await column(2).getByRole('combobox', { name: 'Agent or workflow' }).click();
+    await tab.page.getByRole('option', { name: 'writer (workflow)' }).click();
+    await column(2).getByRole('combobox', { name: 'Version' }).waitFor({ state: 'detached' });
+    await tab.page.getByRole('textbox', { name: 'Message' }).fill('Describe a seal.');
+    await tab.page.locator('.composer button[type=submit]:enabled').click();
+    await column(1).getByText('Open the run', { exact: true }).waitFor();
+    await column(2).getByText('Open the run', { exact: true }).waitFor();
+    await tab.page.waitForURL(/[?&]workflow=&workflow=writer&/);
+    await tab.page.reload();
+    await column(2).getByText('Open the run', { exact: true }).waitFor();
+    const { rows } = await db.pool.query(
+      `select workflow_id is not null as is_workflow, metadata from howdah.executions
+       where input = 'Describe a seal.' and parent_execution_id is null order by 1`,
+    );
+    const metadata = { playground: true };
+    expect(rows).toEqual([
+      { is_workflow: false, metadata },
+      { is_workflow: true, metadata },
+    ]);
     expect(tab.problems).toEqual([]);
   });
 

@@ -80,6 +80,7 @@ export const chatTexts = {
     remove: (place: number) => `Remove column ${place}`,
     sendTo: (columns: number) =>
       columns === 1 ? 'Send to one column' : `Send to ${columns} columns`,
+    noFiles: (workflow: string) => `${workflow} is a workflow, which takes no files.`,
     someFailed: 'Not every column got the message.',
     someFailedHint: 'Send it again: the columns that got it keep their runs.',
     exampleMessage: 'What is 6 * 7?',
