@@ -55,6 +55,21 @@ test('a span is a bound of the ids, which begin with their time', () => {
   expect(ms).toBe(now - 3_600_000);
 });
 
+test('yesterday is a day of the time zone of the browser, with an end', () => {
+  const filter = readFilter(new URLSearchParams('status=failed&agent=support&since=yesterday'));
+  expect(writeFilter(filter)).toBe('status=failed&agent=support&since=yesterday');
+  const now = new Date(2026, 10, 26, 12).getTime();
+  const { id } = toQueryFilter(filter, NAMES, now);
+  const timeOf = (text: string | null | undefined) =>
+    Number.parseInt((text ?? '').replaceAll('-', '').slice(0, 12), 16);
+  expect(timeOf(id?.greaterThan)).toBe(new Date(2026, 10, 25).getTime());
+  expect(timeOf(id?.lessThan)).toBe(new Date(2026, 10, 26).getTime());
+  expect(toFeedFilter(filter, NAMES)).toBeUndefined(); // nothing new begins yesterday
+  const today = readFilter(new URLSearchParams('agent=support&since=today'));
+  expect(toQueryFilter(today, NAMES, now).id?.lessThan).toBeUndefined();
+  expect(toFeedFilter(today, NAMES)).toMatchObject({ agentId: 'id-1' });
+});
+
 const SYNCED = { kind: 'synced', rows: [], removedIds: [] } as const;
 
 function gathered<Row>(rows: (Row | null)[], removedIds: string[] = []): ListEvent<Row> {

@@ -141,6 +141,36 @@ describe.skipIf(!CHROMIUM)('the console', () => {
     tab.problems.length = 0;
   });
 
+  test('a call is approved with changed arguments by keys alone', async () => {
+    await sample.run('refunds', 'Refund less.');
+    await open('/inbox');
+    await tab.page.locator('.inbox-line', { hasText: 'refund_order' }).waitFor();
+    await tab.page.keyboard.press('j');
+    await tab.page.getByRole('button', { name: /^Approve/ }).waitFor();
+    await tab.page.keyboard.press('e');
+    await tab.page.locator('textarea:focus').waitFor();
+    await tab.page.keyboard.press('Escape');
+    await tab.page.getByRole('button', { name: /^Edit/ }).waitFor();
+    await tab.page.keyboard.press('e');
+    await tab.page.locator('textarea:focus').waitFor();
+    await tab.page.keyboard.press('Control+a');
+    await tab.page.keyboard.insertText('{"order_no": "A-1002", "cents": 900}');
+    await tab.page.keyboard.press('Control+Enter');
+    await tab.page
+      .getByRole('status')
+      .filter({ hasText: /^Answered by .*: approve$/ })
+      .waitFor();
+    await expect
+      .poll(async () => {
+        const { rows } = await db.pool.query(
+          `select refunded_cents from sample_shop.orders where order_no = 'A-1002'`,
+        );
+        return rows[0].refunded_cents;
+      })
+      .toBe(900);
+    tab.problems.length = 0;
+  });
+
   test('a question is answered by one of its options', async () => {
     await sample.run('florist', 'Flowers.');
     await open('/inbox');

@@ -173,18 +173,25 @@ const NAMED: Readonly<Record<string, string>> = {
   workflow: 'workflows',
   dataset: 'datasets',
   user: 'users',
+  integration: 'integrations',
   tool: 'tools',
   tools: 'tools',
   model: 'models',
   models: 'models',
   servers: 'mcp_servers',
   skills: 'skills',
+  knowledge_bases: 'knowledge_bases',
   secret_name: 'secrets',
   previous_secret_name: 'secrets',
 };
 
 /** Resources whose ids have another name than the resource. */
-const STEMS: Readonly<Record<string, string>> = { server: 'mcp_server', dataset: 'data_set' };
+const STEMS: Readonly<Record<string, string>> = {
+  server: 'mcp_server',
+  dataset: 'data_set',
+  embedding_model: 'model',
+  rerank_model: 'model',
+};
 
 /** Returns the resource whose rows a field means by their id or their name. */
 function referenceOf({ table }: Resource, name: string): FieldReference {

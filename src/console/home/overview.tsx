@@ -56,13 +56,21 @@ export function Overview({ data, runs, reload }: OverviewProps) {
   );
 }
 
-function Card({ title, children }: { title: string; children: React.ReactNode }) {
+type CardProps = { title: string; all?: string | undefined; children: React.ReactNode };
+
+/** A part of the overview, with a link to all of what it shows the newest of. */
+function Card({ title, all, children }: CardProps) {
   return (
     <Paper withBorder radius="md" p="md" component="section" aria-label={title}>
       <Title order={2} size="h6" mb="xs">
         {title}
       </Title>
       {children}
+      {all !== undefined && (
+        <Anchor component={Link} href={all} size="xs" mt={6} display="inline-block">
+          {text.allOf(title)}
+        </Anchor>
+      )}
     </Paper>
   );
 }
@@ -70,7 +78,7 @@ function Card({ title, children }: { title: string; children: React.ReactNode })
 function Failed({ data }: { data: Answer }) {
   const runs = data.failed?.nodes.filter((one) => one !== null) ?? [];
   return (
-    <Card title={text.failed}>
+    <Card title={text.failed} all={runs.length > 1 ? '/runs?status=failed&since=7d' : undefined}>
       {runs.length === 0 && <Text size="sm">{text.noFailed}</Text>}
       <ul className="plain-list">
         {runs.map((run) => (

@@ -1,11 +1,12 @@
 import { Button, Group, Kbd, Select, Stack, Textarea } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
+import { getHotkeyHandler, useHotkeys } from '@mantine/hooks';
 import { useState } from 'react';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJsonOrText } from '../../json/parse-json.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
+import { shortcutLabel } from '../parts/use-keys.ts';
 import { valueText } from '../parts/value-view.tsx';
 import { type ApprovalScope, approveOne, rejectOne } from '../server/operations.generated.ts';
 import type { FormProps } from './question-detail.ts';
@@ -117,10 +118,16 @@ function EditArguments({ call, isBusy, approve, back }: EditProps) {
     valueText((isJsonObject(call) ? call.arguments : undefined) ?? {}),
   );
   const read = parseJsonOrText(written);
+  const submit = () => isJsonObject(read) && !isBusy && approve(read);
   return (
     <>
       <Textarea
         label={text.arguments}
+        description={text.submitKeys(shortcutLabel('Enter'))}
+        onKeyDown={getHotkeyHandler([
+          ['mod+Enter', submit],
+          ['Escape', back],
+        ])}
         value={written}
         onChange={(event) => setWritten(event.currentTarget.value)}
         error={isJsonObject(read) ? undefined : text.badArguments}
@@ -133,7 +140,7 @@ function EditArguments({ call, isBusy, approve, back }: EditProps) {
       />
       <SubmitOrBack
         label={text.approve}
-        submit={() => isJsonObject(read) && approve(read)}
+        submit={submit}
         isDisabled={!isJsonObject(read)}
         {...{ back, isBusy }}
       />
@@ -149,6 +156,11 @@ function RejectReason({ isBusy, reject, back }: RejectProps) {
     <>
       <Textarea
         label={text.rejectReason}
+        description={text.submitKeys(shortcutLabel('Enter'))}
+        onKeyDown={getHotkeyHandler([
+          ['mod+Enter', () => !isBusy && reject(reason.trim())],
+          ['Escape', back],
+        ])}
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
         autosize

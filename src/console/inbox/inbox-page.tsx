@@ -1,5 +1,6 @@
 import { Group, Loader, Paper, Text } from '@mantine/core';
-import { Link } from 'wouter';
+import { useHotkeys } from '@mantine/hooks';
+import { Link, useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
@@ -26,6 +27,7 @@ type EntryLine = Entry & { path: string; what: string; asker: string; words: str
  */
 export function InboxPage({ entry }: { entry: Entry | undefined }) {
   const { lines, isLoading, failures } = useWaiting();
+  useLineKeys(lines, entry);
   const isEmpty = lines.length === 0 && !isLoading && failures.length === 0;
   return (
     <>
@@ -64,6 +66,20 @@ export function InboxPage({ entry }: { entry: Entry | undefined }) {
       </div>
     </>
   );
+}
+
+/** J and K go to the next and the previous entry, so that the inbox needs no mouse. */
+function useLineKeys(lines: readonly EntryLine[], entry: Entry | undefined): void {
+  const [, navigate] = useLocation();
+  const move = (step: number) => {
+    const at = lines.findIndex(({ id }) => id === entry?.id);
+    const next = lines[at < 0 ? 0 : Math.min(lines.length - 1, Math.max(0, at + step))];
+    if (next && next.id !== entry?.id) navigate(next.path);
+  };
+  useHotkeys([
+    ['J', () => move(1)],
+    ['K', () => move(-1)],
+  ]);
 }
 
 /** Returns the open questions and proposals, the newest first. */

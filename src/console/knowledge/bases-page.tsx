@@ -19,6 +19,7 @@ import { usePolling } from '../server/use-polling.ts';
 import { copyBases, firstBase } from './copy-knowledge.ts';
 import { BaseProgress } from './documents/document-status.tsx';
 import { BASES, type BaseState, basePage } from './knowledge-rows.ts';
+import { SEARCHES } from './searches/search-rows.ts';
 
 const text = knowledgeTexts;
 
@@ -36,6 +37,9 @@ export function BasesPage() {
   return (
     <>
       <PageTitle title={text.title} table="howdah.knowledge_bases">
+        <Button size="xs" variant="default" component={Link} href={SEARCHES}>
+          {text.searches.title}
+        </Button>
         <CopyAs forms={copyBases(apiUrl('/'))} />
         {mayWrite && <NewButton />}
       </PageTitle>

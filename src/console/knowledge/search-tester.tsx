@@ -162,8 +162,6 @@ type HitProps = { base: Base; hit: Hit; best: number };
 const SHORT = 420;
 
 function HitView({ base, hit, best }: HitProps) {
-  const [isWhole, setWhole] = useState(false);
-  const isLong = hit.content.length > SHORT;
   return (
     <Paper component="li" withBorder radius="md" p="md" className="hit">
       <Group justify="space-between" wrap="nowrap" align="flex-start" gap="sm">
@@ -175,8 +173,20 @@ function HitView({ base, hit, best }: HitProps) {
         </Link>
         <Score score={hit.score} best={best} />
       </Group>
+      <ChunkText content={hit.content} />
+      <Why hit={hit} />
+    </Paper>
+  );
+}
+
+/** The text of a chunk, of which a long one is cut until a person wants all of it. */
+export function ChunkText({ content }: { content: string }) {
+  const [isWhole, setWhole] = useState(false);
+  const isLong = content.length > SHORT;
+  return (
+    <>
       <Text size="sm" mt={6} className="user-text">
-        {isLong && !isWhole ? `${hit.content.slice(0, SHORT).trimEnd()}…` : hit.content}
+        {isLong && !isWhole ? `${content.slice(0, SHORT).trimEnd()}…` : content}
       </Text>
       {isLong && (
         <Button
@@ -189,13 +199,12 @@ function HitView({ base, hit, best }: HitProps) {
           {isWhole ? text.less : text.whole}
         </Button>
       )}
-      <Why hit={hit} />
-    </Paper>
+    </>
   );
 }
 
 /** The score as a number, and as a bar beside that of the best hit. */
-function Score({ score, best }: { score: number; best: number }) {
+export function Score({ score, best }: { score: number; best: number }) {
   return (
     <span className="score" title={text.score}>
       <span className="score-space" aria-hidden="true">

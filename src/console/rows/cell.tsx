@@ -1,12 +1,14 @@
 import { Anchor, Text } from '@mantine/core';
 import { Link } from 'wouter';
-import { isJsonObject, type Json } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
 import { rowTexts } from '../messages/row-texts.ts';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue } from '../parts/value-view.tsx';
+import { useRest } from '../server/rest.ts';
 import { referencePath } from './paths.ts';
 import type { RowField } from './resource-types.ts';
+import { useResourceTypes } from './use-resource-types.ts';
 
 /** Characters of a value that a list shows. */
 const MAX_SHOWN = 160;
@@ -25,6 +27,7 @@ export function Cell({ field, value }: { field: RowField | undefined; value: Jso
 /** A value on the page of its row. What refers to another row leads there. */
 export function Value({ field, value }: { field: RowField; value: Json | undefined }) {
   if (isEmptyValue(value)) return messages.common.none;
+  if (/(^|_)execution_id$/.test(field.name)) return <RunLink id={String(value)} />;
   const refersTo = field.references;
   if (refersTo && value !== undefined) {
     const names = Array.isArray(value) ? value : [value];
@@ -32,12 +35,30 @@ export function Value({ field, value }: { field: RowField; value: Json | undefin
       <span key={String(name)}>
         {index > 0 && ', '}
         <Anchor component={Link} href={referencePath(refersTo, String(name))} size="sm">
-          {String(name)}
+          {refersTo.field === 'id' ? <RowName {...refersTo} id={String(name)} /> : String(name)}
         </Anchor>
       </span>
     ));
   }
   return <Cell field={field} value={value} />;
+}
+
+function RunLink({ id }: { id: string }) {
+  return (
+    <Anchor component={Link} href={`/runs/${id}`} size="sm" ff="monospace">
+      …{id.slice(-12)}
+    </Anchor>
+  );
+}
+
+/** The name of a row, which a field has by its id. The id itself if there is no name to be read. */
+function RowName({ resource, id }: { resource: string; id: string }) {
+  const { types } = useResourceTypes();
+  const type = types?.find(({ name }) => name === resource);
+  const hasName = type !== undefined && type.name_field !== 'id';
+  const row = useRest<JsonObject>(hasName ? `${type.path}/${id}` : undefined);
+  if (!types || row.isLoading) return messages.common.loading;
+  return String(row.data?.body[type?.name_field ?? 'id'] ?? id);
 }
 
 /** Writes a value in one line. */

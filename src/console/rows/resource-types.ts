@@ -44,6 +44,18 @@ export function fieldOf({ fields }: Pick<ResourceType, 'fields'>, name: string) 
   return fields.find((field) => field.name === name);
 }
 
+/** Fields that people know rows by, of rows without a name. */
+const TITLES: Readonly<Record<string, string>> = {
+  memories: 'content',
+  'connected-accounts': 'integration',
+  webhooks: 'url',
+};
+
+/** Returns the field that people know a row by. */
+export function titleFieldOf({ name, name_field }: ResourceType): string {
+  return name_field === 'id' ? (TITLES[name] ?? 'id') : name_field;
+}
+
 /** Returns the table without its schema: the object of its permissions. */
 export function tableOf({ table }: Pick<ResourceType, 'table'>): string {
   return table.replace(/^howdah\./, '');

@@ -14,13 +14,15 @@ import type { ResourceType } from './resource-types.ts';
 export type Action = {
   label: string;
   summary: string;
-  method: 'POST' | 'DELETE';
+  method: 'POST' | 'PATCH' | 'DELETE';
   path: string;
   body?: JsonObject;
   /** True if the row is gone afterwards. */
   isRemoval?: boolean;
   /** A field of the body that the person may change first. It is sent only if it was changed. */
-  field?: { name: string; label: string; value: string };
+  field?: { name: string; label: string; value: string; mustChange?: boolean };
+  /** True if the answer is a row that takes the place of this one. */
+  isReplacement?: boolean;
 };
 
 /** Actions that only some rows have, by type. `pinActions` and its like return them. */
@@ -82,6 +84,41 @@ export function proposalActions(type: ResourceType, row: JsonObject): Action[] {
 }
 
 /**
+ * Returns the action that corrects a memory: the memory with the new text is recalled in its place.
+ * None for one that is corrected already.
+ */
+export function correctActions(type: ResourceType, row: JsonObject): Action[] {
+  if (type.name !== 'memories' || row.superseded_by !== null) return [];
+  const { correct, correctSummary, text } = rowTexts.memories;
+  return [
+    {
+      ...{ label: correct, summary: correctSummary, isReplacement: true },
+      ...{ method: 'POST', path: `${type.path}/${row.id}/correct` },
+      field: { name: 'content', label: text, value: String(row.content), mustChange: true },
+    },
+  ];
+}
+
+/** Rows that start something by themselves, so that people pause them. */
+const PAUSABLE: readonly string[] = [
+  ...['schedules', 'grading-rules', 'inbound-hooks', 'webhooks', 'alert-rules'],
+];
+
+/** Returns the action that pauses a row which starts something by itself, or resumes it. */
+export function pauseActions(type: ResourceType, row: JsonObject): Action[] {
+  if (!PAUSABLE.includes(type.name) || type.change_method !== 'PATCH') return [];
+  const { pause, resume, pauseSummary, resumeSummary } = rowTexts.pausing;
+  const isActive = row.is_active === true;
+  return [
+    {
+      ...{ label: isActive ? pause : resume, method: 'PATCH', path: `${type.path}/${row.id}` },
+      summary: isActive ? pauseSummary(type.one) : resumeSummary(type.one),
+      body: { is_active: !isActive },
+    },
+  ];
+}
+
+/**
  * Returns the action that disconnects an account, for the user whose account it is and for those
  * who manage integrations. The row stays, and a new consent connects it again.
  */
@@ -106,10 +143,13 @@ type RowActionsProps = {
   own?: readonly Action[];
   reload(): void;
   removed(): void;
+  /** Leads to a row that has taken the place of this one. */
+  replaced?(id: string): void;
 };
 
 /** The actions on a row besides a change. Each asks once more before it is sent. */
-export function RowActions({ type, id, name, own = [], reload, removed }: RowActionsProps) {
+export function RowActions(props: RowActionsProps) {
+  const { type, id, name, own = [], reload, removed, replaced } = props;
   const [chosen, choose] = useState<Action>();
   const path = `${type.path}/${id}`;
   const byRow = ACTIONS_BY_ROW[type.name] ?? [];
@@ -142,7 +182,11 @@ export function RowActions({ type, id, name, own = [], reload, removed }: RowAct
           <Confirmation
             action={chosen}
             close={() => choose(undefined)}
-            done={chosen.isRemoval ? removed : reload}
+            done={(answer) => {
+              if (chosen.isReplacement) replaced?.(String(answer.id));
+              else if (chosen.isRemoval) removed();
+              else reload();
+            }}
           />
         )}
       </Modal>
@@ -150,7 +194,7 @@ export function RowActions({ type, id, name, own = [], reload, removed }: RowAct
   );
 }
 
-type ConfirmationProps = { action: Action; close(): void; done(): void };
+type ConfirmationProps = { action: Action; close(): void; done(answer: JsonObject): void };
 
 function Confirmation({ action, close, done }: ConfirmationProps) {
   const { field } = action;
@@ -164,8 +208,9 @@ function Confirmation({ action, close, done }: ConfirmationProps) {
     });
     if (action.method === 'DELETE' || sent || body === '') close();
     else setAnswer(body);
-    done();
+    done(body === '' ? {} : body);
   });
+  const isUnchanged = field?.mustChange === true && text.trim() === field.value;
   if (answer) return <Answer answer={answer} />;
   return (
     <Stack gap="md">
@@ -174,12 +219,18 @@ function Confirmation({ action, close, done }: ConfirmationProps) {
       </Text>
       {field && (
         <Textarea
-          {...{ label: field.label, value: text, autosize: true, maxRows: 12 }}
+          {...{
+            label: field.label,
+            value: text,
+            autosize: true,
+            maxRows: 12,
+            'data-autofocus': true,
+          }}
           onChange={(event) => setText(event.currentTarget.value)}
         />
       )}
       {failure && <FailureAlert failure={failure} />}
-      <Choice {...{ action, close, start, isBusy }} />
+      <Choice {...{ action, close, start, isBusy, isUnchanged }} />
     </Stack>
   );
 }
@@ -189,9 +240,15 @@ function changedField({ name, value }: { name: string; value: string }, text: st
   return text === value ? {} : { [name]: text };
 }
 
-type ChoiceProps = { action: Action; close(): void; start(): void; isBusy: boolean };
+type ChoiceProps = {
+  action: Action;
+  close(): void;
+  start(): void;
+  isBusy: boolean;
+  isUnchanged: boolean;
+};
 
-function Choice({ action, close, start, isBusy }: ChoiceProps) {
+function Choice({ action, close, start, isBusy, isUnchanged }: ChoiceProps) {
   return (
     <Group justify="flex-end" gap="xs">
       <Button variant="default" onClick={close}>
@@ -201,6 +258,7 @@ function Choice({ action, close, start, isBusy }: ChoiceProps) {
         {...(action.method === 'DELETE' && { color: 'red.9' })}
         onClick={start}
         loading={isBusy}
+        disabled={isUnchanged}
       >
         {action.label}
       </Button>

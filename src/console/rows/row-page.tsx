@@ -13,8 +13,21 @@ import { useMayWrite, useMe } from '../server/me.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
 import { listPath, overTimePath, rowPath, ruleEvaluations, systemPath } from './paths.ts';
-import { type ResourceType, type RowField, tableOf, withoutTwins } from './resource-types.ts';
-import { accountActions, pinActions, proposalActions, RowActions } from './row-actions.tsx';
+import {
+  type ResourceType,
+  type RowField,
+  tableOf,
+  titleFieldOf,
+  withoutTwins,
+} from './resource-types.ts';
+import {
+  accountActions,
+  correctActions,
+  pauseActions,
+  pinActions,
+  proposalActions,
+  RowActions,
+} from './row-actions.tsx';
 import { RowUsage } from './row-usage.tsx';
 import { titleOf } from './rows-page.tsx';
 import { ModelTest } from './trials/model-test.tsx';
@@ -39,8 +52,7 @@ export function RowPage({ type, id }: RowPageProps) {
       {row && (
         <Stack gap="xl">
           <RowFields type={type} row={row.body} />
-          {type.name === 'models' && <RowUsage by="model" name={nameOf(type, row.body)} />}
-          {type.name === 'tools' && <RowUsage by="tool" name={nameOf(type, row.body)} />}
+          <Usage {...{ type, row: row.body }} />
           {type.name === 'tools' && <ToolTrial key={String(row.body.id)} tool={row.body} />}
           {type.has_versions && <Versions {...{ type, reload }} row={row.body} />}
         </Stack>
@@ -49,11 +61,25 @@ export function RowPage({ type, id }: RowPageProps) {
   );
 }
 
-/** Returns how people name a row. */
-export function nameOf({ name_field, one }: ResourceType, row: JsonObject): string {
-  const name = String(row[name_field] ?? '');
-  return name_field === 'id' ? `${one} …${name.slice(-12)}` : name;
+/** Rows whose use is counted, with what the counts are by. */
+const USES = { models: 'model', tools: 'tool', agents: 'agent', workflows: 'workflow' } as const;
+
+function Usage({ type, row }: Omit<ActionsProps, 'reload'>) {
+  const by = type.name in USES ? USES[type.name as keyof typeof USES] : undefined;
+  return by && <RowUsage by={by} name={nameOf(type, row)} />;
 }
+
+/** Returns how people name a row. */
+export function nameOf(type: ResourceType, row: JsonObject): string {
+  const field = titleFieldOf(type);
+  const name = String(row[field] ?? '');
+  return field === 'id' ? `${type.one} …${name.slice(-12)}` : shorten(name);
+}
+
+/** Characters of a text that stands in place of a name. */
+const MAX_TITLE = 80;
+const shorten = (name: string) =>
+  name.length <= MAX_TITLE ? name : `${name.slice(0, MAX_TITLE - 1).trimEnd()}…`;
 
 type ActionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 
@@ -61,7 +87,9 @@ function Actions({ type, row, reload }: ActionsProps) {
   const [, navigate] = useLocation();
   const mayWrite = useMayWrite(tableOf(type));
   const mayApply = useMayWrite('agent_systems');
-  const own = [...pinActions(type, row), ...proposalActions(type, row)];
+  const own = [pauseActions, correctActions, pinActions, proposalActions].flatMap((of) =>
+    of(type, row),
+  );
   const ofAccount = accountActions(type, row, useMe());
   const id = String(row.id);
   return (
@@ -69,26 +97,7 @@ function Actions({ type, row, reload }: ActionsProps) {
       <Button size="xs" variant="subtle" component={Link} href={listPath(type.name)}>
         {rowTexts.all(type.many)}
       </Button>
-      {(type.name === 'agents' || type.name === 'workflows') && (
-        <>
-          <Button
-            size="xs"
-            variant="default"
-            component={Link}
-            href={`/runs?${type.one}=${encodeURIComponent(nameOf(type, row))}`}
-          >
-            {rowTexts.runs}
-          </Button>
-          <Button
-            size="xs"
-            variant="default"
-            component={Link}
-            href={overTimePath({ [`${type.one}_id`]: id })}
-          >
-            {overTimeTexts.button}
-          </Button>
-        </>
-      )}
+      {(type.name === 'agents' || type.name === 'workflows') && <RunLinks {...{ type, row }} />}
       {type.name === 'grading-rules' && (
         <Button size="xs" variant="default" component={Link} href={ruleEvaluations(id)}>
           {rowTexts.evaluations}
@@ -112,10 +121,32 @@ function Actions({ type, row, reload }: ActionsProps) {
           own={[...own, ...ofAccount]}
           name={nameOf(type, row)}
           removed={() => navigate(listPath(type.name))}
+          replaced={(next) => navigate(rowPath(type, next))}
         />
       )}
     </>
   );
+}
+
+/** Links from an agent or a workflow to where it runs: its runs, a chat, the playground. */
+function RunLinks({ type, row }: Omit<ActionsProps, 'reload'>) {
+  const mayRun = useMayWrite('executions');
+  const subject = new URLSearchParams({ [type.one]: nameOf(type, row) });
+  const links = [
+    ...(mayRun
+      ? [
+          [messages.places.chat, `/chat?${subject}`],
+          [messages.places.playground, `/playground?${subject}`],
+        ]
+      : []),
+    [rowTexts.runs, `/runs?${subject}`],
+    [overTimeTexts.button, overTimePath({ [`${type.one}_id`]: String(row.id) })],
+  ] as const;
+  return links.map(([name, path]) => (
+    <Button key={path} size="xs" variant="default" component={Link} href={path ?? ''}>
+      {name}
+    </Button>
+  ));
 }
 
 /** Characters up to which a value stands among the facts. */
@@ -123,9 +154,15 @@ const SHORT = 80;
 
 /** All fields of a row: short ones as facts, long texts and JSON below. Empty ones are left out. */
 function RowFields({ type, row }: { type: ResourceType; row: JsonObject }) {
-  const shown = withoutTwins(type.fields.filter((field) => field.is_shown)).filter(
-    ({ name }) => name !== type.name_field && !isEmptyValue(row[name]),
+  const fields = withoutTwins(type.fields.filter((field) => field.is_shown)).filter(
+    ({ name }) =>
+      name !== type.name_field && !isForPrograms(type, name) && !isEmptyValue(row[name]),
   );
+  const isId = ({ name }: RowField) => name === 'id';
+  const shown = [...fields.filter((one) => !isId(one)), ...fields.filter(isId)].map((field) => ({
+    ...field,
+    references: field.references ?? subjectOf(type, field, row),
+  }));
   const facts = shown.filter((field) => isFact(field, row[field.name] ?? null));
   return (
     <Stack gap="lg">
@@ -162,6 +199,19 @@ function RowFields({ type, row }: { type: ResourceType; row: JsonObject }) {
         ))}
     </Stack>
   );
+}
+
+/** Returns what the subject of a memory refers to, which depends on its scope. */
+function subjectOf(type: ResourceType, { name }: RowField, { scope }: JsonObject) {
+  if (type.name !== 'memories' || name !== 'subject_id') return null;
+  if (scope === 'agent') return { resource: 'agents', field: 'id' };
+  return scope === 'user' ? { resource: 'users', field: 'id' } : null;
+}
+
+/** Returns whether a field says again, for other programs, what another one says for people. */
+function isForPrograms({ fields }: ResourceType, name: string): boolean {
+  if (name === 'current_version_id') return fields.some((one) => one.name === 'version');
+  return name.endsWith('_provider_config');
 }
 
 function isFact({ references }: RowField, value: Json): boolean {

@@ -10,9 +10,13 @@ import { useRest } from '../server/rest.ts';
 const text = rowTexts.usage;
 const DAYS = 30;
 
-type RowUsageProps = { by: 'model' | 'tool'; name: string };
+type RowUsageProps = { by: 'model' | 'tool' | 'agent' | 'workflow'; name: string };
 
-/** How often a model or a tool was called lately, with a link to its share of the costs. */
+/**
+ * How often a model or a tool was called lately, or an agent or a workflow was run, with a link to
+ * its share of the costs. The counts are those of the rollup of usage, so they cost the same
+ * however many runs there are.
+ */
 export function RowUsage({ by, name }: RowUsageProps) {
   const [since] = useState(() => dayBefore(Date.now(), DAYS - 1));
   const usage = useRest<{ data: UsageSum[] }>(`/api/usage?by=${by}&since=${since}`);
@@ -21,16 +25,20 @@ export function RowUsage({ by, name }: RowUsageProps) {
   const own = usage.data.body.data.find(({ value }) => value === name);
   return (
     <Text size="sm">
-      {own ? describeUsage(by, own) : text.none(DAYS)}{' '}
-      <Anchor component={Link} href={`/costs?by=${by}`} size="sm">
+      {own ? describeUsage(by, own) : isRun(by) ? text.noRuns(DAYS) : text.none(DAYS)}{' '}
+      <Anchor component={Link} href={`/costs?by=${by}`} size="sm" underline="always">
         {text.costs}
       </Anchor>
     </Text>
   );
 }
 
+const isRun = (by: RowUsageProps['by']) => by === 'agent' || by === 'workflow';
+
 function describeUsage(by: RowUsageProps['by'], own: UsageSum): string {
-  const calls = text.calls(Number(own.calls), formatCount(own.calls), DAYS);
+  const calls = isRun(by)
+    ? text.runs(Number(own.runs), formatCount(own.runs), DAYS)
+    : text.calls(Number(own.calls), formatCount(own.calls), DAYS);
   if (by === 'tool') return `${calls}.`;
   const tokens = text.tokens(formatCompact(own.tokens_in), formatCompact(own.tokens_out));
   return `${calls}, ${tokens}, ${formatCost(own.cost)}.`;

@@ -18,21 +18,26 @@ import { type ResourceType, tableOf } from './resource-types.ts';
 import { RowsTable } from './rows-table.tsx';
 
 const CURSOR = 'after';
-type Page = { data: JsonObject[]; next: string | null };
 
-/** The list of the rows of a kind. The URL holds the filter and the page. */
-export function RowsPage({ type, types }: { type: ResourceType; types: readonly ResourceType[] }) {
+/** Reads a page of the rows of a kind. The URL holds the filter and the page. */
+export function useRowList<Row = JsonObject>(type: ResourceType) {
   const [, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());
   const filter = readFilter(type, search);
   const after = search.get(CURSOR);
-  const list = useRest<Page>(pathOf(type, filter, after));
-  const mayWrite = useMayWrite(tableOf(type));
+  const list = useRest<{ data: Row[]; next: string | null }>(pathOf(type, filter, after));
   const show = (next: Filter, cursor?: string) => {
     const query = new URLSearchParams(next);
     if (cursor !== undefined) query.set(CURSOR, cursor);
     navigate(query.size > 0 ? `${listPath(type.name)}?${query}` : listPath(type.name));
   };
+  return { filter, after, list, show };
+}
+
+/** The list of the rows of a kind. */
+export function RowsPage({ type, types }: { type: ResourceType; types: readonly ResourceType[] }) {
+  const { filter, after, list, show } = useRowList(type);
+  const mayWrite = useMayWrite(tableOf(type));
   const rows = list.data?.body.data;
   const next = list.data?.body.next;
   return (
@@ -91,7 +96,7 @@ function NewButton({ type }: { type: ResourceType }) {
 type EmptyProps = { type: ResourceType; filter: Filter; clear(): void };
 
 /** Says why the list is empty. */
-function Empty({ type, filter, clear }: EmptyProps) {
+export function Empty({ type, filter, clear }: EmptyProps) {
   const names = type.filters.filter(({ name }) => name in filter).map(({ label }) => label);
   return (
     <Paper withBorder radius="md" p="xl" ta="center">

@@ -7,8 +7,10 @@ import type { JsonObject } from '../../json/json.ts';
 import { rowTexts } from '../messages/row-texts.ts';
 import { Cell, textOf } from './cell.tsx';
 import { rowPath } from './paths.ts';
-import { fieldOf, type ResourceType } from './resource-types.ts';
+import { fieldOf, type ResourceType, titleFieldOf } from './resource-types.ts';
 
+/** Characters of a text that stands in place of a name. */
+const MAX_TITLE = 120;
 /** Columns that a phone shows. */
 const ON_PHONE = 2;
 
@@ -46,9 +48,9 @@ export function RowsTable({ type, rows }: { type: ResourceType; rows: readonly J
 }
 
 /** Returns the columns, the name first. The id is shown where rows have no name. */
-function columnsOf({ list, name_field }: ResourceType): string[] {
-  const others = list.filter((name) => name !== 'id' && name !== name_field);
-  return [name_field, ...others];
+function columnsOf(type: ResourceType): string[] {
+  const first = titleFieldOf(type);
+  return [first, ...type.list.filter((name) => name !== 'id' && name !== first)];
 }
 
 type RowProps = { type: ResourceType; row: JsonObject; columns: readonly string[] };
@@ -59,7 +61,7 @@ function Row({ type, row, columns: [first = 'id', ...others] }: RowProps) {
     <Table.Tr>
       <Table.Td>
         <Link href={rowPath(type, String(row.id))} className="row-link">
-          {first === 'id' ? `…${name.slice(-12)}` : name}
+          {first === 'id' ? `…${name.slice(-12)}` : name.slice(0, MAX_TITLE)}
         </Link>
         {row.is_pinned === true && (
           <Pin size={13} className="pin" role="img" aria-label={rowTexts.memories.pinned} />

@@ -1,13 +1,14 @@
-import { Loader, Paper, Text } from '@mantine/core';
+import { Anchor, Loader, Paper, Text } from '@mantine/core';
 import { useMemo, useState } from 'react';
-import { useSearch } from 'wouter';
+import { Link, useSearch } from 'wouter';
 import type { ForkedRun } from '../forks/fork-dialog.tsx';
+import { formatCost } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { ValueView } from '../parts/value-view.tsx';
 import { useMayWrite } from '../server/me.tsx';
 import { runTokens } from '../server/operations.generated.ts';
 import { useLive } from '../server/use-live.ts';
-import { type TreeRow, treeRows } from '../timeline/tree-rows.ts';
+import { costliestStep, type TreeRow, treeRows } from '../timeline/tree-rows.ts';
 import { MAX_RUNS, type RunTree } from '../timeline/use-run-tree.ts';
 import { Waterfall } from '../timeline/waterfall.tsx';
 import { hasEnded, type RunHead } from './run-head.ts';
@@ -32,6 +33,7 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
   const selected =
     seq !== undefined && /^\d{1,9}$/.test(seq) ? { runId: of, seq: Number(seq) } : undefined;
   const mayRun = useMayWrite('executions');
+  const costliest = useMemo(() => costliestStep(rows), [rows]);
   const owner = of === run.id ? run : tree.runs.find(({ id }) => id === of);
   const pathOf = (row: TreeRow) => {
     if (row.seq === undefined) return `/runs/${row.runId}`;
@@ -41,6 +43,21 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
   return (
     <div className="timeline" data-selected={selected !== undefined || undefined}>
       <div className="timeline-lines">
+        {costliest && (
+          <Text size="sm" mb={6}>
+            {text.costliest}:{' '}
+            <Anchor
+              component={Link}
+              href={pathOf(costliest)}
+              size="sm"
+              underline="always"
+              className="user-text"
+            >
+              {costliest.seq} {costliest.kind} {costliest.name}
+            </Anchor>{' '}
+            {formatCost(costliest.cost)}
+          </Text>
+        )}
         <Paper withBorder radius="md" className="table-frame">
           <Waterfall rows={rows} isAtWork={!hasEnded(run)} selected={selected} pathOf={pathOf} />
         </Paper>

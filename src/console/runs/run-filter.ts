@@ -15,7 +15,7 @@ export type RunFilter = {
   isNegated: boolean;
   agent: string | undefined;
   workflow: string | undefined;
-  /** A span such as `24h`, counted back from now. */
+  /** A span such as `24h`, counted back from now, or a day: `today` or `yesterday`. */
   since: string | undefined;
   /** A JSON object that the metadata contains, as the person wrote it. */
   metadata: string | undefined;
@@ -46,10 +46,7 @@ export function readFilter(search: URLSearchParams): RunFilter {
     isNegated: status.startsWith('!'),
     agent: search.get('agent') ?? undefined,
     workflow: search.get('workflow') ?? undefined,
-    since:
-      sinceMs(search.get('since') ?? '') === undefined
-        ? undefined
-        : (search.get('since') ?? undefined),
+    since: readSince(search.get('since') ?? ''),
     metadata: search.get('metadata') ?? undefined,
     ref: search.get('ref') || undefined,
     session: search.get('session') ?? undefined,
@@ -138,7 +135,7 @@ export function toQueryFilter(filter: RunFilter, names: KnownNames, now: number)
       (workflowId
         ? { workflowId: { equalTo: workflowId } }
         : { workflow: { name: { equalTo: filter.workflow } } })),
-    ...(filter.since && { id: { greaterThan: firstIdSince(filter.since, now) } }),
+    ...(filter.since && { id: idsOf(filter.since, now) }),
     ...(metadata && { metadata: { contains: metadata } }),
     ...(filter.ref && { ref: filter.ref }),
     ...(filter.session && { sessionId: { equalTo: filter.session } }),
@@ -156,6 +153,7 @@ export function toFeedFilter(
   const workflowId = filter.workflow && names.workflows.get(filter.workflow);
   const metadata = filter.metadata && readMetadata(filter.metadata);
   if ((filter.agent && !agentId) || (filter.workflow && !workflowId)) return undefined;
+  if (filter.since === 'yesterday') return undefined; // the live list has no end
   return {
     ...(statuses && { status: [...statuses] }),
     ...(agentId && { agentId }),
@@ -172,9 +170,40 @@ export function toFeedFilter(
  * begin with their time in milliseconds, so an index serves the condition.
  */
 export function firstIdSince(since: string, now: number): string {
-  const ms = Math.max(0, now - (sinceMs(since) ?? 0));
+  return leastId(startOf(since, now));
+}
+
+/** Returns the time at which a span or a day begins. A day is one of the person's time zone. */
+export function startOf(since: string, now: number): number {
+  if (!isDay(since)) return Math.max(0, now - (sinceMs(since) ?? 0));
+  const day = new Date(now);
+  return new Date(
+    day.getFullYear(),
+    day.getMonth(),
+    day.getDate() - (since === 'yesterday' ? 1 : 0),
+  ).getTime();
+}
+
+/** Returns the condition on the ids of runs that were created within a span or a day. */
+function idsOf(since: string, now: number) {
+  return {
+    greaterThan: firstIdSince(since, now),
+    ...(since === 'yesterday' && { lessThan: leastId(startOf('today', now)) }),
+  };
+}
+
+function leastId(ms: number): string {
   const hex = ms.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+/** Returns whether a value of `since` is a day. */
+export function isDay(since: string): boolean {
+  return since === 'today' || since === 'yesterday';
+}
+
+function readSince(since: string): string | undefined {
+  return isDay(since) || sinceMs(since) !== undefined ? since : undefined;
 }
 
 /** Returns the length of a span such as `24h`, or undefined if it is none. */

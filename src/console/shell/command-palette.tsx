@@ -2,9 +2,18 @@ import { Modal, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { type KeyboardEvent, useState } from 'react';
 import { useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
+import { hasOwnPlace, listPath } from '../rows/paths.ts';
+import { useResourceTypes } from '../rows/use-resource-types.ts';
 import { agentNames } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { places } from './places.tsx';
+
+const systemPages = (['queue', 'health', 'audit-log', 'settings', 'sql'] as const).map((page) => ({
+  name: messages.shell.systemPages[page],
+  path: `/system/${page}`,
+}));
+
+const titleOf = (many: string) => `${many.charAt(0).toUpperCase()}${many.slice(1)}`;
 
 type Command = { name: string; path: string };
 
@@ -72,6 +81,7 @@ function Palette({ close }: { close(): void }) {
 
 function useCommands(words: string): Command[] {
   const { data } = useAnswer(agentNames, {});
+  const { types } = useResourceTypes();
   if (UUID.test(words)) {
     return [
       { name: messages.shell.openRun(words), path: `/runs/${words}` },
@@ -81,6 +91,10 @@ function useCommands(words: string): Command[] {
   const named = [...(data?.agents?.nodes ?? []), ...(data?.workflows?.nodes ?? [])];
   const all = [
     ...places.map(({ name, path }) => ({ name, path })),
+    ...systemPages,
+    ...(types ?? []).flatMap(({ name, many }) =>
+      hasOwnPlace(name) ? [] : [{ name: titleOf(many), path: listPath(name) }],
+    ),
     { name: messages.runs.presets.failed, path: '/runs?status=failed&since=24h' },
     { name: messages.runs.presets.running, path: '/runs?status=running' },
     ...named.flatMap((one) =>

@@ -1,3 +1,4 @@
+import { type ComponentType, lazy } from 'react';
 import { RowsPlace } from '../rows/rows-place.tsx';
 import { AuditPage } from './audit/audit-page.tsx';
 import { HealthPage } from './health-page.tsx';
@@ -6,7 +7,12 @@ import { SettingsPage } from './settings-page.tsx';
 import { SqlPage } from './sql/sql-page.tsx';
 import { SystemPage } from './system-page.tsx';
 
-const PAGES = new Map([
+const SearchesPlace = lazy(async () => ({
+  default: (await import('../knowledge/searches/searches-place.tsx')).SearchesPlace,
+}));
+
+const PAGES = new Map<string, ComponentType>([
+  ['searches', SearchesPlace],
   ['queue', QueuePage],
   ['health', HealthPage],
   ['audit-log', AuditPage],

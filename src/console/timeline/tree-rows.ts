@@ -102,6 +102,14 @@ function stepRow(step: TimelineStep, run: TreeRun, depth: number): TreeRow {
   };
 }
 
+/** Returns the step that cost most; undefined if fewer than two steps cost anything. */
+export function costliestStep(rows: readonly TreeRow[]): TreeRow | undefined {
+  const [first, second] = rows
+    .filter(({ seq, cost }) => seq !== undefined && cost > 0)
+    .toSorted((a, b) => b.cost - a.cost);
+  return second && first;
+}
+
 /** Returns the first and the last time of the lines. What is at work lasts until now. */
 export function spanOf(rows: readonly TreeRow[], now: number): { from: number; to: number } {
   let [from, to] = [Number.POSITIVE_INFINITY, 0];

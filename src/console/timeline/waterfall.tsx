@@ -38,7 +38,7 @@ export function Waterfall({ rows, isAtWork, selected, pathOf }: WaterfallProps) 
         <span>{text.step}</span>
         <span>{text.time}</span>
         <span className="figure wide">{text.tokens}</span>
-        <span className="figure wide">{text.cost}</span>
+        <span className="figure wide cost">{text.cost}</span>
         <span className="figure">{text.duration}</span>
       </div>
       <div
@@ -108,7 +108,7 @@ function Line({ row, span, now, path, isSelected }: LineProps) {
       </span>
       <Bar row={row} span={span} now={now} />
       <span className="figure wide">{row.tokens > 0 ? formatCompact(row.tokens) : ''}</span>
-      <span className="figure wide">{row.cost > 0 ? formatCost(row.cost) : ''}</span>
+      <span className="figure wide cost">{row.cost > 0 ? formatCost(row.cost) : ''}</span>
       <span className="figure">{ms === undefined ? '' : formatDuration(ms)}</span>
     </Link>
   );

@@ -52,10 +52,15 @@ function withoutNull({ anyOf, ...schema }: JsonObject): JsonObject {
 /** Words of labels that are not written like other words. */
 const WORDS: Readonly<Record<string, string>> = {
   api: 'API',
+  http: 'HTTP',
   id: 'ID',
+  json: 'JSON',
+  llm: 'LLM',
   mcp: 'MCP',
   ms: 'ms',
   sql: 'SQL',
+  stt: 'STT',
+  tts: 'TTS',
   url: 'URL',
 };
 

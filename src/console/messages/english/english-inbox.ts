@@ -39,6 +39,7 @@ export const inboxTexts = {
     select: 'Choose an entry from the list.',
     kinds: { question: 'Question', approval: 'Approval', effect: 'Unknown outcome' },
     external: 'The text comes from outside and is not trusted.',
+    submitKeys: (key: string) => `${key} sends it, Escape goes back.`,
     deadline: 'Deadline',
     otherwise: (answer: string) => `then: ${answer}`,
     asked: 'Asked',

@@ -23,6 +23,7 @@ export const englishRows = {
   time: 'Time',
   notFound: (one: string) => `There is no such ${one}, or you may not see it.`,
   noChange: 'Nothing was changed.',
+  more: (count: number) => `More settings (${count})`,
   faults: {
     required: 'Fill in this field.',
     notNumber: 'This is not a number.',
@@ -58,6 +59,16 @@ export const englishRows = {
     reject: 'Reject',
     rejectSummary: 'Only this agent recalls the memory. The same text cannot be proposed again.',
     text: 'Text',
+    correct: 'Correct',
+    correctSummary:
+      'A memory with the new text takes the place of this one, and is recalled from now on. This one stays in the list, with its end.',
+  },
+  pausing: {
+    pause: 'Pause',
+    resume: 'Resume',
+    pauseSummary: (one: string) =>
+      `The ${one} starts nothing more until it is resumed. What it has started goes on.`,
+    resumeSummary: (one: string) => `The ${one} is at work again from now on.`,
   },
   versions: {
     title: 'Versions',
@@ -72,6 +83,7 @@ export const englishRows = {
     from: 'From version',
     to: 'To version',
     same: 'The versions do not differ.',
+    tryBoth: 'Try both in the playground',
     place: 'Place',
     before: 'Before',
     after: 'After',
@@ -89,6 +101,9 @@ export const englishRows = {
     calls: (count: number, shown: string, days: number) =>
       `${shown} ${count === 1 ? 'call' : 'calls'} in the last ${days} days`,
     tokens: (sent: string, received: string) => `${sent} tokens in, ${received} out`,
+    runs: (count: number, shown: string, days: number) =>
+      `${shown} ${count === 1 ? 'run' : 'runs'} in the last ${days} days`,
+    noRuns: (days: number) => `No runs in the last ${days} days.`,
     none: (days: number) => `No calls in the last ${days} days.`,
     costs: 'Costs',
   },

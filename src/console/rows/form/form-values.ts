@@ -63,6 +63,19 @@ export function formFields(type: ResourceType, row: JsonObject | undefined): Row
   return withoutTwins(names.flatMap((name) => fieldOf(type, name) ?? []));
 }
 
+/** Fields that a form begins with, in this order, where rows have many. */
+const FIRST_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  agents: ['name', 'description', 'instruction', 'models', 'tools', 'knowledge_bases', 'skills'],
+};
+
+/** Divides the fields of a form: those that most rows need, and the others. */
+export function partFields({ name }: Pick<ResourceType, 'name'>, fields: readonly RowField[]) {
+  const wanted = FIRST_FIELDS[name];
+  if (!wanted) return { first: fields, more: [] };
+  const first = wanted.flatMap((one) => fields.filter((field) => field.name === one));
+  return { first, more: fields.filter((field) => !first.includes(field)) };
+}
+
 /** Writes a value of a row as its field shows it. */
 export function writtenOf(field: RowField, value: Json | undefined): Written {
   const kind = kindOf(field);

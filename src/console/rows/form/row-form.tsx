@@ -10,7 +10,14 @@ import { callRest, type RestAnswer } from '../../server/rest.ts';
 import type { ResourceType, RowField } from '../resource-types.ts';
 import { TestDialog, useModelTest } from '../trials/model-test.tsx';
 import { FieldInput } from './field-input.tsx';
-import { beginForm, formFields, kindOf, readForm, type Written } from './form-values.ts';
+import {
+  beginForm,
+  formFields,
+  kindOf,
+  partFields,
+  readForm,
+  type Written,
+} from './form-values.ts';
 
 type RowFormProps = {
   type: ResourceType;
@@ -26,6 +33,7 @@ type RowFormProps = {
 /** The form of a new row, or of a change of a row. Faults are shown at their fields. */
 export function RowForm({ type, types, row, given, done, cancel }: RowFormProps) {
   const form = useRowForm({ type, row, given, done });
+  const { first, more } = partFields(type, form.fields);
   const others = Object.keys(form.faults).filter(
     (name) => !form.fields.some((f) => f.name === name),
   );
@@ -34,18 +42,13 @@ export function RowForm({ type, types, row, given, done, cancel }: RowFormProps)
       {form.failure && (Object.keys(form.faults).length === 0 || others.length > 0) && (
         <FailureAlert failure={form.failure} />
       )}
-      <div className="row-form">
-        {form.fields.map((field) => (
-          <div key={field.name} data-wide={isWide(field, type) || undefined}>
-            <FieldInput
-              {...{ field, type, types }}
-              value={form.written[field.name] ?? ''}
-              change={(value) => form.change(field.name, value)}
-              error={form.faults[field.name]}
-            />
-          </div>
-        ))}
-      </div>
+      <Fields {...{ type, types, form }} fields={first} />
+      {more.length > 0 && (
+        <details className="more-fields">
+          <summary>{rowTexts.more(more.length)}</summary>
+          <Fields {...{ type, types, form }} fields={more} />
+        </details>
+      )}
       {form.isUnchanged && <Text size="sm">{rowTexts.noChange}</Text>}
       <Group gap="xs">
         <Button type="submit" loading={form.isBusy}>
@@ -57,6 +60,28 @@ export function RowForm({ type, types, row, given, done, cancel }: RowFormProps)
         </Button>
       </Group>
     </Stack>
+  );
+}
+
+type FieldsProps = Pick<RowFormProps, 'type' | 'types'> & {
+  form: Form;
+  fields: readonly RowField[];
+};
+
+function Fields({ type, types, form, fields }: FieldsProps) {
+  return (
+    <div className="row-form">
+      {fields.map((field) => (
+        <div key={field.name} data-wide={isWide(field, type) || undefined}>
+          <FieldInput
+            {...{ field, type, types }}
+            value={form.written[field.name] ?? ''}
+            change={(value) => form.change(field.name, value)}
+            error={form.faults[field.name]}
+          />
+        </div>
+      ))}
+    </div>
   );
 }
 
@@ -178,5 +203,8 @@ function placeFaults(fields: readonly RowField[], faults: Readonly<Record<string
 
 function focusFirst(name: string | undefined): void {
   if (name === undefined) return;
-  document.querySelector<HTMLElement>(`[data-field="${CSS.escape(name)}"]`)?.focus();
+  const field = document.querySelector<HTMLElement>(`[data-field="${CSS.escape(name)}"]`);
+  const part = field?.closest('details');
+  if (part) part.open = true;
+  field?.focus();
 }

@@ -30,6 +30,7 @@ type VersionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 export function Versions({ type, row, reload }: VersionsProps) {
   const own = `${type.path}/${row.id}`;
   const list = useVersions(own);
+  const mayRun = useMayWrite('executions');
   const hasRuns = type.name === 'agents' || type.name === 'workflows';
   const runs = useRest<{ data: Performance[] }>(hasRuns ? `${own}/performance` : undefined);
   const { versions } = list;
@@ -70,7 +71,12 @@ export function Versions({ type, row, reload }: VersionsProps) {
               </Button>
             </Group>
           )}
-          {versions.length > 1 && <VersionDiff own={own} versions={versions} />}
+          {versions.length > 1 && (
+            <VersionDiff
+              {...{ own, versions }}
+              agent={type.name === 'agents' && mayRun ? String(row.name) : undefined}
+            />
+          )}
         </Stack>
       )}
     </section>
