@@ -29,6 +29,7 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   RoutingDecision: 8,
   StaleAnswer: 8,
   Step: 3,
+  ToolAnswerCache: 2,
   ToolPerformance: 7,
   TrainingExample: 22,
   UsageByDay: 5,
