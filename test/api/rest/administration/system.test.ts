@@ -91,7 +91,7 @@ describe('the queue', () => {
     expect(data.queueStates.nodes).toMatchObject([{ status: 'queued', oldestDueId: runs.old }]);
     expect(data.nextRuns.nodes).toMatchObject([{ executionId: runs.old, agent: 'waiter' }]);
     expect(data.liveWorkers.nodes).toEqual([{ isDedicated: false, runningRuns: '0' }]);
-    expect(data.tenantBatchJobs.nodes).toHaveLength(12);
+    expect(data.tenantBatchJobs.nodes).toHaveLength(13);
   });
 });
 
