@@ -22,6 +22,9 @@ comment on column howdah_private.cached_answers.tool_id is
   'The tool that answered. Null for an answer of a model.';
 
 -- Down Migration
+-- Earlier schemas would take them for answers of models. Row-level security applies to the owner.
+alter table howdah_private.cached_answers no force row level security;
 delete from howdah_private.cached_answers where tool_id is not null;
+alter table howdah_private.cached_answers force row level security;
 alter table howdah_private.cached_answers drop column tool_id;
 alter table howdah.tools drop column cache_answers_for;
