@@ -22,6 +22,9 @@ const WRITE_BACK =
 
 const DUE_WORK = 'workers of 0.1.0 call functions by the same names, which read due_work now';
 
+const BOUNDED =
+  'a process of 0.1.0 calls it without max_bytes, and ignores the columns that it does not know';
+
 const RENAMED =
   'no process calls it: only functions, triggers and policies, which are replaced together with it';
 
@@ -55,6 +58,10 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'only functions that are replaced together with it call it',
   'howdah_private.prepare_write_back(execution_id uuid) can no longer be called, or gives other columns than jsonb':
     WRITE_BACK,
+  'howdah_private.session_messages_after(ids uuid[], turns integer[], seqs integer[], at_most integer, last_written_turns integer[], last_written_seqs integer[]) can no longer be called, or gives other columns than TABLE(place integer, session_id uuid, turn integer, seq integer, message jsonb, cursor_turn integer, cursor_seq integer, last_written_turn integer, last_written_seq integer)':
+    BOUNDED,
+  'howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer) can no longer be called, or gives other columns than TABLE(execution_id uuid, seq integer, step jsonb)':
+    BOUNDED,
   'howdah_private.subscribe_mcp(session text, execution_id uuid, mark text) can no longer be called, or gives other columns than void':
     'no process of 0.1.0 calls it: subscribe_mcp_to took its place before',
   'howdah_private.unsubscribe_mcp(session text, execution_id uuid) can no longer be called, or gives other columns than void':
