@@ -206,8 +206,8 @@ export type TreeNode = Awaited<ReturnType<typeof treeOf>>[number];
 export function stepsAfter(db: Queries, executionId: string, after: number, most?: number) {
   return db
     .selectFrom('steps as s')
-    .select(['s.seq', 's.kind', 's.name', 's.input', 's.output', 's.error', 's.tokens_in'])
-    .select(['s.tokens_out', 's.cost', 's.started_at', 's.finished_at', 's.annotations'])
+    .select(['s.seq', 's.kind', 's.name', 's.input', 's.output', 's.error', 's.annotations'])
+    .select(['s.tokens_in', 's.tokens_out', 's.cost', 's.started_at', 's.finished_at'])
     .select((step) =>
       step
         .selectFrom('messages as m')

@@ -116,6 +116,7 @@ const VIEWS = [
     'QualityByDay',
     'RoutingDecision',
     'SettingValue',
+    'ToolAnswerCache',
     'ToolPerformance',
     'UsageByDay',
   ],
