@@ -22,6 +22,7 @@ const LOOPS = [
   'sql/06_rows/renamed_rows.sql',
   'sql/30_triggers/audit.sql',
   'sql/30_triggers/permissions.sql',
+  'sql/30_triggers/run_references.sql',
   'sql/30_triggers/stamps.sql',
   'sql/40_policies/policies.sql',
   'sql/62_column_comments.sql',
