@@ -9,8 +9,8 @@ import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { ValueView } from '../parts/value-view.tsx';
+import { ListTable } from '../rows/list/list-table.tsx';
 import { PageButtons } from '../rows/list/page-buttons.tsx';
-import { useRowKeys } from '../rows/list/use-row-keys.ts';
 import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { type KnowledgeBases, knowledgeBases } from '../server/operations.generated.ts';
@@ -73,34 +73,26 @@ function NewButton() {
 
 /** The rows. J and K move between them, Enter opens one. */
 function BasesTable({ nodes }: { nodes: readonly Node[] }) {
-  const table = useRowKeys<HTMLTableElement>();
   const { columns } = text;
   return (
-    <Paper withBorder radius="md" className="table-frame">
-      <Table
-        ref={table}
-        highlightOnHover
-        className="rows bases"
-        verticalSpacing={6}
-        aria-label={text.title}
-      >
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{columns.name}</Table.Th>
-            <Table.Th>{columns.documents}</Table.Th>
-            <Table.Th ta="right">{columns.chunks}</Table.Th>
-            <Table.Th visibleFrom="sm">{columns.domain}</Table.Th>
-            <Table.Th visibleFrom="sm">{columns.language}</Table.Th>
-            <Table.Th visibleFrom="sm">{columns.trust}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {nodes.map((node) => (
-            <BaseRow key={node.id} node={node} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Paper>
+    <ListTable
+      label={text.title}
+      className="bases"
+      head={
+        <>
+          <Table.Th>{columns.name}</Table.Th>
+          <Table.Th>{columns.documents}</Table.Th>
+          <Table.Th ta="right">{columns.chunks}</Table.Th>
+          <Table.Th visibleFrom="sm">{columns.domain}</Table.Th>
+          <Table.Th visibleFrom="sm">{columns.language}</Table.Th>
+          <Table.Th visibleFrom="sm">{columns.trust}</Table.Th>
+        </>
+      }
+    >
+      {nodes.map((node) => (
+        <BaseRow key={node.id} node={node} />
+      ))}
+    </ListTable>
   );
 }
 

@@ -64,7 +64,7 @@ export function overridesOf({ model, temperature, instruction }: Column): JsonOb
   return Object.keys(overrides).length > 0 ? overrides : undefined;
 }
 
-/** What answers in a column, as the list of agents and workflows has it. */
+/** Agent or workflow of a column, as the list of both has it. */
 type Subject = { kind: 'agent' | 'workflow'; name: string };
 
 /** Returns the agent or the workflow of a column; undefined for a new column. */

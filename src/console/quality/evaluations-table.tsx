@@ -1,10 +1,10 @@
-import { Paper, Progress, Table, Text } from '@mantine/core';
+import { Progress, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { formatCost, formatCount } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
-import { useRowKeys } from '../rows/list/use-row-keys.ts';
+import { ListTable } from '../rows/list/list-table.tsx';
 import type { EvaluationRow } from '../server/operations.generated.ts';
 import { evaluationPage, formatShare, nameOfEvaluation, totalsOf } from './quality-rows.ts';
 
@@ -12,36 +12,28 @@ const text = qualityTexts.evaluations;
 
 /** Evaluations with their progress and their figures. J and K move between them. */
 export function EvaluationsTable({ rows }: { rows: readonly EvaluationRow[] }) {
-  const table = useRowKeys<HTMLTableElement>();
   return (
-    <Paper withBorder radius="md" className="table-frame">
-      <Table
-        ref={table}
-        highlightOnHover
-        className="rows evaluations"
-        verticalSpacing={6}
-        aria-label={text.title}
-      >
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{text.name}</Table.Th>
-            <Table.Th visibleFrom="sm">{text.dataset}</Table.Th>
-            <Table.Th visibleFrom="sm">{text.status}</Table.Th>
-            <Table.Th>{text.progress}</Table.Th>
-            <Table.Th ta="right">{text.passRate}</Table.Th>
-            <Table.Th ta="right" visibleFrom="sm">
-              {text.cost}
-            </Table.Th>
-            <Table.Th visibleFrom="sm">{text.created}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Row key={row.id} row={row} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Paper>
+    <ListTable
+      label={text.title}
+      className="evaluations"
+      head={
+        <>
+          <Table.Th>{text.name}</Table.Th>
+          <Table.Th visibleFrom="sm">{text.dataset}</Table.Th>
+          <Table.Th visibleFrom="sm">{text.status}</Table.Th>
+          <Table.Th>{text.progress}</Table.Th>
+          <Table.Th ta="right">{text.passRate}</Table.Th>
+          <Table.Th ta="right" visibleFrom="sm">
+            {text.cost}
+          </Table.Th>
+          <Table.Th visibleFrom="sm">{text.created}</Table.Th>
+        </>
+      }
+    >
+      {rows.map((row) => (
+        <Row key={row.id} row={row} />
+      ))}
+    </ListTable>
   );
 }
 

@@ -18,9 +18,9 @@ export type ClaimedDocument = {
   url: string | null;
   etag: string | null;
   last_modified: string | null;
-  /** Whether the language of the text is to be detected. */
+  /** True if the language of the text is to be detected. */
   detects_language: boolean;
-  /** Whether a model recognizes the text of images. */
+  /** True if a model recognizes the text of images. */
   has_ocr_model: boolean;
 };
 
@@ -38,11 +38,11 @@ export async function dueKnowledgeBases(pool: Pool, recognizes = false): Promise
 
 type ClaimOptions = {
   atMost: number;
-  /** Whether documents of URLs are claimed. */
+  /** Claims documents of URLs too. */
   readsUrls?: boolean;
-  /** Whether files and URLs are claimed of bases whose model recognizes text. */
+  /** Claims files and URLs of bases whose model recognizes text too. */
   callsModels?: boolean;
-  /** Whether documents are claimed whose images of text are recognized, or the others. */
+  /** Claims only documents whose text is recognized in images; if false, only the others. */
   recognizes?: boolean;
 };
 

@@ -15,7 +15,7 @@ export type RecognitionError = Pick<RunError, 'code' | 'message'> & {
 export type OcrModel = { model: ModelRef; model_digest: string };
 
 /** How the text of a document is recognized: by a model, or by Tesseract in a language. */
-export type BegunRecognition = {
+export type Recognition = {
   language: string;
   ocr: OcrModel | undefined;
   error: RecognitionError | null;
@@ -36,7 +36,7 @@ export async function awaitRecognition(
   return rows[0]?.awaits ?? false;
 }
 
-type BegunRow = {
+type RecognitionRow = {
   new_claim: string;
   language: string;
   model: ModelRef | null;
@@ -51,15 +51,15 @@ type BegunRow = {
 export async function beginRecognition(
   pool: Pool,
   document: ClaimedDocument,
-): Promise<BegunRecognition | undefined> {
-  const { rows } = await pool.query<BegunRow>(
+): Promise<Recognition | undefined> {
+  const { rows } = await pool.query<RecognitionRow>(
     'select * from howdah_private.begin_recognition($1, $2)',
     [document.id, document.claim],
   );
-  const [begun] = rows;
-  if (!begun) return undefined;
-  document.claim = begun.new_claim;
-  const { language, model, model_digest, error } = begun;
+  const [row] = rows;
+  if (!row) return undefined;
+  document.claim = row.new_claim;
+  const { language, model, model_digest, error } = row;
   return { language, error, ocr: model && model_digest ? { model, model_digest } : undefined };
 }
 
@@ -81,7 +81,7 @@ export async function knownPages(
 }
 
 /** A call that may be made, or why not. */
-export type BegunPage =
+export type PageCall =
   | { outcome: 'edited' }
   | { outcome: 'full'; error: RecognitionError }
   | { outcome: 'call'; call_id: string | null };
@@ -91,8 +91,8 @@ export async function beginPage(
   pool: Pool,
   { id, claim }: ClaimedDocument,
   { model }: OcrModel,
-): Promise<BegunPage> {
-  const { rows } = await pool.query<BegunPage>(
+): Promise<PageCall> {
+  const { rows } = await pool.query<PageCall>(
     'select * from howdah_private.begin_page($1, $2, $3)',
     [id, claim, model.id],
   );

@@ -37,7 +37,7 @@ const DIVIDE = {
   name: 'divideDocument' satisfies (typeof divideDocument)['name'],
 };
 
-/** What a job divides documents with. */
+/** Settings and services with which a job divides documents. */
 export type Ingestion = {
   pool: Pool;
   threads: ThreadPool;
@@ -46,7 +46,7 @@ export type Ingestion = {
   egress: Egress | undefined;
   limits: IngestionLimits;
   base: DueBase;
-  /** Whether the text of images is recognized, or such documents wait for the job that does. */
+  /** True to recognize the text of images; if false, such documents wait for the job that does. */
   recognizes: boolean;
   /** The time at which the claimed documents are due again. */
   endsAt: number;

@@ -115,9 +115,9 @@ export class FileReader {
     file: DocumentFile,
     call: FileCall,
   ): Promise<DividedFile | 'edited' | 'later'> {
-    const begun = await beginRecognition(this.#options.pool, document);
-    if (!begun) return 'edited';
-    const { language, ocr, error } = begun;
+    const recognition = await beginRecognition(this.#options.pool, document);
+    if (!recognition) return 'edited';
+    const { language, ocr, error } = recognition;
     if (error?.code === 'limit_reached') throw new RecognitionDelay(error);
     if (error) throw new DocumentFault(error.code, error.message);
     if (ocr) return this.#recognizeByModel(document, file, ocr, call);

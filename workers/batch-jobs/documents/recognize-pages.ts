@@ -133,14 +133,14 @@ export class PageRecognizer {
     ocr: OcrModel,
     { base, limits, signal }: PageCall,
   ): Promise<string | undefined> {
-    const begun = await beginPage(this.#pool, document, ocr);
-    if (begun.outcome === 'edited') return undefined;
-    if (begun.outcome === 'full') throw new RecognitionDelay(begun.error);
+    const pageCall = await beginPage(this.#pool, document, ocr);
+    if (pageCall.outcome === 'edited') return undefined;
+    if (pageCall.outcome === 'full') throw new RecognitionDelay(pageCall.error);
     const outcome = await transcribeImage(this.#provider, {
       ...{ tenantId: base.tenant_id, model: ocr.model, signal, ms: limits.call_ms },
       image: { type, bytes: image },
     });
-    const { call_id } = begun;
+    const { call_id } = pageCall;
     const result = outcome.ok
       ? { call_id, content: storableText(outcome.value.text), usage: outcome.value.usage }
       : { call_id, error: outcome.error, usage: outcome.usage };

@@ -1,6 +1,5 @@
 import { Button, Group, Loader, Paper, Select, Table, Text, Title } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
-import { useEffect, useEffectEvent, useRef } from 'react';
+import { useEffect, useEffectEvent } from 'react';
 import { Link } from 'wouter';
 import { knowledgeTexts } from '../../messages/knowledge-texts.ts';
 import { messages } from '../../messages/messages.ts';
@@ -8,6 +7,7 @@ import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { Moment } from '../../parts/moment.tsx';
 import { TextFilter } from '../../parts/text-filter.tsx';
+import { ListTable } from '../../rows/list/list-table.tsx';
 import { apiUrl } from '../../server/base-path.ts';
 import { useRest } from '../../server/rest.ts';
 import { type Base, copyDocuments, type DocumentFilter, ROWS } from '../copy-knowledge.ts';
@@ -118,39 +118,22 @@ type DocumentsProps = { base: Base; rows: readonly DocumentRow[]; changed(): voi
 
 /** The rows. J and K move between them, Enter opens one. */
 function Documents({ base, rows, changed }: DocumentsProps) {
-  const table = useRef<HTMLTableElement>(null);
-  const move = (step: number) => {
-    const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
-    const at = links.indexOf(document.activeElement as HTMLElement);
-    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
-  };
-  useHotkeys([
-    ['J', () => move(1)],
-    ['K', () => move(-1)],
-  ]);
   return (
-    <Paper withBorder radius="md" className="table-frame">
-      <Table
-        ref={table}
-        highlightOnHover
-        className="rows documents"
-        verticalSpacing={6}
-        aria-label={text.title}
-      >
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{text.document}</Table.Th>
-            <Table.Th>{text.status}</Table.Th>
-            <Table.Th visibleFrom="sm">{text.since}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <DocumentLine key={row.id} {...{ base, row, changed }} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Paper>
+    <ListTable
+      label={text.title}
+      className="documents"
+      head={
+        <>
+          <Table.Th>{text.document}</Table.Th>
+          <Table.Th>{text.status}</Table.Th>
+          <Table.Th visibleFrom="sm">{text.since}</Table.Th>
+        </>
+      }
+    >
+      {rows.map((row) => (
+        <DocumentLine key={row.id} {...{ base, row, changed }} />
+      ))}
+    </ListTable>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Anchor, Button, Loader, Paper, Table, Text } from '@mantine/core';
+import { Anchor, Button, Loader, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { formatCount } from '../../messages/format.ts';
 import { knowledgeTexts } from '../../messages/knowledge-texts.ts';
@@ -9,8 +9,8 @@ import { Moment } from '../../parts/moment.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
 import { copyList } from '../../rows/copy-rows.ts';
 import { FilterBar } from '../../rows/filter-bar.tsx';
+import { ListTable } from '../../rows/list/list-table.tsx';
 import { PageButtons } from '../../rows/list/page-buttons.tsx';
-import { useRowKeys } from '../../rows/list/use-row-keys.ts';
 import type { ResourceType } from '../../rows/resource-types.ts';
 import { Empty, useRowList } from '../../rows/rows-page.tsx';
 import { apiUrl } from '../../server/base-path.ts';
@@ -48,34 +48,26 @@ export function SearchesPage({ type, types }: { type: ResourceType; types: Resou
 
 /** The rows. J and K move between them, Enter opens one. */
 function SearchesTable({ rows }: { rows: readonly SearchRow[] }) {
-  const table = useRowKeys<HTMLTableElement>();
   const { columns } = text;
   return (
-    <Paper withBorder radius="md" className="table-frame">
-      <Table
-        ref={table}
-        highlightOnHover
-        className="rows searches"
-        verticalSpacing={6}
-        aria-label={text.title}
-      >
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{columns.query}</Table.Th>
-            <Table.Th>{columns.who}</Table.Th>
-            <Table.Th visibleFrom="sm">{columns.bases}</Table.Th>
-            <Table.Th visibleFrom="md">{columns.mode}</Table.Th>
-            <Table.Th ta="right">{columns.results}</Table.Th>
-            <Table.Th visibleFrom="sm">{columns.at}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <SearchLine key={row.id} row={row} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Paper>
+    <ListTable
+      label={text.title}
+      className="searches"
+      head={
+        <>
+          <Table.Th>{columns.query}</Table.Th>
+          <Table.Th>{columns.who}</Table.Th>
+          <Table.Th visibleFrom="sm">{columns.bases}</Table.Th>
+          <Table.Th visibleFrom="md">{columns.mode}</Table.Th>
+          <Table.Th ta="right">{columns.results}</Table.Th>
+          <Table.Th visibleFrom="sm">{columns.at}</Table.Th>
+        </>
+      }
+    >
+      {rows.map((row) => (
+        <SearchLine key={row.id} row={row} />
+      ))}
+    </ListTable>
   );
 }
 
@@ -104,7 +96,7 @@ function SearchLine({ row }: { row: SearchRow }) {
   );
 }
 
-/** Who searched: a person or an application by name, or a run, which the link leads to. */
+/** Name of the person or application that searched, or a link to the run that did. */
 export function Searcher({ row }: { row: SearchRow }) {
   const path = stepOf(row);
   if (path === undefined) {

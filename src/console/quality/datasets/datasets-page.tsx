@@ -10,8 +10,8 @@ import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
 import { ValueView } from '../../parts/value-view.tsx';
+import { ListTable } from '../../rows/list/list-table.tsx';
 import { PageButtons } from '../../rows/list/page-buttons.tsx';
-import { useRowKeys } from '../../rows/list/use-row-keys.ts';
 import { DATASETS } from '../../rows/paths.ts';
 import { apiUrl } from '../../server/base-path.ts';
 import { useMayWrite } from '../../server/me.tsx';
@@ -67,40 +67,32 @@ function NewButton() {
 }
 
 function DatasetsTable({ rows }: { rows: readonly DatasetRow[] }) {
-  const table = useRowKeys<HTMLTableElement>();
   return (
-    <Paper withBorder radius="md" className="table-frame">
-      <Table
-        ref={table}
-        highlightOnHover
-        className="rows datasets"
-        verticalSpacing={6}
-        aria-label={text.title}
-      >
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{text.name}</Table.Th>
-            <Table.Th ta="right">{text.items}</Table.Th>
-            <Table.Th visibleFrom="sm">{text.description}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map(({ id, name, items, description }) => (
-            <Table.Tr key={id}>
-              <Table.Td>
-                <Link href={datasetPage(id)} className="row-link">
-                  {name}
-                </Link>
-              </Table.Td>
-              <Table.Td className="figure">{formatCount(items)}</Table.Td>
-              <Table.Td visibleFrom="sm" className="user-text">
-                {description}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Paper>
+    <ListTable
+      label={text.title}
+      className="datasets"
+      head={
+        <>
+          <Table.Th>{text.name}</Table.Th>
+          <Table.Th ta="right">{text.items}</Table.Th>
+          <Table.Th visibleFrom="sm">{text.description}</Table.Th>
+        </>
+      }
+    >
+      {rows.map(({ id, name, items, description }) => (
+        <Table.Tr key={id}>
+          <Table.Td>
+            <Link href={datasetPage(id)} className="row-link">
+              {name}
+            </Link>
+          </Table.Td>
+          <Table.Td className="figure">{formatCount(items)}</Table.Td>
+          <Table.Td visibleFrom="sm" className="user-text">
+            {description}
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </ListTable>
   );
 }
 

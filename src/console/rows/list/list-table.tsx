@@ -1,0 +1,26 @@
+import { Paper, Table } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useRowKeys } from './use-row-keys.ts';
+
+type ListTableProps = { label: string; className: string; head: ReactNode; children: ReactNode };
+
+/** A table of a list, with the cells of its head. J and K move between the rows, Enter opens one. */
+export function ListTable({ label, className, head, children }: ListTableProps) {
+  const table = useRowKeys<HTMLTableElement>();
+  return (
+    <Paper withBorder radius="md" className="table-frame">
+      <Table
+        ref={table}
+        highlightOnHover
+        className={`rows ${className}`}
+        verticalSpacing={6}
+        aria-label={label}
+      >
+        <Table.Thead>
+          <Table.Tr>{head}</Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>{children}</Table.Tbody>
+      </Table>
+    </Paper>
+  );
+}
