@@ -10480,9 +10480,7 @@ begin
   if v_document.id is null then
     return false;
   end if;
-  update howdah.documents as d set status_at = clock_timestamp(),
-    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end
-  where d.id = v_document.id;
+  perform howdah_private.mark_waiting(v_document.id);
   update howdah_private.due_documents as u
   set needs_recognition = true, due_at = clock_timestamp(), attempts = u.attempts - 1
   where u.document_id = v_document.id;
@@ -21520,11 +21518,8 @@ begin
     return howdah_private.fail_document(
       v_document.id, delay_recognition.claim, error ->> 'code', error ->> 'message');
   end if;
-  update howdah.documents as d set status_at = clock_timestamp(),
-    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
-    error = jsonb_build_object('code', delay_recognition.error ->> 'code',
-      'message', delay_recognition.error ->> 'message')
-  where d.id = v_document.id;
+  perform howdah_private.mark_waiting(v_document.id, jsonb_build_object(
+    'code', delay_recognition.error ->> 'code', 'message', delay_recognition.error ->> 'message'));
   update howdah_private.due_documents as u
   set attempts = u.attempts - 1, postponed = u.postponed + 1,
     first_postponed_at = case
@@ -33845,6 +33840,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mark_waiting(document_id uuid, error jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
+    error = coalesce(mark_waiting.error, d.error)
+  where d.id = mark_waiting.document_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_workflows_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -37784,10 +37791,8 @@ begin
       format('no worker could read it for %s hours: %s',
         trim_scale(round((limit_seconds / 3600)::numeric, 2)), postpone_document.message));
   end if;
-  update howdah.documents as d set status_at = clock_timestamp(),
-    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
-    error = jsonb_build_object('code', 'unreachable', 'message', postpone_document.message)
-  where d.id = v_document.id;
+  perform howdah_private.mark_waiting(v_document.id,
+    jsonb_build_object('code', 'unreachable', 'message', postpone_document.message));
   update howdah_private.due_documents as u
   set attempts = u.attempts - 1, postponed = u.postponed + 1,
     first_postponed_at = coalesce(u.first_postponed_at, clock_timestamp()),
@@ -67452,6 +67457,8 @@ grant execute on function howdah_private.mark_at_risk(uuid,uuid,integer) to howd
 grant execute on function howdah_private.mark_cancelled(uuid) to howdah_app;
 
 grant execute on function howdah_private.mark_external(text,text) to howdah_engine;
+
+grant execute on function howdah_private.mark_waiting(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
 

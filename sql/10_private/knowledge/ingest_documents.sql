@@ -116,6 +116,19 @@ begin
   return true;
 end $$;
 
+-- Marks a document that waits for another attempt, with the reason if there is a new one. A
+-- document of a URL that was read before stays ready, with its text and chunks.
+create or replace function howdah_private.mark_waiting(document_id uuid, error jsonb default null)
+  returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.documents as d set status_at = clock_timestamp(),
+    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
+    error = coalesce(mark_waiting.error, d.error)
+  where d.id = mark_waiting.document_id
+$$;
+
 -- Makes a document wait, since the worker cannot read its file or URL now. That is no fault of the
 -- document, so the attempt does not count. A file is due again soon, as another worker may read it:
 -- after 5 seconds, then 10, 20 and so on, up to 10 minutes. A URL is due after a minute, then two,
@@ -142,10 +155,8 @@ begin
       format('no worker could read it for %s hours: %s',
         trim_scale(round((limit_seconds / 3600)::numeric, 2)), postpone_document.message));
   end if;
-  update howdah.documents as d set status_at = clock_timestamp(),
-    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
-    error = jsonb_build_object('code', 'unreachable', 'message', postpone_document.message)
-  where d.id = v_document.id;
+  perform howdah_private.mark_waiting(v_document.id,
+    jsonb_build_object('code', 'unreachable', 'message', postpone_document.message));
   update howdah_private.due_documents as u
   set attempts = u.attempts - 1, postponed = u.postponed + 1,
     first_postponed_at = coalesce(u.first_postponed_at, clock_timestamp()),

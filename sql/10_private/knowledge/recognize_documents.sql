@@ -49,9 +49,7 @@ begin
   if v_document.id is null then
     return false;
   end if;
-  update howdah.documents as d set status_at = clock_timestamp(),
-    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end
-  where d.id = v_document.id;
+  perform howdah_private.mark_waiting(v_document.id);
   update howdah_private.due_documents as u
   set needs_recognition = true, due_at = clock_timestamp(), attempts = u.attempts - 1
   where u.document_id = v_document.id;
@@ -259,11 +257,8 @@ begin
     return howdah_private.fail_document(
       v_document.id, delay_recognition.claim, error ->> 'code', error ->> 'message');
   end if;
-  update howdah.documents as d set status_at = clock_timestamp(),
-    status = case when d.read_at is null then 'pending'::howdah.document_status else 'ready' end,
-    error = jsonb_build_object('code', delay_recognition.error ->> 'code',
-      'message', delay_recognition.error ->> 'message')
-  where d.id = v_document.id;
+  perform howdah_private.mark_waiting(v_document.id, jsonb_build_object(
+    'code', delay_recognition.error ->> 'code', 'message', delay_recognition.error ->> 'message'));
   update howdah_private.due_documents as u
   set attempts = u.attempts - 1, postponed = u.postponed + 1,
     first_postponed_at = case
