@@ -152,7 +152,7 @@ function pathOf(hit: SearchHit): string | undefined {
   return documentPage(hit.knowledge_base, hit.document_id, hit.chunk_seq ?? undefined);
 }
 
-/** Reasons for which the chunk was found: the words that it has, and its place after reranking. */
+/** Reasons why the chunk was found: the words that it has, and its place after reranking. */
 function WhyFound({ row, hit }: Omit<HitItemProps, 'best'>) {
   const { terms, rerank_rank, rerank_score, is_current, content } = hit;
   return (

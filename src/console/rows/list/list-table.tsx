@@ -4,7 +4,7 @@ import { useRowKeys } from './use-row-keys.ts';
 
 type ListTableProps = { label: string; className: string; head: ReactNode; children: ReactNode };
 
-/** A table of a list, with the cells of its head. J and K move between the rows, Enter opens one. */
+/** Table of a list, with the cells of its head. J and K move between rows, Enter opens one. */
 export function ListTable({ label, className, head, children }: ListTableProps) {
   const table = useRowKeys<HTMLTableElement>();
   return (
