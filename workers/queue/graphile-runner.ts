@@ -55,15 +55,18 @@ export async function startRunner(
   const pool = adaptPoolForGraphile(options.open('howdah-worker', options.slots, NO_FLUSH));
   const migrations = new BreakingMigrations(pool);
   filterNotifications(events, () => migrations.findNew());
-  const runner = await run(runOptions(options, events, pool)).catch(async (error) => {
+  const startGraphile = async (): Promise<Runner> => {
+    await migrations.read(); // run() checks them after this
+    return run(runOptions(options, events, pool));
+  };
+  const runner = await startGraphile().catch(async (error) => {
     await pool.end();
     throw error;
   });
   // The events report how the runner ended.
   void runner.promise.catch(() => {}).then(() => pool.end());
   events.once('pool:gracefulShutdown', onShutdown);
-  const readMigrations = migrations.read().catch((error: Error) => error);
-  const failure = (await searched) ?? (await readMigrations);
+  const failure = await searched;
   if (failure) {
     events.off('pool:gracefulShutdown', onShutdown);
     void runner.stop().catch(() => {});

@@ -28,15 +28,24 @@ export type FindBreakingMigration = () => Promise<number | undefined>;
 
 /**
  * Filters the notifications that a Graphile Worker with these events receives, on each connection
- * it listens on.
+ * it listens on. Looks for a migration whenever LISTEN was answered, because notifications before
+ * that are lost.
  */
 export function filterNotifications(events: WorkerEvents, find: FindBreakingMigration): void {
-  let detach: () => void = () => {};
+  let filter: NotificationFilter | undefined;
   events.on('pool:listen:success', ({ client }) => {
-    detach = filterClient(client, find);
+    filter = filterClient(client, find);
+    client.once('drain', filter.checkMigrations); // LISTEN is sent right after this event
   });
-  events.on('pool:listen:release', () => detach());
+  events.on('pool:listen:release', () => filter?.detach());
 }
+
+export type NotificationFilter = {
+  /** Looks for a migration, as if one had been announced. */
+  checkMigrations(): void;
+  /** Removes the filter. */
+  detach(): void;
+};
 
 /**
  * Filters forged notifications before Graphile Worker sees them. NOTIFY has no privileges: every
@@ -47,13 +56,11 @@ export function filterNotifications(events: WorkerEvents, find: FindBreakingMigr
  * - `worker:migrate` shuts Graphile Worker down when it announces a breaking migration. It passes
  *   only if `find` returns one; `find` is called at most once a second, and again after a failure.
  * - Other channels do not pass.
- *
- * Returns a function that removes the filter.
  */
 export function filterClient(
   client: Pick<PoolClient, 'emit'>,
   find: FindBreakingMigration,
-): () => void {
+): NotificationFilter {
   const emit = client.emit.bind(client) as (event: string, ...values: unknown[]) => boolean;
   const pass = (channel: string, content: object): void => {
     emit('notification', { processId: 0, channel, payload: JSON.stringify(content) });
@@ -94,10 +101,11 @@ export function filterClient(
     return true;
   };
   Object.assign(client, { emit: emitFiltered });
-  return () => {
+  const detach = (): void => {
     isDetached = true;
     if (client.emit === (emitFiltered as unknown)) Reflect.deleteProperty(client, 'emit');
   };
+  return { checkMigrations, detach };
 }
 
 /** The breaking migrations of Graphile Worker, which end each Graphile Worker that ran before. */
@@ -109,7 +117,7 @@ export class BreakingMigrations {
     this.#pool = pool;
   }
 
-  /** Reads the present migrations, which are known from then on. */
+  /** Reads the present migrations, before the queue is started: they are known from then on. */
   async read(): Promise<void> {
     this.#known = await this.#latest();
   }

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
@@ -109,5 +109,15 @@ test('a notification is emitted by `emit` of the client', async () => {
   await expect
     .poll(() => emitted, { message: 'filterClient (workers/queue) replaces emit' })
     .toContain('notification');
+  client.release(true);
+});
+
+test('`drain` is emitted when the statement was answered, even by an error', async () => {
+  const client = await pool.connect();
+  for (const sql of ['listen internals', 'listen']) {
+    const drained = once(client, 'drain', { signal: AbortSignal.timeout(10_000) });
+    await client.query(sql).catch(() => {});
+    await expect(drained, 'filterNotifications (workers/queue) waits for it').resolves.toEqual([]);
+  }
   client.release(true);
 });

@@ -11,7 +11,7 @@ import {
 import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { createPool } from '../../../src/db/connection/pool.ts';
 import { adaptPoolForGraphile } from '../../../workers/queue/graphile-pool-adapter.ts';
-import { filterClient } from '../../../workers/queue/notification-filter.ts';
+import { filterClient, filterNotifications } from '../../../workers/queue/notification-filter.ts';
 import { executionOf, insertRun, makeAgent, waitForEnd } from '../../runtime/arrange.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
@@ -173,33 +173,47 @@ test('a forged migration notification stops no queue and releases no run', async
 
 test('a breaking migration in its table stops the queue', async () => {
   const { pool } = database;
-  const isStopping = Promise.withResolvers<void>();
+  const log: string[] = [];
   const worker = await startTestWorker(database.url, {
-    log: pino(
-      { level: 'warn' },
-      {
-        write: (line: string) => {
-          if (line.includes('the queue shut down')) isStopping.resolve();
-        },
-      },
-    ),
+    log: pino({ level: 'warn' }, { write: (line: string) => void log.push(line) }),
   });
   try {
     await pool.query('insert into graphile_worker.migrations (id, breaking) values (999, true)');
     await pool.query(`select pg_notify('worker:migrate', $1)`, [MIGRATE]);
-    await isStopping.promise;
-    await pool.query('delete from graphile_worker.migrations where id = 999');
+    await expect
+      .poll(() => log.join(''), { message: 'the queue stops', timeout: 60_000 })
+      .toContain('the queue shut down');
+    await deleteMigration();
     expect((await waitForEnd(pool, await insertRun(pool, agent))).status).toBe('completed');
   } finally {
+    await deleteMigration();
     process.exitCode = undefined; // Graphile Worker has set it
     await worker.stop(0);
   }
 });
 
+async function deleteMigration(): Promise<void> {
+  await database.pool.query('delete from graphile_worker.migrations where id = 999');
+}
+
+test('a migration made before LISTEN was answered is announced', async () => {
+  const events = new EventEmitter();
+  const client = new EventEmitter();
+  filterNotifications(events, async () => 19);
+  const heard: unknown[] = [];
+  client.on('notification', ({ payload }) => heard.push(JSON.parse(payload)));
+  events.emit('pool:listen:success', { client });
+  expect(heard).toEqual([]);
+  client.emit('drain');
+  await expect.poll(() => heard).toEqual([{ migrationNumber: 19, breaking: true }]);
+  events.emit('pool:listen:release');
+  expect(Object.hasOwn(client, 'emit')).toBe(false);
+});
+
 test('a flood of forged job notifications causes a bounded number of searches', async () => {
   const client = new EventEmitter();
   let reads = 0;
-  const detach = filterClient(client as pg.PoolClient, async () => {
+  const { detach } = filterClient(client as pg.PoolClient, async () => {
     reads += 1;
     return undefined;
   });
@@ -232,7 +246,7 @@ test('a flood of forged job notifications causes a bounded number of searches', 
 test('a migration is announced although the first look for it failed', async () => {
   const client = new EventEmitter();
   let looks = 0;
-  const detach = filterClient(client as pg.PoolClient, async () => {
+  const { detach } = filterClient(client as pg.PoolClient, async () => {
     looks += 1;
     if (looks === 1) throw new Error('the database is restarting');
     return 19;
