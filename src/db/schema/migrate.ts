@@ -221,7 +221,8 @@ async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Prom
 /**
  * Runs migrations inside the open transaction. node-pg-migrate sends `begin`, `commit` and
  * `rollback` itself, even on a client that is already in a transaction. These statements are
- * ignored here, so that the outer transaction remains the only one.
+ * ignored here, so that the outer transaction remains the only one. The message of an error of
+ * Postgres names the migration.
  */
 async function run(client: Client, direction: 'up' | 'down', count: number): Promise<string[]> {
   const query = client.query.bind(client);
@@ -232,6 +233,7 @@ async function run(client: Client, direction: 'up' | 'down', count: number): Pro
       : (query as (...all: unknown[]) => unknown)(text, ...rest);
   };
   client.query = queryUnlessTransaction as typeof client.query;
+  let migration: string | undefined;
   try {
     const { runner } = await import('node-pg-migrate'); // rarely needed, and 17 MB
     const done = await runner({
@@ -244,9 +246,17 @@ async function run(client: Client, direction: 'up' | 'down', count: number): Pro
       checkOrder: true,
       singleTransaction: true,
       noLock: true,
-      log: () => {},
+      log: (line) => {
+        migration = /^### MIGRATION (\S+)/.exec(line)?.[1] ?? migration;
+      },
     });
-    return done.map((migration) => migration.name);
+    return done.map(({ name }) => name);
+  } catch (error) {
+    const isRefusal = /^HW/.test(faultOf(error).code ?? ''); // says what to do
+    if (migration && error instanceof Error && !isRefusal) {
+      error.message = `migration ${migration}: ${error.message}`;
+    }
+    throw error;
   } finally {
     client.query = query as typeof client.query;
   }

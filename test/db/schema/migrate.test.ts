@@ -335,6 +335,16 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
+  test('a failure in a migration names it', async () => {
+    await begin(createDatabaseOfAllMonths);
+    const first = ALL.find((name) => name.startsWith('0096_'));
+    await db.pool.query('delete from howdah_private.migrations where name >= $1', [first]);
+    await expect(up()).rejects.toMatchObject({
+      code: '42701',
+      message: `migration ${first}: column "ocr_model_id" of relation "knowledge_bases" already exists`,
+    });
+  });
+
   test('a failure in sql/ keeps the previous objects in force', async () => {
     await begin(createDatabaseOfAllMonths);
     await db.pool.query(`drop view howdah.daily_usage;
