@@ -68,7 +68,7 @@ export function findProvider(providers: Providers, model: Row): Outcome<ModelPro
   if (SERVERS_WITHOUT_ADDRESS.has(name)) return serverProvider(providers, name, model);
   if (isHostName(name)) return hostProvider(providers, name, model);
   const known = [...providers.known.keys(), ...VENDORS.map((one) => one.name)];
-  const [near] = closestNames(name, [...new Set(known), ...SERVERS_WITHOUT_ADDRESS]);
+  const [near] = closestNames(name, [...known, ...SERVERS_WITHOUT_ADDRESS]);
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
   const message = `The model provider "${model.provider}" does not exist.${hint} Known: ${[...new Set(known)].join(', ')}; with a base_url also ${[...SERVERS_WITHOUT_ADDRESS].join(', ')}.`;
   return createFailure('invalid_request', message);

@@ -5,13 +5,12 @@ const MAX_NAMES = 1_000;
 const LONGEST_NAME = 200;
 
 /**
- * Returns the names that may have been meant, the nearest first. A third of the word may be wrong,
- * or the word is a part of a name.
+ * Returns the names that may have been meant, each once, the nearest first. A third of the word may
+ * be wrong, or the word is a part of a name.
  */
 export function closestNames(word: string, names: readonly string[], most = 3): string[] {
   const said = word.slice(0, 64).toLowerCase();
-  return names
-    .slice(0, MAX_NAMES)
+  return [...new Set(names.slice(0, MAX_NAMES))]
     .filter((name) => name.length <= LONGEST_NAME)
     .map((name) => ({ name, off: offBy(said, name.toLowerCase()) }))
     .filter(({ off }) => off <= Math.max(2, said.length / 3))
