@@ -101,11 +101,15 @@ function fieldsOf({ fields: { shape } }: CommandResource): Field[] {
     .filter(([name]) => !isGivenByName(name, shape))
     .map(([name, schema]) => ({
       name,
-      option: name.replaceAll('_', '-'),
+      option: optionName(name),
       form: formOf(schema),
       schema,
     }));
 }
+
+/** Returns the option of a field. That of a field which names a secret is `--secret`. */
+const optionName = (field: string) =>
+  field.replace(/(?<=^|_)secret_name$/, 'secret').replaceAll('_', '-');
 
 /** True for the id of an agent or workflow that another field gives by its name. */
 const isGivenByName = (name: string, shape: object) =>

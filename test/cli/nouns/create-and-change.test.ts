@@ -61,9 +61,15 @@ const NOUNS: [noun: string, created: string[], changed: string[], expected: obje
   ],
   [
     'models',
-    ['--provider', 'local', '--model', 'demo', '--input-price', '0.5'],
+    [
+      ...['--provider', 'local', '--model', 'demo', '--input-price', '0.5'],
+      ...['--capabilities', '{"images": true}'],
+    ],
     ['--output-price', '2.5', '--request-params', '{"top_k": 1}'],
-    { provider: 'local', input_price: 0.5, output_price: 2.5, request_params: { top_k: 1 } },
+    {
+      ...{ provider: 'local', input_price: 0.5, output_price: 2.5, request_params: { top_k: 1 } },
+      ...{ capabilities: { images: true } },
+    },
   ],
   [
     'tools',

@@ -9,7 +9,6 @@ import { models } from '../../../resources/definitions/models.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { parseAmount, parseWholeNumber } from '../../input/parse-number.ts';
 import { withName } from '../../nouns/list-and-show.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
@@ -22,11 +21,7 @@ import { printRows } from '../../print/rows.ts';
  * that agents use, with their prices, and the known models of vendors.
  */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [
-    ...resourceVerbs(models, { register: withModel, columns: columnsOf }),
-    TEST,
-    CATALOG,
-  ]);
+  withVerbs(command, io, [...resourceVerbs(models), TEST, CATALOG]);
 }
 
 type CatalogOptions = { vendor?: string; purpose?: (typeof MODEL_PURPOSES)[number] };
@@ -121,59 +116,4 @@ function pixelsOf({ width, height }: ModelTestReport): string {
 function describeUse({ seconds, cost }: ModelTestReport): string {
   const price = cost === undefined ? '' : `, ${cost.toFixed(9).replace(/\.?0+$/, '')} USD`;
   return `${seconds} s${price}`;
-}
-
-type Options = {
-  provider: string;
-  model: string;
-  purpose?: string;
-  domain?: string;
-  baseUrl?: string;
-  secret?: string;
-  inputPrice?: number;
-  outputPrice?: number;
-  contextTokens?: number;
-  fallbackPosition?: number;
-};
-
-function withModel(command: Command): Command {
-  return command
-    .argument('<name>', 'name that agents refer to')
-    .requiredOption('--provider <name>', 'provider of the model, such as openai or local')
-    .requiredOption('--model <id>', 'id of the model at the provider')
-    .addOption(
-      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices(
-        MODEL_PURPOSES,
-      ),
-    )
-    .option('--domain <name>', 'subject that the model is for, such as finance')
-    .option('--base-url <url>', 'base URL to use instead of the base URL of the provider')
-    .option(
-      '--secret <name>',
-      'name of the secret with the API key (create it with howdah admin secret set NAME)',
-    )
-    .option('--input-price <amount>', 'price of a million input tokens', parseAmount)
-    .option('--output-price <amount>', 'price of a million output tokens', parseAmount)
-    .option('--context-tokens <number>', 'size of the context window, in tokens', parseAmount)
-    .option(
-      '--fallback-position <number>',
-      'position of this model among the fallbacks of agents that have no model of their own; they use `default` first, then positions 1, 2 and so on',
-      parseWholeNumber(1, 2 ** 31 - 1),
-    );
-}
-
-function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
-  const { provider, model, purpose, domain, baseUrl, secret, ...figures } = options as Options;
-  const { inputPrice, outputPrice, contextTokens, fallbackPosition } = figures;
-  return {
-    ...{ name, provider, model },
-    ...(purpose !== undefined && { purpose }),
-    ...(domain !== undefined && { domain }),
-    ...(baseUrl !== undefined && { base_url: baseUrl }),
-    ...(secret !== undefined && { secret_name: secret }),
-    ...(inputPrice !== undefined && { input_price: inputPrice }),
-    ...(outputPrice !== undefined && { output_price: outputPrice }),
-    ...(contextTokens !== undefined && { context_tokens: contextTokens }),
-    ...(fallbackPosition !== undefined && { fallback_position: fallbackPosition }),
-  };
 }
