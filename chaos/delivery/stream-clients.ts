@@ -47,12 +47,26 @@ const sse: Connector = ({ url, id, after, onConnect, onStep }) => {
 const STEPS =
   'subscription ($id: UUID!, $after: Int) { executionSteps(executionId: $id, after: $after) { seq } }';
 
+/** The code with which a server closes a WebSocket because of load. */
+const TRY_AGAIN_LATER = 1013;
+
+/** Returns what graphql-ws reports as an error: the close of a socket, or errors of GraphQL. */
+function errorOf(reported: unknown): unknown {
+  const { code, reason } = reported as { code?: number; reason?: string };
+  if (typeof code === 'number') return new Error(`the server closed a socket: ${code} ${reason}`);
+  if (!Array.isArray(reported)) return reported;
+  return new Error(`the server rejected a subscription: ${reported[0]?.message}`);
+}
+
 /** Follows a run by a GraphQL subscription on its own WebSocket. */
 const graphql: Connector = ({ url, id, after, onConnect, onStep }) => {
-  const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
+  const { promise: ended, resolve, reject } = Promise.withResolvers<'busy' | undefined>();
   let isCut = false;
-  const end = (error?: unknown) =>
-    error === undefined || isCut ? resolve(undefined) : reject(error);
+  const end = (error?: unknown) => {
+    if (error === undefined || isCut) resolve(undefined);
+    else if ((error as { code?: number }).code === TRY_AGAIN_LATER) resolve('busy');
+    else reject(errorOf(error));
+  };
   let socket: WebSocket | undefined;
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
