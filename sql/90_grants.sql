@@ -611,7 +611,7 @@ grant execute on function
   howdah_private.claim_documents(
     uuid, uuid, int, boolean, boolean, boolean, boolean, boolean),
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(boolean),
-  howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int),
+  howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int, uuid),
   howdah_private.end_query_ranking(uuid, text, text, float8[], jsonb, jsonb, uuid),
   howdah_private.fail_document(uuid, text, text, text),
   howdah_private.keep_document(uuid, text),

@@ -4459,6 +4459,8 @@ declare
   v_ids uuid[];
   v_row record;
   v_known howdah_private.query_embeddings;
+  v_limit jsonb := howdah_private.spending_error()
+    where howdah_private.is_spending_used_up(howdah.current_tenant(), null);
   v_error jsonb;
   v_states text[] := '{}';
 begin
@@ -4470,28 +4472,28 @@ begin
     select m.*
     from howdah_private.query_models(v_ids, embed_query.query, embed_query.mode) as m
   loop
-    if not exists (
+    if v_limit is null and not exists (
       select from howdah_private.query_embeddings as q
       where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
         and q.digest = md5(embed_query.query)) then
       perform howdah_private.check_pending_queries(v_row.tenant_id);
     end if;
     insert into howdah_private.query_embeddings as q
-      (tenant_id, model_digest, digest, model, query)
+      (tenant_id, model_digest, digest, model, query, error)
     select v_row.tenant_id, v_row.model_digest, md5(embed_query.query), v_row.model,
-      embed_query.query
+      case when v_limit is null then embed_query.query end, v_limit
     where not v_row.has_vector
     on conflict on constraint query_embeddings_pkey do update
-    set query = excluded.query, model = excluded.model, error = null,
+    set query = excluded.query, model = excluded.model, error = excluded.error,
       requested_at = clock_timestamp()
     where q.vector is null and q.requested_at < clock_timestamp() - interval '10 seconds'
     returning q.* into v_known;
-    if found then
-      perform howdah_private.enqueue_query_embedding(v_known);
-    else
+    if not found then
       select q.* into v_known from howdah_private.query_embeddings as q
       where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
         and q.digest = md5(embed_query.query);
+    elsif v_limit is null then
+      perform howdah_private.enqueue_query_embedding(v_known);
     end if;
     v_error := coalesce(v_known.error, v_error);
     v_states := v_states || case when v_known.vector is not null then 'ready'
@@ -17979,16 +17981,19 @@ AS $function$
 declare
   v_generation howdah_private.embedding_generations;
   v_copied int;
+  v_is_used_up boolean;
   v_numbers bigint[];
 begin
   select g.* into v_generation from howdah_private.embedding_generations as g
   where g.id = claim_chunks.generation_id and g.retired_at is null for no key update;
   v_copied := howdah_private.copy_embeddings(v_generation.id, 500);
+  v_is_used_up := howdah_private.is_spending_used_up(v_generation.tenant_id, null);
   v_numbers := array(
     select d.chunk_number from howdah_private.due_embeddings as d
     where d.generation_id = v_generation.id and d.due_at <= clock_timestamp()
     order by d.due_at, d.chunk_number
-    limit case when v_copied = 500 then 0 else claim_chunks.at_most end for update skip locked);
+    limit case when v_copied = 500 or v_is_used_up then 0 else claim_chunks.at_most end
+    for update skip locked);
   update howdah_private.due_embeddings as d
   set attempts = d.attempts + 1,
     due_at = case when d.attempts < 5 then clock_timestamp() + interval '2 minutes'
@@ -17996,6 +18001,11 @@ begin
     error = case when d.attempts >= 5 then jsonb_build_object('code', 'crashed', 'message',
       '5 attempts to embed the chunk ended without a result') end
   where d.generation_id = v_generation.id and d.chunk_number = any (v_numbers);
+  update howdah_private.embedding_generations as g
+  set error = howdah_private.spending_error(), due_at = clock_timestamp() + interval '1 minute'
+  where g.id = v_generation.id and v_is_used_up and exists (
+    select from howdah_private.due_embeddings as d
+    where d.generation_id = g.id and d.due_at < 'infinity');
   perform howdah_private.complete_generation(v_generation.id);
   return query
   select v_generation.model, v_copied, coalesce(to_jsonb(array_agg(
@@ -18500,6 +18510,11 @@ begin
     select distinct n.execution_id from howdah_private.needed_similarities(
       claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
     order by n.execution_id limit claim_similarities.at_most);
+  if howdah_private.is_spending_used_up(claim_similarities.tenant_id, null) then
+    update howdah_private.due_grades as d set due_at = clock_timestamp() + interval '1 minute'
+    where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
+    return;
+  end if;
   v_ready := howdah_private.reserve_texts(
     claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids);
   -- the others wait for texts that another worker embeds
@@ -20450,6 +20465,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_embedding(generation howdah_private.embedding_generations, tokens integer, execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_cost numeric := howdah_private.count_model_use(generation.tenant_id,
+    (generation.model ->> 'id')::uuid, count_embedding.tokens, 0, '{"units": {"request": 1}}',
+    count_embedding.execution_id);
+begin
+  update howdah_private.embedding_generations as g
+  set tokens = g.tokens + count_embedding.tokens, cost = g.cost + v_cost
+  where g.id = generation.id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_events(events howdah_private.usage_events[])
  RETURNS void
  LANGUAGE plpgsql
@@ -20479,6 +20510,30 @@ CREATE OR REPLACE FUNCTION howdah_private.count_matches(value text, part text)
 RETURN ((length(value) - length(replace(value, part, ''::text))) / length(part))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_model_use(tenant_id uuid, model_id uuid, tokens_in integer, tokens_out integer, usage jsonb, execution_id uuid)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_cost numeric := coalesce((
+    select howdah_private.price(
+      count_model_use.tokens_in, count_model_use.tokens_out, m, count_model_use.usage)
+    from howdah.models as m
+    where m.tenant_id = count_model_use.tenant_id and m.id = count_model_use.model_id), 0);
+begin
+  perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
+    'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', count_model_use.tenant_id,
+    'user_id', e.user_id, 'agent_id', e.agent_id,
+    'session_id', howdah_private.session_of_run(e)))))
+  from (values ('tokens', count_model_use.tokens_in::numeric + count_model_use.tokens_out),
+    ('cost', v_cost)) as u (metric, amount)
+  left join howdah.executions as e on e.id = count_model_use.execution_id
+  where u.amount > 0;
+  return v_cost;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_recognition(tenant_id uuid, knowledge_base_id uuid, model_id uuid, is_read boolean, usage jsonb, error jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -20487,12 +20542,11 @@ AS $function$
 declare
   v_in int := howdah_private.count_in(count_recognition.usage -> 'tokens_in', 1000000000);
   v_out int := howdah_private.count_in(count_recognition.usage -> 'tokens_out', 1000000000);
-  v_cost numeric := coalesce((
-    select howdah_private.price(v_in, v_out, m, count_recognition.usage || case
-      when count_recognition.is_read then '{"units": {"request": 1}}' else '{}' end::jsonb)
-    from howdah.models as m
-    where m.tenant_id = count_recognition.tenant_id and m.id = count_recognition.model_id
-      and count_recognition.usage is not null), 0);
+  v_cost numeric := case when count_recognition.usage is null then 0
+    else howdah_private.count_model_use(count_recognition.tenant_id, count_recognition.model_id,
+      v_in, v_out, count_recognition.usage || case
+        when count_recognition.is_read then '{"units": {"request": 1}}' else '{}' end::jsonb,
+      null) end;
 begin
   insert into howdah_private.recognition_totals as t
     (knowledge_base_id, tenant_id, pages, tokens, failures, cost, error)
@@ -20504,10 +20558,6 @@ begin
   set pages = t.pages + excluded.pages, tokens = t.tokens + excluded.tokens,
     failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
     error = excluded.error;
-  perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
-    'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', count_recognition.tenant_id))))
-  from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
-  where u.amount > 0;
 end $function$
 ;
 
@@ -20583,11 +20633,9 @@ declare
   v_in int := howdah_private.count_in(count_reranking.usage -> 'tokens_in', 2147483647);
   v_out int := howdah_private.count_in(count_reranking.usage -> 'tokens_out', 2147483647);
   v_is_ranked boolean := asked.error is null;
-  v_cost numeric := coalesce((
-    select howdah_private.price(v_in, v_out, m, '{"units": {"request": 1}}')
-    from howdah.models as m
-    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid
-      and v_is_ranked), 0);
+  v_cost numeric := case when v_is_ranked then howdah_private.count_model_use(asked.tenant_id,
+    (asked.model ->> 'id')::uuid, v_in, v_out, '{"units": {"request": 1}}',
+    count_reranking.execution_id) else 0 end;
 begin
   insert into howdah_private.rerank_totals as t
     (knowledge_base_id, tenant_id, calls, tokens, failures, cost, error)
@@ -20597,15 +20645,6 @@ begin
   set calls = t.calls + excluded.calls, tokens = t.tokens + excluded.tokens,
     failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
     error = excluded.error;
-  if v_is_ranked then
-    perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
-      'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', asked.tenant_id,
-      'user_id', e.user_id, 'agent_id', e.agent_id,
-      'session_id', howdah_private.session_of_run(e)))))
-    from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
-    left join howdah.executions as e on e.id = count_reranking.execution_id
-    where u.amount > 0;
-  end if;
 end $function$
 ;
 
@@ -23389,12 +23428,14 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.end_query_embedding(tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens integer)
+CREATE OR REPLACE FUNCTION howdah_private.end_query_embedding(tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens integer, execution_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_generation howdah_private.embedding_generations;
 begin
   insert into howdah_private.query_embeddings as q
     (tenant_id, model_digest, digest, model, vector, error)
@@ -23403,15 +23444,21 @@ begin
     end_query_embedding.vector::real[], end_query_embedding.error)
   on conflict on constraint query_embeddings_pkey do update
   set vector = coalesce(excluded.vector, q.vector), error = excluded.error, query = null;
-  update howdah_private.embedding_generations as g
-  set tokens = g.tokens + end_query_embedding.tokens,
-    cost = g.cost + coalesce((
-      select howdah_private.price(end_query_embedding.tokens, 0, m) from howdah.models as m
-      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
-  where end_query_embedding.tokens > 0 and g.id = (
+  if end_query_embedding.vector is null then
+    return; -- a failed call reports no tokens
+  end if;
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = (
     select o.id from howdah_private.embedding_generations as o
     where o.tenant_id = end_query_embedding.tenant_id and o.is_current
-      and o.model_digest = end_query_embedding.model_digest order by o.id limit 1);
+      and o.model_digest = end_query_embedding.model_digest order by o.id limit 1)
+  for no key update;
+  if not found then -- the base has another model by now
+    v_generation.tenant_id := end_query_embedding.tenant_id;
+    v_generation.model := end_query_embedding.model;
+  end if;
+  perform howdah_private.count_embedding(
+    v_generation, end_query_embedding.tokens, end_query_embedding.execution_id);
 end $function$
 ;
 
@@ -35412,7 +35459,8 @@ begin
       and (arguments ->> 'base' is null or b.name = arguments ->> 'base')),
     arguments ->> 'query', null) as m
   where not m.has_vector and arguments ->> 'query' ~ '\S'
-    and length(arguments ->> 'query') <= 10000;
+    and length(arguments ->> 'query') <= 10000
+    and not howdah_private.is_spending_used_up(v_run.tenant_id, v_run.id);
 end $function$
 ;
 
@@ -47095,13 +47143,13 @@ declare
   v_generation howdah_private.embedding_generations;
   v_other int;
 begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = store_embeddings.generation_id for no key update;
+  perform howdah_private.count_embedding(v_generation, store_embeddings.tokens, null);
   update howdah_private.embedding_generations as g
-  set tokens = g.tokens + store_embeddings.tokens, failures = 0, error = null,
-    dimensions = coalesce(g.dimensions, cardinality(store_embeddings.vectors[1]::real[])),
-    cost = g.cost + coalesce((
-      select howdah_private.price(store_embeddings.tokens, 0, m) from howdah.models as m
-      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
-  where g.id = store_embeddings.generation_id and g.retired_at is null
+  set failures = 0, error = null,
+    dimensions = coalesce(g.dimensions, cardinality(store_embeddings.vectors[1]::real[]))
+  where g.id = v_generation.id and g.retired_at is null
   returning g.* into v_generation;
   v_other := (
     select cardinality(v.vector::real[]) from unnest(store_embeddings.vectors) as v (vector)
@@ -47483,6 +47531,7 @@ AS $function$
 declare
   v_needed record;
   v_cosine numeric;
+  v_cost numeric := 0;
 begin
   select n.* into v_needed from howdah_private.claimed_similarity(store_similarity.tenant_id,
     store_similarity.evaluation_id, store_similarity.execution_id, store_similarity.grader,
@@ -47498,17 +47547,18 @@ begin
   on conflict on constraint query_embeddings_pkey do update
   set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null,
     model = excluded.model;
+  if cardinality(store_similarity.texts) > 0 then
+    v_cost := howdah_private.count_model_use(store_similarity.tenant_id,
+      (v_needed.model ->> 'id')::uuid, store_similarity.tokens, 0, '{"units": {"request": 1}}',
+      null);
+  end if;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
   insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
     settled_at, is_shared, cost, digest, verdict, error)
   values (store_similarity.execution_id, store_similarity.evaluation_id,
     store_similarity.grader, store_similarity.tenant_id, clock_timestamp(),
-    cardinality(store_similarity.texts) = 0, coalesce((
-      select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
-      where m.tenant_id = store_similarity.tenant_id
-        and m.id = (v_needed.model ->> 'id')::uuid), 0),
-    v_needed.model_digest,
+    cardinality(store_similarity.texts) = 0, v_cost, v_needed.model_digest,
     case when v_cosine is not null then jsonb_build_object(
       'score', greatest(0, least(1, v_cosine)), 'reason', 'cosine ' || trim_scale(v_cosine)) end,
     case when v_cosine is null then 'the model made vectors of different lengths' end);
@@ -66316,6 +66366,8 @@ grant execute on function howdah_private.copy_existing_rows(regclass,howdah.know
 
 grant execute on function howdah_private.copy_rows_to_documents(regclass,howdah.knowledge_watches,text[]) to howdah_owner;
 
+grant execute on function howdah_private.count_embedding(howdah_private.embedding_generations,integer,uuid) to howdah_engine;
+
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_engine;
@@ -66325,6 +66377,8 @@ grant execute on function howdah_private.count_in(jsonb,integer) to howdah_viewe
 grant execute on function howdah_private.count_matches(text,text) to howdah_app;
 
 grant execute on function howdah_private.count_matches(text,text) to howdah_engine;
+
+grant execute on function howdah_private.count_model_use(uuid,uuid,integer,integer,jsonb,uuid) to howdah_engine;
 
 grant execute on function howdah_private.count_recognition(uuid,uuid,uuid,boolean,jsonb,jsonb) to howdah_engine;
 
@@ -66546,7 +66600,7 @@ grant execute on function howdah_private.end_note(howdah.execution_status,howdah
 
 grant execute on function howdah_private.end_page(uuid,text,text,text,integer,uuid,uuid,uuid,uuid,text,jsonb,jsonb) to howdah_worker;
 
-grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer) to howdah_worker;
+grant execute on function howdah_private.end_query_embedding(uuid,text,jsonb,text,text,jsonb,integer,uuid) to howdah_worker;
 
 grant execute on function howdah_private.end_query_ranking(uuid,text,text,double precision[],jsonb,jsonb,uuid) to howdah_worker;
 

@@ -248,7 +248,8 @@ begin
 end $$;
 
 -- Claims due chunks of a generation. Returns the model and the texts, and how many vectors were
--- copied instead. A chunk whose worker ended in each of five attempts counts as refused.
+-- copied instead. A chunk whose worker ended in each of five attempts counts as refused. When a
+-- limit of tokens or cost is used up, the chunks wait, and another attempt is a minute later.
 create or replace function howdah_private.claim_chunks(generation_id uuid, at_most int)
   returns table (model jsonb, copied int, chunks jsonb)
   language plpgsql volatile security definer
@@ -258,16 +259,19 @@ as $$
 declare
   v_generation howdah_private.embedding_generations;
   v_copied int;
+  v_is_used_up boolean;
   v_numbers bigint[];
 begin
   select g.* into v_generation from howdah_private.embedding_generations as g
   where g.id = claim_chunks.generation_id and g.retired_at is null for no key update;
   v_copied := howdah_private.copy_embeddings(v_generation.id, 500);
+  v_is_used_up := howdah_private.is_spending_used_up(v_generation.tenant_id, null);
   v_numbers := array(
     select d.chunk_number from howdah_private.due_embeddings as d
     where d.generation_id = v_generation.id and d.due_at <= clock_timestamp()
     order by d.due_at, d.chunk_number
-    limit case when v_copied = 500 then 0 else claim_chunks.at_most end for update skip locked);
+    limit case when v_copied = 500 or v_is_used_up then 0 else claim_chunks.at_most end
+    for update skip locked);
   update howdah_private.due_embeddings as d
   set attempts = d.attempts + 1,
     due_at = case when d.attempts < 5 then clock_timestamp() + interval '2 minutes'
@@ -275,6 +279,11 @@ begin
     error = case when d.attempts >= 5 then jsonb_build_object('code', 'crashed', 'message',
       '5 attempts to embed the chunk ended without a result') end
   where d.generation_id = v_generation.id and d.chunk_number = any (v_numbers);
+  update howdah_private.embedding_generations as g
+  set error = howdah_private.spending_error(), due_at = clock_timestamp() + interval '1 minute'
+  where g.id = v_generation.id and v_is_used_up and exists (
+    select from howdah_private.due_embeddings as d
+    where d.generation_id = g.id and d.due_at < 'infinity');
   perform howdah_private.complete_generation(v_generation.id);
   return query
   select v_generation.model, v_copied, coalesce(to_jsonb(array_agg(
@@ -285,6 +294,24 @@ begin
   join howdah.documents as d on d.tenant_id = c.tenant_id and d.id = c.document_id
   where u.generation_id = v_generation.id and u.chunk_number = any (v_numbers)
     and u.due_at < 'infinity';
+end $$;
+
+-- Counts the tokens of a call by the model of a generation, with their cost, for its base and for
+-- limits.
+create or replace function howdah_private.count_embedding(
+  generation howdah_private.embedding_generations, tokens int, execution_id uuid
+) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_cost numeric := howdah_private.count_model_use(generation.tenant_id,
+    (generation.model ->> 'id')::uuid, count_embedding.tokens, 0, '{"units": {"request": 1}}',
+    count_embedding.execution_id);
+begin
+  update howdah_private.embedding_generations as g
+  set tokens = g.tokens + count_embedding.tokens, cost = g.cost + v_cost
+  where g.id = generation.id;
 end $$;
 
 -- Writes vectors of chunks, of length 1. Vectors of another length than those of the generation are
@@ -300,13 +327,13 @@ declare
   v_generation howdah_private.embedding_generations;
   v_other int;
 begin
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = store_embeddings.generation_id for no key update;
+  perform howdah_private.count_embedding(v_generation, store_embeddings.tokens, null);
   update howdah_private.embedding_generations as g
-  set tokens = g.tokens + store_embeddings.tokens, failures = 0, error = null,
-    dimensions = coalesce(g.dimensions, cardinality(store_embeddings.vectors[1]::real[])),
-    cost = g.cost + coalesce((
-      select howdah_private.price(store_embeddings.tokens, 0, m) from howdah.models as m
-      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
-  where g.id = store_embeddings.generation_id and g.retired_at is null
+  set failures = 0, error = null,
+    dimensions = coalesce(g.dimensions, cardinality(store_embeddings.vectors[1]::real[]))
+  where g.id = v_generation.id and g.retired_at is null
   returning g.* into v_generation;
   v_other := (
     select cardinality(v.vector::real[]) from unnest(store_embeddings.vectors) as v (vector)

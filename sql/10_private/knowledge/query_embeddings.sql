@@ -36,13 +36,16 @@ as $$
 $$;
 
 -- Writes the vector of a query, or why the model made none. Its tokens are counted with those of a
--- base that uses the model.
+-- base that uses the model, and for limits: those of the run that searches, if it is a run.
 create or replace function howdah_private.end_query_embedding(
-  tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens int
+  tenant_id uuid, model_digest text, model jsonb, digest text, vector text, error jsonb, tokens int,
+  execution_id uuid default null
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_generation howdah_private.embedding_generations;
 begin
   insert into howdah_private.query_embeddings as q
     (tenant_id, model_digest, digest, model, vector, error)
@@ -51,15 +54,21 @@ begin
     end_query_embedding.vector::real[], end_query_embedding.error)
   on conflict on constraint query_embeddings_pkey do update
   set vector = coalesce(excluded.vector, q.vector), error = excluded.error, query = null;
-  update howdah_private.embedding_generations as g
-  set tokens = g.tokens + end_query_embedding.tokens,
-    cost = g.cost + coalesce((
-      select howdah_private.price(end_query_embedding.tokens, 0, m) from howdah.models as m
-      where m.tenant_id = g.tenant_id and m.id = (g.model ->> 'id')::uuid), 0)
-  where end_query_embedding.tokens > 0 and g.id = (
+  if end_query_embedding.vector is null then
+    return; -- a failed call reports no tokens
+  end if;
+  select g.* into v_generation from howdah_private.embedding_generations as g
+  where g.id = (
     select o.id from howdah_private.embedding_generations as o
     where o.tenant_id = end_query_embedding.tenant_id and o.is_current
-      and o.model_digest = end_query_embedding.model_digest order by o.id limit 1);
+      and o.model_digest = end_query_embedding.model_digest order by o.id limit 1)
+  for no key update;
+  if not found then -- the base has another model by now
+    v_generation.tenant_id := end_query_embedding.tenant_id;
+    v_generation.model := end_query_embedding.model;
+  end if;
+  perform howdah_private.count_embedding(
+    v_generation, end_query_embedding.tokens, end_query_embedding.execution_id);
 end $$;
 
 -- Deletes a batch of the vectors of queries that are older than a day. Returns their number.
@@ -79,7 +88,8 @@ begin
   return v_count;
 end $$;
 
--- Returns the models by which a worker embeds the query of a call of knowledge_search.
+-- Returns the models by which a worker embeds the query of a call of knowledge_search: none when a
+-- limit of tokens or cost is used up.
 create or replace function howdah_private.models_of_search(execution_id uuid, arguments jsonb)
   returns table (model_digest text, model jsonb)
   language plpgsql stable security definer
@@ -97,7 +107,8 @@ begin
       and (arguments ->> 'base' is null or b.name = arguments ->> 'base')),
     arguments ->> 'query', null) as m
   where not m.has_vector and arguments ->> 'query' ~ '\S'
-    and length(arguments ->> 'query') <= 10000;
+    and length(arguments ->> 'query') <= 10000
+    and not howdah_private.is_spending_used_up(v_run.tenant_id, v_run.id);
 end $$;
 
 -- Refuses another query of a tenant with 100 queries that wait for a worker. Each costs a call of a

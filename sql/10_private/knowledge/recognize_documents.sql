@@ -192,12 +192,11 @@ as $$
 declare
   v_in int := howdah_private.count_in(count_recognition.usage -> 'tokens_in', 1000000000);
   v_out int := howdah_private.count_in(count_recognition.usage -> 'tokens_out', 1000000000);
-  v_cost numeric := coalesce((
-    select howdah_private.price(v_in, v_out, m, count_recognition.usage || case
-      when count_recognition.is_read then '{"units": {"request": 1}}' else '{}' end::jsonb)
-    from howdah.models as m
-    where m.tenant_id = count_recognition.tenant_id and m.id = count_recognition.model_id
-      and count_recognition.usage is not null), 0);
+  v_cost numeric := case when count_recognition.usage is null then 0
+    else howdah_private.count_model_use(count_recognition.tenant_id, count_recognition.model_id,
+      v_in, v_out, count_recognition.usage || case
+        when count_recognition.is_read then '{"units": {"request": 1}}' else '{}' end::jsonb,
+      null) end;
 begin
   insert into howdah_private.recognition_totals as t
     (knowledge_base_id, tenant_id, pages, tokens, failures, cost, error)
@@ -209,10 +208,6 @@ begin
   set pages = t.pages + excluded.pages, tokens = t.tokens + excluded.tokens,
     failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
     error = excluded.error;
-  perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
-    'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', count_recognition.tenant_id))))
-  from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
-  where u.amount > 0;
 end $$;
 
 -- Deletes the texts of a claimed document that are of another file or model.

@@ -179,7 +179,7 @@ begin
 end $$;
 
 -- Claims due runs of an evaluation that need vectors. Returns a row for each grader, with the texts
--- that have no vector yet.
+-- that have no vector yet. When a limit of tokens or cost is used up, the runs wait for a minute.
 create or replace function howdah_private.claim_similarities(
   tenant_id uuid, evaluation_id uuid, at_most int
 ) returns table (execution_id uuid, grader text, claim text, model jsonb, texts jsonb)
@@ -208,6 +208,11 @@ begin
     select distinct n.execution_id from howdah_private.needed_similarities(
       claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids) as n
     order by n.execution_id limit claim_similarities.at_most);
+  if howdah_private.is_spending_used_up(claim_similarities.tenant_id, null) then
+    update howdah_private.due_grades as d set due_at = clock_timestamp() + interval '1 minute'
+    where d.execution_id = any (v_ids) and d.evaluation_id = claim_similarities.evaluation_id;
+    return;
+  end if;
   v_ready := howdah_private.reserve_texts(
     claim_similarities.tenant_id, claim_similarities.evaluation_id, v_ids);
   -- the others wait for texts that another worker embeds
@@ -295,6 +300,7 @@ as $$
 declare
   v_needed record;
   v_cosine numeric;
+  v_cost numeric := 0;
 begin
   select n.* into v_needed from howdah_private.claimed_similarity(store_similarity.tenant_id,
     store_similarity.evaluation_id, store_similarity.execution_id, store_similarity.grader,
@@ -310,17 +316,18 @@ begin
   on conflict on constraint query_embeddings_pkey do update
   set vector = excluded.vector, requested_at = excluded.requested_at, query = null, error = null,
     model = excluded.model;
+  if cardinality(store_similarity.texts) > 0 then
+    v_cost := howdah_private.count_model_use(store_similarity.tenant_id,
+      (v_needed.model ->> 'id')::uuid, store_similarity.tokens, 0, '{"units": {"request": 1}}',
+      null);
+  end if;
   v_cosine := howdah_private.text_cosine(
     store_similarity.tenant_id, v_needed.model_digest, v_needed.answer, v_needed.expected);
   insert into howdah_private.judgements (execution_id, evaluation_id, grader, tenant_id,
     settled_at, is_shared, cost, digest, verdict, error)
   values (store_similarity.execution_id, store_similarity.evaluation_id,
     store_similarity.grader, store_similarity.tenant_id, clock_timestamp(),
-    cardinality(store_similarity.texts) = 0, coalesce((
-      select howdah_private.price(store_similarity.tokens, 0, m) from howdah.models as m
-      where m.tenant_id = store_similarity.tenant_id
-        and m.id = (v_needed.model ->> 'id')::uuid), 0),
-    v_needed.model_digest,
+    cardinality(store_similarity.texts) = 0, v_cost, v_needed.model_digest,
     case when v_cosine is not null then jsonb_build_object(
       'score', greatest(0, least(1, v_cosine)), 'reason', 'cosine ' || trim_scale(v_cosine)) end,
     case when v_cosine is null then 'the model made vectors of different lengths' end);

@@ -9,6 +9,8 @@ declare
   v_ids uuid[];
   v_row record;
   v_known howdah_private.query_embeddings;
+  v_limit jsonb := howdah_private.spending_error()
+    where howdah_private.is_spending_used_up(howdah.current_tenant(), null);
   v_error jsonb;
   v_states text[] := '{}';
 begin
@@ -20,28 +22,28 @@ begin
     select m.*
     from howdah_private.query_models(v_ids, embed_query.query, embed_query.mode) as m
   loop
-    if not exists (
+    if v_limit is null and not exists (
       select from howdah_private.query_embeddings as q
       where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
         and q.digest = md5(embed_query.query)) then
       perform howdah_private.check_pending_queries(v_row.tenant_id);
     end if;
     insert into howdah_private.query_embeddings as q
-      (tenant_id, model_digest, digest, model, query)
+      (tenant_id, model_digest, digest, model, query, error)
     select v_row.tenant_id, v_row.model_digest, md5(embed_query.query), v_row.model,
-      embed_query.query
+      case when v_limit is null then embed_query.query end, v_limit
     where not v_row.has_vector
     on conflict on constraint query_embeddings_pkey do update
-    set query = excluded.query, model = excluded.model, error = null,
+    set query = excluded.query, model = excluded.model, error = excluded.error,
       requested_at = clock_timestamp()
     where q.vector is null and q.requested_at < clock_timestamp() - interval '10 seconds'
     returning q.* into v_known;
-    if found then
-      perform howdah_private.enqueue_query_embedding(v_known);
-    else
+    if not found then
       select q.* into v_known from howdah_private.query_embeddings as q
       where q.tenant_id = v_row.tenant_id and q.model_digest = v_row.model_digest
         and q.digest = md5(embed_query.query);
+    elsif v_limit is null then
+      perform howdah_private.enqueue_query_embedding(v_known);
     end if;
     v_error := coalesce(v_known.error, v_error);
     v_states := v_states || case when v_known.vector is not null then 'ready'

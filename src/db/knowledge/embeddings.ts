@@ -87,16 +87,18 @@ export async function beginQueryEmbedding(
 }
 
 /**
- * Stores the vector of a query, or why there is none, by the digest of the query. The digest of the
- * model is that of the database: a number such as 1.0 has another form here.
+ * Stores the vector of a query, or why there is none, by the digest of the query. Its tokens count
+ * for the limits of the run that searches, if it is a run. The digest of the model is that of the
+ * database: a number such as 1.0 has another form here.
  */
 export async function endQueryEmbedding(
   client: Queryable,
   { tenant_id, model_digest, model, digest }: QueryJob & { model: ModelRef },
   outcome: Outcome<Embeddings>,
+  executionId: string | null = null,
 ): Promise<void> {
   const error = outcome.ok ? null : { code: outcome.error.code, message: outcome.error.message };
-  await client.query('select howdah_private.end_query_embedding($1, $2, $3, $4, $5, $6, $7)', [
+  await client.query('select howdah_private.end_query_embedding($1, $2, $3, $4, $5, $6, $7, $8)', [
     tenant_id,
     model_digest,
     storableJson(model),
@@ -104,6 +106,7 @@ export async function endQueryEmbedding(
     outcome.ok ? vectorText(outcome.value.vectors[0] ?? []) : null,
     error && storableJson(error),
     outcome.ok ? outcome.value.usage.tokens_in : 0,
+    executionId,
   ]);
 }
 

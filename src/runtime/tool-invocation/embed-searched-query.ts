@@ -29,8 +29,8 @@ export async function embedSearchedQuery(
       const outcome = await embedTexts(provider, {
         ...{ tenantId: tenant_id, model, texts: [query], signal: run.abort.signal, ms: CALL_MS },
       });
-      if (outcome.ok)
-        await endQueryEmbedding(pool, { tenant_id, model_digest, model, digest }, outcome);
+      const searched = { tenant_id, model_digest, model, digest };
+      if (outcome.ok) await endQueryEmbedding(pool, searched, outcome, run.id);
     }),
   );
 }

@@ -289,6 +289,18 @@ test('the models of a search are those of the base that it names', async () => {
     ).map(({ id }) => id);
   expect((await models({})).toSorted()).toEqual([base.model, other.model].toSorted());
   expect(await models({ base: other.name })).toEqual([other.model]);
+  await db.pool.query(
+    `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value)
+     values ($1, 'agent', $2, 'tokens', 'day', 5)`,
+    [tenant, agent],
+  );
+  const embedQuery = `select howdah_private.end_query_embedding(
+    $1, g.model_digest, g.model, md5('up'), '{1,0}', null, 5, $2)
+    from howdah_private.embedding_generations as g where g.knowledge_base_id = $3 and g.is_current`;
+  await db.pool.query(embedQuery, [tenant, run, base.id]);
+  expect(await models({})).toEqual([]); // the limit of the agent is used up
+  await db.pool.query('delete from howdah.limits where tenant_id = $1', [tenant]);
+  expect(await models({})).toEqual([other.model]);
 });
 
 test('a deleted chunk locks the generations of its base before its vectors', async () => {
@@ -401,6 +413,28 @@ describe('embed_query', () => {
       [base.id],
     );
     expect(tokens).toBe('8');
+  });
+
+  test('counts for the limits of the tenant, and asks no model while one is used up', async () => {
+    const base = await makeBase();
+    await addDocuments(base, THREE);
+    await db.pool.query(
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
+       values ($1, 'tenant', 'tokens', 'day', 7)`,
+      [tenant],
+    );
+    await setQuery(base, 'down', [0, -1]); // uses 7 tokens
+    const before = (await jobs()).length;
+    const error = { code: 'limit_reached', message: expect.stringContaining('limit') };
+    expect(await ask([base.name], 'left')).toEqual({ status: 'failed', error });
+    expect(await ask([base.name], 'down')).toEqual({ status: 'ready' });
+    expect((await jobs()).length).toBe(before);
+    expect(titles(await search(base, 'north'))).toEqual(['north']); // by words
+    await db.pool.query('delete from howdah.limits where tenant_id = $1', [tenant]);
+    await db.pool.query(
+      `update howdah_private.query_embeddings set requested_at = now() - interval '11 seconds'`,
+    );
+    expect(await ask([base.name], 'left')).toEqual({ status: 'pending' });
   });
 
   test('says none for bases without vectors, and why a model failed', async () => {

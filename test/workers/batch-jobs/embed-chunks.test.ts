@@ -187,6 +187,41 @@ test('refuses vectors of another length, and says so', async () => {
   expect(await counts()).toMatchObject({ vectors: 1, due: 1 });
 });
 
+test('tokens and cost count for limits, and the chunks wait while one is used up', async () => {
+  const model = await makeModel();
+  await db.pool.query('update howdah.models set input_price = 1000000 where id = $1', [model]);
+  await db.pool.query(
+    `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
+     values ($1, 'tenant', 'tokens', 'day', 2), ($1, 'tenant', 'cost', 'day', 100)`,
+    [tenant],
+  );
+  const base = await makeBase(model);
+  const { find, calls } = fakeProvider(embed);
+  for (const title of ['one', 'two']) await addDocument(base, title);
+  expect(await embedChunks(db.pool, find)).toEqual({ done: 2, failures: [] });
+  await addDocument(base, 'three');
+  expect(await embedChunks(db.pool, find)).toEqual({ done: 0, failures: [] });
+  expect(await state(base)).toMatchObject({ waiting: 1, error: { code: 'limit_reached' } });
+  const hurry = 'update howdah_private.embedding_generations set due_at = now()';
+  await db.pool.query(hurry);
+  expect(await embedChunks(db.pool, find)).toEqual({ done: 0, failures: [] });
+  expect(calls).toHaveLength(1);
+  await db.pool.query('update howdah.limits set max_value = 100 where tenant_id = $1', [tenant]);
+  await db.pool.query(hurry);
+  expect((await embedChunks(db.pool, find)).done).toBe(1);
+  expect(await state(base)).toMatchObject({ waiting: 0, error: null, tokens: 3, cost: 3 });
+  const { rows } = await db.pool.query(
+    `select l.metric, sum(c.used)::float8 as used from howdah.limits as l
+     join howdah_private.limit_counters as c on c.limit_id = l.id
+     where l.tenant_id = $1 group by l.metric order by l.metric`,
+    [tenant],
+  );
+  expect(rows).toEqual([
+    { metric: 'tokens', used: 3 },
+    { metric: 'cost', used: 3 },
+  ]);
+});
+
 describe('a model that fails', () => {
   test('is called again after a delay, and the chunks wait', async () => {
     const base = await makeBase(await makeModel());

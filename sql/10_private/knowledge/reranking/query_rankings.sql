@@ -17,26 +17,6 @@ as $$
   join howdah.documents as d on d.tenant_id = c.tenant_id and d.id = c.document_id
 $$;
 
--- Returns whether a limit of tokens or cost is used up: of the subjects of a run, or for a search
--- of a person, of the tenant and the system.
-create or replace function howdah_private.is_spending_used_up(tenant_id uuid, execution_id uuid)
-  returns boolean
-  language sql stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select exists (
-    select from howdah_private.usage_limits(is_spending_used_up.tenant_id, '{tokens,cost}') as l
-    left join howdah.executions as e on e.id = is_spending_used_up.execution_id
-    cross join lateral (values (howdah_private.limit_subject(l, is_spending_used_up.tenant_id,
-      e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
-    where s.id is not null and howdah_private.is_used_up(l, s.id, clock_timestamp()))
-$$;
-
--- Returns the error of a search whose limit is used up.
-create or replace function howdah_private.spending_error() returns jsonb
-  language sql immutable
-  return '{"code": "limit_reached", "message": "a limit of tokens or cost is reached"}'::jsonb;
-
 -- Refuses another search of a tenant with 100 searches that wait for a reranker. A search counts
 -- for ten minutes, in case its worker has died.
 create or replace function howdah_private.check_pending_rankings(tenant_id uuid) returns void
@@ -100,11 +80,9 @@ declare
   v_in int := howdah_private.count_in(count_reranking.usage -> 'tokens_in', 2147483647);
   v_out int := howdah_private.count_in(count_reranking.usage -> 'tokens_out', 2147483647);
   v_is_ranked boolean := asked.error is null;
-  v_cost numeric := coalesce((
-    select howdah_private.price(v_in, v_out, m, '{"units": {"request": 1}}')
-    from howdah.models as m
-    where m.tenant_id = asked.tenant_id and m.id = (asked.model ->> 'id')::uuid
-      and v_is_ranked), 0);
+  v_cost numeric := case when v_is_ranked then howdah_private.count_model_use(asked.tenant_id,
+    (asked.model ->> 'id')::uuid, v_in, v_out, '{"units": {"request": 1}}',
+    count_reranking.execution_id) else 0 end;
 begin
   insert into howdah_private.rerank_totals as t
     (knowledge_base_id, tenant_id, calls, tokens, failures, cost, error)
@@ -114,15 +92,6 @@ begin
   set calls = t.calls + excluded.calls, tokens = t.tokens + excluded.tokens,
     failures = t.failures + excluded.failures, cost = t.cost + excluded.cost,
     error = excluded.error;
-  if v_is_ranked then
-    perform howdah_private.add_usage(to_jsonb(array_agg(jsonb_build_object('metric', u.metric,
-      'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', asked.tenant_id,
-      'user_id', e.user_id, 'agent_id', e.agent_id,
-      'session_id', howdah_private.session_of_run(e)))))
-    from (values ('tokens', v_in::numeric + v_out), ('cost', v_cost)) as u (metric, amount)
-    left join howdah.executions as e on e.id = count_reranking.execution_id
-    where u.amount > 0;
-  end if;
 end $$;
 
 -- Writes the scores of the candidates, or why the model ranked nothing. The base may be gone.

@@ -119,6 +119,33 @@ const unfinished = () =>
   );
 
 describe('a similarity', () => {
+  test('counts for the limits of the tenant, and waits while one is used up', async () => {
+    await makeGrader();
+    await db.pool.query(
+      `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
+       values ($1, 'tenant', 'cost', 'day', 2)`,
+      [tenant],
+    );
+    await answer(await evaluate(), 'north by east');
+    await db.pool.query(
+      `update howdah_private.due_grades set due_at = 'infinity' where tenant_id = $1`,
+      [tenant],
+    );
+    await answer(await evaluate(), 'east');
+    const { find, calls } = compass();
+    expect(await gradeRuns(db.pool, db.pool, find)).toBe(1);
+    await hurry();
+    await gradeRuns(db.pool, db.pool, find);
+    expect(calls.flat().sort()).toEqual(['east', 'north']);
+    await db.pool.query('update howdah.limits set max_value = 100 where tenant_id = $1', [tenant]);
+    await hurry();
+    await gradeRuns(db.pool, db.pool, find);
+    expect(calls.flat()).toContain('north by east');
+    const used = `select sum(c.used)::float8 as used from howdah_private.limit_counters as c
+      join howdah.limits as l on l.id = c.limit_id where l.tenant_id = $1`;
+    expect(await one(db.pool, used, [tenant])).toEqual({ used: 3 });
+  });
+
   test('is the cosine of the vectors, not below 0, and passes from the minimum on', async () => {
     await makeGrader();
     const id = await evaluate('repeat => 5');
