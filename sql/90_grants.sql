@@ -457,7 +457,7 @@ grant execute on function
 
 -- Room data.
 grant execute on function
-  howdah_private.call_durations(), howdah_private.call_usage(),
+  howdah_private.call_histograms(), howdah_private.call_usage(),
   howdah_private.duration_bucket(bigint),
   howdah_private.histogram_percentiles(numeric[], howdah_private.histogram[]),
   howdah_private.merge_histograms(howdah_private.histogram[]),
@@ -470,7 +470,8 @@ grant execute on function howdah_private.sealed_in_place(uuid[], text[], text[])
 grant execute on function
   howdah_private.erase_calls(jsonb, text), howdah_private.erase_error(jsonb, text)
   to howdah_app, howdah_viewer, howdah_eraser;
-grant execute on function howdah_private.erase_output(howdah.step_kind, jsonb) to howdah_eraser;
+grant execute on function howdah_private.erase_output(howdah.step_kind, jsonb),
+  howdah_private.visible_annotations(jsonb) to howdah_eraser;
 grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
   howdah_private.delete_tags(uuid, uuid, jsonb),

@@ -2131,6 +2131,7 @@ create table howdah.usage_durations (
   buckets integer[] default '{}'::integer[] not null,
   bucket_calls bigint[] default '{}'::bigint[] not null,
   bucket_micros bigint[] default '{}'::bigint[] not null,
+  cached_calls bigint default 0 not null,
   constraint usage_durations_pkey PRIMARY KEY (id),
   constraint usage_durations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
@@ -8117,7 +8118,8 @@ begin
       case when s.tool is null or s.tokens_in + s.tokens_out > 0 then r.user_id end as user_id,
       s.kind, s.model_id, s.tool, s.is_error, r.is_restricted,
       case when s.tool is not null or (s.kind = 'model' and s.model_id is not null)
-        then howdah_private.duration_bucket(s.micros) end as bucket,
+        then case when s.micros is not null then howdah_private.duration_bucket(s.micros) end
+      end as bucket,
       count(*) as steps, sum(s.micros)::bigint as micros, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
       sum(howdah_private.cached_tokens(s.usage, s.tokens_in)) as cached_tokens,
@@ -8130,18 +8132,21 @@ begin
     select c.tenant_id, date_trunc('month', c.day::timestamp)::date as day,
       case when c.is_restricted then c.agent_id end as agent_id,
       case when c.tool is null then c.model_id end as model_id, c.tool, c.bucket,
-      sum(c.steps)::bigint as calls,
-      coalesce(sum(c.steps) filter (where c.is_error), 0)::bigint as errors,
-      sum(c.micros)::bigint as micros
-    from sums as c where c.bucket is not null
+      case when c.bucket is null then 0 else sum(c.steps)::bigint end as calls,
+      case when c.bucket is null then sum(c.steps)::bigint else 0 end as cached_calls,
+      coalesce(sum(c.steps) filter (where c.is_error and c.bucket is not null), 0)::bigint
+        as errors, sum(c.micros)::bigint as micros
+    from sums as c where c.bucket is not null or c.tool is not null
     group by 1, 2, 3, 4, 5, 6
   ),
   durations as (
     insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, calls, errors,
-      buckets, bucket_calls, bucket_micros)
+      cached_calls, buckets, bucket_calls, bucket_micros)
     select b.tenant_id, b.day, b.agent_id, b.model_id, b.tool, sum(b.calls), sum(b.errors),
-      array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
-      array_agg(b.micros order by b.bucket)
+      sum(b.cached_calls),
+      coalesce(array_agg(b.bucket order by b.bucket) filter (where b.bucket is not null), '{}'),
+      coalesce(array_agg(b.calls order by b.bucket) filter (where b.bucket is not null), '{}'),
+      coalesce(array_agg(b.micros order by b.bucket) filter (where b.bucket is not null), '{}')
     from buckets as b group by 1, 2, 3, 4, 5
   )
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
@@ -12372,35 +12377,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.call_durations()
- RETURNS TABLE(tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint, histogram howdah_private.histogram)
- LANGUAGE sql
- STABLE
-BEGIN ATOMIC
- SELECT k.tenant_id,
-     k.model_id,
-     k.tool,
-     k.calls,
-     k.errors,
-     ROW(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram AS "row"
-    FROM howdah.usage_durations k
-   WHERE ((k.model_id IS NOT NULL) OR (k.tool IS NOT NULL))
- UNION ALL
-  SELECT u.tenant_id,
-         CASE
-             WHEN (s.tool IS NULL) THEN s.model_id
-             ELSE NULL::uuid
-         END AS "case",
-     s.tool,
-     1,
-     (s.is_error)::integer AS is_error,
-     ROW(ARRAY[howdah_private.duration_bucket(s.micros)], ARRAY[(1)::bigint], ARRAY[s.micros])::howdah_private.histogram AS "row"
-    FROM (howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
-      CROSS JOIN LATERAL howdah_private.step_usage(u.*) s(day, kind, model_id, tool, is_error, tokens_in, tokens_out, cost, usage, micros))
-   WHERE ((s.tool IS NOT NULL) OR ((s.kind = 'model'::howdah.step_kind) AND (s.model_id IS NOT NULL)));
-END
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.call_files(execution_id uuid, words text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -12423,6 +12399,40 @@ begin
   end loop;
   return v_files;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_histograms()
+ RETURNS TABLE(tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint, histogram howdah_private.histogram, cached_calls bigint)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT k.tenant_id,
+     k.model_id,
+     k.tool,
+     k.calls,
+     k.errors,
+     ROW(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram AS "row",
+     k.cached_calls
+    FROM howdah.usage_durations k
+   WHERE ((k.model_id IS NOT NULL) OR (k.tool IS NOT NULL))
+ UNION ALL
+  SELECT u.tenant_id,
+         CASE
+             WHEN (s.tool IS NULL) THEN s.model_id
+             ELSE NULL::uuid
+         END AS "case",
+     s.tool,
+     ((s.micros IS NOT NULL))::integer AS int4,
+     ((s.is_error AND (s.micros IS NOT NULL)))::integer AS int4,
+         CASE
+             WHEN (s.micros IS NOT NULL) THEN ROW(ARRAY[howdah_private.duration_bucket(s.micros)], ARRAY[(1)::bigint], ARRAY[s.micros])::howdah_private.histogram
+             ELSE NULL::howdah_private.histogram
+         END AS "case",
+     ((s.micros IS NULL))::integer AS int4
+    FROM (howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+      CROSS JOIN LATERAL howdah_private.step_usage(u.*) s(day, kind, model_id, tool, is_error, tokens_in, tokens_out, cost, usage, micros))
+   WHERE ((s.tool IS NOT NULL) OR ((s.kind = 'model'::howdah.step_kind) AND (s.model_id IS NOT NULL)));
+END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_knowledge_search(execution_id uuid, arguments jsonb)
@@ -24509,7 +24519,8 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, ca
 AS $function$
   update howdah.steps as s
   set input = case s.kind when 'model' then '"[erased]"' else s.input end,
-    output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
+    output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')),
+    annotations = howdah_private.visible_annotations(s.annotations)
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
   update howdah_private.message_log as m
@@ -24733,7 +24744,8 @@ begin
   update howdah.steps as s
   set input = case when s.input is not null then '"[erased]"'::jsonb end,
     output = howdah_private.erase_output(s.kind, s.output),
-    error = howdah_private.erase_error(s.error), annotations = null
+    error = howdah_private.erase_error(s.error),
+    annotations = howdah_private.visible_annotations(s.annotations)
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah_private.message_log as m
@@ -34525,19 +34537,21 @@ AS $function$
     where k.tenant_id = merge_durations.tenant_id and k.day = merge_durations.day returning k.*
   )
   insert into howdah.usage_durations (tenant_id, day, is_merged, agent_id, agent_version_id,
-    workflow_id, model_id, tool, calls, errors, buckets, bucket_calls, bucket_micros)
+    workflow_id, model_id, tool, calls, errors, cached_calls, buckets, bucket_calls,
+    bucket_micros)
   select j.tenant_id, j.day, true, j.agent_id, j.agent_version_id, j.workflow_id, j.model_id,
-    j.tool, j.calls, j.errors, (j.histogram).buckets, (j.histogram).calls, (j.histogram).micros
+    j.tool, j.calls, j.errors, j.cached_calls, coalesce((j.histogram).buckets, '{}'),
+    coalesce((j.histogram).calls, '{}'), coalesce((j.histogram).micros, '{}')
   from (
     select o.tenant_id, o.day, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id, o.tool,
-      sum(o.calls) as calls, sum(o.errors) as errors,
+      sum(o.calls) as calls, sum(o.errors) as errors, sum(o.cached_calls) as cached_calls,
       howdah_private.merge_histograms(array_agg(
         row(o.buckets, o.bucket_calls, o.bucket_micros)::howdah_private.histogram)) as histogram
     from old as o
     group by 1, 2, 3, 4, 5, 6, 7
     offset 0 -- merges once
   ) as j
-  where (j.histogram).buckets is not null
+  where (j.histogram).buckets is not null or j.cached_calls > 0
 $function$
 ;
 
@@ -46896,7 +46910,8 @@ AS $function$
     jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
       'output', howdah_private.visible_output(s.kind, s.output)
         || howdah_private.visible_decision(s.name, s.call_id, s.output),
-      'error', howdah_private.erase_error(s.error, '[encrypted]'))
+      'error', howdah_private.erase_error(s.error, '[encrypted]'),
+      'annotations', howdah_private.visible_annotations(s.annotations))
   from (
     select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
       + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
@@ -46945,7 +46960,10 @@ BEGIN ATOMIC
      s.tokens_out,
      s.cost,
      x.usage,
-     ((EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000000)::numeric))::bigint AS int8
+         CASE
+             WHEN ((t.tool IS NULL) OR ((s.annotations ? 'cached_from'::text) IS NOT TRUE)) THEN ((EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000000)::numeric))::bigint
+             ELSE NULL::bigint
+         END AS "case"
     FROM ((howdah.steps s
       CROSS JOIN LATERAL ( SELECT
                  CASE
@@ -58249,6 +58267,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.visible_annotations(annotations jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('cached_from', jsonb_build_object(
+    'execution_id', c.answer -> 'execution_id', 'seq', c.answer -> 'seq'))
+  from (select visible_annotations.annotations -> 'cached_from') as c (answer)
+  where c.answer ->> 'execution_id' ~ '^[0-9a-f-]{36}$'
+    and jsonb_typeof(c.answer -> 'seq') = 'number'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.visible_decision(name text, call_id text, output jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -60935,7 +60967,7 @@ create view howdah.model_usage with (security_invoker=true) as
          SELECT c.tenant_id,
             c.model_id,
             howdah_private.histogram_percentiles('{0.5,0.95,0.99}'::numeric[], array_agg(c.histogram)) AS seconds
-           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, calls, errors, histogram)
+           FROM howdah_private.call_histograms() c(tenant_id, model_id, tool, calls, errors, histogram, cached_calls)
           WHERE (c.model_id IS NOT NULL)
           GROUP BY c.tenant_id, c.model_id
         )
@@ -61266,8 +61298,9 @@ create view howdah.tool_performance with (security_invoker=true) as
             c.tool,
             sum(c.calls) AS calls,
             sum(c.errors) AS errors,
+            sum(c.cached_calls) AS cached_calls,
             howdah_private.histogram_percentiles('{0.5,0.95,0.99}'::numeric[], array_agg(c.histogram)) AS seconds
-           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, calls, errors, histogram)
+           FROM howdah_private.call_histograms() c(tenant_id, model_id, tool, calls, errors, histogram, cached_calls)
           WHERE (c.tool IS NOT NULL)
           GROUP BY c.tenant_id, c.tool
         )
@@ -61275,10 +61308,11 @@ create view howdah.tool_performance with (security_invoker=true) as
     tool,
     (calls)::bigint AS calls,
     (errors)::bigint AS errors,
-    round(((calls - errors) / calls), 4) AS success_rate,
+    round(((calls - errors) / NULLIF(calls, (0)::numeric)), 4) AS success_rate,
     seconds[1] AS seconds_p50,
     seconds[2] AS seconds_p95,
-    seconds[3] AS seconds_p99
+    seconds[3] AS seconds_p99,
+    (cached_calls)::bigint AS cached_calls
    FROM tools t;
 
 create view howdah.training_examples with (security_invoker=true) as
@@ -65768,13 +65802,13 @@ grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_
 
 grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to howdah_worker;
 
-grant execute on function howdah_private.call_durations() to howdah_app;
-
-grant execute on function howdah_private.call_durations() to howdah_engine;
-
-grant execute on function howdah_private.call_durations() to howdah_viewer;
-
 grant execute on function howdah_private.call_files(uuid,text[]) to howdah_worker;
+
+grant execute on function howdah_private.call_histograms() to howdah_app;
+
+grant execute on function howdah_private.call_histograms() to howdah_engine;
+
+grant execute on function howdah_private.call_histograms() to howdah_viewer;
 
 grant execute on function howdah_private.call_knowledge_search(uuid,jsonb) to howdah_worker;
 
@@ -69324,6 +69358,10 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_en
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_viewer;
 
+grant execute on function howdah_private.visible_annotations(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.visible_annotations(jsonb) to howdah_eraser;
+
 grant execute on function howdah_private.visible_decision(text,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.visible_input(howdah.step_kind,jsonb) to howdah_engine;
@@ -72840,7 +72878,9 @@ comment on column howdah.tool_answer_cache.tool is 'The tool, by name.';
 
 comment on column howdah.tool_answer_cache.tool_id is 'The tool.';
 
-comment on column howdah.tool_performance.calls is 'Number of calls.';
+comment on column howdah.tool_performance.cached_calls is 'Calls that the answer cache answered (tools.cache_answers_for). They are in none of the other figures.';
+
+comment on column howdah.tool_performance.calls is 'Calls that were made, without those that the answer cache answered.';
 
 comment on column howdah.tool_performance.errors is 'Calls whose result reported an error to the model. Repeated attempts count once.';
 
@@ -72850,7 +72890,7 @@ comment on column howdah.tool_performance.seconds_p95 is '95th percentile of the
 
 comment on column howdah.tool_performance.seconds_p99 is '99th percentile of the duration, in seconds.';
 
-comment on column howdah.tool_performance.success_rate is 'Share of calls without an error, from 0 to 1.';
+comment on column howdah.tool_performance.success_rate is 'Share of calls without an error, from 0 to 1. Null if no call was made.';
 
 comment on column howdah.tool_performance.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -72960,7 +73000,7 @@ comment on column howdah.usage_by_day.agent_id is 'The agent.';
 
 comment on column howdah.usage_by_day.cached_tokens is 'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
 
-comment on column howdah.usage_by_day.calls is 'Number of attempts of the model, or of calls of the tool. 0 in a row of runs.';
+comment on column howdah.usage_by_day.calls is 'Number of attempts of the model, or of calls of the tool, with those that an answer cache answered. 0 in a row of runs.';
 
 comment on column howdah.usage_by_day.cost is 'Cost at the prices at the time of each call.';
 
@@ -73002,7 +73042,9 @@ comment on column howdah.usage_durations.bucket_micros is 'Sum of the durations 
 
 comment on column howdah.usage_durations.buckets is 'The buckets in order: the logarithm of the duration in microseconds to the base 1.02, rounded down.';
 
-comment on column howdah.usage_durations.calls is 'Number of runs, answers or calls.';
+comment on column howdah.usage_durations.cached_calls is 'Number of calls of the tool that the answer cache answered. They are no part of calls and of the histogram.';
+
+comment on column howdah.usage_durations.calls is 'Number of runs, answers or calls that were made.';
 
 comment on column howdah.usage_durations.day is 'As in usage_totals. For calls of models and tools, the first day of the month.';
 

@@ -14,7 +14,7 @@ create or replace view howdah.model_usage with (security_invoker = true) as
   durations as (
     select c.tenant_id, c.model_id,
       howdah_private.histogram_percentiles('{0.5,0.95,0.99}', array_agg(c.histogram)) as seconds
-    from howdah_private.call_durations() as c where c.model_id is not null
+    from howdah_private.call_histograms() as c where c.model_id is not null
     group by c.tenant_id, c.model_id
   )
   select u.tenant_id, u.model_id, m.name as model, m.provider,

@@ -48,7 +48,8 @@ comment on column howdah.usage_by_day.outcome is
   'For runs completed, failed, cancelled, or null while they are live. For calls ok or error.';
 comment on column howdah.usage_by_day.runs is 'Number of runs. 0 in a row of calls.';
 comment on column howdah.usage_by_day.calls is
-  'Number of attempts of the model, or of calls of the tool. 0 in a row of runs.';
+  'Number of attempts of the model, or of calls of the tool, with those that an answer cache '
+  'answered. 0 in a row of runs.';
 comment on column howdah.usage_by_day.cached_tokens is
   'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
 comment on column howdah.usage_by_day.cost is 'Cost at the prices at the time of each call.';

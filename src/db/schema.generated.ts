@@ -1686,6 +1686,7 @@ export interface ToolAnswerCache {
 }
 
 export interface ToolPerformance {
+  cached_calls: Int8 | null;
   calls: Int8 | null;
   errors: Int8 | null;
   seconds_p50: number | null;
@@ -1781,6 +1782,7 @@ export interface UsageDurations {
   bucket_calls: Generated<ArrayType<Int8>>;
   bucket_micros: Generated<ArrayType<Int8>>;
   buckets: Generated<number[]>;
+  cached_calls: Generated<Int8>;
   calls: Int8;
   day: Timestamp;
   errors: Generated<Int8>;

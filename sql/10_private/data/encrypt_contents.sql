@@ -360,7 +360,8 @@ as $$
     jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
       'output', howdah_private.visible_output(s.kind, s.output)
         || howdah_private.visible_decision(s.name, s.call_id, s.output),
-      'error', howdah_private.erase_error(s.error, '[encrypted]'))
+      'error', howdah_private.erase_error(s.error, '[encrypted]'),
+      'annotations', howdah_private.visible_annotations(s.annotations))
   from (
     select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
       + coalesce(pg_column_size(n.annotations), 0)) over w as bytes

@@ -14,7 +14,8 @@ begin
   update howdah.steps as s
   set input = case when s.input is not null then '"[erased]"'::jsonb end,
     output = howdah_private.erase_output(s.kind, s.output),
-    error = howdah_private.erase_error(s.error), annotations = null
+    error = howdah_private.erase_error(s.error),
+    annotations = howdah_private.visible_annotations(s.annotations)
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah_private.message_log as m
@@ -63,7 +64,8 @@ create or replace function howdah_private.erase_answer_log(execution_id uuid, ca
 as $$
   update howdah.steps as s
   set input = case s.kind when 'model' then '"[erased]"' else s.input end,
-    output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
+    output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')),
+    annotations = howdah_private.visible_annotations(s.annotations)
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
   update howdah_private.message_log as m
@@ -105,6 +107,19 @@ as $$
         or (u.key = 'estimated' and u.value = 'true'))
       having count(*) > 0
     ), '"[erased]"') end
+$$;
+
+-- Returns what stays of the annotations of a step when its contents are erased or encrypted: whose
+-- answer the cache gave, so that tool_performance counts the call as one that was not made.
+create or replace function howdah_private.visible_annotations(annotations jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('cached_from', jsonb_build_object(
+    'execution_id', c.answer -> 'execution_id', 'seq', c.answer -> 'seq'))
+  from (select visible_annotations.annotations -> 'cached_from') as c (answer)
+  where c.answer ->> 'execution_id' ~ '^[0-9a-f-]{36}$'
+    and jsonb_typeof(c.answer -> 'seq') = 'number'
 $$;
 
 -- Erases an error except its code, and a reason if the reason is a code: the ledger of effects

@@ -7,7 +7,8 @@ create or replace function howdah_private.is_tool_call_id(call_id text) returns 
   return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
 
 -- Returns the steps that an event counts: those of models and tools, and others that used tokens.
--- Their day is that of their end, as limits count them. Inlined.
+-- Their day is that of their end, as limits count them. A call of a tool that the answer cache
+-- answered has no duration. Inlined.
 create or replace function howdah_private.step_usage(u howdah_private.usage_events)
   returns table (
     day date, kind howdah.step_kind, model_id uuid, tool text, is_error boolean, tokens_in int,
@@ -17,7 +18,8 @@ create or replace function howdah_private.step_usage(u howdah_private.usage_even
 begin atomic
   select (s.finished_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, s.error is not null,
     s.tokens_in, s.tokens_out, s.cost, x.usage,
-    (extract(epoch from s.finished_at - s.started_at) * 1000000)::bigint
+    case when t.tool is null or (s.annotations ? 'cached_from') is not true
+      then (extract(epoch from s.finished_at - s.started_at) * 1000000)::bigint end
   from howdah.steps as s
   cross join lateral (
     select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
@@ -172,20 +174,23 @@ begin atomic
 end;
 
 -- Returns histograms of the durations of tool calls, and of answers of models, several for one key.
-create or replace function howdah_private.call_durations()
+-- Calls that the answer cache answered are in cached_calls only.
+create or replace function howdah_private.call_histograms()
   returns table (
     tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint,
-    histogram howdah_private.histogram
+    histogram howdah_private.histogram, cached_calls bigint
   )
   language sql stable
 begin atomic
   select k.tenant_id, k.model_id, k.tool, k.calls, k.errors,
-    row(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram
+    row(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram, k.cached_calls
   from howdah.usage_durations as k where k.model_id is not null or k.tool is not null
   union all
-  select u.tenant_id, case when s.tool is null then s.model_id end, s.tool, 1, s.is_error::int,
-    row(array[howdah_private.duration_bucket(s.micros)], array[1::bigint], array[s.micros])::
-      howdah_private.histogram
+  select u.tenant_id, case when s.tool is null then s.model_id end, s.tool,
+    (s.micros is not null)::int, (s.is_error and s.micros is not null)::int,
+    case when s.micros is not null then row(array[howdah_private.duration_bucket(s.micros)],
+      array[1::bigint], array[s.micros])::howdah_private.histogram end,
+    (s.micros is null)::int
   from howdah_private.uncounted_usage() as u
   cross join lateral howdah_private.step_usage(u) as s
   where s.tool is not null or (s.kind = 'model' and s.model_id is not null);

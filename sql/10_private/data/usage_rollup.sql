@@ -182,7 +182,7 @@ end $$;
 
 -- Adds the figures of steps. Each dimension multiplies the rows, so calls of tools do not tell the
 -- user, and the durations of calls tell the month only, and the agent only if it is restricted now,
--- so that grants hide them.
+-- so that grants hide them. A call that the answer cache answered has no bucket.
 --
 -- Every step of every run passes here, so steps are read once and summed once, by the keys of both
 -- tables, and what is the same for all steps of a run is looked up once for the run. They are
@@ -209,7 +209,8 @@ begin
       case when s.tool is null or s.tokens_in + s.tokens_out > 0 then r.user_id end as user_id,
       s.kind, s.model_id, s.tool, s.is_error, r.is_restricted,
       case when s.tool is not null or (s.kind = 'model' and s.model_id is not null)
-        then howdah_private.duration_bucket(s.micros) end as bucket,
+        then case when s.micros is not null then howdah_private.duration_bucket(s.micros) end
+      end as bucket,
       count(*) as steps, sum(s.micros)::bigint as micros, sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
       sum(howdah_private.cached_tokens(s.usage, s.tokens_in)) as cached_tokens,
@@ -222,18 +223,21 @@ begin
     select c.tenant_id, date_trunc('month', c.day::timestamp)::date as day,
       case when c.is_restricted then c.agent_id end as agent_id,
       case when c.tool is null then c.model_id end as model_id, c.tool, c.bucket,
-      sum(c.steps)::bigint as calls,
-      coalesce(sum(c.steps) filter (where c.is_error), 0)::bigint as errors,
-      sum(c.micros)::bigint as micros
-    from sums as c where c.bucket is not null
+      case when c.bucket is null then 0 else sum(c.steps)::bigint end as calls,
+      case when c.bucket is null then sum(c.steps)::bigint else 0 end as cached_calls,
+      coalesce(sum(c.steps) filter (where c.is_error and c.bucket is not null), 0)::bigint
+        as errors, sum(c.micros)::bigint as micros
+    from sums as c where c.bucket is not null or c.tool is not null
     group by 1, 2, 3, 4, 5, 6
   ),
   durations as (
     insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, calls, errors,
-      buckets, bucket_calls, bucket_micros)
+      cached_calls, buckets, bucket_calls, bucket_micros)
     select b.tenant_id, b.day, b.agent_id, b.model_id, b.tool, sum(b.calls), sum(b.errors),
-      array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
-      array_agg(b.micros order by b.bucket)
+      sum(b.cached_calls),
+      coalesce(array_agg(b.bucket order by b.bucket) filter (where b.bucket is not null), '{}'),
+      coalesce(array_agg(b.calls order by b.bucket) filter (where b.bucket is not null), '{}'),
+      coalesce(array_agg(b.micros order by b.bucket) filter (where b.bucket is not null), '{}')
     from buckets as b group by 1, 2, 3, 4, 5
   )
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
@@ -338,17 +342,19 @@ as $$
     where k.tenant_id = merge_durations.tenant_id and k.day = merge_durations.day returning k.*
   )
   insert into howdah.usage_durations (tenant_id, day, is_merged, agent_id, agent_version_id,
-    workflow_id, model_id, tool, calls, errors, buckets, bucket_calls, bucket_micros)
+    workflow_id, model_id, tool, calls, errors, cached_calls, buckets, bucket_calls,
+    bucket_micros)
   select j.tenant_id, j.day, true, j.agent_id, j.agent_version_id, j.workflow_id, j.model_id,
-    j.tool, j.calls, j.errors, (j.histogram).buckets, (j.histogram).calls, (j.histogram).micros
+    j.tool, j.calls, j.errors, j.cached_calls, coalesce((j.histogram).buckets, '{}'),
+    coalesce((j.histogram).calls, '{}'), coalesce((j.histogram).micros, '{}')
   from (
     select o.tenant_id, o.day, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id, o.tool,
-      sum(o.calls) as calls, sum(o.errors) as errors,
+      sum(o.calls) as calls, sum(o.errors) as errors, sum(o.cached_calls) as cached_calls,
       howdah_private.merge_histograms(array_agg(
         row(o.buckets, o.bucket_calls, o.bucket_micros)::howdah_private.histogram)) as histogram
     from old as o
     group by 1, 2, 3, 4, 5, 6, 7
     offset 0 -- merges once
   ) as j
-  where (j.histogram).buckets is not null
+  where (j.histogram).buckets is not null or j.cached_calls > 0
 $$;

@@ -204,6 +204,9 @@ describe('a hit', () => {
       await one(db.pool, 'select * from howdah.tool_answer_cache where tool = $1', [name]),
     ).toMatchObject({ answers: '1', calls: '1', hits: '3', hit_rate: '0.7500' });
     expect(
+      await one(db.pool, 'select * from howdah.tool_performance where tool = $1', [name]),
+    ).toMatchObject({ calls: '1', errors: '0', success_rate: '1.0000', cached_calls: '3' });
+    expect(
       await all(db.pool, 'select from howdah.answer_cache where agent_id = $1', [agent]),
     ).toEqual([]);
   });

@@ -69,6 +69,14 @@ const queued = (id: string) =>
   ]);
 const messagesOf = (id: string) =>
   all(db.pool, 'select * from howdah.messages where execution_id = $1 order by seq', [id]);
+const annotationsOf = async (id: string) =>
+  (
+    await all(
+      db.pool,
+      'select annotations from howdah.steps where execution_id = $1 and annotations is not null',
+      [id],
+    )
+  ).map(({ annotations }) => annotations);
 const violations = () => all(db.pool, `select * from howdah.violations where rule <> 'dead_owner'`);
 
 const said = (content: string) => ({
@@ -141,8 +149,9 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
     tool_call_id: call,
   }));
   const tool = { kind: 'tool', name: 'look_up', call_id: 'b', input: data, output: data };
+  const cached_from = { execution_id: child, seq: 1 };
   const steps = [
-    { ...tool, messages: result, annotations: JSON.stringify({ said: SAID }) },
+    { ...tool, messages: result, annotations: { said: SAID, cached_from } },
     { kind: 'output', output: SAID },
   ];
   const to = { ...completed, output: SAID, output_data: { said: SAID } };
@@ -160,6 +169,7 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
     { role: 'tool', tool_call_id: 'h' },
   ]);
   expect((await run(child)).contents_encrypted_at).not.toBeNull();
+  expect(await annotationsOf(id)).toMatchObject([{ cached_from }]);
 
   // A later comment is encrypted too.
   await db.pool.query('select howdah.give_feedback($1, 0, $2)', [id, SAID]);
@@ -178,6 +188,8 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
     contents_encrypted_at: null,
     contents_key_id: null,
   });
+  // That the answer was cached stays readable in both, so the rollup counts it at any time.
+  expect(await annotationsOf(id)).toEqual([{ cached_from }]);
 });
 
 describe('a fork of an encrypted run', () => {

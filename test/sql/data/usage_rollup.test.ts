@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import {
@@ -58,10 +59,15 @@ const FIGURES: Record<string, { view: string; direct: string }> = {
       where e.tenant_id = $1 group by 1, 2 order by 1, 2`,
   },
   tool_performance: {
-    view: `select tool, calls::int, errors::int, success_rate::float from howdah.tool_performance where tenant_id = $1 order by 1`,
-    direct: `select s.name as tool, count(*)::int as calls, count(s.error)::int as errors,
-        round((count(*) - count(s.error)) / count(*)::numeric, 4)::float as success_rate
-      from ${OWN_STEPS} where s.kind = 'tool' and s.call_id <> 'route' group by 1 order by 1`,
+    view: `select tool, calls::int, errors::int, success_rate::float, cached_calls::int, seconds_p50 is null as has_no_time
+      from howdah.tool_performance where tenant_id = $1 order by 1`,
+    direct: `select x.tool, x.calls::int, x.errors::int, round((x.calls - x.errors) / nullif(x.calls, 0)::numeric, 4)::float as success_rate,
+        x.cached_calls::int, x.calls = 0 as has_no_time
+      from (
+        select s.name as tool, count(*) filter (where s.annotations is null) as calls, count(s.error) as errors,
+          count(*) filter (where s.annotations ? 'cached_from') as cached_calls
+        from ${OWN_STEPS} where s.kind = 'tool' and s.call_id <> 'route' group by 1
+      ) as x order by 1`,
   },
   model_usage: {
     view: `select model_id, answers::int, failed_attempts::int, tokens_in::int, tokens_out::int, cost::float, cached_tokens::int,
@@ -123,8 +129,11 @@ function randomSteps({ model_id }: World, random: (below: number) => number) {
   const usage = { cached_tokens: random(50), cache_write_tokens: random(50) };
   const model = { kind: 'model', model_id, tokens_in: random(100), tokens_out: random(100) };
   const tool = { kind: 'tool', name: `tool_${random(2)}`, call_id: 'a', effect: 'pure' };
+  const cached_from = { execution_id: randomUUID(), seq: 2 };
   const kinds = [
     { ...model, output: { usage } },
+    { ...tool, annotations: { cached_from } },
+    { ...tool, name: 'only_cached', annotations: { cached_from } },
     { ...model, output: { usage: { ...usage, estimated: true } } },
     { ...model, kind: 'retry', tokens_out: 0, error },
     tool,
@@ -402,6 +411,54 @@ describe('runs that ended before the rollup existed', () => {
     await db.pool.query('select howdah_private.count_usage()');
     await expectSame(tenant_id, 'ended again');
   });
+});
+
+test('calls that the answer cache answered are neither times nor failures', async () => {
+  const { tenant_id, agents } = await makeWorld();
+  const cached_from = { execution_id: randomUUID(), seq: 2 };
+  const at = (seconds: number) => ({
+    ...{ kind: 'tool', name: 'look_up', call_id: `c${seconds}` },
+    ...{ started_at: new Date(Date.now() - 1000 * seconds).toISOString() },
+  });
+  const id = await makeRun(db.pool, { tenant_id, agent_id: agents[0] });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  await commit(db.pool, worker, [
+    {
+      ...{ id, fence: claimed?.fence as number, after: 0, to: completed },
+      steps: [
+        ...[at(8), { ...at(8), error }],
+        ...[1, 2, 3].map((place) => ({
+          ...at(0),
+          call_id: `h${place}`,
+          annotations: { cached_from },
+        })),
+        { ...at(0), call_id: 'notes', annotations: { said: 'a hook' } },
+        { kind: 'output', output: 'done' },
+      ],
+    },
+  ]);
+  const performance = () =>
+    one(
+      db.pool,
+      `select calls::int, errors::int, success_rate::float, round(seconds_p50)::int as seconds, cached_calls::int
+       from howdah.tool_performance where tenant_id = $1`,
+      [tenant_id],
+    );
+  const expected = { calls: 3, errors: 1, success_rate: 0.6667, seconds: 8, cached_calls: 3 };
+  expect(await performance()).toEqual(expected); // not counted yet
+  await db.pool.query('select howdah_private.count_usage()');
+  expect(await performance()).toEqual(expected);
+  await db.pool.query('select howdah_private.delete_runs(array[$1::uuid])', [id]);
+  while ((await one(db.pool, 'select howdah_private.merge_usage(1) as is_more')).is_more);
+  expect(await performance()).toEqual(expected);
+  // usage_by_day has all of them
+  expect(
+    await one(
+      db.pool,
+      'select sum(calls)::int as calls from howdah.usage_by_day where tenant_id = $1 and tool is not null',
+      [tenant_id],
+    ),
+  ).toEqual({ calls: 6 });
 });
 
 test('percentiles are exact to 2 %', async () => {

@@ -34,7 +34,8 @@ const SUMS: Record<string, string> = {
     tokens_in, tokens_out, cost from howdah.agent_performance order by 1, 2, 3`,
   model_usage: `select tenant_id, model_id, model, answers, failed_attempts, success_rate, tokens_in, tokens_out, cost,
     cached_tokens, cache_write_tokens, estimated_attempts from howdah.model_usage order by 1, 2`,
-  tool_performance: `select tenant_id, tool, calls, errors, success_rate from howdah.tool_performance order by 1, 2`,
+  tool_performance: `select tenant_id, tool, calls, errors, success_rate, seconds_p50, cached_calls
+    from howdah.tool_performance order by 1, 2`,
 };
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
@@ -103,14 +104,15 @@ async function work(place: Place, end: object = completed, session_id?: string):
         { ...modelStep, output: { usage: { ...output.usage, estimated: true } } },
         call,
         { ...call, call_id: 'b', error },
+        { ...call, call_id: 'c', annotations: { cached_from: { execution_id: agent_id, seq: 1 } } },
         { ...call, call_id: 'route', name: 'route' },
         modelStep,
       ],
     },
   ]);
-  const child = await spawn(db.pool, worker, { id, fence, after: 6 }, agent_id);
+  const child = await spawn(db.pool, worker, { id, fence, after: 7 }, agent_id);
   await finish(db.pool, worker, child);
-  const taken = await one(db.pool, 'select * from howdah_private.take_inbox($1, $2, $3, 7)', [
+  const taken = await one(db.pool, 'select * from howdah_private.take_inbox($1, $2, $3, 8)', [
     worker,
     id,
     fence,
