@@ -19,5 +19,7 @@ export const BENCH_NAMES = [
   'history',
   'queued',
   'grading',
+  'grading-rules',
+  'tool-cache',
   'write-back',
 ] as const;

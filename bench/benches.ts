@@ -4,12 +4,14 @@ import { query } from './clients/query.ts';
 import { subscribers } from './clients/subscribers.ts';
 import { bulk } from './data/bulk.ts';
 import { encryption } from './data/encryption.ts';
-import { grading } from './data/grading.ts';
 import { history } from './data/history.ts';
 import { knowledge } from './data/knowledge.ts';
 import { queued } from './data/queued.ts';
+import { toolCache } from './data/tool-cache.ts';
 import { writeBack } from './data/write-back.ts';
 import { formatDataSize } from './data-sizes.ts';
+import { grading } from './quality/grading.ts';
+import { gradingRules } from './quality/grading-rules.ts';
 import { coldstart } from './runs/coldstart.ts';
 import { control } from './runs/control.ts';
 import { fanOut } from './runs/fan-out.ts';
@@ -135,6 +137,15 @@ export const BENCHES: Record<string, BenchEntry> = {
   grading: {
     run: grading,
     description: `${formatDataSize('GRADED_RUNS')} runs, in a worker of 100 slots whose model responds at once, and their grades afterwards (\`howdah.evaluate_runs\`). Times from the insert until all runs have ended, and from the call until all are graded: by three graders in SQL functions, or by one query each in the sandbox of SQL graders. Beside: the time of as many runs while others are graded.`,
+  },
+  'grading-rules': {
+    run: gradingRules,
+    description: `${formatDataSize('GRADED_RUNS')} runs, in a worker of 100 slots whose model responds at once, graded by rules: by three graders of answers, and by an SQL query for the outcome of each run, which arrives after its end. Times per run, from the start of an evaluation until its last grade; the ratios are to the time per run until all runs have ended. Beside: as many runs while both rules grade.`,
+  },
+  'tool-cache': {
+    run: toolCache,
+    description:
+      '60 runs with ten calls of a SQL function that reads a row, in a worker of 100 slots whose model responds at once. Hits: the answer cache of tools answers all calls; times are per call. Misses: the tool has the cache, and no call was made before. Both are ratios of the time until all runs have ended to that of the same function without the cache. Beside: steps of runs whose tools have no cache while another tool has it, and their rate compared with that while none has.',
   },
   'write-back': {
     run: writeBack,

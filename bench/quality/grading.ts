@@ -1,9 +1,9 @@
 import type { Bench } from '../bench.ts';
+import { measureRuns, until } from '../data/inserted-runs.ts';
 import { dataSize } from '../data-sizes.ts';
 import { figure, ratios } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
-import { measureRuns, until } from './inserted-runs.ts';
 
 const RUNS = dataSize('GRADED_RUNS');
 const SLOTS = 100;
