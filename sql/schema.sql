@@ -25206,6 +25206,8 @@ CREATE OR REPLACE FUNCTION howdah_private.explanation(e howdah.executions)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
+    when e.status = 'completed'
+      then howdah_private.why_ended(e) || howdah_private.why_ungraded(e)
     when e.completed_at is not null then howdah_private.why_ended(e)
     when e.status = 'paused' then howdah_private.explained('paused',
       concat('the run is paused', ', and also waits for a ' || e.paused_from), null,
@@ -58974,6 +58976,29 @@ begin
     case when v_before <> e.id
       then jsonb_build_array(howdah_private.next_step('explain_execution', v_before)) end);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_ungraded(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when count(*) = 0 then '{}' else jsonb_build_object(
+    'blocked_by', to_jsonb(array_agg(jsonb_build_object('kind', 'execution', 'id', x.id,
+      'name', x.grader, 'detail', concat('judge, ', x.status, ' for ' || x.waiting_for))
+      order by x.id)),
+    'next', to_jsonb(array_agg(howdah_private.next_step('explain_execution', x.id) order by x.id)))
+  end
+  from (
+    select distinct on (o.id) o.id::uuid as id, j.grader, o.status, o.waiting_for
+    from howdah_private.judgements as j
+    join howdah.executions as o on o.id = j.judge_execution_id and o.completed_at is null
+    where j.tenant_id = e.tenant_id and j.execution_id = e.id and j.settled_at is null
+      and howdah_private.sees_agent(o.agent_id)
+    order by o.id limit 10
+  ) as x
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.with_arguments(calls jsonb, arguments jsonb)

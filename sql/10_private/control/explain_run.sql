@@ -354,12 +354,35 @@ create or replace function howdah_private.why_ended(e howdah.executions) returns
         else howdah_private.next_step('explain_execution', e.parent_execution_id) end
     ) end);
 
+-- Adds to the explanation of a run that has completed the judges that have not graded it yet.
+create or replace function howdah_private.why_ungraded(e howdah.executions) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when count(*) = 0 then '{}' else jsonb_build_object(
+    'blocked_by', to_jsonb(array_agg(jsonb_build_object('kind', 'execution', 'id', x.id,
+      'name', x.grader, 'detail', concat('judge, ', x.status, ' for ' || x.waiting_for))
+      order by x.id)),
+    'next', to_jsonb(array_agg(howdah_private.next_step('explain_execution', x.id) order by x.id)))
+  end
+  from (
+    select distinct on (o.id) o.id::uuid as id, j.grader, o.status, o.waiting_for
+    from howdah_private.judgements as j
+    join howdah.executions as o on o.id = j.judge_execution_id and o.completed_at is null
+    where j.tenant_id = e.tenant_id and j.execution_id = e.id and j.settled_at is null
+      and howdah_private.sees_agent(o.agent_id)
+    order by o.id limit 10
+  ) as x
+$$;
+
 -- Explains a run in any state.
 create or replace function howdah_private.explanation(e howdah.executions) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
+    when e.status = 'completed'
+      then howdah_private.why_ended(e) || howdah_private.why_ungraded(e)
     when e.completed_at is not null then howdah_private.why_ended(e)
     when e.status = 'paused' then howdah_private.explained('paused',
       concat('the run is paused', ', and also waits for a ' || e.paused_from), null,

@@ -34,8 +34,8 @@ export function register(command: Command, io: CliIo): void {
       .option('--sample <number>', 'the most runs (default: 100)', parseWholeNumber(1, 10_000))
       .option('--graders <names...>', 'graders (default: those that need no item)'),
   ).action(async (dataset: string, options: Options) => {
-    const { failUnder, junit, markdown, tenant, since, until, ...rest } = options;
-    const gate = { failUnder, junit, markdown } as GateOptions;
+    const { failUnder, junit, markdown, stopAtLimit, tenant, since, until, ...rest } = options;
+    const gate = { failUnder, junit, markdown, stopAtLimit } as GateOptions;
     const report = await withBackend(
       io,
       command,

@@ -51,6 +51,7 @@ export type GateOptions = {
   worseThan?: string | true;
   junit?: string;
   markdown?: string;
+  stopAtLimit?: true;
 };
 
 /** Adds the options of a gate that looks at one evaluation. */
@@ -59,6 +60,10 @@ export const withReports = (command: Command) =>
     .option('--fail-under <rate>', 'exit with 5 if fewer results pass, from 0 to 1', parseRate)
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--markdown <file>', 'write the figures as Markdown')
+    .option(
+      '--stop-at-limit',
+      'exit with 5 in place of waiting for a limit of tokens, cost or calls',
+    )
     .option(...TENANT_OPTION)
     .option(...API_OPTION);
 
@@ -81,8 +86,8 @@ export function register(command: Command, io: CliIo): void {
       .option('--model <name>', 'use another model for these runs')
       .option('--graders <names...>', 'graders (default: those of the data set)'),
   ).action(async (dataset: string, options: RunOptions & GateOptions) => {
-    const { failUnder, worseThan, junit, markdown, tenant, ...rest } = options;
-    const gate = { failUnder, worseThan, junit, markdown } as GateOptions;
+    const { failUnder, worseThan, junit, markdown, stopAtLimit, tenant, ...rest } = options;
+    const gate = { failUnder, worseThan, junit, markdown, stopAtLimit } as GateOptions;
     const report = await withBackend(
       io,
       command,
@@ -115,15 +120,15 @@ export async function judge(
   io: CliIo,
   backend: Backend,
   id: string,
-  { failUnder, worseThan }: GateOptions,
+  { failUnder, worseThan, stopAtLimit }: GateOptions,
 ): Promise<JudgedEvaluation> {
   const started = await backend.definitions.find(evaluations, id);
   const baseline =
     typeof worseThan === 'string'
       ? await startBaseline(backend, started as unknown as Evaluation, worseThan)
       : undefined;
-  const evaluation = await followEvaluation(io, backend, id);
-  if (baseline) await followEvaluation(io, backend, baseline.id);
+  const { evaluation, limit } = await followEvaluation(io, backend, id, stopAtLimit);
+  const other = baseline && (await followEvaluation(io, backend, baseline.id, stopAtLimit));
   const comparison = baseline
     ? await backend.call(compareEvaluations, {
         params: { id: baseline.id },
@@ -142,7 +147,11 @@ export async function judge(
     }),
   );
   const inputs = namesOf(items);
-  const faults = gateFaults(evaluation, { failUnder }, comparison);
+  const limits = new Set([limit, other?.limit].filter((reached) => reached !== undefined));
+  const faults = [
+    ...[...limits].map((reached) => `runs or judges wait, and go on after the limit: ${reached}`),
+    ...gateFaults(evaluation, { failUnder }, comparison),
+  ];
   return { dataset: String(name), evaluation, results, inputs, faults, comparison };
 }
 
