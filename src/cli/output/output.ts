@@ -102,7 +102,7 @@ export function printJson(io: Output, value: unknown): void {
 /**
  * Prints rows as aligned columns on stdout, headed by the keys of the first row. Prints nothing at
  * all for no rows. Texts of others cannot move the cursor. At a terminal the longest cells are cut
- * if a row would not fit.
+ * if a row would not fit. Numbers have the digits that people compare; JSON has all.
  */
 export function printTable(io: Output, rows: readonly Readonly<Record<string, unknown>>[]): void {
   const [first] = rows;
@@ -149,6 +149,16 @@ export function plainNumber(value: number | string): string {
     : value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 });
 }
 
+/** Significant digits of a number with a fraction in a table. */
+const TABLE_DIGITS = 6;
+
+/** Shortens the fraction of a number, such as a score. Digits before the point stay. */
+function roundForTable(value: number): number {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return value;
+  const isLarge = Math.abs(value) >= 10 ** (TABLE_DIGITS - 1);
+  return isLarge ? Math.round(value) : Number(value.toPrecision(TABLE_DIGITS));
+}
+
 type Style = 'red' | 'green' | 'cyan' | 'dim' | 'bold';
 
 function wantsColor(stream: NodeJS.WritableStream): boolean {
@@ -162,6 +172,6 @@ function asLines(text: string): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
-  if (typeof value === 'number') return plainNumber(value);
+  if (typeof value === 'number') return plainNumber(roundForTable(value));
   return inCell(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }

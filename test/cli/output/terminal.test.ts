@@ -54,6 +54,20 @@ describe('a table', () => {
     expect(first).toHaveLength(77);
   });
 
+  test('has no more digits of a fraction than people compare, and all before the point', async () => {
+    const scores = [0.971123456789, 0.000012345678, 1234567.25, 99999.987, -0.5, 12, 2.5e-9];
+    const printed = await runShow((io) =>
+      printTable(
+        io,
+        scores.map((score) => ({ score })),
+      ),
+    );
+    expect(printed.stdout.split('\n').map((line) => line.trim())).toEqual([
+      ...['SCORE', '0.971123', '0.0000123457', '1234567', '100000', '-0.5', '12'],
+      ...['0.0000000025', ''],
+    ]);
+  });
+
   test('is not truncated when piped', async () => {
     expect((await runShow(print)).stdout).toContain(`${'x'.repeat(100)}  12`);
   });

@@ -5,7 +5,7 @@ import { withDatabase } from '../../backend/with-database.ts';
 import { parseDuration } from '../../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { readUtf8Stream } from '../../input/utf8-text.ts';
-import { type CliIo, printJson, printTable } from '../../output/output.ts';
+import { type CliIo, plainNumber, printJson, printTable } from '../../output/output.ts';
 
 type Options = { tenant?: string; write?: true; limit: number; timeout?: number };
 
@@ -47,12 +47,22 @@ export function register(command: Command, io: CliIo): void {
           });
           const { rows, count } = result;
           if (io.json) printJson(io, { items: rows });
-          else printTable(io, rows);
+          else printTable(io, rows.map(withAllDigits));
           if (!io.json || rows.length < count) io.err(summaryOf(result));
         },
         { writesModels: write === true },
       );
     });
+}
+
+/** Returns a row whose numbers have all digits: a table of a query shortens nothing. */
+function withAllDigits(row: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? plainNumber(value) : value,
+    ]),
+  );
 }
 
 /** The error read_only_sql_transaction of Postgres. */
