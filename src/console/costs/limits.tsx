@@ -1,8 +1,9 @@
 import { Anchor, Group, Paper, Progress, Table, Text, Title } from '@mantine/core';
 import { Link } from 'wouter';
 import { costTexts } from '../messages/cost-texts.ts';
-import { formatCompact, formatCost, formatCount } from '../messages/format.ts';
+import { formatCompact, formatCount } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { useMayWrite } from '../server/me.tsx';
@@ -61,7 +62,8 @@ export function Limits() {
 }
 
 function Row({ use }: { use: Use }) {
-  const format = use.metric === 'cost' ? formatCost : formatCompact;
+  const show = (value: number | string) =>
+    use.metric === 'cost' ? <Cost value={value} /> : formatCompact(value);
   const share = use.used === null ? 0 : (Number(use.used) / Number(use.maxValue)) * 100;
   const name = [use.metric, use.period].filter((one) => one !== null).join(' / ');
   return (
@@ -73,9 +75,9 @@ function Row({ use }: { use: Use }) {
       </Table.Td>
       <Table.Td className="user-text">{[use.scope, use.key].filter(Boolean).join(' ')}</Table.Td>
       <Table.Td className="figure">
-        {use.used === null ? messages.common.none : format(use.used)}
+        {use.used === null ? messages.common.none : show(use.used)}
       </Table.Td>
-      <Table.Td className="figure">{format(use.maxValue ?? 0)}</Table.Td>
+      <Table.Td className="figure">{show(use.maxValue ?? 0)}</Table.Td>
       <Table.Td miw={90}>
         <Progress
           value={Math.min(100, share)}

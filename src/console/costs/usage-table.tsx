@@ -1,7 +1,8 @@
 import { Anchor, Paper, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { costTexts } from '../messages/cost-texts.ts';
-import { formatCompact, formatCost, formatCount, sum } from '../messages/format.ts';
+import { formatCompact, formatCount, sum } from '../messages/format.ts';
+import { Cost } from '../parts/cost.tsx';
 import type { UsageSum } from './days.ts';
 
 const text = costTexts;
@@ -50,7 +51,9 @@ function Row({ unit, usage, total }: RowProps) {
       <Table.Td className="user-text">
         <Name unit={unit} value={value} />
       </Table.Td>
-      <Table.Td className="figure">{formatCost(cost)}</Table.Td>
+      <Table.Td className="figure">
+        <Cost value={cost} />
+      </Table.Td>
       <Table.Td className="figure">{share}</Table.Td>
       {[runs, calls].map((figure, index) => (
         <Table.Td key={index} className="figure" visibleFrom="sm">

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { isJsonObject } from '../../json/json.ts';
 import { formatCost, formatCount, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { nameOfRun } from '../runs/run-name.ts';
 import { RunsTable } from '../runs/runs-table.tsx';
@@ -33,7 +34,7 @@ export function Overview({ data, runs, reload }: OverviewProps) {
       <div className="cards">
         <Failed data={data} />
         <Waiting />
-        <Cost data={data} />
+        <CostToday data={data} />
         <Oldest data={data} />
       </div>
       <Paper withBorder radius="md" p="md">
@@ -120,12 +121,14 @@ function Waiting() {
   );
 }
 
-function Cost({ data }: { data: Answer }) {
+function CostToday({ data }: { data: Answer }) {
   const rows = data.usageByDays?.nodes.filter((one) => one !== null) ?? [];
   const limits = data.limitUsages?.nodes.filter((one) => one !== null) ?? [];
   return (
     <Card title={text.costToday}>
-      <div className="big-figure">{formatCost(sum(rows.map(({ cost }) => cost)))}</div>
+      <div className="big-figure">
+        <Cost value={sum(rows.map(({ cost }) => cost))} />
+      </div>
       <Text size="sm">{text.runsToday(formatCount(sum(rows.map(({ runs }) => runs))))}</Text>
       {limits.length === 0 && (
         <Text size="xs" c="dimmed">

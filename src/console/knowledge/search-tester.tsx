@@ -12,6 +12,7 @@ import {
 } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { Link } from 'wouter';
+import { formatRelevance } from '../messages/format.ts';
 import { knowledgeTexts } from '../messages/knowledge-texts.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
@@ -206,11 +207,11 @@ export function ChunkText({ content }: { content: string }) {
 /** The score as a number, and as a bar beside that of the best hit. */
 export function Score({ score, best }: { score: number; best: number }) {
   return (
-    <span className="score" title={text.score}>
+    <span className="score" title={`${text.score}: ${score}`}>
       <span className="score-space" aria-hidden="true">
         <span className="score-bar" style={{ width: `${best > 0 ? (score / best) * 100 : 0}%` }} />
       </span>
-      <span className="figure">{score.toFixed(2)}</span>
+      <span className="figure">{formatRelevance(score)}</span>
     </span>
   );
 }
@@ -224,7 +225,7 @@ function Why({ hit: { ranks, trust, chunk_seq } }: { hit: Hit }) {
           <Text size="xs" c="dimmed" component="span">
             {text.why}: {kind}
             {rank !== undefined && `, ${text.rank(rank)}`}
-            {score !== undefined && ` (${score})`}
+            {score !== undefined && ` (${formatRelevance(score)})`}
             {error && `, ${text.failed(error.code)}`}
           </Text>
           {terms.map((term) => (

@@ -3,6 +3,10 @@
 const counts = new Intl.NumberFormat();
 const smallCosts = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
 const costs = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+const wholeCosts = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
+/** Costs below this have too many zeros to be counted. */
+const MIN_PLAIN_COST = 1e-7;
+const relevance = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
@@ -18,10 +22,31 @@ export function formatCompact(value: number | string): string {
   return number < 10_000 ? counts.format(number) : compact.format(number);
 }
 
-/** Writes a cost in the currency of the prices, with the digits that matter. */
+/**
+ * Writes a cost in the currency of the prices, with the digits that matter: 12,346, 1.235, 0.0012,
+ * 0.000012 or 1.2e-9.
+ */
 export function formatCost(value: number | string): string {
   const number = Number(value);
-  return (Math.abs(number) < 1 ? smallCosts : costs).format(number);
+  const size = Math.abs(number);
+  if (size >= 1_000) return counts.format(Math.round(number));
+  if (size >= 1) return costs.format(number);
+  if (size >= MIN_PLAIN_COST || size === 0) return smallCosts.format(number);
+  return number.toExponential(1);
+}
+
+/**
+ * Writes a cost with all its digits. A number has at most 15, since the digits of a double beyond
+ * them come from adding.
+ */
+export function formatWholeCost(value: number | string): string {
+  const digits = typeof value === 'string' ? value : String(Number(value.toPrecision(15)));
+  return wholeCosts.format(digits as `${number}`);
+}
+
+/** Writes the score of a search, such as 2.98 or 0.0164. */
+export function formatRelevance(score: number): string {
+  return relevance.format(score);
 }
 
 /** Adds costs. The sum is for people, so the digits of a double suffice. */

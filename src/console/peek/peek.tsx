@@ -2,8 +2,9 @@ import { Anchor, Drawer, Group, Loader, Stack, Text } from '@mantine/core';
 import { useEffect } from 'react';
 import { Link } from 'wouter';
 import { isJsonObject } from '../../json/json.ts';
-import { formatCompact, formatCost, formatCount, sum } from '../messages/format.ts';
+import { formatCompact, formatCount, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
@@ -60,7 +61,7 @@ function Content({ run }: { run: RunHead }) {
         </Text>
         <Text size="sm">{messages.compare.tokens(formatCompact(tokens))}</Text>
         <Text size="sm">
-          {facts.cost}: {formatCost(sum([run.cost, run.childrenCost]))}
+          {facts.cost}: <Cost value={sum([run.cost, run.childrenCost])} />
         </Text>
         <Text size="sm" component="span">
           <Moment at={run.createdAt} />

@@ -2,8 +2,9 @@ import { Anchor, Paper, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { formatCompact, formatCost, formatCount, formatDuration } from '../messages/format.ts';
+import { formatCompact, formatCount, formatDuration } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
+import { Cost } from '../parts/cost.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
 import { isEmptyValue } from '../parts/value-view.tsx';
@@ -44,7 +45,7 @@ function Figures({ row }: { row: Row }) {
           ],
         ]),
     [text.score, formatScore(totals.score)],
-    [text.cost, formatCost(totals.cost ?? 0)],
+    [text.cost, <Cost key="cost" value={totals.cost ?? 0} />],
     [text.tokens, formatCompact(totals.tokens ?? 0)],
     [text.latency, `${ms(totals.latency_ms_mean)} / ${ms(totals.latency_ms_p95)}`],
   ];

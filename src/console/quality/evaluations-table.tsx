@@ -1,7 +1,8 @@
 import { Progress, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
-import { formatCost, formatCount } from '../messages/format.ts';
+import { formatCount } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
+import { Cost } from '../parts/cost.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
 import { ListTable } from '../rows/list/list-table.tsx';
@@ -60,7 +61,7 @@ function Row({ row }: { row: EvaluationRow }) {
       </Table.Td>
       <Table.Td className="figure">{formatShare(pass_rate)}</Table.Td>
       <Table.Td className="figure" visibleFrom="sm">
-        {formatCost(cost ?? 0)}
+        <Cost value={cost ?? 0} />
       </Table.Td>
       <Table.Td visibleFrom="sm">
         <Moment at={row.createdAt} />

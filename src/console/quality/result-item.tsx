@@ -1,8 +1,9 @@
 import { Anchor, Paper, Text } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'wouter';
-import { formatCost, formatDuration } from '../messages/format.ts';
+import { formatDuration } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
+import { Cost } from '../parts/cost.tsx';
 import { formatScore, type ResultRow, shownText } from './quality-rows.ts';
 import type { ItemDetail, RunDetail } from './use-result-details.ts';
 
@@ -25,7 +26,11 @@ export function ResultItem({ row, repeats, item, run }: ResultItemProps) {
         <Outcome row={row} />
         {repeats > 1 && <Text size="xs">{text.repeat(row.repeat)}</Text>}
         {row.score !== null && <Text size="xs">{text.score(formatScore(row.score))}</Text>}
-        {row.cost !== null && <Text size="xs">{formatCost(row.cost)}</Text>}
+        {row.cost !== null && (
+          <Text size="xs">
+            <Cost value={row.cost} />
+          </Text>
+        )}
         {row.latency_ms !== null && <Text size="xs">{formatDuration(row.latency_ms)}</Text>}
         {row.execution_id === null ? (
           <Text size="xs">{text.deletedRun}</Text>

@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
 import { rowTexts } from '../messages/row-texts.ts';
+import { Cost } from '../parts/cost.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue } from '../parts/value-view.tsx';
 import { useRest } from '../server/rest.ts';
@@ -17,6 +18,7 @@ const MAX_SHOWN = 160;
 export function Cell({ field, value }: { field: RowField | undefined; value: Json | undefined }) {
   if (value === null || value === undefined || value === '') return null;
   if (field?.schema.format === 'date-time') return <Moment at={String(value)} />;
+  if (field && /(^|_)cost$/.test(field.name)) return <Cost value={String(value)} />;
   return (
     <Text size="sm" component="span" inherit title={isLong(value) ? textOf(value) : undefined}>
       {textOf(value).slice(0, MAX_SHOWN)}

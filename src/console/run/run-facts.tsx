@@ -3,8 +3,16 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { FeedbackList } from '../feedback/feedback-list.tsx';
-import { formatCompact, formatCost, formatCount, formatDuration, sum } from '../messages/format.ts';
+import {
+  formatCompact,
+  formatCost,
+  formatCount,
+  formatDuration,
+  formatWholeCost,
+  sum,
+} from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { Moment, useNow } from '../parts/moment.tsx';
 import { Status } from '../parts/status.tsx';
 import { hasEnded, type RunHead } from './run-head.ts';
@@ -90,9 +98,11 @@ function Usage({ run }: { run: RunHead }) {
         name={text.cost}
         value={
           hasChildren ? (
-            <span title={text.total(formatCost(run.cost))}>{formatCost(cost)}</span>
+            <span title={text.total(formatWholeCost(run.cost), formatWholeCost(cost))}>
+              {formatCost(cost)}
+            </span>
           ) : (
-            formatCost(cost)
+            <Cost value={cost} />
           )
         }
       />

@@ -3,8 +3,9 @@ import { X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { formatCompact, formatCost, formatDuration } from '../messages/format.ts';
+import { formatCompact, formatDuration } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
@@ -131,7 +132,7 @@ function StepFacts({ step }: { step: Step }) {
       )}
       {Number(step.cost) > 0 && (
         <Text size="sm">
-          {messages.run.facts.cost}: {formatCost(step.cost)}
+          {messages.run.facts.cost}: <Cost value={step.cost} />
         </Text>
       )}
       <CachedFrom step={step} />

@@ -2,8 +2,8 @@ import { Anchor, Loader, Paper, Text } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { Link, useSearch } from 'wouter';
 import type { ForkedRun } from '../forks/fork-dialog.tsx';
-import { formatCost } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { ValueView } from '../parts/value-view.tsx';
 import { useMayWrite } from '../server/me.tsx';
 import { runTokens } from '../server/operations.generated.ts';
@@ -55,7 +55,7 @@ export function Timeline({ run, tree, seq, fork }: TimelineProps) {
             >
               {costliest.seq} {costliest.kind} {costliest.name}
             </Anchor>{' '}
-            {formatCost(costliest.cost)}
+            <Cost value={costliest.cost} />
           </Text>
         )}
         <Paper withBorder radius="md" className="table-frame">

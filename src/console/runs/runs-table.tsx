@@ -77,7 +77,7 @@ export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTabl
           <Table.Th w={80} ta="right" visibleFrom="sm">
             {text.tokens}
           </Table.Th>
-          <Table.Th w={80} ta="right" visibleFrom="sm">
+          <Table.Th w={100} ta="right" visibleFrom="sm">
             {text.cost}
           </Table.Th>
           <Table.Th w={95} ta="right" visibleFrom="sm">
@@ -168,7 +168,7 @@ function Row({ row, selection, peek }: RowProps) {
       <Table.Td>
         <Status status={row.status} waitingFor={row.waitingFor} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td className="row-name">
         <Link href={`/runs/${row.id}`} className="row-link" data-run={row.id}>
           {nameOfRun(row)}
         </Link>

@@ -1,5 +1,6 @@
 import { Table } from '@mantine/core';
-import { formatCompact, formatCost, sum } from '../messages/format.ts';
+import { formatCompact, sum } from '../messages/format.ts';
+import { Cost } from '../parts/cost.tsx';
 import type { RunRow } from '../server/operations.generated.ts';
 
 type Usage = Pick<
@@ -16,7 +17,7 @@ export function UsageCells({ row }: { row: Usage }) {
         {formatCompact(tokens)}
       </Table.Td>
       <Table.Td ta="right" visibleFrom="sm" className="figure">
-        {formatCost(sum([row.cost, row.childrenCost]))}
+        <Cost value={sum([row.cost, row.childrenCost])} />
       </Table.Td>
     </>
   );

@@ -2,8 +2,9 @@ import { Text } from '@mantine/core';
 import { useElementSize, useHotkeys } from '@mantine/hooks';
 import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { formatCompact, formatCost, formatDuration } from '../messages/format.ts';
+import { formatCompact, formatDuration } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
+import { Cost } from '../parts/cost.tsx';
 import { useNow } from '../parts/moment.tsx';
 import { StepIcon } from './step-icon.tsx';
 import { spanOf, type TreeRow } from './tree-rows.ts';
@@ -108,7 +109,7 @@ function Line({ row, span, now, path, isSelected }: LineProps) {
       </span>
       <Bar row={row} span={span} now={now} />
       <span className="figure wide">{row.tokens > 0 ? formatCompact(row.tokens) : ''}</span>
-      <span className="figure wide cost">{row.cost > 0 ? formatCost(row.cost) : ''}</span>
+      <span className="figure wide cost">{row.cost > 0 && <Cost value={row.cost} />}</span>
       <span className="figure">{ms === undefined ? '' : formatDuration(ms)}</span>
     </Link>
   );

@@ -1,6 +1,7 @@
 import { Alert, Badge, Button, Group, Loader, Paper, Stack, Text, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { formatRelevance } from '../../messages/format.ts';
 import { knowledgeTexts } from '../../messages/knowledge-texts.ts';
 import { messages } from '../../messages/messages.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
@@ -169,7 +170,7 @@ function WhyFound({ row, hit }: Omit<HitItemProps, 'best'>) {
       </Group>
       {rerank_rank !== null && (
         <Text size="xs" c="dimmed">
-          {text.reranked(rerank_rank, rerank_score)}
+          {text.reranked(rerank_rank, rerank_score === null ? null : formatRelevance(rerank_score))}
         </Text>
       )}
       {row.knowledge_bases.length > 1 && hit.knowledge_base !== null && (

@@ -84,8 +84,8 @@ export const englishKnowledge = {
     deleted: 'deleted document',
     gone: 'The document no longer has the text that was found.',
     base: (name: string) => `in ${name}`,
-    reranked: (rank: number, score: number | null) =>
-      `rerank: place ${rank}${score === null ? '' : ` (${Number(score.toFixed(4))})`}`,
+    reranked: (rank: number, score: string | null) =>
+      `rerank: place ${rank}${score === null ? '' : ` (${score})`}`,
     byWords: 'words of the question',
     byWordsAndVector: 'a near meaning, and words of the question',
     byVector: 'a near meaning, without a word of the question',

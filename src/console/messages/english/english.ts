@@ -149,7 +149,7 @@ export const english = {
       forked: (seq: number) => `Forked at step ${seq} of`,
       session: 'Session',
       turn: (turn: number) => `turn ${turn}`,
-      total: (own: string) => `${own} without child runs`,
+      total: (own: string, whole: string) => `${whole}; ${own} without child runs`,
     },
     actions: {
       cancel: 'Cancel',

@@ -2,6 +2,7 @@ import { Anchor, Badge, Paper, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { formatCost, formatDuration } from '../../messages/format.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
+import { Cost } from '../../parts/cost.tsx';
 import { FigureHeads, Verdict } from '../comparison/figures.tsx';
 import { comparisonPage, evaluationPage, formatScore, formatShare } from '../quality-rows.ts';
 import type { Contender, Measure } from './contender.ts';
@@ -51,7 +52,7 @@ function Row({ row, best, measure }: RowProps) {
         <PassRate row={row} />
       </Table.Td>
       <Table.Td className="figure">{formatScore(row.score)}</Table.Td>
-      <Table.Td className="figure">{show(row.cost, formatCost)}</Table.Td>
+      <Table.Td className="figure">{row.cost === null ? '–' : <Cost value={row.cost} />}</Table.Td>
       <Table.Td className="figure">{show(row.latency_ms, formatDuration)}</Table.Td>
       <Table.Td className="figure">{row.flakiness === null ? '–' : row.flaky_items}</Table.Td>
       <Table.Td className="figure">

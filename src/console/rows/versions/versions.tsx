@@ -1,9 +1,10 @@
 import { Badge, Button, Group, Paper, Stack, Table, Title } from '@mantine/core';
 import { useState } from 'react';
 import type { JsonObject } from '../../../json/json.ts';
-import { formatCost, formatCount } from '../../messages/format.ts';
+import { formatCount } from '../../messages/format.ts';
 import { messages } from '../../messages/messages.ts';
 import { rowTexts } from '../../messages/row-texts.ts';
+import { Cost } from '../../parts/cost.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { Moment } from '../../parts/moment.tsx';
 import { useMayWrite } from '../../server/me.tsx';
@@ -90,9 +91,17 @@ function Head({ type, hasRuns }: { type: ResourceType; hasRuns: boolean }) {
         <Table.Th>{text.version}</Table.Th>
         {type.has_labels && <Table.Th>{text.labels}</Table.Th>}
         {hasRuns && <Table.Th ta="right">{text.runs}</Table.Th>}
-        {hasRuns && <Table.Th ta="right">{text.success}</Table.Th>}
-        {hasRuns && <Table.Th ta="right">{text.cost}</Table.Th>}
-        <Table.Th>{text.by}</Table.Th>
+        {hasRuns && (
+          <Table.Th ta="right" visibleFrom="sm">
+            {text.success}
+          </Table.Th>
+        )}
+        {hasRuns && (
+          <Table.Th ta="right" visibleFrom="sm">
+            {text.cost}
+          </Table.Th>
+        )}
+        <Table.Th visibleFrom="sm">{text.by}</Table.Th>
         <Table.Th>{text.at}</Table.Th>
         <Table.Td />
       </Table.Tr>
@@ -133,7 +142,9 @@ function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowPro
         </Table.Td>
       )}
       {hasRuns && <FigureCells figures={figures} />}
-      <Table.Td className="user-text">{version.created_by}</Table.Td>
+      <Table.Td className="user-text" visibleFrom="sm">
+        {version.created_by}
+      </Table.Td>
       <Table.Td>
         <Moment at={version.created_at} />
       </Table.Td>
@@ -166,11 +177,11 @@ function FigureCells({ figures }: Pick<RowProps, 'figures'>) {
       <Table.Td className="figure">
         {figures ? formatCount(figures.runs) : messages.common.none}
       </Table.Td>
-      <Table.Td className="figure">
+      <Table.Td className="figure" visibleFrom="sm">
         {rate === null ? messages.common.none : `${Math.round(Number(rate) * 100)} %`}
       </Table.Td>
-      <Table.Td className="figure">
-        {figures ? formatCost(figures.cost) : messages.common.none}
+      <Table.Td className="figure" visibleFrom="sm">
+        {figures ? <Cost value={figures.cost} /> : messages.common.none}
       </Table.Td>
     </>
   );
