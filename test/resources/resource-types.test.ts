@@ -80,6 +80,13 @@ test('a form knows what is needed, written once, referred to and null', () => {
   expect(rules.dataset?.references).toEqual({ resource: 'datasets', field: 'name' });
 });
 
+test('a list of objects names no rows, and two fields of a row have labels of their own', () => {
+  expect(typeOf('mcp-servers').fields.tools?.references).toBeNull();
+  expect(typeOf('agents').fields.tools?.references).toEqual({ resource: 'tools', field: 'name' });
+  const { status, status_at } = typeOf('documents').fields;
+  expect([status?.label, status_at?.label]).toEqual(['Status', 'Status since']);
+});
+
 test('resources with operations of their own are described by these', () => {
   const keys = typeOf('api-keys');
   expect(keys).toMatchObject({ change: ['name'], change_method: 'PATCH', can_delete: false });

@@ -39,7 +39,7 @@ export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: str
   return { a, b };
 }
 
-async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark: string) {
+export async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark: string) {
   const agent_id = await makeAgent(pool, { tenant_id, name: mark, instruction: mark });
   const model = await makeModel(pool, { tenant_id, name: mark });
   const tool = await makeTool(pool, { tenant_id, name: mark, description: mark });

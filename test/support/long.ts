@@ -324,6 +324,7 @@ const SLOW = [
   'test/concurrency/pool-process.test.ts',
   'test/console/login/login.test.ts',
   'test/console/login/oidc-login.test.ts',
+  'test/console/every-place.test.ts',
   'test/console/five-tasks.test.ts',
   'test/console/pages.test.ts',
   'test/console/reconnect.test.ts',
@@ -343,7 +344,7 @@ const SLOW = [
   'test/console/rows/rows-pages.test.ts',
   'test/console/runs/saved-views.test.ts',
   'test/console/run-page.test.ts',
-  'test/console/runs-list.test.ts',
+  'test/console/runs/runs-list.test.ts',
   'test/console/two-tabs.test.ts',
   'test/api/lists/side-list-plans.test.ts',
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { columnComments } from '../../db/catalog.generated.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { allResources } from '../../resources/all-resources.generated.ts';
 import { object } from '../../resources/fields.ts';
 import type { Resource } from '../../resources/resource.ts';
@@ -131,15 +132,21 @@ function fieldsOf(
   return order.flatMap((name) => {
     const schema = all[name];
     if (!schema || isAlias(resource, name)) return [];
+    const type = fieldType(name, schema);
     return {
-      ...fieldType(name, schema),
+      ...type,
       is_required: name in created && !schema.safeParse(undefined).success,
       is_column: name === 'id' || name in (columnComments[resource.table] ?? {}),
       is_shown: name in shown,
       is_shown_once: name in made && !(name in shown),
-      references: referenceOf(resource, name),
+      references: hasObjects(type.schema) ? null : referenceOf(resource, name),
     };
   });
+}
+
+/** Returns whether a field lists objects, such as the tools of a server: they name no rows. */
+function hasObjects({ items }: JsonObject): boolean {
+  return isJsonObject(items) && items.type === 'object';
 }
 
 /** Returns whether rows show a field beside the one that it is another name of. */

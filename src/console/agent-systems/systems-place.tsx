@@ -63,7 +63,7 @@ function SystemsPage() {
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{text.name}</Table.Th>
-                <Table.Th>{text.description}</Table.Th>
+                <Table.Th visibleFrom="sm">{text.description}</Table.Th>
                 <Table.Th>{text.version}</Table.Th>
                 <Table.Th>{text.applied}</Table.Th>
               </Table.Tr>
@@ -76,7 +76,9 @@ function SystemsPage() {
                       {system.name}
                     </Anchor>
                   </Table.Td>
-                  <Table.Td className="user-text">{system.description}</Table.Td>
+                  <Table.Td className="user-text" visibleFrom="sm">
+                    {system.description}
+                  </Table.Td>
                   <Table.Td>{system.version}</Table.Td>
                   <Table.Td>
                     <Moment at={system.updated_at} />

@@ -63,14 +63,15 @@ export function tableOf({ table }: Pick<ResourceType, 'table'>): string {
 
 /**
  * Leaves out one of two fields that mean the same row, such as `agent` and `agent_id`: the name is
- * for people. A name that rows do not have says nothing about the row that is shown.
+ * for people. A name that rows do not have says nothing about the row that is shown. Two fields
+ * are also the same if neither leads to a row, such as `tenant` and `tenant_id`.
  */
 export function withoutTwins(fields: readonly RowField[]): RowField[] {
   const twinOf = ({ name }: RowField) =>
     fields.find((one) => one.name === (name.endsWith('_id') ? name.slice(0, -3) : `${name}_id`));
   return fields.filter((field) => {
-    const twin = field.references && twinOf(field);
-    if (!twin?.references) return true;
+    const twin = twinOf(field);
+    if (!twin || (twin.references === null) !== (field.references === null)) return true;
     const [byName, byId] = field.name.endsWith('_id') ? [twin, field] : [field, twin];
     return field === (byName.is_shown ? byName : byId);
   });

@@ -11,8 +11,10 @@ import { fieldOf, type ResourceType, titleFieldOf } from './resource-types.ts';
 
 /** Characters of a text that stands in place of a name. */
 const MAX_TITLE = 120;
-/** Columns that a phone shows. */
-const ON_PHONE = 2;
+/**
+ * Columns that a phone shows: the name and one more. An id says little, so two more stand there.
+ */
+const onPhone = (type: ResourceType) => (titleFieldOf(type) === 'id' ? 3 : 2);
 
 /** The rows of a list. J and K move between them, Enter opens one. */
 export function RowsTable({ type, rows }: { type: ResourceType; rows: readonly JsonObject[] }) {
@@ -28,11 +30,17 @@ export function RowsTable({ type, rows }: { type: ResourceType; rows: readonly J
   ]);
   const columns = columnsOf(type);
   return (
-    <Table ref={table} highlightOnHover className="rows" verticalSpacing={6}>
+    <Table
+      ref={table}
+      highlightOnHover
+      className="rows row-list"
+      data-untitled={titleFieldOf(type) === 'id' || undefined}
+      verticalSpacing={6}
+    >
       <Table.Thead>
         <Table.Tr>
           {columns.map((name, index) => (
-            <Table.Th key={name} visibleFrom={index < ON_PHONE ? undefined : 'sm'}>
+            <Table.Th key={name} visibleFrom={index < onPhone(type) ? undefined : 'sm'}>
               {fieldOf(type, name)?.label}
             </Table.Th>
           ))}
@@ -68,7 +76,7 @@ function Row({ type, row, columns: [first = 'id', ...others] }: RowProps) {
         )}
       </Table.Td>
       {others.map((column, index) => (
-        <Table.Td key={column} visibleFrom={index + 1 < ON_PHONE ? undefined : 'sm'}>
+        <Table.Td key={column} visibleFrom={index + 1 < onPhone(type) ? undefined : 'sm'}>
           <Cell field={fieldOf(type, column)} value={row[column]} />
         </Table.Td>
       ))}

@@ -58,15 +58,19 @@ const WORDS: Readonly<Record<string, string>> = {
   llm: 'LLM',
   mcp: 'MCP',
   ms: 'ms',
+  sha256: 'SHA-256',
   sql: 'SQL',
   stt: 'STT',
   tts: 'TTS',
+  uri: 'URI',
   url: 'URL',
 };
 
 /** Returns the label of a field: `is_active` is Active, `agent_id` is Agent. */
 function labelOf(name: string): string {
-  const words = name.replace(/^(is|has)_|_(id|at|name)$/g, '').split('_');
+  // `status` stands beside it
+  const whole = name === 'status_at' ? 'status_since' : name;
+  const words = whole.replace(/^(is|has)_|_(id|at|name)$/g, '').split('_');
   const label = words.map((word) => WORDS[word] ?? word).join(' ');
   return label.charAt(0).toUpperCase() + label.slice(1);
 }

@@ -64,9 +64,10 @@ function GradersTable({ rows }: { rows: readonly GraderRow[] }) {
       <Table className="versions" verticalSpacing={6} aria-label={text.title}>
         <Table.Thead>
           <Table.Tr>
-            {[text.name, text.kind, text.configuration].map((name) => (
+            {[text.name, text.kind].map((name) => (
               <Table.Th key={name}>{name}</Table.Th>
             ))}
+            <Table.Th visibleFrom="sm">{text.configuration}</Table.Th>
             {[text.weight, text.passScore].map((name) => (
               <Table.Th key={name} ta="right">
                 {name}
@@ -83,7 +84,7 @@ function GradersTable({ rows }: { rows: readonly GraderRow[] }) {
                 </Anchor>
               </Table.Td>
               <Table.Td>{kind}</Table.Td>
-              <Table.Td className="user-text grader-configuration">
+              <Table.Td className="user-text grader-configuration" visibleFrom="sm">
                 {Object.keys(configuration).length > 0 && JSON.stringify(configuration)}
               </Table.Td>
               <Table.Td className="figure">{weight}</Table.Td>

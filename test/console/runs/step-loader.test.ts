@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Failure, UNREACHABLE } from '../../src/console/server/failure.ts';
-import type { TimelineStep } from '../../src/console/server/operations.generated.ts';
-import { type LoadedSteps, StepLoader } from '../../src/console/timeline/step-loader.ts';
+import { Failure, UNREACHABLE } from '../../../src/console/server/failure.ts';
+import type { TimelineStep } from '../../../src/console/server/operations.generated.ts';
+import { type LoadedSteps, StepLoader } from '../../../src/console/timeline/step-loader.ts';
 
 const step = (seq: number): TimelineStep => ({
   ...{ executionId: 'a', seq, kind: 'model', name: 'n', ms: '1', startedAt: null },

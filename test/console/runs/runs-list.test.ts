@@ -1,12 +1,12 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Howdah } from '../../src/index.ts';
-import { startHowdah } from '../embedding/start-howdah.ts';
-import { waitForEnd } from '../runtime/arrange.ts';
-import { testDatabase } from '../support/database.ts';
-import { openTab, picture, seriousFindings, type Tab } from './browser.ts';
-import { CHROMIUM, launchChromium } from './chromium.ts';
-import { createSample, type Sample } from './sample-runs.ts';
+import type { Howdah } from '../../../src/index.ts';
+import { startHowdah } from '../../embedding/start-howdah.ts';
+import { waitForEnd } from '../../runtime/arrange.ts';
+import { testDatabase } from '../../support/database.ts';
+import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
+import { CHROMIUM, launchChromium } from '../chromium.ts';
+import { createSample, type Sample } from '../sample-runs.ts';
 
 // The list of runs in a real browser: selecting runs and changing many of them.
 
