@@ -462,7 +462,8 @@ grant execute on function
   howdah_private.histogram_percentiles(numeric[], howdah_private.histogram[]),
   howdah_private.merge_histograms(howdah_private.histogram[]),
   howdah_private.is_tool_call_id(text), howdah_private.run_durations(),
-  howdah_private.run_usage(), howdah_private.step_usage(howdah_private.usage_events),
+  howdah_private.run_usage(), howdah_private.usage_of_texts(text, date, date),
+  howdah_private.step_usage(howdah_private.usage_events),
   howdah_private.uncounted_usage()
   to howdah_app, howdah_viewer;
 grant execute on function howdah_private.sealed_in_place(uuid[], text[], text[])

@@ -7206,12 +7206,17 @@ declare
     least(usage_summary.until, (now() at time zone 'UTC')::date) - 29);
 begin
   if usage_summary.by is null or usage_summary.by not in
-    ('day', 'agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant') then
+    ('day', 'agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant', 'prompt', 'skill')
+  then
     raise exception using errcode = 'HWINV',
-      message = format('by must be day, agent, version, workflow, model, tool, user or tenant, '
-        'not %s', coalesce(quote_literal(usage_summary.by), 'null')),
+      message = format('by must be day, agent, version, workflow, model, tool, user, tenant, '
+        'prompt or skill, not %s', coalesce(quote_literal(usage_summary.by), 'null')),
       detail = jsonb_build_object('field', 'by')::text,
       hint = 'For the cost of each model: howdah.usage_summary(''model'').';
+  elsif usage_summary.by in ('prompt', 'skill') then
+    return query select t.* from howdah_private.usage_of_texts(usage_summary.by, v_since,
+      usage_summary.until) as t;
+    return;
   end if;
   return query
   select g.value, sum(u.runs), sum(u.calls), sum(u.tokens_in), sum(u.tokens_out),
@@ -57635,6 +57640,39 @@ CREATE OR REPLACE FUNCTION howdah_private.usage_lock_key(tenant_id uuid)
 RETURN hashtextextended(('howdah.usage '::text || (tenant_id)::text), (0)::bigint)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.usage_of_texts(by text, since date, until date)
+ RETURNS TABLE(value text, runs numeric, calls numeric, tokens_in numeric, tokens_out numeric, cached_tokens numeric, cost numeric)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with used as (
+    select u.agent_id, u.version, sum(u.runs) as runs, sum(u.calls) as calls,
+      sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out,
+      sum(u.cached_tokens) as cached_tokens, sum(u.cost) as cost
+    from howdah.usage_by_day as u
+    where u.day >= usage_of_texts.since and u.day <= coalesce(usage_of_texts.until, 'infinity')
+      and u.version is not null
+    group by u.agent_id, u.version
+  )
+  select coalesce(p.name, s.name), sum(u.runs), sum(u.calls), sum(u.tokens_in), sum(u.tokens_out),
+    sum(u.cached_tokens), sum(u.cost)
+  from used as u
+  join howdah.agent_versions as v on v.agent_id = u.agent_id and v.version = u.version
+  cross join lateral (
+    select (v.definition #>> '{agent,prompt,id}')::uuid as id
+    where usage_of_texts.by = 'prompt' and v.definition -> 'agent' ? 'prompt'
+    union all
+    select (d.skill ->> 'id')::uuid from jsonb_array_elements(v.definition -> 'skills') as d (skill)
+    where usage_of_texts.by = 'skill'
+  ) as t
+  left join howdah.prompts as p on usage_of_texts.by = 'prompt' and p.id = t.id
+  left join howdah.skills as s on usage_of_texts.by = 'skill' and s.id = t.id
+  group by 1
+  order by sum(u.cost) desc, 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.usage_since(l howdah.limits, since timestamp with time zone)
  RETURNS TABLE(subject_id uuid, used numeric)
  LANGUAGE plpgsql
@@ -69325,6 +69363,12 @@ grant execute on function howdah_private.usage_limits(uuid,howdah.limit_metric[]
 
 grant execute on function howdah_private.usage_lock_key(uuid) to howdah_engine;
 
+grant execute on function howdah_private.usage_of_texts(text,date,date) to howdah_app;
+
+grant execute on function howdah_private.usage_of_texts(text,date,date) to howdah_engine;
+
+grant execute on function howdah_private.usage_of_texts(text,date,date) to howdah_viewer;
+
 grant execute on function howdah_private.use_cached_answer(uuid,bytea,integer) to howdah_worker;
 
 grant execute on function howdah_private.use_cached_tool_answer(uuid,uuid,bytea) to howdah_worker;
@@ -74029,7 +74073,7 @@ Ends the watches of a table. Runs that they started continue, but their answers 
 
 comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage per value of a key of metadata and day, week, month or year in UTC, of the last 30 days or since a time: select * from howdah.usage_by(''customer'', ''week''). Counts root runs together with the runs below them. Runs without the key, deleted and erased runs do not count.';
 
-comment on routine howdah.usage_summary(text,date,date) is 'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the name of the agent, version, workflow, model, tool, user or tenant: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost.';
+comment on routine howdah.usage_summary(text,date,date) is 'Usage of the days in UTC from since to until, by default of 30 days, summed by day, or by the name of the agent, version, workflow, model, tool, user, tenant, prompt or skill: select * from howdah.usage_summary(''model''). value is null for what was deleted, and for runs without a user. Includes deleted runs. Days come in order, other values by their cost. A run has the prompt and the skills of the version of its agent, so it counts for several skills.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, grading rules that fail, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';

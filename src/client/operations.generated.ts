@@ -332,7 +332,7 @@ export type Operations = {
   /** Show who the caller is: user, role, tenant and permissions. */
   showMe: { takes: {  }; gives: Me };
   /** Sum usage and cost by day, agent, version, workflow, model, tool, user or tenant. */
-  listUsage: { takes: { query?: { by?: "day" | "agent" | "version" | "workflow" | "model" | "tool" | "user" | "tenant"; since?: string; until?: string } }; gives: { data: ({ value: string | null; runs: number; calls: number; tokens_in: number; tokens_out: number; cached_tokens: number; cost: number })[] } };
+  listUsage: { takes: { query?: { by?: "day" | "agent" | "version" | "workflow" | "model" | "tool" | "user" | "tenant" | "prompt" | "skill"; since?: string; until?: string } }; gives: { data: ({ value: string | null; runs: number; calls: number; tokens_in: number; tokens_out: number; cached_tokens: number; cost: number })[] } };
   /** List the known models of vendors, with their prices and aliases. */
   listModelCatalog: { takes: { query?: { limit?: number; cursor?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; text?: string } }; gives: { data: (KnownModel)[]; next: string | null } };
   /** Show the number of live runs of each status, and the runs that have lived longest. */

@@ -9,12 +9,13 @@ import {
   TextInput,
   Title,
 } from '@mantine/core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { costTexts } from '../messages/cost-texts.ts';
-import { dayBefore, formatCompact, formatCost, sum } from '../messages/format.ts';
+import { dayBefore, formatCompact, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
+import { Cost } from '../parts/cost.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { apiUrl } from '../server/base-path.ts';
@@ -26,7 +27,10 @@ import { Limits } from './limits.tsx';
 import { UsageTable } from './usage-table.tsx';
 
 const text = costTexts;
-const UNITS = ['agent', 'version', 'workflow', 'model', 'tool', 'user', 'tenant', 'day'] as const;
+const UNITS = [
+  ...(['agent', 'version', 'workflow', 'model', 'tool'] as const),
+  ...(['prompt', 'skill', 'user', 'tenant', 'day'] as const),
+] as const;
 type Unit = (typeof UNITS)[number];
 const PRESETS = [7, 30, 90] as const;
 const DAYS_OF_MONTH = 30;
@@ -137,13 +141,20 @@ function RangeBar({ now, range, by, show }: RangeBarProps) {
 
 function Totals({ sums, average }: { sums: readonly UsageSum[]; average: number | undefined }) {
   const total = (name: 'cost' | 'tokens_in' | 'tokens_out') => sum(sums.map((one) => one[name]));
-  const cards = [
-    [text.total, formatCost(total('cost'))],
+  const cards: [string, ReactNode][] = [
+    [text.total, <Cost key="cost" value={total('cost')} />],
     [text.tokens, `${formatCompact(total('tokens_in'))} / ${formatCompact(total('tokens_out'))}`],
-    [text.perDay, average === undefined ? messages.common.none : formatCost(average)],
+    [
+      text.perDay,
+      average === undefined ? messages.common.none : <Cost key="day" value={average} />,
+    ],
     [
       text.month,
-      average === undefined ? messages.common.none : formatCost(average * DAYS_OF_MONTH),
+      average === undefined ? (
+        messages.common.none
+      ) : (
+        <Cost key="month" value={average * DAYS_OF_MONTH} />
+      ),
     ],
   ];
   return (

@@ -62,7 +62,14 @@ export function RowPage({ type, id }: RowPageProps) {
 }
 
 /** Rows whose use is counted, with what the counts are by. */
-const USES = { models: 'model', tools: 'tool', agents: 'agent', workflows: 'workflow' } as const;
+const USES = {
+  models: 'model',
+  tools: 'tool',
+  agents: 'agent',
+  workflows: 'workflow',
+  prompts: 'prompt',
+  skills: 'skill',
+} as const;
 
 function Usage({ type, row }: Omit<ActionsProps, 'reload'>) {
   const by = type.name in USES ? USES[type.name as keyof typeof USES] : undefined;
@@ -169,7 +176,11 @@ function RowFields({ type, row }: { type: ResourceType; row: JsonObject }) {
       <Paper withBorder radius="md" p="md">
         <dl className="row-facts">
           {facts.map((field) => (
-            <div key={field.name} title={field.description}>
+            <div
+              key={field.name}
+              title={field.description}
+              data-wide={field.name === 'id' || undefined}
+            >
               <dt>{field.label}</dt>
               <dd>
                 {field.name === 'id' ? (

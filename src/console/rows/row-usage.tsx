@@ -10,12 +10,15 @@ import { useRest } from '../server/rest.ts';
 const text = rowTexts.usage;
 const DAYS = 30;
 
-type RowUsageProps = { by: 'model' | 'tool' | 'agent' | 'workflow'; name: string };
+type RowUsageProps = {
+  by: 'model' | 'tool' | 'agent' | 'workflow' | 'prompt' | 'skill';
+  name: string;
+};
 
 /**
- * How often a model or a tool was called lately, or an agent or a workflow was run, with a link to
- * its share of the costs. The counts are those of the rollup of usage, so they cost the same
- * however many runs there are.
+ * How often a model or a tool was called lately, or how many runs an agent, a workflow, or the
+ * agents with a prompt or a skill had, with a link to the costs. The counts are those of the rollup
+ * of usage, so they cost the same however many runs there are.
  */
 export function RowUsage({ by, name }: RowUsageProps) {
   const [since] = useState(() => dayBefore(Date.now(), DAYS - 1));
@@ -33,7 +36,7 @@ export function RowUsage({ by, name }: RowUsageProps) {
   );
 }
 
-const isRun = (by: RowUsageProps['by']) => by === 'agent' || by === 'workflow';
+const isRun = (by: RowUsageProps['by']) => by !== 'model' && by !== 'tool';
 
 function describeUsage(by: RowUsageProps['by'], own: UsageSum): string {
   const calls = isRun(by)

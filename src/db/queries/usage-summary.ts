@@ -11,6 +11,8 @@ export const USAGE_UNITS = [
   'tool',
   'user',
   'tenant',
+  'prompt',
+  'skill',
 ] as const;
 
 type Summed = {

@@ -1,13 +1,14 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { averageOf, daysOf } from '../../../src/console/costs/days.ts';
+import { formatCost, formatWholeCost } from '../../../src/console/messages/format.ts';
 import type { Howdah } from '../../../src/index.ts';
 import { startHowdah } from '../../embedding/start-howdah.ts';
 import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
 import { CHROMIUM, launchChromium } from '../chromium.ts';
-import { createSample } from '../sample-runs.ts';
+import { createSample, type Sample } from '../sample-runs.ts';
 
 test('each day of the range has a bar, and neither today nor days before the first cost are averaged', () => {
   const none = { runs: 0, calls: 0, tokens_in: 0, tokens_out: 0, cached_tokens: 0 };
@@ -29,17 +30,28 @@ test('each day of the range has a bar, and neither today nor days before the fir
   expect(daysOf([], '2026-11-03', '2026-11-01')).toEqual([]);
 });
 
+test('a cost has the digits that matter, also a very small one, and all digits if asked', () => {
+  const shown = ['0', '0.000012345', 0.000000125, '0.0123', '1.23456', '12345.67', 1.24e-9];
+  expect(shown.map(formatCost)).toEqual([
+    ...['0', '0.000012', '0.00000013', '0.012', '1.235', '12,346', '1.2e-9'],
+  ]);
+  expect(formatWholeCost('0.000012345')).toBe('0.000012345');
+  expect(formatWholeCost('12345.670000000001')).toBe('12,345.670000000001');
+  expect(formatWholeCost(0.1 + 0.2)).toBe('0.3');
+});
+
 describe.skipIf(!CHROMIUM)('the place of costs', () => {
   const db = testDatabase();
   let howdah: Howdah;
   let browser: Browser;
   let tab: Tab;
+  let sample: Sample;
 
   beforeAll(async () => {
     howdah = await startHowdah(db.url, { auth: 'none', port: 0 });
     browser = await launchChromium();
     tab = await openTab(browser, howdah.url ?? '');
-    const sample = await createSample(db.pool);
+    sample = await createSample(db.pool);
     const id = await sample.run('lead', 'Ask support.');
     await howdah.waitFor(id);
     await db.pool.query(
@@ -53,13 +65,27 @@ describe.skipIf(!CHROMIUM)('the place of costs', () => {
     await howdah?.close();
   });
 
-  test('the page of a model or a tool says how often it was called lately', async () => {
+  test('pages of models, tools, prompts and skills say how often they were used lately', async () => {
     const models = await one<{ name: string; calls: string }>(
       db.pool,
       "select value as name, calls from howdah.usage_summary('model') limit 1",
     );
     await tab.page.goto(`${howdah.url}/definitions/models/${models.name}`);
     await tab.page.getByText(`${models.calls} calls in the last 30 days, `).waitFor();
+    await db.pool.query(
+      `insert into howdah.prompts (name, template) values ('polite', 'Be polite.');
+       insert into howdah.skills (name, description, content) values ('returns', 'Rules', 'Take it.');
+       update howdah.agents set prompt_id = howdah.prompt('polite') where name = 'support';
+       insert into howdah.agent_skills (agent_id, skill_id)
+       values (howdah.agent('support'), howdah.skill('returns'))`,
+    );
+    await tab.page.goto(`${howdah.url}/definitions/prompts/polite`);
+    await tab.page.getByText('No runs in the last 30 days.').waitFor();
+    await howdah.waitFor(await sample.run('support', 'Politely.'));
+    for (const place of ['/definitions/prompts/polite', '/definitions/skills/returns']) {
+      await tab.page.goto(`${howdah.url}${place}`);
+      await tab.page.getByText('1 run in the last 30 days, ').waitFor();
+    }
     await tab.page.goto(`${howdah.url}/definitions/tools/http_request`);
     await tab.page.getByText('No calls in the last 30 days.').waitFor();
     await tab.page.getByRole('main').getByRole('link', { name: 'Costs' }).click();

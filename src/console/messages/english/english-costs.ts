@@ -11,6 +11,8 @@ export const englishCosts = {
     workflow: 'Workflow',
     model: 'Model',
     tool: 'Tool',
+    prompt: 'Prompt',
+    skill: 'Skill',
     user: 'User',
     tenant: 'Tenant',
     day: 'Day',

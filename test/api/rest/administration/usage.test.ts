@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import type { Worker } from '../../../../workers/start-worker.ts';
 import { createSample } from '../../../console/sample-runs.ts';
-import { refusal } from '../../../sql/support.ts';
+import { asRole, makeTenant, refusal } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { startTestApi, until } from '../../harness.ts';
@@ -34,6 +34,24 @@ afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
 });
+
+/** Runs the agent to its end. Returns its cost. */
+async function runOfSupport(input: string): Promise<number> {
+  const { rows } = await db.pool.query(
+    `insert into howdah.executions (agent_id, input) values (howdah.agent('support'), $1)
+     returning id`,
+    [input],
+  );
+  const read = async () =>
+    (
+      await db.pool.query(
+        `select cost::float8 as cost from howdah.executions where id = $1 and status = 'completed'`,
+        [rows[0].id],
+      )
+    ).rows[0]?.cost as number | undefined;
+  await until(async () => (await read()) !== undefined);
+  return (await read()) ?? 0;
+}
 
 const usage = async (query: string) => (await call(api, 'GET', `/api/usage?${query}`)).body.data;
 
@@ -78,4 +96,40 @@ test('SQL and GraphQL have the same sums, and name what they can sum by', async 
   expect(
     await refusal(db.pool.query(`select * from howdah.usage_summary('colour')`)),
   ).toMatchObject({ code: 'HWINV', detail: '{"field": "by"}' });
+});
+
+test('a run counts for the prompt and each skill of the version that it ran', async () => {
+  await db.pool.query(
+    `insert into howdah.prompts (name, template) values ('polite', 'Be polite.');
+     insert into howdah.skills (name, description, content)
+     values ('refunds', 'Rules of refunds', 'Refund.'), ('parcels', 'Rules of parcels', 'Send.');
+     update howdah.agents set prompt_id = (select id from howdah.prompts) where name = 'support';
+     insert into howdah.agent_skills (agent_id, skill_id)
+     select howdah.agent('support'), id from howdah.skills`,
+  );
+  expect(await usage('by=prompt')).toEqual([]); // the earlier runs had none
+  const first = await runOfSupport('Four.');
+  await db.pool.query(
+    `delete from howdah.agent_skills where skill_id = (
+       select id from howdah.skills where name = 'parcels');
+     update howdah.prompts set name = 'kind'`,
+  );
+  const second = await runOfSupport('Five.');
+  expect(await usage('by=prompt')).toMatchObject([
+    { value: 'kind', runs: 2, calls: 6, cost: Number((first + second).toPrecision(12)) },
+  ]);
+  const bySkill = await usage('by=skill');
+  expect(bySkill).toMatchObject([
+    { value: 'refunds', runs: 2 },
+    { value: 'parcels', runs: 1, cost: first },
+  ]);
+  const { rows } = await db.pool.query(
+    `select value, runs::int from howdah.usage_summary('skill', null, current_date - 1)`,
+  );
+  expect(rows).toEqual([]); // neither ran before today
+  const settings = { 'howdah.tenant_id': await makeTenant(db.pool) };
+  const others = await asRole(db.pool, 'howdah_app', settings, (client) =>
+    client.query(`select * from howdah.usage_summary('skill')`),
+  );
+  expect(others.rows).toEqual([]);
 });
