@@ -6,16 +6,24 @@ import { deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { divideFile } from '../../../src/knowledge/files/divide-file.ts';
 import { encodePng } from '../../../src/knowledge/files/recognition/encode-png.ts';
+import { shrinkPicture } from '../../../src/knowledge/files/recognition/shrink-picture.ts';
+import { jpegOf } from '../../support/files/make-jpeg.ts';
+import {
+  ORIENTATIONS,
+  pngWithOrientation,
+  storedAs,
+  withOrientation,
+} from '../../support/files/orientations.ts';
 import {
   bitImage,
   greyImage,
+  greyPicture,
   imageOf,
   jpegImage,
   makeScan,
   makeTesseractData,
   scanOf,
   TESSERACT,
-  withOrientation,
 } from '../../support/files/scans.ts';
 
 const folder = makeTesseractData();
@@ -58,6 +66,15 @@ describe('an image', () => {
   test.each([true, false])('is turned as its EXIF segment says (little: %s)', async (isLittle) => {
     const bytes = withOrientation(scanOf('turned.jpg'), 6, isLittle);
     expect(await read('image/jpeg', bytes)).toEqual([[1, 'Turned pictures are read as well.']]);
+  });
+
+  const small = shrinkPicture(greyPicture(), 280 * 75);
+  test.each(ORIENTATIONS)('of a phone is read upright: orientation %i', async (orientation) => {
+    const stored = storedAs(small, orientation);
+    const jpeg = withOrientation(jpegOf(stored), orientation);
+    expect(await read('image/jpeg', jpeg)).toEqual([[1, REFUND]]);
+    const png = pngWithOrientation(encodePng(storedAs(greyPicture(), orientation)), orientation);
+    expect(await read('image/png', png)).toEqual([[1, REFUND]]);
   });
 
   test.each([

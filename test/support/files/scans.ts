@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { deflateSync, gunzipSync, inflateSync } from 'node:zlib';
+import type { GreyPicture } from '../../../src/knowledge/files/recognition/encode-png.ts';
 import { pdfOf, streamOf } from './make-pdf.ts';
 
 const { resolve } = createRequire(import.meta.url);
@@ -79,6 +80,13 @@ function greyRows(): Buffer[] {
 
 const FLATE = '/Filter /FlateDecode';
 
+/** Returns refund.png as it is decoded. */
+export const greyPicture = (): GreyPicture => ({
+  width: WIDTH,
+  height: HEIGHT,
+  grey: Buffer.concat(greyRows()),
+});
+
 /** Returns rows of refund.png as an image in shades of grey. */
 export function greyImage(from = 0, to = HEIGHT): Buffer {
   const bytes = deflateSync(Buffer.concat(greyRows().slice(from, to)));
@@ -101,24 +109,4 @@ export function bitImage(kind: 'image' | 'mask'): Buffer {
     HEIGHT,
     `${entries} /BitsPerComponent 1 ${FLATE}`,
   );
-}
-
-/** Returns a JPEG with an orientation in its EXIF segment, in either order of bytes. */
-export function withOrientation(jpeg: Buffer, orientation: number, isLittle: boolean): Buffer {
-  const tiff = Buffer.alloc(26);
-  const short = (value: number, at: number) =>
-    isLittle ? tiff.writeUInt16LE(value, at) : tiff.writeUInt16BE(value, at);
-  const long = (value: number, at: number) =>
-    isLittle ? tiff.writeUInt32LE(value, at) : tiff.writeUInt32BE(value, at);
-  tiff.write(isLittle ? 'II' : 'MM', 0, 'latin1');
-  short(42, 2);
-  long(8, 4);
-  short(1, 8);
-  short(0x0112, 10);
-  short(3, 12);
-  long(1, 14);
-  short(orientation, 18);
-  const segment = Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), tiff]);
-  const head = Buffer.from([0xff, 0xe1, 0, segment.length + 2]);
-  return Buffer.concat([jpeg.subarray(0, 2), head, segment, jpeg.subarray(2)]);
 }

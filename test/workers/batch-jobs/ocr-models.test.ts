@@ -20,6 +20,9 @@ import {
 } from '../../../workers/batch-jobs/documents/ingestion-limits.ts';
 import { all, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
+import { jpegOf } from '../../support/files/make-jpeg.ts';
+import { readGreyPng } from '../../support/files/make-png.ts';
+import { storedAs, withOrientation } from '../../support/files/orientations.ts';
 import { jpegImage, makeScan, makeTesseractData, scanOf } from '../../support/files/scans.ts';
 import { doAllDue } from '../../support/work/ingest-documents.ts';
 import { startServer } from '../../tools/servers.ts';
@@ -150,6 +153,18 @@ const imageOf = (index: number) => {
     bytes: Buffer.from(url.split(',')[1] ?? '', 'base64'),
   };
 };
+
+test('a model is sent a photo that was taken upside down as it is shown', async () => {
+  const upright = { width: 40, height: 24, grey: new Uint8Array(960).fill(255).fill(0, 0, 240) };
+  const photo = withOrientation(jpegOf(storedAs(upright, 3)), 3);
+  const id = await addFile(await makeBase(await makeModel()), photo, 'image/jpeg');
+  await ingest();
+  const { type, bytes } = imageOf(0);
+  expect(type).toBe('image/png');
+  const { width, height, grey } = readGreyPng(bytes);
+  expect([width, height, grey[0], grey.at(-1)]).toEqual([320, 192, 0, 255]);
+  expect(await documentOf(id)).toMatchObject({ status: 'ready' });
+});
 
 const scan = { object: jpegImage() };
 const TWO_SCANS = makeScan(['Written text', [scan], [scan]]);

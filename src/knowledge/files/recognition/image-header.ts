@@ -1,10 +1,13 @@
 import { fileFault } from '../file-fault.ts';
+import { orientationOf, UPRIGHT } from './orientation.ts';
 import { MAX_PIXELS, withTooManyPixels } from './page-images.ts';
 
-/** The size of an image in pixels, and how it is turned: the orientation of EXIF, 1 for upright. */
-export type ImageHeader = { width: number; height: number; orientation: number };
+/**
+ * The size of an image in pixels; how it is turned: the orientation of EXIF, 1 for upright; and the
+ * number of values of a pixel of a JPEG.
+ */
+export type ImageHeader = { width: number; height: number; orientation: number; values?: number };
 
-const UPRIGHT = 1;
 const READERS: Readonly<Record<string, (bytes: Buffer) => ImageHeader | undefined>> = {
   'image/png': readPng,
   'image/jpeg': readJpeg,
@@ -31,15 +34,53 @@ function readPng(bytes: Buffer): ImageHeader | undefined {
   return {
     width: bytes.readUInt32BE(16),
     height: bytes.readUInt32BE(20),
-    orientation: UPRIGHT,
+    orientation: orientationOf(findChunks(bytes, 8, PNG_CHUNKS, 'eXIf')[0]),
   };
+}
+
+/** How a format writes chunks: the places of type and length, and what follows the data. */
+type Chunks = { typeAt: number; length: (bytes: Buffer, at: number) => number; after: number };
+export const PNG_CHUNKS: Chunks = {
+  typeAt: 4,
+  length: (bytes, at) => bytes.readUInt32BE(at),
+  after: 4, // a checksum
+};
+const WEBP_CHUNKS: Chunks = {
+  typeAt: 0,
+  // a chunk has an even length
+  length: (bytes, at) => (bytes.readUInt32LE(at + 4) + 1) & ~1,
+  after: 0,
+};
+
+/** Returns the data of the chunks of a type. */
+export function findChunks(
+  bytes: Buffer,
+  start: number,
+  { typeAt, length, after }: Chunks,
+  type: string,
+): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = start; at + 8 <= bytes.length; ) {
+    const end = at + 8 + length(bytes, at);
+    if (bytes.toString('latin1', at + typeAt, at + typeAt + 4) === type) {
+      found.push(bytes.subarray(at + 8, end));
+    }
+    at = end + after;
+  }
+  return found;
 }
 
 function readWebp(bytes: Buffer): ImageHeader | undefined {
   if (bytes.length < 30 || bytes.toString('latin1', 0, 4) !== 'RIFF') return undefined;
   const kind = bytes.toString('latin1', 8, 16);
-  const size = (width: number, height: number) => ({ width, height, orientation: UPRIGHT });
-  if (kind === 'WEBPVP8X') return size(bytes.readUIntLE(24, 3) + 1, bytes.readUIntLE(27, 3) + 1);
+  const size = (width: number, height: number, orientation = UPRIGHT) => ({
+    ...{ width, height, orientation },
+  });
+  if (kind === 'WEBPVP8X') {
+    const [exif] = findChunks(bytes, 12, WEBP_CHUNKS, 'EXIF');
+    const orientation = orientationOf(withoutName(exif));
+    return size(bytes.readUIntLE(24, 3) + 1, bytes.readUIntLE(27, 3) + 1, orientation);
+  }
   if (kind === 'WEBPVP8 ') {
     return size(bytes.readUInt16LE(26) & 0x3fff, bytes.readUInt16LE(28) & 0x3fff);
   }
@@ -51,7 +92,12 @@ function readWebp(bytes: Buffer): ImageHeader | undefined {
 /** Returns whether a marker of JPEG begins a frame: C0 to CF, but tables and extensions. */
 const isFrame = (marker: number) =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-const EXIF = 0xe1;
+/** The marker of segments with EXIF, and of others, such as XMP. */
+const APPLICATION = 0xe1;
+
+/** Returns whether fields of EXIF have their name before them, as a JPEG must write it. */
+const isNamed = (segment: Buffer) => segment.toString('latin1', 0, 6) === 'Exif\0\0';
+const withoutName = (exif: Buffer | undefined) => (exif && isNamed(exif) ? exif.subarray(6) : exif);
 
 function readJpeg(bytes: Buffer): ImageHeader | undefined {
   if (bytes.toString('hex', 0, 2) !== 'ffd8') return undefined;
@@ -64,31 +110,15 @@ function readJpeg(bytes: Buffer): ImageHeader | undefined {
       continue;
     }
     if (isFrame(marker)) {
-      return { width: bytes.readUInt16BE(at + 7), height: bytes.readUInt16BE(at + 5), orientation };
+      const [width, height] = [bytes.readUInt16BE(at + 7), bytes.readUInt16BE(at + 5)];
+      return { width, height, orientation, values: bytes[at + 9] ?? 0 };
     }
     const length = bytes.readUInt16BE(at + 2);
-    if (marker === EXIF) orientation = orientationOf(bytes.subarray(at + 4, at + 2 + length));
+    if (marker === APPLICATION && orientation === UPRIGHT) {
+      const segment = bytes.subarray(at + 4, at + 2 + length);
+      if (isNamed(segment)) orientation = orientationOf(withoutName(segment));
+    }
     at += 2 + length;
   }
   return undefined;
-}
-
-const ORIENTATION = 0x0112;
-
-/** Returns the orientation that a segment of EXIF has, else upright. */
-function orientationOf(segment: Buffer): number {
-  if (segment.toString('latin1', 0, 6) !== 'Exif\0\0' || segment.length < 14) return UPRIGHT;
-  const tiff = segment.subarray(6);
-  const isLittle = tiff.toString('latin1', 0, 2) === 'II';
-  const short = (at: number) => (isLittle ? tiff.readUInt16LE(at) : tiff.readUInt16BE(at));
-  const start = isLittle ? tiff.readUInt32LE(4) : tiff.readUInt32BE(4);
-  if (start + 2 > tiff.length) return UPRIGHT;
-  const entries = short(start);
-  for (let index = 0; index < entries; index += 1) {
-    const at = start + 2 + 12 * index;
-    if (at + 12 > tiff.length) return UPRIGHT;
-    const value = short(at + 8);
-    if (short(at) === ORIENTATION) return value >= 1 && value <= 8 ? value : UPRIGHT;
-  }
-  return UPRIGHT;
 }

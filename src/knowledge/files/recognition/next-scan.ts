@@ -1,8 +1,10 @@
 import { isImageDocument } from '../../../contracts/document-types.ts';
 import { findPage } from '../read-pdf.ts';
+import { decodeImage } from './decode-image.ts';
 import { drawPage } from './draw-page.ts';
 import { encodePng } from './encode-png.ts';
-import { checkImage } from './image-header.ts';
+import { checkImage, type ImageHeader } from './image-header.ts';
+import { turnUpright, UPRIGHT } from './orientation.ts';
 import { imagesOf } from './page-images.ts';
 import { shrinkPicture } from './shrink-picture.ts';
 
@@ -27,8 +29,8 @@ export async function nextScan(
 ): Promise<NextScan> {
   const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
   if (isImageDocument(type)) {
-    checkImage(type, bytes);
-    return { undecoded: 0, ...(after === 0 && { scan: { page: 1, type, image: bytes } }) };
+    const header = checkImage(type, bytes);
+    return { undecoded: 0, ...(after === 0 && { scan: await scanOfImage(type, bytes, header) }) };
   }
   if (type !== 'application/pdf') return { undecoded: 0 };
   let undecoded = 0;
@@ -40,4 +42,13 @@ export async function nextScan(
     return { page: page.pageNumber, type: 'image/png', image: encodePng(picture, LEVEL) };
   });
   return { undecoded, ...(scan && { scan }) };
+}
+
+/** Returns an image as it is; one that is turned as a picture that is upright. */
+async function scanOfImage(type: string, bytes: Buffer, header: ImageHeader): Promise<Scan> {
+  const { orientation } = header;
+  const stored = orientation === UPRIGHT ? undefined : await decodeImage(type, bytes, header);
+  if (!stored) return { page: 1, type, image: bytes };
+  const picture = turnUpright(shrinkPicture(stored, MAX_PIXELS), orientation);
+  return { page: 1, type: 'image/png', image: encodePng(picture, LEVEL) };
 }

@@ -16,7 +16,7 @@ export type PageImages = { pictures: PlacedPicture[]; undecoded: number };
 /** The most pixels of an image: A4 at 600 dpi has 35 million. */
 export const MAX_PIXELS = 40_000_000;
 /** The least width and height of a picture that may show text, in pixels. */
-const MIN_SIDE = 16;
+export const MIN_SIDE = 16;
 
 /** An image as PDF.js decodes it. `kind` is undefined for a mask, which is painted black. */
 type Decoded = { width: number; height: number; kind?: number; data?: Uint8Array | string };
