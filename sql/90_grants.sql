@@ -153,6 +153,9 @@ grant select (tenant_id, agent_id, tool_id, cached_at, calls, hits, saved_tokens
 -- Lists of runs search the tags of metadata with the rights of their caller.
 grant select (tenant_id, execution_id, key, value) on howdah_private.run_tags
   to howdah_app, howdah_viewer;
+-- Lists of searches find those of a base.
+grant select (tenant_id, knowledge_base_id, search_id) on howdah_private.searched_bases
+  to howdah_app, howdah_viewer;
 -- Readers of the view read the table with their own rights.
 grant select (
   execution_id, tenant_id, seq, id, created_at, role, trust, tokens_in, tokens_out, session_id,
@@ -285,7 +288,8 @@ grant execute on function
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.runs_of(text),
   howdah.search(text[], text, int, jsonb, text), howdah.searches_query(howdah.searches),
-  howdah.search_hits(uuid), howdah_private.words_of_question(uuid, text, bigint),
+  howdah.search_hits(uuid), howdah.searches_of(text, int),
+  howdah_private.words_of_question(uuid, text, bigint),
   howdah.sessions_with(text),
   howdah.recall(text, int, howdah.memory_scope, uuid),
   howdah.replay_searches(text, timestamptz, text, int, boolean), howdah.sources(uuid),

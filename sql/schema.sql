@@ -3235,6 +3235,16 @@ create table howdah_private.sealed_secrets (
 alter table howdah_private.sealed_secrets enable row level security, force row level security;
 CREATE INDEX sealed_secrets_data_key_id_idx ON howdah_private.sealed_secrets USING btree (tenant_id, data_key_id);
 
+create table howdah_private.searched_bases (
+  tenant_id uuid not null,
+  knowledge_base_id uuid not null,
+  search_id uuid not null,
+  constraint searched_bases_pkey PRIMARY KEY (tenant_id, knowledge_base_id, search_id),
+  constraint searched_bases_tenant_id_search_id_fkey FOREIGN KEY (tenant_id, search_id) REFERENCES howdah.searches(tenant_id, id) ON DELETE CASCADE
+);
+alter table howdah_private.searched_bases enable row level security, force row level security;
+CREATE INDEX searched_bases_search_id_idx ON howdah_private.searched_bases USING btree (tenant_id, search_id);
+
 create table howdah_private.suspects (
   execution_id uuid not null,
   tenant_id uuid not null,
@@ -6667,6 +6677,32 @@ AS $function$
   ) as k on true
   order by r.rank
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.searches_of(knowledge_base text, most integer DEFAULT 1000)
+ RETURNS SETOF howdah.searches
+ LANGUAGE plpgsql
+ STABLE ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_base_id uuid := howdah.knowledge_base(searches_of.knowledge_base);
+begin
+  if (searches_of.most between 1 and 10000) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('most must be from 1 to 10000, not %s',
+        coalesce(searches_of.most::text, 'null')),
+      detail = jsonb_build_object('field', 'most')::text,
+      hint = 'The default is 1000. Older searches are in howdah.searches.';
+  end if;
+  return query
+  select s.* from howdah_private.searched_bases as b
+  join howdah.searches as s on s.tenant_id = b.tenant_id and s.id = b.search_id
+  where b.tenant_id = v_tenant_id and b.knowledge_base_id = v_base_id
+  order by b.search_id desc limit searches_of.most;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.searches_query(search howdah.searches)
@@ -48964,6 +49000,7 @@ AS $function$
     ('sealed_documents', 'queue', 'none', null, null, '', ''),
     ('sealed_secrets', 'queue', 'none', null, null, '', ''),
     ('search_results', 'log', 'run', null, null, '', 'sight erasure'),
+    ('searched_bases', 'log', 'none', null, null, 'tenant', 'sight'),
     ('searches', 'log', 'run', null, 'search', '', 'sight'),
     ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
     ('status_transitions', 'log', 'none', null, null, '', ''),
@@ -54925,6 +54962,20 @@ begin
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_searches__note_bases()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.searched_bases (tenant_id, knowledge_base_id, search_id)
+  select distinct s.tenant_id, b.id, s.id
+  from new_rows as s cross join lateral unnest(s.knowledge_base_ids) as b (id);
+  return null;
 end $function$
 ;
 
@@ -62463,6 +62514,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, timezo
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF rank, tenant_id, knowledge_base_id, document_id, chunk_number, score, digest, search_id ON howdah.search_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_search_results__refuse_invalid();
 
+CREATE TRIGGER _400_note_bases AFTER INSERT ON howdah.searches REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_searches__note_bases();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, step_seq, tenant_id, mode, knowledge_base_ids, user_id, query, filter ON howdah.searches FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_searches__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF created_by, webhook_id ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__check_references();
@@ -64003,6 +64056,24 @@ create policy engine on howdah_private.sealed_secrets to howdah_engine using (tr
 
 create policy operator on howdah_private.sealed_secrets to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.searched_bases to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.searched_bases to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah_private.searched_bases to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (EXISTS ( SELECT
+   FROM howdah.searches s
+  WHERE ((s.tenant_id = searched_bases.tenant_id) AND (s.id = searched_bases.search_id)))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE true
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (EXISTS ( SELECT
+   FROM howdah.searches s
+  WHERE ((s.tenant_id = searched_bases.tenant_id) AND (s.id = searched_bases.search_id)))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE true
+END));
+
 create policy engine on howdah_private.suspects to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.suspects to howdah_owner using (true) with check (true);
@@ -64947,6 +65018,18 @@ grant select on column howdah_private.run_tags.value to howdah_app;
 
 grant select on column howdah_private.run_tags.value to howdah_viewer;
 
+grant select on column howdah_private.searched_bases.knowledge_base_id to howdah_app;
+
+grant select on column howdah_private.searched_bases.knowledge_base_id to howdah_viewer;
+
+grant select on column howdah_private.searched_bases.search_id to howdah_app;
+
+grant select on column howdah_private.searched_bases.search_id to howdah_viewer;
+
+grant select on column howdah_private.searched_bases.tenant_id to howdah_app;
+
+grant select on column howdah_private.searched_bases.tenant_id to howdah_viewer;
+
 grant execute on function howdah.accept_mcp_prompt(text,text,text) to howdah_app;
 
 grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
@@ -65382,6 +65465,12 @@ grant execute on function howdah.search_hits(uuid) to howdah_app;
 grant execute on function howdah.search_hits(uuid) to howdah_engine;
 
 grant execute on function howdah.search_hits(uuid) to howdah_viewer;
+
+grant execute on function howdah.searches_of(text,integer) to howdah_app;
+
+grant execute on function howdah.searches_of(text,integer) to howdah_engine;
+
+grant execute on function howdah.searches_of(text,integer) to howdah_viewer;
 
 grant execute on function howdah.searches_query(howdah.searches) to howdah_app;
 
@@ -70161,6 +70250,8 @@ grant delete, insert, select, update on table howdah_private.sealed_documents to
 
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.searched_bases to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.suspects to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
@@ -73737,6 +73828,12 @@ comment on column howdah_private.run_tags.key is 'A key at the top of the metada
 
 comment on column howdah_private.run_tags.value is 'The JSON text of a text, number, boolean or null at that key or within its object or array, or the digest of a long one. {} and [] say that the value is an object or an array.';
 
+comment on column howdah_private.searched_bases.knowledge_base_id is 'The base that was searched. It may be deleted.';
+
+comment on column howdah_private.searched_bases.search_id is 'The search.';
+
+comment on column howdah_private.searched_bases.tenant_id is 'Tenant of the search.';
+
 comment on column howdah_private.suspects.due_at is 'Time before which no worker takes it, after an attempt that could not claim it.';
 
 comment on column howdah_private.suspects.taken_by is 'Worker that runs it alone, or lets a process of its own do so. Null while no worker does.';
@@ -74028,6 +74125,9 @@ Returns the chunks of knowledge bases that fit a question best, at most k: selec
 
 comment on routine howdah.search_hits(uuid) is '@behavior -filterProc -orderBy
 Returns what a search of howdah.searches found, the best first, and why: select rank, title, terms, content from howdah.search_hits(''…''). score, rerank_rank and rerank_score are those of the search; terms are the words of its query that the chunk has. is_current is false if the document no longer has the text, which then is null unless a run has read it.';
+
+comment on routine howdah.searches_of(text,integer) is '@behavior -filterProc -orderBy
+Returns the newest recorded searches in a knowledge base, at most `most`, also those in other bases besides: select created_at, howdah.searches_query(s) from howdah.searches_of(''handbook'') as s. Each person sees their own and those of runs, and admins see all.';
 
 comment on routine howdah.searches_query(howdah.searches) is '@behavior -filterBy -orderBy
 Returns the query of a search of a person, an application or a run: select howdah.searches_query(s), s.created_at from howdah.searches as s. It is null for a run whose contents are encrypted or erased, and where no query may be stored.';
@@ -74405,6 +74505,8 @@ comment on table howdah_private.runs_without_worker is 'Queued runs that a worke
 comment on table howdah_private.sealed_documents is 'Encrypted documents of OAuth: the client registered for an integration, the tokens of an account, and the verifier of an authorization under way. Sealed like secrets, for one row and version.';
 
 comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated data, so that a value cannot be decrypted in the row of another secret.';
+
+comment on table howdah_private.searched_bases is 'Bases of searches, one row each: knowledge_base_ids of howdah.searches in a form that an index serves for tenants.';
 
 comment on table howdah_private.suspects is 'Live runs that two workers died with. A worker that has taken one runs it alone. The row stays until the run ends, so that one more death makes it a suspect again.';
 

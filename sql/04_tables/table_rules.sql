@@ -162,6 +162,7 @@ as $$
     ('sealed_documents', 'queue', 'none', null, null, '', ''),
     ('sealed_secrets', 'queue', 'none', null, null, '', ''),
     ('search_results', 'log', 'run', null, null, '', 'sight erasure'),
+    ('searched_bases', 'log', 'none', null, null, 'tenant', 'sight'),
     ('searches', 'log', 'run', null, 'search', '', 'sight'),
     ('skill_versions', 'log', 'none', null, null, 'eraser', ''),
     ('status_transitions', 'log', 'none', null, null, '', ''),

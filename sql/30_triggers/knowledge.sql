@@ -232,6 +232,21 @@ create or replace trigger _400_delete_terms after delete on howdah.knowledge_bas
   referencing old table as old_rows
   for each statement execute function howdah_private.tg_knowledge_bases__delete_terms();
 
+-- Notes the bases of new searches, by which lists filter.
+create or replace function howdah_private.tg_searches__note_bases() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into howdah_private.searched_bases (tenant_id, knowledge_base_id, search_id)
+  select distinct s.tenant_id, b.id, s.id
+  from new_rows as s cross join lateral unnest(s.knowledge_base_ids) as b (id);
+  return null;
+end $$;
+create or replace trigger _400_note_bases after insert on howdah.searches
+  referencing new table as new_rows
+  for each statement execute function howdah_private.tg_searches__note_bases();
+
 -- Names the author of a new document.
 create or replace function howdah_private.tg_documents__sign() returns trigger
   language plpgsql volatile security definer

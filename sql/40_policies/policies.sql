@@ -9,9 +9,9 @@
 -- private tables, and the role that may read (`reading`). The table tenants compares its id.
 -- Everybody reads the rows of tables without tenant_id. The connected account of a user is for that
 -- user and for admins, and so are memories about a user. A search without a run is for its user and
--- for admins. A saved view is for its user unless it is shared. The loop leaves tables of others in
--- these schemas alone. It also leaves a policy alone whose rule and roles have not changed, since
--- creating a policy locks its table. The comment of a policy is its rule.
+-- for admins, and so are its bases. A saved view is for its user unless it is shared. The loop
+-- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule and roles
+-- have not changed, since creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -59,7 +59,8 @@ begin
         ' or from_agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))'),
       ('board_entries', null,
         'howdah_private.sees_run(root_execution_id, (select howdah_private.hidden_agents()))'),
-      ('run_tags', '{execution_id}', null)
+      ('run_tags', '{execution_id}', null),
+      ('searched_bases', null, 'true')
     ),
     -- condition under which grants do not hide the row; the run of a row decides for its agent
     hidden as (
@@ -90,6 +91,8 @@ begin
             ' or (select howdah_private.may(''users'', ''manage'')))' end,
           case when t.relname = 'search_results' then '(execution_id is not null or exists'
             ' (select from howdah.searches as s where s.id = search_id))' end,
+          case when t.relname = 'searched_bases' then 'exists (select from howdah.searches as s'
+            ' where s.tenant_id = searched_bases.tenant_id and s.id = search_id)' end,
           case when t.relname = 'saved_views' then
             '(is_shared or user_id is not distinct from (select howdah.current_user_id()))' end,
           case when p.policy = 'inserter' and t.relname = 'executions'

@@ -792,7 +792,7 @@ export type Operations = {
   /** Delete a resource. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
   /** List searches, newest first. */
-  listSearches: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; user_id?: string } }; gives: { data: (Search)[]; next: string | null } };
+  listSearches: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; user_id?: string; knowledge_base_id?: string } }; gives: { data: (Search)[]; next: string | null } };
   /** Get a search. */
   getSearch: { takes: { params: { id: string } }; gives: Search };
   /** List skills, newest first. */

@@ -18,6 +18,7 @@ const READ_BY_TENANTS = [
   'howdah_private.message_log', // the view howdah.messages reads it with the rights of its reader
   'howdah_private.run_heads', // views with the rights of their reader read counters from it
   'howdah_private.run_tags', // lists with the rights of their reader search it
+  'howdah_private.searched_bases', // as run_tags
 ];
 
 /** Functions that migrations create, since defaults and checks of tables call them. */
@@ -382,6 +383,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.memory_extractions.session_id': 'copied from the run that was read',
   'howdah_private.run_tags.execution_id': 'none points at executions; kept by its triggers',
   'howdah_private.run_tags.tenant_id': 'that of the run; a key would cost each value a lookup',
+  'howdah_private.searched_bases.knowledge_base_id': 'the base may be deleted; runs keep searches',
   'howdah_private.suspects.execution_id':
     'none points at executions; dropped when the run has ended',
   'howdah_private.watchers.execution_id': 'none points at executions',

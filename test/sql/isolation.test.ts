@@ -528,7 +528,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
              has_table_privilege(r.oid, c.oid, 'select, insert, update, delete, truncate, references, trigger')
              or has_any_column_privilege(r.oid, c.oid, 'select, insert, update, references')) end
          -- walked as execution_counters, whose reader needs the right to read it
-         and c.oid not in ('howdah_private.run_heads'::regclass, 'howdah_private.run_tags'::regclass, 'howdah_private.cached_answers'::regclass,
+         and c.oid not in ('howdah_private.run_heads'::regclass, 'howdah_private.run_tags'::regclass, 'howdah_private.cached_answers'::regclass, 'howdah_private.searched_bases'::regclass,
              'howdah_private.message_log'::regclass)
        union all
        select r.rolname, p.oid::regprocedure::text from pg_proc as p

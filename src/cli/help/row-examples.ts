@@ -95,6 +95,7 @@ export const rowExamples = {
     'howdah kb chunks handbook returns.md',
     'howdah kb set-language handbook returns.md de',
     'howdah kb search handbook "how long is a refund possible?"',
+    'howdah kb searches handbook',
     'howdah kb hits 0190d5a2-7c1e-7b3a-9f10-3a5f0f6b2c11',
     'howdah kb health handbook',
     'howdah kb sources 0190d5a2-7c1e-7b3a-9f10-3a5f0f6b2c11',

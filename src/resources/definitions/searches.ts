@@ -1,6 +1,11 @@
 import { z } from 'zod';
+import { equalTo } from '../equal-to.ts';
 import { count, id, object, time } from '../fields.ts';
-import { resource } from '../resource.ts';
+import { type Body, resource } from '../resource.ts';
+
+/** Rows of their own name the bases, since no index serves a list of ids under row-level security. */
+const IS_SEARCHED = `exists (select from howdah_private.searched_bases as b
+  where b.tenant_id = t.tenant_id and b.search_id = t.id and b.knowledge_base_id = ?)`;
 
 /** Searches in knowledge bases. People see their own and those of runs, and admins see all. */
 export const searches = resource('searches', {
@@ -52,5 +57,11 @@ export const searches = resource('searches', {
       schema: count.describe('How many chunks the search found, at most 100'),
     },
   },
-  filters: { execution_id: id.optional(), user_id: id.optional() },
+  filters: {
+    execution_id: id.optional(),
+    user_id: id.optional(),
+    knowledge_base_id: id.optional().describe('A base that was searched, also besides others'),
+  },
+  conditions: ({ knowledge_base_id: base, ...query }: Body) =>
+    base === undefined ? equalTo(query) : [...equalTo(query), [IS_SEARCHED, base]],
 });

@@ -171,3 +171,43 @@ test('an admin turns it off for a base, and a member may not', async () => {
   await get(`${path}/search?query=refund`);
   expect(await rows()).toEqual([{ ...row, query: 'refund' }]);
 });
+
+test('lists the searches of a base, also those in other bases besides', async () => {
+  const { id: guide } = await one<{ id: string }>(
+    pool(),
+    `insert into howdah.knowledge_bases (name) values ('guide') returning id`,
+  );
+  try {
+    await get(`/api/knowledge-bases/${base}/search?query=refund`);
+    await get(`/api/knowledge-bases/${guide}/search?query=guided`);
+    const both = `{ search(bases: ["handbook", "guide"], query: "both") { nodes { title } } }`;
+    expect((await askGraphql(api, both, {}, keys.ada)).errors).toEqual([]);
+    const list = async (id: string, token = keys.ada) =>
+      (await get(`/api/searches?knowledge_base_id=${id}`, token)).body.data.map(
+        ({ query }: { query: string }) => query,
+      );
+    expect([await list(base), await list(guide)]).toEqual([
+      ['both', 'refund'],
+      ['both', 'guided'],
+    ]);
+    expect([await list(base, keys.bob), await list(base, keys.owner)]).toEqual([
+      [],
+      ['both', 'refund'],
+    ]);
+    expect(await list(base, keys.stranger)).toEqual([]);
+    const { status, body } = await get('/api/searches?knowledge_base_id=handbook');
+    expect([status, JSON.stringify(body)]).toEqual([
+      400,
+      expect.stringContaining('knowledge_base_id'),
+    ]);
+    const of = '{ searchesOf(knowledgeBase: "guide", most: 1) { nodes { query } } }';
+    expect((await askGraphql(api, of, {}, keys.ada)).data).toEqual({
+      searchesOf: { nodes: [{ query: 'both' }] },
+    });
+    const command = ['kb', 'searches', 'guide', '--json', '--api', api.url];
+    const listed = await runCli(UNREACHABLE, ...command);
+    expect(JSON.parse(listed.stdout).items).toMatchObject([{ query: 'both' }, { query: 'guided' }]);
+  } finally {
+    await pool().query(`delete from howdah.knowledge_bases where name = 'guide'`);
+  }
+});

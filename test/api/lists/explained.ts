@@ -56,7 +56,7 @@ const LARGE = [
   ...['executions', 'steps', 'messages', 'message_log', 'run_tags', 'questions', 'sessions'],
   ...['watched_rows', 'feedback_entries', 'webhook_deliveries', 'inbound_deliveries', 'mail'],
   ...['audit_log', 'resources', 'todos', 'board_entries', 'documents', 'chunks', 'memories'],
-  ...['dataset_items', 'evaluation_results', 'grades', 'searches'],
+  ...['dataset_items', 'evaluation_results', 'grades', 'searches', 'searched_bases'],
 ];
 /** Views of large tables that no other statement of a request reads. */
 const LARGE_VIEWS = ['quality_by_day'];

@@ -106,8 +106,9 @@ const SMALL = [
   'WorkflowVersion',
 ];
 
-/** Views: of one run, or sums of all (list-plans.test.ts). */
+/** Views of one run, or sums of all (list-plans.test.ts). `searchesOf` reads those of one base. */
 const VIEWS = [
+  'KnowledgeSearch',
   ...['AgentPerformance', 'ApprovalTime', 'DailyUsage', 'Effect', 'ExecutionTimeline', 'Failure'],
   ...['ExecutionTree', 'LimitUsage', 'MessageSource', 'ModelCatalog', 'ModelPerformance'],
   ...['ModelUsage', 'Permission'],

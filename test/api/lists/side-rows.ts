@@ -148,7 +148,10 @@ const SIDE_ROWS = `
   from howdah.evaluations as e cross join generate_series(1, 100);
   insert into howdah.searches (id, tenant_id, user_id, execution_id, step_seq, mode, knowledge_base_ids)
   select s.id, s.tenant_id, case when s.is_rare then s.user_id end, case when not s.is_rare then s.id end,
-    case when not s.is_rare then 1 end, 'text', '{}' from sided as s;
+    case when not s.is_rare then 1 end, 'text', array[b.id]
+  from sided as s join howdah.knowledge_bases as b on b.tenant_id = s.tenant_id and b.name = s.name;
+  insert into howdah_private.searched_bases (tenant_id, knowledge_base_id, search_id)
+  select s.tenant_id, s.knowledge_base_ids[1], s.id from howdah.searches as s;
   insert into howdah.grades (id, tenant_id, evaluation_id, evaluation_result_id, user_id, score)
   select r.id, r.tenant_id, r.evaluation_id, r.id, s.user_id, 1
   from howdah.evaluation_results as r join sided as s on s.id = r.id;
@@ -170,7 +173,8 @@ const SIDE_ROWS = `
 /** Inserts rows beside the runs of both tenants. */
 export async function makeSideRows(db: Db): Promise<void> {
   await db.query(SIDE_ROWS);
-  await db.query(`vacuum (analyze) ${LARGE.map((table) => `howdah.${table}`).join(', ')}`);
+  const large = [...LARGE.map((table) => `howdah.${table}`), 'howdah_private.searched_bases'];
+  await db.query(`vacuum (analyze) ${large.join(', ')}`);
 }
 
 export async function knownSideRows(db: Db, known: KnownRows): Promise<KnownSideRows> {

@@ -263,6 +263,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('kb chunks', 'kb', 'chunks', 'handbook', 'README.md');
   await note('kb search', 'kb', 'search', 'handbook', 'agents');
   const { rows: searched } = await database.pool.query('select id from howdah.searches limit 1');
+  await note('kb searches', 'kb', 'searches', 'handbook');
   await note('kb hits', 'kb', 'hits', searched[0].id);
   await note('kb health', 'kb', 'health', 'handbook');
   await note('kb sources', 'kb', 'sources', done.id);

@@ -326,6 +326,7 @@ describe('a process at startup', () => {
 const ARGUMENTS: Readonly<Record<string, string>> = {
   leaderboard: 'dataset: "sums", ',
   search: 'query: "x", ',
+  searchesOf: 'knowledgeBase: "notes", ',
   usageBy: 'key: "customer", ',
 };
 
@@ -391,7 +392,10 @@ describe('a secret value is not exposed', () => {
   });
 
   test('by introspection or by any row and column of GraphQL', async () => {
-    await database.pool.query(`insert into howdah.datasets (name) values ('sums')`);
+    await database.pool.query(
+      `insert into howdah.datasets (name) values ('sums');
+       insert into howdah.knowledge_bases (name) values ('notes')`,
+    );
     const { data } = await ask(api, getIntrospectionQuery());
     const types: Answer[] = data.__schema.types;
     const fieldsOf = (name: string): Answer[] =>

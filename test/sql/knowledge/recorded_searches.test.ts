@@ -445,3 +445,42 @@ describe('a recorded search', () => {
     }
   });
 });
+
+describe('the searches of a base', () => {
+  const of = (caller: Caller, args = `'handbook'`) =>
+    as(caller, (client) => all(client, `select query from howdah.searches_of(${args}) as s`));
+  const BASES = 'select knowledge_base_id, search_id from howdah_private.searched_bases';
+
+  test('are found by its name, the newest first, with those in other bases besides', async () => {
+    await addBase('guide');
+    await search({ as: ada }, `select from howdah.search('{handbook}', 'one')`);
+    await search({ as: ada }, `select from howdah.search('{handbook,guide}', 'two')`);
+    await search({ as: bob }, `select from howdah.search('{guide}', 'three')`);
+    expect(await of({ as: ada })).toEqual([{ query: 'two' }, { query: 'one' }]);
+    expect(await of({ as: ada }, `'handbook', 1`)).toEqual([{ query: 'two' }]);
+    expect(await of({ as: bob })).toEqual([]);
+    expect(await of({ as: boss, role: 'admin' }, `'guide'`)).toEqual([
+      { query: 'three' },
+      { query: 'two' },
+    ]);
+  });
+
+  test('are read by nobody who does not see the search', async () => {
+    await search();
+    expect(await as({ as: ada }, (client) => all(client, BASES))).toHaveLength(1);
+    expect(await as({ as: bob }, (client) => all(client, BASES))).toEqual([]);
+    expect(await as({ in: other }, (client) => all(client, BASES))).toEqual([]);
+    await db.pool.query('delete from howdah.searches');
+    expect(await all(db.pool, BASES)).toEqual([]);
+  });
+
+  test.each([
+    [`'handbok'`, 'HWNTF', { knowledge_base: 'handbok' }],
+    [`'handbook', 0`, 'HWINV', { field: 'most' }],
+    [`'handbook', null`, 'HWINV', { field: 'most' }],
+  ])('of (%s) are refused', async (args, code, detail) => {
+    const refused = await refusal(of({ as: ada }, args));
+    expect(refused).toMatchObject({ code });
+    expect(JSON.parse(String(refused.detail))).toEqual(detail);
+  });
+});

@@ -76,6 +76,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ rest: 'GET /api/searches/{id}', cli: 'dev searches show' },
   },
   {
+    ...{ group: 'Agents and tools', what: 'list the searches of a knowledge base' },
+    ...{ sql: 'howdah.searches_of()', graphql: 'searchesOf', cli: 'kb searches' },
+    rest: 'GET /api/searches',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'see what a search found, and why' },
     ...{ sql: 'howdah.search_hits()', graphql: 'searchHits', cli: 'kb hits' },
     rest: 'GET /api/searches/{id}/hits',

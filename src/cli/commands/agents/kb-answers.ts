@@ -11,8 +11,10 @@ import {
 } from '../../../operations/definitions/answer-sources.ts';
 import { fitRanking, type RankingFit } from '../../../operations/definitions/fit-ranking.ts';
 import { listSearchHits, type SearchHit } from '../../../operations/definitions/search-hits.ts';
+import { listOperation } from '../../../operations/list-operation.ts';
 import { knowledgeBases } from '../../../resources/definitions/knowledge-bases.ts';
-import type { Backend } from '../../backend/backend.ts';
+import { searches } from '../../../resources/definitions/searches.ts';
+import type { Backend, Row } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
@@ -52,7 +54,21 @@ export function registerSources(command: Command, io: CliIo): void {
   );
 }
 
-const searchId = (text: string) => uuidOf(text, 'a search', ' List them: howdah dev searches list');
+/** Registers `howdah kb searches`. */
+export function registerSearches(command: Command, io: CliIo): void {
+  withBase(command).action(async (name: string, options: Options) => {
+    const items = await withBackend(io, command, options, async (backend) => {
+      const query = { knowledge_base_id: String((await findBase(backend, name)).id) };
+      return allRows((page) =>
+        backend.call(listOperation<Row>(searches), { query: { ...query, ...page } }),
+      );
+    });
+    const rows = items.map((row) => shortenRow(row, searches.command.list));
+    printRows(io, { items, rows, empty: 'Nobody has searched in this base.' });
+  });
+}
+
+const searchId = (text: string) => uuidOf(text, 'a search', ' List them: howdah kb searches BASE');
 
 /** Registers `howdah kb hits`. */
 export function registerHits(command: Command, io: CliIo): void {

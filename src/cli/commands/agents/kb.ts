@@ -38,6 +38,7 @@ import {
   registerHealth,
   registerHits,
   registerReplay,
+  registerSearches,
   registerSources,
   registerStale,
   withBase,
@@ -57,8 +58,8 @@ const documentsById: CommandResource = {
 
 /**
  * Registers `howdah kb [list | show | create | change | delete | add | ls | chunks | set-language
- * | state | search | hits | health | sources | stale | replay | fit | rm]`: knowledge bases, their
- * documents and chunks, searches, and the sources of answers.
+ * | state | search | searches | hits | health | sources | stale | replay | fit | rm]`: knowledge
+ * bases, their documents and chunks, searches, and the sources of answers.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
@@ -73,6 +74,7 @@ export function register(command: Command, io: CliIo): void {
     },
     { name: 'state', summary: 'count documents by status, and chunks', register: registerState },
     { name: 'search', summary: 'search a knowledge base', register: registerSearch },
+    { name: 'searches', summary: 'list the searches in a base', register: registerSearches },
     { name: 'hits', summary: 'show what a recorded search found', register: registerHits },
     { name: 'health', summary: 'count searches and stale answers', register: registerHealth },
     { name: 'sources', summary: 'show the sources of an answer', register: registerSources },
