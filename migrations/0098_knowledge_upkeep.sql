@@ -26,5 +26,26 @@ from howdah.searches as s cross join lateral unnest(s.knowledge_base_ids) as b (
 alter table howdah_private.searched_bases force row level security;
 alter table howdah.searches force row level security;
 
+-- A document of a URL whose language changes is not fetched again.
+alter table howdah_private.due_documents
+  add column reads_source boolean not null default true;
+comment on column howdah_private.due_documents.reads_source is
+  'Whether the file or URL is read. False for a URL whose stored text is divided or indexed again.';
+
+-- they gain arguments and columns
+drop function if exists howdah_private.enqueue_documents(uuid[]);
+drop function if exists howdah_private.schedule_reading(howdah.documents);
+drop function if exists
+  howdah_private.claim_documents(uuid, uuid, int, boolean, boolean, boolean, boolean, boolean);
+drop function if exists
+  howdah_private.lock_due_documents(uuid, uuid, int, boolean, boolean, boolean, boolean, boolean);
+
 -- Down Migration
+drop function if exists howdah_private.enqueue_documents(uuid[], uuid[]);
+drop function if exists howdah_private.schedule_reading(howdah.documents, timestamptz);
+drop function if exists howdah_private.claim_documents(
+  uuid, uuid, int, boolean, boolean, boolean, boolean, boolean, boolean);
+drop function if exists howdah_private.lock_due_documents(
+  uuid, uuid, int, boolean, boolean, boolean, boolean, boolean, boolean);
+alter table howdah_private.due_documents drop column reads_source;
 drop table howdah_private.searched_bases;

@@ -615,7 +615,8 @@ grant execute on function
   howdah_private.claim_chunks(uuid, int),
   howdah_private.delete_retired_embeddings(int), howdah_private.planned_vector_indexes(int),
   howdah_private.claim_documents(
-    uuid, uuid, int, boolean, boolean, boolean, boolean, boolean),
+    uuid, uuid, int, boolean, boolean, boolean, boolean, boolean, boolean),
+  howdah_private.stored_pieces(uuid),
   howdah_private.due_generations(), howdah_private.due_knowledge_bases(boolean),
   howdah_private.end_query_embedding(uuid, text, jsonb, text, text, jsonb, int, uuid),
   howdah_private.end_query_ranking(uuid, text, text, float8[], jsonb, jsonb, uuid),

@@ -2644,6 +2644,7 @@ create table howdah_private.due_documents (
   first_postponed_at timestamp with time zone,
   postponed integer default 0 not null,
   needs_recognition boolean default false not null,
+  reads_source boolean default true not null,
   constraint due_documents_pkey PRIMARY KEY (document_id),
   constraint due_documents_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES howdah.documents(tenant_id, id) ON DELETE CASCADE,
   constraint due_documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -18070,8 +18071,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false, reads_images boolean DEFAULT false, calls_models boolean DEFAULT false, recognizes boolean DEFAULT false)
- RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text, detects_language boolean, has_ocr_model boolean)
+CREATE OR REPLACE FUNCTION howdah_private.claim_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean DEFAULT false, reads_urls boolean DEFAULT false, reads_images boolean DEFAULT false, calls_models boolean DEFAULT false, recognizes boolean DEFAULT false, reads_stored boolean DEFAULT false)
+ RETURNS TABLE(id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid, url text, etag text, last_modified text, detects_language boolean, has_ocr_model boolean, is_stored boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -18081,7 +18082,7 @@ declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
     claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
     claim_documents.reads_urls, claim_documents.reads_images, claim_documents.calls_models,
-    claim_documents.recognizes);
+    claim_documents.recognizes, claim_documents.reads_stored);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -18100,9 +18101,12 @@ begin
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
-    case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
-    d.resource_id, d.url, u.etag, u.last_modified, howdah_private.detects_languages(b),
-    b.ocr_model_id is not null;
+    case when num_nonnulls(d.resource_id, d.url) = 0
+      or (claim_documents.reads_stored and not u.reads_source and d.type like 'text/%')
+      then d.content else '' end, b.chunking, d.resource_id,
+    case when u.reads_source or not claim_documents.reads_stored then d.url end,
+    u.etag, u.last_modified, howdah_private.detects_languages(b), b.ocr_model_id is not null,
+    claim_documents.reads_stored and not u.reads_source;
 end $function$
 ;
 
@@ -23878,18 +23882,23 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_documents(ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_documents(ids uuid[], stored_ids uuid[] DEFAULT '{}'::uuid[])
  RETURNS void
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into howdah_private.due_documents as u
-    (document_id, tenant_id, knowledge_base_id, needs_recognition)
-  select d.id, d.tenant_id, d.knowledge_base_id, d.type like 'image/%'
-  from howdah.documents as d where d.id = any (enqueue_documents.ids)
+    (document_id, tenant_id, knowledge_base_id, needs_recognition, reads_source)
+  select d.id, d.tenant_id, d.knowledge_base_id, d.type like 'image/%' and r.reads_source,
+    r.reads_source
+  from howdah.documents as d
+  cross join lateral (select d.id <> all (enqueue_documents.stored_ids)) as r (reads_source)
+  where d.id = any (enqueue_documents.ids)
   on conflict (document_id) do update
   set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0,
-    etag = null, last_modified = null, needs_recognition = excluded.needs_recognition
+    etag = case when not excluded.reads_source then u.etag end,
+    last_modified = case when not excluded.reads_source then u.last_modified end,
+    needs_recognition = excluded.needs_recognition, reads_source = excluded.reads_source
 $function$
 ;
 
@@ -31963,6 +31972,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keeps_text(document_id uuid, knowledge_base_id uuid, url text, type text, status howdah.document_status, divides boolean)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select keeps_text.url is not null
+    and (not keeps_text.divides or keeps_text.type like 'text/%')
+    and (keeps_text.type not like 'image/%' or exists (
+      select from howdah.knowledge_bases as b
+      where b.id = keeps_text.knowledge_base_id and b.ocr_model_id is not null))
+    and (keeps_text.status = 'ready' or (keeps_text.status <> 'failed' and exists (
+      select from howdah_private.due_documents as u
+      where u.document_id = keeps_text.document_id and not u.reads_source)))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.kept_scores(scores jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -32840,7 +32866,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean, reads_images boolean, calls_models boolean, recognizes boolean)
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_documents(tenant_id uuid, knowledge_base_id uuid, at_most integer, reads_files boolean, reads_urls boolean, reads_images boolean, calls_models boolean, recognizes boolean, reads_stored boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -32860,7 +32886,8 @@ begin
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.needs_recognition = lock_due_documents.recognizes
-      and u.due_at <= clock_timestamp() and d.url is null
+      and u.due_at <= clock_timestamp()
+      and (d.url is null or (lock_due_documents.reads_stored and not u.reads_source))
       and (lock_due_documents.reads_files or d.resource_id is null)
       and (d.resource_id is null or not v_needs_model)
       and (lock_due_documents.reads_images or d.type not like 'image/%')
@@ -44276,7 +44303,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.schedule_reading(document howdah.documents)
+CREATE OR REPLACE FUNCTION howdah_private.schedule_reading(document howdah.documents, since timestamp with time zone DEFAULT clock_timestamp())
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -44286,8 +44313,9 @@ begin
     delete from howdah_private.due_documents as u where u.document_id = document.id;
   else
     update howdah_private.due_documents as u
-    set due_at = clock_timestamp() + make_interval(secs => document.reread_seconds),
-      attempts = 0, postponed = 0, first_postponed_at = null, needs_recognition = false
+    set due_at = schedule_reading.since + make_interval(secs => document.reread_seconds),
+      attempts = 0, postponed = 0, first_postponed_at = null, needs_recognition = false,
+      reads_source = true
     where u.document_id = document.id;
   end if;
 end $function$
@@ -47162,6 +47190,7 @@ declare
   v_document howdah.documents :=
     howdah_private.lock_claimed_document(store_chunks.document_id, store_chunks.claim);
   v_base howdah.knowledge_bases;
+  v_is_read boolean := v_document.url is null or store_chunks.source is not null;
 begin
   if v_document.id is null then
     return false;
@@ -47176,11 +47205,12 @@ begin
   v_document.detected_language := case when howdah_private.detects_languages(v_base)
     then store_chunks.detected_language end;
   perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
-  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
+  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(),
+    error = case when not v_is_read then d.error end,
     content = coalesce(store_chunks.content, d.content),
     type = coalesce(store_chunks.source ->> 'type', d.type),
     detected_language = v_document.detected_language,
-    read_at = case when store_chunks.source is not null then clock_timestamp() end
+    read_at = case when store_chunks.source is not null then clock_timestamp() else d.read_at end
   where d.id = v_document.id;
   update howdah_private.due_documents as u
   set etag = store_chunks.source ->> 'etag',
@@ -47188,8 +47218,10 @@ begin
   where u.document_id = v_document.id and store_chunks.source is not null;
   delete from howdah_private.recognized_pages as p
   using howdah_private.due_documents as u -- the file has no scans any more
-  where u.document_id = v_document.id and not u.needs_recognition and p.document_id = u.document_id;
-  perform howdah_private.schedule_reading(v_document);
+  where u.document_id = v_document.id and not u.needs_recognition and p.document_id = u.document_id
+    and v_is_read;
+  perform howdah_private.schedule_reading(v_document,
+    case when v_is_read then clock_timestamp() else v_document.read_at end);
   return true;
 end $function$
 ;
@@ -47683,6 +47715,20 @@ AS $function$
       'model', howdah_private.model_id_of(r.name, entry ->> 'model'))),
     howdah_private.model_defaults())
   from howdah_private.resolve_provider(entry ->> 'provider', entry ->> 'base_url') as r
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.stored_pieces(document_id uuid)
+ RETURNS TABLE(content text, heading_path text[], start_offset integer, end_offset integer, page integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.content, c.heading_path, c.start_offset, c.end_offset, c.page
+  from howdah.chunks as c
+  where c.document_id = stored_pieces.document_id and c.tenant_id = (
+    select d.tenant_id from howdah.documents as d where d.id = stored_pieces.document_id)
+  order by c.seq
 $function$
 ;
 
@@ -51524,11 +51570,16 @@ begin
   if tg_op = 'INSERT' then
     perform howdah_private.enqueue_documents(array(select n.id from new_rows as n));
   else
+    -- a new language fetches no URL; `status = 'pending'` alone does
     perform howdah_private.enqueue_documents(array(
       select n.id from new_rows as n join old_rows as o on o.id = n.id
       where n.status = 'pending' and (o.status <> 'pending'
         or (o.error is not null and n.error is null)
-        or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))));
+        or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))), array(
+      select n.id from new_rows as n join old_rows as o on o.id = n.id
+      where n.title = o.title and n.language is distinct from o.language
+        and howdah_private.keeps_text(
+          o.id, o.knowledge_base_id, o.url, o.type, o.status, false)));
   end if;
   return null;
 end $function$
@@ -52979,9 +53030,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__detect()
 AS $function$
 declare
   v_ids uuid[];
+  v_stored_ids uuid[];
 begin
+  perform from howdah.documents as d
+  where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
+  order by d.id for no key update;
+  v_stored_ids := array(
+    select d.id from howdah.documents as d
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
+      and howdah_private.keeps_text(
+        d.id, d.knowledge_base_id, d.url, d.type, d.status, false));
   with renewed as (
-    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    update howdah.documents as d set status = 'pending', status_at = now(),
+      error = case when d.id = any (v_stored_ids) then d.error end
     where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
       and (d.status in ('pending', 'working')
         or (d.status = 'ready' and d.detected_language is null and new.detects_language)
@@ -52990,7 +53051,7 @@ begin
     returning d.id
   )
   select array_agg(r.id order by r.id) into v_ids from renewed as r;
-  perform howdah_private.enqueue_documents(v_ids);
+  perform howdah_private.enqueue_documents(v_ids, v_stored_ids);
   return null;
 end $function$
 ;
@@ -53035,14 +53096,24 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_knowledge_bases__refresh()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_ids uuid[];
+  v_stored_ids uuid[];
 begin
   if (new.language, new.chunking, new.trust)
     is distinct from (old.language, old.chunking, old.trust) then
-    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    perform from howdah.documents as d
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id
+    order by d.id for no key update;
+    select array_agg(d.id order by d.id), coalesce(array_agg(d.id) filter (where
+        howdah_private.keeps_text(d.id, d.knowledge_base_id, d.url, d.type, d.status,
+          new.chunking is distinct from old.chunking)), '{}')
+    into v_ids, v_stored_ids from howdah.documents as d
     where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id;
-    perform howdah_private.enqueue_documents(array(
-      select d.id from howdah.documents as d
-      where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id order by d.id));
+    update howdah.documents as d set status = 'pending', status_at = now(),
+      error = case when d.id = any (v_stored_ids) then d.error end
+    where d.tenant_id = new.tenant_id and d.id = any (v_ids);
+    perform howdah_private.enqueue_documents(v_ids, v_stored_ids);
   end if;
   return null;
 end $function$
@@ -66398,7 +66469,7 @@ grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to how
 
 grant execute on function howdah_private.claim_chunks(uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean,boolean,boolean,boolean) to howdah_worker;
+grant execute on function howdah_private.claim_documents(uuid,uuid,integer,boolean,boolean,boolean,boolean,boolean,boolean) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -66798,7 +66869,7 @@ grant execute on function howdah_private.end_similarities(uuid,uuid,uuid) to how
 
 grant execute on function howdah_private.ended_knowledge_watches(regclass) to howdah_engine;
 
-grant execute on function howdah_private.enqueue_documents(uuid[]) to howdah_engine;
+grant execute on function howdah_private.enqueue_documents(uuid[],uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.enqueue_encryptions(interval) to howdah_worker;
 
@@ -67534,6 +67605,8 @@ grant execute on function howdah_private.keep_signing_key(jsonb,text,text,uuid) 
 
 grant execute on function howdah_private.keeper_of_policy(howdah.agents) to howdah_engine;
 
+grant execute on function howdah_private.keeps_text(uuid,uuid,text,text,howdah.document_status,boolean) to howdah_engine;
+
 grant execute on function howdah_private.kept_scores(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
@@ -67650,7 +67723,7 @@ grant execute on function howdah_private.lock_claimed_document(uuid,text) to how
 
 grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
 
-grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean,boolean,boolean,boolean) to howdah_engine;
+grant execute on function howdah_private.lock_due_documents(uuid,uuid,integer,boolean,boolean,boolean,boolean,boolean,boolean) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -68584,7 +68657,7 @@ grant execute on function howdah_private.scale_of_judge(uuid,text) to howdah_vie
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.schedule_reading(howdah.documents) to howdah_engine;
+grant execute on function howdah_private.schedule_reading(howdah.documents,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
@@ -68853,6 +68926,8 @@ grant execute on function howdah_private.store_tokens(jsonb,jsonb) to howdah_wor
 grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_app;
 
 grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.stored_pieces(uuid) to howdah_worker;
 
 grant execute on function howdah_private.strength_step(double precision[],double precision[],integer[],integer[],double precision[],double precision) to howdah_app;
 
@@ -73571,6 +73646,8 @@ comment on column howdah_private.due_documents.last_modified is 'Last-Modified o
 comment on column howdah_private.due_documents.needs_recognition is 'Whether the text of images is recognized, by the batch job recognize_document.';
 
 comment on column howdah_private.due_documents.postponed is 'Attempts that ended because the worker could not read the file.';
+
+comment on column howdah_private.due_documents.reads_source is 'Whether the file or URL is read. False for a URL whose stored text is divided or indexed again.';
 
 comment on column howdah_private.due_embeddings.attempts is 'Attempts that have begun.';
 

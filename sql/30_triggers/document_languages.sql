@@ -35,9 +35,19 @@ create or replace function howdah_private.tg_knowledge_bases__detect() returns t
 as $$
 declare
   v_ids uuid[];
+  v_stored_ids uuid[];
 begin
+  perform from howdah.documents as d
+  where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
+  order by d.id for no key update;
+  v_stored_ids := array(
+    select d.id from howdah.documents as d
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
+      and howdah_private.keeps_text(
+        d.id, d.knowledge_base_id, d.url, d.type, d.status, false));
   with renewed as (
-    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    update howdah.documents as d set status = 'pending', status_at = now(),
+      error = case when d.id = any (v_stored_ids) then d.error end
     where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id and d.language is null
       and (d.status in ('pending', 'working')
         or (d.status = 'ready' and d.detected_language is null and new.detects_language)
@@ -46,7 +56,7 @@ begin
     returning d.id
   )
   select array_agg(r.id order by r.id) into v_ids from renewed as r;
-  perform howdah_private.enqueue_documents(v_ids);
+  perform howdah_private.enqueue_documents(v_ids, v_stored_ids);
   return null;
 end $$;
 create or replace trigger _405_detect after update of detects_language on howdah.knowledge_bases

@@ -193,20 +193,31 @@ create or replace trigger _410_forget_deleted after delete on howdah.chunks
   referencing old table as changed
   for each statement execute function howdah_private.tg_chunks__embed();
 
--- Divides all documents of a base again after a change of its language, chunking or trust. Until
--- then, a search takes the lower trust of a chunk and its base.
+-- Divides all documents of a base again after a change of its language, chunking or trust. URLs are
+-- not fetched if the stored text is enough. Until then, a search takes the lower trust of a chunk
+-- and its base.
 create or replace function howdah_private.tg_knowledge_bases__refresh() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_ids uuid[];
+  v_stored_ids uuid[];
 begin
   if (new.language, new.chunking, new.trust)
     is distinct from (old.language, old.chunking, old.trust) then
-    update howdah.documents as d set status = 'pending', status_at = now(), error = null
+    perform from howdah.documents as d
+    where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id
+    order by d.id for no key update;
+    select array_agg(d.id order by d.id), coalesce(array_agg(d.id) filter (where
+        howdah_private.keeps_text(d.id, d.knowledge_base_id, d.url, d.type, d.status,
+          new.chunking is distinct from old.chunking)), '{}')
+    into v_ids, v_stored_ids from howdah.documents as d
     where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id;
-    perform howdah_private.enqueue_documents(array(
-      select d.id from howdah.documents as d
-      where d.tenant_id = new.tenant_id and d.knowledge_base_id = new.id order by d.id));
+    update howdah.documents as d set status = 'pending', status_at = now(),
+      error = case when d.id = any (v_stored_ids) then d.error end
+    where d.tenant_id = new.tenant_id and d.id = any (v_ids);
+    perform howdah_private.enqueue_documents(v_ids, v_stored_ids);
   end if;
   return null;
 end $$;
@@ -464,11 +475,16 @@ begin
   if tg_op = 'INSERT' then
     perform howdah_private.enqueue_documents(array(select n.id from new_rows as n));
   else
+    -- a new language fetches no URL; `status = 'pending'` alone does
     perform howdah_private.enqueue_documents(array(
       select n.id from new_rows as n join old_rows as o on o.id = n.id
       where n.status = 'pending' and (o.status <> 'pending'
         or (o.error is not null and n.error is null)
-        or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))));
+        or (n.title, n.type, n.digest) is distinct from (o.title, o.type, o.digest))), array(
+      select n.id from new_rows as n join old_rows as o on o.id = n.id
+      where n.title = o.title and n.language is distinct from o.language
+        and howdah_private.keeps_text(
+          o.id, o.knowledge_base_id, o.url, o.type, o.status, false)));
   end if;
   return null;
 end $$;

@@ -37,10 +37,10 @@ as $$
 $$;
 
 -- Locks documents of a base that are due, the oldest first, and returns their ids. Those of URLs
--- come when no other is due, since their servers decide how long they take.
+-- that are fetched come when no other is due, since their servers decide how long they take.
 create or replace function howdah_private.lock_due_documents(
   tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean, reads_urls boolean,
-  reads_images boolean, calls_models boolean, recognizes boolean
+  reads_images boolean, calls_models boolean, recognizes boolean, reads_stored boolean
 ) returns uuid[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -58,7 +58,8 @@ begin
     where u.tenant_id = lock_due_documents.tenant_id
       and u.knowledge_base_id = lock_due_documents.knowledge_base_id
       and u.needs_recognition = lock_due_documents.recognizes
-      and u.due_at <= clock_timestamp() and d.url is null
+      and u.due_at <= clock_timestamp()
+      and (d.url is null or (lock_due_documents.reads_stored and not u.reads_source))
       and (lock_due_documents.reads_files or d.resource_id is null)
       and (d.resource_id is null or not v_needs_model)
       and (lock_due_documents.reads_images or d.type not like 'image/%')
@@ -83,14 +84,18 @@ end $$;
 -- search and the lock, so each statement looks at due_at again. A worker of an earlier version does
 -- not know `reads_files`, `reads_urls` and `reads_images`, and gets no documents of files, URLs and
 -- images. One that does not know `calls_models` gets none of a base whose model recognizes text,
--- and no document that needs it. Their text from before is not returned.
+-- and no document that needs it. Their text from before is not returned, unless `is_stored`: only
+-- the language, trust or chunking of a URL has changed. Its chunks are then stored_pieces. A
+-- worker that does not know `reads_stored` fetches the URL.
 create or replace function howdah_private.claim_documents(
   tenant_id uuid, knowledge_base_id uuid, at_most int, reads_files boolean default false,
   reads_urls boolean default false, reads_images boolean default false,
-  calls_models boolean default false, recognizes boolean default false
+  calls_models boolean default false, recognizes boolean default false,
+  reads_stored boolean default false
 ) returns table (
   id uuid, claim text, title text, type text, content text, chunking jsonb, resource_id uuid,
-  url text, etag text, last_modified text, detects_language boolean, has_ocr_model boolean
+  url text, etag text, last_modified text, detects_language boolean, has_ocr_model boolean,
+  is_stored boolean
 )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -100,7 +105,7 @@ declare
   v_ids uuid[] := howdah_private.lock_due_documents(claim_documents.tenant_id,
     claim_documents.knowledge_base_id, claim_documents.at_most, claim_documents.reads_files,
     claim_documents.reads_urls, claim_documents.reads_images, claim_documents.calls_models,
-    claim_documents.recognizes);
+    claim_documents.recognizes, claim_documents.reads_stored);
 begin
   perform howdah_private.merge_sizes(claim_documents.knowledge_base_id);
   perform howdah_private.fail_document(u.document_id, to_jsonb(u.due_at) #>> '{}', 'crashed',
@@ -119,7 +124,25 @@ begin
   where u.document_id = any (v_ids) and d.id = u.document_id and d.tenant_id = u.tenant_id
     and u.due_at <= clock_timestamp()
   returning d.id, to_jsonb(u.due_at) #>> '{}', d.title, d.type,
-    case when num_nonnulls(d.resource_id, d.url) = 0 then d.content else '' end, b.chunking,
-    d.resource_id, d.url, u.etag, u.last_modified, howdah_private.detects_languages(b),
-    b.ocr_model_id is not null;
+    case when num_nonnulls(d.resource_id, d.url) = 0
+      or (claim_documents.reads_stored and not u.reads_source and d.type like 'text/%')
+      then d.content else '' end, b.chunking, d.resource_id,
+    case when u.reads_source or not claim_documents.reads_stored then d.url end,
+    u.etag, u.last_modified, howdah_private.detects_languages(b), b.ocr_model_id is not null,
+    claim_documents.reads_stored and not u.reads_source;
 end $$;
+
+-- Returns the chunks of a document as the pieces that they were made of.
+create or replace function howdah_private.stored_pieces(document_id uuid)
+  returns table (
+    content text, heading_path text[], start_offset int, end_offset int, page int
+  )
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select c.content, c.heading_path, c.start_offset, c.end_offset, c.page
+  from howdah.chunks as c
+  where c.document_id = stored_pieces.document_id and c.tenant_id = (
+    select d.tenant_id from howdah.documents as d where d.id = stored_pieces.document_id)
+  order by c.seq
+$$;

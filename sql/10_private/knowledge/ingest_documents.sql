@@ -19,19 +19,47 @@
 --
 -- A transaction locks the row of a document before its row in due_documents, as an edit does.
 
--- Adds documents to the queue, as never tried. The text of images is recognized. Of other files, a
--- worker finds out by reading them.
-create or replace function howdah_private.enqueue_documents(ids uuid[]) returns void
+-- Returns whether a document of a URL, as it was before a change, need not be fetched after it: its
+-- text and chunks are stored. After a change of chunking (`divides`), texts are divided again, and
+-- the chunks of a file do not suffice. The text of an image depends on the language, unless a model
+-- recognizes it.
+create or replace function howdah_private.keeps_text(
+  document_id uuid, knowledge_base_id uuid, url text, type text, status howdah.document_status,
+  divides boolean
+) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select keeps_text.url is not null
+    and (not keeps_text.divides or keeps_text.type like 'text/%')
+    and (keeps_text.type not like 'image/%' or exists (
+      select from howdah.knowledge_bases as b
+      where b.id = keeps_text.knowledge_base_id and b.ocr_model_id is not null))
+    and (keeps_text.status = 'ready' or (keeps_text.status <> 'failed' and exists (
+      select from howdah_private.due_documents as u
+      where u.document_id = keeps_text.document_id and not u.reads_source)))
+$$;
+
+-- Adds documents to the queue, as never tried. Those of `stored_ids` are not read from their URL.
+-- The text of images is recognized. Of other files, a worker finds out by reading them.
+create or replace function howdah_private.enqueue_documents(
+  ids uuid[], stored_ids uuid[] default '{}'
+) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah_private.due_documents as u
-    (document_id, tenant_id, knowledge_base_id, needs_recognition)
-  select d.id, d.tenant_id, d.knowledge_base_id, d.type like 'image/%'
-  from howdah.documents as d where d.id = any (enqueue_documents.ids)
+    (document_id, tenant_id, knowledge_base_id, needs_recognition, reads_source)
+  select d.id, d.tenant_id, d.knowledge_base_id, d.type like 'image/%' and r.reads_source,
+    r.reads_source
+  from howdah.documents as d
+  cross join lateral (select d.id <> all (enqueue_documents.stored_ids)) as r (reads_source)
+  where d.id = any (enqueue_documents.ids)
   on conflict (document_id) do update
   set due_at = clock_timestamp(), attempts = 0, first_postponed_at = null, postponed = 0,
-    etag = null, last_modified = null, needs_recognition = excluded.needs_recognition
+    etag = case when not excluded.reads_source then u.etag end,
+    last_modified = case when not excluded.reads_source then u.last_modified end,
+    needs_recognition = excluded.needs_recognition, reads_source = excluded.reads_source
 $$;
 
 -- Locks a document if the claim still holds. Returns null if the document was edited or deleted.
@@ -53,7 +81,9 @@ end $$;
 
 -- Removes a document from the queue after an attempt. One of a URL that is read again is due after
 -- its interval.
-create or replace function howdah_private.schedule_reading(document howdah.documents) returns void
+create or replace function howdah_private.schedule_reading(
+  document howdah.documents, since timestamptz default clock_timestamp()
+) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -62,8 +92,9 @@ begin
     delete from howdah_private.due_documents as u where u.document_id = document.id;
   else
     update howdah_private.due_documents as u
-    set due_at = clock_timestamp() + make_interval(secs => document.reread_seconds),
-      attempts = 0, postponed = 0, first_postponed_at = null, needs_recognition = false
+    set due_at = schedule_reading.since + make_interval(secs => document.reread_seconds),
+      attempts = 0, postponed = 0, first_postponed_at = null, needs_recognition = false,
+      reads_source = true
     where u.document_id = document.id;
   end if;
 end $$;

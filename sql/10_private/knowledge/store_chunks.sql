@@ -5,7 +5,8 @@
 -- nothing, and returns false, if the document was edited or deleted meanwhile. `pieces` is a list
 -- of {content, heading_path, start_offset, end_offset, page} in the order of the text. `content` is
 -- the text that was read from a file or URL, and `source` is what the answer of the URL says of it:
--- {type, etag, last_modified}. Chunks of a file that a run wrote have at most its trust, and those
+-- {type, etag, last_modified}. A document of a URL without it has its stored text, so its next
+-- reading stays when it was. Chunks of a file that a run wrote have at most its trust, and those
 -- of a URL are external. `detected_language` is what the worker has found, null for undecided.
 create or replace function howdah_private.store_chunks(
   document_id uuid, claim text, pieces jsonb, content text default null,
@@ -19,6 +20,7 @@ declare
   v_document howdah.documents :=
     howdah_private.lock_claimed_document(store_chunks.document_id, store_chunks.claim);
   v_base howdah.knowledge_bases;
+  v_is_read boolean := v_document.url is null or store_chunks.source is not null;
 begin
   if v_document.id is null then
     return false;
@@ -33,11 +35,12 @@ begin
   v_document.detected_language := case when howdah_private.detects_languages(v_base)
     then store_chunks.detected_language end;
   perform howdah_private.replace_chunks(v_document, v_base, store_chunks.pieces);
-  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(), error = null,
+  update howdah.documents as d set status = 'ready', status_at = clock_timestamp(),
+    error = case when not v_is_read then d.error end,
     content = coalesce(store_chunks.content, d.content),
     type = coalesce(store_chunks.source ->> 'type', d.type),
     detected_language = v_document.detected_language,
-    read_at = case when store_chunks.source is not null then clock_timestamp() end
+    read_at = case when store_chunks.source is not null then clock_timestamp() else d.read_at end
   where d.id = v_document.id;
   update howdah_private.due_documents as u
   set etag = store_chunks.source ->> 'etag',
@@ -45,8 +48,10 @@ begin
   where u.document_id = v_document.id and store_chunks.source is not null;
   delete from howdah_private.recognized_pages as p
   using howdah_private.due_documents as u -- the file has no scans any more
-  where u.document_id = v_document.id and not u.needs_recognition and p.document_id = u.document_id;
-  perform howdah_private.schedule_reading(v_document);
+  where u.document_id = v_document.id and not u.needs_recognition and p.document_id = u.document_id
+    and v_is_read;
+  perform howdah_private.schedule_reading(v_document,
+    case when v_is_read then clock_timestamp() else v_document.read_at end);
   return true;
 end $$;
 

@@ -22,6 +22,8 @@ export type ClaimedDocument = {
   detects_language: boolean;
   /** True if a model recognizes the text of images. */
   has_ocr_model: boolean;
+  /** True if the text of a URL is stored. It is not fetched, so `url` is null. */
+  is_stored: boolean;
 };
 
 /**
@@ -56,8 +58,20 @@ export async function claimDocuments(
   { atMost, readsUrls = false, callsModels = false, recognizes = false }: ClaimOptions,
 ): Promise<ClaimedDocument[]> {
   const { rows } = await pool.query<ClaimedDocument>(
-    'select * from howdah_private.claim_documents($1, $2, $3, true, $4, true, $5, $6)',
+    'select * from howdah_private.claim_documents($1, $2, $3, true, $4, true, $5, $6, true)',
     [tenant_id, knowledge_base_id, atMost, readsUrls, callsModels, recognizes],
+  );
+  return rows;
+}
+
+/** Returns the pieces that the chunks of a document were made of. */
+export async function storedPieces(
+  pool: Pool,
+  { id }: ClaimedDocument,
+): Promise<DividedDocument['pieces'][number][]> {
+  const { rows } = await pool.query<DividedDocument['pieces'][number]>(
+    'select * from howdah_private.stored_pieces($1)',
+    [id],
   );
   return rows;
 }

@@ -216,6 +216,142 @@ describe('a document that is read again by a schedule', () => {
   });
 });
 
+describe('the stored text of a URL', () => {
+  const PDF = { headers: { 'content-type': 'application/pdf', etag: '"1"' } };
+  const terms = () =>
+    all(
+      db.pool,
+      `select distinct c.language from howdah.chunks as c
+       join howdah_private.chunk_terms as t on t.chunk_number = c.number`,
+    );
+  const pages = makePdf([
+    ['Die Ware kann innerhalb von vier Wochen nach dem Kauf in allen'],
+    ['unseren Filialen wieder abgegeben werden.'],
+  ]);
+
+  test.each<[string, string, Answer]>([
+    ['a page', 'language', { headers: { etag: '"1"' }, body: PAGE }],
+    ['a page', 'trust', { headers: { etag: '"1"' }, body: PAGE }],
+    ['a page', 'chunking', { headers: { etag: '"1"' }, body: PAGE }],
+    ['a file', 'language', { ...PDF, body: pages }],
+    ['a file', 'detection', { ...PDF, body: pages }],
+  ])('of %s suffices for another %s of the base', async (_what, change, answer) => {
+    const page = await site(answer);
+    await add(URL, 3_600);
+    await page.read();
+    const [before, texts, planned] = [await state(), await places(), await dueAt()];
+    await db.pool.query(`update howdah.knowledge_bases set ${CHANGES[change]}`);
+    expect(await state()).toMatchObject({ status: 'pending' });
+    expect(await page.read()).toBe(1);
+    expect(page.seen).toHaveLength(1);
+    expect([await state(), await places(), await dueAt()]).toEqual([before, texts, planned]);
+    await pass();
+    page.set({ status: 304 });
+    await page.read();
+    expect(page.seen[1]?.headers).toMatchObject({ 'if-none-match': '"1"' });
+  });
+
+  test('suffices for another language of the document, which is indexed by it', async () => {
+    const page = await site({ ...PDF, body: pages });
+    await add();
+    await page.read();
+    await db.pool.query(`update howdah.documents set language = 'de'`);
+    await page.read();
+    expect([page.seen.length, await terms()]).toEqual([1, [{ language: 'german' }]]);
+    await db.pool.query(`update howdah.documents set language = 'fr'`);
+    await db.pool.query(`update howdah.documents set language = 'it'`);
+    await page.read();
+    expect([page.seen.length, await terms()]).toEqual([1, [{ language: 'italian' }]]);
+    expect(await due()).toEqual([]);
+  });
+
+  test('keeps the reason why the last reading failed', async () => {
+    const page = await site({ body: PAGE });
+    await add(URL, 3_600);
+    await page.read();
+    page.set({ status: 404 });
+    await pass();
+    await page.read();
+    const before = await state();
+    await db.pool.query(`update howdah.knowledge_bases set language = 'german'`);
+    await page.read();
+    expect([page.seen.length, await state()]).toEqual([2, before]);
+    expect(before).toMatchObject({ error: { code: 'http_error' } });
+  });
+
+  test('does not suffice if the URL was to be read anyway', async () => {
+    const page = await site({ body: PAGE });
+    await add();
+    await db.pool.query(`update howdah.knowledge_bases set language = 'german'`);
+    await page.read();
+    expect(page.seen).toHaveLength(1); // it was never read
+    await db.pool.query(`update howdah.documents set status = 'pending'`);
+    await db.pool.query(`update howdah.knowledge_bases set language = 'english'`);
+    await page.read();
+    expect(page.seen).toHaveLength(2);
+    page.set({ ...PDF, body: pages });
+    await db.pool.query(`update howdah.documents set status = 'pending'`);
+    await page.read();
+    await db.pool.query(`update howdah.knowledge_bases set chunking = '{"max_characters": 300}'`);
+    await page.read();
+    expect(page.seen).toHaveLength(4); // the headings of a file are not stored
+  });
+
+  test('does not suffice for an image, unless a model reads it', async () => {
+    await add();
+    const keeps = async () =>
+      (
+        await one<{ keeps: boolean }>(
+          db.pool,
+          `select howdah_private.keeps_text(d.id, d.knowledge_base_id, d.url, 'image/png', 'ready',
+             false) as keeps from howdah.documents as d`,
+        )
+      ).keeps;
+    expect(await keeps()).toBe(false); // Tesseract needs the language
+    await db.pool.query(
+      `with model as (
+         insert into howdah.models (tenant_id, name, provider, model, capabilities)
+         values ($1, 'reader', 'openai', 'reader', '{"images": true}') returning id)
+       update howdah.knowledge_bases set ocr_model_id = (select id from model)`,
+      [tenant],
+    );
+    expect(await keeps()).toBe(true);
+  });
+
+  test('is unknown to older workers, which fetch the URL', async () => {
+    const page = await site({ body: PAGE });
+    await add();
+    await page.read();
+    await db.pool.query(`update howdah.knowledge_bases set language = 'german'`);
+    const claimed = await all(
+      db.pool,
+      'select url, content from howdah_private.claim_documents($1, $2, 5, true, true, true, true)',
+      [tenant, base],
+    );
+    expect(claimed).toEqual([{ url: URL, content: '' }]);
+  });
+});
+
+/** Assignments to a base after which the text of its documents is the same. */
+const CHANGES: Record<string, string> = {
+  language: `language = 'german'`,
+  trust: `trust = 'internal'`,
+  chunking: `chunking = '{"max_characters": 300}'`,
+  detection: 'detects_language = false',
+};
+const places = () =>
+  all(
+    db.pool,
+    `select seq, page, heading_path, start_offset, end_offset, content from howdah.chunks
+     order by seq`,
+  );
+const dueAt = () =>
+  one(
+    db.pool,
+    `select round(extract(epoch from u.due_at - d.read_at)) as seconds, u.etag, u.reads_source
+     from howdah_private.due_documents as u join howdah.documents as d on d.id = u.document_id`,
+  );
+
 describe('a URL that was never read', () => {
   test.each<[Answer | string, string, string]>([
     [{ status: 404 }, 'http_error', 'HTTP 404 Not Found'],

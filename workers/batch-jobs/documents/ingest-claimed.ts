@@ -4,7 +4,7 @@ import {
   ThreadFault,
   type ThreadPool,
 } from '../../../src/concurrency/thread-pool.ts';
-import { MAX_DOCUMENT_BYTES } from '../../../src/contracts/document-types.ts';
+import { isTextDocument, MAX_DOCUMENT_BYTES } from '../../../src/contracts/document-types.ts';
 import type { Pool } from '../../../src/db/connection/pool.ts';
 import { faultOf, isTransient } from '../../../src/db/connection/sqlstate.ts';
 import { loadResource } from '../../../src/db/files/load-resource.ts';
@@ -17,6 +17,7 @@ import {
   postponeDocument,
   returnDocuments,
   storeChunks,
+  storedPieces,
 } from '../../../src/db/knowledge/ingestion.ts';
 import { awaitRecognition, delayRecognition } from '../../../src/db/knowledge/recognition.ts';
 import type { divideDocument, Piece } from '../../../src/knowledge/divide-document.ts';
@@ -143,6 +144,9 @@ async function divide(
   const { threads, files, limits, base, recognizes, signal } = ingestion;
   const maxCharacters = chunking.max_characters ?? MAX_CHARACTERS;
   const call = { key: base.tenant_id, deadline_ms: limits.divide_ms, signal };
+  if (document.is_stored && !isTextDocument(type)) {
+    return { pieces: await storedPieces(ingestion.pool, document) };
+  }
   if (resource_id === null && url === null) {
     type Texts = Parameters<typeof divideDocument>;
     const text = { type, content, maxCharacters };
