@@ -106,3 +106,13 @@ test('actions need no body, or none that people choose fields of', () => {
   expect(namesOf('schedules')).toEqual(['run']);
   expect(namesOf('users')).toEqual([]);
 });
+
+test('a list filters by rows that its rows name in another way', () => {
+  const { filters } = typeOf('searches');
+  expect(filters.find(({ name }) => name === 'knowledge_base_id')).toMatchObject({
+    references: { resource: 'knowledge-bases', field: 'id' },
+  });
+  expect(typeOf('knowledge-bases').fields.ocr_model_id?.references).toEqual({
+    ...{ resource: 'models', field: 'id' },
+  });
+});

@@ -15,6 +15,10 @@ const field = z.object({
   is_nullable: z.boolean(),
   is_required: z.boolean().describe('Whether a new row needs it'),
 });
+const references = z
+  .object({ resource: z.string(), field: z.string() })
+  .nullable()
+  .describe('The resource, and its field, that the value or each item is of');
 const names = z.array(z.string());
 const resourceType = z
   .object({
@@ -25,7 +29,7 @@ const resourceType = z
     ...{ one: z.string(), many: z.string() },
     name_field: z.string().describe('The field that people know a row by'),
     list: names.describe('The fields of a list, in order'),
-    filters: z.array(field).describe('The parameters of the list'),
+    filters: z.array(field.extend({ references })).describe('The parameters of the list'),
     create: names.nullable().describe('The fields of a new row, in order; null if none is created'),
     change: names.nullable().describe('The fields that change, in order; null if none does'),
     change_method: z.enum(['PATCH', 'PUT']).nullable(),
@@ -40,10 +44,7 @@ const resourceType = z
         is_column: z.boolean().describe('Whether it is a column of the table'),
         is_shown: z.boolean().describe('Whether rows have it; false if it is only sent'),
         is_shown_once: z.boolean().describe('Whether only the answer to the creation has it'),
-        references: z
-          .object({ resource: z.string(), field: z.string() })
-          .nullable()
-          .describe('The resource, and its field, that the value or each item is of'),
+        references,
       }),
     ),
   })
@@ -99,7 +100,10 @@ function describeResource(resource: Resource, routes: readonly Route[]): Resourc
     command: command?.noun ?? null,
     name_field: nameFieldOf(resource),
     list: listOf(resource, fields),
-    filters: Object.entries(filters).map(([name, schema]) => fieldType(name, schema)),
+    filters: Object.entries(filters).map(([name, schema]) => ({
+      ...fieldType(name, schema),
+      references: referenceOf(resource, name),
+    })),
     create: create ? Object.keys(created) : null,
     change: change ? Object.keys(changed) : null,
     change_method: change ? (change.method as 'PATCH' | 'PUT') : null,
@@ -198,6 +202,7 @@ const STEMS: Readonly<Record<string, string>> = {
   dataset: 'data_set',
   embedding_model: 'model',
   rerank_model: 'model',
+  ocr_model: 'model',
 };
 
 /** Returns the resource whose rows a field means by their id or their name. */

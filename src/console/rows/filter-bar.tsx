@@ -5,7 +5,7 @@ import { rowTexts } from '../messages/row-texts.ts';
 import { TextFilter } from '../parts/text-filter.tsx';
 import { useRest } from '../server/rest.ts';
 import type { Filter } from './copy-rows.ts';
-import { type FieldType, fieldOf, type ResourceType } from './resource-types.ts';
+import type { FieldType, ResourceType } from './resource-types.ts';
 
 type FilterBarProps = {
   type: ResourceType;
@@ -16,8 +16,8 @@ type FilterBarProps = {
 
 /** The conditions of a list, made from the parameters that it takes. */
 export function FilterBar({ type, types, filter, change }: FilterBarProps) {
-  const shown = type.filters.filter(({ name, schema }) => {
-    const isId = schema.format === 'uuid' && !fieldOf(type, name)?.references;
+  const shown = type.filters.filter(({ name, schema, references }) => {
+    const isId = schema.format === 'uuid' && !references;
     return !isId || name in filter; // nobody types an id, but a link may have it
   });
   if (shown.length === 0) return null;
@@ -33,9 +33,7 @@ export function FilterBar({ type, types, filter, change }: FilterBarProps) {
           value: filter[field.name] ?? '',
           change: (value: string | null) => set(field.name, value),
         };
-        const refersTo = types.find(
-          ({ name }) => name === fieldOf(type, field.name)?.references?.resource,
-        );
+        const refersTo = types.find(({ name }) => name === field.references?.resource);
         if (refersTo && field.name.endsWith('_id')) {
           return <RowCondition key={field.name} {...shared} type={refersTo} />;
         }

@@ -10,12 +10,16 @@ export type FieldType = {
   is_required: boolean;
 };
 
+/** A parameter of a list. It may be no field of its rows. */
+export type RowFilter = FieldType & {
+  references: { resource: string; field: string } | null;
+};
+
 /** A field of a row. */
-export type RowField = FieldType & {
+export type RowField = RowFilter & {
   is_column: boolean;
   is_shown: boolean;
   is_shown_once: boolean;
-  references: { resource: string; field: string } | null;
 };
 
 /** Rows of one kind: what lists and forms of them are made from. */
@@ -28,7 +32,7 @@ export type ResourceType = {
   many: string;
   name_field: string;
   list: string[];
-  filters: FieldType[];
+  filters: RowFilter[];
   create: string[] | null;
   change: string[] | null;
   change_method: 'PATCH' | 'PUT' | null;
