@@ -10,8 +10,9 @@
 -- Everybody reads the rows of tables without tenant_id. The connected account of a user is for that
 -- user and for admins, and so are memories about a user. A search without a run is for its user and
 -- for admins, and so are its bases. A saved view is for its user unless it is shared. The loop
--- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule and roles
--- have not changed, since creating a policy locks its table. The comment of a policy is its rule.
+-- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule and
+-- roles have not changed, since creating a policy locks its table. The comment of a policy is its
+-- rule.
 do $$
 declare
   v_policy record;
