@@ -3,7 +3,7 @@ import { equalTo } from '../equal-to.ts';
 import { count, id, object, time } from '../fields.ts';
 import { type Body, resource } from '../resource.ts';
 
-/** Rows of their own name the bases, since no index serves a list of ids under row-level security. */
+/** Rows of their own name the bases: no index serves a list of ids under row-level security. */
 const IS_SEARCHED = `exists (select from howdah_private.searched_bases as b
   where b.tenant_id = t.tenant_id and b.search_id = t.id and b.knowledge_base_id = ?)`;
 
