@@ -118,7 +118,7 @@ export const BENCHES: Record<string, BenchEntry> = {
   knowledge: {
     run: knowledge,
     description:
-      'Searches of knowledge bases with judged queries (Cranfield, CISI): nDCG@10 of `howdah.search`, and of `minisearch` with a stemmer. Then 50,400 documents of one chunk: documents per second from the insert until all can be searched, and the time of searches with three and nine words. Needs HOWDAH_TEST_ASSETS.',
+      'Searches of knowledge bases with judged queries (Cranfield, CISI): nDCG@10 of `howdah.search`, and of `minisearch` with a stemmer. Then 50,400 documents of one chunk: documents per second from the insert until all can be searched, and the time of searches with three and nine words. Then the time of searches in documents of three languages, and with a reranker that answers at once, beside the same search without. Needs HOWDAH_TEST_ASSETS.',
   },
   console: {
     run: consoleBench,

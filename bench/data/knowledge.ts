@@ -9,6 +9,7 @@ import { compareLanguages } from '../rankings/compare-languages.ts';
 import { compareRankings } from '../rankings/compare-rankings.ts';
 import { findEmbedder } from '../rankings/embedder.ts';
 import { search } from '../rankings/search-base.ts';
+import { searchCosts } from '../rankings/search-costs.ts';
 import { vectorTimes } from '../rankings/vector-times.ts';
 
 /** Collections with judged queries, in `HOWDAH_TEST_ASSETS`, and the least nDCG@10. */
@@ -50,6 +51,7 @@ export const knowledge: Bench = async ({ server, talk }) => {
     }
     figures.push(...(await compareLanguages(database.pool, talk)));
     figures.push(...(await compareCompounds(database.pool, talk)));
+    figures.push(...(await searchCosts(database, talk)));
     figures.push(...(await vectorTimes(database, talk)), ...(await timesOf(database.pool)));
     return figures;
   } finally {

@@ -3,13 +3,21 @@ import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
 import { ingestionJobs } from '../../workers/batch-jobs/documents/ingest-documents.ts';
 import type { Text } from './collections.ts';
 
-/** A new base, and how many times it has each document. */
-export type NewBase = { name: string; copies?: number; detectsLanguage?: boolean };
+/**
+ * A new base, and how many times it has each document. Documents are said to be in `languages` in
+ * turn.
+ */
+export type NewBase = {
+  name: string;
+  copies?: number;
+  detectsLanguage?: boolean;
+  languages?: readonly string[];
+};
 
 /** Inserts documents into a new base by one statement, and divides them. */
 export async function addDocuments(
   pool: pg.Pool,
-  { name, copies = 1, detectsLanguage = true }: NewBase,
+  { name, copies = 1, detectsLanguage = true, languages = [] }: NewBase,
   documents: readonly Text[],
 ): Promise<void> {
   await pool.query(
@@ -17,11 +25,13 @@ export async function addDocuments(
        insert into howdah.knowledge_bases (tenant_id, name, detects_language, records_searches)
        select id, $1, $4, false from howdah.tenants limit 1
        returning id, tenant_id)
-     insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata)
+     insert into howdah.documents (tenant_id, knowledge_base_id, title, content, metadata, language)
      select b.tenant_id, b.id, coalesce(nullif(btrim(d.doc ->> 'title'), ''), 'none'),
-       d.doc ->> 'text', jsonb_build_object('id', d.doc ->> '_id')
-     from base as b, jsonb_array_elements($2) as d (doc), generate_series(1, $3::int)`,
-    [name, JSON.stringify(documents), copies, detectsLanguage],
+       d.doc ->> 'text', jsonb_build_object('id', d.doc ->> '_id'),
+       ($5::text[])[1 + d.place % greatest(1, cardinality($5::text[]))]
+     from base as b, jsonb_array_elements($2) with ordinality as d (doc, place),
+       generate_series(1, $3::int)`,
+    [name, JSON.stringify(documents), copies, detectsLanguage, languages],
   );
   const [job] = ingestionJobs({ pool });
   for (;;) {
