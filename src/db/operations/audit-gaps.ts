@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { Pool } from '../connection/pool.ts';
+import { TRIGGERS } from '../triggers.generated.ts';
 
 /** Problems that prevent new rows. */
 export type AuditGaps = {
@@ -13,7 +11,7 @@ export type AuditGaps = {
   unchained: number;
 };
 
-/** Compares the existing triggers with those of `sql/schema.sql`, which a migration creates. */
+/** Compares the existing triggers with those that a migration creates. */
 export async function auditGaps(pool: Pool): Promise<AuditGaps> {
   const { rows } = await pool.query(
     `select array(
@@ -31,13 +29,7 @@ export async function auditGaps(pool: Pool): Promise<AuditGaps> {
        where exists (select from unnest(s.setconfig) as c where c ~* '^session_replication_role=(replica|local)')
      ) as "triggerBypasses",
      (select count(*)::int from howdah_private.audit_inbox) as unchained`,
-    [triggersThatShouldBe()],
+    [TRIGGERS],
   );
   return rows[0];
-}
-
-function triggersThatShouldBe(): string[] {
-  const schema = readFileSync(join(PACKAGE_ROOT, 'sql', 'schema.sql'), 'utf8');
-  const made = schema.matchAll(/^CREATE (?:CONSTRAINT )?TRIGGER (\S+) .*? ON (howdah\w*\.\w+) /gm);
-  return [...made].map(([, trigger, table]) => `${table} ${trigger}`);
 }

@@ -25,6 +25,7 @@ import { modelVendorsFunction } from './model-vendors.ts';
 import { readResources, resourceCommands, resourceList } from './resource-lists.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sqlMessages } from './sql-messages.ts';
+import { triggerNames } from './trigger-names.ts';
 import { writePermissions } from './write-permissions.ts';
 
 // Writes the generated files from a freshly migrated database. With --check it only compares them.
@@ -59,7 +60,9 @@ try {
   write('src/contracts/write-permissions.generated.ts', await writePermissions(url));
   if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) isStale = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
-  write('sql/schema.sql', await dumpSchema(url));
+  const dump = await dumpSchema(url);
+  write('sql/schema.sql', dump);
+  write('src/db/triggers.generated.ts', triggerNames(dump));
   write('sql/messages.txt', await sqlMessages(url));
   const { printApiSchema } = await import('./print-schema.ts');
   const sdl = await printApiSchema(url);
