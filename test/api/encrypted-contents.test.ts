@@ -83,7 +83,7 @@ const GRAPHQL = `query ($id: UUID!) { execution(id: $id) {
   messages { nodes { role content parts toolCalls } }
   steps { nodes { kind name input output error } }
   timeline { nodes { seq said } }
-  tree { nodes { executionId } }
+  tree(orderBy: PATH_ASC) { nodes { executionId } }
   questions { nodes { prompt options answer toolCall } }
   session { executions { nodes { input output questions { nodes { prompt answer } } } } }
 } }`;
