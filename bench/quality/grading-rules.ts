@@ -1,12 +1,9 @@
 import type { Bench } from '../bench.ts';
 import { measureRuns, until } from '../data/inserted-runs.ts';
-import { dataSize } from '../data-sizes.ts';
 import { figure, ratios } from '../figures.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
+import { GRADED_RUNS, measureGradedRounds } from './graded-rounds.ts';
 
-const RUNS = dataSize('GRADED_RUNS');
-const SLOTS = 100;
 /** Graders of answers, and one that asks what the business knows about a run by now. */
 const GRADERS = `
   insert into howdah.datasets (name) values ('answers'), ('outcomes');
@@ -25,36 +22,24 @@ const GRADERS = `
  * end of the runs. Compares the time for each run with that of the run itself, and the time of runs
  * beside both rules with that of runs beside none.
  */
-export const gradingRules: Bench = async ({ server, rounds, talk }) => {
+export const gradingRules: Bench = async (context) => {
   const runs: number[] = [];
   const answers: number[] = [];
   const outcomes: number[] = [];
   const beside: number[] = [];
-  for (let round = 1; round <= rounds(3); round += 1) {
-    const database = await server.createDatabase();
-    const worker = await startEngine({ url: database.url, concurrency: SLOTS });
-    try {
-      await database.pool.query(BENCH_AGENT);
-      await database.pool.query(GRADERS);
-      await measureRuns(database, Math.round(RUNS / 4)); // warms up
-      runs.push((await measureRuns(database, RUNS)) / RUNS);
-      answers.push(await measureRule(database, 'answers'));
-      await reportOutcomes(database);
-      outcomes.push(await measureRule(database, 'outcomes'));
-      await measureRuns(database, RUNS);
-      await reportOutcomes(database);
-      const started = await startedEvaluations(database);
-      await database.pool.query('update howdah.grading_rules set sample = sample - 1'); // due at once
-      await until(async () => (await startedEvaluations(database)) === started + 2);
-      beside.push((await measureRuns(database, RUNS)) / RUNS);
-      talk(
-        `round ${round} of ${rounds(3)}, ms per run: ${runs.at(-1)}, beside rules ${beside.at(-1)}; graded by a rule ${answers.at(-1)}, by outcomes ${outcomes.at(-1)}`,
-      );
-    } finally {
-      await worker.stop(0);
-      await database.drop();
-    }
-  }
+  await measureGradedRounds(context, context.rounds(3), GRADERS, async (database) => {
+    runs.push((await measureRuns(database, GRADED_RUNS)) / GRADED_RUNS);
+    answers.push(await measureRule(database, 'answers'));
+    await reportOutcomes(database);
+    outcomes.push(await measureRule(database, 'outcomes'));
+    await measureRuns(database, GRADED_RUNS);
+    await reportOutcomes(database);
+    const started = await startedEvaluations(database);
+    await database.pool.query('update howdah.grading_rules set sample = sample - 1'); // due at once
+    await until(async () => (await startedEvaluations(database)) === started + 2);
+    beside.push((await measureRuns(database, GRADED_RUNS)) / GRADED_RUNS);
+    return `ms per run: ${runs.at(-1)}, beside rules ${beside.at(-1)}; graded by a rule ${answers.at(-1)}, by outcomes ${outcomes.at(-1)}`;
+  });
   return [
     figure('grading-rules', 'grading_rule_ms_per_run', answers, 'ms'),
     figure('grading-rules', 'grading_outcome_ms_per_run', outcomes, 'ms'),
@@ -83,7 +68,7 @@ async function measureRule(database: BenchDatabase, dataset: string): Promise<nu
      select d.name, d.id, howdah.agent('bench'), 10000 from howdah.datasets as d where d.name = $1`,
     [dataset],
   );
-  await until(async () => (await gradedBy(database, dataset)) >= RUNS);
+  await until(async () => (await gradedBy(database, dataset)) >= GRADED_RUNS);
   const { rows } = await database.pool.query(
     `select (extract(epoch from v.completed_at - v.created_at) * 1000 / v.items)::float8 as ms
      from howdah.evaluations as v join howdah.datasets as d on d.id = v.dataset_id

@@ -1,12 +1,9 @@
 import type { Bench } from '../bench.ts';
 import { measureRuns, until } from '../data/inserted-runs.ts';
-import { dataSize } from '../data-sizes.ts';
 import { figure, ratios } from '../figures.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
+import { GRADED_RUNS, measureGradedRounds } from './graded-rounds.ts';
 
-const RUNS = dataSize('GRADED_RUNS');
-const SLOTS = 100;
 /** Data sets with their graders: what SQL functions grade, and what a query in a sandbox grades. */
 const GRADERS = `
   insert into howdah.datasets (name) values ('answers'), ('effects'), ('beside');
@@ -23,33 +20,21 @@ const GRADERS = `
  * themselves. Then grades while other runs are at work, and compares their time with that of runs
  * beside which nothing is graded.
  */
-export const grading: Bench = async ({ server, rounds, talk }) => {
+export const grading: Bench = async (context) => {
   const runs: number[] = [];
   const beside: number[] = [];
   const answers: number[] = [];
   const effects: number[] = [];
-  for (let round = 1; round <= rounds(3); round += 1) {
-    const database = await server.createDatabase();
-    const worker = await startEngine({ url: database.url, concurrency: SLOTS });
-    try {
-      await database.pool.query(BENCH_AGENT);
-      await database.pool.query(GRADERS);
-      await measureRuns(database, Math.round(RUNS / 4)); // warms up
-      runs.push(await measureRuns(database, RUNS));
-      answers.push(await measureGrades(database, 'answers'));
-      await measureRuns(database, RUNS);
-      effects.push(await measureGrades(database, 'effects'));
-      await measureRuns(database, RUNS);
-      await startGrades(database, 'beside');
-      beside.push(await measureRuns(database, RUNS));
-      talk(
-        `round ${round} of ${rounds(3)}: ${RUNS} runs ${runs.at(-1)} ms, beside grades ${beside.at(-1)} ms; grades ${answers.at(-1)} ms, by SQL ${effects.at(-1)} ms`,
-      );
-    } finally {
-      await worker.stop(0);
-      await database.drop();
-    }
-  }
+  await measureGradedRounds(context, context.rounds(3), GRADERS, async (database) => {
+    runs.push(await measureRuns(database, GRADED_RUNS));
+    answers.push(await measureGrades(database, 'answers'));
+    await measureRuns(database, GRADED_RUNS);
+    effects.push(await measureGrades(database, 'effects'));
+    await measureRuns(database, GRADED_RUNS);
+    await startGrades(database, 'beside');
+    beside.push(await measureRuns(database, GRADED_RUNS));
+    return `${GRADED_RUNS} runs ${runs.at(-1)} ms, beside grades ${beside.at(-1)} ms; grades ${answers.at(-1)} ms, by SQL ${effects.at(-1)} ms`;
+  });
   return [
     figure('grading', 'grading_runs_ms', runs, 'ms'),
     figure('grading', 'grading_ms', answers, 'ms'),
@@ -77,7 +62,7 @@ async function measureGrades(database: BenchDatabase, dataset: string): Promise<
 async function startGrades({ pool }: BenchDatabase, dataset: string): Promise<string> {
   const { rows } = await pool.query(`select (howdah.evaluate_runs($1, 'bench', sample => $2)).id`, [
     dataset,
-    RUNS,
+    GRADED_RUNS,
   ]);
   return rows[0].id;
 }
