@@ -81,7 +81,7 @@ export async function knownPages(
 }
 
 /** A call that may be made, or why not. */
-export type PageCall =
+export type CallAdmission =
   | { outcome: 'edited' }
   | { outcome: 'full'; error: RecognitionError }
   | { outcome: 'call'; call_id: string | null };
@@ -91,8 +91,8 @@ export async function beginPage(
   pool: Pool,
   { id, claim }: ClaimedDocument,
   { model }: OcrModel,
-): Promise<PageCall> {
-  const { rows } = await pool.query<PageCall>(
+): Promise<CallAdmission> {
+  const { rows } = await pool.query<CallAdmission>(
     'select * from howdah_private.begin_page($1, $2, $3)',
     [id, claim, model.id],
   );

@@ -252,8 +252,8 @@ async function run(client: Client, direction: 'up' | 'down', count: number): Pro
     });
     return done.map(({ name }) => name);
   } catch (error) {
-    const isRefusal = /^HW/.test(faultOf(error).code ?? ''); // says what to do
-    if (migration && error instanceof Error && !isRefusal) {
+    const saysWhatToDo = /^HW/.test(faultOf(error).code ?? '');
+    if (migration && error instanceof Error && !saysWhatToDo) {
       error.message = `migration ${migration}: ${error.message}`;
     }
     throw error;

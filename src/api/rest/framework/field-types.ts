@@ -68,7 +68,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Returns the label of a field: `is_active` is Active, `agent_id` is Agent. */
 function labelOf(name: string): string {
-  // `status` stands beside it
+  // without its end it would have the label of `status`, which stands beside it
   const whole = name === 'status_at' ? 'status_since' : name;
   const words = whole.replace(/^(is|has)_|_(id|at|name)$/g, '').split('_');
   const label = words.map((word) => WORDS[word] ?? word).join(' ');
