@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Breach } from './checks/check-round.ts';
+import type { Breach } from './checks/breach.ts';
 import type { FaultKind, ModelFault } from './faults/faults.ts';
 import { fullDiskFault } from './faults/full-disk.ts';
 import type { ToolName } from './load/plan.ts';

@@ -1,10 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Breach,
-  checkEvidence,
-  DEATHS_BEFORE_POISON,
-  type Verdict,
-} from './checks/check-round.ts';
+import type { Breach } from './checks/breach.ts';
+import { checkEvidence, DEATHS_BEFORE_POISON, type Verdict } from './checks/check-round.ts';
 import { measureRecoveries, type Observations, observeRound } from './checks/observe-round.ts';
 import {
   checkEncryptedContents,

@@ -1,5 +1,5 @@
 import { doOrder } from '../src/cli/process/isolated-child.ts';
-import type { Breach } from './checks/check-round.ts';
+import type { Breach } from './checks/breach.ts';
 import { type ReportLine, reportLines, summarizeRounds } from './checks/report.ts';
 import { type PlayOptions, playRounds } from './play-rounds.ts';
 

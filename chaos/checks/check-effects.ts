@@ -1,6 +1,6 @@
 import { findPlannedCall } from '../load/plan.ts';
 import type { Effect } from '../load/shop-tools.ts';
-import type { Breach } from './check-round.ts';
+import type { Breach } from './breach.ts';
 import { count } from './count.ts';
 import type { CallRow, Observations } from './observe-round.ts';
 

@@ -1,6 +1,6 @@
 import { retryWhileUnavailable } from '../server.ts';
 import type { World } from '../world.ts';
-import type { Breach } from './check-round.ts';
+import type { Breach } from './breach.ts';
 
 /** Checks all invariants of all runs in the database, at the end of a programme. */
 export async function checkAllRuns({ server }: World): Promise<Breach[]> {

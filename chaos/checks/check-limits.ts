@@ -1,6 +1,6 @@
 import { retryWhileUnavailable } from '../server.ts';
 import type { World } from '../world.ts';
-import type { Breach } from './check-round.ts';
+import type { Breach } from './breach.ts';
 
 /**
  * Checks, when every run has ended, that the counters of all limits agree with the log, and that

@@ -2,18 +2,13 @@ import { expectedOutput, simulateTeam } from '../load/expected-output.ts';
 import { isBrokenMember, parseTeamName } from '../load/run-keys.ts';
 import type { Effect } from '../load/shop-tools.ts';
 import type { SubmittedRun } from '../load/submit-runs.ts';
+import type { Breach } from './breach.ts';
 import { checkBookings, checkEffects } from './check-effects.ts';
 import { count } from './count.ts';
 import type { Observations, RunRow } from './observe-round.ts';
 
 // Compares the runs, effects and model requests of a round with those that follow from its plan.
 // The functions are pure: the same evidence yields the same breaches.
-
-/** A broken guarantee. `zombie` is a step of a worker that did not own the run. */
-export type Breach = {
-  kind: 'lost' | 'doubled' | 'asked too often' | 'zombie' | 'violation' | 'stuck' | 'died';
-  what: string;
-};
 
 /** Everything that is known about a round. */
 export type Evidence = Observations & {

@@ -1,6 +1,6 @@
 import type { FaultKind } from '../faults/faults.ts';
 import type { RoundResult } from '../play-round.ts';
-import type { Breach } from './check-round.ts';
+import type { Breach } from './breach.ts';
 
 /** A line of the table: the results of one kind of fault, or the total. */
 export type ReportLine = {

@@ -5,7 +5,7 @@ import { createContentDecryptor, type SealedText } from '../../src/secrets/conte
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
-import type { Breach } from '../checks/check-round.ts';
+import type { Breach } from '../checks/breach.ts';
 
 // Encryption of the contents of ended runs. Faults change the policy and the data keys meanwhile.
 

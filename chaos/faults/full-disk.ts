@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
 import { faultOf, isConnectionLoss } from '../../src/db/connection/sqlstate.ts';
-import type { Breach } from '../checks/check-round.ts';
+import type { Breach } from '../checks/breach.ts';
 import { retryWhileUnavailable } from '../server.ts';
 import type { World } from '../world.ts';
 

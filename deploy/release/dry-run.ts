@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
-import type { ReleaseOptions, runStep } from './main.ts';
+import type { ReleaseOptions, runStep } from './run-step.ts';
 
 type Step = { name?: string; uses?: string; run?: string };
 type Job = { needs?: string | string[]; steps: Step[] };
