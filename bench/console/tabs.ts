@@ -19,6 +19,8 @@ import {
 /** Times in which a page of a run gathers news before it reads them: the first, and the next. */
 const GATHER_MS = 20;
 const PAUSE_MS = 250;
+/** Least time between two readings of the run itself, whose steps alone change. */
+const SUMS_PAUSE_MS = 1_000;
 const PAGE = 50;
 
 /** An open tab without a browser. It sends the operations of the console. */
@@ -38,7 +40,10 @@ export async function openList(url: string): Promise<OpenTab> {
   return tab;
 }
 
-/** Opens the page of a run without child runs. After news it reads the run and the newer steps. */
+/**
+ * Opens the page of a run without child runs. After news it reads the newer steps, and the run
+ * itself less often.
+ */
 export async function openRun(url: string, id: string): Promise<OpenTab> {
   const tab = await connect(url);
   const tree = { root: id, id, isBelow: false, first: 200 };
@@ -50,13 +55,19 @@ export async function openRun(url: string, id: string): Promise<OpenTab> {
   );
   let isGathering = false;
   let lastReadAt = Number.NEGATIVE_INFINITY;
+  let sumsReadAt = Number.NEGATIVE_INFINITY;
+  const readSums = async (): Promise<void> => {
+    if (performance.now() - sumsReadAt < SUMS_PAUSE_MS) return;
+    sumsReadAt = performance.now();
+    await tab.read(runPage, { id });
+  };
   const readNews = async (): Promise<void> => {
     await sleep(Math.max(GATHER_MS, lastReadAt + PAUSE_MS - performance.now()));
     lastReadAt = performance.now();
     isGathering = false;
     const [{ executionTimelines }] = await Promise.all([
       tab.read(stepsAfter, { id, after: last, first: 1_000 }),
-      tab.read(runPage, { id }),
+      readSums(),
     ]);
     last = Math.max(last, ...(executionTimelines?.nodes ?? []).map((one) => one?.seq ?? 0));
   };

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { PASSING_EVENTS, STARTED_EVENT, useNews } from '../parts/use-news.ts';
+import { PASSING_EVENTS, STARTED_EVENT, STEP_EVENTS, useNews } from '../parts/use-news.ts';
 import type { Failure } from '../server/failure.ts';
 import { request } from '../server/graphql.ts';
 import {
@@ -18,6 +18,8 @@ import { mergeRuns, type StepsByRun } from './tree-rows.ts';
 /** Bounds of what is loaded: runs of a tree, and steps of one run and request. */
 export const MAX_RUNS = 200;
 const STEPS_AT_ONCE = 1_000;
+/** Least time between two readings of a run whose steps alone have changed. */
+const SUMS_PAUSE_MS = 1_000;
 
 export type RunTree = {
   runs: readonly TreeRun[];
@@ -45,9 +47,11 @@ export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunT
     [data, run],
   );
   const steps = useSteps(runs);
-  const live = useEventsOfTree({ id, isAtWork }, ({ ids, isTreeChanged }) => {
+  const readSums = useNews(onNews, SUMS_PAUSE_MS);
+  const live = useEventsOfTree({ id, isAtWork }, ({ ids, isTreeChanged, hasStepsOnly }) => {
     if (isTreeChanged) tree.reload();
-    onNews();
+    if (hasStepsOnly) readSums();
+    else onNews();
     void steps.readNews(ids);
   });
   return {
@@ -65,7 +69,7 @@ export function useRunTree({ run, isAtWork }: Subject, onNews: () => void): RunT
 }
 
 /** The runs with news. The run of the page is read by itself, so the tree changes by other runs. */
-type News = { ids: readonly string[]; isTreeChanged: boolean };
+type News = { ids: readonly string[]; isTreeChanged: boolean; hasStepsOnly: boolean };
 
 /** Follows a run and all runs below it. Says which of them have news, after a short pause. */
 function useEventsOfTree(
@@ -73,17 +77,18 @@ function useEventsOfTree(
   onNews: (news: News) => void,
 ) {
   const changed = useRef(new Set<string>());
-  const hasStarted = useRef(false);
+  const events = useRef(new Set<string | null | undefined>());
   const flush = useNews(() => {
     const ids = [...changed.current];
-    const isTreeChanged = hasStarted.current || ids.some((one) => one !== id);
+    const isTreeChanged = events.current.has(STARTED_EVENT) || ids.some((one) => one !== id);
+    const hasStepsOnly = [...events.current].every((one) => one && STEP_EVENTS.includes(one));
     changed.current.clear();
-    hasStarted.current = false;
-    onNews({ ids, isTreeChanged });
+    events.current.clear();
+    onNews({ ids, isTreeChanged, hasStepsOnly });
   });
   const gather = (changedId: string, event?: string | null) => {
     changed.current.add(changedId);
-    if (event === STARTED_EVENT) hasStarted.current = true;
+    events.current.add(event);
     flush();
   };
   const cursor = useRef<string>(null);
