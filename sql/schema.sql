@@ -772,6 +772,7 @@ create table howdah.executions (
   contents_key_id uuid,
   finish_reason howdah.finish_reason,
   counted_steps integer,
+  started_by_execution_id uuid,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -1739,6 +1740,7 @@ create table howdah.schedules (
   last_error jsonb,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  written_by_execution_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint schedules_pkey PRIMARY KEY (id),
@@ -2851,7 +2853,7 @@ create table howdah_private.limited_calls (
   ended_at timestamp with time zone,
   document_id uuid,
   constraint limited_calls_pkey PRIMARY KEY (id),
-  constraint a_call_is_of_a_run_or_a_document CHECK ((num_nonnulls(execution_id, document_id) = 1))
+  constraint a_call_is_of_one_run_or_document CHECK ((num_nonnulls(execution_id, document_id) <= 1))
 );
 alter table howdah_private.limited_calls enable row level security, force row level security;
 CREATE INDEX limited_calls_began_at_idx ON howdah_private.limited_calls USING btree (limit_id, began_at);
@@ -5188,7 +5190,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.grader_agreement(evaluation uuid, pass_score double precision DEFAULT 0.5)
- RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision, kappa_low double precision, kappa_high double precision, position_bias double precision, position_verdict text)
+ RETURNS TABLE(grader text, results integer, people integer, agreement double precision, kappa double precision, mean_difference double precision, low double precision, high double precision, verdict text, length_bias double precision, calibration_error double precision, kappa_low double precision, kappa_high double precision, position_bias double precision, position_verdict text, length_low double precision, length_high double precision, length_verdict text, position_low double precision, position_high double precision)
  LANGUAGE plpgsql
  STABLE ROWS 10
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5206,12 +5208,14 @@ begin
   -- repeats of an item are one observation
   items as (
     select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
+      avg(p.length)::float8 as length,
       case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
         then howdah_private.has_reversed_examples(uuid_send(p.item_id)) end as is_reversed
     from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
   ),
   differences as (
     select i.grader, array_agg(i.difference order by i.id) as of_items,
+      array_agg(i.length order by i.id) as lengths,
       array_agg(i.difference order by i.id) filter (where not i.is_reversed) as in_order,
       array_agg(i.difference order by i.id) filter (where i.is_reversed) as in_reverse
     from items as i group by i.grader
@@ -5220,17 +5224,18 @@ begin
     select p.grader, count(*)::int as results, max(p.people) as people,
       array_agg(p.is_passed::text order by p.result_id) as labels,
       array_agg(p.is_passed_by_people::text order by p.result_id) as labels_of_people,
-      corr(p.difference, p.length) as length_bias,
       howdah_private.calibration_error(array_agg(p.grader_score order by p.result_id),
         array_agg(p.is_passed_by_people order by p.result_id)) as calibration_error
     from pairs as p group by p.grader
   )
   select f.grader, f.results, f.people, k.agreement, k.kappa, i.estimate, i.low, i.high, i.verdict,
-    f.length_bias, f.calibration_error, w.low, w.high, b.estimate, b.verdict
+    c.estimate, f.calibration_error, w.low, w.high, b.estimate, b.verdict, c.low, c.high,
+    c.verdict, b.low, b.high
   from figures as f
   join differences as d on d.grader is not distinct from f.grader
   cross join lateral howdah_private.cohens_kappa(f.labels, f.labels_of_people) as k
   cross join lateral howdah_private.paired_interval(d.of_items) as i
+  cross join lateral howdah_private.correlation_interval(d.lengths, d.of_items) as c
   left join lateral howdah_private.kappa_interval(
     k.agreement, k.chance, cardinality(d.of_items)) as w on true
   left join lateral howdah_private.independent_interval(d.in_reverse, d.in_order) as b
@@ -8178,7 +8183,9 @@ begin
       case when c.bucket is null then sum(c.steps)::bigint else 0 end as cached_calls,
       coalesce(sum(c.steps) filter (where c.is_error and c.bucket is not null), 0)::bigint
         as errors, sum(c.micros)::bigint as micros
-    from sums as c where c.bucket is not null or c.tool is not null
+    from sums as c
+    where c.bucket is not null or c.tool is not null
+      or (c.kind = 'model' and c.model_id is not null)
     group by 1, 2, 3, 4, 5, 6
   ),
   durations as (
@@ -11168,37 +11175,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.begin_document_call(document howdah.documents, model_id uuid, OUT outcome text, OUT call_id uuid)
- RETURNS record
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_limits uuid[];
-begin
-  outcome := 'free';
-  if not howdah_private.are_calls_limited(document.tenant_id) then
-    return;
-  end if;
-  v_limits := array(
-    select l.id from howdah.models as m
-    cross join lateral howdah_private.call_limits(m.tenant_id, null, null, m.id, m.model) as l
-    where m.tenant_id = document.tenant_id and m.id = begin_document_call.model_id order by l.id);
-  perform howdah_private.lock_limits(v_limits);
-  if exists (
-    select from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
-    where l.id = any (v_limits) and r.room <= 0) then
-    outcome := 'full';
-  elsif v_limits <> '{}' then
-    outcome := 'begun';
-    call_id := gen_random_uuid();
-    insert into howdah_private.limited_calls (call_id, limit_id, document_id, began_at)
-    select begin_document_call.call_id, l.id, document.id, clock_timestamp()
-    from unnest(v_limits) as l (id);
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.begin_generation(base howdah.knowledge_bases, model jsonb, center real[] DEFAULT NULL::real[], sampled integer DEFAULT 0)
  RETURNS void
  LANGUAGE plpgsql
@@ -11289,6 +11265,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_model_call(tenant_id uuid, model_id uuid, document_id uuid DEFAULT NULL::uuid, OUT outcome text, OUT call_id uuid, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_limits uuid[];
+  v_full record;
+begin
+  outcome := 'free';
+  if not howdah_private.are_calls_limited(begin_model_call.tenant_id) then
+    return;
+  end if;
+  v_limits := array(
+    select l.id from howdah.models as m
+    cross join lateral howdah_private.call_limits(m.tenant_id, null, null, m.id, m.model) as l
+    where m.tenant_id = begin_model_call.tenant_id and m.id = begin_model_call.model_id
+    order by l.id);
+  perform howdah_private.lock_limits(v_limits);
+  select max(r.free_at) as free_at into v_full
+  from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
+  where l.id = any (v_limits) and r.room <= 0 having count(*) > 0;
+  if found then
+    outcome := 'full';
+    wait_ms := greatest(100, coalesce(ceil(extract(epoch from
+      v_full.free_at - clock_timestamp()) * 1000), 2000));
+  elsif v_limits <> '{}' then
+    outcome := 'begun';
+    call_id := gen_random_uuid();
+    insert into howdah_private.limited_calls (call_id, limit_id, document_id, began_at)
+    select begin_model_call.call_id, l.id, begin_model_call.document_id, clock_timestamp()
+    from unnest(v_limits) as l (id);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_model_test(tenant_id uuid, test_id uuid, attempt integer)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -11339,7 +11352,8 @@ begin
     return;
   end if;
   select * into v_call
-  from howdah_private.begin_document_call(v_document, begin_page.model_id);
+  from howdah_private.begin_model_call(
+    v_document.tenant_id, begin_page.model_id, v_document.id);
   if v_call.outcome = 'full' then
     error := '{"code": "limit_reached", "message": "a limit of calls of the model is reached",
       "wait_ms": 10000}';
@@ -13562,6 +13576,18 @@ AS $function$
   order by m.entry ->> 'name' = catalog_entry.model desc,
     m.entry -> 'also' ? catalog_entry.model desc
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.causing_execution_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when howdah_private.is_bound() then howdah_private.bound_execution_id()
+    when howdah_private.has_trusted_login()
+      then nullif(current_setting('howdah.caused_by', true), '')::uuid end
 $function$
 ;
 
@@ -20506,6 +20532,45 @@ exception when others then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.correlation_interval(firsts double precision[], seconds double precision[], OUT items integer, OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with pairs as materialized (
+    select v.a - avg(v.a) over () as a, v.b - avg(v.b) over () as b
+    from unnest(correlation_interval.firsts, correlation_interval.seconds) as v (a, b)
+    where v.a is not null and v.b is not null
+  ),
+  sums as materialized (
+    select count(*)::int as items, sum(a * a) as aa, sum(b * b) as bb, sum(a * b) as ab,
+      corr(a, b) as estimate
+    from pairs
+  ),
+  jackknife as (
+    select var_pop(atanh(greatest(least(coalesce((s.ab - p.a * p.b * k.share)
+        / nullif(sqrt(greatest(s.aa - p.a * p.a * k.share, 0))
+          * sqrt(greatest(s.bb - p.b * p.b * k.share, 0)), 0), 0), l.most), -l.most))) as variance
+    from sums as s
+    cross join lateral (select s.items::float8 / nullif(s.items - 1, 0) as share) as k
+    cross join (values (1 - 1e-9)) as l (most)
+    cross join pairs as p
+  ),
+  scaled as (
+    select atanh(greatest(least(s.estimate, 1 - 1e-9), -1 + 1e-9)) as z,
+      case when s.items > 3 and s.estimate is not null
+        then greatest(1.959963984540054 / sqrt(s.items - 3),
+        howdah_private.student_quantile(s.items - 2) * sqrt((s.items - 1) * j.variance)) end as half
+    from sums as s cross join jackknife as j
+  )
+  select s.items, s.estimate, tanh(c.z - c.half), tanh(c.z + c.half), case
+    when tanh(c.z - c.half) > 0 then 'higher' when tanh(c.z + c.half) < 0 then 'lower'
+    when s.estimate is not null then 'inside the noise' end
+  from sums as s cross join scaled as c
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_children(parents uuid[], waiting integer[], children integer[])
  RETURNS void
  LANGUAGE sql
@@ -21762,7 +21827,7 @@ begin
       select o.id from howdah_private.limited_calls as o
       where o.ended_at is null and not exists (
         select from howdah.executions as e where e.id = o.execution_id and e.status = 'running')
-        and (o.document_id is null or o.began_at < clock_timestamp() - interval '5 minutes')
+        and (o.execution_id is not null or o.began_at < clock_timestamp() - interval '5 minutes')
       for update of o skip locked
     ) as open
     where c.id = open.id
@@ -23532,7 +23597,7 @@ begin
   where q.tenant_id = end_query_ranking.tenant_id
     and q.model_digest = end_query_ranking.model_digest and q.digest = end_query_ranking.digest
   returning q.* into v_row;
-  if found then
+  if found and (v_row.error ->> 'code' = 'limit_reached') is not true then
     perform howdah_private.count_reranking(
       v_row, end_query_ranking.execution_id, end_query_ranking.usage);
   end if;
@@ -24878,9 +24943,9 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_output(kind howdah.step_kind, ou
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when erase_output.output is not null then coalesce(
-    (
-      select jsonb_build_object('usage', json_object_agg(u.key, u.value)::jsonb)
+  select case when erase_output.output is not null then coalesce(nullif(jsonb_strip_nulls(
+    jsonb_build_object('usage', (
+      select json_object_agg(u.key, u.value)::jsonb
       from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
         then erase_output.output -> 'usage' else '{}' end) as u
       where erase_output.kind in ('model', 'retry') and (
@@ -24888,7 +24953,9 @@ AS $function$
           and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens'))
         or (u.key = 'estimated' and u.value = 'true'))
       having count(*) > 0
-    ), '"[erased]"') end
+    ), 'cached_from', case when erase_output.kind = 'model'
+      then howdah_private.visible_annotations(erase_output.output) -> 'cached_from' end)), '{}'),
+    '"[erased]"') end
 $function$
 ;
 
@@ -25787,10 +25854,13 @@ CREATE OR REPLACE FUNCTION howdah_private.fail_embeddings(generation_id uuid, nu
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_is_limited boolean := fail_embeddings.error ->> 'code' = 'limit_reached';
 begin
   update howdah_private.embedding_generations as g
-  set error = fail_embeddings.error, failures = g.failures + 1,
-    due_at = clock_timestamp() + greatest(howdah_private.retry_delay(g.failures),
+  set error = fail_embeddings.error, failures = g.failures + (not v_is_limited)::int,
+    due_at = clock_timestamp() + greatest(
+      case when not v_is_limited then howdah_private.retry_delay(g.failures) end,
       fail_embeddings.wait_ms * interval '1 millisecond')
   where g.id = fail_embeddings.generation_id and not fail_embeddings.is_refused;
   perform from howdah_private.embedding_generations as g
@@ -25831,7 +25901,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.fail_similarity(tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, error text, is_refused boolean)
+CREATE OR REPLACE FUNCTION howdah_private.fail_similarity(tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, error text, is_refused boolean, wait_ms integer DEFAULT NULL::integer)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -25852,9 +25922,13 @@ begin
     fail_similarity.evaluation_id, array[fail_similarity.execution_id]) as n
   where q.tenant_id = fail_similarity.tenant_id and q.model_digest = n.model_digest
     and q.digest in (md5(n.answer), md5(n.expected)) and num_nulls(q.vector, q.query) = 2;
-  if not fail_similarity.is_refused and v_needed.attempts < 5 then
+  if fail_similarity.wait_ms is not null
+    or not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
-    set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
+    set attempts = d.attempts - (fail_similarity.wait_ms is not null and d.attempts > 0)::int,
+      due_at = clock_timestamp() + coalesce(
+        fail_similarity.wait_ms * interval '1 millisecond',
+        howdah_private.retry_delay(v_needed.attempts - 1))
     where d.execution_id = fail_similarity.execution_id
       and d.evaluation_id = fail_similarity.evaluation_id;
     return true;
@@ -25923,7 +25997,8 @@ CREATE OR REPLACE FUNCTION howdah_private.feedback_vote(run howdah.executions, u
 AS $function$
 declare
   v_caller_id constant uuid := howdah.current_user_id();
-  v_execution_id constant uuid := howdah_private.bound_execution_id();
+  v_execution_id constant uuid := howdah_private.causing_execution_id();
+  v_has_started boolean;
   v_has_key constant boolean := howdah_private.has_trusted_login()
     and coalesce(current_setting('howdah.api_key_id', true), '') <> '';
 begin
@@ -25934,12 +26009,13 @@ begin
   end if;
   author := case when feedback_vote.user_id is null then howdah_private.actor()
     else howdah_private.named_author(run, feedback_vote.user_id) end;
+  v_has_started := exists (
+    select from howdah.executions as e
+    where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
   if v_execution_id is not null then
     source := 'agent';
-    is_reward := not exists (
-      select from howdah.executions as e where e.id = v_execution_id and (
-        e.root_execution_id = run.root_execution_id or e.session_id = run.session_id
-        or e.agent_id = run.agent_id or e.workflow_id = run.workflow_id));
+    is_reward := howdah_private.is_independent(v_execution_id, run)
+      and (howdah_private.is_bound() or v_caller_id is not null or not v_has_started);
     return;
   end if;
   if feedback_vote.outcome is not null then
@@ -25949,10 +26025,7 @@ begin
     when coalesce(feedback_vote.user_id, v_caller_id) is not null then 'person'
     else 'program' end;
   is_reward := source = 'person'
-    or source = 'outcome' and not v_has_key
-    or not exists (
-      select from howdah.executions as e
-      where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
+    or source = 'outcome' and not v_has_key or not v_has_started;
 end $function$
 ;
 
@@ -28317,7 +28390,7 @@ declare
 begin
   perform howdah_private.lock_caller();
   perform howdah_private.permit('grades', 'run');
-  if howdah_private.is_bound()
+  if howdah_private.is_bound() or howdah_private.causing_execution_id() is not null
     or howdah.current_user_id() is null and (not howdah_private.owns_machine()
       or coalesce(current_setting('howdah.api_key_id', true), '') <> '') then
     raise exception using errcode = 'HWDEN', message = 'only a person can grade',
@@ -30099,12 +30172,12 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.sched
 AS $function$
   insert into howdah.executions (
     id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority,
-    concurrency_key, idempotency_key, metadata
+    concurrency_key, idempotency_key, metadata, started_by_execution_id
   ) values (
     insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
     (schedule).workflow_id, (schedule).session_id, (schedule).input, (schedule).input_data,
     (schedule).priority, (schedule).concurrency_key, insert_scheduled.key,
-    (schedule).metadata || insert_scheduled.metadata
+    (schedule).metadata || insert_scheduled.metadata, (schedule).written_by_execution_id
   )
 $function$
 ;
@@ -30532,6 +30605,45 @@ CREATE OR REPLACE FUNCTION howdah_private.is_in_scope(worker howdah_private.work
  LANGUAGE sql
  STABLE
 RETURN (((worker).only_tenants IS NULL) OR (((e).tenant_id = ANY ((worker).only_tenants)) AND (((worker).only_members IS NULL) OR ((e).agent_id = ANY ((worker).only_members)) OR ((e).workflow_id = ANY ((worker).only_members)) OR ((((e).depth > 0) OR ((e).handoffs > 0)) AND howdah_private.descends_from_agent(((e).id)::uuid, (e).ancestors, (worker).only_members)))))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_independent(rater uuid, rated howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with recursive runs as (
+    select r.is_rater, r.id, 0 as distance
+    from (values (true, is_independent.rater), (false, (rated).id::uuid)) as r (is_rater, id)
+    union
+    select r.is_rater, n.id, r.distance + 1
+    from runs as r
+    join howdah.executions as e on e.id = r.id and e.tenant_id = (rated).tenant_id
+    cross join lateral (values (e.parent_execution_id), (e.started_by_execution_id)) as n (id)
+    where n.id is not null and r.distance < 100
+  ),
+  parties as (
+    select r.is_rater, p.id
+    from runs as r
+    join howdah.executions as e on e.id = r.id and e.tenant_id = (rated).tenant_id
+    cross join lateral (
+      select unnest(array[e.root_execution_id, e.session_id, e.agent_id, e.workflow_id])
+      union all
+      select unnest(array[s.output #>> '{from,agent_id}', s.output #>> '{to,agent_id}']::uuid[])
+      from howdah.steps as s
+      where e.handoffs > 0 and s.execution_id = e.id and s.kind = 'handoff'
+    ) as p (id)
+    where p.id is not null
+  )
+  select exists (select from parties as p where p.is_rater)
+    and not exists (
+      select from parties as a join parties as b on b.id = a.id where a.is_rater and not b.is_rater)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text, concurrency_key text)
@@ -35674,7 +35786,7 @@ AS $function$
 declare
   v_name text;
 begin
-  if howdah_private.bound_execution_id() is not null
+  if howdah_private.causing_execution_id() is not null
     or howdah.current_user_id() <> named_author.user_id then
     raise exception using errcode = 'HWDEN',
       message = 'only a program without a user may give feedback for a person',
@@ -38142,8 +38254,9 @@ begin
   e.run_at := coalesce(e.run_at, now());
   e.root_execution_id := coalesce(e.root_execution_id, e.id);
   select coalesce(e.user_id, howdah.current_user_id()), howdah_private.actor(),
-    greatest(e.input_trust, howdah_private.bound_trust())
-  into e.user_id, e.created_by, e.input_trust;
+    greatest(e.input_trust, howdah_private.bound_trust()),
+    coalesce(howdah_private.starting_execution_id(e.tenant_id), e.started_by_execution_id)
+  into e.user_id, e.created_by, e.input_trust, e.started_by_execution_id;
   return e;
 end $function$
 ;
@@ -46870,6 +46983,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.starting_execution_id(tenant_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id from howdah.executions as e
+  where e.id = howdah_private.causing_execution_id()
+    and e.tenant_id = starting_execution_id.tenant_id
+    and current_setting('role') <> 'howdah_writer'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -47032,7 +47158,11 @@ BEGIN ATOMIC
      s.cost,
      x.usage,
          CASE
-             WHEN ((t.tool IS NULL) OR ((s.annotations ? 'cached_from'::text) IS NOT TRUE)) THEN ((EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000000)::numeric))::bigint
+             WHEN (
+             CASE
+                 WHEN (t.tool IS NULL) THEN x.is_cached
+                 ELSE (s.annotations ? 'cached_from'::text)
+             END IS NOT TRUE) THEN ((EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000000)::numeric))::bigint
              ELSE NULL::bigint
          END AS "case"
     FROM ((howdah.steps s
@@ -47045,8 +47175,12 @@ BEGIN ATOMIC
                  CASE
                      WHEN (s.model_id IS NOT NULL) THEN (s.output -> 'usage'::text)
                      ELSE NULL::jsonb
+                 END AS "case",
+                 CASE
+                     WHEN ((s.kind = 'model'::howdah.step_kind) AND ((s.tokens_in + s.tokens_out) = 0)) THEN (s.output ? 'cached_from'::text)
+                     ELSE NULL::boolean
                  END AS "case"
-          OFFSET 0) x(usage))
+          OFFSET 0) x(usage, is_cached))
    WHERE ((s.execution_id = (step_usage.u).execution_id) AND (s.tenant_id = (step_usage.u).tenant_id) AND (s.seq > (step_usage.u).first_seq) AND (s.seq <= (step_usage.u).last_seq) AND ((s.model_id IS NOT NULL) OR (t.tool IS NOT NULL) OR ((s.tokens_in + s.tokens_out) > 0)));
 END
 ;
@@ -52134,12 +52268,14 @@ begin
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = ''
     and coalesce(current_setting('howdah.api_key_id', true), '') = ''
+    and coalesce(current_setting('howdah.caused_by', true), '') = ''
     and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- as actor() without a user or key, and faster
   else
     select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
-      greatest(new.input_trust, howdah_private.bound_trust())
-    into new.user_id, new.created_by, new.input_trust;
+      greatest(new.input_trust, howdah_private.bound_trust()),
+      coalesce(howdah_private.starting_execution_id(new.tenant_id), new.started_by_execution_id)
+    into new.user_id, new.created_by, new.input_trust, new.started_by_execution_id;
   end if;
   if v_is_usual is not true then
     if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
@@ -55007,6 +55143,19 @@ begin
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__set_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.written_by_execution_id := coalesce(
+    howdah_private.starting_execution_id(new.tenant_id), new.written_by_execution_id);
   return new;
 end $function$
 ;
@@ -58494,7 +58643,7 @@ CREATE OR REPLACE FUNCTION howdah_private.visible_output(kind howdah.step_kind, 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.pick_fields(visible_output.output, case
-    when visible_output.kind = 'model' then array['usage']
+    when visible_output.kind = 'model' then array['usage', 'cached_from']
     when visible_output.kind in ('question', 'answer') then array['question_id', 'by', 'kind']
     when visible_output.kind = 'retry' then array['delay_ms', 'not_before', 'usage']
     when visible_output.kind in ('child', 'child_started') then array['execution_id', 'trust']
@@ -60796,7 +60945,8 @@ create view howdah.failures with (security_invoker=true) as
             x.contents_encrypted_at,
             x.contents_key_id,
             x.finish_reason,
-            x.counted_steps
+            x.counted_steps,
+            x.started_by_execution_id
            FROM howdah.executions x
           WHERE (((x.id)::uuid >= d.first_id) AND ((x.id)::uuid < d.next_id) AND (x.status = 'failed'::howdah.execution_status))
          OFFSET 0) e)
@@ -61137,7 +61287,6 @@ create view howdah.model_usage with (security_invoker=true) as
  WITH usage AS (
          SELECT c.tenant_id,
             c.model_id,
-            sum(c.steps) FILTER (WHERE (c.kind = 'model'::howdah.step_kind)) AS answers,
             sum(c.steps) FILTER (WHERE (c.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
             sum(c.tokens_in) AS tokens_in,
             sum(c.tokens_out) AS tokens_out,
@@ -61151,6 +61300,8 @@ create view howdah.model_usage with (security_invoker=true) as
         ), durations AS (
          SELECT c.tenant_id,
             c.model_id,
+            sum(c.calls) AS answers,
+            sum(c.cached_calls) AS cached_answers,
             howdah_private.histogram_percentiles('{0.5,0.95,0.99}'::numeric[], array_agg(c.histogram)) AS seconds
            FROM howdah_private.call_histograms() c(tenant_id, model_id, tool, calls, errors, histogram, cached_calls)
           WHERE (c.model_id IS NOT NULL)
@@ -61160,9 +61311,9 @@ create view howdah.model_usage with (security_invoker=true) as
     u.model_id,
     m.name AS model,
     m.provider,
-    (COALESCE(u.answers, (0)::numeric))::bigint AS answers,
+    (COALESCE(p.answers, (0)::numeric))::bigint AS answers,
     (COALESCE(u.failed_attempts, (0)::numeric))::bigint AS failed_attempts,
-    round((COALESCE(u.answers, (0)::numeric) / NULLIF((COALESCE(u.answers, (0)::numeric) + COALESCE(u.failed_attempts, (0)::numeric)), (0)::numeric)), 4) AS success_rate,
+    round((COALESCE(p.answers, (0)::numeric) / NULLIF((COALESCE(p.answers, (0)::numeric) + COALESCE(u.failed_attempts, (0)::numeric)), (0)::numeric)), 4) AS success_rate,
     (u.tokens_in)::bigint AS tokens_in,
     (u.tokens_out)::bigint AS tokens_out,
     u.cost,
@@ -61171,7 +61322,8 @@ create view howdah.model_usage with (security_invoker=true) as
     p.seconds[3] AS seconds_p99,
     (COALESCE(u.cached_tokens, (0)::numeric))::bigint AS cached_tokens,
     (COALESCE(u.cache_write_tokens, (0)::numeric))::bigint AS cache_write_tokens,
-    (COALESCE(u.estimated_attempts, (0)::numeric))::bigint AS estimated_attempts
+    (COALESCE(u.estimated_attempts, (0)::numeric))::bigint AS estimated_attempts,
+    (COALESCE(p.cached_answers, (0)::numeric))::bigint AS cached_answers
    FROM ((usage u
      LEFT JOIN durations p ON (((p.tenant_id = u.tenant_id) AND (p.model_id = u.model_id))))
      LEFT JOIN howdah.models m ON ((m.id = u.model_id)));
@@ -62566,6 +62718,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE
 CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
 
 CREATE TRIGGER _210_set_user BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg__set_user();
+
+CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF agent_id, workflow_id, input, input_data, metadata, session_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__set_run();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
@@ -65925,11 +66079,11 @@ grant execute on function howdah_private.begin_delivery(uuid) to howdah_worker;
 
 grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.begin_document_call(howdah.documents,uuid) to howdah_engine;
-
 grant execute on function howdah_private.begin_generation(howdah.knowledge_bases,jsonb,real[],integer) to howdah_engine;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.begin_model_call(uuid,uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
 
@@ -66136,6 +66290,8 @@ grant execute on function howdah_private.catalog_capabilities(jsonb) to howdah_e
 grant execute on function howdah_private.catalog_entry(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.catalog_entry(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.causing_execution_id() to howdah_engine;
 
 grant execute on function howdah_private.center_generation(howdah_private.embedding_generations) to howdah_engine;
 
@@ -66623,6 +66779,12 @@ grant execute on function howdah_private.copy_existing_rows(regclass,howdah.know
 
 grant execute on function howdah_private.copy_rows_to_documents(regclass,howdah.knowledge_watches,text[]) to howdah_owner;
 
+grant execute on function howdah_private.correlation_interval(double precision[],double precision[]) to howdah_app;
+
+grant execute on function howdah_private.correlation_interval(double precision[],double precision[]) to howdah_engine;
+
+grant execute on function howdah_private.correlation_interval(double precision[],double precision[]) to howdah_viewer;
+
 grant execute on function howdah_private.count_embedding(howdah_private.embedding_generations,integer,uuid) to howdah_engine;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
@@ -67007,7 +67169,7 @@ grant execute on function howdah_private.fail_embeddings(uuid,bigint[],jsonb,boo
 
 grant execute on function howdah_private.fail_refresh(uuid,bigint,text,boolean) to howdah_worker;
 
-grant execute on function howdah_private.fail_similarity(uuid,uuid,uuid,text,text,text,boolean) to howdah_worker;
+grant execute on function howdah_private.fail_similarity(uuid,uuid,uuid,text,text,text,boolean,integer) to howdah_worker;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
@@ -67408,6 +67570,8 @@ grant execute on function howdah_private.is_host(text) to howdah_engine;
 grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
 
 grant execute on function howdah_private.is_in_scope(howdah_private.workers,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.is_independent(uuid,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
@@ -71498,6 +71662,8 @@ comment on column howdah.executions.session_id is 'The session; null outside a s
 
 comment on column howdah.executions.started_at is 'Start time.';
 
+comment on column howdah.executions.started_by_execution_id is 'Run whose tool or hook started this run, by SQL or by a request. A child has parent_execution_id instead.';
+
 comment on column howdah.executions.status is 'queued, running, waiting or paused; after the end completed, failed or cancelled.';
 
 comment on column howdah.executions.step_count is 'Number of steps in the log. In SQL, execution_counters is exact while the run is running.';
@@ -71563,7 +71729,7 @@ comment on column howdah.feedback_entries.id is 'Primary key, a uuid v7; the ord
 
 comment on column howdah.feedback_entries.is_reported is 'Whether a program reported it for the person. It replaces nothing that the person said.';
 
-comment on column howdah.feedback_entries.is_reward is 'False for the feedback of an agent on its own tree, session or agent, and of a program without a person on a run that it started. Such feedback counts nothing in howdah.rewards.';
+comment on column howdah.feedback_entries.is_reward is 'False for the feedback of an agent on a run of its own tree, session or agent, or of those that it acts for, and of a program without a person on a run that it started. Such feedback counts nothing in howdah.rewards.';
 
 comment on column howdah.feedback_entries.message_seq is 'Message of the run that the feedback is about. Null means the whole run.';
 
@@ -72315,9 +72481,11 @@ comment on column howdah.model_tests.status is 'queued, passed, failed.';
 
 comment on column howdah.model_tests.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
-comment on column howdah.model_usage.answers is 'Number of answers.';
+comment on column howdah.model_usage.answers is 'Answers that the model gave, without those from the answer cache.';
 
 comment on column howdah.model_usage.cache_write_tokens is 'Input tokens that the provider wrote to its prompt cache; a part of tokens_in.';
+
+comment on column howdah.model_usage.cached_answers is 'Answers that the answer cache gave (agents.cache_answers_for). They are in none of the other figures.';
 
 comment on column howdah.model_usage.cached_tokens is 'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
 
@@ -72339,7 +72507,7 @@ comment on column howdah.model_usage.seconds_p95 is '95th percentile of the dura
 
 comment on column howdah.model_usage.seconds_p99 is '99th percentile of the duration, in seconds.';
 
-comment on column howdah.model_usage.success_rate is 'Share of answers among all attempts, from 0 to 1.';
+comment on column howdah.model_usage.success_rate is 'Share of answers among all attempts, from 0 to 1. Null if no call was made.';
 
 comment on column howdah.model_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -72779,6 +72947,8 @@ comment on column howdah.schedules.updated_at is 'Time of the last change.';
 comment on column howdah.schedules.user_id is 'User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active. Only an owner of the database sets it.';
 
 comment on column howdah.schedules.workflow_id is 'The workflow.';
+
+comment on column howdah.schedules.written_by_execution_id is 'Run whose tool wrote the schedule; started_by_execution_id of the runs of the schedule.';
 
 comment on column howdah.search_results.chunk_number is 'The chunk, as answers cite it: howdah.chunks.number.';
 
@@ -73277,7 +73447,7 @@ comment on column howdah.usage_durations.bucket_micros is 'Sum of the durations 
 
 comment on column howdah.usage_durations.buckets is 'The buckets in order: the logarithm of the duration in microseconds to the base 1.02, rounded down.';
 
-comment on column howdah.usage_durations.cached_calls is 'Number of calls of the tool that the answer cache answered. They are no part of calls and of the histogram.';
+comment on column howdah.usage_durations.cached_calls is 'Number of calls of the tool, or of answers of the model, that an answer cache answered. They are no part of calls and of the histogram.';
 
 comment on column howdah.usage_durations.calls is 'Number of runs, answers or calls that were made.';
 
@@ -73767,7 +73937,7 @@ comment on column howdah_private.limit_locks.lock_id is 'The tenant for all its 
 
 comment on column howdah_private.limited_calls.call_id is 'The call, the same for all limits it counts for.';
 
-comment on column howdah_private.limited_calls.document_id is 'The document whose images are recognized; null for a call of a run.';
+comment on column howdah_private.limited_calls.document_id is 'The document whose images are recognized; null for a call of a run, for vectors or a ranking.';
 
 comment on column howdah_private.limited_calls.ended_at is 'Null while the call is in progress. The end of its run ends the call too.';
 
@@ -74082,7 +74252,7 @@ Grades a result of an evaluation as the person who calls: a score from 0 to 1, a
 comment on routine howdah.grade_again(uuid) is 'Grades those results of an evaluation again that have the error not_graded, and returns their number: failed judges are asked anew, and failed vectors are made again. Scores that exist stay, and no judge that gave a grade is asked twice. The evaluation runs until they are graded. Results whose run is deleted, or whose contents are erased or encrypted, stay as they are. Raises HWCNF for an evaluation that was cancelled.';
 
 comment on routine howdah.grader_agreement(uuid,double precision) is '@behavior -filterProc -orderBy
-Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa with its 95 % interval, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, position_bias the mean difference of items whose judge saw its examples in order minus that of the others, which saw them in reverse. calibration_error is how far the scores are from the share that people pass. People pass a result from pass_score on. Items that are examples of a judge are left out.';
+Compares each grader of an evaluation with the people who graded it (howdah.grade), and in the row without a grader the whole results: results that both graded, most people per result, the share on which both agree whether it passed, Cohen''s kappa with its 95 % interval, and the mean of the score of the grader minus that of people, with its 95 % interval and verdict. length_bias is the correlation of that difference with the length of the answer, position_bias the mean difference of items whose judge saw its examples in order minus that of the others, which saw them in reverse. Both have a 95 % interval and a verdict: inside the noise is no bias. calibration_error is how far the scores are from the share that people pass. People pass a result from pass_score on. Items that are examples of a judge are left out.';
 
 comment on routine howdah.grader_disagreements(uuid,text,double precision) is '@behavior -filterProc -orderBy
 Lists results on which a grader and people disagree whether they passed, those whose scores differ most first, at most 100. Without a grader, compares the whole results. detail is what the grader said, comments what people said.';

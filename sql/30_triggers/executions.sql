@@ -180,12 +180,14 @@ begin
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = ''
     and coalesce(current_setting('howdah.api_key_id', true), '') = ''
+    and coalesce(current_setting('howdah.caused_by', true), '') = ''
     and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- as actor() without a user or key, and faster
   else
     select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
-      greatest(new.input_trust, howdah_private.bound_trust())
-    into new.user_id, new.created_by, new.input_trust;
+      greatest(new.input_trust, howdah_private.bound_trust()),
+      coalesce(howdah_private.starting_execution_id(new.tenant_id), new.started_by_execution_id)
+    into new.user_id, new.created_by, new.input_trust, new.started_by_execution_id;
   end if;
   if v_is_usual is not true then
     if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
@@ -386,8 +388,9 @@ begin
   e.run_at := coalesce(e.run_at, now());
   e.root_execution_id := coalesce(e.root_execution_id, e.id);
   select coalesce(e.user_id, howdah.current_user_id()), howdah_private.actor(),
-    greatest(e.input_trust, howdah_private.bound_trust())
-  into e.user_id, e.created_by, e.input_trust;
+    greatest(e.input_trust, howdah_private.bound_trust()),
+    coalesce(howdah_private.starting_execution_id(e.tenant_id), e.started_by_execution_id)
+  into e.user_id, e.created_by, e.input_trust, e.started_by_execution_id;
   return e;
 end $$;
 

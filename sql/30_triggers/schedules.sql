@@ -57,6 +57,17 @@ begin
   return new;
 end $$;
 
+-- Records the run whose tool writes a schedule: what the schedule starts acts for that run.
+create or replace function howdah_private.tg_schedules__set_run() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.written_by_execution_id := coalesce(
+    howdah_private.starting_execution_id(new.tenant_id), new.written_by_execution_id);
+  return new;
+end $$;
+
 create or replace trigger _210_set_user
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
     priority, concurrency_key, overlap_policy, catchup_policy
@@ -68,6 +79,10 @@ create or replace trigger _210_set_user
     (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
       old.session_id, old.priority, old.concurrency_key, old.overlap_policy, old.catchup_policy))
   execute function howdah_private.tg__set_user();
+create or replace trigger _220_set_run
+  before insert or update of agent_id, workflow_id, input, input_data, metadata, session_id
+  on howdah.schedules
+  for each row execute function howdah_private.tg_schedules__set_run();
 create or replace trigger _300_check
   before insert or update of cron, timezone, agent_id, workflow_id, input, metadata
   on howdah.schedules

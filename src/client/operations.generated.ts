@@ -126,7 +126,7 @@ export type EvaluationComparison = { a: { id: string; version: number; label: st
 
 export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string };
 
-export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; kappa_low: number | null; kappa_high: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; position_bias: number | null; position_verdict: string | null; calibration_error: number | null };
+export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; kappa_low: number | null; kappa_high: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; length_low: number | null; length_high: number | null; length_verdict: string | null; position_bias: number | null; position_low: number | null; position_high: number | null; position_verdict: string | null; calibration_error: number | null };
 
 export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
 

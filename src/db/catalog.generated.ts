@@ -499,6 +499,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     updated_at: "Time of the last change.",
     user_id: "User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active. Only an owner of the database sets it.",
     workflow_id: "The workflow.",
+    written_by_execution_id: "Run whose tool wrote the schedule; started_by_execution_id of the runs of the schedule.",
   },
   searches: {
     created_at: "Time of creation.",

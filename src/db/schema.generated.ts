@@ -667,6 +667,7 @@ export interface Executions {
   run_at: Generated<Timestamp>;
   session_id: string | null;
   started_at: Timestamp | null;
+  started_by_execution_id: string | null;
   status: Generated<ExecutionStatus>;
   step_count: Generated<number>;
   stop_reason: StopReason | null;
@@ -1224,6 +1225,7 @@ export interface ModelTests {
 export interface ModelUsage {
   answers: Int8 | null;
   cache_write_tokens: Int8 | null;
+  cached_answers: Int8 | null;
   cached_tokens: Int8 | null;
   cost: Numeric | null;
   estimated_attempts: Int8 | null;
@@ -1473,6 +1475,7 @@ export interface Schedules {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   workflow_id: string | null;
+  written_by_execution_id: string | null;
 }
 
 export interface Searches {

@@ -435,6 +435,7 @@ export const TRIGGERS: readonly string[] = [
   'howdah.schedules _100_stamp',
   'howdah.schedules _200_set_user',
   'howdah.schedules _210_set_user',
+  'howdah.schedules _220_set_run',
   'howdah.schedules _300_check',
   'howdah.schedules _310_check_input',
   'howdah.schedules _320_refuse_keys',

@@ -9,6 +9,7 @@ import type { Failure, Outcome } from '../contracts/errors.ts';
 import type { EngineRun } from '../contracts/runs/run-context.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
+import { EXECUTION_HEADER } from '../network/execution-header.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
 import { emitToken } from '../providers/answers/tokens.ts';
 import { codeOfStatus, createCancellation, createFailure } from '../providers/failure.ts';
@@ -63,6 +64,7 @@ function requestOf(
   for (const [name, value] of own.value) headers.set(name, value);
   headers.set('content-type', 'application/json');
   if (run) headers.set('idempotency-key', run.idempotency_key);
+  if (run) headers.set(EXECUTION_HEADER, run.execution_id);
   if (key !== undefined) headers.set('authorization', `Bearer ${key.trim()}`);
   const body = JSON.stringify({
     ...(run ? runFields(run) : {}),

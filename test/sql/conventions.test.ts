@@ -290,6 +290,10 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
   'howdah.executions.forked_from_execution_id':
     'none points at executions; the original may be gone, the copy stands for itself',
+  'howdah.executions.started_by_execution_id':
+    'none points at executions; only compared, and a run that is gone is nobody',
+  'howdah.schedules.written_by_execution_id':
+    'none points at executions; only copied into the runs of the schedule',
   'howdah.executions.compensates_execution_id': 'none points at executions; made by the engine',
   'howdah.executions.contents_key_id': 'held as it is written; a key in use is not deleted',
   'howdah.executions.parent_call_id': 'a call of a message, no row',

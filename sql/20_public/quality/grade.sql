@@ -51,7 +51,7 @@ declare
 begin
   perform howdah_private.lock_caller();
   perform howdah_private.permit('grades', 'run');
-  if howdah_private.is_bound()
+  if howdah_private.is_bound() or howdah_private.causing_execution_id() is not null
     or howdah.current_user_id() is null and (not howdah_private.owns_machine()
       or coalesce(current_setting('howdah.api_key_id', true), '') <> '') then
     raise exception using errcode = 'HWDEN', message = 'only a person can grade',

@@ -76,6 +76,7 @@ end $$;
 -- Returns who gives feedback on a run, in which capacity, and whether it counts as a reward: an
 -- agent does not grade itself, nor does a program the runs that it started. A key may not pass its
 -- own opinion off as an outcome; a trigger of the application may, since its login starts runs too.
+-- What a tool sends to the API is said by its agent, whosever key it has.
 create or replace function howdah_private.feedback_vote(
   run howdah.executions, user_id uuid, outcome text,
   out author text, out source howdah.feedback_source, out is_reward boolean
@@ -85,7 +86,8 @@ create or replace function howdah_private.feedback_vote(
 as $$
 declare
   v_caller_id constant uuid := howdah.current_user_id();
-  v_execution_id constant uuid := howdah_private.bound_execution_id();
+  v_execution_id constant uuid := howdah_private.causing_execution_id();
+  v_has_started boolean;
   v_has_key constant boolean := howdah_private.has_trusted_login()
     and coalesce(current_setting('howdah.api_key_id', true), '') <> '';
 begin
@@ -96,12 +98,13 @@ begin
   end if;
   author := case when feedback_vote.user_id is null then howdah_private.actor()
     else howdah_private.named_author(run, feedback_vote.user_id) end;
+  v_has_started := exists (
+    select from howdah.executions as e
+    where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
   if v_execution_id is not null then
     source := 'agent';
-    is_reward := not exists (
-      select from howdah.executions as e where e.id = v_execution_id and (
-        e.root_execution_id = run.root_execution_id or e.session_id = run.session_id
-        or e.agent_id = run.agent_id or e.workflow_id = run.workflow_id));
+    is_reward := howdah_private.is_independent(v_execution_id, run)
+      and (howdah_private.is_bound() or v_caller_id is not null or not v_has_started);
     return;
   end if;
   if feedback_vote.outcome is not null then
@@ -111,11 +114,45 @@ begin
     when coalesce(feedback_vote.user_id, v_caller_id) is not null then 'person'
     else 'program' end;
   is_reward := source = 'person'
-    or source = 'outcome' and not v_has_key
-    or not exists (
-      select from howdah.executions as e
-      where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
+    or source = 'outcome' and not v_has_key or not v_has_started;
 end $$;
+
+-- Returns whether a run may judge another one: both and those that they act for share no tree,
+-- session, agent or workflow. A run acts for the runs above it and for the run that started it by a
+-- tool. It had several agents if it was handed over. False for a run that does not exist.
+create or replace function howdah_private.is_independent(rater uuid, rated howdah.executions)
+  returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+  with recursive runs as (
+    select r.is_rater, r.id, 0 as distance
+    from (values (true, is_independent.rater), (false, (rated).id::uuid)) as r (is_rater, id)
+    union
+    select r.is_rater, n.id, r.distance + 1
+    from runs as r
+    join howdah.executions as e on e.id = r.id and e.tenant_id = (rated).tenant_id
+    cross join lateral (values (e.parent_execution_id), (e.started_by_execution_id)) as n (id)
+    where n.id is not null and r.distance < 100
+  ),
+  parties as (
+    select r.is_rater, p.id
+    from runs as r
+    join howdah.executions as e on e.id = r.id and e.tenant_id = (rated).tenant_id
+    cross join lateral (
+      select unnest(array[e.root_execution_id, e.session_id, e.agent_id, e.workflow_id])
+      union all
+      select unnest(array[s.output #>> '{from,agent_id}', s.output #>> '{to,agent_id}']::uuid[])
+      from howdah.steps as s
+      where e.handoffs > 0 and s.execution_id = e.id and s.kind = 'handoff'
+    ) as p (id)
+    where p.id is not null
+  )
+  select exists (select from parties as p where p.is_rater)
+    and not exists (
+      select from parties as a join parties as b on b.id = a.id where a.is_rater and not b.is_rater)
+$$;
 
 -- Returns the name of the person for whom a program gives feedback. Someone who is a person, or an
 -- agent that acts for one, speaks for nobody else.
@@ -127,7 +164,7 @@ as $$
 declare
   v_name text;
 begin
-  if howdah_private.bound_execution_id() is not null
+  if howdah_private.causing_execution_id() is not null
     or howdah.current_user_id() <> named_author.user_id then
     raise exception using errcode = 'HWDEN',
       message = 'only a program without a user may give feedback for a person',

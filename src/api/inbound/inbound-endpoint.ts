@@ -15,6 +15,7 @@ import { jsonHeadersFault } from '../http/json-body.ts';
 import { BUSY } from '../http/request-queue.ts';
 import { createCallerTransaction } from '../limits/caller-transactions.ts';
 import { registerRoutes } from '../limits/run-requests.ts';
+import { withCause } from '../login/admit-request.ts';
 import { type CachedLoader, createCachedLoader } from '../login/cached-loader.ts';
 import { settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
@@ -136,7 +137,7 @@ async function begin(
   delivery: JsonObject,
   options: InboundOptions,
 ): Promise<FastifyReply> {
-  const identity = identityOf(hook);
+  const identity = withCause(identityOf(hook), request.raw);
   const settings = {
     ...settingsFor(identity, 'hooks', request.raw.socket.remoteAddress),
     role: 'howdah_authenticator', // only the API may receive deliveries

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { EXECUTION_HEADER, parseExecutionHeader } from '../../network/execution-header.ts';
 import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { Identity } from './auth-result.ts';
@@ -26,6 +27,13 @@ export async function admitRequest(
     sendLimitRefusal(response, refusal);
     return undefined;
   }
-  identities.set(request, result.value);
-  return result.value;
+  const identity = withCause(result.value, request);
+  identities.set(request, identity);
+  return identity;
+}
+
+/** Adds the run that sent a request to the identity of its caller. */
+export function withCause(identity: Identity, { headers }: IncomingMessage): Identity {
+  const causedBy = parseExecutionHeader(headers[EXECUTION_HEADER]);
+  return causedBy === undefined ? identity : { ...identity, causedBy };
 }

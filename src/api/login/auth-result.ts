@@ -19,6 +19,8 @@ export type Identity = Subject &
     ownsMachine?: true;
     /** True for every request to a server without a login, also for one with a key. */
     isWithoutLogin?: true;
+    /** The run whose tool or engine sent the request. */
+    causedBy?: string;
   }>;
 
 /**

@@ -7,7 +7,16 @@ import type { Identity } from './auth-result.ts';
  * of a token is not a role of the database; `howdah.permissions` defines it.
  */
 export function settingsFor(
-  { tenantId, userId, role, scopes = [], apiKeyId = '', ownsMachine, isWithoutLogin }: Identity,
+  {
+    tenantId,
+    userId,
+    role,
+    scopes = [],
+    apiKeyId = '',
+    ownsMachine,
+    isWithoutLogin,
+    causedBy = '',
+  }: Identity,
   endpoint: string,
   address = 'unknown',
 ): Record<string, string> {
@@ -20,6 +29,7 @@ export function settingsFor(
     'howdah.api_key_id': apiKeyId,
     'howdah.owns_machine': ownsMachine ? 'on' : '',
     'howdah.without_login': isWithoutLogin ? 'on' : '',
+    'howdah.caused_by': causedBy,
     'howdah.client': `${endpoint} ${address.replace(/^::ffff:/, '')}`,
     statement_timeout: '5000',
   };

@@ -6,6 +6,7 @@ import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { errorAnswerOf } from '../errors/answer-error.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { createRunRequests, type RunRequests, registerRoutes } from '../limits/run-requests.ts';
+import { withCause } from '../login/admit-request.ts';
 import { isApiKey } from '../login/api-key-reader.ts';
 import { permitBody } from '../login/rights.ts';
 import type { RestOptions } from '../rest/serve.ts';
@@ -112,7 +113,7 @@ async function admit(request: FastifyRequest, reply: FastifyReply, options: Open
       openAiError({ status: 429, code: 'HWQTA', message, hint, detail: { ...detail } }),
     );
   }
-  identities.set(request.raw, verdict.value);
+  identities.set(request.raw, withCause(verdict.value, request.raw));
 }
 
 /**

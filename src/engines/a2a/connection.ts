@@ -9,6 +9,7 @@ import type { ModelCallContext, ModelRef } from '../../contracts/agents/model.ts
 import type { Failure, Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import { markingFetch } from '../../json/mark-lines.ts';
+import { EXECUTION_HEADER } from '../../network/execution-header.ts';
 import { createFailure } from '../../providers/failure.ts';
 import { guardedFetch } from '../../tools/egress/guarded-fetch.ts';
 import type { Egress } from '../../tools/egress.ts';
@@ -68,6 +69,7 @@ export function createRequests(
     }
     if (traceparent) headers.set('traceparent', traceparent);
     if (run && init.method === 'POST') headers.set('idempotency-key', run.idempotency_key);
+    if (run) headers.set(EXECUTION_HEADER, run.execution_id);
     fault = undefined;
     const response = await guarded(url, { ...init, headers });
     const { status } = response;

@@ -56,9 +56,10 @@ export async function startRunByTool(
   caller: Caller,
   name: string,
   args: JsonObject,
-  metadata: JsonObject,
+  { metadata, causedBy }: { metadata: JsonObject; causedBy?: string | undefined },
 ): Promise<{ id: string; isOneTool: boolean }> {
   return caller.transact(async (client) => {
+    if (causedBy) await client.query(`select set_config('howdah.caused_by', $1, true)`, [causedBy]);
     const offered = await offeredTool(client, name);
     if (!offered) throw unknownTool(name);
     if (offered.calls !== null) {

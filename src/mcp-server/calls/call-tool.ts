@@ -12,6 +12,7 @@ import { answer, cancelToolRun } from '../../db/mcp/offered-tools.ts';
 import { findExecutionRow, queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseExecutionHeader } from '../../network/execution-header.ts';
 import type { Caller } from '../caller.ts';
 import { contentOf } from '../resources/result-content.ts';
 import { UUID } from '../resources/uris.ts';
@@ -57,6 +58,9 @@ export type CallContext = {
   logLevel(): Promise<string | null>;
 };
 
+/** The key of a call of our own MCP client, `execution:seq:call`. */
+const IDEMPOTENCY_KEY = 'howdah/idempotency-key';
+
 type Outcome = CallToolResult | InputRequiredResult;
 
 /**
@@ -76,7 +80,7 @@ const STATE = /^([0-9a-f-]{36}) (\d)$/;
  */
 export async function callTool(
   context: CallContext,
-  { name, arguments: sent = {} }: CallToolRequest['params'],
+  { name, arguments: sent = {}, _meta }: CallToolRequest['params'],
   ctx: ServerContext,
 ): Promise<Outcome> {
   const { caller } = context;
@@ -87,12 +91,20 @@ export async function callTool(
     if (name === ANSWER_TOOL) {
       return await followToResult(context, await answerByTool(caller, args), ctx);
     }
-    const { id, isOneTool } = await startRunByTool(caller, name, args, context.metadata);
+    const { id, isOneTool } = await startRunByTool(caller, name, args, {
+      metadata: context.metadata,
+      causedBy: callingRun(_meta?.[IDEMPOTENCY_KEY]),
+    });
     return await followToResult(context, id, ctx, { ...NO_EARLIER_ASKS, isOneTool });
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     return refusedCall(caller.explain(error));
   }
+}
+
+/** Returns the run of Howdah whose tool makes the call, from the key of the call. */
+function callingRun(key: unknown): string | undefined {
+  return typeof key === 'string' ? parseExecutionHeader(key.split(':')[0]) : undefined;
 }
 
 /** Continues a call that comes again with the answers of people. */

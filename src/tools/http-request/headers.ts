@@ -2,14 +2,15 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { ToolContext } from '../../contracts/agents/tool.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { EXECUTION_HEADER } from '../../network/execution-header.ts';
 
 /**
  * Headers that no caller may set. Most of them frame or route a request, so a custom value could
  * smuggle a second request. `accept-encoding` must name a supported compression. Cookies belong to
- * a session, and there is no session.
+ * a session, and there is no session. `howdah-execution` says which run sends the request.
  */
 const OURS =
-  /^(host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|http2-settings|accept-encoding|cookie2?|proxy-.*)$/;
+  /^(host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|http2-settings|accept-encoding|cookie2?|howdah-execution|proxy-.*)$/;
 
 /** Parses headers from JSON. `where` names the field in error messages. */
 export function readHeaders(value: Json | undefined, where: string): Outcome<Headers> {
@@ -44,6 +45,7 @@ export function requestHeaders(
   }
   if (context.traceparent) headers.set('traceparent', context.traceparent);
   for (const [name, value] of [...own, ...fixed]) headers.set(name, value);
+  headers.set(EXECUTION_HEADER, context.execution_id);
   return headers;
 }
 
