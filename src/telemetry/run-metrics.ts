@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { ObservedCommit, ObserveRun } from '../contracts/runs/run-observer.ts';
-import type { StepRecord } from '../contracts/runs/step.ts';
+import { isCached, type StepRecord } from '../contracts/runs/step.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { CostCounter, type ReadPrices } from './cost-counter.ts';
 
@@ -23,7 +23,8 @@ export function createRunMetrics(register: Registry, readPrices: ReadPrices) {
     counters.steps.inc({ kind });
     if (started_at !== undefined) {
       const seconds = Math.max(0, Date.now() - Date.parse(started_at)) / 1000;
-      counters.durations.observe({ kind, outcome: error ? 'error' : 'ok' }, seconds);
+      const outcome = error ? 'error' : isCached(step) ? 'cached' : 'ok';
+      counters.durations.observe({ kind, outcome }, seconds);
     }
     if (kind === 'model') {
       const { tokens_in: input = 0, tokens_out: output = 0, model_id } = step;
@@ -100,7 +101,7 @@ function createRunCounters(register: Registry) {
     ),
     durations: new Histogram({
       name: 'howdah_step_duration_seconds',
-      help: 'Duration of a step from the start of a model request or a tool call to its commit.',
+      help: 'Duration of a step from the start of a model request or a tool call to its commit. The outcome is ok, error, or cached for an answer from an answer cache.',
       labelNames: ['kind', 'outcome'],
       buckets: STEP_BUCKETS,
       registers,

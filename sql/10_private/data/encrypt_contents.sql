@@ -499,7 +499,7 @@ create or replace function howdah_private.visible_output(kind howdah.step_kind, 
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.pick_fields(visible_output.output, case
-    when visible_output.kind = 'model' then array['usage']
+    when visible_output.kind = 'model' then array['usage', 'cached_from']
     when visible_output.kind in ('question', 'answer') then array['question_id', 'by', 'kind']
     when visible_output.kind = 'retry' then array['delay_ms', 'not_before', 'usage']
     when visible_output.kind in ('child', 'child_started') then array['execution_id', 'trust']

@@ -89,16 +89,16 @@ as $$
       or s.kind in ('retry', 'fork') and s.input ->> 'by' = rename_in_log.name)
 $$;
 
--- Erases the output of a step except what model_usage sums: the counts of cached tokens, and
--- whether the tokens are estimated.
+-- Erases the output of a step except what model_usage sums: the counts of cached tokens, whether
+-- the tokens are estimated, and whose answer the cache gave.
 create or replace function howdah_private.erase_output(kind howdah.step_kind, output jsonb)
   returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when erase_output.output is not null then coalesce(
-    (
-      select jsonb_build_object('usage', json_object_agg(u.key, u.value)::jsonb)
+  select case when erase_output.output is not null then coalesce(nullif(jsonb_strip_nulls(
+    jsonb_build_object('usage', (
+      select json_object_agg(u.key, u.value)::jsonb
       from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
         then erase_output.output -> 'usage' else '{}' end) as u
       where erase_output.kind in ('model', 'retry') and (
@@ -106,11 +106,14 @@ as $$
           and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens'))
         or (u.key = 'estimated' and u.value = 'true'))
       having count(*) > 0
-    ), '"[erased]"') end
+    ), 'cached_from', case when erase_output.kind = 'model'
+      then howdah_private.visible_annotations(erase_output.output) -> 'cached_from' end)), '{}'),
+    '"[erased]"') end
 $$;
 
 -- Returns what stays of the annotations of a step when its contents are erased or encrypted: whose
--- answer the cache gave, so that tool_performance counts the call as one that was not made.
+-- answer the cache gave, so that tool_performance counts the call as one that was not made. The
+-- output of an answer of a model has the same field.
 create or replace function howdah_private.visible_annotations(annotations jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp

@@ -7,8 +7,8 @@ create or replace function howdah_private.is_tool_call_id(call_id text) returns 
   return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
 
 -- Returns the steps that an event counts: those of models and tools, and others that used tokens.
--- Their day is that of their end, as limits count them. A call of a tool that the answer cache
--- answered has no duration. Inlined.
+-- Their day is that of their end, as limits count them. What an answer cache answered has no
+-- duration: a call of a tool, or an answer without tokens. Inlined.
 create or replace function howdah_private.step_usage(u howdah_private.usage_events)
   returns table (
     day date, kind howdah.step_kind, model_id uuid, tool text, is_error boolean, tokens_in int,
@@ -18,15 +18,17 @@ create or replace function howdah_private.step_usage(u howdah_private.usage_even
 begin atomic
   select (s.finished_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, s.error is not null,
     s.tokens_in, s.tokens_out, s.cost, x.usage,
-    case when t.tool is null or (s.annotations ? 'cached_from') is not true
-      then (extract(epoch from s.finished_at - s.started_at) * 1000000)::bigint end
+    case when case when t.tool is null then x.is_cached else s.annotations ? 'cached_from' end
+      is not true then (extract(epoch from s.finished_at - s.started_at) * 1000000)::bigint end
   from howdah.steps as s
   cross join lateral (
     select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
   ) as t (tool)
   cross join lateral ( -- offset 0: a large output is decompressed once
-    select case when s.model_id is not null then s.output -> 'usage' end offset 0
-  ) as x (usage)
+    select case when s.model_id is not null then s.output -> 'usage' end,
+      case when s.kind = 'model' and s.tokens_in + s.tokens_out = 0
+        then s.output ? 'cached_from' end offset 0
+  ) as x (usage, is_cached)
   where s.execution_id = (u).execution_id and s.tenant_id = (u).tenant_id
     and s.seq > (u).first_seq and s.seq <= (u).last_seq
     and (s.model_id is not null or t.tool is not null or s.tokens_in + s.tokens_out > 0);
@@ -174,7 +176,7 @@ begin atomic
 end;
 
 -- Returns histograms of the durations of tool calls, and of answers of models, several for one key.
--- Calls that the answer cache answered are in cached_calls only.
+-- Those that an answer cache gave are in cached_calls only.
 create or replace function howdah_private.call_histograms()
   returns table (
     tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint,

@@ -182,7 +182,7 @@ end $$;
 
 -- Adds the figures of steps. Each dimension multiplies the rows, so calls of tools do not tell the
 -- user, and the durations of calls tell the month only, and the agent only if it is restricted now,
--- so that grants hide them. A call that the answer cache answered has no bucket.
+-- so that grants hide them. What an answer cache answered has no bucket.
 --
 -- Every step of every run passes here, so steps are read once and summed once, by the keys of both
 -- tables, and what is the same for all steps of a run is looked up once for the run. They are
@@ -227,7 +227,9 @@ begin
       case when c.bucket is null then sum(c.steps)::bigint else 0 end as cached_calls,
       coalesce(sum(c.steps) filter (where c.is_error and c.bucket is not null), 0)::bigint
         as errors, sum(c.micros)::bigint as micros
-    from sums as c where c.bucket is not null or c.tool is not null
+    from sums as c
+    where c.bucket is not null or c.tool is not null
+      or (c.kind = 'model' and c.model_id is not null)
     group by 1, 2, 3, 4, 5, 6
   ),
   durations as (

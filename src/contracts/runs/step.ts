@@ -1,4 +1,4 @@
-import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import type { Overrides, ToolEffect } from '../agents/definition.ts';
 import type { FinishReason } from '../agents/model.ts';
 import { type EnumLabel, enumLabels } from '../enum-labels.generated.ts';
@@ -48,6 +48,12 @@ export type StepRecord = {
    */
   trust?: Trust;
 };
+
+/** Returns whether an answer cache gave what a step of a model or a tool got. */
+export function isCached({ kind, annotations, output }: StepRecord): boolean {
+  if (kind === 'tool') return annotations?.cached_from !== undefined;
+  return kind === 'model' && isJsonObject(output) && output.cached_from !== undefined;
+}
 
 /** A message for the log. The database assigns its `seq`. */
 export type NewMessage = Message & {

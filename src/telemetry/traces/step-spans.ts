@@ -3,7 +3,7 @@ import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Usage } from '../../contracts/agents/usage.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { RunContext } from '../../contracts/runs/run-context.ts';
-import type { StepRecord } from '../../contracts/runs/step.ts';
+import { isCached, type StepRecord } from '../../contracts/runs/step.ts';
 import type { Attributes } from './otlp.ts';
 
 /** The properties that all steps of one run share. */
@@ -82,13 +82,15 @@ export function toolSpan(
   };
 }
 
-function common({ error }: StepRecord, context: RunContext, { agent }: AgentDefinition) {
+function common(step: StepRecord, context: RunContext, { agent }: AgentDefinition) {
+  const { error } = step;
   return {
     'gen_ai.agent.name': agent.name,
     'gen_ai.conversation.id': context.session_id,
     'howdah.execution.id': context.execution_id,
     'howdah.tenant.id': context.tenant_id,
     ...(error ? { 'error.type': error.code } : {}),
+    ...(isCached(step) ? { 'howdah.cached': true } : {}),
   };
 }
 

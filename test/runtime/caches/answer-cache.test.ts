@@ -91,6 +91,14 @@ test('an equal request gets the answer of the earlier run, without tokens and co
     saved_cost: first.cost,
   });
   expect(Number(first.cost)).toBeGreaterThan(0);
+  expect(
+    await one(
+      db.pool,
+      `select u.answers, u.cached_answers, u.success_rate from howdah.model_usage as u
+       join howdah.agent_models as a on a.model_id = u.model_id where a.agent_id = $1`,
+      [agent],
+    ),
+  ).toEqual({ answers: '1', cached_answers: '1', success_rate: '1.0000' });
 });
 
 test('a whole conversation with calls of tools is used again, and its replay is equal', async () => {

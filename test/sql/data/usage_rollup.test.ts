@@ -71,13 +71,14 @@ const FIGURES: Record<string, { view: string; direct: string }> = {
   },
   model_usage: {
     view: `select model_id, answers::int, failed_attempts::int, tokens_in::int, tokens_out::int, cost::float, cached_tokens::int,
-        cache_write_tokens::int, estimated_attempts::int from howdah.model_usage where tenant_id = $1 order by 1`,
-    direct: `select s.model_id, count(*) filter (where s.kind = 'model')::int as answers,
+        cache_write_tokens::int, estimated_attempts::int, cached_answers::int from howdah.model_usage where tenant_id = $1 order by 1`,
+    direct: `select s.model_id, count(*) filter (where s.kind = 'model' and not s.output ? 'cached_from')::int as answers,
         count(*) filter (where s.kind = 'retry')::int as failed_attempts, sum(s.tokens_in)::int as tokens_in,
         sum(s.tokens_out)::int as tokens_out, sum(s.cost)::float as cost,
         sum(howdah_private.cached_tokens(s.output -> 'usage', s.tokens_in))::int as cached_tokens,
         sum(howdah_private.cache_write_tokens(s.output -> 'usage', s.tokens_in))::int as cache_write_tokens,
-        count(*) filter (where s.output #> '{usage,estimated}' = 'true')::int as estimated_attempts
+        count(*) filter (where s.output #> '{usage,estimated}' = 'true')::int as estimated_attempts,
+        count(*) filter (where s.output ? 'cached_from')::int as cached_answers
       from ${OWN_STEPS} where s.model_id is not null group by 1 order by 1`,
   },
   usage_by_day: {
@@ -135,6 +136,7 @@ function randomSteps({ model_id }: World, random: (below: number) => number) {
     { ...tool, annotations: { cached_from } },
     { ...tool, name: 'only_cached', annotations: { cached_from } },
     { ...model, output: { usage: { ...usage, estimated: true } } },
+    { ...model, tokens_in: 0, tokens_out: 0, output: { cached_from } },
     { ...model, kind: 'retry', tokens_out: 0, error },
     tool,
     { ...tool, error },
@@ -459,6 +461,54 @@ test('calls that the answer cache answered are neither times nor failures', asyn
       [tenant_id],
     ),
   ).toEqual({ calls: 6 });
+});
+
+test('answers that the answer cache gave are neither times nor answers of the model', async () => {
+  const { tenant_id, agents, model_id } = await makeWorld();
+  const cached_from = { execution_id: randomUUID(), seq: 1 };
+  const at = (seconds: number) => ({
+    ...{ kind: 'model', model_id, started_at: new Date(Date.now() - 1000 * seconds).toISOString() },
+  });
+  const ended = async (steps: object[]) => {
+    const id = await makeRun(db.pool, { tenant_id, agent_id: agents[0] });
+    const [claimed] = await claim(db.pool, worker, [id]);
+    await commit(db.pool, worker, [
+      {
+        ...{ id, fence: claimed?.fence as number, after: 0, to: completed },
+        steps: [...steps, { kind: 'output', output: 'done' }] as never,
+      },
+    ]);
+    return id;
+  };
+  const usage = () =>
+    one(
+      db.pool,
+      `select answers::int, failed_attempts::int, success_rate::float, cached_answers::int,
+         round(seconds_p50)::int as seconds, round(seconds_p99)::int as most
+       from howdah.model_usage where tenant_id = $1`,
+      [tenant_id],
+    );
+  const hit = { ...at(0), output: { cached_from, finish_reason: 'stop' } };
+  const runs = [await ended([hit, hit, hit])];
+  expect(await usage()).toEqual({
+    ...{ answers: 0, failed_attempts: 0, success_rate: null, cached_answers: 3 },
+    ...{ seconds: null, most: null },
+  });
+  runs.push(await ended([{ ...at(8), tokens_out: 3 }, hit, { ...at(8), kind: 'retry', error }]));
+  const expected = {
+    ...{ answers: 1, failed_attempts: 1, success_rate: 0.5, cached_answers: 4 },
+    ...{ seconds: 8, most: 8 },
+  };
+  expect(await usage()).toEqual(expected); // not counted yet
+  // an erased run keeps that its answer was cached
+  await db.pool.query('select howdah_private.erase_log(array[$1::uuid], false)', [runs[0]]);
+  expect(await usage()).toEqual(expected);
+  await db.pool.query('select howdah_private.count_usage()');
+  expect(await usage()).toEqual(expected);
+  for (const id of runs)
+    await db.pool.query('select howdah_private.delete_runs(array[$1::uuid])', [id]);
+  while ((await one(db.pool, 'select howdah_private.merge_usage(1) as is_more')).is_more);
+  expect(await usage()).toEqual(expected);
 });
 
 test('percentiles are exact to 2 %', async () => {
