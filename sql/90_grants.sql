@@ -572,6 +572,7 @@ grant execute on function
 grant execute on function
   howdah_private.admit_parked(uuid, uuid, uuid),
   howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
+  howdah_private.begin_model_call(uuid, uuid, uuid),
   howdah_private.end_call(uuid, int), howdah_private.has_settings(),
   howdah_private.recount_limit(uuid, xid8), howdah_private.run_settings(uuid)
   to howdah_worker;
@@ -636,7 +637,7 @@ grant execute on function
   howdah_private.claim_grades(uuid, uuid, int), howdah_private.due_evaluations(),
   howdah_private.grade_by_rule(uuid, uuid, timestamptz),
   howdah_private.claim_similarities(uuid, uuid, int),
-  howdah_private.fail_similarity(uuid, uuid, uuid, text, text, text, boolean),
+  howdah_private.fail_similarity(uuid, uuid, uuid, text, text, text, boolean, int),
   howdah_private.store_similarity(uuid, uuid, uuid, text, text, text[], text[], int),
   howdah_private.give_up_grading(uuid, uuid),
   howdah_private.store_grades(uuid, uuid, uuid[], text[], text[])
@@ -792,6 +793,7 @@ grant execute on function
   howdah_private.flakiness(int, int), howdah_private.group_figures(float8[]),
   howdah_private.independent_interval(float8[], float8[]),
   howdah_private.hall_quantile(float8, float8, int), howdah_private.has_reversed_examples(bytea),
+  howdah_private.correlation_interval(float8[], float8[]),
   howdah_private.kappa_interval(float8, float8, int),
   howdah_private.mean_interval(float8[]),
   howdah_private.paired_interval(float8[]),

@@ -1,4 +1,5 @@
--- Agreement of two graders, such as a model and a person, and the calibration of confidences.
+-- Agreement of two graders, such as a model and a person, their bias, and the calibration of
+-- confidences.
 
 -- Returns how often two graders gave an item the same label, and Cohen's kappa: the agreement
 -- beyond that of two graders who draw their labels at random, 1 for perfect, 0 for chance. Kappa is
@@ -45,6 +46,53 @@ as $$
   cross join lateral howdah_private.pass_rate_interval(
     kappa_interval.agreement, kappa_interval.items) as i
   where k.chance < 1
+$$;
+
+-- Returns the correlation of two values of items with its 95 % interval. The verdict is `higher` or
+-- `lower` if the interval excludes zero, else `inside the noise`. Items with a null are left out.
+-- All is null if one value is the same for all items, and the bounds are for fewer than four items.
+--
+-- On Fisher's scale, where a correlation is almost normal, the wider of two intervals counts:
+-- Fisher's own (R. A. Fisher, Metron 1, 1921), which is exact for normal values, and that of the
+-- jackknife (the correlations without one item), since lengths are skewed and vary more where the
+-- difference is large.
+create or replace function howdah_private.correlation_interval(
+  firsts float8[], seconds float8[], out items int, out estimate float8, out low float8,
+  out high float8, out verdict text
+)
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  with pairs as materialized (
+    select v.a - avg(v.a) over () as a, v.b - avg(v.b) over () as b
+    from unnest(correlation_interval.firsts, correlation_interval.seconds) as v (a, b)
+    where v.a is not null and v.b is not null
+  ),
+  sums as materialized (
+    select count(*)::int as items, sum(a * a) as aa, sum(b * b) as bb, sum(a * b) as ab,
+      corr(a, b) as estimate
+    from pairs
+  ),
+  jackknife as (
+    select var_pop(atanh(greatest(least(coalesce((s.ab - p.a * p.b * k.share)
+        / nullif(sqrt(greatest(s.aa - p.a * p.a * k.share, 0))
+          * sqrt(greatest(s.bb - p.b * p.b * k.share, 0)), 0), 0), l.most), -l.most))) as variance
+    from sums as s
+    cross join lateral (select s.items::float8 / nullif(s.items - 1, 0) as share) as k
+    cross join (values (1 - 1e-9)) as l (most)
+    cross join pairs as p
+  ),
+  scaled as (
+    select atanh(greatest(least(s.estimate, 1 - 1e-9), -1 + 1e-9)) as z,
+      case when s.items > 3 and s.estimate is not null
+        then greatest(1.959963984540054 / sqrt(s.items - 3),
+        howdah_private.student_quantile(s.items - 2) * sqrt((s.items - 1) * j.variance)) end as half
+    from sums as s cross join jackknife as j
+  )
+  select s.items, s.estimate, tanh(c.z - c.half), tanh(c.z + c.half), case
+    when tanh(c.z - c.half) > 0 then 'higher' when tanh(c.z + c.half) < 0 then 'lower'
+    when s.estimate is not null then 'inside the noise' end
+  from sums as s cross join scaled as c
 $$;
 
 -- Returns the expected calibration error: how far confidences are from the share of outcomes that

@@ -3,7 +3,9 @@ create or replace function howdah.grader_agreement(evaluation uuid, pass_score f
   returns table (
     grader text, results int, people int, agreement float8, kappa float8, mean_difference float8,
     low float8, high float8, verdict text, length_bias float8, calibration_error float8,
-    kappa_low float8, kappa_high float8, position_bias float8, position_verdict text
+    kappa_low float8, kappa_high float8, position_bias float8, position_verdict text,
+    length_low float8, length_high float8, length_verdict text, position_low float8,
+    position_high float8
   )
   language plpgsql stable rows 10
   set search_path = pg_catalog, pg_temp
@@ -21,12 +23,14 @@ begin
   -- repeats of an item are one observation
   items as (
     select p.grader, coalesce(p.item_id, p.result_id) as id, avg(p.difference) as difference,
+      avg(p.length)::float8 as length,
       case when p.grader = any (howdah_private.graders_with_examples(grader_agreement.evaluation))
         then howdah_private.has_reversed_examples(uuid_send(p.item_id)) end as is_reversed
     from pairs as p group by p.grader, p.item_id, coalesce(p.item_id, p.result_id)
   ),
   differences as (
     select i.grader, array_agg(i.difference order by i.id) as of_items,
+      array_agg(i.length order by i.id) as lengths,
       array_agg(i.difference order by i.id) filter (where not i.is_reversed) as in_order,
       array_agg(i.difference order by i.id) filter (where i.is_reversed) as in_reverse
     from items as i group by i.grader
@@ -35,17 +39,18 @@ begin
     select p.grader, count(*)::int as results, max(p.people) as people,
       array_agg(p.is_passed::text order by p.result_id) as labels,
       array_agg(p.is_passed_by_people::text order by p.result_id) as labels_of_people,
-      corr(p.difference, p.length) as length_bias,
       howdah_private.calibration_error(array_agg(p.grader_score order by p.result_id),
         array_agg(p.is_passed_by_people order by p.result_id)) as calibration_error
     from pairs as p group by p.grader
   )
   select f.grader, f.results, f.people, k.agreement, k.kappa, i.estimate, i.low, i.high, i.verdict,
-    f.length_bias, f.calibration_error, w.low, w.high, b.estimate, b.verdict
+    c.estimate, f.calibration_error, w.low, w.high, b.estimate, b.verdict, c.low, c.high,
+    c.verdict, b.low, b.high
   from figures as f
   join differences as d on d.grader is not distinct from f.grader
   cross join lateral howdah_private.cohens_kappa(f.labels, f.labels_of_people) as k
   cross join lateral howdah_private.paired_interval(d.of_items) as i
+  cross join lateral howdah_private.correlation_interval(d.lengths, d.of_items) as c
   left join lateral howdah_private.kappa_interval(
     k.agreement, k.chance, cardinality(d.of_items)) as w on true
   left join lateral howdah_private.independent_interval(d.in_reverse, d.in_order) as b
@@ -60,9 +65,9 @@ comment on function howdah.grader_agreement(uuid, float8) is
   'mean of the score of the grader minus that of people, with its 95 % interval and verdict. '
   'length_bias is the correlation of that difference with the length of the answer, position_bias '
   'the mean difference of items whose judge saw its examples in order minus that of the others, '
-  'which saw them in reverse. calibration_error is how far the scores are from the share that '
-  'people pass. People pass a result from pass_score on. Items that are examples of a judge are '
-  'left out.';
+  'which saw them in reverse. Both have a 95 % interval and a verdict: inside the noise is no '
+  'bias. calibration_error is how far the scores are from the share that people pass. People pass '
+  'a result from pass_score on. Items that are examples of a judge are left out.';
 
 create or replace function howdah.grader_disagreements(
   evaluation uuid, grader text default null, pass_score float8 default 0.5

@@ -19,6 +19,7 @@ import { useAnswer } from '../server/use-answer.ts';
 import { usePolling } from '../server/use-polling.ts';
 import { GradeAgainButton } from './actions/grade-again-button.tsx';
 import { PromoteButton } from './actions/promote-button.tsx';
+import { AgreementTable } from './agreement-table.tsx';
 import { CompareChoice } from './comparison/compare-choice.tsx';
 import { copyEvaluation } from './copy-quality.ts';
 import { EvaluationFacts } from './evaluation-facts.tsx';
@@ -64,6 +65,7 @@ export function EvaluationPage({ id }: { id: string }) {
       {row && (
         <>
           <EvaluationFacts row={row} />
+          <AgreementTable id={id} />
           <Results id={id} repeats={row.repeats} seen={seen} />
         </>
       )}

@@ -20,10 +20,15 @@ const agreement = z
       .number()
       .nullable()
       .describe('Correlation of that difference with the length of the answer'),
+    length_low: z.number().nullable().describe('The lower end of its 95 % interval'),
+    length_high: z.number().nullable().describe('The upper end of its 95 % interval'),
+    length_verdict: z.string().nullable().describe('higher, lower or inside the noise'),
     position_bias: z
       .number()
       .nullable()
       .describe('Mean difference with the examples of the judge in order minus that in reverse'),
+    position_low: z.number().nullable().describe('The lower end of its 95 % interval'),
+    position_high: z.number().nullable().describe('The upper end of its 95 % interval'),
     position_verdict: z.string().nullable().describe('higher, lower or inside the noise'),
     calibration_error: z
       .number()

@@ -125,6 +125,15 @@ describe.skipIf(!CHROMIUM)('grading answers', () => {
     await check('grading-done');
   });
 
+  test('the page of the evaluation says how far graders agree with people', async () => {
+    await tab.page.goto(`${howdah.url}/evaluations/${evaluation}`);
+    const region = tab.page.getByRole('region', { name: 'Graders and people' });
+    await region.getByRole('row', { name: /^the number 2/ }).waitFor();
+    await region.getByRole('row', { name: /^\(whole result\)/ }).waitFor();
+    await region.getByText('inside the noise').first().waitFor();
+    await check('evaluation-agreement');
+  });
+
   test('fits a phone, says why a grade is refused, and knows no other evaluation', async () => {
     await db.pool.query('delete from howdah.grades');
     const phone = await openTab(browser, howdah.url ?? '', {

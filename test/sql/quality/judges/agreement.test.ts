@@ -79,6 +79,19 @@ async function grade(person: User, scores: readonly number[], grader: string | n
   );
 }
 
+/** Gives the results runs whose answers have these lengths. */
+async function answerWith(lengths: readonly number[]): Promise<void> {
+  const worker = await makeWorker(db.pool);
+  for (const [place, length] of lengths.entries()) {
+    const run = await makeRun(db.pool, { tenant_id: tenant, agent_id: agent });
+    await finish(db.pool, worker, run, { ...completed, output: 'x'.repeat(length) });
+    await db.pool.query('update howdah.evaluation_results set execution_id = $2 where id = $1', [
+      results[place],
+      run,
+    ]);
+  }
+}
+
 const asTenant = (text: string, values: unknown[], of = tenant) =>
   asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': of }, async (client) => {
     const { rows } = await client.query(text, values);
@@ -169,18 +182,24 @@ describe('the agreement of graders with people', () => {
   });
 
   test('has a length bias where the grader likes long answers', async () => {
-    expect((await agreement())[0]?.length_bias).toBeNull(); // no run has an answer
+    // no run has an answer
+    expect((await agreement())[0]).toMatchObject({
+      ...{ length_bias: null, length_low: null, length_high: null, length_verdict: null },
+    });
     // the longest answer passed only the grader, the shortest one only the person
     const lengths = GRADER.map((score, place) => 6 + 5 * (score - (PERSON[place] ?? 0)));
-    const worker = await makeWorker(db.pool);
-    for (const [place, length] of lengths.entries()) {
-      const run = await makeRun(db.pool, { tenant_id: tenant, agent_id: agent });
-      await finish(db.pool, worker, run, { ...completed, output: 'x'.repeat(length) });
-      await db.pool.query('update howdah.evaluation_results set execution_id = $2 where id = $1', [
-        results[place],
-        run,
-      ]);
-    }
-    expect((await agreement())[0]?.length_bias).toBeCloseTo(1, 10);
+    await answerWith(lengths);
+    const [whole] = await agreement();
+    expect(whole?.length_bias).toBeCloseTo(1, 10);
+    expect(whole?.length_low).toBeGreaterThan(0.99);
+    expect(whole?.length_high).toBeCloseTo(1, 6);
+    expect(whole?.length_verdict).toBe('higher');
+    // both answers on which they disagree have the usual length, and two others have not
+    await answerWith([...lengths.slice(3), ...lengths.slice(0, 3)]);
+    const [mixed] = await agreement();
+    expect(mixed?.length_bias).toBeCloseTo(0, 10);
+    expect(mixed?.length_verdict).toBe('inside the noise');
+    expect(mixed?.length_low).toBeLessThan(-0.5);
+    expect(mixed?.length_high).toBeGreaterThan(0.5);
   });
 });

@@ -145,6 +145,17 @@ describe('the calibration of a judge', () => {
     const lengths = RECORDED.map(({ output }) => output.length);
     expect(tone?.length_bias).toBeCloseTo(sampleCorrelation(differences, lengths), 10);
     expect(tone?.length_bias).toBeGreaterThan(0.7);
+    // at least as wide as Fisher's interval
+    const [low, high] = [-1, 1].map((side) =>
+      Math.tanh(
+        Math.atanh(sampleCorrelation(differences, lengths)) + (side * 1.96) / Math.sqrt(21),
+      ),
+    ) as [number, number];
+    expect(tone?.length_low).toBeLessThan(low + 1e-4);
+    expect(tone?.length_low).toBeGreaterThan(0);
+    expect(tone?.length_high).toBeGreaterThan(high - 1e-4);
+    expect(tone?.length_high).toBeLessThan(1);
+    expect(tone?.length_verdict).toBe('higher');
   });
 
   test('lists the six disagreements, the largest first', async () => {
@@ -160,6 +171,8 @@ describe('the calibration of a judge', () => {
   test('has no position bias where the order of the examples does not sway the judge', async () => {
     const tone = await agreementOf(evaluation);
     expect(tone?.position_bias).not.toBeNull();
+    expect(tone?.position_low).toBeLessThan(Math.min(0, Number(tone?.position_bias)));
+    expect(tone?.position_high).toBeGreaterThan(Math.max(0, Number(tone?.position_bias)));
     expect(tone?.position_verdict).toBe('inside the noise');
   });
 });
@@ -194,6 +207,8 @@ describe('the examples of a judge', () => {
     const tone = await agreementOf(swayed);
     expect(tone).toMatchObject({ position_verdict: 'higher' });
     expect(tone?.position_bias).toBeGreaterThan(0.5);
+    expect(tone?.position_low).toBeGreaterThan(0);
+    expect(tone?.position_low).toBeLessThan(Number(tone?.position_bias));
   });
 
   test('are proposed from what people said, over the range of scores', async () => {
