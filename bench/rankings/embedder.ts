@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type pg from 'pg';
 import type { ModelProvider } from '../../src/contracts/agents/model.ts';
 import { endQueryEmbedding, type SearchModel } from '../../src/db/knowledge/embeddings.ts';
+import { callsOfTenant } from '../../src/runtime/held-run/call-admission.ts';
 import { embedTexts, type FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 import { doTurn } from '../../workers/batch-jobs/batch-job.ts';
 import { embeddingJob } from '../../workers/batch-jobs/embed-chunks.ts';
@@ -64,7 +65,8 @@ export async function embedBase(
   if (!used) throw new Error(`the base ${base} has no vectors`);
   const { tenant_id, model } = used;
   for (const query of new Set(queries)) {
-    const asked = { tenantId: tenant_id, model, texts: [query], signal: NEVER, ms: 60_000 };
+    const begin = callsOfTenant(pool, tenant_id);
+    const asked = { tenantId: tenant_id, model, texts: [query], signal: NEVER, ms: 60_000, begin };
     const outcome = await embedTexts(find, asked);
     if (!outcome.ok) throw new Error(outcome.error.message);
     const digest = createHash('md5').update(query).digest('hex');

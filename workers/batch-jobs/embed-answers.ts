@@ -8,6 +8,7 @@ import {
   failSimilarity,
   storeSimilarity,
 } from '../../src/db/quality/similarities.ts';
+import { callsOfTenant } from '../../src/runtime/held-run/call-admission.ts';
 import { embedTexts, type FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 
 /** Runs of a claim. */
@@ -37,6 +38,7 @@ export async function embedAnswers(
   signal: AbortSignal,
 ): Promise<number> {
   const endsAt = performance.now() + CLAIM_MS;
+  const begin = callsOfTenant(pool, evaluation.tenant_id);
   const claimed = await claimSimilarities(pool, evaluation, MAX_RUNS);
   const embedded = new Set<string>();
   const failing = new Set<string>();
@@ -49,7 +51,7 @@ export async function embedAnswers(
     if (failing.has(modelKey) || postponed.has(execution_id)) continue;
     const keyOf = (text: string) => JSON.stringify([model, text]);
     const texts = similarity.texts.filter((text) => !embedded.has(keyOf(text)));
-    const request = { tenantId: evaluation.tenant_id, model, texts, signal, ms };
+    const request = { tenantId: evaluation.tenant_id, model, texts, signal, ms, begin };
     const outcome = texts.length > 0 ? await embedTexts(provider, request) : NOTHING;
     if (signal.aborted) break;
     if (outcome.ok) {

@@ -8,6 +8,7 @@ import {
   failEmbeddings,
   storeEmbeddings,
 } from '../../src/db/knowledge/embeddings.ts';
+import { callsOfTenant } from '../../src/runtime/held-run/call-admission.ts';
 import { embedTexts, type FindProvider } from '../../src/runtime/model-calls/embed-texts.ts';
 import type { Batch, BatchJob } from './batch-job.ts';
 
@@ -49,10 +50,11 @@ export function embeddingJob(pool: Pool, provider: FindProvider): BatchJob {
       if (!claim) return { done: 0, isMore: false };
       const { model, copied, chunks } = claim;
       if (chunks.length === 0) return { done: copied, isMore: copied > 0 };
+      const begin = callsOfTenant(pool, tenantId);
       const embed = (part: readonly ClaimedChunk[]) => {
         const texts = part.map(({ text }) => text);
         const ms = Math.min(CALL_MS, Math.max(1, endsAt - performance.now()));
-        return embedTexts(provider, { tenantId, model, texts, signal, ms });
+        return embedTexts(provider, { tenantId, model, texts, signal, ms, begin });
       };
       const batch = await embedClaim({ pool, id, embed, signal, endsAt }, chunks);
       return { ...batch, done: batch.done + copied };
@@ -147,5 +149,6 @@ async function failAll(
 ): Promise<Batch> {
   if (signal.aborted) return { done, isMore: false };
   await failEmbeddings(pool, id, chunks, error, false);
-  return { done, failures: [{ id, error }], isMore: false };
+  const failures = error.code === 'limit_reached' ? [] : [{ id, error }];
+  return { done, failures, isMore: false };
 }

@@ -362,16 +362,20 @@ end $$;
 
 -- Records that a model made no vectors. If it refuses the chunks themselves, they get none until
 -- their text changes. Otherwise they are due again, and the generation waits before the next call.
+-- A limit of calls is no failure of the model.
 create or replace function howdah_private.fail_embeddings(
   generation_id uuid, numbers bigint[], error jsonb, is_refused boolean, wait_ms int
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_is_limited boolean := fail_embeddings.error ->> 'code' = 'limit_reached';
 begin
   update howdah_private.embedding_generations as g
-  set error = fail_embeddings.error, failures = g.failures + 1,
-    due_at = clock_timestamp() + greatest(howdah_private.retry_delay(g.failures),
+  set error = fail_embeddings.error, failures = g.failures + (not v_is_limited)::int,
+    due_at = clock_timestamp() + greatest(
+      case when not v_is_limited then howdah_private.retry_delay(g.failures) end,
       fail_embeddings.wait_ms * interval '1 millisecond')
   where g.id = fail_embeddings.generation_id and not fail_embeddings.is_refused;
   perform from howdah_private.embedding_generations as g

@@ -131,7 +131,8 @@ begin
     return;
   end if;
   select * into v_call
-  from howdah_private.begin_document_call(v_document, begin_page.model_id);
+  from howdah_private.begin_model_call(
+    v_document.tenant_id, begin_page.model_id, v_document.id);
   if v_call.outcome = 'full' then
     error := '{"code": "limit_reached", "message": "a limit of calls of the model is reached",
       "wait_ms": 10000}';

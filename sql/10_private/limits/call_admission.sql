@@ -158,35 +158,42 @@ begin
   end if;
 end $$;
 
--- Reserves a call of a model for a document whose claim the caller has locked. `full`: a limit is
--- reached, and the caller tries again later.
-create or replace function howdah_private.begin_document_call(
-  document howdah.documents, model_id uuid, out outcome text, out call_id uuid
+-- Reserves a call of a model outside of steps: for vectors, rerankings and recognized pages. The
+-- caller has locked the claim of a document, if the call is for one. `full`: a limit is reached,
+-- and the caller tries again after `wait_ms`.
+create or replace function howdah_private.begin_model_call(
+  tenant_id uuid, model_id uuid, document_id uuid default null,
+  out outcome text, out call_id uuid, out wait_ms int
 )
-  language plpgsql volatile
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limits uuid[];
+  v_full record;
 begin
   outcome := 'free';
-  if not howdah_private.are_calls_limited(document.tenant_id) then
+  if not howdah_private.are_calls_limited(begin_model_call.tenant_id) then
     return;
   end if;
   v_limits := array(
     select l.id from howdah.models as m
     cross join lateral howdah_private.call_limits(m.tenant_id, null, null, m.id, m.model) as l
-    where m.tenant_id = document.tenant_id and m.id = begin_document_call.model_id order by l.id);
+    where m.tenant_id = begin_model_call.tenant_id and m.id = begin_model_call.model_id
+    order by l.id);
   perform howdah_private.lock_limits(v_limits);
-  if exists (
-    select from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
-    where l.id = any (v_limits) and r.room <= 0) then
+  select max(r.free_at) as free_at into v_full
+  from howdah.limits as l cross join lateral howdah_private.remaining_calls(l) as r
+  where l.id = any (v_limits) and r.room <= 0 having count(*) > 0;
+  if found then
     outcome := 'full';
+    wait_ms := greatest(100, coalesce(ceil(extract(epoch from
+      v_full.free_at - clock_timestamp()) * 1000), 2000));
   elsif v_limits <> '{}' then
     outcome := 'begun';
     call_id := gen_random_uuid();
     insert into howdah_private.limited_calls (call_id, limit_id, document_id, began_at)
-    select begin_document_call.call_id, l.id, document.id, clock_timestamp()
+    select begin_model_call.call_id, l.id, begin_model_call.document_id, clock_timestamp()
     from unnest(v_limits) as l (id);
   end if;
 end $$;
@@ -245,9 +252,9 @@ begin
   ) as p;
 end $$;
 
--- Ends calls whose run does not run, and those of documents after five minutes, which no call
--- takes. Deletes calls that ended two minutes ago. Part of repair_queue, which may hold runs: it
--- waits for no row. The end of a run ends its calls, so usually no such call exists.
+-- Ends calls whose run does not run, and those of no run after five minutes, which no call takes.
+-- Deletes calls that ended two minutes ago. Part of repair_queue, which may hold runs: it waits for
+-- no row. The end of a run ends its calls, so usually no such call exists.
 create or replace function howdah_private.delete_old_calls() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -264,7 +271,7 @@ begin
       select o.id from howdah_private.limited_calls as o
       where o.ended_at is null and not exists (
         select from howdah.executions as e where e.id = o.execution_id and e.status = 'running')
-        and (o.document_id is null or o.began_at < clock_timestamp() - interval '5 minutes')
+        and (o.execution_id is not null or o.began_at < clock_timestamp() - interval '5 minutes')
       for update of o skip locked
     ) as open
     where c.id = open.id

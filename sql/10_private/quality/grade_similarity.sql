@@ -337,9 +337,10 @@ end $$;
 
 -- Records that the model made no vectors for a claimed run. Returns whether the run is due later,
 -- with its other graders. If the model refused the texts or failed five times, it is not graded.
+-- With `wait_ms`, a limit allowed no call: the run is due then, and no attempt counts.
 create or replace function howdah_private.fail_similarity(
   tenant_id uuid, evaluation_id uuid, execution_id uuid, grader text, claim text, error text,
-  is_refused boolean
+  is_refused boolean, wait_ms int default null
 ) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -359,9 +360,13 @@ begin
     fail_similarity.evaluation_id, array[fail_similarity.execution_id]) as n
   where q.tenant_id = fail_similarity.tenant_id and q.model_digest = n.model_digest
     and q.digest in (md5(n.answer), md5(n.expected)) and num_nulls(q.vector, q.query) = 2;
-  if not fail_similarity.is_refused and v_needed.attempts < 5 then
+  if fail_similarity.wait_ms is not null
+    or not fail_similarity.is_refused and v_needed.attempts < 5 then
     update howdah_private.due_grades as d
-    set due_at = clock_timestamp() + howdah_private.retry_delay(v_needed.attempts - 1)
+    set attempts = d.attempts - (fail_similarity.wait_ms is not null and d.attempts > 0)::int,
+      due_at = clock_timestamp() + coalesce(
+        fail_similarity.wait_ms * interval '1 millisecond',
+        howdah_private.retry_delay(v_needed.attempts - 1))
     where d.execution_id = fail_similarity.execution_id
       and d.evaluation_id = fail_similarity.evaluation_id;
     return true;

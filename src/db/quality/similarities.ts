@@ -49,14 +49,14 @@ export async function storeSimilarity(
 }
 
 /**
- * Records why a model made no vectors. Texts that it refuses are not tried again. Returns whether
- * the run is due later, with its other graders.
+ * Records why a model made no vectors. Texts that it refuses are not tried again. A limit of calls
+ * uses up no attempt. Returns whether the run is due later, with its other graders.
  */
 export async function failSimilarity(
   pool: Pool,
   { tenant_id, evaluation_id }: DueEvaluation,
   { execution_id, grader, claim }: ClaimedSimilarity,
-  { message }: RunError,
+  { code, message, retry_after_ms }: RunError,
   isRefused: boolean,
 ): Promise<boolean> {
   return callPrivate<boolean>(
@@ -65,5 +65,6 @@ export async function failSimilarity(
     ...[tenant_id, evaluation_id, execution_id, grader, claim],
     storableText(message),
     isRefused,
+    code === 'limit_reached' ? (retry_after_ms ?? 0) : null,
   );
 }

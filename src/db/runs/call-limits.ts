@@ -36,6 +36,26 @@ export async function beginCall(
   return rows[0];
 }
 
+/** The decision about a call outside of steps. `full`: try again after `wait_ms`. */
+export type ModelCallAdmission =
+  | { outcome: 'free' }
+  | { outcome: 'begun'; call_id: string }
+  | { outcome: 'full'; wait_ms: number };
+
+/** Requests a call of a model that belongs to no run. */
+export async function beginModelCall(
+  pool: Pool,
+  tenantId: string,
+  modelId: string | null,
+): Promise<ModelCallAdmission> {
+  const { rows } = await pool.query({
+    name: 'begin_model_call',
+    text: 'select outcome, call_id, wait_ms from howdah_private.begin_model_call($1, $2)',
+    values: [tenantId, modelId],
+  });
+  return rows[0];
+}
+
 /** Ends a call that used this number of tokens. */
 export async function endCall(pool: Pool, call_id: string, tokens: number): Promise<void> {
   await pool.query({

@@ -1,5 +1,9 @@
+import type { ModelRef } from '../../contracts/agents/model.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
+import type { Outcome } from '../../contracts/errors.ts';
 import type { RunSettings } from '../../contracts/runs/run-settings.ts';
-import type { CallTarget } from '../../db/runs/call-limits.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { beginModelCall, type CallTarget, endCall } from '../../db/runs/call-limits.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { Committed } from './committer.ts';
 import type { RunLease } from './run-lease.ts';
@@ -62,5 +66,53 @@ export class RunLimits {
     return call_id === null
       ? UNLIMITED
       : { end: (tokens = 0) => this.#lease.endCall(call_id, tokens) };
+  }
+}
+
+/** Requests a call of a model outside of steps, such as for vectors, within the limits of calls. */
+export type BeginCall = (model: ModelRef) => Promise<LimitedCall | { wait_ms: number }>;
+
+/** Returns the admission of calls that a job makes for a tenant. */
+export function callsOfTenant(pool: Pool, tenantId: string): BeginCall {
+  return async ({ id }) => {
+    const decision = await beginModelCall(pool, tenantId, id);
+    if (decision.outcome === 'full') return { wait_ms: decision.wait_ms };
+    if (decision.outcome === 'free') return UNLIMITED;
+    return { end: (tokens = 0) => endCall(pool, decision.call_id, tokens) };
+  };
+}
+
+/** Returns the admission of calls that a tool of a run makes. The run does not wait for a limit. */
+export function callsOfRun({ limits }: { limits: RunLimits }): BeginCall {
+  return async (model) => {
+    const decision = await limits.begin({ model }, false);
+    return typeof decision === 'string' ? { wait_ms: 0 } : decision;
+  };
+}
+
+/** Makes a call if limits allow it. Otherwise fails with `limit_reached`. */
+export async function callWithin<T extends { usage?: Usage }>(
+  begin: BeginCall,
+  model: ModelRef,
+  call: () => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  const admission = await begin(model);
+  if ('wait_ms' in admission) {
+    const message = `A limit of calls of the model ${model.name} is reached.`;
+    const { wait_ms: retry_after_ms } = admission;
+    return {
+      ok: false,
+      error: { code: 'limit_reached', message, retryable: true, retry_after_ms },
+    };
+  }
+  let tokens = 0;
+  try {
+    const outcome = await call();
+    if (outcome.ok) {
+      tokens = (outcome.value.usage?.tokens_in ?? 0) + (outcome.value.usage?.tokens_out ?? 0);
+    }
+    return outcome;
+  } finally {
+    await admission.end(tokens);
   }
 }

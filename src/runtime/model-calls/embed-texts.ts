@@ -1,5 +1,6 @@
 import type { Embeddings, ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
+import { type BeginCall, callWithin } from '../held-run/call-admission.ts';
 
 /** Finds the provider of a model, with the key of the tenant. */
 export type FindProvider = (model: ModelRef, tenantId: string) => Outcome<ModelProvider>;
@@ -10,25 +11,39 @@ type EmbedTexts = {
   texts: string[];
   signal: AbortSignal;
   ms: number;
+  begin: BeginCall;
 };
 
 /**
- * Embeds texts that belong to no run, within a time limit. Never throws: a provider that throws has
- * failed.
+ * Embeds texts outside of steps, within a time limit and the limits of calls. A provider that
+ * throws has failed.
  */
 export async function embedTexts(
   provider: FindProvider,
-  { tenantId, model, texts, signal, ms }: EmbedTexts,
+  request: EmbedTexts,
 ): Promise<Outcome<Embeddings>> {
+  const { tenantId, model, begin } = request;
   const found = provider(model, tenantId);
   if (!found.ok) return found;
-  if (!found.value.embed) {
+  if (!canEmbed(found.value)) {
     return failure('invalid_request', `The provider ${model.provider} makes no embeddings.`);
   }
+  const able = found.value;
+  return callWithin(begin, model, () => embedWith(able, request));
+}
+
+type EmbeddingProvider = ModelProvider & Required<Pick<ModelProvider, 'embed'>>;
+const canEmbed = (provider: ModelProvider): provider is EmbeddingProvider =>
+  provider.embed !== undefined;
+
+async function embedWith(
+  provider: EmbeddingProvider,
+  { tenantId, model, texts, signal, ms }: EmbedTexts,
+): Promise<Outcome<Embeddings>> {
   const timeout = AbortSignal.timeout(ms);
   const context = { signal: AbortSignal.any([signal, timeout]), tenant_id: tenantId };
   try {
-    const outcome = await found.value.embed({ model, texts }, context);
+    const outcome = await provider.embed({ model, texts }, context);
     if (outcome.ok) return checked(model, outcome.value, texts.length);
     return timeout.aborted && !signal.aborted ? late(model, ms) : outcome;
   } catch (error) {

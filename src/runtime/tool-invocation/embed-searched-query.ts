@@ -3,6 +3,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { endQueryEmbedding, modelsOfSearch } from '../../db/knowledge/embeddings.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import { callsOfRun } from '../held-run/call-admission.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { embedTexts } from '../model-calls/embed-texts.ts';
 
@@ -28,6 +29,7 @@ export async function embedSearchedQuery(
     models.map(async ({ model_digest, model }) => {
       const outcome = await embedTexts(provider, {
         ...{ tenantId: tenant_id, model, texts: [query], signal: run.abort.signal, ms: CALL_MS },
+        begin: callsOfRun(run),
       });
       const searched = { tenant_id, model_digest, model, digest };
       if (outcome.ok) await endQueryEmbedding(pool, searched, outcome, run.id);

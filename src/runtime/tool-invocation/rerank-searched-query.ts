@@ -2,6 +2,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { endQueryRanking, rankingsOfSearch } from '../../db/knowledge/rankings.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import { callsOfRun } from '../held-run/call-admission.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { rerankTexts } from '../model-calls/rerank-texts.ts';
 
@@ -21,7 +22,8 @@ export async function rerankSearchedQuery(
   const { tenant_id } = run.context;
   await Promise.all(
     groups.map(async ({ model_digest, digest, model, documents }) => {
-      const request = { tenantId: tenant_id, model, query, documents };
+      const begin = callsOfRun(run);
+      const request = { tenantId: tenant_id, model, query, documents, begin };
       const outcome = await rerankTexts(provider, { ...request, signal: run.abort.signal });
       const job = { tenant_id, model_digest, digest };
       await endQueryRanking(pool, job, documents.length, outcome, run.id);

@@ -15,6 +15,7 @@ import { modelRef, unabortedSignal } from '../../providers/requests.ts';
 const request = {
   ...{ tenantId: 't', query: 'tea', documents: ['milk', 'tea'] },
   ...{ model: modelRef({ name: 'judge' }), signal: unabortedSignal() },
+  begin: async () => ({ end: async () => {} }),
 };
 const found = (value: ModelProvider) => () => ({ ok: true as const, value });
 const rankingBy = (rerank: (request: RerankRequest) => Promise<Outcome<Ranking>>) =>
@@ -28,6 +29,28 @@ test('a model that does not answer is late', async () => {
     error: { code: 'timeout', message: 'The model judge did not answer within 0.02 seconds.' },
   });
   expect(RERANK_MS).toBe(5_000);
+});
+
+test('no model is asked beyond a limit of calls', async () => {
+  const asked: RerankRequest[] = [];
+  const provider = rankingBy(async (one) => {
+    asked.push(one);
+    return { ok: true, value: { documents: [], usage: { tokens_in: 4, tokens_out: 1 } } };
+  });
+  const ended: (number | undefined)[] = [];
+  const end = async (tokens?: number) => void ended.push(tokens);
+  await rerankTexts(provider, { ...request, begin: async () => ({ end }) });
+  expect([asked.length, ended]).toEqual([1, [5]]);
+  const full = { ...request, begin: async () => ({ wait_ms: 1500 }) };
+  expect(await rerankTexts(provider, full)).toMatchObject({
+    ok: false,
+    error: { code: 'limit_reached', retryable: true, retry_after_ms: 1500 },
+  });
+  expect([asked.length, ended]).toEqual([1, [5]]);
+  // a model that fails ends its call too
+  const failing = rankingBy(async () => Promise.reject(new Error('broken')));
+  await rerankTexts(failing, { ...request, begin: async () => ({ end }) });
+  expect(ended).toEqual([5, 0]);
 });
 
 test('the end of the run is no time-out', async () => {

@@ -93,3 +93,45 @@ test.each([
 ])('%s is refused', async (_what, bases, args, message) => {
   expect((await search(bases, args)).text).toContain(message);
 });
+
+test('a limit of calls of the embedding model lets the search use words alone', async () => {
+  const { pool } = database;
+  await pool.query(
+    `insert into howdah.models (name, provider, model, purpose) values ('vectors', 'local', 'local', 'embedding');
+     update howdah.knowledge_bases set embedding_model_id =
+       (select id from howdah.models where name = 'vectors') where name = 'rules'`,
+  );
+  await eventually(
+    pool,
+    'the chunks have vectors',
+    `select from howdah_private.embedding_generations where is_current and dimensions is not null`,
+    [],
+  );
+  const modelOf = `(select id from howdah.models where name = 'vectors')`;
+  await pool.query(
+    `insert into howdah.limits (scope, subject_id, metric, period, max_value)
+     values ('model', ${modelOf}, 'calls', 'minute', 1)`,
+  );
+  const vectorOf = async (query: string) =>
+    Boolean(
+      (
+        await pool.query(
+          'select from howdah_private.query_embeddings where digest = md5($1) and vector is not null',
+          [query],
+        )
+      ).rowCount,
+    );
+  const calls = async () =>
+    (await one(pool, 'select used::int from howdah.limit_usage')).used as number;
+  const before = await calls();
+  expect(before).toBeLessThanOrEqual(1);
+  await pool.query('update howdah.limits set max_value = $1', [before + 1]);
+  const first = await search(['rules'], { query: 'a receipt first' });
+  expect(first.text).toContain('receipt');
+  expect(await vectorOf('a receipt first')).toBe(true);
+  const second = await search(['rules'], { query: 'a receipt second' });
+  expect(second.text).toContain('receipt');
+  expect(await vectorOf('a receipt second')).toBe(false);
+  expect(await calls()).toBe(before + 1);
+  await pool.query('delete from howdah.limits');
+});

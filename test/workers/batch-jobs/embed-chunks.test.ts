@@ -222,6 +222,103 @@ test('tokens and cost count for limits, and the chunks wait while one is used up
   ]);
 });
 
+describe('limits of calls of the model', () => {
+  const addLimit = (model: string, metric: string, period: string | null, max: number) =>
+    db.pool.query(
+      `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value)
+       values ($1, 'model', $2, $3, $4, $5)`,
+      [tenant, model, metric, period, max],
+    );
+  const hurry = () =>
+    db.pool.query('update howdah_private.embedding_generations set due_at = now()');
+  const wait = () =>
+    one(
+      db.pool,
+      `select g.failures, ceil(extract(epoch from g.due_at - now()))::int as seconds
+       from howdah_private.embedding_generations as g where g.tenant_id = $1`,
+      [tenant],
+    );
+  const NOTHING = { done: 0, failures: [] };
+
+  test.each([
+    ['calls', 1],
+    ['tokens', 2],
+  ])('per minute (%s) let the chunks wait until a call may begin', async (metric, max) => {
+    const model = await makeModel();
+    await addLimit(model, metric, 'minute', max);
+    const base = await makeBase(model);
+    const { find, calls } = fakeProvider(embed);
+    for (const title of ['one', 'two']) await addDocument(base, title);
+    expect(await embedChunks(db.pool, find)).toEqual({ done: 2, failures: [] });
+    await addDocument(base, 'three');
+    for (let turn = 0; turn < 7; turn++) {
+      await hurry();
+      expect(await embedChunks(db.pool, find)).toEqual(NOTHING);
+    }
+    expect(calls).toHaveLength(1);
+    expect(await state(base)).toMatchObject({
+      ...{ waiting: 1, refused: 0 },
+      error: { code: 'limit_reached', message: expect.stringContaining('limit of calls') },
+    });
+    const { failures, seconds } = await wait();
+    expect(failures).toBe(0);
+    expect(seconds).toBeGreaterThan(40);
+    expect(seconds).toBeLessThanOrEqual(60);
+    await db.pool.query(
+      `update howdah_private.limited_calls
+       set began_at = began_at - interval '1 minute', ended_at = ended_at - interval '1 minute'`,
+    );
+    await hurry();
+    expect((await embedChunks(db.pool, find)).done).toBe(1);
+    expect(await state(base)).toMatchObject({ waiting: 0, error: null, tokens: 3 });
+    const { used } = await one(
+      db.pool,
+      'select used::int from howdah.limit_usage where tenant_id = $1',
+      [tenant],
+    );
+    expect(used).toBe(1);
+  });
+
+  test('at once hold, also of a call that fails', async () => {
+    const model = await makeModel();
+    await addLimit(model, 'running_calls', null, 1);
+    const base = await makeBase(model);
+    await addDocument(base, 'one');
+    const begin = 'select * from howdah_private.begin_model_call($1, $2)';
+    const other = await one(db.pool, begin, [tenant, model]);
+    expect(other).toMatchObject({ outcome: 'begun', wait_ms: null });
+    const { find, calls } = fakeProvider(() => fail('overloaded'));
+    expect(await embedChunks(db.pool, find)).toEqual(NOTHING);
+    expect(calls).toEqual([]);
+    await db.pool.query('select howdah_private.end_call($1, 0)', [other.call_id]);
+    await hurry();
+    expect((await embedChunks(db.pool, find)).failures).toMatchObject([{ code: 'overloaded' }]);
+    const again = await one(db.pool, begin, [tenant, model]);
+    expect(again).toMatchObject({ outcome: 'begun' });
+    // of a worker that died
+    await db.pool.query(
+      `update howdah_private.limited_calls set began_at = now() - interval '4 minutes'`,
+    );
+    await db.pool.query('select howdah_private.delete_old_calls()');
+    expect(await one(db.pool, begin, [tenant, model])).toMatchObject({ outcome: 'full' });
+    await db.pool.query(
+      `update howdah_private.limited_calls set began_at = now() - interval '6 minutes'`,
+    );
+    await db.pool.query('select howdah_private.delete_old_calls()');
+    expect(await one(db.pool, begin, [tenant, model])).toMatchObject({ outcome: 'begun' });
+  });
+
+  test('of another model and another tenant concern no chunk', async () => {
+    await addLimit(await makeModel(), 'calls', 'minute', 1);
+    const base = await makeBase(await makeModel());
+    const { find } = fakeProvider(embed);
+    for (const title of ['one', 'two']) {
+      await addDocument(base, title);
+      expect((await embedChunks(db.pool, find)).done).toBe(1);
+    }
+  });
+});
+
 describe('a model that fails', () => {
   test('is called again after a delay, and the chunks wait', async () => {
     const base = await makeBase(await makeModel());

@@ -6,6 +6,7 @@ import {
   endQueryEmbedding,
   type QueryJob,
 } from '../../../src/db/knowledge/embeddings.ts';
+import { callsOfTenant } from '../../../src/runtime/held-run/call-admission.ts';
 import { embedTexts, type FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
 import { FairTaskQueue } from '../../fair-task-queue.ts';
 import { embedQueryPayload } from '../../payloads.ts';
@@ -30,7 +31,8 @@ export function embedQueryTask(pool: Pool, provider: FindProvider, log: Logger):
       },
       go: async ({ query, signal, ...job }) => {
         const { tenant_id: tenantId, model } = job;
-        const request = { tenantId, model, texts: [query], signal, ms: CALL_MS };
+        const begin = callsOfTenant(pool, tenantId);
+        const request = { tenantId, model, texts: [query], signal, ms: CALL_MS, begin };
         const outcome = await embedTexts(provider, request);
         if (!signal.aborted) await endQueryEmbedding(pool, job, outcome);
       },

@@ -6,6 +6,7 @@ import {
   endQueryRanking,
   type RankingJob,
 } from '../../../src/db/knowledge/rankings.ts';
+import { callsOfTenant } from '../../../src/runtime/held-run/call-admission.ts';
 import type { FindProvider } from '../../../src/runtime/model-calls/embed-texts.ts';
 import { rerankTexts } from '../../../src/runtime/model-calls/rerank-texts.ts';
 import { FairTaskQueue } from '../../fair-task-queue.ts';
@@ -28,7 +29,9 @@ export function rerankQueryTask(pool: Pool, provider: FindProvider, log: Logger)
         return asked && { ...job, ...asked };
       },
       go: async ({ tenant_id: tenantId, model, query, documents, signal, ...job }) => {
-        const outcome = await rerankTexts(provider, { tenantId, model, query, documents, signal });
+        const begin = callsOfTenant(pool, tenantId);
+        const request = { tenantId, model, query, documents, signal, begin };
+        const outcome = await rerankTexts(provider, request);
         if (signal.aborted) return;
         await endQueryRanking(pool, { ...job, tenant_id: tenantId }, documents.length, outcome);
       },

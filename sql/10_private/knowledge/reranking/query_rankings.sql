@@ -94,7 +94,8 @@ begin
     error = excluded.error;
 end $$;
 
--- Writes the scores of the candidates, or why the model ranked nothing. The base may be gone.
+-- Writes the scores of the candidates, or why the model ranked nothing. The base may be gone. Where
+-- a limit allowed no call, none is counted.
 create or replace function howdah_private.end_query_ranking(
   tenant_id uuid, model_digest text, digest text, scores float8[], error jsonb, usage jsonb,
   execution_id uuid
@@ -111,7 +112,7 @@ begin
   where q.tenant_id = end_query_ranking.tenant_id
     and q.model_digest = end_query_ranking.model_digest and q.digest = end_query_ranking.digest
   returning q.* into v_row;
-  if found then
+  if found and (v_row.error ->> 'code' = 'limit_reached') is not true then
     perform howdah_private.count_reranking(
       v_row, end_query_ranking.execution_id, end_query_ranking.usage);
   end if;

@@ -146,6 +146,41 @@ describe('a similarity', () => {
     expect(await one(db.pool, used, [tenant])).toEqual({ used: 3 });
   });
 
+  test('waits while a limit of calls of the model is reached, and uses up no attempt', async () => {
+    await makeGrader();
+    await db.pool.query(
+      `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value)
+       select $1, 'model', m.id, 'calls', 'minute', 1 from howdah.models as m
+       where m.tenant_id = $1 and m.name = 'vectors'`,
+      [tenant],
+    );
+    await answer(await evaluate(), 'north by east');
+    await db.pool.query(
+      `update howdah_private.due_grades set due_at = 'infinity' where tenant_id = $1`,
+      [tenant],
+    );
+    const waiting = await evaluate();
+    await answer(waiting, 'east');
+    const { find, calls } = compass();
+    expect(await gradeRuns(db.pool, db.pool, find)).toBe(1);
+    for (let turn = 0; turn < 7; turn++) {
+      await hurry();
+      await gradeRuns(db.pool, db.pool, find);
+    }
+    expect(calls.flat().sort()).toEqual(['east', 'north']);
+    await db.pool.query(
+      'update howdah.limits set max_value = 100 where tenant_id = $1 and metric = $2',
+      [tenant, 'calls'],
+    );
+    await hurry();
+    await gradeRuns(db.pool, db.pool, find);
+    expect(calls.flat()).toEqual(['east', 'north', 'north by east'].toSorted());
+    expect(await unfinished()).toEqual({ n: 0 });
+    expect(
+      await all(db.pool, 'select from howdah_private.due_grades where tenant_id = $1', [tenant]),
+    ).toEqual([]);
+  });
+
   test('is the cosine of the vectors, not below 0, and passes from the minimum on', async () => {
     await makeGrader();
     const id = await evaluate('repeat => 5');
