@@ -1,11 +1,11 @@
 import { Paper, Table, Text, Title } from '@mantine/core';
+import { agreementTexts } from '../messages/agreement-texts.ts';
 import { formatCount } from '../messages/format.ts';
-import { qualityTexts } from '../messages/quality-texts.ts';
 import { useRest } from '../server/rest.ts';
 import { FigureHeads } from './comparison/figures.tsx';
 import { formatScore, formatShare } from './quality-rows.ts';
 
-const text = qualityTexts.agreement;
+const text = agreementTexts;
 
 /** A row of `GET /api/evaluations/{id}/agreement`. */
 type Agreement = {
