@@ -120,6 +120,8 @@ const ROOMS: Record<string, readonly string[]> = {
     'messages',
     'server',
     'parts',
+    'lists',
+    'values',
     'views',
     'runs',
     'timeline',

@@ -2,6 +2,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './shell/app.tsx';
 import '@mantine/core/styles.css';
 import './styles.css';
+import './lists/lists.css';
 import './answers/answers.css';
 import './knowledge/knowledge.css';
 import './quality/quality.css';

@@ -10,6 +10,7 @@ import { testDatabase } from '../support/database.ts';
 import { openTab, picture, type Tab } from './browser.ts';
 import { CHROMIUM, launchChromium } from './chromium.ts';
 import { cutTexts } from './cut-texts.ts';
+import { bareIds, hiddenCells } from './rows/phone-lists.ts';
 import { createSample } from './sample-runs.ts';
 
 // Every place on a phone, with a row in every table. Names are as long as those of real teams.
@@ -121,6 +122,28 @@ describe.skipIf(!CHROMIUM)('every place of the console', () => {
     await tab.close();
   });
 
+  test('a phone shows when a run started, what it cost, how long it took, and what was asked', async () => {
+    const viewport = { width: 360, height: 780 };
+    const tab = await openTab(browser, howdah.url ?? '', { viewport });
+    await tab.page.goto(`${howdah.url}/runs?agent=support`);
+    const row = tab.page.locator('tbody tr').filter({ hasText: 'Ask about another order.' });
+    await row.waitFor();
+    const lines = (await row.innerText()).split('\n').map((line) => line.trim());
+    expect(lines).toEqual(expect.arrayContaining(['completed', 'Ask about another order.']));
+    expect(await row.innerText()).toMatch(/ms|s\b/);
+    const places = await row.locator('td').evaluateAll(PLACES);
+    expect(places.filter(({ isShown }) => isShown).map(({ place }) => place)).toEqual([
+      ...['check', 'side', 'name', 'text', 'detail', 'detail', 'detail'],
+    ]);
+    const tops = Object.fromEntries(places.map(({ place, top }) => [place, top]));
+    expect(tops.detail).toBeGreaterThan(tops.name ?? 0); // a second line
+    expect(tops.text).toBeGreaterThan(tops.detail ?? 0); // and a third
+    await tab.page.getByRole('button', { name: 'Filters (1)' }).click();
+    await tab.page.getByRole('combobox', { name: 'Agent or workflow' }).waitFor();
+    expect(tab.problems).toEqual([]);
+    await tab.close();
+  });
+
   test.each(LOOKS)('at $width px in $colorScheme colours', async ({ width, colorScheme }) => {
     const viewport = { width, height: width < 700 ? 780 : 900 };
     const tab = await openTab(browser, howdah.url ?? '', { colorScheme, viewport });
@@ -142,14 +165,30 @@ describe.skipIf(!CHROMIUM)('every place of the console', () => {
         tab.page,
         `${width}-${colorScheme}-${String(index).padStart(3, '0')}${path.replaceAll(/[^\w]+/g, '_').slice(0, 50)}`,
       );
-      const cut = await cutTexts(tab.page);
-      if (cut.length > 0) faults[path] = cut;
+      const found = [
+        ...(await cutTexts(tab.page)).map((text) => `cut: ${text}`),
+        ...(await hiddenCells(tab.page)).map((text) => `hidden: ${text}`),
+        ...(await bareIds(tab.page)).map((text) => `an id without a name: ${text}`),
+      ];
+      if (found.length > 0) faults[path] = found;
     }
     expect(faults).toEqual({});
     expect(tab.problems).toEqual([]);
     await tab.close();
   });
 });
+
+type Cell = {
+  dataset: { place?: string };
+  offsetWidth: number;
+  getBoundingClientRect(): { top: number };
+};
+const PLACES = (cells: unknown[]) =>
+  (cells as Cell[]).map((cell) => ({
+    place: cell.dataset.place ?? '',
+    isShown: cell.offsetWidth > 0,
+    top: Math.round(cell.getBoundingClientRect().top),
+  }));
 
 const HREFS = (links: { getAttribute(name: string): string | null }[]) =>
   links.map((link) => link.getAttribute('href'));

@@ -201,6 +201,7 @@ const STEMS: Readonly<Record<string, string>> = {
   server: 'mcp_server',
   dataset: 'data_set',
   embedding_model: 'model',
+  evaluation_result: 'result',
   rerank_model: 'model',
   ocr_model: 'model',
 };

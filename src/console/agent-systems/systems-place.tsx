@@ -1,6 +1,7 @@
 import { Anchor, Button, Loader, Paper, Table, Text } from '@mantine/core';
 import { Plus } from 'lucide-react';
 import { Link } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { messages } from '../messages/messages.ts';
 import { rowTexts } from '../messages/row-texts.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -59,11 +60,11 @@ function SystemsPage() {
       )}
       {systems && systems.length > 0 && (
         <Paper withBorder radius="md" className="table-frame wide-table">
-          <Table verticalSpacing={6} className="versions">
+          <Table verticalSpacing={6} className="versions stacked">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{text.name}</Table.Th>
-                <Table.Th visibleFrom="sm">{text.description}</Table.Th>
+                <Table.Th>{text.description}</Table.Th>
                 <Table.Th>{text.version}</Table.Th>
                 <Table.Th>{text.applied}</Table.Th>
               </Table.Tr>
@@ -71,18 +72,18 @@ function SystemsPage() {
             <Table.Tbody>
               {systems.map((system) => (
                 <Table.Tr key={system.id}>
-                  <Table.Td>
+                  <ListCell place="name">
                     <Anchor component={Link} href={systemPath(system.name)} size="sm">
                       {system.name}
                     </Anchor>
-                  </Table.Td>
-                  <Table.Td className="user-text" visibleFrom="sm">
+                  </ListCell>
+                  <ListCell place="text" className="user-text">
                     {system.description}
-                  </Table.Td>
-                  <Table.Td>{system.version}</Table.Td>
-                  <Table.Td>
+                  </ListCell>
+                  <ListCell label={text.version}>{system.version}</ListCell>
+                  <ListCell place="side">
                     <Moment at={system.updated_at} />
-                  </Table.Td>
+                  </ListCell>
                 </Table.Tr>
               ))}
             </Table.Tbody>

@@ -1,5 +1,6 @@
 import { Anchor, Group, Paper, Progress, Table, Text, Title } from '@mantine/core';
 import { Link } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { costTexts } from '../messages/cost-texts.ts';
 import { formatCompact, formatCount } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
@@ -37,7 +38,7 @@ export function Limits() {
       {data && uses.length === 0 && <Text size="sm">{text.noLimits}</Text>}
       {uses.length > 0 && (
         <Paper withBorder radius="md" className="table-frame wide-table">
-          <Table verticalSpacing={6} className="versions">
+          <Table verticalSpacing={6} className="versions stacked">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{text.limit.metric}</Table.Th>
@@ -68,25 +69,31 @@ function Row({ use }: { use: Use }) {
   const name = [use.metric, use.period].filter((one) => one !== null).join(' / ');
   return (
     <Table.Tr>
-      <Table.Td>
+      <ListCell place="name">
         <Anchor component={Link} href={`/system/limits/${use.limitId}`} size="sm">
           {name}
         </Anchor>
-      </Table.Td>
-      <Table.Td className="user-text">{[use.scope, use.key].filter(Boolean).join(' ')}</Table.Td>
-      <Table.Td className="figure">
+      </ListCell>
+      <ListCell className="user-text">{[use.scope, use.key].filter(Boolean).join(' ')}</ListCell>
+      <ListCell label={text.limit.used} className="figure">
         {use.used === null ? messages.common.none : show(use.used)}
-      </Table.Td>
-      <Table.Td className="figure">{show(use.maxValue ?? 0)}</Table.Td>
-      <Table.Td miw={90}>
+      </ListCell>
+      <ListCell label={text.limit.max} className="figure">
+        {show(use.maxValue ?? 0)}
+      </ListCell>
+      <ListCell place="side" miw={90}>
         <Progress
           value={Math.min(100, share)}
           color={share >= 90 ? 'red' : 'indigo'}
           aria-label={`${name}: ${Math.round(share)} %`}
         />
-      </Table.Td>
-      <Table.Td className="figure">{formatCount(use.waiting ?? 0)}</Table.Td>
-      <Table.Td>{use.resetsAt ? <Moment at={use.resetsAt} /> : messages.common.none}</Table.Td>
+      </ListCell>
+      <ListCell label={text.limit.waiting} className="figure">
+        {formatCount(use.waiting ?? 0)}
+      </ListCell>
+      <ListCell label={text.limit.resets}>
+        {use.resetsAt ? <Moment at={use.resetsAt} /> : messages.common.none}
+      </ListCell>
     </Table.Tr>
   );
 }

@@ -1,5 +1,6 @@
 import { Anchor, Paper, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { costTexts } from '../messages/cost-texts.ts';
 import { formatCompact, formatCount, sum } from '../messages/format.ts';
 import { Cost } from '../parts/cost.tsx';
@@ -15,7 +16,7 @@ export function UsageTable({ unit, sums }: UsageTableProps) {
   if (sums.length === 0) return <Text size="sm">{text.empty}</Text>;
   return (
     <Paper withBorder radius="md" className="table-frame wide-table">
-      <Table verticalSpacing={6} className="versions">
+      <Table verticalSpacing={6} className="versions stacked">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{text.units[unit]}</Table.Th>
@@ -25,7 +26,7 @@ export function UsageTable({ unit, sums }: UsageTableProps) {
               </Table.Th>
             ))}
             {[text.runs, text.calls, text.tokensIn, text.tokensOut, text.cached].map((name) => (
-              <Table.Th key={name} ta="right" visibleFrom="sm">
+              <Table.Th key={name} ta="right">
                 {name}
               </Table.Th>
             ))}
@@ -45,25 +46,27 @@ type RowProps = { unit: UsageTableProps['unit']; usage: UsageSum; total: number 
 
 function Row({ unit, usage, total }: RowProps) {
   const { value, runs, calls, tokens_in, tokens_out, cached_tokens, cost } = usage;
+  const figures = [
+    [text.runs, formatCount(runs)],
+    [text.calls, formatCount(calls)],
+    [text.tokensIn, formatCompact(tokens_in)],
+    [text.tokensOut, formatCompact(tokens_out)],
+    [text.cached, formatCompact(cached_tokens)],
+  ] as const;
   const share = total > 0 ? `${Math.round((Number(cost) / total) * 100)} %` : '';
   return (
     <Table.Tr>
-      <Table.Td className="user-text">
+      <ListCell place="name" className="user-text">
         <Name unit={unit} value={value} />
-      </Table.Td>
-      <Table.Td className="figure">
+      </ListCell>
+      <ListCell place="side" className="figure">
         <Cost value={cost} />
-      </Table.Td>
-      <Table.Td className="figure">{share}</Table.Td>
-      {[runs, calls].map((figure, index) => (
-        <Table.Td key={index} className="figure" visibleFrom="sm">
-          {formatCount(figure)}
-        </Table.Td>
-      ))}
-      {[tokens_in, tokens_out, cached_tokens].map((figure, index) => (
-        <Table.Td key={index} className="figure" visibleFrom="sm">
-          {formatCompact(figure)}
-        </Table.Td>
+      </ListCell>
+      <ListCell className="figure">{share}</ListCell>
+      {figures.map(([label, figure]) => (
+        <ListCell key={label} label={label} className="figure">
+          {figure}
+        </ListCell>
       ))}
     </Table.Tr>
   );

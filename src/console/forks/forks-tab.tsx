@@ -1,5 +1,6 @@
 import { Anchor, Button, Loader, Paper, Stack, Table, Text, Title } from '@mantine/core';
 import { Link } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
@@ -75,23 +76,23 @@ function ForkTable({ title, rows, compare, hasStep = false }: ForkTableProps) {
         {title}
       </Title>
       <Paper withBorder radius="md" className="table-frame">
-        <Table className="rows" verticalSpacing={6}>
+        <Table className="rows stacked" verticalSpacing={6}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th w={{ base: 115, sm: 190 }}>{messages.runs.columns.status}</Table.Th>
+              <Table.Th w={190}>{messages.runs.columns.status}</Table.Th>
               <Table.Th>{messages.runs.columns.agent}</Table.Th>
               {hasStep && (
-                <Table.Th w={70} ta="right" visibleFrom="sm">
+                <Table.Th w={70} ta="right">
                   {text.step}
                 </Table.Th>
               )}
-              <Table.Th w={80} ta="right" visibleFrom="sm">
+              <Table.Th w={80} ta="right">
                 {messages.runs.columns.tokens}
               </Table.Th>
-              <Table.Th w={80} ta="right" visibleFrom="sm">
+              <Table.Th w={80} ta="right">
                 {messages.runs.columns.cost}
               </Table.Th>
-              <Table.Th w={120} ta="right" visibleFrom="sm">
+              <Table.Th w={120} ta="right">
                 {messages.runs.columns.created}
               </Table.Th>
               <Table.Th w={95} />
@@ -112,31 +113,31 @@ function Row({ row, path, hasStep }: { row: ForkRow; path: string; hasStep: bool
   const version = row.agentVersion ?? row.workflowVersion;
   return (
     <Table.Tr>
-      <Table.Td>
+      <ListCell place="side">
         <Status status={row.status} waitingFor={row.waitingFor} />
-      </Table.Td>
-      <Table.Td>
+      </ListCell>
+      <ListCell place="name">
         <Anchor component={Link} href={`/runs/${row.id}`} size="sm">
           {nameOfRun(row)}
         </Anchor>{' '}
         <Text size="xs" c="dimmed" component="span">
           {version && `@${version.version}`} …{row.id.slice(-6)}
         </Text>
-      </Table.Td>
+      </ListCell>
       {hasStep && (
-        <Table.Td ta="right" visibleFrom="sm" className="figure">
+        <ListCell label={text.step} className="figure">
           {row.forkedFromSeq}
-        </Table.Td>
+        </ListCell>
       )}
       <UsageCells row={row} />
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
+      <ListCell className="figure">
         <Moment at={row.createdAt} />
-      </Table.Td>
-      <Table.Td ta="right">
+      </ListCell>
+      <ListCell place="action" ta="right">
         <Button component={Link} href={path} size="compact-xs" variant="default">
           {messages.compare.submit}
         </Button>
-      </Table.Td>
+      </ListCell>
     </Table.Tr>
   );
 }

@@ -2,6 +2,7 @@ import { Button, Loader, Paper, Stack, Table, Text, Title } from '@mantine/core'
 import { Plus } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { formatCompact } from '../messages/format.ts';
 import { knowledgeTexts } from '../messages/knowledge-texts.ts';
 import { messages } from '../messages/messages.ts';
@@ -83,9 +84,9 @@ function BasesTable({ nodes }: { nodes: readonly Node[] }) {
           <Table.Th>{columns.name}</Table.Th>
           <Table.Th>{columns.documents}</Table.Th>
           <Table.Th ta="right">{columns.chunks}</Table.Th>
-          <Table.Th visibleFrom="sm">{columns.domain}</Table.Th>
-          <Table.Th visibleFrom="sm">{columns.language}</Table.Th>
-          <Table.Th visibleFrom="sm">{columns.trust}</Table.Th>
+          <Table.Th>{columns.domain}</Table.Th>
+          <Table.Th>{columns.language}</Table.Th>
+          <Table.Th>{columns.trust}</Table.Th>
         </>
       }
     >
@@ -98,20 +99,23 @@ function BasesTable({ nodes }: { nodes: readonly Node[] }) {
 
 function BaseRow({ node }: { node: Node }) {
   const state = node.state as BaseState;
+  const { columns } = text;
   return (
     <Table.Tr>
-      <Table.Td>
+      <ListCell place="name">
         <Link href={basePage(node.id)} className="row-link">
           {node.name}
         </Link>
-      </Table.Td>
-      <Table.Td>
+      </ListCell>
+      <ListCell place="side">
         <BaseProgress state={state} />
-      </Table.Td>
-      <Table.Td className="figure">{formatCompact(state.chunks)}</Table.Td>
-      <Table.Td visibleFrom="sm">{node.domain}</Table.Td>
-      <Table.Td visibleFrom="sm">{node.language}</Table.Td>
-      <Table.Td visibleFrom="sm">{node.trust}</Table.Td>
+      </ListCell>
+      <ListCell label={columns.chunks} className="figure">
+        {formatCompact(state.chunks)}
+      </ListCell>
+      <ListCell label={columns.domain}>{node.domain}</ListCell>
+      <ListCell label={columns.language}>{node.language}</ListCell>
+      <ListCell label={columns.trust}>{node.trust}</ListCell>
     </Table.Tr>
   );
 }

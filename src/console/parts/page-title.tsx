@@ -33,7 +33,9 @@ export function PageTitle({ title, table, children }: PageTitleProps) {
           </Text>
         )}
       </Group>
-      <Group gap="xs">{children}</Group>
+      <Group gap="xs" className="page-actions">
+        {children}
+      </Group>
     </Group>
   );
 }

@@ -1,5 +1,6 @@
 import { Progress, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { formatCount } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
 import { Cost } from '../parts/cost.tsx';
@@ -20,14 +21,12 @@ export function EvaluationsTable({ rows }: { rows: readonly EvaluationRow[] }) {
       head={
         <>
           <Table.Th>{text.name}</Table.Th>
-          <Table.Th visibleFrom="sm">{text.dataset}</Table.Th>
-          <Table.Th visibleFrom="sm">{text.status}</Table.Th>
+          <Table.Th>{text.dataset}</Table.Th>
+          <Table.Th>{text.status}</Table.Th>
           <Table.Th>{text.progress}</Table.Th>
           <Table.Th ta="right">{text.passRate}</Table.Th>
-          <Table.Th ta="right" visibleFrom="sm">
-            {text.cost}
-          </Table.Th>
-          <Table.Th visibleFrom="sm">{text.created}</Table.Th>
+          <Table.Th ta="right">{text.cost}</Table.Th>
+          <Table.Th>{text.created}</Table.Th>
         </>
       }
     >
@@ -42,30 +41,29 @@ function Row({ row }: { row: EvaluationRow }) {
   const { pass_rate, cost } = totalsOf(row);
   return (
     <Table.Tr>
-      <Table.Td>
+      <ListCell place="name">
         <Link href={evaluationPage(row.id)} className="row-link">
           {nameOfEvaluation(row)}
         </Link>
-        <Text size="xs" c="dimmed" hiddenFrom="sm" component="div">
-          {row.dataset?.name} <Status status={row.status} />
-        </Text>
-      </Table.Td>
-      <Table.Td visibleFrom="sm" className="user-text">
+      </ListCell>
+      <ListCell label={text.dataset} className="user-text">
         {row.dataset?.name ?? text.deleted}
-      </Table.Td>
-      <Table.Td visibleFrom="sm">
+      </ListCell>
+      <ListCell place="side">
         <Status status={row.status} />
-      </Table.Td>
-      <Table.Td>
+      </ListCell>
+      <ListCell label={text.progress}>
         <GradedRuns row={row} />
-      </Table.Td>
-      <Table.Td className="figure">{formatShare(pass_rate)}</Table.Td>
-      <Table.Td className="figure" visibleFrom="sm">
+      </ListCell>
+      <ListCell label={text.passRate} className="figure">
+        {formatShare(pass_rate)}
+      </ListCell>
+      <ListCell label={text.cost} className="figure">
         <Cost value={cost ?? 0} />
-      </Table.Td>
-      <Table.Td visibleFrom="sm">
+      </ListCell>
+      <ListCell>
         <Moment at={row.createdAt} />
-      </Table.Td>
+      </ListCell>
     </Table.Tr>
   );
 }

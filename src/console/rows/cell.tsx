@@ -7,8 +7,9 @@ import { Cost } from '../parts/cost.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue } from '../parts/value-view.tsx';
 import { useRest } from '../server/rest.ts';
+import { formatNumber } from './list/units.ts';
 import { referencePath } from './paths.ts';
-import type { RowField } from './resource-types.ts';
+import { nameOf, type RowField } from './resource-types.ts';
 import { useResourceTypes } from './use-resource-types.ts';
 
 /** Characters of a value that a list shows. */
@@ -16,9 +17,10 @@ const MAX_SHOWN = 160;
 
 /** A value in a list, always as text. */
 export function Cell({ field, value }: { field: RowField | undefined; value: Json | undefined }) {
-  if (value === null || value === undefined || value === '') return null;
+  if (value === undefined || isEmptyValue(value)) return null;
   if (field?.schema.format === 'date-time') return <Moment at={String(value)} />;
   if (field && /(^|_)cost$/.test(field.name)) return <Cost value={String(value)} />;
+  if (field && typeof value === 'number') return formatNumber(field, value);
   return (
     <Text size="sm" component="span" inherit title={isLong(value) ? textOf(value) : undefined}>
       {textOf(value).slice(0, MAX_SHOWN)}
@@ -57,10 +59,9 @@ function RunLink({ id }: { id: string }) {
 function RowName({ resource, id }: { resource: string; id: string }) {
   const { types } = useResourceTypes();
   const type = types?.find(({ name }) => name === resource);
-  const hasName = type !== undefined && type.name_field !== 'id';
-  const row = useRest<JsonObject>(hasName ? `${type.path}/${id}` : undefined);
+  const row = useRest<JsonObject>(type && `${type.path}/${id}`);
   if (!types || row.isLoading) return messages.common.loading;
-  return String(row.data?.body[type?.name_field ?? 'id'] ?? id);
+  return type && row.data ? nameOf(type, row.data.body) : id;
 }
 
 /** Writes a value in one line. */

@@ -1,11 +1,12 @@
-import { Group, Select } from '@mantine/core';
+import { Select } from '@mantine/core';
 import { useState } from 'react';
 import type { JsonObject } from '../../json/json.ts';
+import { FilterFrame } from '../lists/filter-frame.tsx';
 import { rowTexts } from '../messages/row-texts.ts';
 import { TextFilter } from '../parts/text-filter.tsx';
 import { useRest } from '../server/rest.ts';
 import type { Filter } from './copy-rows.ts';
-import type { FieldType, ResourceType } from './resource-types.ts';
+import { type FieldType, nameOf, type ResourceType } from './resource-types.ts';
 
 type FilterBarProps = {
   type: ResourceType;
@@ -26,7 +27,7 @@ export function FilterBar({ type, types, filter, change }: FilterBarProps) {
     change(value ? { ...others, [name]: value } : others);
   };
   return (
-    <Group gap="xs" mb="sm" className="filter-bar">
+    <FilterFrame count={Object.keys(filter).length}>
       {shown.map((field) => {
         const shared = {
           field,
@@ -49,7 +50,7 @@ export function FilterBar({ type, types, filter, change }: FilterBarProps) {
           />
         );
       })}
-    </Group>
+    </FilterFrame>
   );
 }
 
@@ -101,7 +102,7 @@ function RowCondition({ type, ...shared }: ConditionProps & { type: ResourceType
   );
   const choices = (data?.body.data ?? []).map((row) => ({
     value: String(row.id),
-    label: String(row[type.name_field]),
+    label: nameOf(type, row),
   }));
   return <Choice {...shared} data={choices} onDropdownOpen={() => setOpened(true)} />;
 }

@@ -49,15 +49,43 @@ export function fieldOf({ fields }: Pick<ResourceType, 'fields'>, name: string) 
 }
 
 /** Fields that people know rows by, of rows without a name. */
-const TITLES: Readonly<Record<string, string>> = {
-  memories: 'content',
-  'connected-accounts': 'integration',
-  webhooks: 'url',
+const TITLES: Readonly<Record<string, readonly string[]>> = {
+  approvals: ['tool', 'scope'],
+  'connected-accounts': ['integration'],
+  'dataset-items': ['input'],
+  documents: ['title'],
+  grants: ['permission', 'agent', 'workflow', 'user', 'role'],
+  hooks: ['event', 'function'],
+  limits: ['scope', 'metric', 'period'],
+  memories: ['content'],
+  'tool-policies': ['decision', 'tool', 'kind', 'effect'],
+  webhooks: ['url'],
 };
 
-/** Returns the field that people know a row by. */
-export function titleFieldOf({ name, name_field }: ResourceType): string {
-  return name_field === 'id' ? (TITLES[name] ?? 'id') : name_field;
+/** Returns the fields that people know a row by. */
+export function titleFieldsOf({ name, name_field }: ResourceType): readonly string[] {
+  return name_field === 'id' ? (TITLES[name] ?? ['id']) : [name_field];
+}
+
+/** Returns how people name a row: by its name, by what it is about, or by the end of its id. */
+export function nameOf(type: ResourceType, row: JsonObject): string {
+  const parts = titleFieldsOf(type)
+    .filter((field) => field !== 'id')
+    .map((field) => String(row[field] ?? ''))
+    .filter((part) => part !== '');
+  return parts.length > 0
+    ? shorten(parts.join(' · '))
+    : `${type.one} …${String(row.id ?? '').slice(-12)}`;
+}
+
+/** Characters of a text that stands in place of a name. */
+const MAX_TITLE = 80;
+const shorten = (name: string) =>
+  name.length <= MAX_TITLE ? name : `${name.slice(0, MAX_TITLE - 1).trimEnd()}…`;
+
+/** Returns the name of a list as a heading. */
+export function titleOf({ many }: Pick<ResourceType, 'many'>): string {
+  return `${many.charAt(0).toUpperCase()}${many.slice(1)}`;
 }
 
 /** Returns the table without its schema: the object of its permissions. */

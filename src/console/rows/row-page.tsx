@@ -7,17 +7,21 @@ import { rowTexts } from '../messages/row-texts.ts';
 import { CopyAs } from '../parts/copy-as.tsx';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
-import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
+import { isEmptyValue } from '../parts/value-view.tsx';
 import { apiUrl } from '../server/base-path.ts';
 import { useMayWrite, useMe } from '../server/me.tsx';
+import { StructuredView } from '../values/structured-view.tsx';
 import { Cell, Value } from './cell.tsx';
 import { copyRow } from './copy-rows.ts';
+import { labelOfShown } from './list/units.ts';
 import { listPath, overTimePath, rowPath, ruleEvaluations, systemPath } from './paths.ts';
+import { referenceOf } from './references/reference-of.ts';
 import {
+  nameOf,
   type ResourceType,
   type RowField,
   tableOf,
-  titleFieldOf,
+  titleOf,
   withoutTwins,
 } from './resource-types.ts';
 import {
@@ -29,7 +33,6 @@ import {
   RowActions,
 } from './row-actions.tsx';
 import { RowUsage } from './row-usage.tsx';
-import { titleOf } from './rows-page.tsx';
 import { ModelTest } from './trials/model-test.tsx';
 import { ToolTrial } from './trials/tool-trial.tsx';
 import { useRow } from './use-row.ts';
@@ -75,18 +78,6 @@ function Usage({ type, row }: Omit<ActionsProps, 'reload'>) {
   const by = type.name in USES ? USES[type.name as keyof typeof USES] : undefined;
   return by && <RowUsage by={by} name={nameOf(type, row)} />;
 }
-
-/** Returns how people name a row. */
-export function nameOf(type: ResourceType, row: JsonObject): string {
-  const field = titleFieldOf(type);
-  const name = String(row[field] ?? '');
-  return field === 'id' ? `${type.one} …${name.slice(-12)}` : shorten(name);
-}
-
-/** Characters of a text that stands in place of a name. */
-const MAX_TITLE = 80;
-const shorten = (name: string) =>
-  name.length <= MAX_TITLE ? name : `${name.slice(0, MAX_TITLE - 1).trimEnd()}…`;
 
 type ActionsProps = { type: ResourceType; row: JsonObject; reload(): void };
 
@@ -168,7 +159,7 @@ function RowFields({ type, row }: { type: ResourceType; row: JsonObject }) {
   const isId = ({ name }: RowField) => name === 'id';
   const shown = [...fields.filter((one) => !isId(one)), ...fields.filter(isId)].map((field) => ({
     ...field,
-    references: field.references ?? subjectOf(type, field, row),
+    references: referenceOf(type, field, row),
   }));
   const facts = shown.filter((field) => isFact(field, row[field.name] ?? null));
   return (
@@ -181,7 +172,7 @@ function RowFields({ type, row }: { type: ResourceType; row: JsonObject }) {
               title={field.description}
               data-wide={field.name === 'id' || undefined}
             >
-              <dt>{field.label}</dt>
+              <dt>{labelOfShown(field)}</dt>
               <dd>
                 {field.name === 'id' ? (
                   <Cell field={field} value={row.id} />
@@ -205,24 +196,20 @@ function RowFields({ type, row }: { type: ResourceType; row: JsonObject }) {
                 {field.description}
               </Text>
             </Group>
-            <ValueView value={row[field.name] ?? null} label={field.label} />
+            <StructuredView value={row[field.name] ?? null} label={field.label} />
           </section>
         ))}
     </Stack>
   );
 }
 
-/** Returns what the subject of a memory refers to, which depends on its scope. */
-function subjectOf(type: ResourceType, { name }: RowField, { scope }: JsonObject) {
-  if (type.name !== 'memories' || name !== 'subject_id') return null;
-  if (scope === 'agent') return { resource: 'agents', field: 'id' };
-  return scope === 'user' ? { resource: 'users', field: 'id' } : null;
-}
-
 /** Returns whether a field says again, for other programs, what another one says for people. */
 function isForPrograms({ fields }: ResourceType, name: string): boolean {
   if (name === 'current_version_id') return fields.some((one) => one.name === 'version');
-  return name.endsWith('_provider_config');
+  if (name === 'model') return fields.some((one) => one.name === 'models'); // the first of them
+  const isSubject = name === 'runs' || name === 'grades'; // the name of the agent or workflow
+  const isText = fields.some((one) => one.name === name && one.schema.type === 'string');
+  return (isSubject && isText) || name.endsWith('_provider_config');
 }
 
 function isFact({ references }: RowField, value: Json): boolean {

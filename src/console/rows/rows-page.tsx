@@ -1,4 +1,4 @@
-import { Button, Loader, Paper, Text } from '@mantine/core';
+import { Button, Group, Loader, Paper, Text } from '@mantine/core';
 import { Plus } from 'lucide-react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { JsonObject } from '../../json/json.ts';
@@ -14,7 +14,7 @@ import { copyList, type Filter, ROWS } from './copy-rows.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { PageButtons } from './list/page-buttons.tsx';
 import { listPath } from './paths.ts';
-import { type ResourceType, tableOf } from './resource-types.ts';
+import { type ResourceType, tableOf, titleOf } from './resource-types.ts';
 import { RowsTable } from './rows-table.tsx';
 
 const CURSOR = 'after';
@@ -49,20 +49,11 @@ export function RowsPage({ type, types }: { type: ResourceType; types: readonly 
       <FilterBar {...{ type, types, filter }} change={show} />
       {list.failure && <FailureAlert failure={list.failure} onRetry={list.reload} />}
       {list.isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
-      {rows && rows.length > 0 && (
-        <Paper withBorder radius="md" className="table-frame">
-          <RowsTable type={type} rows={rows} />
-        </Paper>
-      )}
+      {rows && rows.length > 0 && <RowsTable {...{ type, types, rows }} />}
       {rows?.length === 0 && <Empty {...{ type, filter }} clear={() => show({})} />}
       <PageButtons after={after} next={next} show={(cursor) => show(filter, cursor)} />
     </>
   );
-}
-
-/** Returns the name of a list as a heading. */
-export function titleOf({ many }: Pick<ResourceType, 'many'>): string {
-  return `${many.charAt(0).toUpperCase()}${many.slice(1)}`;
 }
 
 function readFilter({ filters }: ResourceType, search: URLSearchParams): Filter {
@@ -97,6 +88,7 @@ type EmptyProps = { type: ResourceType; filter: Filter; clear(): void };
 
 /** Says why the list is empty. */
 export function Empty({ type, filter, clear }: EmptyProps) {
+  const mayWrite = useMayWrite(tableOf(type));
   const names = type.filters.filter(({ name }) => name in filter).map(({ label }) => label);
   return (
     <Paper withBorder radius="md" p="xl" ta="center">
@@ -109,6 +101,16 @@ export function Empty({ type, filter, clear }: EmptyProps) {
         <Button mt="sm" variant="default" size="xs" onClick={clear}>
           {rowTexts.clear}
         </Button>
+      )}
+      {names.length === 0 && type.create && mayWrite && (
+        <Group justify="center" mt="sm">
+          <NewButton type={type} />
+        </Group>
+      )}
+      {names.length === 0 && type.create && mayWrite && type.command !== null && (
+        <Text size="xs" c="dimmed" ff="monospace" mt="xs">
+          npx howdah {type.command} create --help
+        </Text>
       )}
     </Paper>
   );

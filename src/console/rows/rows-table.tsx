@@ -1,85 +1,114 @@
 import { Table } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
 import { Pin } from 'lucide-react';
-import { useRef } from 'react';
 import { Link } from 'wouter';
-import type { JsonObject } from '../../json/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
+import { ListCell } from '../lists/list-cell.tsx';
 import { rowTexts } from '../messages/row-texts.ts';
-import { Cell, textOf } from './cell.tsx';
-import { rowPath } from './paths.ts';
-import { fieldOf, type ResourceType, titleFieldOf } from './resource-types.ts';
+import { isEmptyValue } from '../parts/value-view.tsx';
+import { Cell } from './cell.tsx';
+import { type Column, columnsOf } from './list/columns.ts';
+import { ListTable } from './list/list-table.tsx';
+import { isId as isIdText, rowPath } from './paths.ts';
+import { referenceOf } from './references/reference-of.ts';
+import { type Reference, type RowNames, useRowNames } from './references/use-row-names.ts';
+import { nameOf, type ResourceType, titleOf } from './resource-types.ts';
 
-/** Characters of a text that stands in place of a name. */
-const MAX_TITLE = 120;
-/**
- * Columns that a phone shows: the name and one more. An id says little, so two more stand there.
- */
-const onPhone = (type: ResourceType) => (titleFieldOf(type) === 'id' ? 3 : 2);
+type RowsTableProps = {
+  type: ResourceType;
+  types: readonly ResourceType[];
+  rows: readonly JsonObject[];
+};
 
 /** The rows of a list. J and K move between them, Enter opens one. */
-export function RowsTable({ type, rows }: { type: ResourceType; rows: readonly JsonObject[] }) {
-  const table = useRef<HTMLTableElement>(null);
-  const move = (step: number) => {
-    const links = [...(table.current?.querySelectorAll<HTMLElement>('.row-link') ?? [])];
-    const at = links.indexOf(document.activeElement as HTMLElement);
-    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
-  };
-  useHotkeys([
-    ['J', () => move(1)],
-    ['K', () => move(-1)],
-  ]);
-  const columns = columnsOf(type);
+export function RowsTable({ type, types, rows }: RowsTableProps) {
+  const { title, columns: all } = columnsOf(type);
+  // what no row of the page has would take the room of the others
+  const columns = all.filter(({ name }) => rows.some((row) => !isEmptyValue(row[name])));
+  const references = rows.flatMap((row) =>
+    columns.flatMap((column) => referenceIn(type, column, row) ?? []),
+  );
+  const names = useRowNames(types, references);
   return (
-    <Table
-      ref={table}
-      highlightOnHover
-      className="rows row-list"
-      data-untitled={titleFieldOf(type) === 'id' || undefined}
-      verticalSpacing={6}
-    >
-      <Table.Thead>
-        <Table.Tr>
-          {columns.map((name, index) => (
-            <Table.Th key={name} visibleFrom={index < onPhone(type) ? undefined : 'sm'}>
-              {fieldOf(type, name)?.label}
+    <ListTable
+      label={titleOf(type)}
+      className="row-list"
+      head={
+        <>
+          <Table.Th className="title-column">{title}</Table.Th>
+          {columns.map(({ name, label, width, isFigure }) => (
+            <Table.Th key={name} w={width} ta={isFigure ? 'right' : undefined}>
+              {label}
             </Table.Th>
           ))}
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {rows.map((row) => (
-          <Row key={String(row.id)} {...{ type, row, columns }} />
-        ))}
-      </Table.Tbody>
-    </Table>
+        </>
+      }
+    >
+      {rows.map((row) => (
+        <Row key={String(row.id)} {...{ type, row, columns, names }} />
+      ))}
+    </ListTable>
   );
 }
 
-/** Returns the columns, the name first. The id is shown where rows have no name. */
-function columnsOf(type: ResourceType): string[] {
-  const first = titleFieldOf(type);
-  return [first, ...type.list.filter((name) => name !== 'id' && name !== first)];
+/** Returns the row that a value means by its id, if it has another name. */
+function referenceIn(
+  type: ResourceType,
+  { name, field }: Column,
+  row: JsonObject,
+): Reference | undefined {
+  const value = row[name];
+  const refersTo = field && referenceOf(type, field, row);
+  if (typeof value !== 'string' || refersTo?.field !== 'id') return undefined;
+  return { resource: refersTo.resource, id: value };
 }
 
-type RowProps = { type: ResourceType; row: JsonObject; columns: readonly string[] };
+/**
+ * Returns whether a phone leaves a value out because it is expected: most rows are active, and
+ * everything else is mostly not the case.
+ */
+const isUsual = ({ name }: Column, value: Json | undefined) => value === (name === 'is_active');
 
-function Row({ type, row, columns: [first = 'id', ...others] }: RowProps) {
-  const name = textOf(row[first] ?? row.id ?? '');
+const isId = (value: Json | undefined): value is string =>
+  typeof value === 'string' && isIdText(value);
+
+/** Returns the end of an id, which tells ids of one time apart. */
+const shortId = (id: string) => `…${id.slice(-12)}`;
+
+type RowProps = {
+  type: ResourceType;
+  row: JsonObject;
+  columns: readonly Column[];
+  names: RowNames;
+};
+
+function Row({ type, row, columns, names }: RowProps) {
   return (
-    <Table.Tr>
-      <Table.Td>
+    <Table.Tr data-inactive={row.is_active === false || undefined}>
+      <ListCell place="name">
         <Link href={rowPath(type, String(row.id))} className="row-link">
-          {first === 'id' ? `…${name.slice(-12)}` : name.slice(0, MAX_TITLE)}
+          {nameOf(type, row)}
         </Link>
         {row.is_pinned === true && (
           <Pin size={13} className="pin" role="img" aria-label={rowTexts.memories.pinned} />
         )}
-      </Table.Td>
-      {others.map((column, index) => (
-        <Table.Td key={column} visibleFrom={index + 1 < onPhone(type) ? undefined : 'sm'}>
-          <Cell field={fieldOf(type, column)} value={row[column]} />
-        </Table.Td>
-      ))}
+      </ListCell>
+      {columns.map((column) => {
+        const { name, field, label, isFigure } = column;
+        const place = isUsual(column, row[name]) ? 'hidden' : column.place;
+        const reference = referenceIn(type, column, row);
+        return (
+          <ListCell
+            key={name}
+            place={place}
+            label={place === 'detail' ? label : undefined}
+            className={isFigure ? 'figure' : undefined}
+          >
+            {reference && (names(reference) ?? shortId(reference.id))}
+            {!reference && isId(row[name]) && shortId(row[name])}
+            {!reference && !isId(row[name]) && <Cell field={field} value={row[name]} />}
+          </ListCell>
+        );
+      })}
     </Table.Tr>
   );
 }

@@ -28,15 +28,22 @@ export function RunFacts({ run, explanation, active }: RunFactsProps) {
   const version = run.agentVersion ?? run.workflowVersion;
   return (
     <Paper withBorder radius="md" p="md" mb="sm">
-      <Group gap="xl" className="facts">
+      <Group gap="xl" className="facts run-facts">
         <Status status={run.status} waitingFor={run.waitingFor} />
-        {version && <Fact name={text.version} value={version.version} />}
+        {version && (
+          <Fact name={text.version} value={<VersionLink run={run} version={version.version} />} />
+        )}
         <Times run={run} active={active} />
         <Usage run={run} />
         <Fact name={text.created} value={<Moment at={run.createdAt} />} />
         <Fact name={text.by} value={run.user?.username ?? run.createdBy} />
         <Relations run={run} />
       </Group>
+      {run.input && (
+        <Text size="sm" mt="xs" lineClamp={2} className="user-text">
+          {run.input}
+        </Text>
+      )}
       {typeof summary === 'string' && !isJsonObject(run.error) && (
         <Text size="sm" c="dimmed" mt="xs" className="user-text">
           {summary}
@@ -53,6 +60,19 @@ export function RunFacts({ run, explanation, active }: RunFactsProps) {
       </Text>
       <FeedbackList id={run.id} />
     </Paper>
+  );
+}
+
+/** The version that the run has, which leads to the agent or the workflow. */
+function VersionLink({ run, version }: { run: RunHead; version: number }) {
+  const path = run.agent
+    ? `/agents/${encodeURIComponent(run.agent.name)}`
+    : run.workflow && `/workflows/${encodeURIComponent(run.workflow.name)}`;
+  if (!path) return version;
+  return (
+    <Anchor component={Link} href={path} size="sm">
+      {version}
+    </Anchor>
   );
 }
 

@@ -1,5 +1,6 @@
 import { Button, Checkbox, Group, MultiSelect, Select } from '@mantine/core';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { FilterFrame } from '../lists/filter-frame.tsx';
 import { messages } from '../messages/messages.ts';
 import { TextFilter } from '../parts/text-filter.tsx';
 import type { ExecutionStatus } from '../server/operations.generated.ts';
@@ -16,7 +17,7 @@ type FilterBarProps = {
 /** The filter of the list of runs. Each change is a new URL. */
 export function FilterBar({ filter, names, change }: FilterBarProps) {
   return (
-    <Group gap="xs" mb="sm" align="flex-start" className="filter-bar" role="search">
+    <FilterFrame count={countConditions(filter)} align="flex-start" role="search">
       <StatusFilter filter={filter} change={change} />
       <NameFilter filter={filter} names={names} change={change} />
       <Select
@@ -63,8 +64,13 @@ export function FilterBar({ filter, names, change }: FilterBarProps) {
           {text.filters.session} {filter.session.slice(-6)} ×
         </Button>
       )}
-    </Group>
+    </FilterFrame>
   );
+}
+
+function countConditions({ statuses, agent, workflow, since, metadata, ref, ...more }: RunFilter) {
+  const conditions = [statuses.length > 0, agent, workflow, since, metadata, ref, more.session];
+  return [...conditions, more.withChildren].filter(Boolean).length;
 }
 
 type PartProps = Pick<FilterBarProps, 'filter' | 'change'>;

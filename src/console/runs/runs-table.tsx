@@ -2,6 +2,7 @@ import { ActionIcon, Anchor, Checkbox, Table, Text } from '@mantine/core';
 import { PanelRight } from 'lucide-react';
 import { Fragment, useRef } from 'react';
 import { Link } from 'wouter';
+import { ListCell } from '../lists/list-cell.tsx';
 import { formatCompact, formatCost, formatCount, formatDuration, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { Moment, useNow } from '../parts/moment.tsx';
@@ -51,11 +52,11 @@ export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTabl
     ['P', onFocused((id) => peek?.show(id === peek.id ? undefined : id))],
   ]);
   return (
-    <Table ref={table} highlightOnHover className="rows" verticalSpacing={6}>
+    <Table ref={table} highlightOnHover className="rows stacked" verticalSpacing={6}>
       <Table.Thead>
         <Table.Tr>
           {selection && (
-            <Table.Th w={40}>
+            <Table.Th data-place="check" data-label={messages.bulk.selectRows}>
               <Checkbox
                 aria-label={messages.bulk.selectRows}
                 checked={rows.every(({ id }) => selection.has(id))}
@@ -68,25 +69,25 @@ export function RunsTable({ rows, selection, peek, isGrouped = false }: RunsTabl
               />
             </Table.Th>
           )}
-          <Table.Th w={{ base: 165, sm: 200 }}>{text.status}</Table.Th>
-          <Table.Th w={{ base: 'auto', sm: 190 }}>{text.agent}</Table.Th>
-          <Table.Th visibleFrom="md">{text.input}</Table.Th>
-          <Table.Th w={60} ta="right" visibleFrom="md">
+          <Table.Th w={200}>{text.status}</Table.Th>
+          <Table.Th w={190}>{text.agent}</Table.Th>
+          <Table.Th className="run-input">{text.input}</Table.Th>
+          <Table.Th w={60} ta="right" className="run-steps">
             {text.steps}
           </Table.Th>
-          <Table.Th w={80} ta="right" visibleFrom="sm">
+          <Table.Th w={80} ta="right">
             {text.tokens}
           </Table.Th>
-          <Table.Th w={100} ta="right" visibleFrom="sm">
+          <Table.Th w={100} ta="right">
             {text.cost}
           </Table.Th>
-          <Table.Th w={95} ta="right" visibleFrom="sm">
+          <Table.Th w={95} ta="right">
             {text.duration}
           </Table.Th>
-          <Table.Th w={120} ta="right" visibleFrom="xs">
+          <Table.Th w={120} ta="right">
             {text.created}
           </Table.Th>
-          {peek && <Table.Th w={44} visibleFrom="sm" />}
+          {peek && <Table.Th w={44} />}
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -156,41 +157,39 @@ function Row({ row, selection, peek }: RowProps) {
       data-peek={row.id === peek?.id || undefined}
     >
       {selection && (
-        <Table.Td className="row-check">
+        <ListCell className="row-check" place="check">
           <Checkbox
             aria-label={messages.bulk.select(nameOfRun(row))}
             checked={selection.has(row.id)}
             onChange={() => selection.toggle(row.id)}
             size="xs"
           />
-        </Table.Td>
+        </ListCell>
       )}
-      <Table.Td>
+      <ListCell place="side">
         <Status status={row.status} waitingFor={row.waitingFor} />
-      </Table.Td>
-      <Table.Td className="row-name">
+      </ListCell>
+      <ListCell place="name" className="row-name">
         <Link href={`/runs/${row.id}`} className="row-link" data-run={row.id}>
           {nameOfRun(row)}
         </Link>
         <Version row={row} />
-      </Table.Td>
-      <Table.Td visibleFrom="md" className="cut">
-        <Text size="sm" c="dimmed" truncate component="span">
-          {row.input?.slice(0, MAX_INPUT)}
-        </Text>
-      </Table.Td>
-      <Table.Td ta="right" visibleFrom="md" className="figure">
+      </ListCell>
+      <ListCell place="text" className="run-input">
+        {row.input?.slice(0, MAX_INPUT)}
+      </ListCell>
+      <ListCell place="hidden" className="figure run-steps">
         {formatCount(row.stepCount)}
-      </Table.Td>
+      </ListCell>
       <UsageCells row={row} />
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
+      <ListCell className="figure">
         <Duration row={row} />
-      </Table.Td>
-      <Table.Td ta="right" visibleFrom="xs" className="figure">
+      </ListCell>
+      <ListCell className="figure">
         <Moment at={row.createdAt} />
-      </Table.Td>
+      </ListCell>
       {peek && (
-        <Table.Td className="row-peek" visibleFrom="sm">
+        <ListCell className="row-peek" place="hidden">
           <ActionIcon
             variant="subtle"
             color="gray"
@@ -201,7 +200,7 @@ function Row({ row, selection, peek }: RowProps) {
           >
             <PanelRight size={15} aria-hidden />
           </ActionIcon>
-        </Table.Td>
+        </ListCell>
       )}
     </Table.Tr>
   );

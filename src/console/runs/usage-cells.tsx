@@ -1,5 +1,6 @@
-import { Table } from '@mantine/core';
+import { ListCell } from '../lists/list-cell.tsx';
 import { formatCompact, sum } from '../messages/format.ts';
+import { messages } from '../messages/messages.ts';
 import { Cost } from '../parts/cost.tsx';
 import type { RunRow } from '../server/operations.generated.ts';
 
@@ -13,12 +14,12 @@ export function UsageCells({ row }: { row: Usage }) {
   const tokens = sum([row.tokensIn, row.tokensOut, row.childrenTokensIn, row.childrenTokensOut]);
   return (
     <>
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
+      <ListCell place="hidden" className="figure">
         {formatCompact(tokens)}
-      </Table.Td>
-      <Table.Td ta="right" visibleFrom="sm" className="figure">
+      </ListCell>
+      <ListCell label={messages.runs.columns.cost} className="figure">
         <Cost value={sum([row.cost, row.childrenCost])} />
-      </Table.Td>
+      </ListCell>
     </>
   );
 }

@@ -42,13 +42,12 @@ const COLUMNS: readonly Column<BatchJob>[] = [
     ),
   },
   { name: names.waiting, show: ({ waiting }) => figure(waiting), isFigure: true },
-  { name: names.later, show: ({ later }) => figure(later), isFigure: true, isWide: true },
-  { name: names.failing, show: ({ failing }) => figure(failing), isFigure: true, isWide: true },
+  { name: names.later, show: ({ later }) => figure(later), isFigure: true },
+  { name: names.failing, show: ({ failing }) => figure(failing), isFigure: true },
   {
     name: names.oldest,
     show: ({ oldest_due_at }) =>
       oldest_due_at ? <Moment at={oldest_due_at} /> : messages.common.none,
-    isWide: true,
   },
 ];
 
@@ -75,6 +74,8 @@ export function BatchJobs({ answer: { data: jobs }, reload }: BatchJobsProps) {
         {job.is_paused ? text.resume : text.pause}
       </Button>
     ),
+    place: 'side',
+    isPlain: true,
   };
   const mayPause = jobs.some(({ can_pause }) => can_pause);
   return (

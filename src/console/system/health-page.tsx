@@ -117,17 +117,16 @@ const ALERT_COLUMNS: readonly Column<AlertRule>[] = [
         {state}
       </Badge>
     ),
+    place: 'side',
   },
   {
     name: names.found,
     show: ({ found_rows, last_error }) =>
       last_error ?? (found_rows === null ? '' : text.foundRows(formatCount(found_rows))),
-    isWide: true,
   },
   {
     name: names.since,
     show: ({ changed_at }) => changed_at && <Moment at={changed_at} />,
-    isWide: true,
   },
 ];
 

@@ -1,13 +1,16 @@
 import { Paper, Table } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { type CellPlace, ListCell } from '../lists/list-cell.tsx';
 
 export type Column<Row> = {
   name: string;
   show(row: Row): ReactNode;
   /** True for a column of numbers, which stand below each other. */
   isFigure?: boolean;
-  /** True if a phone leaves the column out. */
-  isWide?: boolean;
+  /** Where a phone shows it. The first column is the name of the row by default. */
+  place?: CellPlace;
+  /** True if the value says what it is, so a phone shows it without the name of the column. */
+  isPlain?: boolean;
 };
 
 type PlainTableProps<Row> = {
@@ -21,15 +24,11 @@ type PlainTableProps<Row> = {
 export function PlainTable<Row>({ label, columns, rows, keyOf }: PlainTableProps<Row>) {
   return (
     <Paper withBorder radius="md" className="table-frame wide-table">
-      <Table verticalSpacing={6} className="versions plain-table" aria-label={label}>
+      <Table verticalSpacing={6} className="versions plain-table stacked" aria-label={label}>
         <Table.Thead>
           <Table.Tr>
-            {columns.map(({ name, isFigure, isWide }) => (
-              <Table.Th
-                key={name}
-                ta={isFigure ? 'right' : undefined}
-                visibleFrom={isWide ? 'sm' : undefined}
-              >
+            {columns.map(({ name, isFigure }) => (
+              <Table.Th key={name} ta={isFigure ? 'right' : undefined}>
                 {name}
               </Table.Th>
             ))}
@@ -38,19 +37,28 @@ export function PlainTable<Row>({ label, columns, rows, keyOf }: PlainTableProps
         <Table.Tbody>
           {rows.map((row) => (
             <Table.Tr key={keyOf(row)}>
-              {columns.map(({ name, show, isFigure, isWide }) => (
-                <Table.Td
-                  key={name}
-                  className={isFigure ? 'figure' : 'user-text'}
-                  visibleFrom={isWide ? 'sm' : undefined}
-                >
-                  {show(row)}
-                </Table.Td>
+              {columns.map((column, index) => (
+                <PlainCell key={column.name} {...{ column, row }} isFirst={index === 0} />
               ))}
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
     </Paper>
+  );
+}
+
+type PlainCellProps<Row> = { column: Column<Row>; row: Row; isFirst: boolean };
+
+function PlainCell<Row>({ column, row, isFirst }: PlainCellProps<Row>) {
+  const place = column.place ?? (isFirst ? 'name' : 'detail');
+  return (
+    <ListCell
+      place={place}
+      label={place === 'name' || column.isPlain ? undefined : column.name}
+      className={column.isFigure ? 'figure' : 'user-text'}
+    >
+      {column.show(row)}
+    </ListCell>
   );
 }

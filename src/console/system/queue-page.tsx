@@ -121,8 +121,8 @@ const STATE_COLUMNS: readonly Column<Queue['states'][number]>[] = [
   },
   { name: names.runs, show: ({ runs }) => formatCount(runs), isFigure: true },
   { name: names.due, show: ({ due_runs }) => formatCount(due_runs), isFigure: true },
-  { name: names.oldest, show: ({ oldest_due_at }) => orNone(oldest_due_at), isWide: true },
-  { name: names.nextDue, show: ({ next_due_at }) => orNone(next_due_at), isWide: true },
+  { name: names.oldest, show: ({ oldest_due_at }) => orNone(oldest_due_at) },
+  { name: names.nextDue, show: ({ next_due_at }) => orNone(next_due_at) },
 ];
 
 function States({ states }: Pick<Queue, 'states'>) {
@@ -147,9 +147,9 @@ const RUN_COLUMNS: readonly Column<Queue['next'][number]>[] = [
     ),
   },
   { name: names.dueAt, show: ({ due_at }) => <Moment at={due_at} /> },
-  { name: names.status, show: ({ status }) => <Status status={status} />, isWide: true },
-  { name: names.priority, show: ({ priority }) => priority, isFigure: true, isWide: true },
-  { name: names.created, show: ({ created_at }) => <Moment at={created_at} />, isWide: true },
+  { name: names.status, show: ({ status }) => <Status status={status} />, place: 'side' },
+  { name: names.priority, show: ({ priority }) => priority, isFigure: true },
+  { name: names.created, show: ({ created_at }) => <Moment at={created_at} /> },
 ];
 
 function NextRuns({ runs }: { runs: Queue['next'] }) {
@@ -167,11 +167,10 @@ function NextRuns({ runs }: { runs: Queue['next'] }) {
 const WORKER_COLUMNS: readonly Column<Queue['workers'][number]>[] = [
   { name: names.started, show: ({ started_at }) => <Moment at={started_at} /> },
   { name: names.ownRuns, show: ({ running_runs }) => formatCount(running_runs), isFigure: true },
-  { name: names.heartbeat, show: ({ heartbeat_at }) => <Moment at={heartbeat_at} />, isWide: true },
+  { name: names.heartbeat, show: ({ heartbeat_at }) => <Moment at={heartbeat_at} /> },
   {
     name: names.serves,
     show: ({ is_dedicated }) => (is_dedicated ? text.dedicated : text.everybody),
-    isWide: true,
   },
 ];
 

@@ -102,13 +102,11 @@ const COLUMNS: readonly Column<Setting>[] = [
         )}
       </>
     ),
-    isWide: true,
   },
   {
     name: names.range,
     show: ({ minimum, maximum }) => text.range(formatCount(minimum), formatCount(maximum)),
     isFigure: true,
-    isWide: true,
   },
 ];
 
@@ -124,6 +122,8 @@ const changeColumn = (choose: (setting: Setting) => void): Column<Setting> => ({
       {text.change}
     </Button>
   ),
+  place: 'side',
+  isPlain: true,
 });
 
 function SettingForm({ setting, done }: { setting: Setting; done(): void }) {

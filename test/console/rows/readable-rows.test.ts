@@ -2,7 +2,11 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { copyHits, repeatPath } from '../../../src/console/knowledge/searches/search-rows.ts';
-import { type ResourceType, withoutTwins } from '../../../src/console/rows/resource-types.ts';
+import {
+  type ResourceType,
+  titleFieldsOf,
+  withoutTwins,
+} from '../../../src/console/rows/resource-types.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { one } from '../../sql/support.ts';
@@ -170,14 +174,18 @@ describe.skipIf(!CHROMIUM)('pages of rows', () => {
     expect(owner.problems).toEqual([]);
   });
 
-  test('no field is shown twice, by its id and by its name', async () => {
+  async function readTypes(): Promise<ResourceType[]> {
     const { rows } = await db.pool.query(
       `select key from howdah.create_api_key('types', 'owner', null, now() + interval '1 day')`,
     );
     const answer = await fetch(`${api.url}/api/resource-types`, {
       headers: { authorization: `Bearer ${rows[0].key}` },
     });
-    const { data } = (await answer.json()) as { data: ResourceType[] };
+    return ((await answer.json()) as { data: ResourceType[] }).data;
+  }
+
+  test('no field is shown twice, by its id and by its name', async () => {
+    const data = await readTypes();
     const twice = data.flatMap(({ name, fields }) => {
       const shown = withoutTwins(fields.filter((field) => field.is_shown));
       const labels = shown.map(({ label }) => `${name}: ${label}`);
@@ -187,6 +195,82 @@ describe.skipIf(!CHROMIUM)('pages of rows', () => {
     const accounts = data.find(({ name }) => name === 'connected-accounts');
     const labels = withoutTwins(accounts?.fields ?? []).map(({ label }) => label);
     expect(labels.filter((label) => label === 'Integration')).toHaveLength(1);
+  });
+
+  test('rows without a name are known by what they are about', async () => {
+    const types = await readTypes();
+    const byId = types.filter((type) => titleFieldsOf(type).join() === 'id');
+    expect(byId.map(({ name }) => name)).toEqual([
+      ...['evaluation-results', 'evaluations', 'grades', 'retention-policies', 'searches'],
+    ]);
+    const missing = types.flatMap((type) =>
+      titleFieldsOf(type)
+        .filter((field) => !type.fields.some(({ name, is_shown }) => name === field && is_shown))
+        .map((field) => `${type.name}.${field}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('a form shows and finds rows by their names, however many there are', async () => {
+    await db.pool.query(
+      `insert into howdah.agents (name)
+         select 'seller-' || number from generate_series(1, 230) as number order by number;
+       insert into howdah.schedules (name, cron, agent_id, input)
+         values ('weekly', '@weekly', howdah.agent('seller-1'), 'Report.')`,
+    );
+    const agent = owner.page.locator('input[data-field=agent_id]');
+    await open('/system/schedules/weekly/edit');
+    await expect.poll(() => agent.inputValue()).toBe('seller-1'); // not among the first 200
+    await agent.fill('seller-2');
+    await owner.page.getByRole('option', { name: 'seller-2', exact: true }).click();
+    await check('schedule-form');
+    await button('Save changes').click();
+    await link('seller-2').waitFor();
+    const { name } = await one<{ name: string }>(
+      db.pool,
+      `select a.name from howdah.schedules as s join howdah.agents as a on a.id = s.agent_id
+       where s.name = 'weekly'`,
+    );
+    expect(name).toBe('seller-2');
+  });
+
+  test('the subject of a limit is chosen by its name, from what the scope says', async () => {
+    await open('/system/limits/new');
+    const subject = owner.page.locator('input[data-field=subject_id]');
+    await owner.page.locator('input[data-field=metric]').click();
+    await owner.page.getByRole('option', { name: 'tokens', exact: true }).click();
+    expect(await subject.count()).toBe(0); // a limit of the tenant has none
+    await owner.page.locator('input[data-field=scope]').click();
+    await owner.page.getByRole('option', { name: 'agent', exact: true }).click();
+    await subject.fill('development'); // not among the first 200
+    await owner.page.getByRole('option', { name: 'development', exact: true }).click();
+    await owner.page.locator('input[data-field=period]').click();
+    await owner.page.getByRole('option', { name: 'day', exact: true }).click();
+    await owner.page.getByLabel('Max value').fill('1000');
+    await check('limit-form');
+    await button('Create limit').click();
+    await heading('agent · tokens · day');
+    await link('development').waitFor();
+    await open('/system/limits');
+    await owner.page.getByRole('cell', { name: 'development', exact: true }).waitFor();
+    await check('limits');
+  });
+
+  test('a number has its unit, in lists and on pages and in forms', async () => {
+    await db.pool.query(
+      `insert into howdah.alert_rules (name, query, interval_seconds)
+       values ('empty', 'select 1 where false', 300)`,
+    );
+    await open('/system/alert-rules');
+    await owner.page.getByRole('cell', { name: '5 min', exact: true }).waitFor();
+    await link('empty').click();
+    await owner.page
+      .locator('dd')
+      .filter({ hasText: /^5 min$/ })
+      .waitFor();
+    await link('Edit').click();
+    expect(await owner.page.getByLabel('Interval (seconds)').inputValue()).toBe('300');
+    expect(owner.problems).toEqual([]);
   });
 
   test('the form of an agent begins with what every agent needs', async () => {

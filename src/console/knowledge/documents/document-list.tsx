@@ -1,6 +1,7 @@
 import { Button, Group, Loader, Paper, Select, Table, Text, Title } from '@mantine/core';
 import { useEffect, useEffectEvent } from 'react';
 import { Link } from 'wouter';
+import { ListCell } from '../../lists/list-cell.tsx';
 import { knowledgeTexts } from '../../messages/knowledge-texts.ts';
 import { messages } from '../../messages/messages.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
@@ -126,7 +127,7 @@ function Documents({ base, rows, changed }: DocumentsProps) {
         <>
           <Table.Th>{text.document}</Table.Th>
           <Table.Th>{text.status}</Table.Th>
-          <Table.Th visibleFrom="sm">{text.since}</Table.Th>
+          <Table.Th>{text.since}</Table.Th>
         </>
       }
     >
@@ -142,7 +143,7 @@ type LineProps = { base: Base; row: DocumentRow; changed(): void };
 function DocumentLine({ base, row, changed }: LineProps) {
   return (
     <Table.Tr>
-      <Table.Td title={row.title}>
+      <ListCell place="name" title={row.title}>
         <Link href={documentPage(base.id, row.id)} className="row-link">
           {row.title}
         </Link>
@@ -151,16 +152,16 @@ function DocumentLine({ base, row, changed }: LineProps) {
             {String(row.error.message ?? row.error.code)}
           </Text>
         )}
-      </Table.Td>
-      <Table.Td>
+      </ListCell>
+      <ListCell place="side">
         <DocumentState status={row.status} />
         {row.status === 'failed' && (
           <RetryButton id={row.id} title={row.title} done={changed} isSmall />
         )}
-      </Table.Td>
-      <Table.Td visibleFrom="sm">
+      </ListCell>
+      <ListCell label={text.since}>
         <Moment at={row.status_at} />
-      </Table.Td>
+      </ListCell>
     </Table.Tr>
   );
 }

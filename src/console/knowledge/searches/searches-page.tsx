@@ -1,5 +1,6 @@
 import { Anchor, Button, Loader, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
+import { ListCell } from '../../lists/list-cell.tsx';
 import { formatCount } from '../../messages/format.ts';
 import { knowledgeTexts } from '../../messages/knowledge-texts.ts';
 import { messages } from '../../messages/messages.ts';
@@ -57,10 +58,10 @@ function SearchesTable({ rows }: { rows: readonly SearchRow[] }) {
         <>
           <Table.Th>{columns.query}</Table.Th>
           <Table.Th>{columns.who}</Table.Th>
-          <Table.Th visibleFrom="sm">{columns.bases}</Table.Th>
-          <Table.Th visibleFrom="md">{columns.mode}</Table.Th>
+          <Table.Th>{columns.bases}</Table.Th>
+          <Table.Th>{columns.mode}</Table.Th>
           <Table.Th ta="right">{columns.results}</Table.Th>
-          <Table.Th visibleFrom="sm">{columns.at}</Table.Th>
+          <Table.Th>{columns.at}</Table.Th>
         </>
       }
     >
@@ -72,26 +73,31 @@ function SearchesTable({ rows }: { rows: readonly SearchRow[] }) {
 }
 
 function SearchLine({ row }: { row: SearchRow }) {
+  const { columns } = text;
   return (
     <Table.Tr>
-      <Table.Td>
+      <ListCell place="name">
         <Link href={searchPage(row.id)} className="row-link user-text">
           {row.query ?? text.noQuery}
         </Link>
-      </Table.Td>
-      <Table.Td>
+      </ListCell>
+      <ListCell label={columns.who}>
         <Searcher row={row} />
-      </Table.Td>
-      <Table.Td visibleFrom="sm">
+      </ListCell>
+      <ListCell label={columns.bases}>
         <BaseLinks names={row.knowledge_bases} />
-      </Table.Td>
-      <Table.Td visibleFrom="md">{row.mode}</Table.Td>
-      <Table.Td className="figure" data-none={row.results === 0 || undefined}>
+      </ListCell>
+      <ListCell label={columns.mode}>{row.mode}</ListCell>
+      <ListCell
+        label={columns.results}
+        className="figure"
+        data-none={row.results === 0 || undefined}
+      >
         {formatCount(row.results)}
-      </Table.Td>
-      <Table.Td visibleFrom="sm">
+      </ListCell>
+      <ListCell place="side">
         <Moment at={row.created_at} />
-      </Table.Td>
+      </ListCell>
     </Table.Tr>
   );
 }

@@ -20,6 +20,8 @@ export const englishRows = {
   choose: 'Choose…',
   byDefault: 'Default',
   none: 'None',
+  perMillion: (price: string) => `${price} / 1M tokens`,
+  noRows: 'Nothing has this name.',
   time: 'Time',
   notFound: (one: string) => `There is no such ${one}, or you may not see it.`,
   noChange: 'Nothing was changed.',

@@ -3,6 +3,7 @@ import { Plus } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { useParameters } from '../../knowledge/use-parameters.ts';
+import { ListCell } from '../../lists/list-cell.tsx';
 import { formatCount } from '../../messages/format.ts';
 import { messages } from '../../messages/messages.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
@@ -75,21 +76,23 @@ function DatasetsTable({ rows }: { rows: readonly DatasetRow[] }) {
         <>
           <Table.Th>{text.name}</Table.Th>
           <Table.Th ta="right">{text.items}</Table.Th>
-          <Table.Th visibleFrom="sm">{text.description}</Table.Th>
+          <Table.Th>{text.description}</Table.Th>
         </>
       }
     >
       {rows.map(({ id, name, items, description }) => (
         <Table.Tr key={id}>
-          <Table.Td>
+          <ListCell place="name">
             <Link href={datasetPage(id)} className="row-link">
               {name}
             </Link>
-          </Table.Td>
-          <Table.Td className="figure">{formatCount(items)}</Table.Td>
-          <Table.Td visibleFrom="sm" className="user-text">
+          </ListCell>
+          <ListCell label={text.items} className="figure">
+            {formatCount(items)}
+          </ListCell>
+          <ListCell place="text" className="user-text">
             {description}
-          </Table.Td>
+          </ListCell>
         </Table.Tr>
       ))}
     </ListTable>

@@ -1,6 +1,7 @@
 import { Anchor, Button, Group, Loader, Paper, Table, Text, Title } from '@mantine/core';
 import { Link } from 'wouter';
 import type { JsonObject } from '../../../json/json.ts';
+import { ListCell } from '../../lists/list-cell.tsx';
 import { messages } from '../../messages/messages.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
@@ -61,13 +62,13 @@ export function GraderList({ dataset }: { dataset: { id: string } }) {
 function GradersTable({ rows }: { rows: readonly GraderRow[] }) {
   return (
     <Paper withBorder radius="md" className="table-frame wide-table">
-      <Table className="versions" verticalSpacing={6} aria-label={text.title}>
+      <Table className="versions stacked" verticalSpacing={6} aria-label={text.title}>
         <Table.Thead>
           <Table.Tr>
             {[text.name, text.kind].map((name) => (
               <Table.Th key={name}>{name}</Table.Th>
             ))}
-            <Table.Th visibleFrom="sm">{text.configuration}</Table.Th>
+            <Table.Th>{text.configuration}</Table.Th>
             {[text.weight, text.passScore].map((name) => (
               <Table.Th key={name} ta="right">
                 {name}
@@ -78,17 +79,21 @@ function GradersTable({ rows }: { rows: readonly GraderRow[] }) {
         <Table.Tbody>
           {rows.map(({ id, name, kind, configuration, weight, pass_score }) => (
             <Table.Tr key={id}>
-              <Table.Td>
+              <ListCell place="name">
                 <Anchor component={Link} href={rowPath({ name: 'graders' }, id)} size="sm">
                   {name}
                 </Anchor>
-              </Table.Td>
-              <Table.Td>{kind}</Table.Td>
-              <Table.Td className="user-text grader-configuration" visibleFrom="sm">
+              </ListCell>
+              <ListCell place="side">{kind}</ListCell>
+              <ListCell place="text" className="user-text grader-configuration">
                 {Object.keys(configuration).length > 0 && JSON.stringify(configuration)}
-              </Table.Td>
-              <Table.Td className="figure">{weight}</Table.Td>
-              <Table.Td className="figure">{pass_score}</Table.Td>
+              </ListCell>
+              <ListCell label={text.weight} className="figure">
+                {weight}
+              </ListCell>
+              <ListCell label={text.passScore} className="figure">
+                {pass_score}
+              </ListCell>
             </Table.Tr>
           ))}
         </Table.Tbody>

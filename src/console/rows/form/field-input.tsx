@@ -1,5 +1,6 @@
 import { MultiSelect, PasswordInput, Select, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { rowTexts } from '../../messages/row-texts.ts';
+import { labelOfInput } from '../list/units.ts';
 import type { ResourceType, RowField } from '../resource-types.ts';
 import { choicesOf, kindOf, type Written } from './form-values.ts';
 import { RowList, RowSelect } from './row-picker.tsx';
@@ -17,8 +18,9 @@ type FieldInputProps = {
 export function FieldInput({ field, type, types, value, change, error }: FieldInputProps) {
   const kind = kindOf(field, type.name_field);
   const shared = {
-    label: field.label,
-    description: field.description || undefined,
+    label: labelOfInput(field),
+    description: isTelling(field.description) ? field.description : undefined,
+    inputWrapperOrder: WRAPPER_ORDER,
     withAsterisk: field.is_required,
     error,
     'data-field': field.name,
@@ -46,6 +48,14 @@ export function FieldInput({ field, type, types, value, change, error }: FieldIn
   return <TextField {...shared} kind={kind} {...{ text, change }} />;
 }
 
+/** The description stands below, so that inputs side by side are in one line. */
+const WRAPPER_ORDER: ('label' | 'input' | 'description' | 'error')[] = [
+  ...(['label', 'input', 'description', 'error'] as const),
+];
+
+/** Returns whether a description says more than the label: `The name.` does not. */
+const isTelling = (description: string) => !/^(The( \w+){1,2}\.?)?$/.test(description);
+
 type ChoiceProps = {
   field: RowField;
   isBoolean: boolean;
@@ -72,7 +82,15 @@ function Choice({ field, isBoolean, text, change, ...shared }: ChoiceProps) {
   );
 }
 
-type TextFieldProps = { kind: string; text: string; change(value: Written): void };
+/** Texts of several lines, for which the form has room from the beginning. */
+const LONG_TEXTS: readonly string[] = ['content', 'input', 'instruction', 'query', 'template'];
+
+type TextFieldProps = {
+  kind: string;
+  text: string;
+  change(value: Written): void;
+  'data-field': string;
+};
 
 function TextField({ kind, text, change, ...shared }: TextFieldProps) {
   const props = {
@@ -87,7 +105,7 @@ function TextField({ kind, text, change, ...shared }: TextFieldProps) {
       <Textarea
         {...props}
         autosize
-        minRows={isJson ? 3 : 1}
+        minRows={isJson || LONG_TEXTS.includes(shared['data-field']) ? 3 : 1}
         maxRows={20}
         spellCheck={!isJson}
         classNames={isJson ? { input: 'json-input' } : {}}

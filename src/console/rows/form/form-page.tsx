@@ -8,8 +8,7 @@ import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
 import { ValueView } from '../../parts/value-view.tsx';
 import { listPath, rowPath } from '../paths.ts';
-import type { ResourceType } from '../resource-types.ts';
-import { nameOf } from '../row-page.tsx';
+import { nameOf, type ResourceType } from '../resource-types.ts';
 import { useRow } from '../use-row.ts';
 import { RowForm } from './row-form.tsx';
 

@@ -7,6 +7,7 @@ import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { useAction } from '../../parts/use-action.ts';
 import { toFailure } from '../../server/failure.ts';
 import { callRest, type RestAnswer } from '../../server/rest.ts';
+import { hasSubject, referenceOf } from '../references/reference-of.ts';
 import type { ResourceType, RowField } from '../resource-types.ts';
 import { TestDialog, useModelTest } from '../trials/model-test.tsx';
 import { FieldInput } from './field-input.tsx';
@@ -17,6 +18,7 @@ import {
   partFields,
   readForm,
   type Written,
+  type WrittenFields,
 } from './form-values.ts';
 
 type RowFormProps = {
@@ -71,10 +73,11 @@ type FieldsProps = Pick<RowFormProps, 'type' | 'types'> & {
 function Fields({ type, types, form, fields }: FieldsProps) {
   return (
     <div className="row-form">
-      {fields.map((field) => (
+      {fields.filter(isAsked(type, form.written)).map((field) => (
         <div key={field.name} data-wide={isWide(field, type) || undefined}>
           <FieldInput
-            {...{ field, type, types }}
+            {...{ type, types }}
+            field={{ ...field, references: referenceOf(type, field, form.written) }}
             value={form.written[field.name] ?? ''}
             change={(value) => form.change(field.name, value)}
             error={form.faults[field.name]}
@@ -84,6 +87,10 @@ function Fields({ type, types, form, fields }: FieldsProps) {
     </div>
   );
 }
+
+/** Returns whether a form asks for a field: for a subject only if the scope has one. */
+const isAsked = (type: ResourceType, written: WrittenFields) => (field: RowField) =>
+  hasSubject(type, field, written);
 
 type TestButtonProps = { form: Form; id: Json | undefined };
 
@@ -178,7 +185,8 @@ function useFields({ type, row, given = {} }: Omit<UseRowFormProps, 'done'>) {
     }
   };
   const change = (name: string, value: Written) => {
-    setWritten((last) => ({ ...last, [name]: value }));
+    const isOfOther = name === 'scope' && 'subject_id' in written;
+    setWritten((last) => ({ ...last, [name]: value, ...(isOfOther && { subject_id: '' }) }));
     setFaults(({ [name]: _, ...others }) => others);
   };
   return { fields, written, faults, change, sendWritten };

@@ -4,7 +4,8 @@ import { useRowKeys } from './use-row-keys.ts';
 
 type ListTableProps = { label: string; className: string; head: ReactNode; children: ReactNode };
 
-/** Table of a list, with the cells of its head. J and K move between rows, Enter opens one. */
+/** Table of a list, with the cells of its head. Its rows have `ListCell`. J and K move between
+ * them, Enter opens one. */
 export function ListTable({ label, className, head, children }: ListTableProps) {
   const table = useRowKeys<HTMLTableElement>();
   return (
@@ -12,7 +13,7 @@ export function ListTable({ label, className, head, children }: ListTableProps) 
       <Table
         ref={table}
         highlightOnHover
-        className={`rows ${className}`}
+        className={`rows stacked ${className}`}
         verticalSpacing={6}
         aria-label={label}
       >

@@ -1,6 +1,7 @@
 import { Badge, Button, Group, Paper, Stack, Table, Title } from '@mantine/core';
 import { useState } from 'react';
 import type { JsonObject } from '../../../json/json.ts';
+import { ListCell } from '../../lists/list-cell.tsx';
 import { formatCount } from '../../messages/format.ts';
 import { messages } from '../../messages/messages.ts';
 import { rowTexts } from '../../messages/row-texts.ts';
@@ -50,7 +51,7 @@ export function Versions({ type, row, reload }: VersionsProps) {
       {versions.length > 0 && (
         <Stack gap="md">
           <Paper withBorder radius="md" className="table-frame wide-table">
-            <Table verticalSpacing={6} className="versions">
+            <Table verticalSpacing={6} className="versions stacked">
               <Head type={type} hasRuns={hasRuns} />
               <Table.Tbody>
                 {versions.map((one, index) => (
@@ -91,17 +92,9 @@ function Head({ type, hasRuns }: { type: ResourceType; hasRuns: boolean }) {
         <Table.Th>{text.version}</Table.Th>
         {type.has_labels && <Table.Th>{text.labels}</Table.Th>}
         {hasRuns && <Table.Th ta="right">{text.runs}</Table.Th>}
-        {hasRuns && (
-          <Table.Th ta="right" visibleFrom="sm">
-            {text.success}
-          </Table.Th>
-        )}
-        {hasRuns && (
-          <Table.Th ta="right" visibleFrom="sm">
-            {text.cost}
-          </Table.Th>
-        )}
-        <Table.Th visibleFrom="sm">{text.by}</Table.Th>
+        {hasRuns && <Table.Th ta="right">{text.success}</Table.Th>}
+        {hasRuns && <Table.Th ta="right">{text.cost}</Table.Th>}
+        <Table.Th>{text.by}</Table.Th>
         <Table.Th>{text.at}</Table.Th>
         <Table.Td />
       </Table.Tr>
@@ -129,9 +122,11 @@ function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowPro
   };
   return (
     <Table.Tr>
-      <Table.Td>{version.version}</Table.Td>
+      <ListCell place="name" label={text.version}>
+        {version.version}
+      </ListCell>
       {type.has_labels && (
-        <Table.Td>
+        <ListCell>
           <Group gap={4}>
             {version.labels.map((label) => (
               <Badge key={label} variant="default" size="sm" tt="none">
@@ -139,16 +134,16 @@ function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowPro
               </Badge>
             ))}
           </Group>
-        </Table.Td>
+        </ListCell>
       )}
       {hasRuns && <FigureCells figures={figures} />}
-      <Table.Td className="user-text" visibleFrom="sm">
+      <ListCell label={text.by} className="user-text">
         {version.created_by}
-      </Table.Td>
-      <Table.Td>
+      </ListCell>
+      <ListCell>
         <Moment at={version.created_at} />
-      </Table.Td>
-      <Table.Td ta="right">
+      </ListCell>
+      <ListCell place="side" ta="right">
         {mayWrite && (
           <Group gap={4} justify="flex-end" wrap="nowrap">
             {type.has_labels && (
@@ -165,7 +160,7 @@ function Row({ type, row, version, hasRuns, isNewest, figures, changed }: RowPro
         )}
         {dialog === 'restore' && <RestoreDialog {...shared} />}
         {dialog === 'label' && <LabelDialog {...shared} />}
-      </Table.Td>
+      </ListCell>
     </Table.Tr>
   );
 }
@@ -174,15 +169,15 @@ function FigureCells({ figures }: Pick<RowProps, 'figures'>) {
   const rate = figures?.success_rate ?? null;
   return (
     <>
-      <Table.Td className="figure">
+      <ListCell label={text.runs} className="figure">
         {figures ? formatCount(figures.runs) : messages.common.none}
-      </Table.Td>
-      <Table.Td className="figure" visibleFrom="sm">
+      </ListCell>
+      <ListCell label={text.success} className="figure">
         {rate === null ? messages.common.none : `${Math.round(Number(rate) * 100)} %`}
-      </Table.Td>
-      <Table.Td className="figure" visibleFrom="sm">
+      </ListCell>
+      <ListCell label={text.cost} className="figure">
         {figures ? <Cost value={figures.cost} /> : messages.common.none}
-      </Table.Td>
+      </ListCell>
     </>
   );
 }

@@ -1,5 +1,6 @@
 import { Button, Group, Loader, Text } from '@mantine/core';
 import { useLocation, useSearch } from 'wouter';
+import { FilterFrame } from '../../lists/filter-frame.tsx';
 import { messages } from '../../messages/messages.ts';
 import { systemTexts } from '../../messages/system-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
@@ -71,8 +72,8 @@ export function AuditPage() {
 }
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
-  { name: names.seq, show: ({ seq }) => seq, isFigure: true, isWide: true },
-  { name: names.at, show: ({ created_at }) => <Moment at={created_at} /> },
+  { name: names.seq, show: ({ seq }) => seq, isFigure: true, place: 'hidden' },
+  { name: names.at, show: ({ created_at }) => <Moment at={created_at} />, place: 'side' },
   { name: names.actor, show: ({ actor }) => actor },
   {
     name: names.action,
@@ -81,10 +82,11 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
         {action} <span className="audit-object">{object}</span>
       </>
     ),
+    place: 'name',
   },
-  { name: names.id, show: ({ object_id }) => shortId(object_id), isWide: true },
-  { name: names.changed, show: ({ changed }) => changed?.join(', '), isWide: true },
-  { name: names.client, show: ({ client }) => client, isWide: true },
+  { name: names.id, show: ({ object_id }) => shortId(object_id) },
+  { name: names.changed, show: ({ changed }) => changed?.join(', ') },
+  { name: names.client, show: ({ client }) => client },
 ];
 
 /** Returns the end of an id, which tells ids of one time apart. */
@@ -100,7 +102,7 @@ function Filters({ filter, change }: FiltersProps) {
     change(value ? { ...others, [name]: value } : others);
   };
   return (
-    <Group gap="xs" mb="sm" className="filter-bar">
+    <FilterFrame count={Object.keys(filter).length}>
       {AUDIT_FILTERS.map((name) => (
         <TextFilter
           key={name}
@@ -111,6 +113,6 @@ function Filters({ filter, change }: FiltersProps) {
           width={150}
         />
       ))}
-    </Group>
+    </FilterFrame>
   );
 }
