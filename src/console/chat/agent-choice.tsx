@@ -29,6 +29,7 @@ export function AgentChoice({ subject, change, label, isDisabled }: AgentChoiceP
     <Select
       size="xs"
       label={label}
+      placeholder={messages.chat.agent}
       aria-label={label ?? messages.chat.agent}
       data={groups.filter(({ items }) => items.length > 0)}
       value={subject ? `${subject.kind} ${subject.name}` : null}

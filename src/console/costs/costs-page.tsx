@@ -32,7 +32,15 @@ const UNITS = [
   ...(['prompt', 'skill', 'user', 'tenant', 'day'] as const),
 ] as const;
 type Unit = (typeof UNITS)[number];
-const PRESETS = [7, 30, 90] as const;
+/** Ranges to choose from, as the days before today on which they begin and end. */
+const PRESETS = {
+  today: [0, 0],
+  yesterday: [1, 1],
+  7: [6, 0],
+  30: [29, 0],
+  90: [89, 0],
+} as const satisfies Record<string, readonly [number, number]>;
+const PRESET_NAMES = ['today', 'yesterday', '7', '30', '90'] as const;
 const DAYS_OF_MONTH = 30;
 type Usage = { data: UsageSum[] };
 
@@ -83,7 +91,7 @@ function useRange(now: number) {
   const search = new URLSearchParams(useSearch());
   const dayIn = (name: string) => /^\d{4}-\d\d-\d\d$/.exec(search.get(name) ?? '')?.[0];
   const range = {
-    since: dayIn('since') ?? dayBefore(now, PRESETS[1] - 1),
+    since: dayIn('since') ?? dayBefore(now, PRESETS[30][0]),
     until: dayIn('until') ?? dayBefore(now, 0),
   };
   const by: Unit = UNITS.find((unit) => unit === search.get('by')) ?? 'agent';
@@ -100,20 +108,22 @@ type RangeBarProps = {
 };
 
 function RangeBar({ now, range, by, show }: RangeBarProps) {
-  const preset = PRESETS.find(
-    (days) => range.since === dayBefore(now, days - 1) && range.until === dayBefore(now, 0),
-  );
-  const data = PRESETS.map((days) => ({ value: String(days), label: text.presets[days] }));
+  const rangeOf = (name: (typeof PRESET_NAMES)[number]): Range => {
+    const [first, last] = PRESETS[name];
+    return { since: dayBefore(now, first), until: dayBefore(now, last) };
+  };
+  const preset = PRESET_NAMES.find((name) => {
+    const { since, until } = rangeOf(name);
+    return range.since === since && range.until === until;
+  });
   return (
     <Group gap="sm" align="flex-end">
       <SegmentedControl
         size="xs"
         aria-label={text.range}
-        data={data}
-        value={String(preset ?? '')}
-        onChange={(days) =>
-          show({ since: dayBefore(now, Number(days) - 1), until: dayBefore(now, 0) })
-        }
+        data={PRESET_NAMES.map((value) => ({ value, label: text.presets[value] }))}
+        value={preset ?? ''}
+        onChange={(name) => show(rangeOf(name as (typeof PRESET_NAMES)[number]))}
       />
       {(['since', 'until'] as const).map((name) => (
         <TextInput
@@ -159,7 +169,7 @@ function Totals({ sums, average }: { sums: readonly UsageSum[]; average: number 
   ];
   return (
     <div>
-      <div className="cards">
+      <div className="cards small-cards">
         {cards.map(([name, value]) => (
           <Paper key={name} withBorder radius="md" p="md">
             <Text size="xs" c="dimmed">

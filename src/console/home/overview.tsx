@@ -1,7 +1,7 @@
 import { Anchor, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { useEffect } from 'react';
 import { Link } from 'wouter';
-import { isJsonObject } from '../../json/json.ts';
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { formatCost, formatCount, sum } from '../messages/format.ts';
 import { messages } from '../messages/messages.ts';
 import { Cost } from '../parts/cost.tsx';
@@ -84,18 +84,28 @@ function Failed({ data }: { data: Answer }) {
       <ul className="plain-list">
         {runs.map((run) => (
           <li key={run.id}>
-            <Anchor component={Link} href={`/runs/${run.id}`} size="sm">
-              {nameOfRun(run)}
-            </Anchor>{' '}
-            <Text size="xs" c="dimmed" component="span" className="user-text">
-              {isJsonObject(run.error) ? String(run.error.code ?? '') : (run.stopReason ?? '')}{' '}
-              {run.completedAt && <Moment at={run.completedAt} isPlain />}
+            <Group justify="space-between" gap="xs" wrap="nowrap">
+              <Anchor component={Link} href={`/runs/${run.id}`} size="sm" truncate>
+                {nameOfRun(run)}
+              </Anchor>
+              <Text size="xs" c="dimmed" component="span" flex="none">
+                {run.completedAt && <Moment at={run.completedAt} isPlain />}
+              </Text>
+            </Group>
+            <Text size="xs" c="dimmed" truncate>
+              {causeOf(run)}
             </Text>
           </li>
         ))}
       </ul>
     </Card>
   );
+}
+
+/** Returns why a run failed, in the words of the error. */
+function causeOf({ error, stopReason }: { error: Json; stopReason: string | null }): string {
+  if (!isJsonObject(error)) return stopReason ?? '';
+  return String(error.message ?? error.code ?? '');
 }
 
 function Waiting() {

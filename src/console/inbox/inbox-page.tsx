@@ -1,5 +1,6 @@
 import { Group, Loader, Paper, Text } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
+import { useHotkeys, useMediaQuery } from '@mantine/hooks';
+import { useEffect } from 'react';
 import { Link, useLocation } from 'wouter';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
@@ -28,6 +29,7 @@ type EntryLine = Entry & { path: string; what: string; asker: string; words: str
 export function InboxPage({ entry }: { entry: Entry | undefined }) {
   const { lines, isLoading, failures } = useWaiting();
   useLineKeys(lines, entry);
+  useFirstEntry(lines[0]?.path, entry === undefined);
   const isEmpty = lines.length === 0 && !isLoading && failures.length === 0;
   return (
     <>
@@ -58,14 +60,22 @@ export function InboxPage({ entry }: { entry: Entry | undefined }) {
         </div>
         {entry?.kind === 'question' && <QuestionPanel key={entry.id} id={entry.id} />}
         {entry?.kind === 'proposal' && <ProposalPanel key={entry.id} id={entry.id} />}
-        {!entry && lines.length > 0 && (
-          <Text size="sm" c="dimmed" visibleFrom="md">
-            {text.select}
-          </Text>
-        )}
       </div>
     </>
   );
+}
+
+/**
+ * Opens the newest entry where it has room beside the list. It is then that of the URL, so that an
+ * entry which arrives meanwhile does not take its place under the hand of the person.
+ */
+function useFirstEntry(path: string | undefined, isNeeded: boolean): void {
+  const [, navigate] = useLocation();
+  const hasRoom = useMediaQuery('(min-width: 62em)');
+  const next = isNeeded && hasRoom ? path : undefined;
+  useEffect(() => {
+    if (next !== undefined) navigate(next, { replace: true });
+  }, [next, navigate]);
 }
 
 /** J and K go to the next and the previous entry, so that the inbox needs no mouse. */

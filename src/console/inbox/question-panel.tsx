@@ -5,11 +5,12 @@ import { isJsonObject } from '../../json/json.ts';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
-import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
+import { isEmptyValue } from '../parts/value-view.tsx';
 import { useMayWrite } from '../server/me.tsx';
 import { oneQuestion } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { askerOf, useOpenQuestions } from '../server/waiting/open-questions.tsx';
+import { StructuredView } from '../values/structured-view.tsx';
 import { AnswerForm } from './answer-form.tsx';
 import { ApprovalForm } from './approval-form.tsx';
 import { Changes } from './changes.tsx';
@@ -47,7 +48,7 @@ function Question({ question, reload }: { question: QuestionDetail; reload(): vo
           {text.kinds[question.kind]} · {askerOf(question)}
         </Text>
         <Title order={2} size="h4" className="user-text">
-          {question.prompt}
+          {headingOf(question)}
         </Title>
       </div>
       {question.trust === 'external' && (
@@ -63,7 +64,7 @@ function Question({ question, reload }: { question: QuestionDetail; reload(): vo
             {text.call}: {String(question.toolCall.name ?? '')}
           </Title>
           {!isEmptyValue(question.toolCall.arguments) && (
-            <ValueView value={question.toolCall.arguments ?? null} label={text.call} />
+            <StructuredView value={question.toolCall.arguments ?? null} label={text.call} />
           )}
         </div>
       )}
@@ -71,6 +72,13 @@ function Question({ question, reload }: { question: QuestionDetail; reload(): vo
       <Outcome question={question} reload={reload} />
     </Stack>
   );
+}
+
+/** Returns the question without the arguments of the call, which stand below it. */
+function headingOf({ kind, prompt, toolCall }: QuestionDetail): string {
+  const name = isJsonObject(toolCall) ? String(toolCall.name ?? '') : '';
+  const hasArguments = kind === 'approval' && name !== '' && prompt.startsWith(`Approve ${name}(`);
+  return hasArguments ? text.approveCall(name) : prompt;
 }
 
 function Facts({ question }: { question: QuestionDetail }) {

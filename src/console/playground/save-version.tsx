@@ -53,11 +53,16 @@ export function SaveVersion({ agent, column, reload, saved }: SaveProps) {
   const failure = save.failure ?? read.failure;
   const canReadAgain = save.failure === undefined || isStale(save.failure);
   const isTried = overridesOf(column) !== undefined && isComplete(column);
-  if (!mayEdit || !isTried) return null;
+  if (!mayEdit) return null;
   return (
     <>
       <Group className="column-wide">
-        <Button size="compact-xs" onClick={open}>
+        <Button
+          size="compact-xs"
+          onClick={open}
+          disabled={!isTried}
+          title={isTried ? undefined : text.saveHint}
+        >
           {text.save}
         </Button>
       </Group>

@@ -110,7 +110,9 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
   test('what a column tries becomes a version of the agent', async () => {
     await column(2).getByRole('button', { name: 'Save as version' }).click();
     await tab.page.getByRole('button', { name: 'Save the version' }).click();
-    await column(2).getByRole('button', { name: 'Save as version' }).waitFor({ state: 'detached' });
+    await expect
+      .poll(() => column(2).getByRole('button', { name: 'Save as version' }).isDisabled())
+      .toBe(true); // nothing is tried any more
     const { rows } = await db.pool.query(
       `select a.instruction, m.request_params, v.version > 1 as is_new
        from howdah.agents as a

@@ -98,6 +98,7 @@ export const chatTexts = {
     instruction: 'Instruction',
     instructionHint: 'It holds for the runs of this column, until you save it.',
     save: 'Save as version',
+    saveHint: 'Change the model, the temperature or the instruction first.',
     agentGone: (agent: string) => `${agent} was deleted, or has another name now.`,
     saveExplain: (agent: string) =>
       `The settings of this column become a new version of ${agent}, which new runs then use. Earlier versions stay, and can be restored.`,

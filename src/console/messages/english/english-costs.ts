@@ -17,7 +17,7 @@ export const englishCosts = {
     tenant: 'Tenant',
     day: 'Day',
   },
-  presets: { 7: '7 days', 30: '30 days', 90: '90 days' },
+  presets: { today: 'Today', yesterday: 'Yesterday', 7: '7 days', 30: '30 days', 90: '90 days' },
   range: 'Range',
   byDay: 'Cost per day (UTC)',
   total: 'Total',

@@ -36,7 +36,6 @@ export const inboxTexts = {
     empty: 'Nothing waits for a person.',
     emptyHint:
       'Questions of agents, calls that need an approval, and proposed memories appear here by themselves.',
-    select: 'Choose an entry from the list.',
     kinds: { question: 'Question', approval: 'Approval', effect: 'Unknown outcome' },
     external: 'The text comes from outside and is not trusted.',
     submitKeys: (key: string) => `${key} sends it, Escape goes back.`,
@@ -48,6 +47,7 @@ export const inboxTexts = {
     reason: 'Why a person is asked',
     policy: (policy: string, trust: string) =>
       `The policy ${policy} asks, because the run has the trust ${trust}.`,
+    approveCall: (tool: string) => `Approve ${tool}?`,
     call: 'The call',
     run: 'Open the run',
     approve: 'Approve',
