@@ -121,6 +121,30 @@ describe.skipIf(!CHROMIUM)('somebody who sees the console for the first time', (
     await visitor.end('why-failed');
   });
 
+  test('starts a run and watches it', async () => {
+    const visitor = await begin();
+    await visitor.choose(tab.page.getByRole('combobox', { name: 'Agent' }), 'support');
+    await visitor.type(tab.page.getByRole('textbox', { name: 'Message' }), 'And in total?');
+    await visitor.click(tab.page.getByRole('button', { name: 'Start a run' }));
+    await visitor.click(tab.page.getByRole('link', { name: /Watch it step by step$/ }));
+    await tab.page.locator('.run-facts .status', { hasText: 'completed' }).waitFor();
+    await tab.page.getByRole('main').getByText('And in total?').first().waitFor();
+    expect(visitor.clicks).toBe(4);
+    await visitor.end('watch');
+  });
+
+  test('opens the inbox, and reads at once what the newest entry would do', async () => {
+    await begin();
+    await tab.page
+      .getByRole('navigation')
+      .getByRole('link', { name: /^Inbox/ })
+      .click();
+    await tab.page.waitForURL(/\/inbox\/[0-9a-f-]{36}$/);
+    await tab.page.getByRole('heading', { name: 'Approve refund_order?', exact: true }).waitFor();
+    const call = tab.page.locator('.value-fields dd');
+    expect(await call.allInnerTexts()).toEqual(expect.arrayContaining(['A-1001', '1250']));
+  });
+
   test('approves a call after reading which row it changes', async () => {
     const visitor = await begin();
     await visitor.click(
@@ -170,6 +194,10 @@ describe.skipIf(!CHROMIUM)('somebody who sees the console for the first time', (
       .first()
       .waitFor();
     expect(visitor.clicks).toBe(2);
+    await visitor.click(tab.page.getByText('Yesterday', { exact: true }));
+    const { searchParams } = new URL(tab.page.url());
+    expect(searchParams.get('since')).toBe(searchParams.get('until'));
+    await tab.page.getByText('Nothing was used in this time.').first().waitFor();
     await visitor.end('costs');
   });
 
