@@ -63121,143 +63121,111 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah_private.message_lo
 
 -- policies
 
-create policy engine on howdah.agent_knowledge_bases to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_knowledge_bases to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_knowledge_bases to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_knowledge_bases to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agent_knowledge_bases to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.agent_models to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_models to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_models to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agent_models to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.agent_servers to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_servers to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_servers to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_servers to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agent_servers to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.agent_skills to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_skills to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_skills to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_skills to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agent_skills to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.agent_system_versions to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_system_versions to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_system_versions to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_system_versions to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.agent_system_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
+create policy tenant on howdah.agent_system_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.agent_systems to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_systems to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_systems to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_systems to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.agent_systems to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
+create policy tenant on howdah.agent_systems to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_tools to howdah_engine using (true) with check ();
 
-create policy operator on howdah.agent_tools to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_tools to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agent_tools to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.agent_versions to howdah_engine using (true) with check (true);
+create policy engine on howdah.agent_versions to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.agent_versions to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.agent_versions to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
+create policy operator on howdah.agent_versions to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agent_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.agents to howdah_engine using (true) with check (true);
+create policy engine on howdah.agents to howdah_engine using (true) with check ();
 
 create policy inserter on howdah.agents to howdah_inserter using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END));
+END)) with check ();
 
-create policy operator on howdah.agents to howdah_owner using (true) with check (true);
+create policy operator on howdah.agents to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.agents to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END));
+END)) with check ();
 
-create policy engine on howdah.alert_rules to howdah_engine using (true) with check (true);
+create policy engine on howdah.alert_rules to howdah_engine using (true) with check ();
 
-create policy operator on howdah.alert_rules to howdah_owner using (true) with check (true);
+create policy operator on howdah.alert_rules to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.alert_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may)));
+create policy tenant on howdah.alert_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.api_keys to howdah_engine using (true) with check (true);
+create policy engine on howdah.api_keys to howdah_engine using (true) with check ();
 
-create policy operator on howdah.api_keys to howdah_owner using (true) with check (true);
+create policy operator on howdah.api_keys to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.api_keys to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
+create policy tenant on howdah.api_keys to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
+create policy engine on howdah.approvals to howdah_engine using (true) with check ();
 
-create policy operator on howdah.approvals to howdah_owner using (true) with check (true);
+create policy operator on howdah.approvals to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.approvals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63265,157 +63233,123 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = approvals.session_id)))))
-END));
+END)) with check ();
 
-create policy engine on howdah.audit_log to howdah_engine using (true) with check (true);
+create policy engine on howdah.audit_log to howdah_engine using (true) with check ();
 
-create policy operator on howdah.audit_log to howdah_owner using (true) with check (true);
+create policy operator on howdah.audit_log to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.audit_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
+create policy tenant on howdah.audit_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.board_entries to howdah_engine using (true) with check (true);
+create policy engine on howdah.board_entries to howdah_engine using (true) with check ();
 
-create policy operator on howdah.board_entries to howdah_owner using (true) with check (true);
+create policy operator on howdah.board_entries to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.board_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE howdah_private.sees_run(root_execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE howdah_private.sees_run(root_execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))
-END));
+END)) with check ();
 
-create policy engine on howdah.chunks to howdah_engine using (true) with check (true);
+create policy engine on howdah.chunks to howdah_engine using (true) with check ();
 
-create policy operator on howdah.chunks to howdah_owner using (true) with check (true);
+create policy operator on howdah.chunks to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.chunks to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.chunks to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.citations to howdah_engine using (true) with check (true);
+create policy engine on howdah.citations to howdah_engine using (true) with check ();
 
-create policy operator on howdah.citations to howdah_owner using (true) with check (true);
+create policy operator on howdah.citations to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.citations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.connected_accounts to howdah_engine using (true) with check (true);
+create policy engine on howdah.connected_accounts to howdah_engine using (true) with check ();
 
-create policy operator on howdah.connected_accounts to howdah_owner using (true) with check (true);
+create policy operator on howdah.connected_accounts to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.connected_accounts to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
+create policy tenant on howdah.connected_accounts to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check ();
 
-create policy engine on howdah.dataset_items to howdah_engine using (true) with check (true);
+create policy engine on howdah.dataset_items to howdah_engine using (true) with check ();
 
-create policy operator on howdah.dataset_items to howdah_owner using (true) with check (true);
+create policy operator on howdah.dataset_items to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.dataset_items to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.dataset_items to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.datasets to howdah_engine using (true) with check (true);
+create policy engine on howdah.datasets to howdah_engine using (true) with check ();
 
-create policy operator on howdah.datasets to howdah_owner using (true) with check (true);
+create policy operator on howdah.datasets to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.datasets to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.datasets to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.documents to howdah_engine using (true) with check (true);
+create policy engine on howdah.documents to howdah_engine using (true) with check ();
 
-create policy operator on howdah.documents to howdah_owner using (true) with check (true);
+create policy operator on howdah.documents to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.documents to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.documents to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.evaluation_results to howdah_engine using (true) with check (true);
+create policy engine on howdah.evaluation_results to howdah_engine using (true) with check ();
 
-create policy operator on howdah.evaluation_results to howdah_owner using (true) with check (true);
+create policy operator on howdah.evaluation_results to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.evaluation_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.evaluations to howdah_engine using (true) with check (true);
+create policy engine on howdah.evaluations to howdah_engine using (true) with check ();
 
-create policy operator on howdah.evaluations to howdah_owner using (true) with check (true);
+create policy operator on howdah.evaluations to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.evaluations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.executions to howdah_engine using (true) with check (true);
+create policy engine on howdah.executions to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.executions to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.executions to howdah_eraser using (true) with check ();
 
 create policy inserter on howdah.executions to howdah_inserter using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (created_by = SESSION_USER) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (created_by = SESSION_USER) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy operator on howdah.executions to howdah_owner using (true) with check (true);
+create policy operator on howdah.executions to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.executions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.feedback_entries to howdah_engine using (true) with check (true);
+create policy engine on howdah.feedback_entries to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.feedback_entries to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.feedback_entries to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.feedback_entries to howdah_owner using (true) with check (true);
+create policy operator on howdah.feedback_entries to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.feedback_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.graders to howdah_engine using (true) with check (true);
+create policy engine on howdah.graders to howdah_engine using (true) with check ();
 
-create policy operator on howdah.graders to howdah_owner using (true) with check (true);
+create policy operator on howdah.graders to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.graders to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.graders to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.grades to howdah_engine using (true) with check (true);
+create policy engine on howdah.grades to howdah_engine using (true) with check ();
 
-create policy operator on howdah.grades to howdah_owner using (true) with check (true);
+create policy operator on howdah.grades to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.grades to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63423,105 +63357,79 @@ CASE
     ELSE (EXISTS ( SELECT
        FROM howdah.evaluation_results r
       WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (EXISTS ( SELECT
-       FROM howdah.evaluation_results r
-      WHERE ((r.tenant_id = grades.tenant_id) AND (r.id = grades.evaluation_result_id))))
-END));
+END)) with check ();
 
-create policy engine on howdah.grading_rules to howdah_engine using (true) with check (true);
+create policy engine on howdah.grading_rules to howdah_engine using (true) with check ();
 
-create policy operator on howdah.grading_rules to howdah_owner using (true) with check (true);
+create policy operator on howdah.grading_rules to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.grading_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.grants to howdah_engine using (true) with check (true);
+create policy engine on howdah.grants to howdah_engine using (true) with check ();
 
-create policy operator on howdah.grants to howdah_owner using (true) with check (true);
+create policy operator on howdah.grants to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.grants to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
+create policy engine on howdah.hooks to howdah_engine using (true) with check ();
 
-create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
+create policy operator on howdah.hooks to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.hooks to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.inbound_deliveries to howdah_engine using (true) with check (true);
+create policy engine on howdah.inbound_deliveries to howdah_engine using (true) with check ();
 
-create policy operator on howdah.inbound_deliveries to howdah_owner using (true) with check (true);
+create policy operator on howdah.inbound_deliveries to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.inbound_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check (true);
+create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check ();
 
-create policy operator on howdah.inbound_hooks to howdah_owner using (true) with check (true);
+create policy operator on howdah.inbound_hooks to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.inbound_hooks to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.integrations to howdah_engine using (true) with check (true);
+create policy engine on howdah.integrations to howdah_engine using (true) with check ();
 
-create policy operator on howdah.integrations to howdah_owner using (true) with check (true);
+create policy operator on howdah.integrations to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.integrations to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.integrations to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.knowledge_bases to howdah_engine using (true) with check (true);
+create policy engine on howdah.knowledge_bases to howdah_engine using (true) with check ();
 
-create policy operator on howdah.knowledge_bases to howdah_owner using (true) with check (true);
+create policy operator on howdah.knowledge_bases to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.knowledge_bases to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.knowledge_bases to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.knowledge_watches to howdah_engine using (true) with check (true);
+create policy engine on howdah.knowledge_watches to howdah_engine using (true) with check ();
 
-create policy operator on howdah.knowledge_watches to howdah_owner using (true) with check (true);
+create policy operator on howdah.knowledge_watches to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.knowledge_watches to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.knowledge_watches to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.limits to howdah_engine using (true) with check (true);
+create policy engine on howdah.limits to howdah_engine using (true) with check ();
 
-create policy operator on howdah.limits to howdah_owner using (true) with check (true);
+create policy operator on howdah.limits to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.limits to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63529,49 +63437,39 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = limits.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = limits.session_id)))))
-END));
+END)) with check ();
 
-create policy engine on howdah.mail to howdah_engine using (true) with check (true);
+create policy engine on howdah.mail to howdah_engine using (true) with check ();
 
-create policy operator on howdah.mail to howdah_owner using (true) with check (true);
+create policy operator on howdah.mail to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.mail to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.mcp_prompts to howdah_engine using (true) with check (true);
+create policy engine on howdah.mcp_prompts to howdah_engine using (true) with check ();
 
-create policy operator on howdah.mcp_prompts to howdah_owner using (true) with check (true);
+create policy operator on howdah.mcp_prompts to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.mcp_prompts to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.mcp_prompts to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.mcp_servers to howdah_engine using (true) with check (true);
+create policy engine on howdah.mcp_servers to howdah_engine using (true) with check ();
 
-create policy operator on howdah.mcp_servers to howdah_owner using (true) with check (true);
+create policy operator on howdah.mcp_servers to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.mcp_servers to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.mcp_servers to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.mcp_tools to howdah_engine using (true) with check (true);
+create policy engine on howdah.mcp_tools to howdah_engine using (true) with check ();
 
-create policy operator on howdah.mcp_tools to howdah_owner using (true) with check (true);
+create policy operator on howdah.mcp_tools to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.mcp_tools to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.mcp_tools to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.memories to howdah_engine using (true) with check (true);
+create policy engine on howdah.memories to howdah_engine using (true) with check ();
 
-create policy operator on howdah.memories to howdah_owner using (true) with check (true);
+create policy operator on howdah.memories to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.memories to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('users'::text, 'manage'::text) AS may)) AND
 CASE
@@ -63579,73 +63477,59 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = memories.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('users'::text, 'manage'::text) AS may)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = memories.session_id)))))
-END));
+END)) with check ();
 
-create policy engine on howdah.model_tests to howdah_engine using (true) with check (true);
+create policy engine on howdah.model_tests to howdah_engine using (true) with check ();
 
-create policy operator on howdah.model_tests to howdah_owner using (true) with check (true);
+create policy operator on howdah.model_tests to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.model_tests to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.model_tests to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.models to howdah_engine using (true) with check (true);
+create policy engine on howdah.models to howdah_engine using (true) with check ();
 
-create policy operator on howdah.models to howdah_owner using (true) with check (true);
+create policy operator on howdah.models to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.models to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.models to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.output_filters to howdah_engine using (true) with check (true);
+create policy engine on howdah.output_filters to howdah_engine using (true) with check ();
 
-create policy operator on howdah.output_filters to howdah_owner using (true) with check (true);
+create policy operator on howdah.output_filters to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.output_filters to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.prompt_versions to howdah_engine using (true) with check (true);
+create policy engine on howdah.prompt_versions to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.prompt_versions to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.prompt_versions to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.prompt_versions to howdah_owner using (true) with check (true);
+create policy operator on howdah.prompt_versions to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.prompt_versions to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.prompt_versions to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.prompts to howdah_engine using (true) with check (true);
+create policy engine on howdah.prompts to howdah_engine using (true) with check ();
 
-create policy operator on howdah.prompts to howdah_owner using (true) with check (true);
+create policy operator on howdah.prompts to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.prompts to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.prompts to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.questions to howdah_engine using (true) with check (true);
+create policy engine on howdah.questions to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.questions to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.questions to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.questions to howdah_owner using (true) with check (true);
+create policy operator on howdah.questions to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.questions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.resources to howdah_engine using (true) with check (true);
+create policy engine on howdah.resources to howdah_engine using (true) with check ();
 
-create policy operator on howdah.resources to howdah_owner using (true) with check (true);
+create policy operator on howdah.resources to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.resources to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63653,29 +63537,23 @@ CASE
     ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = resources.session_id)))))
-END));
+END)) with check ();
 
-create policy engine on howdah.retention_policies to howdah_engine using (true) with check (true);
+create policy engine on howdah.retention_policies to howdah_engine using (true) with check ();
 
-create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
+create policy operator on howdah.retention_policies to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.retention_policies to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.retention_policies to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.saved_views to howdah_engine using (true) with check (true);
+create policy engine on howdah.saved_views to howdah_engine using (true) with check ();
 
-create policy operator on howdah.saved_views to howdah_owner using (true) with check (true);
+create policy operator on howdah.saved_views to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.saved_views to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (is_shared OR (NOT (user_id IS DISTINCT FROM ( SELECT howdah.current_user_id() AS current_user_id)))))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (is_shared OR (NOT (user_id IS DISTINCT FROM ( SELECT howdah.current_user_id() AS current_user_id))))));
+create policy tenant on howdah.saved_views to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (is_shared OR (NOT (user_id IS DISTINCT FROM ( SELECT howdah.current_user_id() AS current_user_id)))))) with check ();
 
-create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
+create policy engine on howdah.schedules to howdah_engine using (true) with check ();
 
-create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
+create policy operator on howdah.schedules to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.schedules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63683,17 +63561,11 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = schedules.session_id)))))
-END));
+END)) with check ();
 
-create policy engine on howdah.search_results to howdah_engine using (true) with check (true);
+create policy engine on howdah.search_results to howdah_engine using (true) with check ();
 
-create policy operator on howdah.search_results to howdah_owner using (true) with check (true);
+create policy operator on howdah.search_results to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.search_results to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (EXISTS ( SELECT
    FROM howdah.searches s
@@ -63701,113 +63573,91 @@ create policy tenant on howdah.search_results to howdah_app, howdah_viewer using
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (EXISTS ( SELECT
-   FROM howdah.searches s
-  WHERE (s.id = search_results.search_id)))) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.searches to howdah_engine using (true) with check (true);
+create policy engine on howdah.searches to howdah_engine using (true) with check ();
 
-create policy operator on howdah.searches to howdah_owner using (true) with check (true);
+create policy operator on howdah.searches to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.searches to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('users'::text, 'manage'::text) AS may)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((execution_id IS NOT NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('users'::text, 'manage'::text) AS may)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
+create policy engine on howdah.secrets to howdah_engine using (true) with check ();
 
-create policy operator on howdah.secrets to howdah_owner using (true) with check (true);
+create policy operator on howdah.secrets to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.secrets to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.secrets to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
+create policy engine on howdah.sessions to howdah_engine using (true) with check ();
 
-create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
+create policy operator on howdah.sessions to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.sessions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.settings to howdah_engine using (true) with check (true);
+create policy engine on howdah.settings to howdah_engine using (true) with check ();
 
-create policy operator on howdah.settings to howdah_owner using (true) with check (true);
+create policy operator on howdah.settings to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.settings to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.settings to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
+create policy engine on howdah.skill_versions to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.skill_versions to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.skill_versions to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.skill_versions to howdah_owner using (true) with check (true);
+create policy operator on howdah.skill_versions to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.skill_versions to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.skill_versions to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.skills to howdah_engine using (true) with check (true);
+create policy engine on howdah.skills to howdah_engine using (true) with check ();
 
-create policy operator on howdah.skills to howdah_owner using (true) with check (true);
+create policy operator on howdah.skills to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.skills to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.skills to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
+create policy engine on howdah.status_transitions to howdah_engine using (true) with check ();
 
-create policy operator on howdah.status_transitions to howdah_owner using (true) with check (true);
+create policy operator on howdah.status_transitions to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.status_transitions to howdah_app, howdah_viewer using (true) with check (true);
+create policy tenant on howdah.status_transitions to howdah_app, howdah_viewer using (true) with check ();
 
-create policy engine on howdah.steps to howdah_engine using (true) with check (true);
+create policy engine on howdah.steps to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.steps to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.steps to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.steps to howdah_owner using (true) with check (true);
+create policy operator on howdah.steps to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.steps to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.table_triggers to howdah_engine using (true) with check (true);
+create policy engine on howdah.table_triggers to howdah_engine using (true) with check ();
 
-create policy operator on howdah.table_triggers to howdah_owner using (true) with check (true);
+create policy operator on howdah.table_triggers to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.table_triggers to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.tenants to howdah_engine using (true) with check (true);
+create policy engine on howdah.tenants to howdah_engine using (true) with check ();
 
-create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
+create policy operator on howdah.tenants to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.tenants to howdah_app, howdah_viewer using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.tenants to howdah_app, howdah_viewer using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.todos to howdah_engine using (true) with check (true);
+create policy engine on howdah.todos to howdah_engine using (true) with check ();
 
-create policy operator on howdah.todos to howdah_owner using (true) with check (true);
+create policy operator on howdah.todos to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.todos to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63815,59 +63665,41 @@ CASE
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = todos.session_id))))
-END));
+END)) with check ();
 
-create policy engine on howdah.tool_policies to howdah_engine using (true) with check (true);
+create policy engine on howdah.tool_policies to howdah_engine using (true) with check ();
 
-create policy operator on howdah.tool_policies to howdah_owner using (true) with check (true);
+create policy operator on howdah.tool_policies to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.tool_policies to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.tools to howdah_engine using (true) with check (true);
+create policy engine on howdah.tools to howdah_engine using (true) with check ();
 
-create policy operator on howdah.tools to howdah_owner using (true) with check (true);
+create policy operator on howdah.tools to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.tools to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.usage_durations to howdah_engine using (true) with check (true);
+create policy engine on howdah.usage_durations to howdah_engine using (true) with check ();
 
-create policy operator on howdah.usage_durations to howdah_owner using (true) with check (true);
+create policy operator on howdah.usage_durations to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.usage_durations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.usage_totals to howdah_engine using (true) with check (true);
+create policy engine on howdah.usage_totals to howdah_engine using (true) with check ();
 
-create policy operator on howdah.usage_totals to howdah_owner using (true) with check (true);
+create policy operator on howdah.usage_totals to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.usage_totals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
@@ -63875,415 +63707,361 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = usage_totals.session_id)))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.sessions s
-      WHERE (s.id = usage_totals.session_id)))))
-END));
+END)) with check ();
 
-create policy engine on howdah.users to howdah_engine using (true) with check (true);
+create policy engine on howdah.users to howdah_engine using (true) with check ();
 
-create policy operator on howdah.users to howdah_owner using (true) with check (true);
+create policy operator on howdah.users to howdah_owner using (true) with check ();
 
-create policy tenant on howdah.users to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.users to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ();
 
-create policy engine on howdah.version_labels to howdah_engine using (true) with check (true);
+create policy engine on howdah.version_labels to howdah_engine using (true) with check ();
 
-create policy operator on howdah.version_labels to howdah_owner using (true) with check (true);
+create policy operator on howdah.version_labels to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.version_labels to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.watched_rows to howdah_engine using (true) with check (true);
+create policy engine on howdah.watched_rows to howdah_engine using (true) with check ();
 
-create policy operator on howdah.watched_rows to howdah_owner using (true) with check (true);
+create policy operator on howdah.watched_rows to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.watched_rows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
+create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.webhook_deliveries to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.webhook_deliveries to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.webhook_deliveries to howdah_owner using (true) with check (true);
+create policy operator on howdah.webhook_deliveries to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.webhook_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may)));
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.webhooks to howdah_engine using (true) with check (true);
+create policy engine on howdah.webhooks to howdah_engine using (true) with check ();
 
-create policy operator on howdah.webhooks to howdah_owner using (true) with check (true);
+create policy operator on howdah.webhooks to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.webhooks to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may)));
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may))) with check ();
 
-create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
+create policy engine on howdah.workflow_agents to howdah_engine using (true) with check ();
 
-create policy operator on howdah.workflow_agents to howdah_owner using (true) with check (true);
+create policy operator on howdah.workflow_agents to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.workflow_agents to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
+create policy engine on howdah.workflow_versions to howdah_engine using (true) with check ();
 
-create policy eraser on howdah.workflow_versions to howdah_eraser using (true) with check (true);
+create policy eraser on howdah.workflow_versions to howdah_eraser using (true) with check ();
 
-create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
+create policy operator on howdah.workflow_versions to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.workflow_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
+create policy engine on howdah.workflows to howdah_engine using (true) with check ();
 
 create policy inserter on howdah.workflows to howdah_inserter using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END));
+END)) with check ();
 
-create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
+create policy operator on howdah.workflows to howdah_owner using (true) with check ();
 
 create policy tenant on howdah.workflows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END));
+END)) with check ();
 
-create policy engine on howdah_private.account_flows to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.account_flows to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.account_flows to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.account_flows to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.account_links to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.account_links to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.account_links to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.account_links to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.alert_limits to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.alert_limits to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.audit_checkpoints to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.audit_checkpoints to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.audit_checkpoints to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.audit_checkpoints to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.audit_heads to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.audit_heads to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.audit_heads to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.audit_heads to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.audit_inbox to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.audit_inbox to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.audit_inbox to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.audit_inbox to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.audit_pending to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.audit_pending to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.backfills to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.backfills to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.backfills to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.backfills to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.background_tasks to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.background_tasks to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.background_tasks to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.background_tasks to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.batch_progress to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.batch_progress to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.batch_progress to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.batch_progress to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.cached_answers to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.cached_answers to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.cached_answers to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.cached_answers to howdah_owner using (true) with check ();
 
 create policy tenant on howdah_private.cached_answers to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END)) with check ();
 
-create policy engine on howdah_private.child_ends to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.child_ends to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.child_ends to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.child_ends to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.chunk_embeddings to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.chunk_embeddings to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.chunk_embeddings to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.chunk_embeddings to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.chunk_terms to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.chunk_terms to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.chunk_terms to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.chunk_terms to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.closed_months to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.closed_months to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.closed_months to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.closed_months to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.data_keys to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.data_keys to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.data_keys to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.debounced_runs to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.debounced_runs to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.debounced_runs to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.debounced_runs to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.due_answers to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.due_answers to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.due_answers to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.due_answers to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.due_documents to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.due_documents to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.due_documents to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.due_documents to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.due_embeddings to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.due_embeddings to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.due_embeddings to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.due_embeddings to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.due_grades to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.due_grades to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.due_grades to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.due_grades to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.due_work to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.due_work to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.due_work to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.due_work to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.embedding_generations to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.embedding_generations to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.embedding_generations to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.embedding_generations to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.idempotency_keys to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.idempotency_keys to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.inbox to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.inbox to howdah_engine using (true) with check ();
 
-create policy eraser on howdah_private.inbox to howdah_eraser using (true) with check (true);
+create policy eraser on howdah_private.inbox to howdah_eraser using (true) with check ();
 
-create policy operator on howdah_private.inbox to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.inbox to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.installation to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.installation to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.installation to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.installation to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.judgements to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.judgements to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.judgements to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.judgements to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.knowledge_base_sizes to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.knowledge_base_sizes to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.knowledge_base_sizes to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.knowledge_base_sizes to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.limit_counters to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.limit_counters to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.limit_counters to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.limit_counters to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.limit_locks to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.limit_locks to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.limit_locks to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.limit_locks to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.limited_calls to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.limited_calls to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.limited_calls to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.limited_calls to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.master_keys to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.master_keys to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.master_keys to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.master_keys to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.mcp_sessions to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.mcp_sessions to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.mcp_sessions to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.mcp_sessions to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.memory_extractions to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.memory_extractions to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.memory_extractions to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.memory_extractions to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.memory_terms to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.memory_terms to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.memory_terms to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.memory_terms to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.message_log to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.message_log to howdah_engine using (true) with check ();
 
-create policy eraser on howdah_private.message_log to howdah_eraser using (true) with check (true);
+create policy eraser on howdah_private.message_log to howdah_eraser using (true) with check ();
 
-create policy operator on howdah_private.message_log to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.message_log to howdah_owner using (true) with check ();
 
 create policy tenant on howdah_private.message_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah_private.needed_code to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.needed_code to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.needed_code to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.needed_code to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.provider_reports to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.provider_reports to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.provider_reports to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.provider_reports to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.public_address to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.public_address to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.public_address to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.public_address to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.query_embeddings to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.query_embeddings to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.query_embeddings to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.query_embeddings to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.query_rankings to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.query_rankings to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.query_rankings to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.query_rankings to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.receivers to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.receivers to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.receivers to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.receivers to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.recognition_totals to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.recognition_totals to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.recognition_totals to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.recognition_totals to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.recognized_pages to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.recognized_pages to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.recognized_pages to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.recognized_pages to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.request_keys to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.request_keys to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.request_keys to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.rerank_totals to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.rerank_totals to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.rerank_totals to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.rerank_totals to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.run_callbacks to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.run_callbacks to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.run_callbacks to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.run_callbacks to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.run_heads to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.run_heads to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.run_heads to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.run_heads to howdah_owner using (true) with check ();
 
 create policy tenant on howdah_private.run_heads to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END)) with check ();
 
-create policy engine on howdah_private.run_memories to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.run_memories to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.run_memories to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.run_memories to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.run_tags to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.run_tags to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.run_tags to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.run_tags to howdah_owner using (true) with check ();
 
 create policy tenant on howdah_private.run_tags to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR howdah_private.sees_run(execution_id, ( SELECT howdah_private.hidden_agents() AS hidden_agents)))
-END));
+END)) with check ();
 
-create policy engine on howdah_private.runs_without_worker to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.runs_without_worker to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.runs_without_worker to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.runs_without_worker to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.sealed_documents to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.sealed_documents to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.sealed_documents to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.sealed_documents to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.sealed_secrets to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.sealed_secrets to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.searched_bases to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.searched_bases to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.searched_bases to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.searched_bases to howdah_owner using (true) with check ();
 
 create policy tenant on howdah_private.searched_bases to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (EXISTS ( SELECT
    FROM howdah.searches s
@@ -64291,49 +64069,43 @@ create policy tenant on howdah_private.searched_bases to howdah_app, howdah_view
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE true
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (EXISTS ( SELECT
-   FROM howdah.searches s
-  WHERE ((s.tenant_id = searched_bases.tenant_id) AND (s.id = searched_bases.search_id)))) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE true
-END));
+END)) with check ();
 
-create policy engine on howdah_private.suspects to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.suspects to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.suspects to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.suspects to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.todo_changes to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.todo_changes to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.token_revocations to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.token_revocations to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.token_revocations to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.token_revocations to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.tool_names to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.tool_names to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.tool_names to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.tool_names to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.tree_entries to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.tree_entries to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.tree_entries to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.tree_entries to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.tree_orders to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.tree_orders to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.tree_orders to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.tree_orders to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.usage_events to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.usage_events to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.usage_events to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.usage_events to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.watchers to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.watchers to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.watchers to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.watchers to howdah_owner using (true) with check ();
 
-create policy engine on howdah_private.workers to howdah_engine using (true) with check (true);
+create policy engine on howdah_private.workers to howdah_engine using (true) with check ();
 
-create policy operator on howdah_private.workers to howdah_owner using (true) with check (true);
+create policy operator on howdah_private.workers to howdah_owner using (true) with check ();
 
 -- grants
 

@@ -12,7 +12,8 @@
 -- for admins, and so are its bases. A saved view is for its user unless it is shared. The loop
 -- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule and
 -- roles have not changed, since creating a policy locks its table. The comment of a policy is its
--- rule.
+-- rule. No policy has `with check`: without it the rule also holds for new rows, and a new
+-- connection parses the rules of each table that it opens.
 do $$
 declare
   v_policy record;
@@ -118,14 +119,15 @@ begin
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy
     where s.oid is null or pg_catalog.obj_description(s.oid, 'pg_policy') is distinct from w.rule
+      or s.polwithcheck is not null
       or (select string_agg(r.rolname, ', ' order by r.rolname) from pg_catalog.pg_roles as r
         where r.oid = any (s.polroles)) is distinct from w.roles
   loop
     if v_policy.exists then
       execute format('drop policy %I on %s', v_policy.policy, v_policy.name);
     end if;
-    execute format('create policy %I on %s to %s using (%s) with check (%s)',
-      v_policy.policy, v_policy.name, v_policy.roles, v_policy.rule, v_policy.rule);
+    execute format('create policy %I on %s to %s using (%s)',
+      v_policy.policy, v_policy.name, v_policy.roles, v_policy.rule);
     execute format('comment on policy %I on %s is %L',
       v_policy.policy, v_policy.name, v_policy.rule);
   end loop;

@@ -474,7 +474,7 @@ describe('conventions', () => {
       const rows = await ask(
         `select c.oid::regclass::text as name, n.nspname as schema, coalesce(array_agg(p.policyname || ' '
              || p.cmd || ' ' || p.permissive || ' ' || (select string_agg(r::text, ',' order by r) from unnest(p.roles) as r) || ' '
-             || (p.qual is not distinct from p.with_check)::text order by p.policyname)
+             || (p.qual is not null and p.with_check is null)::text order by p.policyname)
              filter (where p.policyname is not null), '{}') as policies
          from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
          left join pg_policies as p on p.schemaname = n.nspname and p.tablename = c.relname

@@ -95,8 +95,9 @@ const SECTIONS: [string, string][] = [
   ],
   [
     'policies',
-    `select format('create policy %I on %I.%I to %s using (%s) with check (%s);', p.policyname, p.schemaname,
-       p.tablename, array_to_string(p.roles, ', '), p.qual, p.with_check) as sql
+    `select format('create policy %I on %I.%I to %s using (%s)', p.policyname, p.schemaname,
+         p.tablename, array_to_string(p.roles, ', '), p.qual)
+       || coalesce(format(' with check (%s)', p.with_check), '') || ';' as sql
      from pg_catalog.pg_policies as p where p.schemaname in ('howdah', 'howdah_private')
      order by p.schemaname, p.tablename, p.policyname`,
   ],
