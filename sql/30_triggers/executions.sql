@@ -34,80 +34,107 @@ end $$;
 -- Returns what a run gets from its agent. Raises the reason why the agent can have no run. Pins the
 -- result for the next row of the statement, for owners only, whose settings are trusted.
 create or replace function howdah_private.run_defaults_of_agent(
-  e howdah.executions, may_pin boolean
+  agent_id uuid, tenant_id uuid, table_trigger_id uuid, compensates_execution_id uuid
 ) returns howdah_private.run_defaults
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_agent howdah.agents;
   v_defaults howdah_private.run_defaults;
-  v_has_settings boolean;
-  v_has_filters boolean;
+  v_may_pin boolean;
+  v_has_more boolean; -- any tenant has settings or input filters
 begin
-  if e.tenant_id is null then
-    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
-      detail = jsonb_build_object('login', session_user)::text,
-      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
-  end if;
-  select a.* into v_agent from howdah.agents as a
-  where a.id = e.agent_id and a.tenant_id = e.tenant_id
-    and (not a.is_restricted or e.table_trigger_id is not null
-      or e.compensates_execution_id is not null or howdah_private.sees_agent(a.id));
+  select a.id, a.tenant_id, case when not a.version_is_stale then a.current_version_id end,
+    a.max_steps, a.max_tokens, a.max_cost, a.max_seconds, a.prompt_id, false,
+    not a.is_restricted and a.is_active and a.deleted_at is null,
+    i.has_settings or i.has_input_filters
+  into v_defaults.agent_id, v_defaults.tenant_id, v_defaults.version_id, v_defaults.max_steps,
+    v_defaults.max_tokens, v_defaults.max_cost, v_defaults.max_seconds, v_defaults.prompt_id,
+    v_defaults.is_filtered, v_may_pin, v_has_more
+  from howdah.agents as a cross join howdah_private.installation as i
+  where a.id = run_defaults_of_agent.agent_id and a.tenant_id = run_defaults_of_agent.tenant_id
+    and (not a.is_restricted or run_defaults_of_agent.table_trigger_id is not null
+      or run_defaults_of_agent.compensates_execution_id is not null
+      or howdah_private.sees_agent(a.id))
+    -- compensation runs for a hidden, deleted or inactive agent, too
+    and ((a.deleted_at is null and a.is_active)
+      or run_defaults_of_agent.compensates_execution_id is not null);
   if not found then
-    raise exception using errcode = case when e.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when e.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', e.agent_id) end,
-      detail = jsonb_build_object('agent_id', e.agent_id)::text,
-      hint = 'Use howdah.agent(name), or see howdah.agents for the agents that exist. '
-        'The id of a workflow goes into workflow_id.';
+    perform howdah_private.raise_agent_fault(run_defaults_of_agent.agent_id,
+      run_defaults_of_agent.tenant_id, run_defaults_of_agent.table_trigger_id is not null);
   end if;
-  -- compensation runs for a hidden, deleted or inactive agent, too
-  if (v_agent.deleted_at is not null or not v_agent.is_active)
-    and e.compensates_execution_id is null then
-    raise exception using errcode = 'HWCNF',
-      message = format('agent %L is %s', v_agent.name,
-        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('agent_id', e.agent_id, 'agent', v_agent.name)::text,
-      hint = case when v_agent.deleted_at is not null
-        then 'A deleted agent cannot be restored. Create a new agent with that name.'
-        else 'Set its is_active to true.' end;
+  if v_has_more then
+    v_defaults := howdah_private.with_filters_and_settings(v_defaults);
   end if;
-  select i.has_settings, i.has_input_filters into v_has_settings, v_has_filters
-  from howdah_private.installation as i;
-  v_defaults := (e.agent_id, e.tenant_id,
-    case when not v_agent.version_is_stale then v_agent.current_version_id end,
-    v_agent.max_steps, v_agent.max_tokens, v_agent.max_cost, v_agent.max_seconds,
-    v_agent.prompt_id, false);
-  if v_has_filters then
-    v_defaults.is_filtered := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null;
-  end if;
-  if v_has_settings then
-    v_defaults := howdah_private.with_limits_of_settings(v_defaults);
-  end if;
-  if run_defaults_of_agent.may_pin and v_defaults.version_id is not null
-    and not v_agent.is_restricted and v_agent.is_active and v_agent.deleted_at is null
-    and current_setting('howdah.pinned_tenant', true) <> '' then
+  if v_may_pin and v_defaults.version_id is not null
+    and current_setting('howdah.pinned_tenant', true) <> ''
+    and pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound() then
     perform set_config('howdah.pinned_run_defaults', v_defaults::text, true);
   end if;
   return v_defaults;
 end $$;
 
--- Fills the limits that an agent does not have from the settings of its tenant.
-create or replace function howdah_private.with_limits_of_settings(
+-- Raises the reason why an agent can have no run.
+create or replace function howdah_private.raise_agent_fault(
+  agent_id uuid, tenant_id uuid, is_watched boolean
+) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent howdah.agents;
+begin
+  if raise_agent_fault.tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
+  end if;
+  select a.* into v_agent from howdah.agents as a
+  where a.id = raise_agent_fault.agent_id and a.tenant_id = raise_agent_fault.tenant_id
+    and (not a.is_restricted or raise_agent_fault.is_watched or howdah_private.sees_agent(a.id));
+  if not found then
+    raise exception using errcode =
+        case when raise_agent_fault.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when raise_agent_fault.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', raise_agent_fault.agent_id) end,
+      detail = jsonb_build_object('agent_id', raise_agent_fault.agent_id)::text,
+      hint = 'Use howdah.agent(name), or see howdah.agents for the agents that exist. '
+        'The id of a workflow goes into workflow_id.';
+  end if;
+  raise exception using errcode = 'HWCNF',
+    message = format('agent %L is %s', v_agent.name,
+      case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
+    detail = jsonb_build_object('agent_id', v_agent.id, 'agent', v_agent.name)::text,
+    hint = case when v_agent.deleted_at is not null
+      then 'A deleted agent cannot be restored. Create a new agent with that name.'
+      else 'Set its is_active to true.' end;
+end $$;
+
+-- Adds whether a filter checks the input, and the limits that an agent does not have from the
+-- settings of its tenant.
+create or replace function howdah_private.with_filters_and_settings(
   defaults howdah_private.run_defaults
 ) returns howdah_private.run_defaults
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_limits jsonb := howdah_private.settings_of(
-    defaults.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
+  v_installed howdah_private.installation;
+  v_limits jsonb;
 begin
-  defaults.max_steps := coalesce(defaults.max_steps, (v_limits ->> 'max_steps')::int);
-  defaults.max_tokens := coalesce(defaults.max_tokens, (v_limits ->> 'max_tokens')::bigint);
-  defaults.max_cost := coalesce(defaults.max_cost, (v_limits ->> 'max_cost')::numeric);
-  defaults.max_seconds := coalesce(defaults.max_seconds, (v_limits ->> 'max_seconds')::int);
+  select i.* into v_installed from howdah_private.installation as i;
+  if v_installed.has_input_filters then
+    defaults.is_filtered :=
+      howdah_private.input_filters(defaults.tenant_id, defaults.agent_id) is not null;
+  end if;
+  if v_installed.has_settings then
+    v_limits := howdah_private.settings_of(
+      defaults.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
+    defaults.max_steps := coalesce(defaults.max_steps, (v_limits ->> 'max_steps')::int);
+    defaults.max_tokens := coalesce(defaults.max_tokens, (v_limits ->> 'max_tokens')::bigint);
+    defaults.max_cost := coalesce(defaults.max_cost, (v_limits ->> 'max_cost')::numeric);
+    defaults.max_seconds := coalesce(defaults.max_seconds, (v_limits ->> 'max_seconds')::int);
+  end if;
   return defaults;
 end $$;
 
@@ -115,29 +142,31 @@ end $$;
 -- prepare_special_run. A row with completed_at is history of a run that has ended, and is written
 -- as it is. Only owners may write that column. The constraints apply to it as to every row.
 --
--- An expression costs a new connection some 60 µs when it is first evaluated, and next to nothing
--- from then on. So one condition says whether the row asks for anything unusual, and guards all
--- conditions that are false for the usual row.
+-- The first insert of a connection reads each table, function, operator and cast of the usual run
+-- from the catalogue, 5 to 30 µs each, and each later insert finds them in caches. So one condition
+-- says whether the row asks for anything unusual, and the usual run ends before all that others
+-- need. `=` of an enum looks for a cast to the type of each `=` there is, 45 of them, so an enum is
+-- compared as text. The same holds for an `execution_id` and an uuid (tg_executions__enqueue).
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member')
-    and not howdah_private.is_bound();
-  v_defaults howdah_private.run_defaults := case when v_may_pin
-    then nullif(current_setting('howdah.pinned_run_defaults', true), '')
+  v_defaults howdah_private.run_defaults := case
+    when pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound()
+      then nullif(current_setting('howdah.pinned_run_defaults', true), '')
     end::howdah_private.run_defaults;
-  v_is_usual boolean := new.priority is not null and new.metadata = '{}'
+  v_is_unusual boolean;
+begin
+  if (new.status::text = 'queued' and new.priority is not null and new.metadata = '{}'
     and octet_length(new.input) <= 1024 and not starts_with(new.input, 'howdah.sealed.v')
-    and new.input_trust <> 'system' and coalesce(pg_column_size(new.input_data), 0) <= 500
-    and (new.run_at between '0001-01-02' and '9999-12-30') is not false
+    and new.input_trust::text <> 'system' and coalesce(pg_column_size(new.input_data), 0) <= 500
+    and new.run_at between '0001-01-02' and '9999-12-30'
     and num_nonnulls(new.completed_at, new.workflow_id, new.idempotency_key, new.session_id,
       new.parent_execution_id, new.forked_from_execution_id, new.compensates_execution_id,
       new.input_parts, new.history, new.client_tools, new.overrides, new.callback_url,
-      new.concurrency_key, new.debounce_key, new.debounce_ms) = 0;
-begin
-  if v_is_usual is not true then
+      new.concurrency_key, new.debounce_key, new.debounce_ms) = 0) is not true then
+    v_is_unusual := true;
     new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
     if new.run_at not between '0001-01-02' and '9999-12-30' then
@@ -152,19 +181,29 @@ begin
     end if;
   end if;
   if (v_defaults.agent_id = new.agent_id and v_defaults.tenant_id = new.tenant_id) is not true then
-    v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
+    v_defaults := howdah_private.run_defaults_of_agent(
+      new.agent_id, new.tenant_id, new.table_trigger_id, new.compensates_execution_id);
+  end if;
+  new.max_steps := coalesce(new.max_steps, v_defaults.max_steps, 50);
+  new.max_seconds := coalesce(new.max_seconds, v_defaults.max_seconds, 600);
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
+  new.created_by := case when coalesce(current_setting('howdah.user_id', true), '') = ''
+    and coalesce(current_setting('howdah.api_key_id', true), '') = ''
+    and coalesce(current_setting('howdah.caused_by', true), '') = ''
+    and not howdah_private.is_bound()
+    then session_user::text end; -- as actor() without a user or key, and faster
+  if v_is_unusual is null and new.created_by is not null and v_defaults.version_id is not null
+    and not v_defaults.is_filtered and num_nonnulls(new.agent_version_id, new.max_cost,
+      v_defaults.prompt_id, v_defaults.max_tokens, v_defaults.max_cost) = 0 then
+    new.agent_version_id := v_defaults.version_id;
+    return new;
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_defaults.max_steps, 50);
-  if num_nonnulls(new.max_cost, v_defaults.max_tokens, v_defaults.max_cost) > 0 then
-    new.max_tokens := coalesce(new.max_tokens, v_defaults.max_tokens);
-    new.max_cost := case when new.max_cost is null then v_defaults.max_cost
-      else howdah_private.bounded_max_cost(new, v_defaults.max_cost) end;
-  end if;
-  new.max_seconds := coalesce(new.max_seconds, v_defaults.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
-  new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if v_is_usual is not true then
+  new.max_tokens := coalesce(new.max_tokens, v_defaults.max_tokens);
+  new.max_cost := case when new.max_cost is null then v_defaults.max_cost
+    else howdah_private.bounded_max_cost(new, v_defaults.max_cost) end;
+  if v_is_unusual then
     perform howdah_private.check_unusual_run(new);
   end if;
   if v_defaults.is_filtered then
@@ -178,23 +217,16 @@ begin
   elsif coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     new.agent_version_id := howdah_private.version_to_pin(new, v_defaults);
   end if;
-  if coalesce(current_setting('howdah.user_id', true), '') = ''
-    and coalesce(current_setting('howdah.api_key_id', true), '') = ''
-    and coalesce(current_setting('howdah.caused_by', true), '') = ''
-    and not howdah_private.is_bound() then
-    new.created_by := session_user::text; -- as actor() without a user or key, and faster
-  else
+  if new.created_by is null then
     select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(),
       greatest(new.input_trust, howdah_private.bound_trust()),
       coalesce(howdah_private.starting_execution_id(new.tenant_id), new.started_by_execution_id)
     into new.user_id, new.created_by, new.input_trust, new.started_by_execution_id;
   end if;
-  if v_is_usual is not true then
-    if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
-      new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
-      new.debounce_key, new.session_id, new.callback_url) > 0 then
-      return howdah_private.prepare_special_run(new, tg_relid);
-    end if;
+  if v_is_unusual and num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id,
+    new.input_parts, new.history, new.client_tools, new.overrides, new.parent_execution_id,
+    new.idempotency_key, new.debounce_key, new.session_id, new.callback_url) > 0 then
+    return howdah_private.prepare_special_run(new, tg_relid);
   end if;
   return new;
 end $$;
@@ -608,21 +640,46 @@ begin
   return run;
 end $$;
 
--- Counts new children at their parents, whose rows place_below_parent has locked. Updates each
--- parent once: a thousand updates of one row within a transaction take time that grows with the
--- square of their number.
-create or replace function howdah_private.count_children(
-  parents uuid[], waiting int[], children int[]
-) returns void
+-- Counts new children at their parents, whose rows place_below_parent has locked. Gets the parent
+-- of each child, and whether the child waits for its turn. Updates each parent once: a thousand
+-- updates of one row within a transaction take time that grows with the square of their number.
+create or replace function howdah_private.count_children(parents uuid[], are_waiting boolean[])
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah.executions as e
   set live_children = e.live_children + s.children, members_waiting = e.members_waiting + s.waiting
-  from unnest(count_children.parents, count_children.waiting, count_children.children)
-    as s (id, waiting, children)
+  from (
+    select c.id, count(*)::int as children, (count(*) filter (where c.is_waiting))::int as waiting
+    from unnest(count_children.parents, count_children.are_waiting) as c (id, is_waiting)
+    group by c.id
+  ) as s
   where e.id = s.id and e.id = any (count_children.parents)
 $$;
+
+-- Enqueues those of the runs for which this transaction has written no wake-up.
+create or replace function howdah_private.enqueue_missing(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.enqueue_advance(array(
+    select i.id from unnest(enqueue_missing.ids) as i (id)
+    where not exists (select from howdah_private.queue_jobs as j
+      where j.key = i.id::text and j.updated_at = now())));
+end $$;
+
+-- Wakes debounced runs at their new times, and tells those who watch them.
+create or replace function howdah_private.enqueue_debounced(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
+    where e.id = any (enqueue_debounced.ids) and e.status = 'queued'));
+  perform howdah_private.announce_watched(enqueue_debounced.ids);
+end $$;
 
 -- Reserves the idempotency key of a new run. If the key is taken, refuses the run, or returns false
 -- for an insert with `on conflict do nothing` (ignored_conflicts.sql).
@@ -654,11 +711,20 @@ end $$;
 -- Writes the tags of the new runs, gives them their turns and wake-ups, offers them to a worker if
 -- they are few (offer_runs.sql), and counts them at their parents and limits. A debounced run may
 -- have a wake-up already, and may be there several times: it gets its new one by enqueue_advance.
+-- It had its tags before.
+--
+-- The lock of usage comes before the look for limits (block_usage), and counters come behind the
+-- runs and sessions that are locked before. Counted are the runs that a caller begins: neither
+-- children nor compensations, nor runs that have ended already, nor debounced runs whose first row
+-- is counted.
 --
 -- Wake-ups are inserted as add_jobs would insert them, with one NOTIFY, in the order of ids as
 -- everywhere. add_jobs itself looks for older jobs of the same keys first, which new runs do not
 -- have, and has five statements to plan on each new connection. If a key is taken all the same, or
 -- the queue does not know the task, enqueue_advance follows.
+--
+-- The body is short enough to be stored in the row of the function. A longer one is moved to
+-- another table, which a new connection would open.
 --
 -- `plan_cache_mode`: a statement that inserts one row plans nothing anew. `enable_seqscan`: its
 -- plan, made while the queue is short, must not read all of it once it is long.
@@ -678,9 +744,10 @@ declare
   v_not_queued uuid[] := '{}';
   v_tenants uuid[];
 begin
-  select count(*) filter (where n.status = 'queued' and n.debounced_at is null),
+  select count(*) filter (where n.status::text = 'queued' and n.debounced_at is null),
     array_agg(n.id::uuid) filter (
-      where n.status = 'queued' and n.debounced_at is null and n.run_at <= clock_timestamp()),
+      where n.status::text = 'queued' and n.debounced_at is null
+        and n.run_at <= clock_timestamp()),
     array_agg(n.id::uuid) filter (where n.session_id is not null
       and n.parent_execution_id is null and n.completed_at is null),
     array_agg(n.id::uuid) filter (where n.debounced_at is not null),
@@ -693,7 +760,7 @@ begin
     select n.tenant_id, n.id, t.key, t.value
     from new_rows as n cross join howdah_private.tags_of(n.metadata) as t
     where n.metadata <> '{}'
-    on conflict on constraint run_tags_pkey do nothing; -- a debounced run had its tags before
+    on conflict on constraint run_tags_pkey do nothing;
   end if;
   if v_in_sessions is not null then
     v_not_queued := howdah_private.assign_turns(v_in_sessions);
@@ -705,42 +772,30 @@ begin
     insert into howdah_private.queue_jobs (task_id, payload, run_at, max_attempts, key, priority)
     select t.id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
     from howdah_private.queue_task('advance') as t cross join new_rows as q
-    where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
+    where q.status::text = 'queued' and q.debounced_at is null and q.id::uuid <> all (v_not_queued)
     order by q.id
     on conflict (key) do nothing;
     get diagnostics v_added = row_count;
     perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text);
-    if cardinality(v_due) between 1 and 4 then -- as offer_runs
+    if cardinality(v_due) between 1 and 4 then
       perform pg_notify(howdah_private.channel('due_runs'),
         concat_ws(' ', w.id, array_to_string(v_due, ' ')))
       from howdah_private.workers_for_offers() as w limit 1;
     end if;
     if v_added < v_queued then
-      perform howdah_private.enqueue_advance(array(select q.id::uuid from new_rows as q
-        where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-          and not exists (select from howdah_private.queue_jobs as j
-            where j.key = q.id::text and j.updated_at = now())));
+      perform howdah_private.enqueue_missing(array(select q.id::uuid from new_rows as q
+        where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)));
     end if;
   end if;
   if v_debounced is not null then
-    perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
-      where e.id = any (v_debounced) and e.status = 'queued'));
-    perform howdah_private.announce_watched(v_debounced);
+    perform howdah_private.enqueue_debounced(v_debounced);
   end if;
   if v_has_children then
-    perform howdah_private.count_children(
-      array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
-    from (
-      select n.parent_execution_id as id, count(*)::int as children,
-        count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
-      from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
-      group by n.parent_execution_id
-    ) as c
+    perform howdah_private.count_children(array_agg(n.parent_execution_id),
+      array_agg(coalesce(n.waiting_for, n.paused_from) is not distinct from 'turn'))
+    from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
     having count(*) > 0;
   end if;
-  -- The lock comes before the look for limits (block_usage), and counters come behind the runs and
-  -- sessions that are locked above. Counted are the runs that a caller begins: neither children nor
-  -- compensations, nor runs that have ended already, nor debounced runs whose first row is counted.
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from unnest(v_tenants) as t (id);
   if (select i.has_run_limits from howdah_private.installation as i) then

@@ -822,6 +822,19 @@ describe('conventions', () => {
       expect(Object.keys(LONG_BODIES)).toEqual(expect.arrayContaining(long.map((row) => row.name)));
     });
 
+    test('of each insert of a run are stored in the row of their function', async () => {
+      expect(
+        await names(
+          `select distinct p.oid::regprocedure::text as name from pg_trigger as t
+           join pg_proc as p on p.oid = t.tgfoid
+           where t.tgrelid = 'howdah.executions'::regclass and not t.tgisinternal
+             and t.tgtype & 4 = 4 -- for insert
+             and pg_column_size(p.*) > 2032 -- TOAST_TUPLE_THRESHOLD`,
+        ),
+        'a new connection opens another table for a longer body: shorten it',
+      ).toEqual([]);
+    });
+
     test('have lines of at most 100 columns, except long JSON strings', () => {
       const wide = replaceableFiles()
         // generated
