@@ -25400,8 +25400,9 @@ AS $function$
   select to_jsonb(x) from (
     select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id,
       e.turn, e.user_id, e.parent_execution_id, e.root_execution_id, e.depth,
-      e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id, e.status,
-      e.waiting_for, e.input, e.input_data, e.input_parts, e.input_hits, e.history,
+      e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
+      e.started_by_execution_id, e.status, e.waiting_for, e.input, e.input_data, e.input_parts,
+      e.input_hits, e.history,
       e.client_tools, e.output, e.output_data, e.stop_reason, e.finish_reason, e.error,
       coalesce(h.tokens_in, e.tokens_in) as tokens_in,
       coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,

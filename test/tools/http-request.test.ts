@@ -80,6 +80,7 @@ test('a GET returns the status, some headers and the body', async () => {
     accept: '*/*',
     'accept-encoding': 'gzip, br',
     connection: 'close',
+    'howdah-execution': 'e',
     host: server.host,
     'user-agent': 'howdah',
   });
