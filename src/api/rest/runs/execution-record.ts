@@ -94,6 +94,7 @@ export const executionRecord = z
     input_hits: json,
     contents_encrypted_at: time.nullable(),
     finish_reason: of.finish_reason,
+    started_by_execution_id: id.nullable(),
     agent: of.agent,
     agent_version: z.int().nullable(),
     workflow: of.workflow,
