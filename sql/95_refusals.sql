@@ -31,6 +31,11 @@ begin
         a.attnotnull and not a.atthasdef as is_required,
         has_column_privilege('howdah_app', c.oid, a.attnum, 'insert, update') as is_written,
         exists (
+          select from pg_index as i
+          join pg_class as x on x.oid = i.indexrelid join pg_am as m on m.oid = x.relam
+          where i.indrelid = c.oid and a.attnum = any (i.indkey) and m.amname = 'btree'
+        ) as is_indexed,
+        exists (
           select from howdah_private.table_rules() as r
           where r.object = c.relname and 'checks' = any (r.by_hand)) as is_checked_by_hand
       from pg_class as c join pg_attribute as a on a.attrelid = c.oid
@@ -39,7 +44,9 @@ begin
     ),
     sizes as (
       select k.*, case when l.column_name is not null then l.most
-          when k.type = 'text[]' then 102400 else 1048576 end as most,
+          when k.type = 'text[]' then 102400
+          when k.type = 'text' and k.is_indexed then 2000 -- an entry has at most 2,704 bytes
+          else 1048576 end as most,
         coalesce(l.unit, 'bytes') as unit
       from columns as k
       left join lateral (

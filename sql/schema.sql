@@ -54904,7 +54904,7 @@ declare
 begin
   select case
     when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
-    when octet_length(n.uri) > 1048576 and n.uri is distinct from old.uri and current_user <> 'howdah_eraser' then array['size', 'uri', '1048576', 'bytes']
+    when octet_length(n.uri) > 2000 and n.uri is distinct from old.uri and current_user <> 'howdah_eraser' then array['size', 'uri', '2000', 'bytes']
     when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
     when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
     when strpos(n.sha256::text, 'howdah.sealed.v') > 0 and n.sha256 is distinct from old.sha256 then array['sealed', 'sha256']
@@ -55040,7 +55040,7 @@ begin
   select case
     when pg_column_size(n.filter) > 500 and n.filter is distinct from old.filter and (octet_length(n.filter::text) > 1048576 or jsonb_path_exists(n.filter, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'filter', '1048576', 'bytes']
     when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
-    when octet_length(n.place) > 1048576 and n.place is distinct from old.place and current_user <> 'howdah_eraser' then array['size', 'place', '1048576', 'bytes']
+    when octet_length(n.place) > 2000 and n.place is distinct from old.place and current_user <> 'howdah_eraser' then array['size', 'place', '2000', 'bytes']
     when strpos(n.filter::text, 'howdah.sealed.v') > 0 and n.filter is distinct from old.filter then array['sealed', 'filter']
     when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
     when strpos(n.place::text, 'howdah.sealed.v') > 0 and n.place is distinct from old.place then array['sealed', 'place']
@@ -56282,7 +56282,7 @@ declare
   v_fault text[];
 begin
   select case
-    when octet_length(n.label) > 1048576 and n.label is distinct from old.label and current_user <> 'howdah_eraser' then array['size', 'label', '1048576', 'bytes']
+    when octet_length(n.label) > 2000 and n.label is distinct from old.label and current_user <> 'howdah_eraser' then array['size', 'label', '2000', 'bytes']
     when strpos(n.label::text, 'howdah.sealed.v') > 0 and n.label is distinct from old.label then array['sealed', 'label']
     when n.label is null then array['missing', 'label']
     when n.version is null then array['missing', 'version']

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json/json.ts';
+import { keyColumns } from './key-columns.generated.ts';
 
 /** The parts of an error of node-pg that matter here. */
 export type PgError = {
@@ -130,15 +131,18 @@ function wordsOf(error: PgError): string {
 
 /**
  * Returns the columns of a key: `name` for `Key (tenant_id, name)=(…) already exists.` For a table
- * with policies, Postgres does not report the key. The constraint is then named after its columns:
- * `models_tenant_id_name_key`.
+ * with policies, Postgres does not report the key. The constraint is then named after its columns,
+ * as `models_tenant_id_name_key` is, or known by its name.
  */
 function columnsOf({ detail, constraint = '', table }: PgError): string {
   const columns = /^Key \(([^)]*)\)/.exec(detail ?? '')?.[1]?.split(', ') ?? [];
-  const named = constraint
+  const named = keyColumns[constraint]?.join(', ') ?? namedColumns(constraint, table);
+  return columns.filter((column) => column !== 'tenant_id').join(', ') || named;
+}
+
+const namedColumns = (constraint: string, table: string | undefined) =>
+  constraint
     .replace(`${table}_`, '')
     .replace('tenant_id_', '')
     .replace('living_', '')
     .replace(/_?[pf]?key$/, '');
-  return columns.filter((column) => column !== 'tenant_id').join(', ') || named;
-}

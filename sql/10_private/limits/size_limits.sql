@@ -1,6 +1,6 @@
 -- Returns the maximum size of a column that the application writes, by the name of the column. The
--- entry of a table takes precedence. A column without an entry may have 1 MB, a list 100 kB. `most`
--- null: a check or trigger of the column limits it.
+-- entry of a table takes precedence. A column without an entry may have 1 MB, a list 100 kB, a text
+-- of an index 2,000 bytes. `most` null: a check or trigger of the column limits it.
 create or replace function howdah_private.size_limits()
   returns table (table_name text, column_name text, most int, unit text)
   language sql immutable parallel safe

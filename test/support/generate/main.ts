@@ -21,6 +21,7 @@ import { columnComments } from './column-comments.ts';
 import { renderCommandMetadata } from './command-metadata.ts';
 import { consoleOperations, readOperations } from './console-operations.ts';
 import { enumLabels } from './enum-labels.ts';
+import { keyColumns } from './key-columns.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
 import { readResources, resourceCommands, resourceList } from './resource-lists.ts';
 import { dumpSchema } from './schema-dump.ts';
@@ -58,6 +59,7 @@ try {
   const tables = resources.map(({ resource }) => resource.table).toSorted();
   if (write('src/contracts/enum-labels.generated.ts', await enumLabels(url))) isStale = true;
   write('src/contracts/write-permissions.generated.ts', await writePermissions(url));
+  write('src/contracts/key-columns.generated.ts', await keyColumns(url));
   if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) isStale = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
   const dump = await dumpSchema(url);
