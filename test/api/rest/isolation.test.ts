@@ -6,6 +6,7 @@ import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { type UserRole, userRoles } from '../../../src/db/access/subjects.ts';
 import { allResources } from '../../../src/resources/all-resources.generated.ts';
+import type { Resource } from '../../../src/resources/resource.ts';
 import { all, one } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -221,8 +222,11 @@ const BODIES: Record<string, object> = {
   '/sessions': {},
 };
 
-/** Fields that are unique in a tenant. */
-const NAMING = ['name', 'username', 'url'];
+/** Fields that are unique in a tenant, besides those that `command.name` of a resource names. */
+const NAMING = new Set(['name', 'username', 'url', ...allResources.map(namingField)]);
+function namingField({ command }: Resource): string {
+  return command?.name ?? 'name';
+}
 
 /** Returns what is created with the examples of each resource, with a name for each role. */
 function creationsFor(role: string) {
@@ -230,7 +234,7 @@ function creationsFor(role: string) {
     if (!examples || !restRoutes.some((route) => label(route) === `POST ${path}`)) return [];
     const fields = Object.entries(examples.create).map(([name, value]) => [
       name,
-      NAMING.includes(name) ? `${value}_${role}` : value,
+      NAMING.has(name) ? `${value}_${role}` : value,
     ]);
     return [{ table, path, body: Object.fromEntries(fields) }];
   });
@@ -292,7 +296,7 @@ test.each(userRoles)('a %s may create what its role allows', async (role) => {
     if (!mayWrite) expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
     else expect(made.status, `${path} ${JSON.stringify(made.body)}`).toBeLessThan(300);
     // rows without a name would meet those of the next role, and a grant changes what it may do
-    if (mayWrite && table !== 'executions' && !NAMING.some((name) => name in body)) {
+    if (mayWrite && table !== 'executions' && !Object.keys(body).some((name) => NAMING.has(name))) {
       await db.pool.query(`delete from howdah.${table} where id = $1`, [made.body.id]);
     }
   }
