@@ -3,6 +3,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The slowest files. If one of them started last, the whole run would wait for it. */
 const FIRST = [
+  'test/sql/quality/coverage.test.ts',
+  'test/packaging/package.test.ts',
+  'test/api/lists/side-list-plans.test.ts',
+  'test/console/quality/quality-pages.test.ts',
+  'test/api/rest/isolation.test.ts',
+  'test/chaos/evaluation.test.ts',
+  'test/cli/backend/owner-without-superuser.test.ts',
+  'test/console/rows/knowledge.test.ts',
   'test/chaos/failpoints.test.ts',
   'test/db/schema/migrate.test.ts',
   'test/workers/silence.test.ts',
