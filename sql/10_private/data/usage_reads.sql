@@ -176,7 +176,7 @@ begin atomic
 end;
 
 -- Returns histograms of the durations of tool calls, and of answers of models, several for one key.
--- Those that an answer cache gave are in cached_calls only.
+-- Answers of an answer cache are in cached_calls only.
 create or replace function howdah_private.call_histograms()
   returns table (
     tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint,

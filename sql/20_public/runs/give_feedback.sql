@@ -76,7 +76,7 @@ end $$;
 -- Returns who gives feedback on a run, in which capacity, and whether it counts as a reward: an
 -- agent does not grade itself, nor does a program the runs that it started. A key may not pass its
 -- own opinion off as an outcome; a trigger of the application may, since its login starts runs too.
--- What a tool sends to the API is said by its agent, whosever key it has.
+-- A request of a tool to the API speaks for its agent, whatever key it has.
 create or replace function howdah_private.feedback_vote(
   run howdah.executions, user_id uuid, outcome text,
   out author text, out source howdah.feedback_source, out is_reward boolean

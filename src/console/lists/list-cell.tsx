@@ -8,7 +8,7 @@ export type CellPlace = 'check' | 'name' | 'side' | 'detail' | 'text' | 'action'
 
 type ListCellProps = TableTdProps & {
   place?: CellPlace | undefined;
-  /** What a phone writes before the value, since it shows no heads of columns. */
+  /** The text before the value on a phone, which shows no heads of columns. */
   label?: string | undefined;
 };
 

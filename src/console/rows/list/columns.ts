@@ -9,7 +9,7 @@ export type Column = {
   label: string;
   /** Pixels on a wide screen; undefined to share what is left. */
   width: number | undefined;
-  /** Whether it has numbers, which stand below each other. */
+  /** True for numbers, which stand below each other. */
   isFigure: boolean;
   /** Where a phone shows it. */
   place: CellPlace;
