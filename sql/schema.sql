@@ -4614,6 +4614,8 @@ begin
   v_counts := howdah_private.merge_erasure_results(v_counts, howdah_private.erase_runs(v_runs));
   v_counts := howdah_private.merge_erasure_results(v_counts,
     howdah_private.erase_sessions(v_sessions, erase_user.mode = 'delete'));
+  v_counts := howdah_private.merge_erasure_results(v_counts,
+    howdah_private.delete_own_rows(v_user));
   perform howdah_private.rename_user(v_user, 'erased-' || v_user.id);
   if erase_user.mode = 'delete' then
     delete from howdah.users as u where u.id = v_user.id;
@@ -22025,6 +22027,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_own_rows(u howdah.users)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_counts jsonb := howdah_private.delete_rows_of_user(u);
+  v_searches bigint;
+  v_keys bigint;
+  v_accounts bigint;
+begin
+  delete from howdah.searches as s where s.tenant_id = u.tenant_id and s.user_id = u.id;
+  get diagnostics v_searches = row_count;
+  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  get diagnostics v_keys = row_count;
+  perform howdah_private.end_account(a) from howdah.connected_accounts as a
+  where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
+  get diagnostics v_accounts = row_count;
+  delete from howdah_private.request_keys as k
+  where k.tenant_id = u.tenant_id and k.caller = u.id::text;
+  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
+  return v_counts || jsonb_build_object(
+    'searches', v_searches, 'api_keys', v_keys, 'connected_accounts', v_accounts);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_input(id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -22135,15 +22164,26 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_rows_of_user(u howdah.users)
- RETURNS void
- LANGUAGE sql
+ RETURNS jsonb
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  delete from howdah.grades as t where t.tenant_id = $1.tenant_id and t.user_id = $1.id;
-  delete from howdah.memories as t where t.tenant_id = $1.tenant_id and t.user_id = $1.id;
-  delete from howdah.saved_views as t where t.tenant_id = $1.tenant_id and t.user_id = $1.id;
-$function$
+declare
+  v_counts jsonb := '{}';
+  v_count bigint;
+begin
+  delete from howdah.grades as t where t.tenant_id = u.tenant_id and t.user_id = u.id;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('grades', v_count);
+  delete from howdah.memories as t where t.tenant_id = u.tenant_id and t.user_id = u.id;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('memories', v_count);
+  delete from howdah.saved_views as t where t.tenant_id = u.tenant_id and t.user_id = u.id;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('saved_views', v_count);
+  return v_counts;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_run_tags(ids uuid[])
@@ -41455,14 +41495,6 @@ AS $function$
       else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   select howdah_private.rename_creator(u.tenant_id, u.username, new_name);
-  select howdah_private.delete_rows_of_user(u);
-  delete from howdah.searches as s where s.tenant_id = u.tenant_id and s.user_id = u.id;
-  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
-  select howdah_private.end_account(a) from howdah.connected_accounts as a
-  where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
-  delete from howdah_private.request_keys as k
-  where k.tenant_id = u.tenant_id and k.caller = u.id::text;
-  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false
   where x.id = u.id

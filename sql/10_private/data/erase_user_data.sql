@@ -519,8 +519,33 @@ begin
     'dataset_items', howdah_private.erase_dataset_items(u, erase_user_traces.runs));
 end $$;
 
--- Replaces the name of the user in all rows, deletes the keys of the user and what else is only
--- about the user, and deactivates the user.
+-- Deletes the rows that are only about the user, such as keys, searches and saved views. Returns the
+-- number of rows by table.
+create or replace function howdah_private.delete_own_rows(u howdah.users) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_counts jsonb := howdah_private.delete_rows_of_user(u);
+  v_searches bigint;
+  v_keys bigint;
+  v_accounts bigint;
+begin
+  delete from howdah.searches as s where s.tenant_id = u.tenant_id and s.user_id = u.id;
+  get diagnostics v_searches = row_count;
+  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  get diagnostics v_keys = row_count;
+  perform howdah_private.end_account(a) from howdah.connected_accounts as a
+  where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
+  get diagnostics v_accounts = row_count;
+  delete from howdah_private.request_keys as k
+  where k.tenant_id = u.tenant_id and k.caller = u.id::text;
+  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
+  return v_counts || jsonb_build_object(
+    'searches', v_searches, 'api_keys', v_keys, 'connected_accounts', v_accounts);
+end $$;
+
+-- Replaces the name of the user in all rows, and deactivates the user.
 create or replace function howdah_private.rename_user(u howdah.users, new_name text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -544,14 +569,6 @@ as $$
       else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   select howdah_private.rename_creator(u.tenant_id, u.username, new_name);
-  select howdah_private.delete_rows_of_user(u);
-  delete from howdah.searches as s where s.tenant_id = u.tenant_id and s.user_id = u.id;
-  delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
-  select howdah_private.end_account(a) from howdah.connected_accounts as a
-  where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
-  delete from howdah_private.request_keys as k
-  where k.tenant_id = u.tenant_id and k.caller = u.id::text;
-  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false
   where x.id = u.id

@@ -36,6 +36,8 @@ begin
   v_counts := howdah_private.merge_erasure_results(v_counts, howdah_private.erase_runs(v_runs));
   v_counts := howdah_private.merge_erasure_results(v_counts,
     howdah_private.erase_sessions(v_sessions, erase_user.mode = 'delete'));
+  v_counts := howdah_private.merge_erasure_results(v_counts,
+    howdah_private.delete_own_rows(v_user));
   perform howdah_private.rename_user(v_user, 'erased-' || v_user.id);
   if erase_user.mode = 'delete' then
     delete from howdah.users as u where u.id = v_user.id;

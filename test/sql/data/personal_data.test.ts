@@ -234,6 +234,9 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
       resources: 1,
       sessions: 1,
       todos: 1,
+      api_keys: 1,
+      searches: 0,
+      connected_accounts: 0,
       files: [],
     });
     expect(done.steps).toBe(used.steps);

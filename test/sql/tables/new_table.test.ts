@@ -79,7 +79,8 @@ test('a table with rules has all that is computed from them', async () => {
       );
     expect(await documents(false)).toEqual([{ name: 'first', body: 'tea' }]);
     expect(await documents(true)).toEqual([{ name: 'first', body: '[redacted]' }]);
-    await client.query('select howdah.erase_user($1)', [ada.id]);
+    const { erased } = await one(client, 'select howdah.erase_user($1) as erased', [ada.id]);
+    expect(erased).toMatchObject({ notes: 1 });
     expect(await all(client, 'select name from howdah.notes')).toEqual([]);
   });
 });

@@ -136,7 +136,8 @@ describe('a saved view', () => {
         [ada],
       );
       expect(kinds).toEqual([{ name: 'mine' }, { name: 'ours' }]);
-      await client.query('select howdah.erase_user($1)', [ada]);
+      const { erased } = await one(client, 'select howdah.erase_user($1) as erased', [ada]);
+      expect(erased).toMatchObject({ saved_views: 2 });
       expect(await names(client)).toEqual([]);
     }));
 });

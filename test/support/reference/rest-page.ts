@@ -98,5 +98,6 @@ function fieldsOf(schema: Schema | undefined): string[][] {
 }
 
 function textOf(description = '', isRequired = false): string {
-  return [cell(description), ...(isRequired ? ['Required.'] : [])].filter(Boolean).join('. ');
+  const text = cell(description).replace(/[^.:…]$/, '$&.');
+  return [text, ...(isRequired ? ['Required.'] : [])].filter(Boolean).join(' ');
 }
