@@ -5,6 +5,9 @@ import type { ErrorReport } from '../output/exit-codes.ts';
 /** A usage error with its command, which commander does not expose. */
 type UsageError = CommanderError & { command?: Command };
 
+/** The errors of commander for a word that a command line lacks. */
+const MISSING = ['commander.missingArgument', 'commander.missingMandatoryOptionValue'];
+
 /** Adds the command to each error of a command and its verbs. */
 export function rememberCommands(command: Command): void {
   command.exitOverride((error) => {
@@ -40,7 +43,9 @@ export async function usageError(
     const report = command && (await unknownVerbReport(command));
     if (report) return report;
   }
-  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
+  const [first = '', suggestion] = text.replace(/^error: /, '').split('\n');
+  const isMissing = MISSING.some((one) => one === code);
+  const message = (isMissing && command && severalMissing(command)) || first;
   const path = command ? ` ${commandPathOf(command)}` : '';
   const { suggestValue } = await import('./suggest-value.ts');
   const isUnknownCommand = code === 'commander.unknownCommand';
@@ -55,6 +60,23 @@ export async function usageError(
     hint,
     ...(command && { usage: `howdah${path} ${command.usage()}`.trim() }),
   };
+}
+
+/**
+ * Names all that a command line lacks, of which commander names one. Returns undefined if it lacks
+ * only one word.
+ */
+function severalMissing(command: Command): string | undefined {
+  const given = command.args.filter((word) => !word.startsWith('-'));
+  const words = [
+    ...command.registeredArguments
+      .filter(({ required }, index) => required && index >= given.length)
+      .map((argument) => `<${argument.name()}>`),
+    ...command.options
+      .filter((one) => one.mandatory && command.getOptionValue(one.attributeName()) === undefined)
+      .map(({ flags }) => flags),
+  ];
+  return words.length > 1 ? `missing ${words.join(', ')}` : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
+import type { Command } from 'commander';
 import { describe, expect, test, vi } from 'vitest';
 import type { CommandEntry } from '../../../src/cli/command-entry.ts';
 import { described } from '../../../src/cli/help/command-metadata.generated.ts';
@@ -25,6 +26,14 @@ describe('usage errors', () => {
     const { status, stdout, stderr } = await cli(argv, { start: () => {} });
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(expected);
+  });
+
+  test('name all arguments and options that are missing', async () => {
+    const define = (command: Command) =>
+      command.argument('<name>').requiredOption('--kind <value>', 'kind');
+    const { status, stderr } = await cli(['start'], { start: () => {} }, define);
+    expect(stderr).toMatch(/^error: missing <name>, --kind <value>\n/);
+    expect(status).toBe(2);
   });
 
   test('with --json prints one object on stderr', async () => {
@@ -215,7 +224,11 @@ describe('Ctrl-C', () => {
 type Action = (io: CliIo, signal: (name: string) => void) => unknown;
 
 /** Runs a command line with these commands, each of which accepts `--port <n>`. */
-async function cli(argv: readonly string[], actions: Record<string, Action>) {
+async function cli(
+  argv: readonly string[],
+  actions: Record<string, Action>,
+  define = (command: Command) => command,
+) {
   const exits: number[] = [];
   const host = Object.assign(new EventEmitter(), {
     stdout: new PassThrough({ encoding: 'utf8' }),
@@ -231,7 +244,7 @@ async function cli(argv: readonly string[], actions: Record<string, Action>) {
       args: 'ARGS',
       load: async () => ({
         register: (command, io) =>
-          command
+          define(command)
             .option('--port <n>', 'a port')
             .action(() => action(io, (signal) => host.emit(signal)) as Promise<void>),
       }),
