@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { columnChanges } from '../../src/console/inbox/row-changes.ts';
 import {
   allowsMoreFields,
@@ -24,6 +24,7 @@ import {
 } from '../../src/console/server/list-events.ts';
 import type { TimelineStep, TreeRun } from '../../src/console/server/operations.generated.ts';
 import { activeMs, mergeRuns, treeRows } from '../../src/console/timeline/tree-rows.ts';
+import { questionLine } from '../../src/console/values/approval-words.ts';
 
 const NAMES = { agents: new Map([['support', 'id-1']]), workflows: new Map<string, string>() };
 
@@ -241,4 +242,20 @@ test('a changed row shows what changes first', () => {
     ['b', false],
     ['a', true],
   ]);
+});
+
+describe('the line of a question', () => {
+  test.each([
+    ['Approve refund({"order":"A-1","amount":80})?', 'Approve refund? order: A-1, amount: 80'],
+    ['Approve close({})?', 'Approve close?'],
+    [
+      'Approve note({"text":"really ({x})? yes","to":["a"]})? Its effect has changed.',
+      'Approve note? text: really ({x})? yes, to: ["a"] Its effect has changed.',
+    ],
+    ['Approve pay({"cents":12345678901234567890})?', 'Approve pay? cents: 12345678901234567890'],
+    ['Approve note({"text":"a long te…)?', 'Approve note({"text":"a long te…)?'],
+    ['Which order?', 'Which order?'],
+  ])('%s', (prompt, line) => {
+    expect(questionLine(prompt)).toBe(line);
+  });
 });

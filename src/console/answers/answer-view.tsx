@@ -5,6 +5,7 @@ import { messages } from '../messages/messages.ts';
 import { isEmptyValue, valueText } from '../parts/value-view.tsx';
 import { ErrorText } from '../run/step-detail.tsx';
 import type { AnswerRun } from '../server/operations.generated.ts';
+import { questionLine } from '../values/approval-words.ts';
 import { AnswerText } from './answer-text.tsx';
 import { type Answer, NO_ANSWER, type Part } from './answers.ts';
 import { ToolCall } from './tool-call.tsx';
@@ -69,7 +70,7 @@ function PartView({ part, isLive }: { part: Part; isLive: boolean }) {
     case 'question':
       return (
         <Text size="sm" className="user-text answer-note">
-          {text.asked}: {part.prompt}
+          {text.asked}: {questionLine(part.prompt)}
         </Text>
       );
     case 'error':

@@ -8,6 +8,7 @@ import { Moment } from '../parts/moment.tsx';
 import { PageTitle } from '../parts/page-title.tsx';
 import { useOpenProposals } from '../server/waiting/open-proposals.tsx';
 import { askerOf, useOpenQuestions } from '../server/waiting/open-questions.tsx';
+import { questionLine } from '../values/approval-words.ts';
 import { ProposalPanel } from './proposals/proposal-panel.tsx';
 import { QuestionPanel } from './question-panel.tsx';
 
@@ -100,7 +101,7 @@ function useWaiting() {
     ...asked.questions.map((question) => ({
       ...{ kind: 'question' as const, id: question.id, path: `/inbox/${question.id}` },
       ...{ what: text.kinds[question.kind], asker: askerOf(question) },
-      ...{ words: question.prompt, at: question.createdAt },
+      ...{ words: questionLine(question.prompt), at: question.createdAt },
     })),
     ...proposed.proposals.map(({ id, kind, agent, content, proposedAt }) => ({
       ...{ kind: 'proposal' as const, id, path: `/inbox/proposals/${id}` },

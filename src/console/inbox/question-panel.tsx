@@ -10,6 +10,7 @@ import { useMayWrite } from '../server/me.tsx';
 import { oneQuestion } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { askerOf, useOpenQuestions } from '../server/waiting/open-questions.tsx';
+import { approvalIn } from '../values/approval-words.ts';
 import { StructuredView } from '../values/structured-view.tsx';
 import { AnswerForm } from './answer-form.tsx';
 import { ApprovalForm } from './approval-form.tsx';
@@ -75,10 +76,10 @@ function Question({ question, reload }: { question: QuestionDetail; reload(): vo
 }
 
 /** Returns the question without the arguments of the call, which stand below it. */
-function headingOf({ kind, prompt, toolCall }: QuestionDetail): string {
-  const name = isJsonObject(toolCall) ? String(toolCall.name ?? '') : '';
-  const hasArguments = kind === 'approval' && name !== '' && prompt.startsWith(`Approve ${name}(`);
-  return hasArguments ? text.approveCall(name) : prompt;
+function headingOf({ kind, prompt }: QuestionDetail): string {
+  const approval = kind === 'approval' ? approvalIn(prompt) : undefined;
+  if (approval === undefined) return prompt;
+  return [text.approveCall(approval.tool), approval.more].filter(Boolean).join(' ');
 }
 
 function Facts({ question }: { question: QuestionDetail }) {

@@ -16,6 +16,7 @@ import { type RunPage as Answer, runPage } from '../server/operations.generated.
 import { useAnswer } from '../server/use-answer.ts';
 import { activeMs } from '../timeline/tree-rows.ts';
 import { type RunTree, useRunTree } from '../timeline/use-run-tree.ts';
+import { questionLine } from '../values/approval-words.ts';
 import { ContentTab } from './content-tab.tsx';
 import { copyRun } from './copy-run.ts';
 import { JsonTab } from './json-tab.tsx';
@@ -108,7 +109,7 @@ function OpenQuestions({ run }: { run: RunHead }) {
     <Alert color="yellow" variant="outline" mb="sm" p="xs" className="failure">
       <Group justify="space-between">
         <Text size="sm" className="user-text" lineClamp={2}>
-          {text.waitsForYou(open.length)}: {first.prompt}
+          {text.waitsForYou(open.length)}: {questionLine(first.prompt)}
         </Text>
         <Button component={Link} href={`/inbox/${first.id}`} size="compact-sm" variant="default">
           {text.open}
