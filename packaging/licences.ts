@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildConsole, buildGraphiql } from './build-pages.ts';
 import { analyzeBundle } from './bundle-dependencies.ts';
+import { PDFJS } from './copy-pdfjs.ts';
 import { compareText, packagesIn } from './notices.ts';
 
 /** A package that is installed where Howdah runs. */
@@ -80,11 +81,12 @@ function parentsOf(path: string): string[] {
 
 /** Lists the packages whose code is part of the npm package. */
 export async function bundledPackages(): Promise<Dependency[]> {
-  return packagesIn([
+  const bundles = [
     await analyzeBundle(),
     await buildGraphiql('dist/pages', { write: false }),
     await buildConsole('dist/pages/console', { write: false }),
-  ]);
+  ];
+  return packagesIn(bundles, [PDFJS]);
 }
 
 /** Returns the text of docs/licences.md, which `npm run generate` writes. */

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildPages } from './build-pages.ts';
 import { bundleDependencies } from './bundle-dependencies.ts';
+import { copyPdfJs, PDFJS } from './copy-pdfjs.ts';
 import { noticesOf, packagesIn } from './notices.ts';
 import { pruneDeclarations } from './prune-declarations.ts';
 
@@ -11,4 +12,5 @@ const [folder = 'dist'] = process.argv.slice(2);
 const dist = resolve(folder);
 pruneDeclarations(dist);
 const bundles = [await bundleDependencies(dist), ...(await buildPages(join(dist, 'pages')))];
-writeFileSync(join(dist, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packagesIn(bundles)));
+copyPdfJs(dist);
+writeFileSync(join(dist, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packagesIn(bundles, [PDFJS])));

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Metafile } from 'esbuild';
 
@@ -7,12 +7,16 @@ const ROOT = join(import.meta.dirname, '..');
 /** A package whose code is part of the tarball of Howdah. */
 export type BundledPackage = { name: string; version: string; licence: string; folder: string };
 
-/** Lists the packages in bundles, by name. */
-export function packagesIn(bundles: readonly Metafile[]): BundledPackage[] {
+/** Lists the packages in bundles, and those in folders that are copied, by name. */
+export function packagesIn(
+  bundles: readonly Metafile[],
+  copied: readonly string[] = [],
+): BundledPackage[] {
   const files = bundles.flatMap(({ outputs }) =>
     Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs)),
   );
-  const folders = new Set(files.filter((file) => file.includes('node_modules/')).map(folderOf));
+  const bundled = files.filter((file) => file.includes('node_modules/')).map(folderOf);
+  const folders = new Set([...bundled, ...copied]);
   return [...folders]
     .map((folder) => {
       const { name, version, license } = manifestOf(folder);
@@ -27,9 +31,17 @@ export function noticesOf(packages: readonly BundledPackage[]): string {
   return [intro, ...packages.map(noticeOf)].join(`\n${'-'.repeat(80)}\n\n`);
 }
 
+/** The folders of a package that have licences: its own, and those of the decoders of PDF.js. */
+const PLACES = ['', 'cmaps', 'wasm'];
+
+function filesIn(folder: string, place: string): string[] {
+  if (!existsSync(join(folder, place))) return [];
+  return readdirSync(join(folder, place)).map((file) => join(place, file));
+}
+
 function noticeOf({ name, version, licence, folder }: BundledPackage): string {
-  const texts = readdirSync(join(ROOT, folder))
-    .filter((file) => /^(licen[cs]e|copying|notice)(\W|$)/i.test(file))
+  const texts = PLACES.flatMap((place) => filesIn(join(ROOT, folder), place))
+    .filter((file) => /^(\w+\/)?(licen[cs]e|copying|notice)(\W|_|$)/i.test(file))
     .sort(compareText)
     .map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim());
   return [

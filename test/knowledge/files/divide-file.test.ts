@@ -9,7 +9,7 @@ import {
   paragraph,
   shape,
 } from '../../support/files/make-office.ts';
-import { makePdf } from '../../support/files/make-pdf.ts';
+import { makePdf, pdfOf, streamOf } from '../../support/files/make-pdf.ts';
 
 type Ending = keyof typeof DOCUMENT_TYPES;
 
@@ -35,6 +35,23 @@ async function read(ending: Ending, bytes: Buffer, maxCharacters = 2_000) {
 }
 
 describe('PDF', () => {
+  test.each([
+    ['UniJIS-UCS2-H', 'Japan1', '65E5672C', '日本'],
+    ['GBK-EUC-H', 'GB1', 'D6D0B9FA', '中国'],
+  ])('has characters of a font that is not part of it: %s', async (map, order, codes, text) => {
+    const font = `/BaseFont /Asian /CIDSystemInfo << /Registry (Adobe) /Ordering (${order}) /Supplement 2 >>`;
+    const bytes = pdfOf([
+      '<< /Type /Catalog /Pages 2 0 R >>',
+      '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+      '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>',
+      streamOf(Buffer.from(`BT /F1 12 Tf 50 780 Td <${codes}> Tj ET`)),
+      `<< /Type /Font /Subtype /Type0 /BaseFont /Asian /Encoding /${map} /DescendantFonts [6 0 R] >>`,
+      `<< /Type /Font /Subtype /CIDFontType0 ${font} /FontDescriptor 7 0 R >>`,
+      '<< /Type /FontDescriptor /FontName /Asian /Flags 4 >>',
+    ]);
+    expect(await read('.pdf', bytes)).toEqual([{ text, page: 1 }]);
+  });
+
   test('has pages, paragraphs and words that were hyphenated', async () => {
     const bytes = makePdf([
       ['Die Rückzahlung ist inner-', 'halb von 30 Tagen möglich.', '', 'Größere Beträge: später.'],

@@ -50,7 +50,7 @@ test('pages with images that cannot be decoded are counted', async () => {
     Buffer.from('nothing'),
     100,
     100,
-    '/ColorSpace /DeviceGray /Filter /JBIG2Decode',
+    '/ColorSpace /DeviceGray /Filter /JPXDecode',
   );
   const found = await scansOf(makeScan([[{ object: broken }], [scan]]));
   expect(found).toMatchObject([{ undecoded: 1, scan: { page: 2 } }, { undecoded: 0 }]);

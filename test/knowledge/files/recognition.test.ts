@@ -16,9 +16,11 @@ import {
 } from '../../support/files/orientations.ts';
 import {
   bitImage,
+  copierImage,
   greyImage,
   greyPicture,
   imageOf,
+  jbig2Of,
   jpegImage,
   makeScan,
   makeTesseractData,
@@ -150,10 +152,21 @@ describe('a PDF', () => {
     expect(await faultOf('too_large', read(PDF, bytes))).toContain('20000 x 20000 pixels');
   });
 
-  test('with images in another format says which', async () => {
-    const entries = '/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /JBIG2Decode';
-    const object = imageOf(Buffer.from('00000001000000', 'hex'), 560, 150, entries);
-    expect(await faultOf('no_text', read(PDF, makeScan([[{ object }]])))).toContain('JBIG2');
+  test.each(['CCITTFaxDecode', 'JBIG2Decode', 'JPXDecode'] as const)(
+    'may be from a copier: %s',
+    async (filter) => {
+      const bytes = makeScan([[{ object: copierImage(filter) }]]);
+      expect(await read(PDF, bytes)).toEqual([[1, REFUND]]);
+    },
+  );
+
+  test.each([
+    ['JBIG2Decode', jbig2Of(Buffer.from('ff'), 0xffff_ffff, 0xffff_ffff)],
+    ['JPXDecode', scanOf('refund.jp2').subarray(0, 200)],
+  ])('with damaged images has its other text: %s', async (filter, image) => {
+    const entries = `/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /${filter}`;
+    const object = imageOf(image, 560, 150, entries);
+    expect(await faultOf('no_text', read(PDF, makeScan([[{ object }]])))).toContain('damaged');
     expect(await read(PDF, makeScan([[{ object }], 'Written text']))).toEqual([
       [2, 'Written text'],
     ]);

@@ -23,7 +23,7 @@ export function makeTesseractData(): string {
   return folder;
 }
 
-/** Returns a picture of text: refund.png, warranty.jpg, turned.jpg or receipt.webp. */
+/** Returns a picture of text, such as refund.png. refund.g4 is its fax without a header. */
 export const scanOf = (name: string): Buffer => readFileSync(new URL(name, FOLDER));
 
 /** An image of a PDF, and where it is: a map of the unit square to the page. */
@@ -109,4 +109,39 @@ export function bitImage(kind: 'image' | 'mask'): Buffer {
     HEIGHT,
     `${entries} /BitsPerComponent 1 ${FLATE}`,
   );
+}
+
+const BITS = '/ColorSpace /DeviceGray /BitsPerComponent 1';
+
+/** Returns refund.png as a copier stores it: as fax of group 4, JBIG2 or JPEG 2000. */
+export function copierImage(filter: 'CCITTFaxDecode' | 'JBIG2Decode' | 'JPXDecode'): Buffer {
+  const fax = scanOf('refund.g4');
+  const { bytes, entries } = {
+    CCITTFaxDecode: {
+      bytes: fax,
+      entries: `${BITS} /DecodeParms << /K -1 /Columns ${WIDTH} /Rows ${HEIGHT} >>`,
+    },
+    JBIG2Decode: { bytes: jbig2Of(fax, WIDTH, HEIGHT), entries: BITS },
+    JPXDecode: { bytes: scanOf('refund.jp2'), entries: '' },
+  }[filter];
+  return imageOf(bytes, WIDTH, HEIGHT, `${entries} /Filter /${filter}`);
+}
+
+/** Returns a page of JBIG2 with one region, whose pixels are a fax. */
+export function jbig2Of(fax: Buffer, width: number, height: number): Buffer {
+  const size = [width, height, 0, 0];
+  const page = Buffer.concat([numbers(...size), Buffer.from([0, 0, 0])]);
+  const region = Buffer.concat([numbers(...size), Buffer.from([0, 1]), fax]);
+  return Buffer.concat([segmentOf(0, 48, page), segmentOf(1, 38, region)]);
+}
+
+/** Returns a segment of JBIG2, of page 1. Type 48 describes the page, 38 is a region. */
+function segmentOf(number: number, type: number, data: Buffer): Buffer {
+  return Buffer.concat([numbers(number), Buffer.from([type, 0, 1]), numbers(data.length), data]);
+}
+
+function numbers(...values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, 4 * index);
+  return bytes;
 }

@@ -1,5 +1,5 @@
 import { fileFault } from '../file-fault.ts';
-import { findPage } from '../read-pdf.ts';
+import { findPage } from '../pdf/read-pdf.ts';
 import type { GreyPicture } from './encode-png.ts';
 import { findChunks, type ImageHeader, PNG_CHUNKS } from './image-header.ts';
 import { imagesOf, MIN_SIDE } from './page-images.ts';

@@ -1,6 +1,7 @@
+import type { PdfPage } from '../pdf/pdfjs.ts';
 import type { GreyPicture } from './encode-png.ts';
 import { boundsOf, invert, type Matrix, multiply } from './matrix.ts';
-import type { PdfPage, PlacedPicture } from './page-images.ts';
+import type { PlacedPicture } from './page-images.ts';
 
 // Draws the pictures of a page as the page shows them: turned, and with the strips in which some
 // scanners store a page put together. Dark pixels win, since a page may have its paper as one

@@ -1,5 +1,5 @@
 import { isImageDocument } from '../../../contracts/document-types.ts';
-import { findPage } from '../read-pdf.ts';
+import { findPage } from '../pdf/read-pdf.ts';
 import { decodeImage } from './decode-image.ts';
 import { drawPage } from './draw-page.ts';
 import { encodePng } from './encode-png.ts';

@@ -1,11 +1,7 @@
 import { fileFault } from '../file-fault.ts';
+import { loadPdfJs, type PdfPage } from '../pdf/pdfjs.ts';
 import type { GreyPicture } from './encode-png.ts';
 import { IDENTITY, type Matrix, multiply } from './matrix.ts';
-
-/** A page of a PDF, as `unpdf` opens it. */
-export type PdfPage = Awaited<
-  ReturnType<Awaited<ReturnType<typeof import('unpdf')['getDocumentProxy']>>['getPage']>
->;
 
 /** A picture on a page. The matrix maps the unit square to the page, whose origin is below. */
 export type PlacedPicture = GreyPicture & { matrix: Matrix };
@@ -25,8 +21,7 @@ const KINDS = { bits: 1, rgb: 2, rgba: 3 } as const;
 
 /** Returns the pictures that a page shows. Throws `too_large` for one with too many pixels. */
 export async function imagesOf(page: PdfPage): Promise<PageImages> {
-  const { getResolvedPDFJS } = await import('unpdf');
-  const { OPS } = await getResolvedPDFJS();
+  const { OPS } = await loadPdfJs();
   const { fnArray, argsArray } = await page.getOperatorList();
   const found: PageImages = { pictures: [], undecoded: 0 };
   const saved: Matrix[] = [];

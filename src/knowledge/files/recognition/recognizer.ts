@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fileFault } from '../file-fault.ts';
 import { joinLines } from '../join-lines.ts';
+import type { PdfPage } from '../pdf/pdfjs.ts';
 import { drawPage } from './draw-page.ts';
 import { encodePng } from './encode-png.ts';
 import { checkImage } from './image-header.ts';
-import { imagesOf, type PdfPage } from './page-images.ts';
+import { imagesOf } from './page-images.ts';
 
 /** The program that recognizes text: its file, the folder of its data, and the data to use. */
 export type Recognition = { program: string; folder: string; data: string };

@@ -1,7 +1,7 @@
-import { fileFault, isFileFault, passwordFault } from './file-fault.ts';
-import { joinLines } from './join-lines.ts';
-import type { PdfPage } from './recognition/page-images.ts';
-import type { TextBuilder } from './text-builder.ts';
+import { fileFault, isFileFault, passwordFault } from '../file-fault.ts';
+import { joinLines } from '../join-lines.ts';
+import type { TextBuilder } from '../text-builder.ts';
+import { openPdf, type PdfDocument, type PdfPage } from './pdfjs.ts';
 
 const MAX_PAGES = 2_000;
 /** The least distance of two lines of different paragraphs, in heights of a line. */
@@ -9,7 +9,6 @@ const PARAGRAPH_GAP = 1.8;
 
 /** A run of characters on a page, in the order of reading. */
 type Item = { str: string; hasEOL: boolean; height: number; transform: number[] };
-type Pdf = Awaited<ReturnType<typeof import('unpdf')['getDocumentProxy']>>;
 
 /** Returns the paragraphs that the images of a page show. */
 export type RecognizePage = (page: PdfPage) => Promise<string[]>;
@@ -32,7 +31,7 @@ export async function readPdf(
 }
 
 async function readPages(
-  pdf: Pdf,
+  pdf: PdfDocument,
   builder: TextBuilder,
   recognize: RecognizePage,
 ): Promise<number> {
@@ -69,16 +68,14 @@ export async function findPage<T>(
   }
 }
 
-function pageCount({ numPages }: Pdf): number {
+function pageCount({ numPages }: PdfDocument): number {
   if (numPages <= MAX_PAGES) return numPages;
   throw fileFault('too_large', `the PDF has ${numPages} pages, and the maximum is ${MAX_PAGES}`);
 }
 
-async function open(bytes: Buffer): Promise<Pdf> {
-  const { getDocumentProxy } = await import('unpdf');
+async function open(bytes: Buffer): Promise<PdfDocument> {
   try {
-    const options = { isEvalSupported: false, disableFontFace: true, verbosity: 0 };
-    return await getDocumentProxy(new Uint8Array(bytes), options);
+    return await openPdf(new Uint8Array(bytes));
   } catch (error) {
     throw (error as Error).name === 'PasswordException' ? passwordFault() : damaged(error);
   }
@@ -86,7 +83,7 @@ async function open(bytes: Buffer): Promise<Pdf> {
 
 /** Does something with a page. Throws `unreadable`, unless it throws another fault. */
 async function onPage<T>(
-  pdf: Pdf,
+  pdf: PdfDocument,
   number: number,
   work: (page: PdfPage) => Promise<T>,
 ): Promise<T> {
