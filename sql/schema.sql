@@ -7210,7 +7210,9 @@ CREATE OR REPLACE FUNCTION howdah.usage_by(key text, unit text DEFAULT 'day'::te
 AS $function$
 #variable_conflict use_column
 declare
-  v_since constant timestamptz := coalesce(usage_by.since, now() - interval '30 days');
+  -- there are no runs before 2000
+  v_since constant timestamptz := greatest(
+    coalesce(usage_by.since, now() - interval '30 days'), '2000-01-02');
 begin
   if usage_by.unit is null or usage_by.unit not in ('day', 'week', 'month', 'year') then
     raise exception using errcode = 'HWINV',
@@ -7421,8 +7423,9 @@ CREATE OR REPLACE FUNCTION howdah.uuid_v7_floor(at timestamp with time zone)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
-      || '70008000000000000000')::uuid
+    select (lpad(to_hex((
+        least(greatest(extract(epoch from uuid_v7_floor.at), 0), 281474976710.655) * 1000
+      )::bigint), 12, '0') || '70008000000000000000')::uuid
   $function$
 ;
 

@@ -83,3 +83,24 @@ test('times within these years are stored', async () => {
     await makeRun(db.pool, { agent_id: agent, run_at });
   }
 });
+
+test('a filter by a time far from now has all runs, or none', async () => {
+  const agent_id = await makeAgent(db.pool);
+  await makeRun(db.pool, { agent_id, metadata: { far: 'yes' } });
+  const runsSince = async (time: string) =>
+    (await all(db.pool, `select runs from howdah.usage_by('far', 'year', $1)`, [time])).length;
+  const idsSince = async (time: string) =>
+    (
+      await all(
+        db.pool,
+        'select id from howdah.executions where agent_id = $1 and id >= howdah.uuid_v7_floor($2)',
+        [agent_id, time],
+      )
+    ).length;
+  for (const time of ['-infinity', '4713-01-01 00:00 BC', '0001-01-01', '1969-12-31']) {
+    expect([time, await runsSince(time), await idsSince(time)]).toEqual([time, 1, 1]);
+  }
+  for (const time of ['infinity', '294276-12-31', '9999-12-31']) {
+    expect([time, await runsSince(time), await idsSince(time)]).toEqual([time, 0, 0]);
+  }
+});

@@ -11,7 +11,9 @@ create or replace function howdah.usage_by(
 as $$
 #variable_conflict use_column
 declare
-  v_since constant timestamptz := coalesce(usage_by.since, now() - interval '30 days');
+  -- there are no runs before 2000
+  v_since constant timestamptz := greatest(
+    coalesce(usage_by.since, now() - interval '30 days'), '2000-01-02');
 begin
   if usage_by.unit is null or usage_by.unit not in ('day', 'week', 'month', 'year') then
     raise exception using errcode = 'HWINV',

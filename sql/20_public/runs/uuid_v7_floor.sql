@@ -1,11 +1,12 @@
 -- Returns the smallest uuid v7 of a time, for the bounds of partitions and for filters by primary
--- key.
+-- key. Times that no uuid v7 has, such as infinity, give the smallest or the largest one.
 create or replace function howdah.uuid_v7_floor(at timestamptz) returns uuid
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
   as $$
-    select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
-      || '70008000000000000000')::uuid
+    select (lpad(to_hex((
+        least(greatest(extract(epoch from uuid_v7_floor.at), 0), 281474976710.655) * 1000
+      )::bigint), 12, '0') || '70008000000000000000')::uuid
   $$;
 comment on function howdah.uuid_v7_floor(timestamptz) is
   E'@behavior -*\nReturns the smallest uuid v7 for a time: '
