@@ -80,7 +80,7 @@ begin
     where u.id = check_api_key.user_id and u.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('there is no user %s', check_api_key.user_id),
+        message = format('there is no user %s', coalesce(check_api_key.user_id::text, 'null')),
         detail = jsonb_build_object('user_id', check_api_key.user_id)::text,
         hint = 'See howdah.users for the users that exist.';
     elsif not v_user.is_active or check_api_key.role < v_user.role then

@@ -69,7 +69,8 @@ create or replace function howdah_private.raise_unknown_webhook(webhook_id uuid)
 as $$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no webhook %s', raise_unknown_webhook.webhook_id),
+    message = format('there is no webhook %s',
+      coalesce(raise_unknown_webhook.webhook_id::text, 'null')),
     detail = jsonb_build_object('webhook_id', raise_unknown_webhook.webhook_id)::text,
     hint = 'See howdah.webhooks for the webhooks that exist.';
 end $$;

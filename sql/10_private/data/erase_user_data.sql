@@ -78,7 +78,7 @@ begin
   where u.id = find_user.id and u.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no user %s', find_user.id),
+      message = format('there is no user %s', coalesce(find_user.id::text, 'null')),
       detail = jsonb_build_object('user_id', find_user.id)::text,
       hint = 'See howdah.users for the users that exist.';
   end if;
@@ -519,8 +519,8 @@ begin
     'dataset_items', howdah_private.erase_dataset_items(u, erase_user_traces.runs));
 end $$;
 
--- Deletes the rows that are only about the user, such as keys, searches and saved views. Returns the
--- number of rows by table.
+-- Deletes the rows that are only about the user, such as keys, searches and saved views. Returns
+-- the number of rows by table.
 create or replace function howdah_private.delete_own_rows(u howdah.users) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -38,7 +38,7 @@ declare
 begin
   if v_run is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', run_for_request.id),
+      message = format('there is no execution %s', coalesce(run_for_request.id::text, 'null')),
       detail = jsonb_build_object('execution_id', run_for_request.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   elsif octet_length(v_run::text) > v_most then

@@ -20,7 +20,7 @@ begin
       and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no question %s', lock_question.id),
+      message = format('there is no question %s', coalesce(lock_question.id::text, 'null')),
       detail = jsonb_build_object('question_id', lock_question.id)::text,
       hint = 'For a list, query howdah.questions.';
   end if;

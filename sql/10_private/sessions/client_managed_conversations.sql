@@ -36,7 +36,7 @@ begin
   where e.id = previous_turn.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', previous_turn.id),
+      message = format('there is no execution %s', coalesce(previous_turn.id::text, 'null')),
       detail = jsonb_build_object('execution_id', previous_turn.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;

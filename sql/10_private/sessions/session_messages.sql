@@ -16,7 +16,7 @@ begin
     and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', find_session.id),
+      message = format('there is no session %s', coalesce(find_session.id::text, 'null')),
       detail = jsonb_build_object('session_id', find_session.id)::text,
       hint = 'Use howdah.start_session(agent) to start one. '
         'See howdah.sessions for the sessions that exist.';

@@ -58,7 +58,8 @@ begin
   where e.id = session_of_root.execution_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', session_of_root.execution_id),
+      message = format('there is no execution %s',
+        coalesce(session_of_root.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', session_of_root.execution_id)::text;
   end if;
   if v_root.session_id is null then

@@ -222,7 +222,8 @@ begin
   where h.id = receive_delivery.hook_id and h.tenant_id = howdah.current_tenant() and h.is_active;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no inbound hook %s', receive_delivery.hook_id),
+      message = format('there is no inbound hook %s',
+        coalesce(receive_delivery.hook_id::text, 'null')),
       detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
       hint = 'See howdah.inbound_hooks for the hooks that exist.';
   elsif v_hook.user_id is distinct from howdah.current_user_id() then

@@ -78,7 +78,8 @@ begin
   where e.id = calling_run.execution_id;
   if v_run.agent_id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no agent run %s', calling_run.execution_id),
+      message = format('there is no agent run %s',
+        coalesce(calling_run.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', calling_run.execution_id)::text;
   end if;
   return v_run;

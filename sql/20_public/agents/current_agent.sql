@@ -13,7 +13,8 @@ begin
     where s.id = current_agent.session_id and s.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('there is no session %s', current_agent.session_id),
+        message = format('there is no session %s',
+          coalesce(current_agent.session_id::text, 'null')),
         detail = jsonb_build_object('session_id', current_agent.session_id)::text,
         hint = 'See howdah.sessions for the sessions that exist.';
     end if;

@@ -16,7 +16,7 @@ begin
   returning a.* into v_agent;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no agent %s', delete_agent.id),
+      message = format('there is no agent %s', coalesce(delete_agent.id::text, 'null')),
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'See howdah.agents for the agents that exist.';
   end if;

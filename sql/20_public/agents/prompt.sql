@@ -103,7 +103,7 @@ begin
   returning p.* into v_prompt;
   if v_prompt.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no prompt %s', delete_prompt.id),
+      message = format('there is no prompt %s', coalesce(delete_prompt.id::text, 'null')),
       detail = jsonb_build_object('prompt_id', delete_prompt.id)::text,
       hint = 'See howdah.prompts for the prompts that exist.';
   end if;
@@ -125,7 +125,7 @@ begin
   returning s.* into v_skill;
   if v_skill.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no skill %s', delete_skill.id),
+      message = format('there is no skill %s', coalesce(delete_skill.id::text, 'null')),
       detail = jsonb_build_object('skill_id', delete_skill.id)::text,
       hint = 'See howdah.skills for the skills that exist.';
   end if;

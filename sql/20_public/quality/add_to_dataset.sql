@@ -17,7 +17,8 @@ begin
   from howdah.executions as e where e.id = add_to_dataset.execution_id;
   if v_run.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', add_to_dataset.execution_id),
+      message = format('there is no execution %s',
+        coalesce(add_to_dataset.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   elsif v_run.is_encrypted or v_run.contents_erased_at is not null then

@@ -50,7 +50,7 @@ begin
   select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
   if v_evaluation.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', cancel_evaluation.id),
+      message = format('there is no evaluation %s', coalesce(cancel_evaluation.id::text, 'null')),
       detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;

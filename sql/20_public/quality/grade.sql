@@ -74,7 +74,7 @@ create or replace function howdah_private.raise_no_result(id uuid) returns void
 as $$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no result %s', raise_no_result.id),
+    message = format('there is no result %s', coalesce(raise_no_result.id::text, 'null')),
     detail = jsonb_build_object('evaluation_result_id', raise_no_result.id)::text,
     hint = 'See howdah.evaluation_results for the results that exist.';
 end $$;

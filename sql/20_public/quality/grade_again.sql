@@ -13,7 +13,7 @@ begin
   select e.id into v_id from howdah.evaluations as e where e.id = grade_again.evaluation;
   if v_id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', grade_again.evaluation),
+      message = format('there is no evaluation %s', coalesce(grade_again.evaluation::text, 'null')),
       detail = jsonb_build_object('field', 'evaluation',
         'evaluation_id', grade_again.evaluation)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';

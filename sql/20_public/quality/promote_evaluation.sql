@@ -127,7 +127,7 @@ begin
   perform howdah_private.permit('version_labels', 'edit');
   if v.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', check_promotion.id),
+      message = format('there is no evaluation %s', coalesce(check_promotion.id::text, 'null')),
       detail = jsonb_build_object('field', 'evaluation',
         'evaluation_id', check_promotion.id)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';

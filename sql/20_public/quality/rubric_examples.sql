@@ -48,7 +48,7 @@ begin
         coalesce(rubric_examples.examples::text, 'null')),
       detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
   end if;
-  perform howdah_private.check_agreement(coalesce(rubric_examples.evaluation, howdah.uuid_v7()), 0),
+  perform howdah_private.check_agreement(rubric_examples.evaluation, 0),
     howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
   return (
     with candidates as (

@@ -9,7 +9,7 @@ declare
 begin
   if v_execution.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', explain_execution.id),
+      message = format('there is no execution %s', coalesce(explain_execution.id::text, 'null')),
       detail = jsonb_build_object('execution_id', explain_execution.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;

@@ -10,7 +10,7 @@ declare
 begin
   if v_run is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', export_run.id),
+      message = format('there is no execution %s', coalesce(export_run.id::text, 'null')),
       detail = jsonb_build_object('execution_id', export_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;

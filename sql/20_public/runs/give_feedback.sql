@@ -174,7 +174,7 @@ begin
   where u.tenant_id = run.tenant_id and u.id = named_author.user_id and u.is_active;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no active user %s', named_author.user_id),
+      message = format('there is no active user %s', coalesce(named_author.user_id::text, 'null')),
       detail = jsonb_build_object('field', 'user_id', 'user_id', named_author.user_id)::text,
       hint = 'See howdah.users for the users of the tenant.';
   end if;
@@ -201,7 +201,7 @@ begin
   for key share;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', rated_run.id),
+      message = format('there is no execution %s', coalesce(rated_run.id::text, 'null')),
       detail = jsonb_build_object('execution_id', rated_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;

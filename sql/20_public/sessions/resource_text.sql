@@ -12,7 +12,7 @@ begin
   from howdah.resources as r where r.id = resource_text.id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no resource %s', resource_text.id),
+      message = format('there is no resource %s', coalesce(resource_text.id::text, 'null')),
       detail = jsonb_build_object('resource_id', resource_text.id)::text,
       hint = 'See howdah.resources for the resources that exist.';
   end if;

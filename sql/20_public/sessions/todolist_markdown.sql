@@ -23,7 +23,8 @@ begin
   from howdah.sessions as s where s.id = todolist_markdown.session_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', todolist_markdown.session_id),
+      message = format('there is no session %s',
+        coalesce(todolist_markdown.session_id::text, 'null')),
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
       hint = 'See howdah.sessions for the sessions that exist.';
   end if;

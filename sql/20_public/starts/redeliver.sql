@@ -14,7 +14,7 @@ begin
   returning d.* into v_row;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no delivery %s', redeliver.delivery_id),
+      message = format('there is no delivery %s', coalesce(redeliver.delivery_id::text, 'null')),
       detail = jsonb_build_object('delivery_id', redeliver.delivery_id)::text,
       hint = 'See howdah.webhook_deliveries for the deliveries that exist.';
   end if;

@@ -16,7 +16,7 @@ begin
   where s.id = run_schedule.id and s.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no schedule %s', run_schedule.id),
+      message = format('there is no schedule %s', coalesce(run_schedule.id::text, 'null')),
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
       hint = 'See howdah.schedules for the schedules that exist.';
   end if;

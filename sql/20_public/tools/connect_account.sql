@@ -84,7 +84,8 @@ begin
   for no key update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no connected account %s', disconnect_account.id),
+      message = format('there is no connected account %s',
+        coalesce(disconnect_account.id::text, 'null')),
       detail = jsonb_build_object('account_id', disconnect_account.id)::text,
       hint = 'See howdah.connected_accounts for the accounts that exist.';
   elsif v_account.user_id is null

@@ -16,7 +16,7 @@ begin
   returning w.* into v_workflow;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no workflow %s', delete_workflow.id),
+      message = format('there is no workflow %s', coalesce(delete_workflow.id::text, 'null')),
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'See howdah.workflows for the workflows that exist.';
   end if;

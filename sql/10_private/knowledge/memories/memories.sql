@@ -113,7 +113,7 @@ begin
   for update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no memory %s', lock_memory.id),
+      message = format('there is no memory %s', coalesce(lock_memory.id::text, 'null')),
       detail = jsonb_build_object('field', 'id', 'memory_id', lock_memory.id)::text,
       hint = 'See howdah.memories for the memories that exist.';
   end if;

@@ -105,7 +105,8 @@ begin
   for update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no proposal of memory %s', lock_proposal.id),
+      message = format('there is no proposal of memory %s',
+        coalesce(lock_proposal.id::text, 'null')),
       detail = jsonb_build_object('field', 'id', 'memory_id', lock_proposal.id)::text,
       hint = 'See howdah.memories with proposal_status = ''open''.';
   elsif howdah_private.is_bound() then
