@@ -81,6 +81,60 @@ describe('REST', () => {
     expect(await resources()).toEqual([]);
   });
 
+  const form = (fields: Record<string, string | File>) => {
+    const data = new FormData();
+    for (const [name, value] of Object.entries(fields)) data.append(name, value);
+    return data;
+  };
+  /** Sends a form as `curl -F` does. */
+  const sendForm = async (path: string, data: FormData) => {
+    const request = new Request('http://localhost', { method: 'POST', body: data });
+    return upload(path, request.headers.get('content-type') ?? '', await request.bytes());
+  };
+
+  test('takes a file of a form', async () => {
+    const path = `/api/knowledge-bases/${await makeBase()}/documents`;
+    const pdf = new File([new Uint8Array(PDF)], 'frist.pdf', { type: 'application/pdf' });
+    const metadata = '{"year": 2026}';
+    const made = await sendForm(path, form({ metadata, language: 'de', file: pdf }));
+    expect(made.status).toBe(201);
+    expect(made.body).toMatchObject({
+      ...{ title: 'frist.pdf', type: 'application/pdf', metadata: { year: 2026 } },
+      ...{ language: 'de', owns_resource: true },
+    });
+    // curl does not know the type of each file
+    const notes = new File(['# Notes\n\nÜber alles.'], 'notes.md', {
+      type: 'application/octet-stream',
+    });
+    const text = await sendForm(`${path}?title=Memo`, form({ title: 'Notes', file: notes }));
+    expect(text.body).toMatchObject({ title: 'Memo', type: 'text/markdown' });
+    const read = await call(api, 'GET', `/api/documents/${text.body.id}/content`);
+    expect(read.body).toBe('# Notes\n\nÜber alles.');
+  });
+
+  test('says what is wrong with a form, and stores nothing', async () => {
+    const path = `/api/knowledge-bases/${await makeBase()}/documents`;
+    const file = new File(['text'], 'a.txt');
+    for (const [fields, field] of [
+      [{ title: 'alone' }, 'file'],
+      [{ file, other: 'x' }, 'other'],
+      [{ file: 'a.txt' }, 'file'],
+      [{ file, metadata: '{' }, 'metadata'],
+      [{ file: new File(['x'], 'a.exe') }, 'file'],
+      [{ file: new File([new Uint8Array([0xff, 0xfe])], 'a.txt') }, 'file'],
+    ] as const) {
+      const { status, body } = await sendForm(path, form(fields));
+      expect({ status, field: body.detail?.field ?? body.field }).toEqual({ status: 400, field });
+    }
+    const cut = await upload(path, 'multipart/form-data; boundary=x', Buffer.from('--x\r\n'));
+    expect({ status: cut.status, hint: cut.body.hint }).toEqual({
+      status: 400,
+      hint: expect.stringContaining('in the field file'),
+    });
+    expect(await resources()).toEqual([]);
+    expect(await all(database.pool, 'select from howdah.documents')).toEqual([]);
+  });
+
   test('takes a file in JSON, and a file that is stored already', async () => {
     const path = `/api/knowledge-bases/${await makeBase()}/documents`;
     const base64 = DOCX.toString('base64');

@@ -27,6 +27,7 @@ import { byId } from '../../../resources/fields.ts';
 import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
+import { documentOfForm, FORM_TYPE } from './document-form.ts';
 
 const TYPES = [...new Set(Object.values(DOCUMENT_TYPES))];
 const TEXT_TYPES = TYPES.filter(isTextDocument);
@@ -37,10 +38,13 @@ const MAX_BYTES = 12 * 1024 * 1024;
 const upload = route({
   ...uploadDocument,
   description:
-    'The body is the text of the document, a file, or JSON with title and content, or base64 and type. A worker then reads and divides the document: its status says when it can be searched.',
+    'The body is the text of the document, a file, JSON with title and content, or base64 and type; or a form with the file in the field file. A worker then reads and divides the document: its status says when it can be searched.',
   params: byId,
   query: z.strictObject({
-    title: z.string().optional().describe('The title of the document; needed unless in JSON'),
+    title: z
+      .string()
+      .optional()
+      .describe('The title of the document; needed for a text or a file that is sent alone'),
     metadata: z
       .string()
       .refine(isJson, 'must be JSON, such as {"year": 2026}')
@@ -53,18 +57,23 @@ const upload = route({
   }),
   body: z.string(),
   bodyTypes: [...TEXT_TYPES, 'application/json'],
-  fileTypes: FILE_TYPES,
+  fileTypes: [...FILE_TYPES, FORM_TYPE],
   maxBytes: MAX_BYTES,
   async work(db, { params, query, body, headers, identity: { tenantId } }, { secrets }) {
     const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
     const { metadata, ...named } = query;
     const sent =
-      type === 'application/json'
-        ? (jsonOf(body) as JsonObject)
-        : { type, [isTextDocument(type) ? 'content' : 'base64']: body };
+      type === FORM_TYPE
+        ? await documentOfForm(headers['content-type'] ?? '', body)
+        : type === 'application/json'
+          ? (jsonOf(body) as JsonObject)
+          : { type, [isTextDocument(type) ? 'content' : 'base64']: body };
     const around = { ...named, ...(metadata !== undefined && { metadata: parseJson(metadata) }) };
     const partial = sentDocument.partial({ title: true });
-    const values = { ...around, ...checkDocument(partial, sent) };
+    const values =
+      type === FORM_TYPE
+        ? { ...checkDocument(partial, sent), ...around }
+        : { ...around, ...checkDocument(partial, sent) };
     if (values.title === undefined) throw withoutTitle();
     return addDocument(db, params.id, values, { tenantId, secrets });
   },
