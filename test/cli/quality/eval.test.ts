@@ -82,6 +82,22 @@ test('evaluates, and refuses with status 5 under the rate', async () => {
   });
 });
 
+test('starts nothing for a report that cannot be written, or a label that does not exist', async () => {
+  const run = ['eval', 'run', 'refunds', '--agent', agent];
+  const count = async () => (await json('eval', 'list')).items.length;
+  const before = await count();
+  for (const option of ['--junit', '--markdown']) {
+    const file = join(folder, 'no-folder/results.xml');
+    const refused = await cli(...run, option, file);
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).toContain(`${file} cannot be written`);
+  }
+  const unknown = await cli(...run, '--no-worse-than', 'nobody');
+  expect(unknown.stderr).toContain('nobody');
+  expect(unknown.status).toBe(3);
+  expect(await count()).toBe(before);
+});
+
 test('refuses a version that is worse than a label, and compares each item', async () => {
   await cli('dataset', 'create', 'many');
   const [made] = await all(db.pool, `select id from howdah.datasets where name = 'many'`);

@@ -1,6 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
+import { versionOperations } from '../../../operations/definitions/versions.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import {
   compareEvaluations,
@@ -94,6 +96,7 @@ export function register(command: Command, io: CliIo): void {
       { ...(tenant && { tenant }) },
       async (backend) => {
         const body = { dataset, ...rest };
+        await checkGate(backend, rest, gate);
         const started = await backend.call(startEvaluation, { body });
         if (!io.json) io.err(`evaluation ${started.id}: ${started.items * started.repeats} runs`);
         return judge(io, backend, started.id, gate);
@@ -103,10 +106,38 @@ export function register(command: Command, io: CliIo): void {
   });
 }
 
+/** Checks what a gate names before runs cost anything: folders of reports, and a label. */
+async function checkGate(
+  { call, definitions }: Backend,
+  { agent, workflow }: RunOptions,
+  { worseThan, ...reports }: GateOptions,
+): Promise<void> {
+  await checkReports(reports);
+  const [kind, name] = workflow === undefined ? [agents, agent] : [workflows, workflow];
+  if (typeof worseThan !== 'string' || name === undefined) return;
+  const { id } = await definitions.find(kind, name);
+  await call(versionOperations(kind).get, { params: { id, version: worseThan } });
+}
+
+/** Throws `EUSAGE` if the folder of a report does not exist or cannot be written to. */
+export async function checkReports({ junit, markdown }: GateOptions): Promise<void> {
+  for (const file of [junit, markdown]) {
+    if (file === undefined) continue;
+    await access(dirname(file), constants.W_OK).catch((cause) => {
+      throw new HowdahError('EUSAGE', `${file} cannot be written: ${cause.message}`, {
+        hint: 'Name a file in a folder that exists.',
+        detail: { file },
+        cause,
+      });
+    });
+  }
+}
+
 /** Registers `howdah eval wait ID`: waits for an evaluation that was started, and judges it. */
 export function registerWait(command: Command, io: CliIo): void {
   withGate(command.argument('<id>', 'id of the evaluation')).action(
     async (id: string, { tenant, ...gate }: Options & GateOptions) => {
+      await checkReports(gate);
       const report = await withBackend(io, command, { ...(tenant && { tenant }) }, (backend) =>
         judge(io, backend, id, gate),
       );
@@ -191,8 +222,6 @@ export async function show(
   { junit, markdown }: GateOptions,
 ): Promise<void> {
   const { evaluation, faults, comparison, results } = report;
-  if (junit !== undefined) await writeFile(junit, junitOf(report));
-  if (markdown !== undefined) await writeFile(markdown, markdownOf(report));
   if (io.json) printJson(io, { evaluation, comparison: comparison ?? null, faults });
   else {
     printTable(io, [summaryOf(evaluation)]);
@@ -202,6 +231,8 @@ export async function show(
     for (const fault of faults) io.err(`refused: ${fault}`);
   }
   if (faults.length > 0) io.setExitCode(exitCodes.refused);
+  if (junit !== undefined) await writeFile(junit, junitOf(report));
+  if (markdown !== undefined) await writeFile(markdown, markdownOf(report));
 }
 
 /** Returns the line of a result that did not pass: its item, its run, and why. */
