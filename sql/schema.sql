@@ -570,7 +570,7 @@ create table howdah.documents (
   title text not null,
   type text default 'text/markdown'::text not null,
   created_by text not null,
-  digest text default md5(content) not null,
+  digest text generated always as (md5(content)) stored not null,
   metadata jsonb default '{}'::jsonb not null,
   content text not null,
   error jsonb,
@@ -669,6 +669,7 @@ create table howdah.evaluations (
   since_at timestamp with time zone,
   until_at timestamp with time zone,
   grading_rule_id uuid,
+  model text generated always as ((overrides ->> 'model'::text)) stored,
   constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluations_pkey PRIMARY KEY (id),
   constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -1165,36 +1166,36 @@ create table howdah.limits (
   max_value numeric not null,
   is_imposed boolean default false not null,
   is_per_tenant boolean default false not null,
-  user_id uuid default 
+  user_id uuid generated always as (
 CASE scope
     WHEN 'user'::howdah.limit_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  agent_id uuid default 
+END) stored,
+  agent_id uuid generated always as (
 CASE scope
     WHEN 'agent'::howdah.limit_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  session_id uuid default 
+END) stored,
+  session_id uuid generated always as (
 CASE scope
     WHEN 'session'::howdah.limit_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  api_key_id uuid default 
+END) stored,
+  api_key_id uuid generated always as (
 CASE scope
     WHEN 'api_key'::howdah.limit_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  model_id uuid default 
+END) stored,
+  model_id uuid generated always as (
 CASE scope
     WHEN 'model'::howdah.limit_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  tool_id uuid default 
+END) stored,
+  tool_id uuid generated always as (
 CASE scope
     WHEN 'tool'::howdah.limit_scope THEN subject_id
     ELSE NULL::uuid
-END,
+END) stored,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint limits_tenant_id_id_key UNIQUE (tenant_id, id),
@@ -1244,11 +1245,11 @@ create table howdah.mail (
   to_agent_id uuid not null,
   thread_id uuid not null,
   created_at timestamp with time zone default clock_timestamp() not null,
-  trust howdah.trust default 
+  trust howdah.trust generated always as (
 CASE
     WHEN (from_execution_id IS NULL) THEN 'user'::howdah.trust
     ELSE 'internal'::howdah.trust
-END not null,
+END) stored not null,
   is_within_tree boolean default false not null,
   to_execution_id uuid,
   from_agent_id uuid,
@@ -1383,21 +1384,21 @@ create table howdah.memories (
   scope howdah.memory_scope default 'user'::howdah.memory_scope not null,
   kind howdah.memory_kind default 'fact'::howdah.memory_kind not null,
   trust howdah.trust default 'user'::howdah.trust not null,
-  user_id uuid default 
+  user_id uuid generated always as (
 CASE scope
     WHEN 'user'::howdah.memory_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  agent_id uuid default 
+END) stored,
+  agent_id uuid generated always as (
 CASE scope
     WHEN 'agent'::howdah.memory_scope THEN subject_id
     ELSE NULL::uuid
-END,
-  session_id uuid default 
+END) stored,
+  session_id uuid generated always as (
 CASE scope
     WHEN 'session'::howdah.memory_scope THEN subject_id
     ELSE NULL::uuid
-END,
+END) stored,
   superseded_by uuid,
   source_execution_id uuid,
   valid_to timestamp with time zone,
@@ -1847,7 +1848,7 @@ create table howdah.sessions (
   last_activity_at timestamp with time zone default now() not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  last_active_on date default ((last_activity_at AT TIME ZONE 'UTC'::text))::date not null,
+  last_active_on date generated always as (((last_activity_at AT TIME ZONE 'UTC'::text))::date) stored not null,
   turns integer default 0 not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   user_id uuid,
@@ -3197,7 +3198,7 @@ create table howdah_private.sealed_documents (
   integration_id uuid,
   account_id uuid,
   flow_id uuid,
-  id uuid default COALESCE(flow_id, account_id, integration_id) not null,
+  id uuid generated always as (COALESCE(flow_id, account_id, integration_id)) stored not null,
   tenant_id uuid not null,
   data_key_id uuid not null,
   version bigint not null,
@@ -3526,7 +3527,8 @@ begin
   from howdah.executions as e where e.id = add_to_dataset.execution_id;
   if v_run.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', add_to_dataset.execution_id),
+      message = format('there is no execution %s',
+        coalesce(add_to_dataset.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   elsif v_run.is_encrypted or v_run.contents_erased_at is not null then
@@ -3854,7 +3856,7 @@ begin
   select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
   if v_evaluation.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', cancel_evaluation.id),
+      message = format('there is no evaluation %s', coalesce(cancel_evaluation.id::text, 'null')),
       detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
@@ -4177,7 +4179,8 @@ begin
     where s.id = current_agent.session_id and s.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('there is no session %s', current_agent.session_id),
+        message = format('there is no session %s',
+          coalesce(current_agent.session_id::text, 'null')),
         detail = jsonb_build_object('session_id', current_agent.session_id)::text,
         hint = 'See howdah.sessions for the sessions that exist.';
     end if;
@@ -4311,7 +4314,7 @@ begin
   returning a.* into v_agent;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no agent %s', delete_agent.id),
+      message = format('there is no agent %s', coalesce(delete_agent.id::text, 'null')),
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
       hint = 'See howdah.agents for the agents that exist.';
   end if;
@@ -4334,7 +4337,7 @@ begin
   returning p.* into v_prompt;
   if v_prompt.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no prompt %s', delete_prompt.id),
+      message = format('there is no prompt %s', coalesce(delete_prompt.id::text, 'null')),
       detail = jsonb_build_object('prompt_id', delete_prompt.id)::text,
       hint = 'See howdah.prompts for the prompts that exist.';
   end if;
@@ -4356,7 +4359,7 @@ begin
   returning s.* into v_skill;
   if v_skill.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no skill %s', delete_skill.id),
+      message = format('there is no skill %s', coalesce(delete_skill.id::text, 'null')),
       detail = jsonb_build_object('skill_id', delete_skill.id)::text,
       hint = 'See howdah.skills for the skills that exist.';
   end if;
@@ -4383,7 +4386,7 @@ begin
   returning w.* into v_workflow;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no workflow %s', delete_workflow.id),
+      message = format('there is no workflow %s', coalesce(delete_workflow.id::text, 'null')),
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
       hint = 'See howdah.workflows for the workflows that exist.';
   end if;
@@ -4452,7 +4455,8 @@ begin
   for no key update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no connected account %s', disconnect_account.id),
+      message = format('there is no connected account %s',
+        coalesce(disconnect_account.id::text, 'null')),
       detail = jsonb_build_object('account_id', disconnect_account.id)::text,
       hint = 'See howdah.connected_accounts for the accounts that exist.';
   elsif v_account.user_id is null
@@ -4701,7 +4705,7 @@ declare
 begin
   if v_execution.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', explain_execution.id),
+      message = format('there is no execution %s', coalesce(explain_execution.id::text, 'null')),
       detail = jsonb_build_object('execution_id', explain_execution.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
@@ -4787,7 +4791,7 @@ declare
 begin
   if v_run is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', export_run.id),
+      message = format('there is no execution %s', coalesce(export_run.id::text, 'null')),
       detail = jsonb_build_object('execution_id', export_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
@@ -5182,7 +5186,7 @@ begin
   select e.id into v_id from howdah.evaluations as e where e.id = grade_again.evaluation;
   if v_id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', grade_again.evaluation),
+      message = format('there is no evaluation %s', coalesce(grade_again.evaluation::text, 'null')),
       detail = jsonb_build_object('field', 'evaluation',
         'evaluation_id', grade_again.evaluation)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
@@ -5809,7 +5813,7 @@ begin
   returning d.* into v_row;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no delivery %s', redeliver.delivery_id),
+      message = format('there is no delivery %s', coalesce(redeliver.delivery_id::text, 'null')),
       detail = jsonb_build_object('delivery_id', redeliver.delivery_id)::text,
       hint = 'See howdah.webhook_deliveries for the deliveries that exist.';
   end if;
@@ -6096,7 +6100,7 @@ begin
   from howdah.resources as r where r.id = resource_text.id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no resource %s', resource_text.id),
+      message = format('there is no resource %s', coalesce(resource_text.id::text, 'null')),
       detail = jsonb_build_object('resource_id', resource_text.id)::text,
       hint = 'See howdah.resources for the resources that exist.';
   end if;
@@ -6418,7 +6422,7 @@ begin
         coalesce(rubric_examples.examples::text, 'null')),
       detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
   end if;
-  perform howdah_private.check_agreement(coalesce(rubric_examples.evaluation, howdah.uuid_v7()), 0),
+  perform howdah_private.check_agreement(rubric_examples.evaluation, 0),
     howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
   return (
     with candidates as (
@@ -6505,7 +6509,7 @@ begin
   where s.id = run_schedule.id and s.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no schedule %s', run_schedule.id),
+      message = format('there is no schedule %s', coalesce(run_schedule.id::text, 'null')),
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
       hint = 'See howdah.schedules for the schedules that exist.';
   end if;
@@ -7079,7 +7083,8 @@ begin
   from howdah.sessions as s where s.id = todolist_markdown.session_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', todolist_markdown.session_id),
+      message = format('there is no session %s',
+        coalesce(todolist_markdown.session_id::text, 'null')),
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
       hint = 'See howdah.sessions for the sessions that exist.';
   end if;
@@ -13169,7 +13174,8 @@ begin
   where e.id = calling_run.execution_id;
   if v_run.agent_id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no agent run %s', calling_run.execution_id),
+      message = format('there is no agent run %s',
+        coalesce(calling_run.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', calling_run.execution_id)::text;
   end if;
   return v_run;
@@ -14044,11 +14050,12 @@ begin
         coalesce(check_agreement.pass_score::text, 'null')),
       detail = '{"field": "pass_score"}',
       hint = 'Give the least score of people that counts as passed, such as 0.5.';
-  elsif check_agreement.evaluation is not null and not exists (
+  elsif not exists (
     select from howdah.evaluations as e where e.id = check_agreement.evaluation
   ) then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', check_agreement.evaluation),
+      message = format('there is no evaluation %s',
+        coalesce(check_agreement.evaluation::text, 'null')),
       detail = jsonb_build_object('evaluation_id', check_agreement.evaluation)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
@@ -14189,7 +14196,7 @@ begin
     where u.id = check_api_key.user_id and u.tenant_id = v_tenant_id;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('there is no user %s', check_api_key.user_id),
+        message = format('there is no user %s', coalesce(check_api_key.user_id::text, 'null')),
         detail = jsonb_build_object('user_id', check_api_key.user_id)::text,
         hint = 'See howdah.users for the users that exist.';
     elsif not v_user.is_active or check_api_key.role < v_user.role then
@@ -16249,7 +16256,7 @@ begin
   perform howdah_private.permit('version_labels', 'edit');
   if v.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', check_promotion.id),
+      message = format('there is no evaluation %s', coalesce(check_promotion.id::text, 'null')),
       detail = jsonb_build_object('field', 'evaluation',
         'evaluation_id', check_promotion.id)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
@@ -26777,7 +26784,7 @@ begin
     and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no session %s', find_session.id),
+      message = format('there is no session %s', coalesce(find_session.id::text, 'null')),
       detail = jsonb_build_object('session_id', find_session.id)::text,
       hint = 'Use howdah.start_session(agent) to start one. '
         'See howdah.sessions for the sessions that exist.';
@@ -26907,7 +26914,7 @@ begin
   where u.id = find_user.id and u.tenant_id = v_tenant_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no user %s', find_user.id),
+      message = format('there is no user %s', coalesce(find_user.id::text, 'null')),
       detail = jsonb_build_object('user_id', find_user.id)::text,
       hint = 'See howdah.users for the users that exist.';
   end if;
@@ -30111,7 +30118,7 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation(e howdah.evaluations
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into howdah.evaluations select e.*;
+  perform howdah_private.insert_evaluation_row(e);
   insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
   select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
   from unnest(insert_evaluation.item_ids) as i (id)
@@ -30132,6 +30139,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation_row(e howdah.evaluations)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.evaluations (id, tenant_id, dataset_id, agent_id, workflow_id, version_id,
+    created_at, completed_at, totals_at, status, items, repeats, version, items_digest, created_by,
+    label, split, overrides, graders, totals, since_at, until_at, grading_rule_id)
+  values (e.id, e.tenant_id, e.dataset_id, e.agent_id, e.workflow_id, e.version_id,
+    e.created_at, e.completed_at, e.totals_at, e.status, e.items, e.repeats, e.version,
+    e.items_digest, e.created_by,
+    e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_grading(v howdah.evaluations, runs uuid[])
  RETURNS howdah.evaluations
  LANGUAGE plpgsql
@@ -30147,7 +30169,7 @@ begin
   v_new.until_at := v.until_at;
   v_new.grading_rule_id := v.grading_rule_id;
   v_new.created_by := coalesce(v.created_by, v_new.created_by);
-  insert into howdah.evaluations select v_new.*;
+  perform howdah_private.insert_evaluation_row(v_new);
   insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
   select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
   from howdah.executions as e where e.id = any (insert_grading.runs);
@@ -33382,7 +33404,7 @@ begin
   for update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no memory %s', lock_memory.id),
+      message = format('there is no memory %s', coalesce(lock_memory.id::text, 'null')),
       detail = jsonb_build_object('field', 'id', 'memory_id', lock_memory.id)::text,
       hint = 'See howdah.memories for the memories that exist.';
   end if;
@@ -33423,7 +33445,8 @@ begin
   for update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no proposal of memory %s', lock_proposal.id),
+      message = format('there is no proposal of memory %s',
+        coalesce(lock_proposal.id::text, 'null')),
       detail = jsonb_build_object('field', 'id', 'memory_id', lock_proposal.id)::text,
       hint = 'See howdah.memories with proposal_status = ''open''.';
   elsif howdah_private.is_bound() then
@@ -33465,7 +33488,7 @@ begin
       and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no question %s', lock_question.id),
+      message = format('there is no question %s', coalesce(lock_question.id::text, 'null')),
       detail = jsonb_build_object('question_id', lock_question.id)::text,
       hint = 'For a list, query howdah.questions.';
   end if;
@@ -35870,7 +35893,7 @@ begin
   where u.tenant_id = run.tenant_id and u.id = named_author.user_id and u.is_active;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no active user %s', named_author.user_id),
+      message = format('there is no active user %s', coalesce(named_author.user_id::text, 'null')),
       detail = jsonb_build_object('field', 'user_id', 'user_id', named_author.user_id)::text,
       hint = 'See howdah.users for the users of the tenant.';
   end if;
@@ -38361,7 +38384,7 @@ begin
   where e.id = previous_turn.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', previous_turn.id),
+      message = format('there is no execution %s', coalesce(previous_turn.id::text, 'null')),
       detail = jsonb_build_object('execution_id', previous_turn.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
@@ -39298,7 +39321,7 @@ CREATE OR REPLACE FUNCTION howdah_private.raise_no_result(id uuid)
 AS $function$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no result %s', raise_no_result.id),
+    message = format('there is no result %s', coalesce(raise_no_result.id::text, 'null')),
     detail = jsonb_build_object('evaluation_result_id', raise_no_result.id)::text,
     hint = 'See howdah.evaluation_results for the results that exist.';
 end $function$
@@ -39556,7 +39579,8 @@ CREATE OR REPLACE FUNCTION howdah_private.raise_unknown_webhook(webhook_id uuid)
 AS $function$
 begin
   raise exception using errcode = 'HWNTF',
-    message = format('there is no webhook %s', raise_unknown_webhook.webhook_id),
+    message = format('there is no webhook %s',
+      coalesce(raise_unknown_webhook.webhook_id::text, 'null')),
     detail = jsonb_build_object('webhook_id', raise_unknown_webhook.webhook_id)::text,
     hint = 'See howdah.webhooks for the webhooks that exist.';
 end $function$
@@ -39849,7 +39873,7 @@ begin
   for key share;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', rated_run.id),
+      message = format('there is no execution %s', coalesce(rated_run.id::text, 'null')),
       detail = jsonb_build_object('execution_id', rated_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
@@ -40093,7 +40117,8 @@ begin
   where h.id = receive_delivery.hook_id and h.tenant_id = howdah.current_tenant() and h.is_active;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no inbound hook %s', receive_delivery.hook_id),
+      message = format('there is no inbound hook %s',
+        coalesce(receive_delivery.hook_id::text, 'null')),
       detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
       hint = 'See howdah.inbound_hooks for the hooks that exist.';
   elsif v_hook.user_id is distinct from howdah.current_user_id() then
@@ -43727,7 +43752,7 @@ declare
 begin
   if v_run is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', run_for_request.id),
+      message = format('there is no execution %s', coalesce(run_for_request.id::text, 'null')),
       detail = jsonb_build_object('execution_id', run_for_request.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   elsif octet_length(v_run::text) > v_most then
@@ -45488,7 +45513,8 @@ begin
   where e.id = session_of_root.execution_id;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', session_of_root.execution_id),
+      message = format('there is no execution %s',
+        coalesce(session_of_root.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', session_of_root.execution_id)::text;
   end if;
   if v_root.session_id is null then
@@ -67337,6 +67363,8 @@ grant execute on function howdah_private.insert_chunks(howdah.documents,howdah.k
 
 grant execute on function howdah_private.insert_evaluation(howdah.evaluations,uuid[],integer) to howdah_engine;
 
+grant execute on function howdah_private.insert_evaluation_row(howdah.evaluations) to howdah_engine;
+
 grant execute on function howdah_private.insert_grading(howdah.evaluations,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.insert_judge_run(uuid,uuid,jsonb,howdah.executions,text) to howdah_engine;
@@ -71254,6 +71282,8 @@ comment on column howdah.evaluations.items is 'Number of items, or of runs that 
 comment on column howdah.evaluations.items_digest is 'MD5 of the ids of the items or runs. Equal for evaluations of the same items.';
 
 comment on column howdah.evaluations.label is 'The label by which the version was named, such as production.';
+
+comment on column howdah.evaluations.model is 'The model that the runs use, from overrides; null if each agent uses its own.';
 
 comment on column howdah.evaluations.overrides is 'Overrides of the runs, such as {"model": "small"}.';
 

@@ -180,6 +180,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     items: "Number of items, or of runs that exist.",
     items_digest: "MD5 of the ids of the items or runs. Equal for evaluations of the same items.",
     label: "The label by which the version was named, such as production.",
+    model: "The model that the runs use, from overrides; null if each agent uses its own.",
     overrides: "Overrides of the runs, such as {\"model\": \"small\"}.",
     repeats: "Number of runs of each item.",
     since_at: "Runs that were created since this time are graded, or, by a rule, ended since; null: those of the items.",

@@ -571,6 +571,7 @@ export interface Evaluations {
   items: number;
   items_digest: string;
   label: string | null;
+  model: Generated<string | null>;
   overrides: Json | null;
   repeats: number;
   since_at: Timestamp | null;

@@ -188,6 +188,20 @@ begin
   return v_new;
 end $$;
 
+-- Inserts a prepared evaluation. Its model is computed from overrides.
+create or replace function howdah_private.insert_evaluation_row(e howdah.evaluations) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah.evaluations (id, tenant_id, dataset_id, agent_id, workflow_id, version_id,
+    created_at, completed_at, totals_at, status, items, repeats, version, items_digest, created_by,
+    label, split, overrides, graders, totals, since_at, until_at, grading_rule_id)
+  values (e.id, e.tenant_id, e.dataset_id, e.agent_id, e.workflow_id, e.version_id,
+    e.created_at, e.completed_at, e.totals_at, e.status, e.items, e.repeats, e.version,
+    e.items_digest, e.created_by,
+    e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id)
+$$;
+
 -- Inserts the runs of a new evaluation in one statement, and its results.
 create or replace function howdah_private.insert_evaluation(
   e howdah.evaluations, item_ids uuid[], priority int
@@ -196,7 +210,7 @@ create or replace function howdah_private.insert_evaluation(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into howdah.evaluations select e.*;
+  perform howdah_private.insert_evaluation_row(e);
   insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
   select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
   from unnest(insert_evaluation.item_ids) as i (id)

@@ -94,7 +94,7 @@ begin
   v_new.until_at := v.until_at;
   v_new.grading_rule_id := v.grading_rule_id;
   v_new.created_by := coalesce(v.created_by, v_new.created_by);
-  insert into howdah.evaluations select v_new.*;
+  perform howdah_private.insert_evaluation_row(v_new);
   insert into howdah.evaluation_results (tenant_id, evaluation_id, repeat, execution_id, day)
   select v_new.tenant_id, v_new.id, 1, e.id, (e.created_at at time zone 'UTC')::date
   from howdah.executions as e where e.id = any (insert_grading.runs);

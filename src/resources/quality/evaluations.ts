@@ -24,6 +24,7 @@ export const evaluations = resource('evaluations', {
     version: z.int(),
     label: z.string().nullable(),
     split: z.string().nullable(),
+    model: z.string().nullable(),
     overrides: object.nullable(),
     status: z.enum(enumLabels.evaluation_status),
     items: count,

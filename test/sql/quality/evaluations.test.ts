@@ -11,6 +11,7 @@ import {
   failed,
   finish,
   makeAgent,
+  makeModel,
   makeTenant,
   makeUser,
   makeWorker,
@@ -479,6 +480,16 @@ describe('the erasure of a person', () => {
     expect(await texts()).toEqual([]);
     expect((await read(id)).totals).toMatchObject({ runs: 3, passed: 3 });
   });
+});
+
+test('another model is shown as a column', async () => {
+  const name = `model-${randomUUID()}`;
+  await makeModel(db.pool, { tenant_id: tenant, name });
+  expect(await evaluate(`model => '${name}'`)).toMatchObject({
+    model: name,
+    overrides: { model: name },
+  });
+  expect(await evaluate()).toMatchObject({ model: null });
 });
 
 describe('evaluate refuses', () => {

@@ -53,6 +53,8 @@ const SECTIONS: [string, string][] = [
          array(
            select format('  %I %s%s%s', a.attname, format_type(a.atttypid, a.atttypmod),
              coalesce(case when a.attidentity <> '' then ' generated always as identity'
+               when a.attgenerated <> '' then
+                 ' generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ') stored'
                else ' default ' || pg_get_expr(d.adbin, d.adrelid) end, ''),
              case when a.attnotnull then ' not null' else '' end)
            from pg_catalog.pg_attribute as a
