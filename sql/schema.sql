@@ -6421,6 +6421,10 @@ begin
       message = format('examples must be from 1 to 20, not %s',
         coalesce(rubric_examples.examples::text, 'null')),
       detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
+  elsif rubric_examples.evaluation is null then
+    raise exception using errcode = 'HWNTF', message = 'there is no evaluation null',
+      detail = '{"evaluation_id": null}',
+      hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
   perform howdah_private.check_agreement(rubric_examples.evaluation, 0),
     howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
@@ -14050,12 +14054,11 @@ begin
         coalesce(check_agreement.pass_score::text, 'null')),
       detail = '{"field": "pass_score"}',
       hint = 'Give the least score of people that counts as passed, such as 0.5.';
-  elsif not exists (
+  elsif check_agreement.evaluation is not null and not exists (
     select from howdah.evaluations as e where e.id = check_agreement.evaluation
   ) then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s',
-        coalesce(check_agreement.evaluation::text, 'null')),
+      message = format('there is no evaluation %s', check_agreement.evaluation),
       detail = jsonb_build_object('evaluation_id', check_agreement.evaluation)::text,
       hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
