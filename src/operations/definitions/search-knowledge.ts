@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { embedQuery } from '../../db/operations/embed-query.ts';
 import { rerankQuery } from '../../db/operations/rerank-query.ts';
-import { parseJson } from '../../json/parse-json.ts';
+import { isJsonText } from '../../json/parse-json.ts';
 import { knowledgeBases } from '../../resources/definitions/knowledge-bases.ts';
 import { byId, id, numberText, object } from '../../resources/fields.ts';
 import { readRow } from '../../resources/operations.ts';
@@ -29,15 +29,6 @@ const chunk = z
 /** A chunk that a search has found. */
 export type FoundChunk = z.output<typeof chunk>;
 
-function isJson(text: string): boolean {
-  try {
-    parseJson(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const K = 10;
 
 /** Searches a knowledge base. */
@@ -54,7 +45,7 @@ export const searchKnowledge = operation({
     k: numberText(z.int()).optional().describe('The most chunks; 10 by default'),
     filter: z
       .string()
-      .refine(isJson, 'must be JSON, such as {"year": 2026}')
+      .refine(isJsonText, 'must be JSON, such as {"year": 2026}')
       .optional()
       .describe('A JSON object that the metadata of the documents must contain'),
     mode: z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DOCUMENT_TYPES, isTextDocument } from '../../../contracts/document-types.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
-import { parseJson } from '../../../json/parse-json.ts';
+import { isJsonText, parseJson } from '../../../json/parse-json.ts';
 import { checkDocument } from '../../../operations/check-input.ts';
 import {
   listSources,
@@ -47,7 +47,7 @@ const upload = route({
       .describe('The title of the document; needed for a text or a file that is sent alone'),
     metadata: z
       .string()
-      .refine(isJson, 'must be JSON, such as {"year": 2026}')
+      .refine(isJsonText, 'must be JSON, such as {"year": 2026}')
       .optional()
       .describe('A JSON object: tags, by which searches filter'),
     language: z
@@ -78,15 +78,6 @@ const upload = route({
     return addDocument(db, params.id, values, { tenantId, secrets });
   },
 });
-
-function isJson(text: string): boolean {
-  try {
-    parseJson(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function jsonOf(body: string): Json {
   try {

@@ -4,7 +4,7 @@ import { withBackend } from '../../backend/with-backend.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
 import { moment } from '../../input/run-filters.ts';
 import type { CliIo } from '../../output/output.ts';
-import { type GateOptions, judge, show, withReports } from './eval-run.ts';
+import { checkReports, type GateOptions, judge, show, withReports } from './eval-run.ts';
 
 type Options = GateOptions & {
   tenant?: string;
@@ -36,6 +36,7 @@ export function register(command: Command, io: CliIo): void {
   ).action(async (dataset: string, options: Options) => {
     const { failUnder, junit, markdown, stopAtLimit, tenant, since, until, ...rest } = options;
     const gate = { failUnder, junit, markdown, stopAtLimit } as GateOptions;
+    await checkReports(gate);
     const report = await withBackend(
       io,
       command,
