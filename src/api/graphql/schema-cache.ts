@@ -1,4 +1,5 @@
 import './environment.ts';
+import { createHash } from 'node:crypto';
 import { makeSchema } from 'postgraphile';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-introspection';
@@ -10,13 +11,17 @@ import { checkUserSchemas, explainClash } from './user-schemas.ts';
 /** Maximum number of cached schemas. Each takes tens of megabytes. */
 const MAX_SCHEMAS = 2;
 
+/** Databases whose catalogue has this version have this schema. */
 type Built = { version: string; schema: GraphQLSchema };
 
 /** The schemas used most recently, by the version of the catalogue. The newest is last. */
 const schemas = new Map<string, Promise<Built>>();
 
+/** The schemas built most recently, by a digest of what they were built from. */
+const builtSchemas = new Map<string, Promise<GraphQLSchema>>();
+
 /**
- * Returns the GraphQL schema of a database. Building one takes a second of the processor. A schema
+ * Returns the GraphQL schema of a database. Building one takes seconds of the processor. A schema
  * is built from the catalogue alone, and plans take their connection from the context of an
  * operation. So databases with equal catalogues, such as copies of one template, share one schema.
  */
@@ -30,32 +35,60 @@ export async function schemaOf(
   // Another server may be building the schema. Its database may fail or change meanwhile.
   const shared = await schemas.get(version)?.catch(() => undefined);
   if (shared?.version === version) {
-    store(version, Promise.resolve(shared));
+    store(schemas, version, Promise.resolve(shared));
     return shared.schema;
   }
-  const building = buildSchema(pool, userSchemas);
-  store(version, building);
-  const built = await building.catch(() => undefined);
-  if (built?.version !== version && schemas.get(version) === building) schemas.delete(version);
-  return (await building).schema;
+  const reading = readSchema(pool, userSchemas);
+  store(schemas, version, reading);
+  const built = await reading.catch(() => undefined);
+  if (built?.version !== version && schemas.get(version) === reading) schemas.delete(version);
+  return (await reading).schema;
 }
 
-/** Stores a schema as the newest, and removes the oldest. */
-function store(version: string, built: Promise<Built>): void {
-  schemas.delete(version);
-  schemas.set(version, built);
-  for (const oldest of [...schemas.keys()].slice(0, -MAX_SCHEMAS)) schemas.delete(oldest);
+/** Stores an entry as the newest, and removes the oldest. */
+function store<T>(entries: Map<string, T>, key: string, entry: T): void {
+  entries.delete(key);
+  entries.set(key, entry);
+  for (const oldest of [...entries.keys()].slice(0, -MAX_SCHEMAS)) entries.delete(oldest);
 }
 
 /**
- * Reads version and introspection in one statement. makeSchema gets that introspection and sends no
- * query. JSON.parse reads the text from the row, so that the text can be freed afterwards.
+ * Reads version and introspection in one statement. The version also changes with what the
+ * introspection leaves out, such as a new partition. The schema of an equal introspection is used
+ * then.
  */
-async function buildSchema(pool: Pool, userSchemas: readonly string[]): Promise<Built> {
-  const text = `select (${CATALOGUE_VERSION}) as version, (${introspectionOf(userSchemas)}) as introspection`;
+async function readSchema(pool: Pool, userSchemas: readonly string[]): Promise<Built> {
+  const text = `select (${CATALOGUE_VERSION}) as version, (${MEMBERSHIPS}) as memberships,
+    (${introspectionOf(userSchemas)}) as introspection`;
   const catalogue = await read(pool, text);
   const version = [catalogue.version, ...userSchemas].join(' ');
-  const rows = [{ introspection: { toString: () => catalogue.introspection } }];
+  const digest = digestOf(catalogue, userSchemas);
+  const shared = builtSchemas.get(digest);
+  const building = shared ?? buildSchema(pool, userSchemas, catalogue.introspection);
+  store(builtSchemas, digest, building);
+  building.catch(() => builtSchemas.get(digest) === building && builtSchemas.delete(digest));
+  return { version, schema: await building };
+}
+
+/** Returns a digest of an introspection without the name of the database and unrelated roles. */
+function digestOf(catalogue: Catalogue, userSchemas: readonly string[]): string {
+  const shape: Record<string, unknown> = JSON.parse(catalogue.introspection);
+  for (const part of ['database', 'roles', 'auth_members']) delete shape[part];
+  const built = JSON.stringify([userSchemas, catalogue.memberships, shape]);
+  return createHash('sha256').update(built).digest('hex');
+}
+
+/**
+ * Builds a schema. makeSchema gets the introspection that was read, and sends no query. JSON.parse
+ * reads the text from the row, so that the text can be freed afterwards.
+ */
+async function buildSchema(
+  pool: Pool,
+  userSchemas: readonly string[],
+  introspection: string,
+): Promise<GraphQLSchema> {
+  const row = { text: introspection };
+  const rows = [{ introspection: { toString: () => row.text } }];
   const { pgServices = [], ...preset } = schemaPreset(pool, userSchemas);
   const client = { query: async () => ({ rows: rows.splice(0) }) };
   const withPgClient = (async (_settings, work) => work(client as never)) as WithPgClient;
@@ -68,8 +101,8 @@ async function buildSchema(pool: Pool, userSchemas: readonly string[]): Promise<
   const { schema } = await makeSchema({ ...preset, pgServices: services }).catch((cause) => {
     throw explainClash(cause, userSchemas);
   });
-  catalogue.introspection = ''; // the schema keeps a reference to the row
-  return { version, schema };
+  row.text = ''; // the schema keeps a reference to the row
+  return schema;
 }
 
 /** The condition on `pg_namespace` that selects the schemas of which GraphQL knows the types. */
@@ -113,7 +146,7 @@ function replaceOnce(text: string, search: string, replacement: string): string 
   return text.replace(search, () => replacement);
 }
 
-type Catalogue = { version: string; introspection: string };
+type Catalogue = { version: string; memberships: string; introspection: string };
 
 function read(pool: Pool, text: string): Promise<Catalogue> {
   return inTransaction(pool, async (client) => {
@@ -143,6 +176,11 @@ const CATALOGUES = [
   'pg_type',
 ];
 
+/** The roles whose privileges the reading role has. */
+const MEMBERSHIPS = `
+  select string_agg(concat_ws(' ', r.oid, r.rolinherit, r.rolsuper), ',' order by r.oid)
+  from pg_catalog.pg_roles as r where pg_catalog.pg_has_role(current_user, r.oid, 'member')`;
+
 /**
  * Identifies the catalogue by its row versions, without reading the rows: each was written by one
  * transaction at one place, and only copying a database repeats both. Vacuum and analyze change
@@ -150,10 +188,7 @@ const CATALOGUES = [
  * versions too, so the time at which the server started is part of it.
  */
 const CATALOGUE_VERSION = `
-  select concat_ws(' ', pg_postmaster_start_time(), (
-      select string_agg(concat_ws(' ', r.oid, r.rolinherit, r.rolsuper), ',' order by r.oid)
-      from pg_catalog.pg_roles as r where pg_catalog.pg_has_role(current_user, r.oid, 'member')
-    ), (
+  select concat_ws(' ', pg_postmaster_start_time(), (${MEMBERSHIPS}), (
       select string_agg(c.rows, ' ' order by c.name)
       from (${CATALOGUES.map(rowVersions).join(' union all ')}) as c
     ))`;

@@ -63,6 +63,17 @@ test('rows, statistics and unrelated roles do not change the schema', async () =
   }
 });
 
+test('a new partition changes no schema', async () => {
+  const [before, own] = [await schema(first), await schema(second)];
+  const partitions = async () =>
+    (await second.pool.query('select count(*)::int as n from pg_inherits')).rows[0].n;
+  const count = await partitions();
+  await second.pool.query('select howdah_private.ensure_partitions()');
+  expect(await partitions()).toBeGreaterThan(count);
+  expect(own).toBe(before);
+  expect(await schema(second)).toBe(before);
+});
+
 test('a database of another shape gets its own schema', async () => {
   const before = await schema(first);
   await second.pool.query(`alter table howdah.agents add column shoe_size int;
