@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
+// Sets variables that packages read when they load, and that no test file may remove.
+import '../../src/api/graphql/environment.ts';
 import { KEY_VARIABLES, modelVariables } from '../../src/providers/environment/variables.ts';
 
 // Vitest evaluates this file before each test file. Test files share a process, so each one
