@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { filesOfRun, LONG } from './test/support/long.ts';
+import { CHAOS, filesOfRun, LONG } from './test/support/long.ts';
 import { SlowestFirst } from './test/support/order.ts';
 import { OWN_PROCESS } from './test/support/own-process.ts';
 
@@ -17,7 +17,7 @@ const common = {
   expect: { poll: { timeout: 240_000, interval: 20 } },
   // Two cores may be all there is. Files of `npm test` wait half of their time, so a third one fills
   // the gaps. The long tests start servers and processes, and more files only make them slower.
-  maxWorkers: include === LONG ? 2 : 3,
+  maxWorkers: [LONG, CHAOS].includes(include) ? 2 : 3,
 };
 
 export default defineConfig({
@@ -33,7 +33,9 @@ export default defineConfig({
         test: {
           ...common,
           name: 'own process',
-          include: OWN_PROCESS.filter((file) => include !== LONG || LONG.includes(file)),
+          include: OWN_PROCESS.filter(
+            (file) => ![LONG, CHAOS].includes(include) || include.includes(file),
+          ),
           exclude,
           isolate: true,
         },

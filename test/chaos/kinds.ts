@@ -20,7 +20,7 @@ export type Kind = {
 const call = (name: string, args: JsonObject = {}) => ({ name, arguments: args });
 
 /** Every kind of run passes these. */
-export const ALWAYS: readonly Failpoint[] = [
+const ALWAYS: readonly Failpoint[] = [
   'claim.after',
   'context.loaded',
   'model.before',

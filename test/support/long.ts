@@ -28,9 +28,6 @@ const DISRUPTIVE = [
   'test/db/retention/months.test.ts',
   'test/packaging/package.test.ts',
   'test/db/retention/months-attacked.test.ts',
-  'test/rehearsals/backup.test.ts',
-  'test/rehearsals/hostile-bodies.test.ts',
-  'test/rehearsals/outage.test.ts',
   'test/runtime/control/control-properties.test.ts',
   'test/runtime/scheduling/fair-shares.test.ts',
   'test/runtime/control/retries.test.ts',
@@ -503,7 +500,19 @@ const SLOW = [
 export const LONG = [...DISRUPTIVE, ...SLOW];
 
 /**
- * Selects the files of a run by `HOWDAH_TESTS=long` and the command line. Files named on the
+ * Files that `npm run test:chaos` runs, which is not part of `npm run verify`. The first two are
+ * long tests too, with fewer faults and items.
+ */
+export const CHAOS = [
+  'test/chaos/failpoints.test.ts',
+  'test/chaos/evaluation.test.ts',
+  'test/rehearsals/backup.test.ts',
+  'test/rehearsals/hostile-bodies.test.ts',
+  'test/rehearsals/outage.test.ts',
+];
+
+/**
+ * Selects the files of a run by `HOWDAH_TESTS`, `long` or `chaos`, and the command line. Files named on the
  * command line always run.
  */
 export function filesOfRun(
@@ -512,6 +521,7 @@ export function filesOfRun(
 ): { include: string[]; exclude: string[] } {
   const all = ['test/**/*.test.ts'];
   if (kind === 'long') return { include: LONG, exclude: [] };
+  if (kind === 'chaos') return { include: CHAOS, exclude: [] };
   const isNamed = argv.slice(2).some((word) => !/^(-|run$|list$|watch$)/.test(word));
-  return { include: all, exclude: kind === 'all' || isNamed ? [] : LONG };
+  return { include: all, exclude: kind === 'all' || isNamed ? [] : [...LONG, ...CHAOS] };
 }

@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const FIRST = [
   'test/sql/quality/coverage.test.ts',
   'test/packaging/package.test.ts',
+  'test/resources/five-places.test.ts',
   'test/api/lists/side-list-plans.test.ts',
   'test/console/quality/quality-pages.test.ts',
   'test/api/rest/isolation.test.ts',

@@ -41,7 +41,7 @@ type Server = {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!existsSync(PAGES)) await buildPages(PAGES);
   const server = await findServer();
-  if (server.isOurs && process.env.HOWDAH_TESTS !== 'long') await sql(server.url, ...UNSAFE);
+  if (server.isOurs) await sql(server.url, ...settings(process.env.HOWDAH_TESTS));
   const template = `howdah_template_${process.pid}`;
   await sql(server.url, `create database ${template}`);
   await migrateUp(withDatabase(server.url, template), migrateQueue);
@@ -57,13 +57,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 }
 
 /**
- * Settings that lose data when the machine stops. Only the long tests stop servers, so only those
- * run with the settings of production. `create database` needs two checkpoints, after each of which
- * every changed page would be written to the log in full.
+ * Settings that lose data when the machine stops. `create database` needs two checkpoints, after
+ * each of which every changed page would be written to the log in full. Long tests kill backends,
+ * which restarts the server, so their commits wait for the log as in production.
  */
-const UNSAFE = [
+const settings = (tests: string | undefined) => [
   'alter system set full_page_writes = off',
-  'alter system set synchronous_commit = off',
+  ...(tests === 'long' || tests === 'chaos' ? [] : ['alter system set synchronous_commit = off']),
   'select pg_reload_conf()',
 ];
 
