@@ -1,6 +1,9 @@
 import { join } from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
+import { type AxeResults, source } from 'axe-core';
+import type { Pool } from 'pg';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { one } from '../sql/support.ts';
 
 /** A tab, and what the browser complained about: violations of the policy, errors of scripts. */
 export type Tab = { page: Page; problems: string[]; foreign: string[]; close(): Promise<void> };
@@ -35,8 +38,30 @@ export async function openTab(
 }
 
 /**
+ * Opens a tab that has an API key of a role, as if the key had been typed at the login. Its page is
+ * blank until the test opens one.
+ */
+export async function openTabAs(
+  browser: Browser,
+  url: string,
+  pool: Pool,
+  { role, userId = null }: { role: string; userId?: string | null },
+  options: Parameters<Browser['newContext']>[0] = {},
+): Promise<Tab> {
+  const { key } = await one<{ key: string }>(
+    pool,
+    `select key from howdah.create_api_key('console', $1, null, now() + interval '1 day', $2)`,
+    [role, userId],
+  );
+  const tab = await openTab(browser, url, options);
+  await tab.page.addInitScript(`sessionStorage.setItem('howdah.key', ${JSON.stringify(key)})`);
+  return tab;
+}
+
+/**
  * Returns the serious findings of axe about the page. Waits for the end of transitions: text that
- * fades in has too little contrast until then.
+ * fades in has too little contrast until then. axe runs in the page, which has no frames, because
+ * its package for Playwright opens another page for each result.
  */
 export async function seriousFindings(page: Page): Promise<string[]> {
   await page.evaluate(
@@ -44,7 +69,10 @@ export async function seriousFindings(page: Page): Promise<string[]> {
        .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity)
        .map(({ finished }) => finished)).then(() => undefined)`,
   );
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  await page.evaluate(`window.axe ?? (() => { ${source} })()`);
+  const violations: AxeResults['violations'] = await page.evaluate(
+    `axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)`,
+  );
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 150)).join(' | ')}`);
@@ -54,4 +82,20 @@ export async function seriousFindings(page: Page): Promise<string[]> {
 export async function picture(page: Page, name: string): Promise<void> {
   const folder = process.env.HOWDAH_TEST_PICTURES;
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+/**
+ * Expects that the page of a tab can be read in light and in dark colours: axe finds nothing
+ * serious, and no part lies beside the window. Saves a screenshot of each if the environment
+ * requests it.
+ */
+export async function expectReadable({ page }: Tab, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const look = `${name}-${colorScheme}`;
+    await page.emulateMedia({ colorScheme });
+    expect(await seriousFindings(page), look).toEqual([]);
+    const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
+    expect(await page.evaluate(isWide), look).toBe(false);
+    await picture(page, look);
+  }
 }

@@ -5,7 +5,7 @@ import { chartPoints, numberColumns } from '../../../src/console/system/sql/char
 import type { Howdah } from '../../../src/index.ts';
 import { startHowdah } from '../../embedding/start-howdah.ts';
 import { testDatabase } from '../../support/database.ts';
-import { openTab, picture, seriousFindings, type Tab } from '../browser.ts';
+import { expectReadable, openTab, picture, seriousFindings, type Tab } from '../browser.ts';
 import { CHROMIUM, launchChromium } from '../chromium.ts';
 import { createSample } from '../sample-runs.ts';
 
@@ -194,12 +194,10 @@ describe.skipIf(!CHROMIUM)('the place of the installation', () => {
     expect(await query.inputValue()).toContain('howdah.usage_by_day');
   });
 
-  test.each(['light', 'dark'] as const)('on a phone in %s colours', async (colorScheme) => {
+  test('on a phone in both colours', async () => {
     const phone = await openTab(browser, howdah.url ?? '', {
-      colorScheme,
       viewport: { width: 360, height: 780 },
     });
-    const isWide = 'document.documentElement.scrollWidth > window.innerWidth';
     for (const page of ['queue', 'health', 'audit-log', 'settings', 'sql']) {
       await phone.page.goto(`${howdah.url}/system/${page}`);
       await phone.page.getByRole('button', { name: 'Copy as' }).first().waitFor();
@@ -209,9 +207,7 @@ describe.skipIf(!CHROMIUM)('the place of the installation', () => {
         await phone.page.locator('.chart-bar').first().waitFor();
       } else await phone.page.getByRole('table').first().waitFor();
       await expect.poll(() => phone.page.getByLabel('Loading').count()).toBe(0);
-      await picture(phone.page, `phone-${colorScheme}-system-${page}`);
-      expect(await seriousFindings(phone.page), page).toEqual([]);
-      expect(await phone.page.evaluate(isWide), page).toBe(false);
+      await expectReadable(phone, `phone-system-${page}`);
     }
     await phone.close();
   });
