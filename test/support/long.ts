@@ -512,8 +512,8 @@ export const CHAOS = [
 ];
 
 /**
- * Selects the files of a run by `HOWDAH_TESTS`, `long` or `chaos`, and the command line. Files named on the
- * command line always run.
+ * Selects the files of a run by `HOWDAH_TESTS`, which is `long`, `chaos` or `all`, and the command
+ * line. Files named on the command line always run.
  */
 export function filesOfRun(
   { HOWDAH_TESTS: kind }: NodeJS.ProcessEnv,

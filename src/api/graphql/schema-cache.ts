@@ -5,6 +5,8 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-introspection';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import { inTransaction, type Pool } from '../../db/connection/pool.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { schemaPreset } from './preset.ts';
 import { checkUserSchemas, explainClash } from './user-schemas.ts';
 
@@ -72,7 +74,7 @@ async function readSchema(pool: Pool, userSchemas: readonly string[]): Promise<B
 
 /** Returns a digest of an introspection without the name of the database and unrelated roles. */
 function digestOf(catalogue: Catalogue, userSchemas: readonly string[]): string {
-  const shape: Record<string, unknown> = JSON.parse(catalogue.introspection);
+  const shape = parseJson(catalogue.introspection) as JsonObject;
   for (const part of ['database', 'roles', 'auth_members']) delete shape[part];
   const built = JSON.stringify([userSchemas, catalogue.memberships, shape]);
   return createHash('sha256').update(built).digest('hex');
