@@ -58,7 +58,6 @@ function Question({ question, reload }: { question: QuestionDetail; reload(): vo
         </Alert>
       )}
       <Facts question={question} />
-      <Reason question={question} />
       {question.kind !== 'question' && isJsonObject(question.toolCall) && (
         <div>
           <Title order={3} size="h6" mb={4}>
@@ -103,16 +102,6 @@ function Facts({ question }: { question: QuestionDetail }) {
         {text.run}
       </Anchor>
     </Group>
-  );
-}
-
-/** Says why a policy asks a person. */
-function Reason({ question: { reason } }: { question: QuestionDetail }) {
-  if (!isJsonObject(reason) || typeof reason.policy !== 'string') return null;
-  return (
-    <Text size="sm" className="user-text">
-      {text.policy(reason.policy, String(reason.trust ?? ''))}
-    </Text>
   );
 }
 

@@ -442,7 +442,7 @@ export type ForkRow = { id: string; status: ExecutionStatus; waitingFor: Waiting
 
 export type QuestionLine = { id: string; kind: QuestionKind; prompt: string; trust: Trust; createdAt: string; expiresAt: string | null; executionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null } | null };
 
-export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; reason: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
+export type QuestionDetail = { id: string; kind: QuestionKind; status: QuestionStatus; prompt: string; schema: Json | null; options: Json | null; toolCall: Json | null; preview: Json | null; trust: Trust; createdAt: string; expiresAt: string | null; defaultAnswer: string | null; requiredRole: UserRole | null; answer: string | null; answeredAt: string | null; answeredBy: string | null; executionId: string; rootExecutionId: string; execution: { agent: { name: string } | null; workflow: { name: string } | null; input: string } | null };
 
 export type ProposalDetail = { id: string; content: string; kind: MemoryKind; trust: Trust; proposalStatus: ProposalStatus | null; proposedAt: string | null; decidedBy: string | null; createdBy: string; supersededBy: string | null; sourceExecutionId: string | null; sourceSeq: number | null; agent: { id: string; name: string } | null; sourceExecution: { input: string } | null; supersededMemories: { nodes: ({ content: string } | null)[] }; approvedMemories: { nodes: ({ id: string } | null)[] } };
 
@@ -625,7 +625,7 @@ export type OneQuestion = { question: QuestionDetail | null };
 export type OneQuestionVariables = { id: string };
 export const oneQuestion: Operation<OneQuestion, OneQuestionVariables> = {
   name: 'OneQuestion',
-  text: "query OneQuestion($id:UUID!){question(id:$id){...QuestionDetail}}fragment QuestionDetail on Question{id kind status prompt schema options toolCall preview reason trust createdAt expiresAt defaultAnswer requiredRole answer answeredAt answeredBy executionId rootExecutionId execution{agent{name}workflow{name}input}}",
+  text: "query OneQuestion($id:UUID!){question(id:$id){...QuestionDetail}}fragment QuestionDetail on Question{id kind status prompt schema options toolCall preview trust createdAt expiresAt defaultAnswer requiredRole answer answeredAt answeredBy executionId rootExecutionId execution{agent{name}workflow{name}input}}",
 };
 
 export type QuestionsFeed = { questionsFeed: { kind: ListEventKind; questions: (QuestionLine | null)[]; removedIds: (string)[] } | null };

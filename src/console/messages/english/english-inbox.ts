@@ -45,8 +45,6 @@ export const inboxTexts = {
     by: 'By',
     role: 'Needs the role',
     reason: 'Why a person is asked',
-    policy: (policy: string, trust: string) =>
-      `The policy ${policy} asks, because the run has the trust ${trust}.`,
     approveCall: (tool: string) => `Approve ${tool}?`,
     call: 'The call',
     run: 'Open the run',
