@@ -119,7 +119,7 @@ begin
     case when x.status = 'completed' then coalesce((
         select to_jsonb(array_agg(g.grader))
         from jsonb_path_query(v.graders, '$[*] ? (@.kind == "sql")') as g (grader)
-        where not (c.keeps_scores and r.scores ? (g.grader ->> 'name'))), '[]')
+        where not (c.keeps_scores and r.scores -> (g.grader ->> 'name') ? 'score')), '[]')
       else '[]' end,
     howdah_private.grader_argument(i, x)::text
   from claimed as c

@@ -10,9 +10,17 @@ const TIMEOUT_MS = 10_000;
 const ASKED = Symbol('asked');
 
 /**
+ * Matches errors that say nothing about the run: the query cannot be parsed, lacks a right, is not
+ * supported, took too long, or the server lacks something. Other errors come from values, such as
+ * an answer that is not a number, or are raised by functions.
+ */
+const FAULT_OF_QUERY = /^(0A|25|42|5[3-8]|F0|XX)/;
+
+/**
  * Runs the query of a grader against what the run did: the result is right if the query returns a
  * row. The query runs in the sandbox of SQL tools, for the tenant and the user of the run, and is
- * undone. Throws if the database is gone, so that the run is graded later.
+ * undone. A query that cannot run gives no score. Throws if the database is gone, so that the run
+ * is graded later.
  */
 export async function askSqlGrader(
   pool: Pool,
@@ -36,7 +44,9 @@ export async function askSqlGrader(
     if (error === ASKED) return gradeOf(rows ?? []);
     if (isShort(error) || isDatabaseGone(error)) throw error;
     const { message } = sqlToolFailure(error, { timeoutMs }, 'the query');
-    return { score: 0, detail: `${faultOf(error).code}: ${message}` };
+    const { code } = faultOf(error);
+    const reason = `${code}: ${message}`;
+    return FAULT_OF_QUERY.test(code) ? { error: reason } : { score: 0, detail: reason };
   }
   throw new Error('the query of a grader was not undone');
 }

@@ -20,8 +20,8 @@ export type ClaimedGrade = {
   argument: string;
 };
 
-/** Result of a grader: a score from 0 to 1, and why it is not 1. */
-export type Grade = { score: number; detail?: string };
+/** Result of a grader: a score from 0 to 1 and why it is not 1, or why there is no score. */
+export type Grade = { score: number; detail?: string } | { error: string };
 
 /** Returns the evaluations that have runs to grade, those of the oldest runs first. */
 export async function dueEvaluations(pool: Pool): Promise<DueEvaluation[]> {

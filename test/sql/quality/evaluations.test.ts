@@ -332,11 +332,56 @@ describe('a SQL grader', () => {
     ).toMatchObject({ score: 0 });
   });
 
-  test('gives 0 for a query that fails or takes too long, with the reason', async () => {
-    expect((await grade('select 1/0')).detail).toMatch(/^22012/);
-    expect((await grade('select from howdah_private.workers')).detail).toMatch(/^42501/);
-    expect((await grade('select 1) as r; drop table howdah.datasets; --')).detail).toBeTruthy();
-    expect((await grade('select pg_sleep(60)', 50)).detail).toMatch(/took longer than 50 ms/);
+  test('gives 0 for an error about values, with the reason', async () => {
+    for (const [query, code] of [
+      ['select 1/0', '22012'],
+      [`select ($1 ->> 'output')::int`, '22P02'],
+      ['select (select n from generate_series(1, 2) as n)', '21000'],
+    ] as const) {
+      const detail = expect.stringMatching(`^${code}: `);
+      expect(await grade(query), query).toEqual({ score: 0, detail });
+    }
+  });
+
+  test('gives no score if its query cannot run, with the reason', async () => {
+    for (const [query, reason] of [
+      ['select frm shop.refunds wher', '42601: '],
+      ['select from shop.no_such_table', '42P01: '],
+      ['select no_such_function(1)', '42883: '],
+      ['select from howdah_private.workers', '42501: '],
+      ['select 1) as r; drop table howdah.datasets; --', '42601: '],
+    ] as const) {
+      const error = expect.stringMatching(`^${reason}`);
+      expect(await grade(query), query).toEqual({ error });
+    }
+    expect(await grade('select pg_sleep(60)', 50)).toEqual({
+      error: '57014: the query took longer than 50 ms',
+    });
+  });
+
+  test('whose query cannot run leaves a result ungraded, which can be graded again', async () => {
+    await db.pool.query(
+      `insert into howdah.graders (tenant_id, name, kind, configuration)
+       values ($1, 'later', 'sql', '{"query": "select from shop.made_later"}'),
+         ($1, 'same', 'exact', '{}')`,
+      [tenant],
+    );
+    const { id } = await evaluate(`graders => '{later,same}'`);
+    await finishRuns(id, right);
+    await gradeRuns(db.pool);
+    expect(await results(id)).toMatchObject(
+      [1, 2, 3].map(() => ({
+        ...{ passed: null, score: null },
+        error: { code: 'not_graded', message: expect.stringMatching(/^later: 42P01: /) },
+        scores: { later: { error: expect.stringMatching(/^42P01: /) }, same: { score: 1 } },
+      })),
+    );
+    expect(await read(id)).toMatchObject({ totals: { passed: 0, failed: 0, not_graded: 3 } });
+    await db.pool.query(`create schema if not exists shop; grant usage on schema shop to howdah_app;
+      create table shop.made_later as select 1 as n; grant select on shop.made_later to howdah_app`);
+    await as(member, 'select howdah.grade_again($1)', [id]);
+    await gradeRuns(db.pool);
+    expect(await read(id)).toMatchObject({ status: 'completed', totals: { passed: 3 } });
   });
 
   test('is judged by the code of an error, whatever its message says', async () => {
