@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { CHAOS, filesOfRun, LONG } from './test/support/long.ts';
+import { filesOfRun, LONG, NIGHTLY } from './test/support/long.ts';
 import { SlowestFirst } from './test/support/order.ts';
 import { OWN_PROCESS } from './test/support/own-process.ts';
 
@@ -17,7 +17,7 @@ const common = {
   expect: { poll: { timeout: 240_000, interval: 20 } },
   // Two cores may be all there is. Files of `npm test` wait half of their time, so a third one fills
   // the gaps. The long tests start servers and processes, and more files only make them slower.
-  maxWorkers: [LONG, CHAOS].includes(include) ? 2 : 3,
+  maxWorkers: [LONG, NIGHTLY].includes(include) ? 2 : 3,
 };
 
 export default defineConfig({
@@ -34,7 +34,7 @@ export default defineConfig({
           ...common,
           name: 'own process',
           include: OWN_PROCESS.filter(
-            (file) => ![LONG, CHAOS].includes(include) || include.includes(file),
+            (file) => ![LONG, NIGHTLY].includes(include) || include.includes(file),
           ),
           exclude,
           isolate: true,

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { BUNDLED } from '../packaging/bundled.ts';
 import { PDFJS } from '../packaging/copy-pdfjs.ts';
 import { enumLabels } from '../src/contracts/enum-labels.generated.ts';
-import { CHAOS, filesOfRun, LONG } from './support/long.ts';
+import { filesOfRun, LONG, NIGHTLY } from './support/long.ts';
 import { OWN_PROCESS } from './support/own-process.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -539,11 +539,11 @@ test('a command runs each test file, also by name', () => {
   const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file.replaceAll('\\', '/')}`)
     .filter((file) => file.endsWith('.test.ts'));
-  expect([...LONG, ...CHAOS].filter((file) => !files.includes(file))).toEqual([]);
+  expect([...LONG, ...NIGHTLY].filter((file) => !files.includes(file))).toEqual([]);
   const run = ['node', 'vitest', 'run'];
-  expect(filesOfRun({}, run).exclude).toEqual([...LONG, ...CHAOS]);
+  expect(filesOfRun({}, run).exclude).toEqual([...LONG, ...NIGHTLY]);
   expect(filesOfRun({ HOWDAH_TESTS: 'long' }, run).include).toEqual(LONG);
-  expect(filesOfRun({ HOWDAH_TESTS: 'chaos' }, run).include).toEqual(CHAOS);
+  expect(filesOfRun({ HOWDAH_TESTS: 'nightly' }, run).include).toEqual(NIGHTLY);
   const named = ['node', 'vitest', 'run', 'test/chaos/kill.test.ts'];
   expect(filesOfRun({}, named).exclude).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { createGate } from '../support/gate.ts';
 // An evaluation whose worker is killed: each item is run and graded once, and no effect is
 // repeated.
 
-const ITEMS = process.env.HOWDAH_TESTS === 'chaos' ? 1_000 : 30;
+const ITEMS = process.env.HOWDAH_TESTS === 'nightly' ? 1_000 : 30;
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 const database = testDatabase();

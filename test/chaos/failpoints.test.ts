@@ -13,7 +13,7 @@ import { KINDS, kindTools, makeKinds, playKinds, TEAM } from './kinds.ts';
 
 // Kills a worker at every failpoint of every kind of run, and lets another worker continue. The
 // outcome must equal that of a run without faults. By default only some pairs of failpoint and kind
-// are tested; `npm run test:chaos` tests all of them.
+// are tested; `npm run test:nightly` tests all of them.
 
 const database = testDatabase();
 let server: FakeServer;
@@ -165,7 +165,7 @@ const somePairs = new Map(
   ].map((pair) => [pair.join(' '), pair] as const),
 );
 
-const pairs = process.env.HOWDAH_TESTS === 'chaos' ? allPairs : [...somePairs.values()];
+const pairs = process.env.HOWDAH_TESTS === 'nightly' ? allPairs : [...somePairs.values()];
 
 describe('a worker killed at a failpoint', () => {
   test.each(pairs)('%s of a run of kind %s', async (failpoint, kind) => {

@@ -114,7 +114,7 @@ test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: no
     'all runs have ended',
     'select 1 from howdah.executions having count(*) filter (where completed_at is null) = 0',
     [],
-    200_000, // a run that two workers died with waits for a process of its own
+    600_000, // a run that two workers died with waits for a process of its own
   );
 
   const { rows } = await pool.query(
@@ -130,7 +130,7 @@ test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: no
   );
   expect(log.rows).toEqual([]);
   expect((await pool.query('select * from howdah.check_all()')).rows).toEqual([]);
-});
+}, 900_000);
 
 /**
  * Kills a worker that owns runs; returns the milliseconds until the first of them continues

@@ -15,7 +15,6 @@ const DISRUPTIVE = [
   'test/api/rest/runs/many-streams.test.ts',
   'test/chaos/failpoints.test.ts',
   'test/chaos/evaluation.test.ts',
-  'test/chaos/kill.test.ts',
   'test/chaos/programme.test.ts',
   'test/chaos/growth-figures.test.ts',
   'test/cli/commands/data/backup.test.ts',
@@ -238,7 +237,6 @@ const SLOW = [
   'test/console/inbox/proposals.test.ts',
   'test/console/login/login.test.ts',
   'test/console/login/oidc-login.test.ts',
-  'test/console/long-run.test.ts',
   'test/console/pages.test.ts',
   'test/console/quality/grading.test.ts',
   'test/console/quality/promote.test.ts',
@@ -264,9 +262,6 @@ const SLOW = [
   'test/db/runs/apply-output-filters.test.ts',
   'test/db/schema/beside-release.test.ts',
   'test/db/schema/data/down-evaluations.test.ts',
-  'test/db/schema/data/moved-callbacks.test.ts',
-  'test/db/schema/data/moved-messages.test.ts',
-  'test/db/schema/data/usage-of-deleted-runs.test.ts',
   'test/db/schema/due-work.test.ts',
   'test/db/schema/isolation-gaps.test.ts',
   'test/db/schema/migrate-beside.test.ts',
@@ -298,7 +293,6 @@ const SLOW = [
   'test/knowledge/files/recognition.test.ts',
   'test/new-installation.test.ts',
   'test/packaging/create-howdah.test.ts',
-  'test/packaging/created-app.test.ts',
   'test/packaging/licences.test.ts',
   'test/packs/finance.test.ts',
   'test/packs/gitlab.test.ts',
@@ -420,9 +414,6 @@ const SLOW = [
   'test/sql/knowledge/fit_ranking.test.ts',
   'test/sql/knowledge/memories.test.ts',
   'test/sql/knowledge/memory_proposals.test.ts',
-  'test/sql/knowledge/migrated_compounds.test.ts',
-  'test/sql/knowledge/migrated_languages.test.ts',
-  'test/sql/knowledge/migrated_searches.test.ts',
   'test/sql/knowledge/recorded_searches.test.ts',
   'test/sql/knowledge/reranking.test.ts',
   'test/sql/knowledge/search.test.ts',
@@ -436,8 +427,6 @@ const SLOW = [
   'test/sql/observability/check_runs.test.ts',
   'test/sql/permissions.test.ts',
   'test/sql/plans.test.ts',
-  'test/sql/quality/correlation-coverage.test.ts',
-  'test/sql/quality/coverage.test.ts',
   'test/sql/quality/evaluate-runs.test.ts',
   'test/sql/quality/evaluations.test.ts',
   'test/sql/quality/grade-again.test.ts',
@@ -500,19 +489,32 @@ const SLOW = [
 export const LONG = [...DISRUPTIVE, ...SLOW];
 
 /**
- * Files that `npm run test:chaos` runs, which is not part of `npm run verify`. The first two are
- * long tests too, with fewer faults and items.
+ * Files that `npm run test:nightly` runs, which is not part of `npm run verify`: many kills, the
+ * rehearsals, statistics on thousands of simulated samples, and migrations of rows of earlier
+ * releases, which no longer change. The first three are long tests too, and do less there.
  */
-export const CHAOS = [
+export const NIGHTLY = [
   'test/chaos/failpoints.test.ts',
   'test/chaos/evaluation.test.ts',
+  'test/cli/backend/owner-without-superuser.test.ts',
+  'test/chaos/kill.test.ts',
+  'test/console/long-run.test.ts',
+  'test/db/schema/data/moved-callbacks.test.ts',
+  'test/db/schema/data/moved-messages.test.ts',
+  'test/db/schema/data/usage-of-deleted-runs.test.ts',
+  'test/packaging/created-app.test.ts',
   'test/rehearsals/backup.test.ts',
   'test/rehearsals/hostile-bodies.test.ts',
   'test/rehearsals/outage.test.ts',
+  'test/sql/knowledge/migrated_compounds.test.ts',
+  'test/sql/knowledge/migrated_languages.test.ts',
+  'test/sql/knowledge/migrated_searches.test.ts',
+  'test/sql/quality/correlation-coverage.test.ts',
+  'test/sql/quality/coverage.test.ts',
 ];
 
 /**
- * Selects the files of a run by `HOWDAH_TESTS`, which is `long`, `chaos` or `all`, and the command
+ * Selects the files of a run by `HOWDAH_TESTS`, which is `long`, `nightly` or `all`, and the command
  * line. Files named on the command line always run.
  */
 export function filesOfRun(
@@ -521,7 +523,7 @@ export function filesOfRun(
 ): { include: string[]; exclude: string[] } {
   const all = ['test/**/*.test.ts'];
   if (kind === 'long') return { include: LONG, exclude: [] };
-  if (kind === 'chaos') return { include: CHAOS, exclude: [] };
+  if (kind === 'nightly') return { include: NIGHTLY, exclude: [] };
   const isNamed = argv.slice(2).some((word) => !/^(-|run$|list$|watch$)/.test(word));
-  return { include: all, exclude: kind === 'all' || isNamed ? [] : [...LONG, ...CHAOS] };
+  return { include: all, exclude: kind === 'all' || isNamed ? [] : [...LONG, ...NIGHTLY] };
 }

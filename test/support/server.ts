@@ -63,7 +63,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
  */
 const settings = (tests: string | undefined) => [
   'alter system set full_page_writes = off',
-  ...(tests === 'long' || tests === 'chaos' ? [] : ['alter system set synchronous_commit = off']),
+  ...(tests === 'long' || tests === 'nightly' ? [] : ['alter system set synchronous_commit = off']),
   'select pg_reload_conf()',
 ];
 
