@@ -514,8 +514,8 @@ export const NIGHTLY = [
 ];
 
 /**
- * Selects the files of a run by `HOWDAH_TESTS`, which is `long`, `nightly` or `all`, and the command
- * line. Files named on the command line always run.
+ * Selects the files of a run by `HOWDAH_TESTS`, which is `long`, `nightly` or `all`, and the
+ * command line. Files named on the command line always run.
  */
 export function filesOfRun(
   { HOWDAH_TESTS: kind }: NodeJS.ProcessEnv,

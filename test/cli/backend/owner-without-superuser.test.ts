@@ -14,9 +14,9 @@ import { type CliResult, runCli, runWithoutDatabase, startCli } from '../run-cli
 import { SCRIPTED_AGENTS } from '../scripted-agents.ts';
 
 // Runs every command as an owner of the database who is not a superuser (CREATEROLE, CREATEDB), and
-// in the nightly tests the same commands as a superuser. The test starts its own server, since roles belong to the
-// server and are created by the login that migrates first. It uses pg_dump and psql where they are
-// installed.
+// in the nightly tests the same commands as a superuser. The test starts its own server, since
+// roles belong to the server and are created by the login that migrates first. It uses pg_dump and
+// psql where they are installed.
 
 const pgBin = findFullPostgres();
 
