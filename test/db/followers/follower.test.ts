@@ -247,12 +247,15 @@ async function happen(one: Event, model: Model, consumers: Consumer[]): Promise<
   }
 }
 
-/** Lets all consumers take, with the slow poll, until they have everything. */
+/**
+ * Lets all consumers take, with the slow poll, until they have everything. Many turns pass while a
+ * key rests for a millisecond.
+ */
 async function settle(model: Model, consumers: readonly Consumer[]): Promise<void> {
   model.failing = 0;
   model.rowsPerRead = Math.max(model.rowsPerRead, 60);
   for (const one of consumers) one.take(Number.POSITIVE_INFINITY);
-  for (let turn = 0; turn < 5_000; turn += 1) {
+  for (let turn = 0; turn < 500_000; turn += 1) {
     if (consumers.every(({ isSatisfied }) => isSatisfied)) return;
     if (turn % 50 === 0) model.follower.requestAll();
     await nextTurn();
