@@ -10,7 +10,6 @@ const DISRUPTIVE = [
   'test/api/every-endpoint/isolation.test.ts',
   'test/api/mcp/access.test.ts',
   'test/api/http/replica.test.ts',
-  'test/resources/five-places.test.ts',
   'test/api/rest/isolation.test.ts',
   'test/api/rest/runs/many-streams.test.ts',
   'test/chaos/failpoints.test.ts',
@@ -23,7 +22,6 @@ const DISRUPTIVE = [
   'test/db/backup/copy-cluster.test.ts',
   'test/db/embedded/embedded.test.ts',
   'test/db/schema/migrate.test.ts',
-  'test/db/schema/releases.test.ts',
   'test/db/retention/months.test.ts',
   'test/packaging/package.test.ts',
   'test/db/retention/months-attacked.test.ts',
@@ -490,8 +488,9 @@ export const LONG = [...DISRUPTIVE, ...SLOW];
 
 /**
  * Files that `npm run test:nightly` runs, which is not part of `npm run verify`: many kills, the
- * rehearsals, statistics on thousands of simulated samples, and migrations of rows of earlier
- * releases, which no longer change. The first three are long tests too, and do less there.
+ * rehearsals, statistics on simulated samples, migrations of rows of earlier releases, which no
+ * longer change, and a copy of the repository with another table. The first three are long tests
+ * too, and do less there.
  */
 export const NIGHTLY = [
   'test/chaos/failpoints.test.ts',
@@ -502,10 +501,12 @@ export const NIGHTLY = [
   'test/db/schema/data/moved-callbacks.test.ts',
   'test/db/schema/data/moved-messages.test.ts',
   'test/db/schema/data/usage-of-deleted-runs.test.ts',
+  'test/db/schema/releases.test.ts',
   'test/packaging/created-app.test.ts',
   'test/rehearsals/backup.test.ts',
   'test/rehearsals/hostile-bodies.test.ts',
   'test/rehearsals/outage.test.ts',
+  'test/resources/five-places.test.ts',
   'test/sql/knowledge/migrated_compounds.test.ts',
   'test/sql/knowledge/migrated_languages.test.ts',
   'test/sql/knowledge/migrated_searches.test.ts',
