@@ -41,7 +41,7 @@ type Server = {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!existsSync(PAGES)) await buildPages(PAGES);
   const server = await findServer();
-  if (server.isOurs) await sql(server.url, ...settings(process.env.HOWDAH_TESTS));
+  if (server.isOurs) await sql(server.url, ...settingsFor(process.env.HOWDAH_TESTS));
   const template = `howdah_template_${process.pid}`;
   await sql(server.url, `create database ${template}`);
   await migrateUp(withDatabase(server.url, template), migrateQueue);
@@ -61,7 +61,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
  * each of which every changed page would be written to the log in full. Long tests kill backends,
  * which restarts the server, so their commits wait for the log as in production.
  */
-const settings = (tests: string | undefined) => [
+const settingsFor = (tests: string | undefined) => [
   'alter system set full_page_writes = off',
   ...(tests === 'long' || tests === 'nightly' ? [] : ['alter system set synchronous_commit = off']),
   'select pg_reload_conf()',

@@ -12,64 +12,56 @@ import { checkUserSchemas, explainClash } from './user-schemas.ts';
 
 /** Maximum number of cached schemas. Each takes tens of megabytes. */
 const MAX_SCHEMAS = 2;
+/** Maximum number of versions whose digest is known. */
+const MAX_VERSIONS = 100;
 
-/** Databases whose catalogue has this version have this schema. */
-type Built = { version: string; schema: GraphQLSchema };
+/** The schemas used most recently, by a digest of what they were built from. The newest is last. */
+const schemas = new Map<string, Promise<GraphQLSchema>>();
 
-/** The schemas used most recently, by the version of the catalogue. The newest is last. */
-const schemas = new Map<string, Promise<Built>>();
-
-/** The schemas built most recently, by a digest of what they were built from. */
-const builtSchemas = new Map<string, Promise<GraphQLSchema>>();
+/** The digests of catalogues, by their version. */
+const digests = new Map<string, string>();
 
 /**
  * Returns the GraphQL schema of a database. Building one takes seconds of the processor. A schema
  * is built from the catalogue alone, and plans take their connection from the context of an
  * operation. So databases with equal catalogues, such as copies of one template, share one schema.
+ *
+ * The version of a catalogue is cheap to read, but also changes with what the introspection leaves
+ * out, such as a new partition. Then the introspection is read, and its digest finds the schema.
  */
 export async function schemaOf(
   pool: Pool,
   userSchemas: readonly string[] = [],
 ): Promise<GraphQLSchema> {
   await checkUserSchemas(pool, userSchemas);
-  const { version: catalogue } = await read(pool, `select (${CATALOGUE_VERSION}) as version`);
-  const version = [catalogue, ...userSchemas].join(' ');
-  // Another server may be building the schema. Its database may fail or change meanwhile.
-  const shared = await schemas.get(version)?.catch(() => undefined);
-  if (shared?.version === version) {
-    store(schemas, version, Promise.resolve(shared));
-    return shared.schema;
-  }
-  const reading = readSchema(pool, userSchemas);
-  store(schemas, version, reading);
-  const built = await reading.catch(() => undefined);
-  if (built?.version !== version && schemas.get(version) === reading) schemas.delete(version);
-  return (await reading).schema;
+  const { version } = await read(pool, `select (${CATALOGUE_VERSION}) as version`);
+  const known = digests.get([version, ...userSchemas].join(' ')) ?? '';
+  const shared = schemas.get(known);
+  if (!shared) return readSchema(pool, userSchemas);
+  store(schemas, known, shared, MAX_SCHEMAS);
+  return shared;
 }
 
 /** Stores an entry as the newest, and removes the oldest. */
-function store<T>(entries: Map<string, T>, key: string, entry: T): void {
+function store<T>(entries: Map<string, T>, key: string, entry: T, most: number): void {
   entries.delete(key);
   entries.set(key, entry);
-  for (const oldest of [...entries.keys()].slice(0, -MAX_SCHEMAS)) entries.delete(oldest);
+  for (const oldest of [...entries.keys()].slice(0, -most)) entries.delete(oldest);
 }
 
-/**
- * Reads version and introspection in one statement. The version also changes with what the
- * introspection leaves out, such as a new partition. The schema of an equal introspection is used
- * then.
- */
-async function readSchema(pool: Pool, userSchemas: readonly string[]): Promise<Built> {
+/** Reads version and introspection in one statement, and builds the schema if there is none. */
+async function readSchema(pool: Pool, userSchemas: readonly string[]): Promise<GraphQLSchema> {
   const text = `select (${CATALOGUE_VERSION}) as version, (${MEMBERSHIPS}) as memberships,
     (${introspectionOf(userSchemas)}) as introspection`;
   const catalogue = await read(pool, text);
-  const version = [catalogue.version, ...userSchemas].join(' ');
   const digest = digestOf(catalogue, userSchemas);
-  const shared = builtSchemas.get(digest);
-  const building = shared ?? buildSchema(pool, userSchemas, catalogue.introspection);
-  store(builtSchemas, digest, building);
-  building.catch(() => builtSchemas.get(digest) === building && builtSchemas.delete(digest));
-  return { version, schema: await building };
+  store(digests, [catalogue.version, ...userSchemas].join(' '), digest, MAX_VERSIONS);
+  const building = schemas.get(digest) ?? buildSchema(pool, userSchemas, catalogue.introspection);
+  store(schemas, digest, building, MAX_SCHEMAS);
+  return building.catch((error) => {
+    if (schemas.get(digest) === building) schemas.delete(digest);
+    throw error;
+  });
 }
 
 /** Returns a digest of an introspection without the name of the database and unrelated roles. */
