@@ -39,10 +39,13 @@ export class DueWorkPoller {
     this.#options = options;
   }
 
-  /** Starts to look. Nudges before the start have no effect, since the start looks anyway. */
-  start(look: () => Promise<LookResult>): void {
+  /**
+   * Starts to look, after a pause if one is given. Nudges before the start have no effect, since
+   * the start looks anyway. A nudge ends the pause.
+   */
+  start(look: () => Promise<LookResult>, afterMs = 0): void {
     this.#look = look;
-    this.#plan(0);
+    this.#plan(afterMs);
   }
 
   /** Looks for due work, since there may be some. */

@@ -44,8 +44,9 @@ export class BatchRunner {
     });
   }
 
-  start(): void {
-    this.#poller.start(() => this.#look());
+  /** Looks for due rows after a pause, and then again and again. */
+  start(afterMs = 0): void {
+    this.#poller.start(() => this.#look(), afterMs);
   }
 
   /** Looks for due rows, since there may be some. */

@@ -27,6 +27,12 @@ export type BatchRunnersOptions = BatchRunnerOptions &
     masterKeys?: MasterKeys | undefined;
   };
 
+/**
+ * The time between the first looks of two jobs. At the same moment, each would open a connection of
+ * its own, whose first statements are slow.
+ */
+const FIRST_LOOKS_APART_MS = 25;
+
 /** Runs all batch jobs of a worker. */
 export class BatchRunners {
   readonly #runners: ReadonlyMap<BatchJobName, BatchRunner>;
@@ -38,7 +44,11 @@ export class BatchRunners {
   }
 
   start(): void {
-    for (const runner of this.#runners.values()) runner.start();
+    let afterMs = 0;
+    for (const runner of this.#runners.values()) {
+      runner.start(afterMs);
+      afterMs += FIRST_LOOKS_APART_MS;
+    }
   }
 
   /** Looks for due rows of a job, since there may be some. */
