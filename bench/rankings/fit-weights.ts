@@ -5,10 +5,13 @@ import { search } from './search-base.ts';
 
 type Values = readonly number[];
 
+/** With two parts, too few questions of CISI would be left to fit weights on. */
+const PARTS = 3;
+
 /**
  * Measures the weights of `howdah.fit_ranking`: the nDCG@10, and the gain over the better one of
- * words and vectors with its 95 % interval. The weights for half of the questions are fitted on the
- * other half, so no question has chosen its own weights.
+ * words and vectors with its 95 % interval. The weights for a third of the questions are fitted on
+ * the others, so no question has chosen its own weights.
  */
 export async function fitWeights(
   pool: pg.Pool,
@@ -19,13 +22,13 @@ export async function fitWeights(
   const { name } = collection;
   const judged = collection.queries.filter(({ _id }) => collection.relevant.has(_id));
   const values = new Map<number, number>();
-  for (const half of [0, 1]) {
-    const isOfHalf = (at: number) => at % 2 === half;
-    const others = judged.filter((_, at) => !isOfHalf(at));
-    const weights = await fitBase(pool, collection, `${name} ${half}`, others);
+  for (let part = 0; part < PARTS; part += 1) {
+    const isOfPart = (at: number) => at % PARTS === part;
+    const others = judged.filter((_, at) => !isOfPart(at));
+    const weights = await fitBase(pool, collection, `${name} ${part}`, others);
     talk(`knowledge: ${name} fitted weights ${JSON.stringify(weights)}`);
-    const places = judged.flatMap((_, at) => (isOfHalf(at) ? [at] : []));
-    const asked = { ...collection, queries: judged.filter((_, at) => isOfHalf(at)) };
+    const places = judged.flatMap((_, at) => (isOfPart(at) ? [at] : []));
+    const asked = { ...collection, queries: judged.filter((_, at) => isOfPart(at)) };
     const found = await ndcgOf(asked, (query) => search(pool, name, query, 100, 'hybrid'));
     for (const [at, value] of found.entries()) values.set(places[at] ?? -1, value);
   }
