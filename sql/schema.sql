@@ -628,6 +628,7 @@ create table howdah.evaluation_results (
   error jsonb,
   grading_cost numeric,
   day date default ((now() AT TIME ZONE 'UTC'::text))::date not null,
+  cached_answers integer default 0 not null,
   constraint an_item_has_a_result_per_repeat UNIQUE (tenant_id, evaluation_id, item_id, repeat),
   constraint evaluation_results_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluation_results_pkey PRIMARY KEY (id),
@@ -12338,6 +12339,19 @@ CREATE OR REPLACE FUNCTION howdah_private.cache_write_tokens(usage jsonb, tokens
 RETURN howdah_private.count_in((usage -> 'cache_write_tokens'::text), (tokens_in - howdah_private.cached_tokens(usage, tokens_in)))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.cached_answers_of(execution_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*)::int from howdah.steps as s
+  where s.execution_id = cached_answers_of.execution_id
+    and (s.annotations ? 'cached_from'
+      or s.kind = 'model' and s.tokens_in + s.tokens_out = 0 and s.output ? 'cached_from')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.cached_tokens(usage jsonb, tokens_in integer)
  RETURNS integer
  LANGUAGE sql
@@ -19131,7 +19145,7 @@ begin
     select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
       'difference', round(v_interval.estimate::numeric, 6),
       'low', round(v_interval.low::numeric, 6), 'high', round(v_interval.high::numeric, 6),
-      'verdict', v_interval.verdict)
+      'verdict', case when v_interval.estimate is not null then v_interval.verdict end)
     from unnest(compared_figure.firsts, compared_figure.seconds) as x (a, b)
     where num_nulls(x.a, x.b) = 0);
 end $function$
@@ -19145,7 +19159,8 @@ CREATE OR REPLACE FUNCTION howdah_private.compared_groups(a uuid, b uuid)
 AS $function$
   with results as (
     select r.id, r.evaluation_id = compared_groups.a as is_a, r.passed::int::float8 as passed,
-      r.score, r.cost::float8 as cost, r.latency_ms
+      r.score, case when r.cached_answers = 0 then r.cost::float8 end as cost,
+      case when r.cached_answers = 0 then r.latency_ms end as latency_ms
     from howdah.evaluation_results as r
     where r.evaluation_id in (compared_groups.a, compared_groups.b) and r.passed is not null
   )
@@ -19253,7 +19268,8 @@ AS $function$
     'a', (select round(avg(v)::numeric, 6) from unnest(compared_means.firsts) as v),
     'b', (select round(avg(v)::numeric, 6) from unnest(compared_means.seconds) as v),
     'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
-    'high', round(i.high::numeric, 6), 'verdict', i.verdict)
+    'high', round(i.high::numeric, 6),
+    'verdict', case when i.estimate is not null then i.verdict end)
   from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
 $function$
 ;
@@ -19879,7 +19895,8 @@ AS $function$
   figures as (
     select m.evaluation_id, count(*)::int as items, avg(m.passed) as pass_rate,
       avg(m.score) as score, avg(m.cost)::float8 as cost,
-      (sum(m.cost) / nullif(sum(m.passed), 0)::numeric)::float8 as cost_per_pass,
+      (sum(m.cost) / nullif(sum(m.passed) filter (where m.cost is not null), 0)::numeric)::float8
+        as cost_per_pass,
       avg(m.latency_ms) as latency_ms, avg(m.flakiness) as flakiness,
       (count(*) filter (where m.passed > 0 and m.passed < 1))::int as flaky_items,
       avg(m.value * m.sign) as goodness
@@ -25213,6 +25230,7 @@ AS $function$
       select count(*) from items as i where i.any_passed and not i.all_passed),
     'cost', coalesce(sum(r.cost), 0), 'grading_cost', coalesce(sum(r.grading_cost), 0),
     'tokens', coalesce(sum(r.tokens), 0),
+    'cached_runs', count(*) filter (where r.cached_answers > 0),
     'latency_ms_mean', round(avg(r.latency_ms)::numeric, 1),
     'latency_ms_p95',
       round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))
@@ -31195,7 +31213,8 @@ AS $function$
     when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness end
   from (
     select r.evaluation_id, r.item_id, avg(r.score) as score, avg(r.passed::int)::float8,
-      avg(r.cost) as cost, avg(r.latency_ms) as latency_ms,
+      avg(r.cost) filter (where r.cached_answers = 0) as cost,
+      avg(r.latency_ms) filter (where r.cached_answers = 0) as latency_ms,
       howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness
     from howdah.evaluation_results as r
     where r.tenant_id = (select howdah.current_tenant())
@@ -36945,8 +36964,9 @@ CREATE OR REPLACE FUNCTION howdah_private.paired_items(a uuid, b uuid)
 AS $function$
   with means as (
     select r.evaluation_id, r.item_id, avg(r.score) as score,
-      avg(r.passed::int)::float8 as passed, avg(r.cost)::float8 as cost,
-      avg(r.latency_ms) as latency
+      avg(r.passed::int)::float8 as passed,
+      avg(r.cost) filter (where r.cached_answers = 0)::float8 as cost,
+      avg(r.latency_ms) filter (where r.cached_answers = 0) as latency
     from howdah.evaluation_results as r
     where r.evaluation_id in (paired_items.a, paired_items.b) and r.passed is not null
     group by r.evaluation_id, r.item_id
@@ -47596,6 +47616,7 @@ begin
   with graded as materialized (
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
+      howdah_private.cached_answers_of(x.id) as cached_answers,
       case when x.status = 'completed'
         then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
@@ -47612,7 +47633,7 @@ begin
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
-    latency_ms = g.latency_ms,
+    latency_ms = g.latency_ms, cached_answers = g.cached_answers,
     score = case when g.status <> 'cancelled' and f.fault is null
       then coalesce(howdah_private.composite_score(g.graders, g.scores), 0) end,
     passed = case when g.status <> 'cancelled' and f.fault is null
@@ -66044,6 +66065,8 @@ grant execute on function howdah_private.cache_write_tokens(jsonb,integer) to ho
 
 grant execute on function howdah_private.cache_write_tokens(jsonb,integer) to howdah_viewer;
 
+grant execute on function howdah_private.cached_answers_of(uuid) to howdah_engine;
+
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_engine;
@@ -71231,6 +71254,8 @@ comment on column howdah.effects.state is 'started: in progress. done, failed: o
 comment on column howdah.effects.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.effects.tool is 'The tool, by name.';
+
+comment on column howdah.evaluation_results.cached_answers is 'Answers of models and tools that the run took from an answer cache. Comparisons of cost and latency leave out results with such answers.';
 
 comment on column howdah.evaluation_results.cost is 'Cost of the run.';
 

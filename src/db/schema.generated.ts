@@ -541,6 +541,7 @@ export interface Effects {
 }
 
 export interface EvaluationResults {
+  cached_answers: Generated<number>;
   cost: Numeric | null;
   day: Generated<Timestamp>;
   error: Json | null;

@@ -1,5 +1,6 @@
 -- Comparison of two evaluations by the items that both have graded. The mean of the repeats of an
--- item is one observation, so repeats make an item more exact and do not count as more items.
+-- item is one observation, so repeats make an item more exact and do not count as more items. Runs
+-- that took an answer from a cache say nothing about cost and latency.
 
 -- Returns the items that both evaluations have graded, with the means of their repeats.
 create or replace function howdah_private.paired_items(a uuid, b uuid)
@@ -12,8 +13,9 @@ create or replace function howdah_private.paired_items(a uuid, b uuid)
 as $$
   with means as (
     select r.evaluation_id, r.item_id, avg(r.score) as score,
-      avg(r.passed::int)::float8 as passed, avg(r.cost)::float8 as cost,
-      avg(r.latency_ms) as latency
+      avg(r.passed::int)::float8 as passed,
+      avg(r.cost) filter (where r.cached_answers = 0)::float8 as cost,
+      avg(r.latency_ms) filter (where r.cached_answers = 0) as latency
     from howdah.evaluation_results as r
     where r.evaluation_id in (paired_items.a, paired_items.b) and r.passed is not null
     group by r.evaluation_id, r.item_id
@@ -27,7 +29,8 @@ as $$
   order by i.id
 $$;
 
--- Returns both means of a figure, and the difference with its interval and verdict.
+-- Returns both means of a figure, and the difference with its interval and verdict, all null if no
+-- item has it in both evaluations.
 create or replace function howdah_private.compared_figure(firsts float8[], seconds float8[])
   returns jsonb
   language plpgsql stable
@@ -45,7 +48,7 @@ begin
     select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
       'difference', round(v_interval.estimate::numeric, 6),
       'low', round(v_interval.low::numeric, 6), 'high', round(v_interval.high::numeric, 6),
-      'verdict', v_interval.verdict)
+      'verdict', case when v_interval.estimate is not null then v_interval.verdict end)
     from unnest(compared_figure.firsts, compared_figure.seconds) as x (a, b)
     where num_nulls(x.a, x.b) = 0);
 end $$;
@@ -78,7 +81,8 @@ as $$
     'a', (select round(avg(v)::numeric, 6) from unnest(compared_means.firsts) as v),
     'b', (select round(avg(v)::numeric, 6) from unnest(compared_means.seconds) as v),
     'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
-    'high', round(i.high::numeric, 6), 'verdict', i.verdict)
+    'high', round(i.high::numeric, 6),
+    'verdict', case when i.estimate is not null then i.verdict end)
   from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
 $$;
 
@@ -90,7 +94,8 @@ create or replace function howdah_private.compared_groups(a uuid, b uuid) return
 as $$
   with results as (
     select r.id, r.evaluation_id = compared_groups.a as is_a, r.passed::int::float8 as passed,
-      r.score, r.cost::float8 as cost, r.latency_ms
+      r.score, case when r.cached_answers = 0 then r.cost::float8 end as cost,
+      case when r.cached_answers = 0 then r.latency_ms end as latency_ms
     from howdah.evaluation_results as r
     where r.evaluation_id in (compared_groups.a, compared_groups.b) and r.passed is not null
   )

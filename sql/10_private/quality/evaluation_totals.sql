@@ -28,6 +28,7 @@ as $$
       select count(*) from items as i where i.any_passed and not i.all_passed),
     'cost', coalesce(sum(r.cost), 0), 'grading_cost', coalesce(sum(r.grading_cost), 0),
     'tokens', coalesce(sum(r.tokens), 0),
+    'cached_runs', count(*) filter (where r.cached_answers > 0),
     'latency_ms_mean', round(avg(r.latency_ms)::numeric, 1),
     'latency_ms_p95',
       round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))

@@ -218,6 +218,17 @@ create or replace function howdah_private.latency_ms(e howdah.executions) return
   language sql immutable
   return extract(epoch from e.completed_at - e.started_at) * 1000;
 
+-- Returns how many answers of models and tools a run took from an answer cache.
+create or replace function howdah_private.cached_answers_of(execution_id uuid) returns int
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select count(*)::int from howdah.steps as s
+  where s.execution_id = cached_answers_of.execution_id
+    and (s.annotations ? 'cached_from'
+      or s.kind = 'model' and s.tokens_in + s.tokens_out = 0 and s.output ? 'cached_from')
+$$;
+
 -- Returns the grades that are kept if a result is graded again: those with a score.
 create or replace function howdah_private.kept_scores(scores jsonb) returns jsonb
   language sql immutable
@@ -275,6 +286,7 @@ begin
   with graded as materialized (
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
+      howdah_private.cached_answers_of(x.id) as cached_answers,
       case when x.status = 'completed'
         then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
@@ -291,7 +303,7 @@ begin
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
-    latency_ms = g.latency_ms,
+    latency_ms = g.latency_ms, cached_answers = g.cached_answers,
     score = case when g.status <> 'cancelled' and f.fault is null
       then coalesce(howdah_private.composite_score(g.graders, g.scores), 0) end,
     passed = case when g.status <> 'cancelled' and f.fault is null

@@ -211,7 +211,8 @@ as $$
 $$;
 
 -- Returns the means of the repeats of each item: repeats are no independent observations. `value`
--- is the measure by which contenders are ranked.
+-- is the measure by which contenders are ranked. Runs that took an answer from a cache say nothing
+-- about cost and latency.
 create or replace function howdah_private.item_means(evaluations uuid[], measure text)
   returns table (
     evaluation_id uuid, item_id uuid, score float8, passed float8, cost numeric,
@@ -224,7 +225,8 @@ as $$
     when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness end
   from (
     select r.evaluation_id, r.item_id, avg(r.score) as score, avg(r.passed::int)::float8,
-      avg(r.cost) as cost, avg(r.latency_ms) as latency_ms,
+      avg(r.cost) filter (where r.cached_answers = 0) as cost,
+      avg(r.latency_ms) filter (where r.cached_answers = 0) as latency_ms,
       howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness
     from howdah.evaluation_results as r
     where r.tenant_id = (select howdah.current_tenant())
@@ -277,7 +279,8 @@ as $$
   figures as (
     select m.evaluation_id, count(*)::int as items, avg(m.passed) as pass_rate,
       avg(m.score) as score, avg(m.cost)::float8 as cost,
-      (sum(m.cost) / nullif(sum(m.passed), 0)::numeric)::float8 as cost_per_pass,
+      (sum(m.cost) / nullif(sum(m.passed) filter (where m.cost is not null), 0)::numeric)::float8
+        as cost_per_pass,
       avg(m.latency_ms) as latency_ms, avg(m.flakiness) as flakiness,
       (count(*) filter (where m.passed > 0 and m.passed < 1))::int as flaky_items,
       avg(m.value * m.sign) as goodness

@@ -17,6 +17,7 @@ export type Totals = {
   pass_hat_k?: number | null;
   cost?: number;
   tokens?: number;
+  cached_runs?: number;
   latency_ms_mean?: number | null;
   latency_ms_p95?: number | null;
 };
@@ -47,7 +48,8 @@ export type Figure = {
   difference: number | null;
   low: number | null;
   high: number | null;
-  verdict: string;
+  /** Null if no item has the figure in both evaluations. */
+  verdict: string | null;
 };
 
 type Side = { id: string; version: number; label: string | null; status: string; totals: Totals };

@@ -24,6 +24,8 @@ export type Totals = {
   /** Cost of the judges, which is no part of `cost`. */
   grading_cost?: number;
   tokens?: number;
+  /** Runs that took an answer from a cache. */
+  cached_runs?: number;
   latency_ms_mean?: number | null;
   latency_ms_p95?: number | null;
 };
@@ -191,7 +193,10 @@ const figure = z
     difference: z.number().nullable().describe('b - a'),
     low: z.number().nullable().describe('The lower end of the 95 % interval'),
     high: z.number().nullable().describe('The upper end of the 95 % interval'),
-    verdict: z.string().describe('higher, lower or inside the noise'),
+    verdict: z
+      .string()
+      .nullable()
+      .describe('higher, lower or inside the noise; null if nothing can be compared'),
   })
   .meta({ id: 'ComparedFigure' });
 

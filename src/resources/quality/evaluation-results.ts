@@ -24,6 +24,7 @@ export const evaluationResults = resource('evaluation_results', {
     cost: z.number().nullable(),
     grading_cost: z.number().nullable(),
     latency_ms: z.number().nullable(),
+    cached_answers: count,
     graded_at: time.nullable(),
   },
   filters: {

@@ -38,7 +38,8 @@ export type ComparedMeasure = {
   second: number | null;
   /** The second minus the first. */
   difference: Estimate | null;
-  verdict: string;
+  /** Null if nothing can be compared. */
+  verdict: string | null;
 };
 
 /** A comparison of two evaluations of the same items. */

@@ -60,7 +60,7 @@ export function markdownComparison(report: ComparisonReport): string {
         measure.first === null ? '–' : number(measure.first),
         measure.second === null ? '–' : number(measure.second),
         interval(measure.difference),
-        inline(measure.verdict),
+        inline(measure.verdict ?? '–'),
       ]),
     ),
     ...section('Regressed', ['item', 'why'], rows('regressed')),

@@ -260,19 +260,47 @@ test('repeats of an evaluation get no answer of each other', async () => {
       'select execution_id from howdah.evaluation_results where evaluation_id = $1 order by repeat',
       [id],
     );
-    return Promise.all(
+    const outputs = await Promise.all(
       runs.map(async ({ execution_id }) => (await waitForEnd(db.pool, execution_id)).output),
     );
+    return { id, outputs };
   };
   const first = await evaluate();
-  expect(first[0]).not.toBe(first[1]);
+  expect(first.outputs[0]).not.toBe(first.outputs[1]);
   await eventually(
     db.pool,
     'both answers are cached',
     'select from howdah_private.cached_answers where agent_id = $1 having count(*) = 2',
     [agent],
   );
-  expect(await evaluate()).toEqual(first);
+  const second = await evaluate();
+  expect(second.outputs).toEqual(first.outputs);
+  // what a cache answered says nothing about the cost and latency of the agent
+  await eventually(
+    db.pool,
+    'both evaluations are graded',
+    `select from howdah.evaluations where id in ($1, $2) having bool_and(status = 'completed')`,
+    [first.id, second.id],
+  );
+  const { compared } = await one(db.pool, 'select howdah.compare_evaluations($1, $2) as compared', [
+    first.id,
+    second.id,
+  ]);
+  expect([compared.a.totals, compared.b.totals]).toMatchObject([
+    { cached_runs: 0, tokens: 2_200 },
+    { cached_runs: 2, tokens: 0, cost: 0 },
+  ]);
+  const none = { b: null, difference: null, low: null, high: null, verdict: null };
+  expect(compared).toMatchObject({ items: 1, cost: none, latency_ms: none });
+  expect(
+    await all(
+      db.pool,
+      'select cached_answers from howdah.evaluation_results where evaluation_id = $1',
+      [second.id],
+    ),
+  ).toEqual([{ cached_answers: 1 }, { cached_answers: 1 }]);
+  const [best] = await all(db.pool, `select cost, latency_ms from howdah.leaderboard('cache')`);
+  expect(best).toEqual({ cost: null, latency_ms: null });
 });
 
 test('another tenant never gets the answer', async () => {

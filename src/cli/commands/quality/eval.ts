@@ -101,6 +101,12 @@ function registerCompare(command: Command, io: CliIo): void {
 function printComparison(io: CliIo, comparison: EvaluationComparison): void {
   const { pass_rate, score, cost, latency_ms, slices, regressions, items } = comparison;
   if (!comparison.has_equal_graders) io.err('The graders of both evaluations differ.');
+  const cached = [comparison.a, comparison.b].map(({ totals }) => Number(totals.cached_runs ?? 0));
+  if (cached.some((runs) => runs > 0)) {
+    io.err(
+      `Cost and latency leave out runs with answers of a cache: ${cached[0]} before, ${cached[1]} now.`,
+    );
+  }
   const figures: [string, ComparedFigure][] = [
     ...Object.entries({ pass_rate, score, cost, latency_ms }),
     ...slices.map(

@@ -160,6 +160,7 @@ export const englishQuality = {
       'Both have graded live runs, which have no items in common: they are compared as two groups.',
     otherItems: 'The evaluations have different items: only those that both have are compared.',
     otherGraders: 'The graders of the evaluations differ, so their scores may not mean the same.',
+    cachedRuns: 'Some runs took answers from a cache. Cost and time are those of the other runs.',
     slices: 'Passed, per split and tag',
     slice: 'Split or tag',
     sliceItems: 'Items',

@@ -61,6 +61,7 @@ function Compared({ comparison }: { comparison: Comparison }) {
   const notes = [
     ...(has_equal_items || !is_paired ? [] : [text.otherItems]),
     ...(has_equal_graders ? [] : [text.otherGraders]),
+    ...([a, b].some(({ totals }) => totals.cached_runs) ? [text.cachedRuns] : []),
   ];
   return (
     <>

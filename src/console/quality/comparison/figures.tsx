@@ -120,10 +120,11 @@ function signed(value: number | null, { show }: Kind): string {
   return `${value > 0 ? '+' : '−'}${size}`;
 }
 
-type VerdictProps = { verdict: string; isHigherBetter: boolean };
+type VerdictProps = { verdict: string | null; isHigherBetter: boolean };
 
 /** The verdict in words, and whether it is good: colour alone says nothing. */
 export function Verdict({ verdict, isHigherBetter }: VerdictProps) {
+  if (verdict === null) return <span className="verdict">–</span>;
   const word = text.verdicts[verdict] ?? verdict;
   if (verdict !== 'higher' && verdict !== 'lower') return <span className="verdict">{word}</span>;
   const isBetter = (verdict === 'higher') === isHigherBetter;
