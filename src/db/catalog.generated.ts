@@ -151,6 +151,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     url: "Address of the document, whose text a worker fetches. Null for a text and for a file.",
   },
   evaluation_results: {
+    cached_answers: "Answers of models and tools that the run took from an answer cache. Comparisons of cost and latency leave out results with such answers.",
     cost: "Cost of the run.",
     day: "The day in UTC on which the run was inserted. It stays when the run is deleted.",
     error: "Why the run failed, or why it could not be graded: {code, message}.",
@@ -627,5 +628,147 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     type: "chain, parallel, router, orchestrator, evaluator_optimizer, voting, map, graph.",
     updated_at: "Time of the last change.",
     version_is_stale: "True from an edit until the same transaction writes the new version at commit.",
+  },
+};
+
+/** The tables of the rows that columns of resources refer to, by table and column. */
+export const foreignKeys: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  agents: {
+    agent_system_id: "agent_systems",
+    current_version_id: "agent_versions",
+    prompt_id: "prompts",
+    user_id: "users",
+  },
+  alert_rules: {
+    webhook_id: "webhooks",
+  },
+  api_keys: {
+    user_id: "users",
+  },
+  approvals: {
+    agent_id: "agents",
+    session_id: "sessions",
+  },
+  connected_accounts: {
+    integration_id: "integrations",
+    user_id: "users",
+  },
+  dataset_items: {
+    dataset_id: "datasets",
+  },
+  documents: {
+    knowledge_base_id: "knowledge_bases",
+    resource_id: "resources",
+  },
+  evaluation_results: {
+    evaluation_id: "evaluations",
+    item_id: "dataset_items",
+  },
+  evaluations: {
+    agent_id: "agents",
+    dataset_id: "datasets",
+    grading_rule_id: "grading_rules",
+    workflow_id: "workflows",
+  },
+  graders: {
+    dataset_id: "datasets",
+  },
+  grades: {
+    evaluation_id: "evaluations",
+    evaluation_result_id: "evaluation_results",
+    user_id: "users",
+  },
+  grading_rules: {
+    agent_id: "agents",
+    dataset_id: "datasets",
+    workflow_id: "workflows",
+  },
+  grants: {
+    agent_id: "agents",
+    user_id: "users",
+    workflow_id: "workflows",
+  },
+  hooks: {
+    agent_id: "agents",
+    workflow_id: "workflows",
+  },
+  inbound_hooks: {
+    agent_id: "agents",
+    user_id: "users",
+    workflow_id: "workflows",
+  },
+  knowledge_bases: {
+    embedding_model_id: "models",
+    ocr_model_id: "models",
+    rerank_model_id: "models",
+  },
+  limits: {
+    agent_id: "agents",
+    api_key_id: "api_keys",
+    model_id: "models",
+    session_id: "sessions",
+    tool_id: "tools",
+    user_id: "users",
+  },
+  mcp_servers: {
+    agent_system_id: "agent_systems",
+    sampling_model_id: "models",
+  },
+  memories: {
+    agent_id: "agents",
+    origin_id: "memories",
+    session_id: "sessions",
+    superseded_by: "memories",
+    user_id: "users",
+  },
+  models: {
+    agent_system_id: "agent_systems",
+  },
+  output_filters: {
+    agent_id: "agents",
+  },
+  prompts: {
+    agent_system_id: "agent_systems",
+  },
+  resources: {
+    session_id: "sessions",
+  },
+  saved_views: {
+    user_id: "users",
+  },
+  schedules: {
+    agent_id: "agents",
+    session_id: "sessions",
+    user_id: "users",
+    workflow_id: "workflows",
+  },
+  searches: {
+    user_id: "users",
+  },
+  secrets: {
+    created_by: "users",
+    webhook_id: "webhooks",
+  },
+  skills: {
+    agent_system_id: "agent_systems",
+  },
+  tool_policies: {
+    agent_id: "agents",
+    tool_id: "tools",
+  },
+  tools: {
+    agent_id: "agents",
+    agent_system_id: "agent_systems",
+    compensation_tool_id: "tools",
+    server_id: "mcp_servers",
+    workflow_id: "workflows",
+  },
+  webhooks: {
+    agent_id: "agents",
+    workflow_id: "workflows",
+  },
+  workflows: {
+    agent_system_id: "agent_systems",
+    current_version_id: "workflow_versions",
   },
 };

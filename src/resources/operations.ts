@@ -9,6 +9,7 @@ import {
   touchRow,
   updateRow,
 } from '../db/queries/row-collection.ts';
+import { refuseMissing } from './references.ts';
 import { noSuch, RequestRefusal } from './request-refusal.ts';
 import type { Body, Resource, Writer } from './resource.ts';
 
@@ -39,7 +40,9 @@ export async function createRow(
   body: Body,
   writer: Writer,
 ): Promise<TaggedRow> {
-  const id = await insertRow(db, resource.collection, await columnsIn(db, resource, body));
+  const columns = await columnsIn(db, resource, body);
+  refuseMissing(resource.references, columns);
+  const id = await insertRow(db, resource.collection, columns);
   await resource.writeParts?.(db, id, body, { ...writer, isWhole: true });
   const more = await resource.shownOnce?.create(db, id, body, writer);
   await checkConstraints(db);
@@ -92,7 +95,7 @@ export async function removeRow(db: Queryable, resource: Resource, id: string): 
 }
 
 async function columnsIn(db: Queryable, resource: Resource, body: Body): Promise<Body> {
-  const values = (await resource.valuesOf?.(body, db)) ?? body;
+  const values = await resource.valuesOf(body, db);
   return Object.fromEntries(
     resource.columns
       .filter((name) => values[name] !== undefined)

@@ -6,6 +6,13 @@ import type { SecretWriter } from '../secrets/writer.ts';
 import { columnList } from './column-list.ts';
 import { equalTo } from './equal-to.ts';
 import { id } from './fields.ts';
+import {
+  namesInPlaceOfIds,
+  type Reference,
+  referencesOf,
+  withIdsOfNames,
+  withoutNeed,
+} from './references.ts';
 
 /** The fields of a row, as they are sent and as they are stored. */
 export type Body = Readonly<Record<string, unknown>>;
@@ -37,6 +44,8 @@ export type Resource = {
   fields: z.ZodObject;
   /** Fields that are columns; the others are parts. */
   columns: readonly string[];
+  /** Columns that refer to rows, which callers may name instead. */
+  references: readonly Reference[];
   /** Columns that are written once. */
   once: readonly string[];
   /** Field names of other systems. `active` for `is_active` is one of them for every resource. */
@@ -52,7 +61,7 @@ export type Resource = {
   /** Returns columns of a row, besides `once`, that keep their values if they are left out. */
   keeps?(row: Body): readonly string[];
   /** Returns the values of the columns for the fields that were sent. */
-  valuesOf?(body: Body, db: Queryable): Body | Promise<Body>;
+  valuesOf(body: Body, db: Queryable): Body | Promise<Body>;
   /** Writes the parts that are no columns, after the row is written. */
   writeParts?(
     db: Queryable,
@@ -95,7 +104,6 @@ type Description = Pick<
   | 'shownAliases'
   | 'command'
   | 'keeps'
-  | 'valuesOf'
   | 'writeParts'
   | 'shownOnce'
   | 'remove'
@@ -115,6 +123,8 @@ type Description = Pick<
   writeOnly?: Fields;
   /** Fields that `valuesOf` writes into columns, or `writeParts` into other tables. */
   parts?: Fields;
+  /** Returns the values of columns for the fields that were sent. Ids stand for names already. */
+  valuesOf?(body: Body, db: Queryable): Body | Promise<Body>;
   once?: readonly string[];
   writes?: readonly Write[];
   /** The condition for rows that are not deleted, if deleted rows are kept. */
@@ -139,8 +149,13 @@ export function resource(
 ): CommandResource;
 export function resource(table: string, described: Description): Resource;
 export function resource(table: string, described: Description): Resource {
-  const { shownColumns = {}, computed = {}, parts = {} } = described;
+  const { shownColumns = {}, computed = {} } = described;
   const columns = withComments(table, described.columns);
+  const references = referencesOf(table, columns).filter(
+    ({ field }) => !(field in { ...columns, ...described.parts }),
+  );
+  const sent = withComments(table, withoutNeed(described.columns, references));
+  const parts = { ...namesInPlaceOfIds(table, references), ...described.parts };
   const readOnly = withComments(table, described.readOnly ?? {});
   const writeOnly = withComments(table, described.writeOnly ?? {});
   const { living, stamp, isLarge = false, filters = {}, conditions = equalTo, ...rest } = described;
@@ -152,6 +167,10 @@ export function resource(table: string, described: Description): Resource {
   );
   return {
     ...rest,
+    valuesOf: async (body, db) => {
+      const named = await withIdsOfNames(references, body, db);
+      return described.valuesOf?.(named, db) ?? named;
+    },
     table,
     many,
     once,
@@ -164,7 +183,8 @@ export function resource(table: string, described: Description): Resource {
       isLarge,
     },
     row: z.object({ ...shown, ...schemas }).meta({ id: inCamels(one.toLowerCase()) }),
-    fields: z.strictObject({ ...columns, ...writeOnly, ...parts }),
+    fields: z.strictObject({ ...sent, ...writeOnly, ...parts }),
+    references,
     columns: [...Object.keys({ ...columns, ...writeOnly }), ...(parts.base64 ? ['bytes'] : [])],
     filters: { query: filters, conditions },
   };

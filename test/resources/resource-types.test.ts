@@ -64,7 +64,10 @@ test('the type of a value that may be null is that of the value', () => {
 test('a form knows what is needed, written once, referred to and null', () => {
   const { create, change, fields, can_delete, list } = typeOf('grants');
   expect({ create, change, can_delete }).toEqual({
-    create: ['agent_id', 'workflow_id', 'user_id', 'role', 'permission', 'agent', 'workflow'],
+    create: [
+      ...['agent_id', 'workflow_id', 'user_id', 'role', 'permission'],
+      ...['user', 'agent', 'workflow'],
+    ],
     change: ['permission'],
     can_delete: true,
   });

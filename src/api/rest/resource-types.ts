@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { columnComments } from '../../db/catalog.generated.ts';
+import { columnComments, foreignKeys } from '../../db/catalog.generated.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { allResources } from '../../resources/all-resources.generated.ts';
 import { object } from '../../resources/fields.ts';
@@ -139,13 +139,19 @@ function fieldsOf(
     const type = fieldType(name, schema);
     return {
       ...type,
-      is_required: name in created && !schema.safeParse(undefined).success,
+      is_required: name in created && isNeeded(resource, name, schema),
       is_column: name === 'id' || name in (columnComments[resource.table] ?? {}),
       is_shown: name in shown,
       is_shown_once: name in made && !(name in shown),
       references: hasObjects(type.schema) ? null : referenceOf(resource, name),
     };
   });
+}
+
+/** Returns whether a new row needs a field, or a name in its place. */
+function isNeeded({ references }: Resource, name: string, schema: z.ZodType): boolean {
+  const isReference = references.some(({ column, isRequired }) => column === name && isRequired);
+  return isReference || !schema.safeParse(undefined).success;
 }
 
 /** Returns whether a field lists objects, such as the tools of a server: they name no rows. */
@@ -177,7 +183,7 @@ const nameOf = ({ path }: Pick<Resource, 'path'>) => path.split('/').at(-1) ?? p
 const nameFieldOf = ({ command, row }: Resource) =>
   command?.name ?? ('name' in row.shape ? 'name' : 'id');
 
-/** Fields that name rows, each with the table of the rows. */
+/** Fields that name rows without a foreign key, each with the table of the rows. */
 const NAMED: Readonly<Record<string, string>> = {
   agent: 'agents',
   agents: 'agents',
@@ -196,26 +202,19 @@ const NAMED: Readonly<Record<string, string>> = {
   previous_secret_name: 'secrets',
 };
 
-/** Resources whose ids have another name than the resource. */
-const STEMS: Readonly<Record<string, string>> = {
-  server: 'mcp_server',
-  dataset: 'data_set',
-  embedding_model: 'model',
-  evaluation_result: 'result',
-  rerank_model: 'model',
-  ocr_model: 'model',
-};
-
 /** Returns the resource whose rows a field means by their id or their name. */
 function referenceOf({ table }: Resource, name: string): FieldReference {
   const stem = /^(\w+)_id$/.exec(name)?.[1];
+  const keys = foreignKeys[table] ?? {};
+  const key = keys[stem === undefined ? `${name}_id` : name];
   const isMeant = ({ one, ...other }: Resource) =>
-    stem === undefined
-      ? other.table === NAMED[name]
-      : one.toLowerCase().replaceAll(' ', '_') === (STEMS[stem] ?? stem);
+    stem === undefined || key !== undefined
+      ? other.table === (key ?? NAMED[name])
+      : one.toLowerCase().replaceAll(' ', '_') === stem;
   const found = allResources.find(isMeant);
   // a model names itself at its provider, and some rows show their own id again
-  if (!found || (found.table === table && name !== 'agents')) return null;
+  const isItself = found?.table === table && key === undefined && name !== 'agents';
+  if (!found || isItself) return null;
   return { resource: nameOf(found), field: stem === undefined ? nameFieldOf(found) : 'id' };
 }
 type FieldReference = ResourceType['fields'][number]['references'];

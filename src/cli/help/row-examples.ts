@@ -2,7 +2,7 @@
 export const rowExamples = {
   alerts: [
     'howdah admin alerts',
-    'howdah admin alerts --use --webhook ID',
+    'howdah admin alerts --use --webhook https://example.com/hook',
     'howdah admin alerts --now',
     'howdah admin alerts show stuck_runs',
     'howdah admin alerts create backlog --query "select * from orders where due < now()"',

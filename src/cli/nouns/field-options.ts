@@ -10,9 +10,15 @@ import { uuidOf } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** The form of the value of a field at the command line. */
-type Form = 'text' | 'id' | 'number' | 'flag' | 'choice' | 'words' | 'json';
+type Form = 'text' | 'name' | 'id' | 'number' | 'flag' | 'choice' | 'words' | 'json';
 type Options = Readonly<Record<string, unknown>>;
-type Field = { name: string; option: string; form: Form; schema: z.ZodType };
+type Field = {
+  name: string;
+  option: string;
+  form: Form;
+  schema: z.ZodType;
+  isRequired: boolean;
+};
 
 /** Adds an option for each field of a resource that may be changed. */
 export function withChangeOptions(command: Command, resource: CommandResource): Command {
@@ -31,9 +37,7 @@ export function withCreationOptions(command: Command, resource: CommandResource)
   const name = nameColumnOf(resource);
   if (name !== 'id') command.argument(`<${name}>`, `${name} of the ${resource.one}`);
   for (const field of fieldsOfNewRow(resource)) {
-    command.addOption(
-      optionOf(field).makeOptionMandatory(!field.schema.safeParse(undefined).success),
-    );
+    command.addOption(optionOf(field).makeOptionMandatory(field.isRequired));
   }
   return command;
 }
@@ -92,18 +96,22 @@ async function readFields(io: CliIo, fields: readonly Field[], options: Options)
 }
 
 const changeableFields = (resource: CommandResource) =>
-  fieldsOf(resource).filter(({ name }) => !resource.once.includes(name));
+  fieldsOf(resource).filter(
+    ({ name }) => !resource.once.includes(name) && !resource.once.includes(`${name}_id`),
+  );
 const fieldsOfNewRow = (resource: CommandResource) =>
   fieldsOf(resource).filter(({ name }) => name !== nameColumnOf(resource));
 
-function fieldsOf({ fields: { shape } }: CommandResource): Field[] {
+function fieldsOf({ fields: { shape }, references }: CommandResource): Field[] {
+  const needed = references.filter(({ isRequired }) => isRequired).map(({ field }) => field);
   return (Object.entries(shape) as [string, z.ZodType][])
     .filter(([name]) => !isGivenByName(name, shape))
     .map(([name, schema]) => ({
       name,
       option: optionName(name),
-      form: formOf(schema),
+      form: `${name}_id` in shape ? 'name' : formOf(schema),
       schema,
+      isRequired: needed.includes(name) || !schema.safeParse(undefined).success,
     }));
 }
 
@@ -111,13 +119,14 @@ function fieldsOf({ fields: { shape } }: CommandResource): Field[] {
 const optionName = (field: string) =>
   field.replace(/(?<=^|_)secret_name$/, 'secret').replaceAll('_', '-');
 
-/** True for the id of an agent or workflow that another field gives by its name. */
+/** True for the id of a row that another field gives by its name. */
 const isGivenByName = (name: string, shape: object) =>
   name.endsWith('_id') && name.slice(0, -'_id'.length) in shape;
 
 /** The values of a field in help. `@file` is read from a file. */
 const PLACES: Record<Form, string> = {
   text: '<text|@file>',
+  name: '<name>',
   id: '<id>',
   number: '<number>',
   flag: '<true|false>',

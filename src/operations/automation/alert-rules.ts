@@ -14,10 +14,12 @@ export const useAlertRules = operation({
   isBodyOptional: true,
   body: z.strictObject({
     webhook_id: id.optional().describe('The webhook that is notified of alerts'),
+    webhook: z.string().optional().describe('The url of the webhook, in place of webhook_id'),
   }),
   answers: { 204: { description: 'The rules exist' } },
   async work(db, { body }) {
-    await useAlerts(db, body.webhook_id);
+    const { webhook_id } = await alertRules.valuesOf(body, db);
+    await useAlerts(db, webhook_id as string | undefined);
     return { status: 204, body: undefined };
   },
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { id, time } from '../fields.ts';
 import { resource } from '../resource.ts';
+import { namesOfSubject } from '../subject-names.ts';
 
 /** Remembered approvals, which answers to questions write. */
 export const approvals = resource('approvals', {
@@ -10,7 +11,7 @@ export const approvals = resource('approvals', {
   writes: ['delete'],
   command: {
     noun: 'admin approvals',
-    list: ['id', 'tool', 'scope', 'trust', 'execution_id', 'session_id', 'agent_id', 'created_by'],
+    list: ['id', 'tool', 'scope', 'trust', 'execution_id', 'session_id', 'agent', 'created_by'],
     empty: 'No remembered approvals.',
     name: 'id',
   },
@@ -24,6 +25,7 @@ export const approvals = resource('approvals', {
     created_by: z.string(),
     created_at: time,
   },
+  computed: { agent: namesOfSubject.agent },
   filters: {
     tool: z.string().optional(),
     execution_id: id.optional(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { count, id, json, object, time } from '../fields.ts';
 import { resource } from '../resource.ts';
+import { namesOfSubject } from '../subject-names.ts';
 
 /** Evaluations of agents and workflows. An operation of its own starts them. */
 export const evaluations = resource('evaluations', {
@@ -10,7 +11,7 @@ export const evaluations = resource('evaluations', {
   writes: [],
   command: {
     noun: 'eval',
-    list: ['id', 'status', 'agent_id', 'workflow_id', 'version', 'label', 'created_at'],
+    list: ['id', 'status', 'dataset', 'agent', 'workflow', 'version', 'label', 'created_at'],
     empty: 'No evaluations. Start one: howdah eval run DATASET --agent AGENT',
     name: 'id',
   },
@@ -36,6 +37,13 @@ export const evaluations = resource('evaluations', {
     created_by: z.string(),
     created_at: time,
     completed_at: time.nullable(),
+  },
+  computed: {
+    ...namesOfSubject,
+    dataset: {
+      sql: '(select d.name from howdah.datasets as d where d.id = t.dataset_id)',
+      schema: z.string().describe('The name of the data set'),
+    },
   },
   filters: {
     dataset_id: id.optional(),

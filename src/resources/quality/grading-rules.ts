@@ -1,13 +1,11 @@
 import { z } from 'zod';
-import { callPrivate, type Queryable } from '../../db/connection/pool.ts';
 import { count, flag, id, names, object, time } from '../fields.ts';
-import { refuseBoth } from '../request-refusal.ts';
 import { resource } from '../resource.ts';
 import { namesOfSubject, subjectByName, withSubjectIds } from '../subject-names.ts';
 
 const columns = {
   name: z.string(),
-  dataset_id: id.optional(),
+  dataset_id: id,
   graders: names.nullable().optional(),
   agent_id: id.nullable().optional(),
   workflow_id: id.nullable().optional(),
@@ -16,14 +14,6 @@ const columns = {
   delay_seconds: z.int32().optional(),
   is_active: z.boolean().optional(),
 };
-
-/** Returns a body with the id of the data set that it names. */
-async function withDatasetId(body: Readonly<Record<string, unknown>>, db: Queryable) {
-  refuseBoth(body, 'dataset', ['dataset_id']);
-  const { dataset, ...others } = body;
-  if (dataset == null) return others;
-  return { ...others, dataset_id: await callPrivate<string>(db, 'dataset_named', dataset) };
-}
 
 /**
  * Rules that grade a sample of live runs, always. The agent or workflow is given by id or by name.
@@ -52,10 +42,7 @@ export const gradingRules = resource('grading_rules', {
     summary: 'manage the rules that grade live runs',
   },
   columns,
-  parts: {
-    ...subjectByName,
-    dataset: z.string().optional().describe('The name of the data set, in place of dataset_id'),
-  },
+  parts: subjectByName,
   readOnly: {
     next_at: time.nullable(),
     last_at: time.nullable(),
@@ -96,5 +83,5 @@ export const gradingRules = resource('grading_rules', {
     workflow_id: id.optional(),
     is_active: flag.optional(),
   },
-  valuesOf: async (body, db) => withSubjectIds(await withDatasetId(body, db), db),
+  valuesOf: withSubjectIds,
 });

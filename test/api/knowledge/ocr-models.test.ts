@@ -111,7 +111,7 @@ test('GraphQL and commands set and unset the model', async () => {
   const model = await makeModel();
   base = (await ask('POST', '/api/knowledge-bases', { name: 'both' })).body.id;
   const setByCommand = await runCli(
-    ...([database.url, 'kb', 'change', 'both', '--ocr-model-id', model] as const),
+    ...([database.url, 'kb', 'change', 'both', '--ocr-model', model] as const),
   );
   expect(setByCommand.status).toBe(0);
   const read = `query ($id: UUID!) { knowledgeBase(id: $id) { ocrModel { model } } }`;
@@ -145,7 +145,7 @@ describe.each<[string, Model, string]>([
   });
 
   test('by commands', async () => {
-    const change = ['kb', 'change', 'handbook', '--ocr-model-id', await makeModel(model)];
+    const change = ['kb', 'change', 'handbook', '--ocr-model', await makeModel(model)];
     const { status, stderr } = await runCli(database.url, ...change);
     expect([status, stderr]).toEqual([2, expect.stringContaining(hint)]);
   });

@@ -197,7 +197,7 @@ describe.each(['llm', 'embedding'])('a model of purpose %s is refused', (purpose
   });
 
   test('by commands', async () => {
-    const change = ['kb', 'change', 'handbook', '--rerank-model-id', await makeModel()];
+    const change = ['kb', 'change', 'handbook', '--rerank-model', await makeModel()];
     const { status, stderr } = await runCli(database.url, ...change);
     expect([status, stderr]).toEqual([2, expect.stringContaining('purpose rerank')]);
   });

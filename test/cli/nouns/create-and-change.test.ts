@@ -132,7 +132,7 @@ describe.each(Object.keys(faces) as (keyof typeof faces)[])('by the %s', (face) 
     const change = (...options: string[]) => run('agents', 'change', `strict_${face}`, ...options);
     expect(await change('--max-steps', 'many')).toMatchObject({ status: 2 });
     expect(await change('--engine', 'steam')).toMatchObject({ status: 2 });
-    expect(await change('--prompt-id', 'greeting')).toMatchObject({ status: 2 });
+    expect(await change('--prompt', 'no_such_prompt')).toMatchObject({ status: 3 });
     expect(await change('--domain', 'x', '--unset', 'domain')).toMatchObject({ status: 2 });
     expect(await change('--unset', 'name')).toMatchObject({ status: 2 });
     expect(await change('--max-steps', '-1', '--domain', 'kept?')).toMatchObject({ status: 2 });

@@ -30,8 +30,7 @@ beforeAll(async () => {
   const [row] = await all(db.pool, 'select name from howdah.agents where id = $1', [agentId]);
   agent = row?.name;
   await cli('dataset', 'create', 'refunds');
-  const [made] = await all(db.pool, 'select id from howdah.datasets');
-  await cli('dev', 'graders', 'create', 'answer', '--kind', 'normalized', '--dataset-id', made?.id);
+  await cli('dev', 'graders', 'create', 'answer', '--kind', 'normalized', '--dataset', 'refunds');
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -100,8 +99,7 @@ test('starts nothing for a report that cannot be written, or a label that does n
 
 test('refuses a version that is worse than a label, and compares each item', async () => {
   await cli('dataset', 'create', 'many');
-  const [made] = await all(db.pool, `select id from howdah.datasets where name = 'many'`);
-  await cli('dev', 'graders', 'create', 'word', '--kind', 'exact', '--dataset-id', made?.id);
+  await cli('dev', 'graders', 'create', 'word', '--kind', 'exact', '--dataset', 'many');
   const items = Array.from({ length: 12 }, (_, n) => `{"input": "${n}", "expected": "yes"}`);
   await cli('dataset', 'add', 'many', await file('many.jsonl', items.join('\n')));
   await db.pool.query(
@@ -206,8 +204,7 @@ test('a judge says why a result fails, and its runs are ordinary runs', async ()
   });
   const [row] = await all(db.pool, 'select name from howdah.agents where id = $1', [judge]);
   await cli('dataset', 'create', 'polite');
-  const [made] = await all(db.pool, `select id from howdah.datasets where name = 'polite'`);
-  const create = ['dev', 'graders', 'create', 'tone', '--kind', 'rubric', '--dataset-id', made?.id];
+  const create = ['dev', 'graders', 'create', 'tone', '--kind', 'rubric', '--dataset', 'polite'];
   const scale = { min: 1, max: 5 };
   const configuration = { agent: row?.name, rubric: 'The answer is polite.', scale };
   const wrong = await cli(
@@ -308,7 +305,7 @@ test('grades by the similarity of vectors, which a worker makes', async () => {
   );
   await cli('dataset', 'add', 'meanings', items);
   const { id } = await json('dataset', 'show', 'meanings');
-  const wrong = ['dev', 'graders', 'create', 'meaning', '--kind', 'similarity', '--dataset-id', id];
+  const wrong = ['dev', 'graders', 'create', 'meaning', '--kind', 'similarity', '--dataset', id];
   const refused = await cli(...wrong, '--configuration', '{"model": "letter"}');
   expect(refused.stderr).toContain("there is no embedding model 'letter'");
   await cli(...wrong, '--configuration', '{"model": "letters", "minimum": 0.1}');
@@ -331,8 +328,7 @@ test('grades runs that users started, once, and names them by their ids', async 
   const desk = await makeAgent(db.pool, { script: [{ content: 'please' }] });
   const [row] = await all(db.pool, 'select name from howdah.agents where id = $1', [desk]);
   await cli('dataset', 'create', 'live');
-  const [made] = await all(db.pool, `select id from howdah.datasets where name = 'live'`);
-  const grader = ['dev', 'graders', 'create', 'sorry', '--kind', 'regex', '--dataset-id', made?.id];
+  const grader = ['dev', 'graders', 'create', 'sorry', '--kind', 'regex', '--dataset', 'live'];
   await cli(...grader, '--configuration', '{"pattern": "sorry"}');
   expect((await cli('run', String(row?.name), 'Where is my order?')).status).toBe(0);
   const [run] = await all(db.pool, 'select id from howdah.executions where agent_id = $1', [desk]);

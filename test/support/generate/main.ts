@@ -17,7 +17,6 @@ import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { catalogFunction, usualModelsFile } from '../catalog/catalog-function.ts';
 import { sql, startInFolder, withDatabase } from '../server.ts';
 import { clientOperations } from './client-operations.ts';
-import { columnComments } from './column-comments.ts';
 import { renderCommandMetadata } from './command-metadata.ts';
 import { consoleOperations, readOperations } from './console-operations.ts';
 import { enumLabels } from './enum-labels.ts';
@@ -26,6 +25,7 @@ import { modelVendorsFunction } from './model-vendors.ts';
 import { readResources, resourceCommands, resourceList } from './resource-lists.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sqlMessages } from './sql-messages.ts';
+import { tableCatalog } from './table-catalog.ts';
 import { triggerNames } from './trigger-names.ts';
 import { writePermissions } from './write-permissions.ts';
 
@@ -60,7 +60,7 @@ try {
   if (write('src/contracts/enum-labels.generated.ts', await enumLabels(url))) isStale = true;
   write('src/contracts/write-permissions.generated.ts', await writePermissions(url));
   write('src/contracts/key-columns.generated.ts', await keyColumns(url));
-  if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) isStale = true;
+  if (write('src/db/catalog.generated.ts', await tableCatalog(url, tables))) isStale = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
   const dump = await dumpSchema(url);
   write('sql/schema.sql', dump);

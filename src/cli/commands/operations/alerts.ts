@@ -39,7 +39,7 @@ function registerList(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .option('--use', 'first create the standard alert rules')
-    .option('--webhook <id>', 'with --use: the webhook that is notified of alerts')
+    .option('--webhook <url>', 'with --use: the webhook that is notified of alerts')
     .option(
       '--now',
       'show the current alerts of the whole installation instead (owners of the database only)',
@@ -48,7 +48,7 @@ function registerList(command: Command, io: CliIo): void {
     .action(async ({ tenant, use, webhook, now }: Options, self: Command) => {
       if (now) return showInstallation(io, self);
       const { items, empty = '' } = await withBackend(io, self, { tenant }, async (backend) => {
-        const body = webhook === undefined ? {} : { webhook_id: webhook };
+        const body = webhook === undefined ? {} : { webhook };
         if (use) await backend.call(useAlertRules, { body });
         return backend.definitions.list(alertRules);
       });

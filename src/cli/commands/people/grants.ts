@@ -1,7 +1,6 @@
 import { Argument, type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { grants } from '../../../resources/administration/grants.ts';
-import { uuidOf } from '../../input/resolve-id.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
@@ -24,14 +23,12 @@ function withGrant(command: Command): Command {
     .addOption(
       new Option('--role <role>', 'role that gets the permission').choices(enumLabels.user_role),
     )
-    .option('--user-id <id>', 'id of the user that gets the permission', (text) =>
-      uuidOf(text, 'a user'),
-    );
+    .option('--user <name>', 'user that gets the permission');
 }
 
-type Options = { agent?: string; workflow?: string; role?: string; userId?: string };
+type Options = { agent?: string; workflow?: string; role?: string; user?: string };
 
 function columnsOf(_io: CliIo, [permission]: readonly string[], options: object) {
-  const { agent, workflow, role, userId } = options as Options;
-  return { permission, agent, workflow, ...(role && { role }), ...(userId && { user_id: userId }) };
+  const { agent, workflow, role, user } = options as Options;
+  return { permission, agent, workflow, ...(role && { role }), ...(user && { user }) };
 }
