@@ -169,7 +169,9 @@ describe('openai', () => {
       expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);
       expect(JSON.stringify(error)).not.toContain(KEY);
     }
-    expect(server.requests).toHaveLength(2);
+    // a call that gives up soon may do so before the server has read its request
+    if ('stall' in answer) expect(server.requests.length).toBeLessThanOrEqual(2);
+    else expect(server.requests).toHaveLength(2);
   });
 
   test('ends when the signal fires during the call', async () => {
