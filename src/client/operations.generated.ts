@@ -194,7 +194,7 @@ export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" 
 
 export type Result = { id: string; evaluation_id: string; item_id: string | null; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; cached_answers: number; graded_at: string | null };
 
-export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string };
+export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string; dataset: string | null };
 
 export type GradingRule = { id: string; name: string; dataset_id: string; graders: (string)[] | null; agent_id: string | null; workflow_id: string | null; sample: number; interval_seconds: number; delay_seconds: number; is_active: boolean; next_at: string | null; last_at: string | null; graded_until_at: string | null; last_error: { [name: string]: unknown } | null; created_at: string; updated_at: string; grades: string | null; evaluations: number };
 

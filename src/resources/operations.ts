@@ -9,7 +9,7 @@ import {
   touchRow,
   updateRow,
 } from '../db/queries/row-collection.ts';
-import { refuseMissing } from './references.ts';
+import { refuseMissing, withoutUnchanged } from './references.ts';
 import { noSuch, RequestRefusal } from './request-refusal.ts';
 import type { Body, Resource, Writer } from './resource.ts';
 
@@ -58,10 +58,11 @@ export async function changeRow(
   db: Queryable,
   resource: Resource,
   id: string,
-  body: Body,
+  sent: Body,
   { tag, isWhole, ...writer }: Change,
 ): Promise<TaggedRow | undefined> {
   const { collection, once } = resource;
+  const body = await withChangedReferences(db, resource, id, sent);
   const columns = await columnsIn(db, resource, body);
   const values = once.length > 0 ? await withoutOnce(db, resource, id, columns, body) : columns;
   const unchanged = isWhole ? await keptColumns(db, resource, id) : [];
@@ -80,6 +81,14 @@ export async function changeRow(
   await resource.writeParts?.(db, id, body, { ...writer, isWhole });
   await checkConstraints(db);
   return readRow(db, resource, id);
+}
+
+/** Returns a body in which a reference is only its name or only its id, if rows show both. */
+async function withChangedReferences(db: Queryable, resource: Resource, id: string, body: Body) {
+  const { references, collection } = resource;
+  const isBoth = references.some(({ field, column }) => field in body && column in body);
+  const found = isBoth && (await findRow(db, collection, id));
+  return found ? withoutUnchanged(references, body, found.row) : body;
 }
 
 /** Returns the columns that keep their values when a whole change leaves them out. */

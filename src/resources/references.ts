@@ -76,6 +76,19 @@ export function namesInPlaceOfIds(table: string, references: readonly Reference[
   );
 }
 
+/**
+ * Returns a body without what is as in the row that is changed, where name and id of a reference
+ * mean different rows: a client sends back a row that it has read with one of them changed.
+ */
+export function withoutUnchanged(references: readonly Reference[], body: Body, row: Body): Body {
+  const unchanged = references.flatMap(({ field, column }) => {
+    if (![field, column].every((name) => name in body && name in row)) return [];
+    if (body[field] === row[field]) return [field];
+    return body[column] === row[column] ? [column] : [];
+  });
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !unchanged.includes(name)));
+}
+
 /** Returns a body with the ids of the rows that it names. */
 export async function withIdsOfNames(
   references: readonly Reference[],
@@ -138,7 +151,7 @@ async function unknownName(db: Queryable, table: string, field: string, name: st
   const names = rows.map((row) => row.name);
   const near = closestNames(name, names);
   const all = names.length > 0 ? `There are: ${joinNames(names)}.` : `There are no ${many} yet.`;
-  return new RequestRefusal(404, `there is no ${one} named '${name}'`, {
+  return new RequestRefusal(404, `there is no ${one} '${name}'`, {
     code: 'HWNTF',
     hint: near.length > 0 ? `Did you mean ${joinNames(near)}? ${all}` : all,
     detail: { field, [field]: name },

@@ -10,7 +10,7 @@ export const graders = resource('graders', {
   one: 'grader',
   command: {
     noun: 'dev graders',
-    list: ['id', 'name', 'kind', 'configuration', 'weight', 'pass_score'],
+    list: ['id', 'name', 'dataset', 'kind', 'configuration', 'weight', 'pass_score'],
     empty: 'No graders. Create one: howdah dev graders create NAME --kind exact',
     group: 'Agents',
     summary: 'manage the graders of evaluations',
@@ -24,6 +24,12 @@ export const graders = resource('graders', {
     pass_score: z.number().optional(),
   },
   readOnly: times,
+  computed: {
+    dataset: {
+      sql: '(select d.name from howdah.datasets as d where d.id = t.dataset_id)',
+      schema: z.string().nullable().describe('The name of the data set'),
+    },
+  },
   examples: {
     create: { name: 'total', kind: 'numeric', configuration: { tolerance: 0.01 } },
     change: { weight: 2 },

@@ -105,9 +105,12 @@ test.each([
   expect(JSON.stringify(refused.body)).toContain(field);
 });
 
-test('a data set is named once', async () => {
-  const body = { name: 'both', dataset: 'live', dataset_id: dataset, agent: 'support' };
-  expect(await create(body)).toMatchObject({ status: 400, body: { code: 'HWINV' } });
+test('a data set has a name and an id that mean the same', async () => {
+  const { body: other } = await request('POST', '/api/datasets', { name: 'other' });
+  const body = { name: 'both', dataset: 'live', dataset_id: other.id, agent: 'support' };
+  expect(await create(body)).toMatchObject({
+    ...{ status: 400, body: { code: 'HWINV', field: 'dataset' } },
+  });
 });
 
 test('a member reads rules, and writes none', async () => {

@@ -69,6 +69,9 @@ test('every reference of a resource is tried here', () => {
 
 describe.each(CASES)('%s in %s', (field, path, body, name) => {
   const column = `${field}_id`;
+  /** The fields of rows that may be changed. */
+  const { row: shownRow, once = [] } = tableOf(path) ?? {};
+  const shown = once.includes(column) ? [] : Object.keys(shownRow?.shape ?? {});
   const isNullable = tableOf(path)?.references.find((one) => one.field === field)?.isNullable;
   /** Sends the row again and again, each time with another name. */
   let count = 0;
@@ -99,12 +102,30 @@ describe.each(CASES)('%s in %s', (field, path, body, name) => {
     expect(other).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
   });
 
+  test.runIf(shown.includes(field))(
+    'of a row that is sent back, the changed one counts',
+    async () => {
+      const { body: row } = await create({ [field]: name });
+      const at = `${path}/${row.id}`;
+      const { body: cleared } = await ask('PUT', at, { ...row, [column]: null });
+      expect(cleared).toMatchObject({ [field]: null, [column]: null });
+      const again = await ask('PUT', at, { ...cleared, [column]: row[column] });
+      expect(again.body).toMatchObject({ [field]: name, [column]: row[column] });
+      expect((await ask('PUT', at, { ...row, [field]: null })).body[column]).toBe(null);
+      const other = { ...row, [column]: crypto.randomUUID() };
+      expect((await ask('PUT', at, other)).status).not.toBe(200);
+      const byName = await ask('PUT', at, { ...cleared, [field]: name });
+      expect(byName.body).toMatchObject({ [field]: name, [column]: row[column] });
+    },
+  );
+
   test.runIf(isNullable)('is set to null, if the id is not sent', async () => {
     const made = await create({ [field]: name });
     const at = `${path}/${made.body.id}`;
     const { status, body: row } = await ask('PATCH', at, { [field]: null });
     const isOnce = tableOf(path)?.once.includes(column) === true;
     expect([status, row[column]]).toEqual(isOnce ? [400, undefined] : [200, null]);
+    if (field in (shownRow?.shape ?? {})) return; // then the null is a change
     const kept = await ask('PATCH', at, { [field]: null, [column]: made.body[column] });
     expect([kept.status, kept.body[column]]).toEqual([200, made.body[column]]);
   });
