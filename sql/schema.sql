@@ -531,11 +531,13 @@ create table howdah.dataset_items (
   input_data jsonb,
   expected jsonb,
   metadata jsonb default '{}'::jsonb not null,
+  input_parts jsonb,
   constraint dataset_items_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint dataset_items_pkey PRIMARY KEY (id),
   constraint dataset_items_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
   constraint dataset_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint item_has_an_input CHECK (((input <> ''::text) OR (input_data IS NOT NULL))),
+  constraint input_parts_are_a_list CHECK ((jsonb_typeof(input_parts) = 'array'::text)),
+  constraint item_has_an_input CHECK (((input <> ''::text) OR (input_data IS NOT NULL) OR (input_parts IS NOT NULL))),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint split_is_one_short_line CHECK (((split ~ '^[^[:cntrl:]]{1,100}$'::text) AND (split ~ '\S'::text)))
 );
@@ -3522,7 +3524,7 @@ declare
   v_run record;
   v_item howdah.dataset_items;
 begin
-  select e.id, e.input, e.input_data, e.output, e.output_data, e.status,
+  select e.id, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.status,
     e.contents_encrypted_at is not null as is_encrypted, e.contents_erased_at
   into v_run
   from howdah.executions as e where e.id = add_to_dataset.execution_id;
@@ -3544,8 +3546,8 @@ begin
       detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
   end if;
   insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
-    expected, split, metadata)
-  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data,
+    input_parts, expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data, v_run.input_parts,
     coalesce(add_to_dataset.expected, v_run.output_data, to_jsonb(v_run.output)),
     add_to_dataset.split, coalesce(add_to_dataset.metadata, '{}'))
   returning i.* into v_item;
@@ -14643,6 +14645,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_files_of_items(tenant_id uuid, item_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_missing record;
+begin
+  select i.id, p.part ->> 'resource_id' as resource_id into v_missing
+  from howdah.dataset_items as i
+  cross join lateral jsonb_array_elements(i.input_parts) as p (part)
+  where i.tenant_id = check_files_of_items.tenant_id
+    and i.id = any (check_files_of_items.item_ids) and i.input_parts is not null
+    and p.part ->> 'type' = 'resource' and not exists (
+      select from howdah.resources as r
+      where r.tenant_id = i.tenant_id and r.id = (p.part ->> 'resource_id')::uuid)
+  order by i.id limit 1;
+  if found then
+    raise exception using errcode = 'HWCNF',
+      message = format('the file %s of item %s was deleted', v_missing.resource_id, v_missing.id),
+      detail = jsonb_build_object('item_id', v_missing.id,
+        'resource_id', v_missing.resource_id)::text,
+      hint = 'Remove the item: set removed_at.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_filter_time(field text, since timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -19948,7 +19978,7 @@ AS $function$
     when 'howdah.chunks'::regclass then '{content,heading_path}'::text[]
     when 'howdah.citations'::regclass then '{}'::text[]
     when 'howdah.connected_accounts'::regclass then '{error}'::text[]
-    when 'howdah.dataset_items'::regclass then '{expected,input,input_data,metadata}'::text[]
+    when 'howdah.dataset_items'::regclass then '{expected,input,input_data,input_parts,metadata}'::text[]
     when 'howdah.datasets'::regclass then '{description}'::text[]
     when 'howdah.documents'::regclass then '{content,error,metadata,source,title,url}'::text[]
     when 'howdah.evaluation_results'::regclass then '{error,scores}'::text[]
@@ -30139,18 +30169,20 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation(e howdah.evaluations
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.insert_evaluation_row(e);
+  perform howdah_private.insert_evaluation_row(e),
+    howdah_private.check_files_of_items(e.tenant_id, insert_evaluation.item_ids);
   insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
   select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
   from unnest(insert_evaluation.item_ids) as i (id)
   cross join generate_series(1, e.repeats) as n (repeat)
   order by n.repeat, i.id;
   insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
-    workflow_version_id, input_trust, input, input_data, overrides, priority, metadata)
+    workflow_version_id, input_trust, input, input_data, input_parts, overrides, priority,
+    metadata)
   select r.execution_id, e.tenant_id, e.agent_id,
     case when e.agent_id is not null then e.version_id end, e.workflow_id,
     case when e.workflow_id is not null then e.version_id end, i.trust, i.input, i.input_data,
-    e.overrides,
+    i.input_parts, e.overrides,
     howdah_private.priority_of(insert_evaluation.priority),
     jsonb_build_object('evaluation_id', e.id, 'item_id', i.id, 'repeat', r.repeat)
   from howdah.evaluation_results as r
@@ -30211,10 +30243,10 @@ declare
   v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
-    input_trust, priority, overrides, metadata)
+    input_parts, input_trust, priority, overrides, metadata)
   values (insert_judge_run.id, judged.tenant_id, judged.user_id,
     (grader #>> '{judge,agent_id}')::uuid, (grader #>> '{judge,version_id}')::uuid,
-    insert_judge_run.prompt, 'external',
+    insert_judge_run.prompt, judged.input_parts, 'external',
     case when judged.metadata ? 'evaluation_id' then judged.priority
       else greatest(judged.priority, 10) end,
     '{"allowed_tools": []}',
@@ -31239,6 +31271,7 @@ begin
   else
     v_item.input := e.input;
     v_item.input_data := e.input_data;
+    v_item.input_parts := e.input_parts;
     v_item.metadata := e.metadata;
   end if;
   return v_item;
@@ -32039,6 +32072,7 @@ AS $function$
         else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
+    case when i.input_parts is not null then 'The files of the question are attached.' end,
     E'What was expected:\n' || howdah_private.mark_external(howdah_private.json_as_text(
       nullif(howdah_private.expected_by(judge_prompt.grader, i.expected), 'null')), 'expected'),
     E'The answer to grade:\n' || howdah_private.mark_external(
@@ -36091,7 +36125,8 @@ CREATE OR REPLACE FUNCTION howdah_private.needed_judges(v howdah.evaluations, id
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select e.id, g.grader, p.prompt,
-    encode(sha256(convert_to((g.grader #>> '{judge,version_id}') || p.prompt, 'UTF8')), 'hex'),
+    encode(sha256(convert_to(concat(g.grader #>> '{judge,version_id}', p.prompt, e.input_parts),
+      'UTF8')), 'hex'),
     case when v.status = 'cancelled' then 'the evaluation was cancelled'
       when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted' end
   from howdah.evaluation_results as r
@@ -46607,6 +46642,7 @@ AS $function$
     ('executions', 'input', null, null),
     ('executions', 'input_data', null, null),
     ('executions', 'input_parts', null, null),
+    ('dataset_items', 'input_parts', null, null),
     ('executions', 'history', null, null),
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
@@ -51609,11 +51645,13 @@ begin
     when strpos(n.expected::text, 'howdah.sealed.v') > 0 and n.expected is distinct from old.expected then array['sealed', 'expected']
     when strpos(n.input::text, 'howdah.sealed.v') > 0 and n.input is distinct from old.input then array['sealed', 'input']
     when strpos(n.input_data::text, 'howdah.sealed.v') > 0 and n.input_data is distinct from old.input_data then array['sealed', 'input_data']
+    when strpos(n.input_parts::text, 'howdah.sealed.v') > 0 and n.input_parts is distinct from old.input_parts then array['sealed', 'input_parts']
     when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
     when strpos(n.split::text, 'howdah.sealed.v') > 0 and n.split is distinct from old.split then array['sealed', 'split']
     when n.created_by is null then array['missing', 'created_by']
     when n.dataset_id is null then array['missing', 'dataset_id']
-    when not ((input <> ''::text) OR (input_data IS NOT NULL)) then array['check', 'item_has_an_input']
+    when not (jsonb_typeof(input_parts) = 'array'::text) then array['check', 'input_parts_are_a_list']
+    when not ((input <> ''::text) OR (input_data IS NOT NULL) OR (input_parts IS NOT NULL)) then array['check', 'item_has_an_input']
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
     when not ((split ~ '^[^[:cntrl:]]{1,100}$'::text) AND (split ~ '\S'::text)) then array['check', 'split_is_one_short_line']
   end into v_fault from (select new.*) as n;
@@ -51635,6 +51673,9 @@ begin
   new.input := coalesce(new.input, '');
   new.created_by := howdah_private.actor();
   new.trust := 'user';
+  new.input_parts := nullif(new.input_parts, '[]');
+  perform howdah_private.check_parts(new.tenant_id, new.input_parts)
+  where jsonb_typeof(new.input_parts) = 'array';
   if new.source_execution_id is not null then
     select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user'),
       coalesce(e.user_id, (select s.user_id from howdah.sessions as s where s.id = e.session_id))
@@ -60551,8 +60592,8 @@ AS $function$
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
-      'dataset_id source_execution_id split input input_data expected metadata', 'removed_at',
-      false),
+      'dataset_id source_execution_id split input input_data input_parts expected metadata',
+      'removed_at', false),
     ('datasets', 'name description', '', '', true),
     ('documents',
       'title type content metadata reread_seconds language',
@@ -61107,7 +61148,11 @@ create view howdah.grade_queue with (security_invoker=true) as
     e.output,
     e.output_data,
     ARRAY( SELECT (g.grader ->> 'name'::text)
-           FROM jsonb_array_elements(v.graders) g(grader)) AS graders
+           FROM jsonb_array_elements(v.graders) g(grader)) AS graders,
+        CASE
+            WHEN (r.item_id IS NULL) THEN e.input_parts
+            ELSE i.input_parts
+        END AS input_parts
    FROM (((howdah.evaluation_results r
      JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
      LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
@@ -61516,7 +61561,7 @@ create view howdah.preference_pairs with (security_invoker=true) as
             COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data, t.history))) AS question
            FROM (howdah.training_examples t
              JOIN howdah.executions e ON (((e.tenant_id = t.tenant_id) AND ((e.id)::uuid = t.execution_id))))
-          WHERE ((t.item_id IS NOT NULL) OR (num_nonnulls(e.input_parts, e.contents_encrypted_at) = 0))
+          WHERE ((e.input_parts IS NULL) AND ((t.item_id IS NOT NULL) OR (e.contents_encrypted_at IS NULL)))
         ), ranked AS (
          SELECT q.tenant_id,
             q.execution_id,
@@ -62257,7 +62302,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.dataset_items REFERENCIN
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF dataset_id, removed_at, created_by, split, input, input_data, expected, metadata ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF dataset_id, removed_at, created_by, split, input, input_data, expected, metadata, input_parts ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.datasets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('datasets', 'edit');
 
@@ -64419,6 +64464,8 @@ grant insert on column howdah.dataset_items.input to howdah_app;
 
 grant insert on column howdah.dataset_items.input_data to howdah_app;
 
+grant insert on column howdah.dataset_items.input_parts to howdah_app;
+
 grant insert on column howdah.dataset_items.metadata to howdah_app;
 
 grant update on column howdah.dataset_items.removed_at to howdah_app;
@@ -66290,6 +66337,8 @@ grant execute on function howdah_private.check_engine(howdah.agents) to howdah_a
 grant execute on function howdah_private.check_evaluation_size(integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.check_file_count(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_files_of_items(uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.check_filter_time(text,timestamp with time zone) to howdah_engine;
 
@@ -71154,6 +71203,8 @@ comment on column howdah.dataset_items.input is 'Input of the runs.';
 
 comment on column howdah.dataset_items.input_data is 'JSON input of the runs.';
 
+comment on column howdah.dataset_items.input_parts is 'Images, audio and files of the input, as OpenAI content parts or {"type": "resource", "resource_id": …}.';
+
 comment on column howdah.dataset_items.metadata is 'Tags of the item, such as {"language": "fr"}. Comparisons are made per tag.';
 
 comment on column howdah.dataset_items.removed_at is 'Time since which evaluations leave the item out.';
@@ -71670,6 +71721,8 @@ comment on column howdah.grade_queue.graders is 'Names of the graders of the eva
 comment on column howdah.grade_queue.input is 'Input of the item or the run.';
 
 comment on column howdah.grade_queue.input_data is 'JSON input of the item or the run.';
+
+comment on column howdah.grade_queue.input_parts is 'Files of the item or the run.';
 
 comment on column howdah.grade_queue.item_id is 'The item; null for a run that was not started for an item.';
 
@@ -74051,7 +74104,7 @@ comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
-comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) is 'Adds a run to a data set: its input, what is expected (by default its answer), and the version that ran. Raises HWCNF for a run whose contents are encrypted or erased.';
+comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) is 'Adds a run to a data set: its input with files, what is expected (by default its answer), and the version that ran. Raises HWCNF for a run whose contents are encrypted or erased.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';

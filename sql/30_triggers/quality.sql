@@ -9,6 +9,9 @@ begin
   new.input := coalesce(new.input, '');
   new.created_by := howdah_private.actor();
   new.trust := 'user';
+  new.input_parts := nullif(new.input_parts, '[]');
+  perform howdah_private.check_parts(new.tenant_id, new.input_parts)
+  where jsonb_typeof(new.input_parts) = 'array';
   if new.source_execution_id is not null then
     select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user'),
       coalesce(e.user_id, (select s.user_id from howdah.sessions as s where s.id = e.session_id))

@@ -94,7 +94,8 @@ create or replace view howdah.preference_pairs with (security_invoker = true) as
       t.input_data, t.history))) as question
     from howdah.training_examples as t
     join howdah.executions as e on e.tenant_id = t.tenant_id and e.id = t.execution_id
-    where t.item_id is not null or num_nonnulls(e.input_parts, e.contents_encrypted_at) = 0
+    where e.input_parts is null
+      and (t.item_id is not null or e.contents_encrypted_at is null)
   ),
   ranked as (
     select q.*, first_value(q.execution_id) over best as chosen_execution_id,

@@ -109,6 +109,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     input: "Input of the runs.",
     input_data: "JSON input of the runs.",
+    input_parts: "Images, audio and files of the input, as OpenAI content parts or {\"type\": \"resource\", \"resource_id\": …}.",
     metadata: "Tags of the item, such as {\"language\": \"fr\"}. Comparisons are made per tag.",
     removed_at: "Time since which evaluations leave the item out.",
     source_execution_id: "The run from which the item was made (howdah.add_to_dataset).",

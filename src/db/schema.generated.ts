@@ -479,6 +479,7 @@ export interface DatasetItems {
   id: Generated<string>;
   input: Generated<string>;
   input_data: Json | null;
+  input_parts: Json | null;
   metadata: Generated<Json>;
   removed_at: Timestamp | null;
   source_execution_id: string | null;
@@ -764,6 +765,7 @@ export interface GradeQueue {
   graders: string[] | null;
   input: string | null;
   input_data: Json | null;
+  input_parts: Json | null;
   item_id: string | null;
   output: string | null;
   output_data: Json | null;

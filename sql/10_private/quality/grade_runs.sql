@@ -146,6 +146,7 @@ begin
   else
     v_item.input := e.input;
     v_item.input_data := e.input_data;
+    v_item.input_parts := e.input_parts;
     v_item.metadata := e.metadata;
   end if;
   return v_item;

@@ -65,6 +65,7 @@ as $$
         else x.place end) as o (place)),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
+    case when i.input_parts is not null then 'The files of the question are attached.' end,
     E'What was expected:\n' || howdah_private.mark_external(howdah_private.json_as_text(
       nullif(howdah_private.expected_by(judge_prompt.grader, i.expected), 'null')), 'expected'),
     E'The answer to grade:\n' || howdah_private.mark_external(
@@ -138,7 +139,8 @@ as $$
   on conflict on constraint due_grades_pkey do update set due_at = clock_timestamp(), attempts = 0
 $$;
 
--- Inserts the run of a judge. It has no tools, and its input is not trusted. If the judged run was
+-- Inserts the run of a judge, with the files of the question. It has no tools, and its input is not
+-- trusted. If the judged run was
 -- not started by an evaluation, it comes after runs that people wait for. Returns why it could not
 -- start, or null. A limit that refuses it pauses the rule that started the evaluation.
 create or replace function howdah_private.insert_judge_run(
@@ -152,10 +154,10 @@ declare
   v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
-    input_trust, priority, overrides, metadata)
+    input_parts, input_trust, priority, overrides, metadata)
   values (insert_judge_run.id, judged.tenant_id, judged.user_id,
     (grader #>> '{judge,agent_id}')::uuid, (grader #>> '{judge,version_id}')::uuid,
-    insert_judge_run.prompt, 'external',
+    insert_judge_run.prompt, judged.input_parts, 'external',
     case when judged.metadata ? 'evaluation_id' then judged.priority
       else greatest(judged.priority, 10) end,
     '{"allowed_tools": []}',
@@ -240,7 +242,8 @@ create or replace function howdah_private.needed_judges(v howdah.evaluations, id
   set search_path = pg_catalog, pg_temp
 as $$
   select e.id, g.grader, p.prompt,
-    encode(sha256(convert_to((g.grader #>> '{judge,version_id}') || p.prompt, 'UTF8')), 'hex'),
+    encode(sha256(convert_to(concat(g.grader #>> '{judge,version_id}', p.prompt, e.input_parts),
+      'UTF8')), 'hex'),
     case when v.status = 'cancelled' then 'the evaluation was cancelled'
       when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted' end
   from howdah.evaluation_results as r

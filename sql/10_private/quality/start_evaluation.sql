@@ -202,6 +202,33 @@ as $$
     e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id)
 $$;
 
+-- Refuses items whose files were deleted since they were added.
+create or replace function howdah_private.check_files_of_items(tenant_id uuid, item_ids uuid[])
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_missing record;
+begin
+  select i.id, p.part ->> 'resource_id' as resource_id into v_missing
+  from howdah.dataset_items as i
+  cross join lateral jsonb_array_elements(i.input_parts) as p (part)
+  where i.tenant_id = check_files_of_items.tenant_id
+    and i.id = any (check_files_of_items.item_ids) and i.input_parts is not null
+    and p.part ->> 'type' = 'resource' and not exists (
+      select from howdah.resources as r
+      where r.tenant_id = i.tenant_id and r.id = (p.part ->> 'resource_id')::uuid)
+  order by i.id limit 1;
+  if found then
+    raise exception using errcode = 'HWCNF',
+      message = format('the file %s of item %s was deleted', v_missing.resource_id, v_missing.id),
+      detail = jsonb_build_object('item_id', v_missing.id,
+        'resource_id', v_missing.resource_id)::text,
+      hint = 'Remove the item: set removed_at.';
+  end if;
+end $$;
+
 -- Inserts the runs of a new evaluation in one statement, and its results.
 create or replace function howdah_private.insert_evaluation(
   e howdah.evaluations, item_ids uuid[], priority int
@@ -210,18 +237,20 @@ create or replace function howdah_private.insert_evaluation(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.insert_evaluation_row(e);
+  perform howdah_private.insert_evaluation_row(e),
+    howdah_private.check_files_of_items(e.tenant_id, insert_evaluation.item_ids);
   insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id)
   select e.tenant_id, e.id, i.id, n.repeat, howdah.uuid_v7()
   from unnest(insert_evaluation.item_ids) as i (id)
   cross join generate_series(1, e.repeats) as n (repeat)
   order by n.repeat, i.id;
   insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
-    workflow_version_id, input_trust, input, input_data, overrides, priority, metadata)
+    workflow_version_id, input_trust, input, input_data, input_parts, overrides, priority,
+    metadata)
   select r.execution_id, e.tenant_id, e.agent_id,
     case when e.agent_id is not null then e.version_id end, e.workflow_id,
     case when e.workflow_id is not null then e.version_id end, i.trust, i.input, i.input_data,
-    e.overrides,
+    i.input_parts, e.overrides,
     howdah_private.priority_of(insert_evaluation.priority),
     jsonb_build_object('evaluation_id', e.id, 'item_id', i.id, 'repeat', r.repeat)
   from howdah.evaluation_results as r

@@ -11,7 +11,7 @@ declare
   v_run record;
   v_item howdah.dataset_items;
 begin
-  select e.id, e.input, e.input_data, e.output, e.output_data, e.status,
+  select e.id, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.status,
     e.contents_encrypted_at is not null as is_encrypted, e.contents_erased_at
   into v_run
   from howdah.executions as e where e.id = add_to_dataset.execution_id;
@@ -33,13 +33,13 @@ begin
       detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
   end if;
   insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
-    expected, split, metadata)
-  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data,
+    input_parts, expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data, v_run.input_parts,
     coalesce(add_to_dataset.expected, v_run.output_data, to_jsonb(v_run.output)),
     add_to_dataset.split, coalesce(add_to_dataset.metadata, '{}'))
   returning i.* into v_item;
   return v_item;
 end $$;
 comment on function howdah.add_to_dataset(text, uuid, jsonb, text, jsonb) is
-  'Adds a run to a data set: its input, what is expected (by default its answer), and the version '
-  'that ran. Raises HWCNF for a run whose contents are encrypted or erased.';
+  'Adds a run to a data set: its input with files, what is expected (by default its answer), and '
+  'the version that ran. Raises HWCNF for a run whose contents are encrypted or erased.';

@@ -5,9 +5,9 @@ import { parseJson } from '../../json/parse-json.ts';
 import type { SentItem } from '../../operations/quality/datasets.ts';
 import { readTextFile } from '../input/input-argument.ts';
 
-const FIELDS = ['input', 'input_data', 'expected', 'split', 'metadata'] as const;
+const FIELDS = ['input', 'input_data', 'input_parts', 'expected', 'split', 'metadata'] as const;
 /** Columns of CSV that are JSON if they can be read as JSON. */
-const JSON_FIELDS: readonly string[] = ['input_data', 'expected', 'metadata'];
+const JSON_FIELDS: readonly string[] = ['input_data', 'input_parts', 'expected', 'metadata'];
 
 /**
  * Reads the items of a file: JSON lines (`.jsonl`), or CSV with a heading (`.csv`). Columns of CSV
@@ -105,6 +105,6 @@ export function csvRows(text: string): string[][] {
 
 const badLine = (file: string, line: number, message: string) =>
   new HowdahError('EUSAGE', `${file}, line ${line}: ${message}`, {
-    hint: 'An item has input, input_data, expected, split and metadata.',
+    hint: 'An item has input, input_data, input_parts, expected, split and metadata.',
     detail: { file, line },
   });

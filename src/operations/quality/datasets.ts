@@ -11,6 +11,7 @@ const MAX_ITEMS = 10_000;
 const item = z.strictObject({
   input: z.string().optional(),
   input_data: json.optional(),
+  input_parts: z.array(object).nullish(),
   expected: json.optional(),
   split: optionalText,
   metadata: object.optional(),
@@ -39,10 +40,12 @@ export const addItems = operation({
   async work(db, { params, body }) {
     await readRow(db, datasets, params.id);
     const { rowCount } = await db.query(
-      `insert into howdah.dataset_items (dataset_id, input, input_data, expected, split, metadata)
-       select $1, i.input, i.input_data, i.expected, i.split, i.metadata
+      `insert into howdah.dataset_items (dataset_id, input, input_data, input_parts, expected, split,
+         metadata)
+       select $1, i.input, i.input_data, i.input_parts, i.expected, i.split, i.metadata
        from jsonb_to_recordset($2::jsonb)
-         as i (input text, input_data jsonb, expected jsonb, split text, metadata jsonb)`,
+         as i (input text, input_data jsonb, input_parts jsonb, expected jsonb, split text,
+           metadata jsonb)`,
       [params.id, storableJson(body.items)],
     );
     return { status: 201, body: { added: rowCount ?? 0 } };

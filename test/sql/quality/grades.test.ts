@@ -105,7 +105,16 @@ describe('the queue of a person', () => {
     expect(Object.keys(queue[0] ?? {}).sort()).toEqual(
       [
         ...['dataset_id', 'evaluation_id', 'evaluation_result_id', 'expected', 'graders'],
-        ...['input', 'input_data', 'item_id', 'output', 'output_data', 'place', 'tenant_id'],
+        ...[
+          'input',
+          'input_data',
+          'input_parts',
+          'item_id',
+          'output',
+          'output_data',
+          'place',
+          'tenant_id',
+        ],
       ].sort(),
     );
     expect(queue[0]).toMatchObject({ output: 'It is on its way.', graders: ['wording'] });

@@ -12,6 +12,7 @@ import { PageButtons } from '../../rows/list/page-buttons.tsx';
 import { apiUrl } from '../../server/base-path.ts';
 import { useMayWrite } from '../../server/me.tsx';
 import { callRest, useRest } from '../../server/rest.ts';
+import { FilesOf } from '../../values/files-of.tsx';
 import { copyItems, ROWS } from '../copy-quality.ts';
 import { datasetPage, shownText } from '../quality-rows.ts';
 import { LongText } from '../result-item.tsx';
@@ -23,6 +24,7 @@ type ItemRow = {
   id: string;
   input: string;
   input_data: Json;
+  input_parts: Json;
   expected: Json;
   split: string | null;
   metadata: JsonObject;
@@ -130,6 +132,7 @@ function Item({ row, remove }: ItemProps) {
       </div>
       <div className="result-parts">
         <LongText title={text.input} value={input} />
+        <FilesOf parts={row.input_parts} />
         <LongText title={text.expected} value={shownText(null, row.expected)} />
       </div>
     </Paper>

@@ -7,6 +7,7 @@ import { CopyAs } from '../../parts/copy-as.tsx';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { PageTitle } from '../../parts/page-title.tsx';
 import { apiUrl } from '../../server/base-path.ts';
+import { FilesOf } from '../../values/files-of.tsx';
 import { copyGrading } from '../copy-quality.ts';
 import { evaluationPage, shownText } from '../quality-rows.ts';
 import { LongText } from '../result-item.tsx';
@@ -70,12 +71,13 @@ export function GradingPage({ id }: { id: string }) {
 
 /** The item, what is expected, and the answer. */
 function Question({ result }: { result: QueuedResult }) {
-  const { input, input_data, expected, output, output_data } = result;
+  const { input, input_data, input_parts, expected, output, output_data } = result;
   const answer = shownText(output, output_data);
   const { results } = qualityTexts;
   return (
     <div className="grading-question">
       <LongText title={results.input} value={shownText(input, input_data)} />
+      <FilesOf parts={input_parts} />
       <LongText title={results.expected} value={shownText(null, expected)} />
       <LongText title={results.answer} value={answer || results.noAnswer} />
     </div>

@@ -8,6 +8,7 @@ export type QueuedResult = {
   evaluation_result_id: string;
   input: string;
   input_data: Json;
+  input_parts: Json;
   expected: Json;
   output: string | null;
   output_data: Json;

@@ -80,7 +80,7 @@ test('the queue shows answers without scores, and how many remain', async () => 
   expect(Object.keys(body.data[0]).sort()).toEqual(
     [
       ...['evaluation_id', 'evaluation_result_id', 'expected', 'graders', 'input', 'input_data'],
-      ...['item_id', 'output', 'output_data'],
+      ...['input_parts', 'item_id', 'output', 'output_data'],
     ].sort(),
   );
   expect(body.data[0].input_data).toEqual({ n: 1 });
