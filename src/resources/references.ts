@@ -42,8 +42,8 @@ export function referencesOf(table: string, columns: Fields): Reference[] {
   });
 }
 
-/** Returns columns as they are sent, without those that a name may stand for. */
-export function withoutNeed(columns: Fields, references: readonly Reference[]): Fields {
+/** Returns columns as they are sent: optional where a name may be sent in place of the id. */
+export function withOptionalIds(columns: Fields, references: readonly Reference[]): Fields {
   const optional = references
     .filter(({ isRequired }) => isRequired)
     .map(({ column }) => [column, (columns[column] as z.ZodType).optional()]);
@@ -77,8 +77,8 @@ export function namesInPlaceOfIds(table: string, references: readonly Reference[
 }
 
 /**
- * Returns a body without what is as in the row that is changed, where name and id of a reference
- * mean different rows: a client sends back a row that it has read with one of them changed.
+ * Leaves out the name or the id of a reference that equals the stored one. A client may send a row
+ * back as it was read, with only the name or only the id changed: the changed one counts.
  */
 export function withoutUnchanged(references: readonly Reference[], body: Body, row: Body): Body {
   const unchanged = references.flatMap(({ field, column }) => {
@@ -87,6 +87,15 @@ export function withoutUnchanged(references: readonly Reference[], body: Body, r
     return body[column] === row[column] ? [column] : [];
   });
   return Object.fromEntries(Object.entries(body).filter(([name]) => !unchanged.includes(name)));
+}
+
+/** Returns a field that shows the name of the row that a column refers to. */
+export function shownName(table: string, column: string) {
+  const { one, column: name = 'name' } = namedRow(table);
+  return {
+    sql: `(select r.${name} from howdah.${quoteName(table)} as r where r.id = t.${column})`,
+    schema: z.string().nullable().describe(`The ${name} of the ${one}`),
+  };
 }
 
 /** Returns a body with the ids of the rows that it names. */

@@ -11,7 +11,7 @@ import {
   type Reference,
   referencesOf,
   withIdsOfNames,
-  withoutNeed,
+  withOptionalIds,
 } from './references.ts';
 
 /** The fields of a row, as they are sent and as they are stored. */
@@ -154,7 +154,7 @@ export function resource(table: string, described: Description): Resource {
   const references = referencesOf(table, columns).filter(
     ({ field }) => !(field in { ...columns, ...described.parts }),
   );
-  const sent = withComments(table, withoutNeed(described.columns, references));
+  const sent = withComments(table, withOptionalIds(described.columns, references));
   const parts = { ...namesInPlaceOfIds(table, references), ...described.parts };
   const readOnly = withComments(table, described.readOnly ?? {});
   const writeOnly = withComments(table, described.writeOnly ?? {});

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, role, time } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 
 export const scopes = z.array(z.enum(['read', 'run', 'edit', 'manage']));
@@ -36,7 +37,7 @@ export const apiKeys = resource('api_keys', {
       schema: z.string().describe('The slug of the tenant'),
     },
     user: {
-      sql: '(select u.username from howdah.users as u where u.id = t.user_id)',
+      ...shownName('users', 'user_id'),
       schema: z.string().nullable().describe('The name of the user; null for the whole tenant'),
     },
     state: {

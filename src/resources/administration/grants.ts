@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { id, role, time } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 import { namesOfSubject, subjectByName, withSubjectIds } from '../subject-names.ts';
 
@@ -29,10 +30,7 @@ export const grants = resource('grants', {
   readOnly: { created_at: time, updated_at: time },
   computed: {
     ...namesOfSubject,
-    user: {
-      sql: '(select u.username from howdah.users as u where u.id = t.user_id)',
-      schema: z.string().nullable().describe('The name of the user'),
-    },
+    user: shownName('users', 'user_id'),
   },
   examples: {
     create: { permission: 'run', agent: 'support', role: 'viewer' },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { flag, id, object, time } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 
 /** Filters of lists that users keep under a name, for themselves or for all. */
@@ -22,7 +23,7 @@ export const savedViews = resource('saved_views', {
   readOnly: { user_id: id.nullable(), created_at: time, updated_at: time },
   computed: {
     saved_by: {
-      sql: '(select u.username from howdah.users as u where u.id = t.user_id)',
+      ...shownName('users', 'user_id'),
       schema: z.string().nullable().describe('The name of the user who saved it'),
     },
   },

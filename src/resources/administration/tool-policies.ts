@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { id, time } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 import { agentByName, namesOfSubject, withSubjectIds } from '../subject-names.ts';
 
@@ -32,10 +33,7 @@ export const toolPolicies = resource('tool_policies', {
   readOnly: { created_at: time, updated_at: time },
   computed: {
     agent: namesOfSubject.agent,
-    tool: {
-      sql: '(select x.name from howdah.tools as x where x.id = t.tool_id)',
-      schema: z.string().nullable().describe('The name of the tool'),
-    },
+    tool: shownName('tools', 'tool_id'),
   },
   examples: { create: { kind: 'mcp', decision: 'ask' }, change: { decision: 'deny' } },
   filters: { agent_id: id.optional(), tool_id: id.optional(), kind: toolKind.optional() },

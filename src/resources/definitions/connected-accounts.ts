@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { id, names, time } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 import { times } from './columns.ts';
 
@@ -35,7 +36,7 @@ export const connectedAccounts = resource('connected_accounts', {
       schema: z.string().describe('The name of the integration'),
     },
     user: {
-      sql: '(select u.username from howdah.users as u where u.id = t.user_id)',
+      ...shownName('users', 'user_id'),
       schema: z.string().nullable().describe('The name of the user; null for the whole tenant'),
     },
   },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { count, id, json, object, time } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 import { namesOfSubject } from '../subject-names.ts';
 
@@ -40,10 +41,7 @@ export const evaluations = resource('evaluations', {
   },
   computed: {
     ...namesOfSubject,
-    dataset: {
-      sql: '(select d.name from howdah.datasets as d where d.id = t.dataset_id)',
-      schema: z.string().describe('The name of the data set'),
-    },
+    dataset: shownName('datasets', 'dataset_id'),
   },
   filters: {
     dataset_id: id.optional(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { byName, times } from '../definitions/columns.ts';
 import { id, object } from '../fields.ts';
+import { shownName } from '../references.ts';
 import { resource } from '../resource.ts';
 
 /** How results of evaluations are graded. */
@@ -24,12 +25,7 @@ export const graders = resource('graders', {
     pass_score: z.number().optional(),
   },
   readOnly: times,
-  computed: {
-    dataset: {
-      sql: '(select d.name from howdah.datasets as d where d.id = t.dataset_id)',
-      schema: z.string().nullable().describe('The name of the data set'),
-    },
-  },
+  computed: { dataset: shownName('datasets', 'dataset_id') },
   examples: {
     create: { name: 'total', kind: 'numeric', configuration: { tolerance: 0.01 } },
     change: { weight: 2 },
