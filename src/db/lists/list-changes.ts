@@ -24,7 +24,7 @@ export type ListChange = {
   /** The run that decides who may see the row. */
   execution_id: string;
   created_at: Date;
-  /** The row as it is now, if it matches a filter. */
+  /** The row as it is now, if it matches a filter. Undefined for other rows and deleted ones. */
   row: ListedRow | undefined;
   /** The indexes of the filters that the row matches. */
   matches: ReadonlySet<number>;
@@ -111,7 +111,6 @@ type FoundSnapshot = { xmin: string; xmax: string; now: number };
 type FoundChange = Pick<ListChange, 'id' | 'execution_id'> & {
   created_at: string;
   xids: string[];
-  matches: number[];
 };
 
 type FoundChanges = FoundSnapshot & { changes: FoundChange[]; rest_ms: number };
@@ -164,11 +163,11 @@ export async function readChanges(
   before: ListCursor,
   filters: readonly (readonly Condition[])[],
 ): Promise<ChangesRead> {
-  const { text, values } = changesStatement(list, before, filters);
+  const { text, values } = changesStatement(list, before);
   const found = await jsonRow<FoundChanges>(db, text, values);
   if (!found) throw new Error('the database gave no snapshot');
   const snapshot = readSnapshot(found);
-  const rows = await readRows(db, list, found.changes);
+  const rows = await readRows(db, list, found.changes, filters);
   const changes = found.changes.slice(0, rows.known).map((change) => ({
     ...change,
     xids: change.xids.map((xid) => fullXid(Number(xid), snapshot)),
@@ -176,9 +175,9 @@ export async function readChanges(
   const isComplete = rows.known === found.changes.length && changes.length < MAX_PER_READ;
   const cursors = cursorAfterEach(before, snapshot, changes);
   return {
-    changes: changes.map(({ id, execution_id, created_at, matches }, index) => ({
-      ...{ id, execution_id, created_at: new Date(created_at), row: rows.byId.get(id) },
-      matches: new Set(matches),
+    changes: changes.map(({ id, execution_id, created_at }, index) => ({
+      ...{ id, execution_id, created_at: new Date(created_at) },
+      ...(rows.byId.get(id) ?? NO_MATCH),
       cursor: cursors[index] ?? before,
     })),
     cursor: isComplete ? cursorAfterAll(before, snapshot, changes) : (cursors.at(-1) ?? before),
@@ -202,19 +201,11 @@ export async function runsOf(
   return new Map(rows.map(({ id, run: of }) => [id, of]));
 }
 
-function changesStatement(
-  list: FollowedCollection,
-  { horizon, seen, partial, since }: ListCursor,
-  filters: readonly (readonly Condition[])[],
-) {
+function changesStatement(list: FollowedCollection, { horizon, seen, partial, since }: ListCursor) {
   const values: unknown[] = [
     ...[`${horizon}`, new Date(since), seen.map((xid) => `${shortXid(xid)}`)],
     ...[partial ? `${shortXid(partial.xid)}` : null, partial?.id ?? null, MAX_PER_READ],
   ];
-  const places = filters.map((where, place) => {
-    const all = where.map(([sql, value]) => sql.replaceAll('?', `$${values.push(value)}`));
-    return `case when ${['true', ...all].join(' and ')} then ${place} end`;
-  });
   const text = `
     with position as materialized (${SNAPSHOT}),
     candidates as (${CANDIDATES[list.table]}),
@@ -228,25 +219,42 @@ function changesStatement(
     )
     select p.xmin, p.xmax, p.now, coalesce((
       select json_agg(json_build_object('id', c.id, 'execution_id', c.execution_id, 'created_at', c.created_at,
-        'xids', c.xids::text[], 'matches', array_remove(array[${places.join(', ')}]::int[], null)) order by c.age desc, c.id)
-      from changes as c join howdah.${list.table} as t on ${idOf(list)} = c.id
+        'xids', c.xids::text[]) order by c.age desc, c.id)
+      from changes as c
     ), '[]') as changes,
     ${restOf(list.table)} as rest_ms
     from position as p`;
   return { text, values };
 }
 
+type MatchingRow = Pick<ListChange, 'row' | 'matches'>;
+const NO_MATCH: MatchingRow = { row: undefined, matches: new Set() };
+
 /**
- * Reads the rows that match a filter, in their order. `known` is the number of changes before the
- * first one whose row did not fit.
+ * Reads the rows that match a filter, in their order. One statement matches and shows a row, since
+ * the row may change between two. `known` is the number of changes before the first one whose row
+ * did not fit.
  */
-async function readRows(db: Queryable, list: FollowedCollection, changes: readonly FoundChange[]) {
-  const ids = changes.filter(({ matches }) => matches.length > 0).map(({ id }) => id);
-  if (ids.length === 0) return { byId: new Map<string, ListedRow>(), known: changes.length };
-  const text = `select ${list.shown} from unnest($1::uuid[]) with ordinality as i (id, place)
-    join howdah.${list.table} as t on ${idOf(list)} = i.id order by i.place`;
-  const { rows, isCut } = await jsonPage<ListedRow>(db, text, [ids]);
-  const byId = new Map(rows.map((row) => [row.id, row]));
+async function readRows(
+  db: Queryable,
+  list: FollowedCollection,
+  changes: readonly FoundChange[],
+  filters: readonly (readonly Condition[])[],
+) {
+  const byId = new Map<string, MatchingRow>();
+  if (changes.length === 0) return { byId, known: 0 };
+  const values: unknown[] = [changes.map(({ id }) => id)];
+  const places = filters.map((where, place) => {
+    const all = where.map(([sql, value]) => sql.replaceAll('?', `$${values.push(value)}`));
+    return `case when ${['true', ...all].join(' and ')} then ${place} end`;
+  });
+  const matches = `array_remove(array[${places.join(', ')}]::int[], null)`;
+  const text = `select ${matches} as matches, ${list.shown} from unnest($1::uuid[]) with ordinality as i (id, place)
+    join howdah.${list.table} as t on ${idOf(list)} = i.id where ${matches} <> '{}' order by i.place`;
+  const { rows, isCut } = await jsonPage<ListedRow & { matches: number[] }>(db, text, values);
+  for (const { matches: filtersOfRow, ...row } of rows) {
+    byId.set(row.id, { row, matches: new Set(filtersOfRow) });
+  }
   const last = isCut ? changes.findIndex(({ id }) => id === rows.at(-1)?.id) : changes.length - 1;
   return { byId, known: last + 1 };
 }
