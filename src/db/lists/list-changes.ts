@@ -111,6 +111,7 @@ type FoundSnapshot = { xmin: string; xmax: string; now: number };
 type FoundChange = Pick<ListChange, 'id' | 'execution_id'> & {
   created_at: string;
   xids: string[];
+  is_matching: boolean;
 };
 
 type FoundChanges = FoundSnapshot & { changes: FoundChange[]; rest_ms: number };
@@ -163,7 +164,7 @@ export async function readChanges(
   before: ListCursor,
   filters: readonly (readonly Condition[])[],
 ): Promise<ChangesRead> {
-  const { text, values } = changesStatement(list, before);
+  const { text, values } = changesStatement(list, before, filters);
   const found = await jsonRow<FoundChanges>(db, text, values);
   if (!found) throw new Error('the database gave no snapshot');
   const snapshot = readSnapshot(found);
@@ -201,11 +202,16 @@ export async function runsOf(
   return new Map(rows.map(({ id, run: of }) => [id, of]));
 }
 
-function changesStatement(list: FollowedCollection, { horizon, seen, partial, since }: ListCursor) {
+function changesStatement(
+  list: FollowedCollection,
+  { horizon, seen, partial, since }: ListCursor,
+  filters: readonly (readonly Condition[])[],
+) {
   const values: unknown[] = [
     ...[`${horizon}`, new Date(since), seen.map((xid) => `${shortXid(xid)}`)],
     ...[partial ? `${shortXid(partial.xid)}` : null, partial?.id ?? null, MAX_PER_READ],
   ];
+  const matches = matchesOf(filters, values);
   const text = `
     with position as materialized (${SNAPSHOT}),
     candidates as (${CANDIDATES[list.table]}),
@@ -219,21 +225,30 @@ function changesStatement(list: FollowedCollection, { horizon, seen, partial, si
     )
     select p.xmin, p.xmax, p.now, coalesce((
       select json_agg(json_build_object('id', c.id, 'execution_id', c.execution_id, 'created_at', c.created_at,
-        'xids', c.xids::text[]) order by c.age desc, c.id)
-      from changes as c
+        'xids', c.xids::text[], 'is_matching', ${matches} <> '{}') order by c.age desc, c.id)
+      from changes as c join howdah.${list.table} as t on ${idOf(list)} = c.id
     ), '[]') as changes,
     ${restOf(list.table)} as rest_ms
     from position as p`;
   return { text, values };
 }
 
+/** Returns the expression for the indexes of the filters that a row matches. Adds their values. */
+function matchesOf(filters: readonly (readonly Condition[])[], values: unknown[]): string {
+  const places = filters.map((where, place) => {
+    const all = where.map(([sql, value]) => sql.replaceAll('?', `$${values.push(value)}`));
+    return `case when ${['true', ...all].join(' and ')} then ${place} end`;
+  });
+  return `array_remove(array[${places.join(', ')}]::int[], null)`;
+}
+
 type MatchingRow = Pick<ListChange, 'row' | 'matches'>;
 const NO_MATCH: MatchingRow = { row: undefined, matches: new Set() };
 
 /**
- * Reads the rows that match a filter, in their order. One statement matches and shows a row, since
- * the row may change between two. `known` is the number of changes before the first one whose row
- * did not fit.
+ * Reads the rows that match a filter, in their order. A row may have changed since it was found, so
+ * the statement that shows it matches it again. `known` is the number of changes before the first
+ * one whose row did not fit.
  */
 async function readRows(
   db: Queryable,
@@ -242,18 +257,15 @@ async function readRows(
   filters: readonly (readonly Condition[])[],
 ) {
   const byId = new Map<string, MatchingRow>();
-  if (changes.length === 0) return { byId, known: 0 };
-  const values: unknown[] = [changes.map(({ id }) => id)];
-  const places = filters.map((where, place) => {
-    const all = where.map(([sql, value]) => sql.replaceAll('?', `$${values.push(value)}`));
-    return `case when ${['true', ...all].join(' and ')} then ${place} end`;
-  });
-  const matches = `array_remove(array[${places.join(', ')}]::int[], null)`;
-  const text = `select ${matches} as matches, ${list.shown} from unnest($1::uuid[]) with ordinality as i (id, place)
-    join howdah.${list.table} as t on ${idOf(list)} = i.id where ${matches} <> '{}' order by i.place`;
+  const ids = changes.filter(({ is_matching }) => is_matching).map(({ id }) => id);
+  if (ids.length === 0) return { byId, known: changes.length };
+  const values: unknown[] = [ids];
+  const text = `select ${matchesOf(filters, values)} as matches, ${list.shown}
+    from unnest($1::uuid[]) with ordinality as i (id, place)
+    join howdah.${list.table} as t on ${idOf(list)} = i.id order by i.place`;
   const { rows, isCut } = await jsonPage<ListedRow & { matches: number[] }>(db, text, values);
-  for (const { matches: filtersOfRow, ...row } of rows) {
-    byId.set(row.id, { row, matches: new Set(filtersOfRow) });
+  for (const { matches, ...row } of rows) {
+    if (matches.length > 0) byId.set(row.id, { row, matches: new Set(matches) });
   }
   const last = isCut ? changes.findIndex(({ id }) => id === rows.at(-1)?.id) : changes.length - 1;
   return { byId, known: last + 1 };
