@@ -532,10 +532,12 @@ create table howdah.dataset_items (
   expected jsonb,
   metadata jsonb default '{}'::jsonb not null,
   input_parts jsonb,
+  history jsonb,
   constraint dataset_items_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint dataset_items_pkey PRIMARY KEY (id),
   constraint dataset_items_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
   constraint dataset_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint history_is_a_list CHECK ((jsonb_typeof(history) = 'array'::text)),
   constraint input_parts_are_a_list CHECK ((jsonb_typeof(input_parts) = 'array'::text)),
   constraint item_has_an_input CHECK (((input <> ''::text) OR (input_data IS NOT NULL) OR (input_parts IS NOT NULL))),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
@@ -3514,7 +3516,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.add_to_dataset(dataset text, execution_id uuid, expected jsonb DEFAULT NULL::jsonb, split text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION howdah.add_to_dataset(dataset text, execution_id uuid, expected jsonb DEFAULT NULL::jsonb, split text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, anonymize boolean DEFAULT false)
  RETURNS howdah.dataset_items
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3524,9 +3526,7 @@ declare
   v_run record;
   v_item howdah.dataset_items;
 begin
-  select e.id, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.status,
-    e.contents_encrypted_at is not null as is_encrypted, e.contents_erased_at
-  into v_run
+  select e.id, e.status into v_run
   from howdah.executions as e where e.id = add_to_dataset.execution_id;
   if v_run.id is null then
     raise exception using errcode = 'HWNTF',
@@ -3534,22 +3534,20 @@ begin
         coalesce(add_to_dataset.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
       hint = 'See howdah.executions for the runs that exist.';
-  elsif v_run.is_encrypted or v_run.contents_erased_at is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('the contents of execution %s are %s', v_run.id,
-        case when v_run.is_encrypted then 'encrypted' else 'erased' end),
-      detail = jsonb_build_object('execution_id', v_run.id)::text,
-      hint = 'Insert a row into howdah.dataset_items with the input and what is expected.';
-  elsif add_to_dataset.expected is null and v_run.status <> 'completed' then
+  end if;
+  perform howdah_private.check_contents_of_run(v_run.id);
+  if add_to_dataset.expected is null and v_run.status <> 'completed' then
     raise exception using errcode = 'HWINV',
       message = format('expected is missing, and the run is %s', v_run.status),
       detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
   end if;
+  v_item := howdah_private.item_of_run(v_run.id, add_to_dataset.expected,
+    coalesce(add_to_dataset.anonymize, false));
   insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
-    input_parts, expected, split, metadata)
-  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data, v_run.input_parts,
-    coalesce(add_to_dataset.expected, v_run.output_data, to_jsonb(v_run.output)),
-    add_to_dataset.split, coalesce(add_to_dataset.metadata, '{}'))
+    input_parts, history, expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_item.input, v_item.input_data, v_item.input_parts,
+    v_item.history, v_item.expected, add_to_dataset.split,
+    coalesce(add_to_dataset.metadata, '{}'))
   returning i.* into v_item;
   return v_item;
 end $function$
@@ -9181,6 +9179,75 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.anonymized_item(item howdah.dataset_items, filters howdah.output_filters[])
+ RETURNS howdah.dataset_items
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_hits jsonb;
+begin
+  if jsonb_path_exists(jsonb_build_array(item.input_parts, item.history),
+    '$.** ? (@.type like_regex "^(image_url|input_audio|file|resource)$")') then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s has files, which cannot be anonymized',
+        item.source_execution_id),
+      detail = jsonb_build_object('execution_id', item.source_execution_id,
+        'field', 'anonymize')::text,
+      hint = 'Insert a row into howdah.dataset_items with what may be kept.';
+  end if;
+  select f.value into item.input
+  from howdah_private.filter_text(filters, 'input', item.input, v_hits) as f;
+  select f.value into item.input_data
+  from howdah_private.filter_field(filters, 'input_data', item.input_data, v_hits) as f;
+  select f.value into item.expected
+  from howdah_private.filter_field(filters, 'expected', item.expected, v_hits) as f;
+  if item.input_parts is not null then
+    select f.parts into item.input_parts
+    from howdah_private.filter_parts(filters, 'input_parts', item.input_parts, v_hits) as f;
+  end if;
+  if item.history is not null then
+    select f.history into item.history
+    from howdah_private.filter_history(filters, item.history, v_hits) as f;
+  end if;
+  return item;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.anonymizing_filters(execution_id uuid)
+ RETURNS howdah.output_filters[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array_agg(
+    jsonb_populate_record(null::howdah.output_filters, jsonb_build_object(
+      'name', w.name, 'pattern', w.pattern, 'action', 'redact'))
+    order by w.place, w.name)
+  from (
+    select 1 as place, 'user' as name,
+      '(?i)\m' || regexp_replace(n.name, '([^[:alnum:]])', '\\\1', 'g') || '\M' as pattern
+    from howdah.executions as e
+    left join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+    join howdah.users as u on u.tenant_id = e.tenant_id and u.id = coalesce(e.user_id, s.user_id)
+    cross join lateral (values (u.email), (u.username)) as n (name)
+    where e.id = anonymizing_filters.execution_id and e.tenant_id = howdah.current_tenant()
+      and n.name ~ '^\w.*\w$'
+    union all
+    select 2, f.name, f.pattern from howdah.output_filters as f
+    where f.tenant_id = howdah.current_tenant() and f.is_active
+    union all
+    values
+      (3, 'email', '[[:alnum:]._%+-]+@[[:alnum:]-]+(\.[[:alnum:]-]+)+'),
+      (4, 'iban', '\m[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){2,7}( ?[A-Z0-9]{1,3})?\M'),
+      (5, 'ip', '\m\d{1,3}(\.\d{1,3}){3}\M'),
+      -- of phones, cards, accounts and customers: seven digits or more; dates stay
+      (6, 'number', '(?<![\w.-])(?!\d{4}-\d\d-\d\d(\D|$))\+?\(?\d([ ./()-]{0,2}\d){6,}(?!\w)')
+  ) as w
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.answer_client_calls(results jsonb, OUT execution_id uuid, OUT since integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -14463,6 +14530,32 @@ begin
       detail = jsonb_build_object('field', format('client_tools[%s]', v_fault.index))::text,
       hint = 'A tool is {"name": "get_weather", "description": "…", '
         '"parameters": {"type": "object", …}}.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_contents_of_run(execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_unreadable record;
+begin
+  select t.id, t.contents_encrypted_at is not null as is_encrypted into v_unreadable
+  from howdah.executions as e
+  join howdah.executions as t on t.id = e.id
+    or e.turn > 1 and t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+  where e.id = check_contents_of_run.execution_id
+    and num_nonnulls(t.contents_encrypted_at, t.contents_erased_at) > 0
+  order by t.id desc limit 1;
+  if found then
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s are %s', v_unreadable.id,
+        case when v_unreadable.is_encrypted then 'encrypted' else 'erased' end),
+      detail = jsonb_build_object('execution_id', v_unreadable.id)::text,
+      hint = 'Insert a row into howdah.dataset_items with the input and what is expected.';
   end if;
 end $function$
 ;
@@ -19978,7 +20071,7 @@ AS $function$
     when 'howdah.chunks'::regclass then '{content,heading_path}'::text[]
     when 'howdah.citations'::regclass then '{}'::text[]
     when 'howdah.connected_accounts'::regclass then '{error}'::text[]
-    when 'howdah.dataset_items'::regclass then '{expected,input,input_data,input_parts,metadata}'::text[]
+    when 'howdah.dataset_items'::regclass then '{expected,history,input,input_data,input_parts,metadata}'::text[]
     when 'howdah.datasets'::regclass then '{description}'::text[]
     when 'howdah.documents'::regclass then '{content,error,metadata,source,title,url}'::text[]
     when 'howdah.evaluation_results'::regclass then '{error,scores}'::text[]
@@ -20253,6 +20346,43 @@ begin
     order by 1
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.conversation_before(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  select coalesce(to_jsonb(array_agg(m.message order by c.turn, m.part, m.place)), '[]')
+  from howdah.executions as e
+  cross join lateral (
+    select e.turn, e.history, false as is_earlier, e.input, e.input_data, e.output, e.output_data
+    union all
+    select t.turn, t.history, true, t.input, t.input_data, t.output, t.output_data
+    from howdah.executions as t
+    where e.turn > 1 and t.tenant_id = e.tenant_id and t.session_id = e.session_id
+      and t.turn < e.turn and t.status = 'completed'
+  ) as c
+  cross join lateral (
+    select 1 as part, g.place, g.message
+    from jsonb_array_elements(howdah_private.spoken_messages(c.history)) with ordinality
+      as g (message, place)
+    union all
+    select 2, 1, jsonb_build_object('role', 'user', 'content', c.input)
+      || case when c.input_data is null then '{}'
+        else jsonb_build_object('data', c.input_data) end
+    where c.is_earlier
+    union all
+    select 2, 2, jsonb_build_object('role', 'assistant', 'content', coalesce(c.output, ''))
+      || case when c.output_data is null then '{}'
+        else jsonb_build_object('data', c.output_data) end
+    where c.is_earlier
+  ) as m
+  where e.id = conversation_before.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.conversation_messages(execution_id uuid, max_messages integer DEFAULT NULL::integer)
@@ -30177,12 +30307,12 @@ begin
   cross join generate_series(1, e.repeats) as n (repeat)
   order by n.repeat, i.id;
   insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
-    workflow_version_id, input_trust, input, input_data, input_parts, overrides, priority,
-    metadata)
+    workflow_version_id, input_trust, input, input_data, input_parts, history, overrides,
+    priority, metadata)
   select r.execution_id, e.tenant_id, e.agent_id,
     case when e.agent_id is not null then e.version_id end, e.workflow_id,
     case when e.workflow_id is not null then e.version_id end, i.trust, i.input, i.input_data,
-    i.input_parts, e.overrides,
+    i.input_parts, i.history, e.overrides,
     howdah_private.priority_of(insert_evaluation.priority),
     jsonb_build_object('evaluation_id', e.id, 'item_id', i.id, 'repeat', r.repeat)
   from howdah.evaluation_results as r
@@ -31278,6 +31408,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.item_of_run(execution_id uuid, expected jsonb, anonymize boolean)
+ RETURNS howdah.dataset_items
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions;
+  v_item howdah.dataset_items;
+begin
+  select e.* into v_run from howdah.executions as e
+  where e.id = item_of_run.execution_id and e.tenant_id = howdah.current_tenant()
+    and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  v_item.source_execution_id := v_run.id;
+  v_item.input := v_run.input;
+  v_item.input_data := v_run.input_data;
+  v_item.input_parts := v_run.input_parts;
+  v_item.history := nullif(
+    case when v_run.turn > 1 then howdah_private.messages_before_turn(v_run.tenant_id,
+      v_run.session_id, v_run.turn - 1) else '[]' end || coalesce(v_run.history, '[]'), '[]');
+  v_item.expected := coalesce(item_of_run.expected, v_run.output_data, to_jsonb(v_run.output));
+  if item_of_run.anonymize then
+    v_item := howdah_private.anonymized_item(v_item,
+      howdah_private.anonymizing_filters(v_run.id));
+  end if;
+  return v_item;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
  RETURNS TABLE(part jsonb, instance jsonb, spot text)
  LANGUAGE plpgsql
@@ -32048,7 +32207,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.judge_prompt(grader jsonb, i howdah.dataset_items, answer jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.judge_prompt(grader jsonb, i howdah.dataset_items, answer jsonb, conversation jsonb)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
@@ -32070,6 +32229,7 @@ AS $function$
       cross join lateral (select case when howdah_private.has_reversed_examples(uuid_send(i.id))
         then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
         else x.place end) as o (place)),
+    howdah_private.quoted_conversation(judge_prompt.conversation),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
     case when i.input_parts is not null then 'The files of the question are attached.' end,
@@ -36134,7 +36294,9 @@ AS $function$
   cross join lateral howdah_private.item_of_result(r, e) as i
   cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")') as g (grader)
   cross join lateral howdah_private.judge_prompt(
-    g.grader, i, coalesce(e.output_data, to_jsonb(e.output))) as p (prompt)
+    g.grader, i, coalesce(e.output_data, to_jsonb(e.output)),
+    case when e.turn > 1 or e.history is not null
+      then howdah_private.conversation_before(e.id::uuid) end) as p (prompt)
   where r.tenant_id = v.tenant_id and r.evaluation_id = v.id
     and r.execution_id = any (needed_judges.ids)
     and not exists (
@@ -39073,6 +39235,22 @@ BEGIN ATOMIC
     FROM graphile_worker._private_tasks t
    WHERE (t.identifier = queue_task.identifier);
 END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.quoted_conversation(conversation jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select E'The conversation before (at most its last 20 messages):\n'
+    || howdah_private.mark_external(string_agg(
+      format('%s: %s', m.message ->> 'role', left(concat_ws(E'\n',
+        nullif(m.message ->> 'content', ''), m.message ->> 'data'), 4000)),
+      E'\n\n' order by m.place), 'conversation')
+  from jsonb_array_elements(quoted_conversation.conversation) with ordinality as m (message, place)
+  where m.place > jsonb_array_length(quoted_conversation.conversation) - 20
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.raise_agent_fault(agent_id uuid, tenant_id uuid, is_watched boolean)
@@ -46643,6 +46821,7 @@ AS $function$
     ('executions', 'input_data', null, null),
     ('executions', 'input_parts', null, null),
     ('dataset_items', 'input_parts', null, null),
+    ('dataset_items', 'history', null, null),
     ('executions', 'history', null, null),
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
@@ -46860,6 +47039,22 @@ begin
     l, r.tenant_id, r.user_id, r.agent_id, r.session_id))) as s (id)
   where s.id is not null;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.spoken_messages(history jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('role', m.message -> 'role',
+    'content', m.message -> 'content') order by m.place)), '[]')
+  from jsonb_array_elements(
+    case jsonb_typeof(spoken_messages.history) when 'array' then spoken_messages.history end
+  ) with ordinality as m (message, place)
+  where m.message ->> 'role' in ('user', 'assistant')
+    and jsonb_typeof(m.message -> 'content') = 'string' and m.message ->> 'content' <> ''
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)
@@ -51643,6 +51838,7 @@ begin
     when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
     when octet_length(n.split) > 1048576 and n.split is distinct from old.split and current_user <> 'howdah_eraser' then array['size', 'split', '1048576', 'bytes']
     when strpos(n.expected::text, 'howdah.sealed.v') > 0 and n.expected is distinct from old.expected then array['sealed', 'expected']
+    when strpos(n.history::text, 'howdah.sealed.v') > 0 and n.history is distinct from old.history then array['sealed', 'history']
     when strpos(n.input::text, 'howdah.sealed.v') > 0 and n.input is distinct from old.input then array['sealed', 'input']
     when strpos(n.input_data::text, 'howdah.sealed.v') > 0 and n.input_data is distinct from old.input_data then array['sealed', 'input_data']
     when strpos(n.input_parts::text, 'howdah.sealed.v') > 0 and n.input_parts is distinct from old.input_parts then array['sealed', 'input_parts']
@@ -51650,6 +51846,7 @@ begin
     when strpos(n.split::text, 'howdah.sealed.v') > 0 and n.split is distinct from old.split then array['sealed', 'split']
     when n.created_by is null then array['missing', 'created_by']
     when n.dataset_id is null then array['missing', 'dataset_id']
+    when not (jsonb_typeof(history) = 'array'::text) then array['check', 'history_is_a_list']
     when not (jsonb_typeof(input_parts) = 'array'::text) then array['check', 'input_parts_are_a_list']
     when not ((input <> ''::text) OR (input_data IS NOT NULL) OR (input_parts IS NOT NULL)) then array['check', 'item_has_an_input']
     when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
@@ -51676,8 +51873,12 @@ begin
   new.input_parts := nullif(new.input_parts, '[]');
   perform howdah_private.check_parts(new.tenant_id, new.input_parts)
   where jsonb_typeof(new.input_parts) = 'array';
+  new.history := nullif(new.history, '[]');
+  perform howdah_private.check_history(new.history) where jsonb_typeof(new.history) = 'array';
   if new.source_execution_id is not null then
-    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user'),
+    select coalesce(e.agent_version_id, e.workflow_version_id),
+      greatest(e.input_trust, 'user', case when new.history is not null
+        then howdah_private.trust_of_runs(e.tenant_id, array[e.id::uuid]) end),
       coalesce(e.user_id, (select s.user_id from howdah.sessions as s where s.id = e.session_id))
     into new.source_version_id, new.trust, new.source_user_id
     from howdah.executions as e
@@ -60592,7 +60793,7 @@ AS $function$
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
-      'dataset_id source_execution_id split input input_data input_parts expected metadata',
+      'dataset_id source_execution_id split input input_data input_parts history expected metadata',
       'removed_at', false),
     ('datasets', 'name description', '', '', true),
     ('documents',
@@ -61152,7 +61353,12 @@ create view howdah.grade_queue with (security_invoker=true) as
         CASE
             WHEN (r.item_id IS NULL) THEN e.input_parts
             ELSE i.input_parts
-        END AS input_parts
+        END AS input_parts,
+        CASE
+            WHEN (r.item_id IS NOT NULL) THEN howdah_private.spoken_messages(i.history)
+            WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN howdah_private.conversation_before((e.id)::uuid)
+            ELSE '[]'::jsonb
+        END AS history
    FROM (((howdah.evaluation_results r
      JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
      LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
@@ -61887,32 +62093,7 @@ create view howdah.training_examples with (security_invoker=true) as
     e.output,
     e.output_data,
         CASE
-            WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN ( SELECT COALESCE(to_jsonb(array_agg(m.message ORDER BY m.turn, m.place)), '[]'::jsonb) AS "coalesce"
-               FROM ( SELECT t.turn,
-                        (g.place - 1000000) AS place,
-                        jsonb_build_object('role', (g.message -> 'role'::text), 'content', (g.message -> 'content'::text)) AS message
-                       FROM (howdah.executions t
-                         CROSS JOIN LATERAL jsonb_array_elements(
-                            CASE jsonb_typeof(t.history)
-                                WHEN 'array'::text THEN t.history
-                                ELSE '[]'::jsonb
-                            END) WITH ORDINALITY g(message, place))
-                      WHERE ((((t.id)::uuid = (e.id)::uuid) OR ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) AND ((g.message ->> 'role'::text) = ANY (ARRAY['user'::text, 'assistant'::text])) AND (jsonb_typeof((g.message -> 'content'::text)) = 'string'::text) AND ((g.message ->> 'content'::text) <> ''::text))
-                    UNION ALL
-                     SELECT t.turn,
-                        l.place,
-                        l.message
-                       FROM (howdah.executions t
-                         CROSS JOIN LATERAL ( VALUES (1,(jsonb_build_object('role', 'user', 'content', t.input) ||
-                                    CASE
-WHEN (t.input_data IS NULL) THEN '{}'::jsonb
-ELSE jsonb_build_object('data', t.input_data)
-                                    END)), (2,(jsonb_build_object('role', 'assistant', 'content', COALESCE(t.output, ''::text)) ||
-                                    CASE
-WHEN (t.output_data IS NULL) THEN '{}'::jsonb
-ELSE jsonb_build_object('data', t.output_data)
-                                    END))) l(place, message))
-                      WHERE ((t.tenant_id = e.tenant_id) AND (t.session_id = e.session_id) AND (t.turn < e.turn) AND (t.status = 'completed'::howdah.execution_status))) m)
+            WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN howdah_private.conversation_before((e.id)::uuid)
             ELSE '[]'::jsonb
         END AS history
    FROM (scored s
@@ -62302,7 +62483,7 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.dataset_items REFERENCIN
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF dataset_id, removed_at, created_by, split, input, input_data, expected, metadata, input_parts ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF dataset_id, removed_at, created_by, split, input, input_data, expected, metadata, input_parts, history ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.datasets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('datasets', 'edit');
 
@@ -64460,6 +64641,8 @@ grant insert on column howdah.dataset_items.dataset_id to howdah_app;
 
 grant insert on column howdah.dataset_items.expected to howdah_app;
 
+grant insert on column howdah.dataset_items.history to howdah_app;
+
 grant insert on column howdah.dataset_items.input to howdah_app;
 
 grant insert on column howdah.dataset_items.input_data to howdah_app;
@@ -65214,9 +65397,9 @@ grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
 
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
-grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) to howdah_app;
+grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean) to howdah_app;
 
-grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) to howdah_engine;
+grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah.agent(text) to howdah_app;
 
@@ -65886,6 +66069,8 @@ grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker
 
 grant execute on function howdah_private.announce_unanswered(uuid,uuid,text) to howdah_authenticator;
 
+grant execute on function howdah_private.anonymized_item(howdah.dataset_items,howdah.output_filters[]) to howdah_engine;
+
 grant execute on function howdah_private.answer_client_calls(jsonb) to howdah_app;
 
 grant execute on function howdah_private.answer_client_calls(jsonb) to howdah_engine;
@@ -66320,6 +66505,12 @@ grant execute on function howdah_private.check_builtin_settings(text,jsonb) to h
 
 grant execute on function howdah_private.check_bundled_function(text,text,oid) to howdah_engine;
 
+grant execute on function howdah_private.check_contents_of_run(uuid) to howdah_app;
+
+grant execute on function howdah_private.check_contents_of_run(uuid) to howdah_engine;
+
+grant execute on function howdah_private.check_contents_of_run(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.check_control_right(text,uuid,uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.check_control_right(text,uuid,uuid,uuid) to howdah_viewer;
@@ -66711,6 +66902,12 @@ grant execute on function howdah_private.content_columns(regclass) to howdah_eng
 grant execute on function howdah_private.content_columns(regclass) to howdah_viewer;
 
 grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.conversation_before(uuid) to howdah_app;
+
+grant execute on function howdah_private.conversation_before(uuid) to howdah_engine;
+
+grant execute on function howdah_private.conversation_before(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.conversation_messages(uuid,integer) to howdah_app;
 
@@ -67638,6 +67835,10 @@ grant execute on function howdah_private.item_means(uuid[],text) to howdah_viewe
 
 grant execute on function howdah_private.item_of_result(howdah.evaluation_results,howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.item_of_run(uuid,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.item_of_run(uuid,jsonb,boolean) to howdah_viewer;
+
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.json_as_text(jsonb) to howdah_engine;
@@ -67710,7 +67911,7 @@ grant execute on function howdah_private.json_text_faults(jsonb,text,text) to ho
 
 grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to howdah_engine;
 
-grant execute on function howdah_private.judge_prompt(jsonb,howdah.dataset_items,jsonb) to howdah_engine;
+grant execute on function howdah_private.judge_prompt(jsonb,howdah.dataset_items,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.judge_score(jsonb,jsonb) to howdah_engine;
 
@@ -68347,6 +68548,8 @@ grant execute on function howdah_private.query_terms(howdah.knowledge_bases,text
 grant execute on function howdah_private.queue_table() to howdah_engine;
 
 grant execute on function howdah_private.queue_task(text) to howdah_engine;
+
+grant execute on function howdah_private.quoted_conversation(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.raise_busy_table(regclass) to howdah_engine;
 
@@ -68989,6 +69192,12 @@ grant execute on function howdah_private.special_constraint_sentence(text) to ho
 grant execute on function howdah_private.special_constraint_sentence(text) to howdah_engine;
 
 grant execute on function howdah_private.spending_error() to howdah_engine;
+
+grant execute on function howdah_private.spoken_messages(jsonb) to howdah_app;
+
+grant execute on function howdah_private.spoken_messages(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.spoken_messages(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
 
@@ -71197,6 +71406,8 @@ comment on column howdah.dataset_items.dataset_id is 'The data set.';
 
 comment on column howdah.dataset_items.expected is 'What graders compare with: the expected text, number or JSON, or an object of which each grader takes the key that its configuration names.';
 
+comment on column howdah.dataset_items.history is 'The conversation before the input, as history of executions: [{"role": "user", "content": "…"}, …].';
+
 comment on column howdah.dataset_items.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.dataset_items.input is 'Input of the runs.';
@@ -71717,6 +71928,8 @@ comment on column howdah.grade_queue.evaluation_result_id is 'The result to grad
 comment on column howdah.grade_queue.expected is 'What the item expects.';
 
 comment on column howdah.grade_queue.graders is 'Names of the graders of the evaluation, each of which a person may grade for.';
+
+comment on column howdah.grade_queue.history is 'The conversation before the input: [{"role", "content", "data"}].';
 
 comment on column howdah.grade_queue.input is 'Input of the item or the run.';
 
@@ -74104,7 +74317,7 @@ comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
-comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb) is 'Adds a run to a data set: its input with files, what is expected (by default its answer), and the version that ran. Raises HWCNF for a run whose contents are encrypted or erased.';
+comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean) is 'Adds a run to a data set: its input with files and the conversation before it, what is expected (by default its answer), and the version that ran. With anonymize, the name of its user, what filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';

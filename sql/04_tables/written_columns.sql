@@ -29,7 +29,7 @@ as $$
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
-      'dataset_id source_execution_id split input input_data input_parts expected metadata',
+      'dataset_id source_execution_id split input input_data input_parts history expected metadata',
       'removed_at', false),
     ('datasets', 'name description', '', '', true),
     ('documents',

@@ -12,8 +12,12 @@ begin
   new.input_parts := nullif(new.input_parts, '[]');
   perform howdah_private.check_parts(new.tenant_id, new.input_parts)
   where jsonb_typeof(new.input_parts) = 'array';
+  new.history := nullif(new.history, '[]');
+  perform howdah_private.check_history(new.history) where jsonb_typeof(new.history) = 'array';
   if new.source_execution_id is not null then
-    select coalesce(e.agent_version_id, e.workflow_version_id), greatest(e.input_trust, 'user'),
+    select coalesce(e.agent_version_id, e.workflow_version_id),
+      greatest(e.input_trust, 'user', case when new.history is not null
+        then howdah_private.trust_of_runs(e.tenant_id, array[e.id::uuid]) end),
       coalesce(e.user_id, (select s.user_id from howdah.sessions as s where s.id = e.session_id))
     into new.source_version_id, new.trust, new.source_user_id
     from howdah.executions as e

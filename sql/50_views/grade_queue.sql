@@ -11,7 +11,11 @@ create or replace view howdah.grade_queue with (security_invoker = true) as
     array(
       select g.grader ->> 'name' from jsonb_array_elements(v.graders) as g (grader)
     ) as graders,
-    case when r.item_id is null then e.input_parts else i.input_parts end as input_parts
+    case when r.item_id is null then e.input_parts else i.input_parts end as input_parts,
+    case when r.item_id is not null then howdah_private.spoken_messages(i.history)
+      when e.turn > 1 or e.history is not null
+        then howdah_private.conversation_before(e.id::uuid)
+      else '[]' end as history
   from howdah.evaluation_results as r
   join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
   left join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
@@ -35,6 +39,8 @@ comment on column howdah.grade_queue.place is
 comment on column howdah.grade_queue.input is 'Input of the item or the run.';
 comment on column howdah.grade_queue.input_data is 'JSON input of the item or the run.';
 comment on column howdah.grade_queue.input_parts is 'Files of the item or the run.';
+comment on column howdah.grade_queue.history is
+  'The conversation before the input: [{"role", "content", "data"}].';
 comment on column howdah.grade_queue.expected is 'What the item expects.';
 comment on column howdah.grade_queue.output is 'The answer.';
 comment on column howdah.grade_queue.output_data is 'The answer as JSON.';

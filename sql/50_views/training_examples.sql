@@ -30,33 +30,8 @@ create or replace view howdah.training_examples with (security_invoker = true) a
   select s.tenant_id, s.execution_id, s.dataset_id, s.item_id, e.agent_id, e.agent_version_id,
     e.workflow_id, e.workflow_version_id, s.source, s.score, e.input, e.input_data, e.output,
     e.output_data,
-    case when e.turn > 1 or e.history is not null then (
-      select coalesce(to_jsonb(array_agg(m.message order by m.turn, m.place)), '[]')
-      from (
-        select t.turn, g.place - 1000000 as place, jsonb_build_object(
-          'role', g.message -> 'role', 'content', g.message -> 'content') as message
-        from howdah.executions as t
-        cross join lateral jsonb_array_elements(
-          case jsonb_typeof(t.history) when 'array' then t.history else '[]' end)
-          with ordinality as g (message, place)
-        where (t.id = e.id or t.tenant_id = e.tenant_id and t.session_id = e.session_id
-            and t.turn < e.turn and t.status = 'completed')
-          and g.message ->> 'role' in ('user', 'assistant')
-          and jsonb_typeof(g.message -> 'content') = 'string' and g.message ->> 'content' <> ''
-        union all
-        select t.turn, l.place, l.message
-        from howdah.executions as t
-        cross join lateral (values
-          (1, jsonb_build_object('role', 'user', 'content', t.input)
-            || case when t.input_data is null then '{}'
-              else jsonb_build_object('data', t.input_data) end),
-          (2, jsonb_build_object('role', 'assistant', 'content', coalesce(t.output, ''))
-            || case when t.output_data is null then '{}'
-              else jsonb_build_object('data', t.output_data) end)) as l (place, message)
-        where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
-          and t.status = 'completed'
-      ) as m
-    ) else '[]' end as history
+    case when e.turn > 1 or e.history is not null
+      then howdah_private.conversation_before(e.id::uuid) else '[]' end as history
   from scored as s
   join howdah.executions as e on e.tenant_id = s.tenant_id and e.id = s.execution_id
   where e.status = 'completed' and e.contents_erased_at is null

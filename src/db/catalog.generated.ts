@@ -106,6 +106,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     created_by: "The creator: the user of the token, else the database login.",
     dataset_id: "The data set.",
     expected: "What graders compare with: the expected text, number or JSON, or an object of which each grader takes the key that its configuration names.",
+    history: "The conversation before the input, as history of executions: [{\"role\": \"user\", \"content\": \"…\"}, …].",
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     input: "Input of the runs.",
     input_data: "JSON input of the runs.",

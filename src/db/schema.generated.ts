@@ -476,6 +476,7 @@ export interface DatasetItems {
   created_by: string;
   dataset_id: string;
   expected: Json | null;
+  history: Json | null;
   id: Generated<string>;
   input: Generated<string>;
   input_data: Json | null;
@@ -763,6 +764,7 @@ export interface GradeQueue {
   evaluation_result_id: string | null;
   expected: Json | null;
   graders: string[] | null;
+  history: Json | null;
   input: string | null;
   input_data: Json | null;
   input_parts: Json | null;

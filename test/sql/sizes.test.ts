@@ -4,6 +4,7 @@ import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support
 
 /** Columns with a check or trigger of their own, and the name of the check or trigger. */
 const OF_THEIR_OWN: Record<string, string> = {
+  'dataset_items.history': 'check_history',
   'dataset_items.input_parts': 'check_parts',
   'executions.callback_url': 'check_run',
   'executions.client_tools': 'check_client_tools',

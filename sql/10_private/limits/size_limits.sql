@@ -34,6 +34,7 @@ as $$
     ('executions', 'input_data', null, null),
     ('executions', 'input_parts', null, null),
     ('dataset_items', 'input_parts', null, null),
+    ('dataset_items', 'history', null, null),
     ('executions', 'history', null, null),
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),

@@ -255,6 +255,55 @@ as $$
   from howdah.executions as e where e.id = run_history.execution_id
 $$;
 
+-- Returns the messages of a history that a user or an assistant has said in words.
+create or replace function howdah_private.spoken_messages(history jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('role', m.message -> 'role',
+    'content', m.message -> 'content') order by m.place)), '[]')
+  from jsonb_array_elements(
+    case jsonb_typeof(spoken_messages.history) when 'array' then spoken_messages.history end
+  ) with ordinality as m (message, place)
+  where m.message ->> 'role' in ('user', 'assistant')
+    and jsonb_typeof(m.message -> 'content') = 'string' and m.message ->> 'content' <> ''
+$$;
+
+-- Returns the conversation before the input of a run, as the caller may read it: questions and
+-- answers of earlier turns, and what clients supplied, as [{"role", "content", "data"}]. Turns
+-- without an answer are left out.
+create or replace function howdah_private.conversation_before(execution_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+  select coalesce(to_jsonb(array_agg(m.message order by c.turn, m.part, m.place)), '[]')
+  from howdah.executions as e
+  cross join lateral (
+    select e.turn, e.history, false as is_earlier, e.input, e.input_data, e.output, e.output_data
+    union all
+    select t.turn, t.history, true, t.input, t.input_data, t.output, t.output_data
+    from howdah.executions as t
+    where e.turn > 1 and t.tenant_id = e.tenant_id and t.session_id = e.session_id
+      and t.turn < e.turn and t.status = 'completed'
+  ) as c
+  cross join lateral (
+    select 1 as part, g.place, g.message
+    from jsonb_array_elements(howdah_private.spoken_messages(c.history)) with ordinality
+      as g (message, place)
+    union all
+    select 2, 1, jsonb_build_object('role', 'user', 'content', c.input)
+      || case when c.input_data is null then '{}'
+        else jsonb_build_object('data', c.input_data) end
+    where c.is_earlier
+    union all
+    select 2, 2, jsonb_build_object('role', 'assistant', 'content', coalesce(c.output, ''))
+      || case when c.output_data is null then '{}'
+        else jsonb_build_object('data', c.output_data) end
+    where c.is_earlier
+  ) as m
+  where e.id = conversation_before.execution_id
+$$;
+
 -- Returns the steps since the last model answer: failed attempts, guards, started calls, questions
 -- and their answers.
 --

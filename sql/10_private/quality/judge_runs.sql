@@ -40,9 +40,23 @@ create or replace function howdah_private.has_reversed_examples(item bytea) retu
   language sql immutable
   return get_byte(decode(md5(has_reversed_examples.item), 'hex'), 0) % 2 = 1;
 
+-- Returns the end of the conversation before an input, as a judge reads it, or null.
+create or replace function howdah_private.quoted_conversation(conversation jsonb) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select E'The conversation before (at most its last 20 messages):\n'
+    || howdah_private.mark_external(string_agg(
+      format('%s: %s', m.message ->> 'role', left(concat_ws(E'\n',
+        nullif(m.message ->> 'content', ''), m.message ->> 'data'), 4000)),
+      E'\n\n' order by m.place), 'conversation')
+  from jsonb_array_elements(quoted_conversation.conversation) with ordinality as m (message, place)
+  where m.place > jsonb_array_length(quoted_conversation.conversation) - 20
+$$;
+
 -- Returns the input of a judge. Texts of people and models are data in it.
 create or replace function howdah_private.judge_prompt(
-  grader jsonb, i howdah.dataset_items, answer jsonb
+  grader jsonb, i howdah.dataset_items, answer jsonb, conversation jsonb
 ) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -63,6 +77,7 @@ as $$
       cross join lateral (select case when howdah_private.has_reversed_examples(uuid_send(i.id))
         then jsonb_array_length(s.configuration -> 'examples') + 1 - x.place
         else x.place end) as o (place)),
+    howdah_private.quoted_conversation(judge_prompt.conversation),
     E'What was asked:\n' || howdah_private.mark_external(
       concat_ws(E'\n', nullif(i.input, ''), i.input_data::text), 'input'),
     case when i.input_parts is not null then 'The files of the question are attached.' end,
@@ -251,7 +266,9 @@ as $$
   cross join lateral howdah_private.item_of_result(r, e) as i
   cross join jsonb_path_query(v.graders, '$[*] ? (@.kind == "rubric")') as g (grader)
   cross join lateral howdah_private.judge_prompt(
-    g.grader, i, coalesce(e.output_data, to_jsonb(e.output))) as p (prompt)
+    g.grader, i, coalesce(e.output_data, to_jsonb(e.output)),
+    case when e.turn > 1 or e.history is not null
+      then howdah_private.conversation_before(e.id::uuid) end) as p (prompt)
   where r.tenant_id = v.tenant_id and r.evaluation_id = v.id
     and r.execution_id = any (needed_judges.ids)
     and not exists (

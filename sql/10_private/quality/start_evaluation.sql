@@ -245,12 +245,12 @@ begin
   cross join generate_series(1, e.repeats) as n (repeat)
   order by n.repeat, i.id;
   insert into howdah.executions (id, tenant_id, agent_id, agent_version_id, workflow_id,
-    workflow_version_id, input_trust, input, input_data, input_parts, overrides, priority,
-    metadata)
+    workflow_version_id, input_trust, input, input_data, input_parts, history, overrides,
+    priority, metadata)
   select r.execution_id, e.tenant_id, e.agent_id,
     case when e.agent_id is not null then e.version_id end, e.workflow_id,
     case when e.workflow_id is not null then e.version_id end, i.trust, i.input, i.input_data,
-    i.input_parts, e.overrides,
+    i.input_parts, i.history, e.overrides,
     howdah_private.priority_of(insert_evaluation.priority),
     jsonb_build_object('evaluation_id', e.id, 'item_id', i.id, 'repeat', r.repeat)
   from howdah.evaluation_results as r

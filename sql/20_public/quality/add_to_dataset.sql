@@ -1,7 +1,134 @@
+-- Adds ended runs to data sets.
+
+-- Returns what anonymizing withholds from the texts of a run: the name and the address of its user,
+-- what the filters of the tenant look for, and addresses and numbers that belong to a person.
+create or replace function howdah_private.anonymizing_filters(execution_id uuid)
+  returns howdah.output_filters[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(
+    jsonb_populate_record(null::howdah.output_filters, jsonb_build_object(
+      'name', w.name, 'pattern', w.pattern, 'action', 'redact'))
+    order by w.place, w.name)
+  from (
+    select 1 as place, 'user' as name,
+      '(?i)\m' || regexp_replace(n.name, '([^[:alnum:]])', '\\\1', 'g') || '\M' as pattern
+    from howdah.executions as e
+    left join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+    join howdah.users as u on u.tenant_id = e.tenant_id and u.id = coalesce(e.user_id, s.user_id)
+    cross join lateral (values (u.email), (u.username)) as n (name)
+    where e.id = anonymizing_filters.execution_id and e.tenant_id = howdah.current_tenant()
+      and n.name ~ '^\w.*\w$'
+    union all
+    select 2, f.name, f.pattern from howdah.output_filters as f
+    where f.tenant_id = howdah.current_tenant() and f.is_active
+    union all
+    values
+      (3, 'email', '[[:alnum:]._%+-]+@[[:alnum:]-]+(\.[[:alnum:]-]+)+'),
+      (4, 'iban', '\m[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){2,7}( ?[A-Z0-9]{1,3})?\M'),
+      (5, 'ip', '\m\d{1,3}(\.\d{1,3}){3}\M'),
+      -- of phones, cards, accounts and customers: seven digits or more; dates stay
+      (6, 'number', '(?<![\w.-])(?!\d{4}-\d\d-\d\d(\D|$))\+?\(?\d([ ./()-]{0,2}\d){6,}(?!\w)')
+  ) as w
+$$;
+
+-- Withholds from an item what filters look for. The bytes of images, audio and files cannot be
+-- searched, so an item with them is refused.
+create or replace function howdah_private.anonymized_item(
+  item howdah.dataset_items, filters howdah.output_filters[]
+) returns howdah.dataset_items
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_hits jsonb;
+begin
+  if jsonb_path_exists(jsonb_build_array(item.input_parts, item.history),
+    '$.** ? (@.type like_regex "^(image_url|input_audio|file|resource)$")') then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s has files, which cannot be anonymized',
+        item.source_execution_id),
+      detail = jsonb_build_object('execution_id', item.source_execution_id,
+        'field', 'anonymize')::text,
+      hint = 'Insert a row into howdah.dataset_items with what may be kept.';
+  end if;
+  select f.value into item.input
+  from howdah_private.filter_text(filters, 'input', item.input, v_hits) as f;
+  select f.value into item.input_data
+  from howdah_private.filter_field(filters, 'input_data', item.input_data, v_hits) as f;
+  select f.value into item.expected
+  from howdah_private.filter_field(filters, 'expected', item.expected, v_hits) as f;
+  if item.input_parts is not null then
+    select f.parts into item.input_parts
+    from howdah_private.filter_parts(filters, 'input_parts', item.input_parts, v_hits) as f;
+  end if;
+  if item.history is not null then
+    select f.history into item.history
+    from howdah_private.filter_history(filters, item.history, v_hits) as f;
+  end if;
+  return item;
+end $$;
+
+-- Returns the input of a run with the conversation before it, and its answer as what is expected,
+-- or what is given instead. The caller must see the run: its context is that of the run, as in
+-- exports of the run.
+create or replace function howdah_private.item_of_run(
+  execution_id uuid, expected jsonb, anonymize boolean
+) returns howdah.dataset_items
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions;
+  v_item howdah.dataset_items;
+begin
+  select e.* into v_run from howdah.executions as e
+  where e.id = item_of_run.execution_id and e.tenant_id = howdah.current_tenant()
+    and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  v_item.source_execution_id := v_run.id;
+  v_item.input := v_run.input;
+  v_item.input_data := v_run.input_data;
+  v_item.input_parts := v_run.input_parts;
+  v_item.history := nullif(
+    case when v_run.turn > 1 then howdah_private.messages_before_turn(v_run.tenant_id,
+      v_run.session_id, v_run.turn - 1) else '[]' end || coalesce(v_run.history, '[]'), '[]');
+  v_item.expected := coalesce(item_of_run.expected, v_run.output_data, to_jsonb(v_run.output));
+  if item_of_run.anonymize then
+    v_item := howdah_private.anonymized_item(v_item,
+      howdah_private.anonymizing_filters(v_run.id));
+  end if;
+  return v_item;
+end $$;
+
+-- Refuses a run whose texts, or those of the conversation before it, cannot be read.
+create or replace function howdah_private.check_contents_of_run(execution_id uuid) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_unreadable record;
+begin
+  select t.id, t.contents_encrypted_at is not null as is_encrypted into v_unreadable
+  from howdah.executions as e
+  join howdah.executions as t on t.id = e.id
+    or e.turn > 1 and t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+  where e.id = check_contents_of_run.execution_id
+    and num_nonnulls(t.contents_encrypted_at, t.contents_erased_at) > 0
+  order by t.id desc limit 1;
+  if found then
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s are %s', v_unreadable.id,
+        case when v_unreadable.is_encrypted then 'encrypted' else 'erased' end),
+      detail = jsonb_build_object('execution_id', v_unreadable.id)::text,
+      hint = 'Insert a row into howdah.dataset_items with the input and what is expected.';
+  end if;
+end $$;
+
 -- Adds an ended run to a data set in one call. Reads the run with the rights of the caller.
 create or replace function howdah.add_to_dataset(
   dataset text, execution_id uuid, expected jsonb default null, split text default null,
-  metadata jsonb default '{}'
+  metadata jsonb default '{}', anonymize boolean default false
 ) returns howdah.dataset_items
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -11,9 +138,7 @@ declare
   v_run record;
   v_item howdah.dataset_items;
 begin
-  select e.id, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.status,
-    e.contents_encrypted_at is not null as is_encrypted, e.contents_erased_at
-  into v_run
+  select e.id, e.status into v_run
   from howdah.executions as e where e.id = add_to_dataset.execution_id;
   if v_run.id is null then
     raise exception using errcode = 'HWNTF',
@@ -21,25 +146,25 @@ begin
         coalesce(add_to_dataset.execution_id::text, 'null')),
       detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
       hint = 'See howdah.executions for the runs that exist.';
-  elsif v_run.is_encrypted or v_run.contents_erased_at is not null then
-    raise exception using errcode = 'HWCNF',
-      message = format('the contents of execution %s are %s', v_run.id,
-        case when v_run.is_encrypted then 'encrypted' else 'erased' end),
-      detail = jsonb_build_object('execution_id', v_run.id)::text,
-      hint = 'Insert a row into howdah.dataset_items with the input and what is expected.';
-  elsif add_to_dataset.expected is null and v_run.status <> 'completed' then
+  end if;
+  perform howdah_private.check_contents_of_run(v_run.id);
+  if add_to_dataset.expected is null and v_run.status <> 'completed' then
     raise exception using errcode = 'HWINV',
       message = format('expected is missing, and the run is %s', v_run.status),
       detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
   end if;
+  v_item := howdah_private.item_of_run(v_run.id, add_to_dataset.expected,
+    coalesce(add_to_dataset.anonymize, false));
   insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
-    input_parts, expected, split, metadata)
-  values (v_dataset_id, v_run.id, v_run.input, v_run.input_data, v_run.input_parts,
-    coalesce(add_to_dataset.expected, v_run.output_data, to_jsonb(v_run.output)),
-    add_to_dataset.split, coalesce(add_to_dataset.metadata, '{}'))
+    input_parts, history, expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_item.input, v_item.input_data, v_item.input_parts,
+    v_item.history, v_item.expected, add_to_dataset.split,
+    coalesce(add_to_dataset.metadata, '{}'))
   returning i.* into v_item;
   return v_item;
 end $$;
-comment on function howdah.add_to_dataset(text, uuid, jsonb, text, jsonb) is
-  'Adds a run to a data set: its input with files, what is expected (by default its answer), and '
-  'the version that ran. Raises HWCNF for a run whose contents are encrypted or erased.';
+comment on function howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean) is
+  'Adds a run to a data set: its input with files and the conversation before it, what is expected '
+  '(by default its answer), and the version that ran. With anonymize, the name of its user, what '
+  'filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose '
+  'contents are encrypted or erased, or whose files cannot be anonymized.';

@@ -4,9 +4,9 @@ import type { Row } from '../backend/backend.ts';
 type Message = { role: 'user' | 'assistant'; content: string };
 
 /** Returns the fields of an item as `howdah dataset add` reads them. */
-export function itemLine({ input, input_data, input_parts, ...row }: Row): object {
+export function itemLine({ input, input_data, input_parts, history, ...row }: Row): object {
   const { expected, split, metadata } = row;
-  const fields = { input, input_data, input_parts, expected, split, metadata };
+  const fields = { input, input_data, input_parts, history, expected, split, metadata };
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== null && value !== undefined),
   );

@@ -5,15 +5,26 @@ import { parseJson } from '../../json/parse-json.ts';
 import type { SentItem } from '../../operations/quality/datasets.ts';
 import { readTextFile } from '../input/input-argument.ts';
 
-const FIELDS = ['input', 'input_data', 'input_parts', 'expected', 'split', 'metadata'] as const;
+const FIELDS = [
+  ...(['input', 'input_data', 'input_parts', 'history', 'expected', 'split', 'metadata'] as const),
+];
 /** Columns of CSV that are JSON if they can be read as JSON. */
-const JSON_FIELDS: readonly string[] = ['input_data', 'input_parts', 'expected', 'metadata'];
+const JSON_FIELDS: readonly string[] = [
+  'input_data',
+  'input_parts',
+  'history',
+  'expected',
+  'metadata',
+];
+
+/** An item with the line of the file on which it is. */
+export type ReadItem = { item: SentItem; line: number };
 
 /**
  * Reads the items of a file: JSON lines (`.jsonl`), or CSV with a heading (`.csv`). Columns of CSV
  * that no item has become tags in `metadata`. Throws `EUSAGE` with the line.
  */
-export async function readItems(file: string): Promise<SentItem[]> {
+export async function readItems(file: string): Promise<ReadItem[]> {
   const text = await readTextFile(file).catch((cause) => {
     throw new HowdahError('EUSAGE', `${file} cannot be read: ${cause.message}`, {
       hint: 'Name a file of JSON lines (.jsonl) or CSV (.csv) in UTF-8.',
@@ -29,7 +40,7 @@ export async function readItems(file: string): Promise<SentItem[]> {
   });
 }
 
-function lineItems(file: string, text: string): SentItem[] {
+function lineItems(file: string, text: string): ReadItem[] {
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return [];
     const value = jsonOf(line);
@@ -38,11 +49,11 @@ function lineItems(file: string, text: string): SentItem[] {
       (name) => !(FIELDS as readonly string[]).includes(name),
     );
     if (unknown) throw badLine(file, index + 1, `an item has no field ${unknown}`);
-    return [value as SentItem];
+    return [{ item: value as SentItem, line: index + 1 }];
   });
 }
 
-function csvItems(file: string, text: string): SentItem[] {
+function csvItems(file: string, text: string): ReadItem[] {
   const [heading = [], ...rows] = csvRows(text);
   if (!heading.includes('input') && !heading.includes('input_data')) {
     throw badLine(file, 1, 'it has no column input');
@@ -52,7 +63,7 @@ function csvItems(file: string, text: string): SentItem[] {
       const message = `it has ${cells.length} cells, not ${heading.length}`;
       throw badLine(file, index + 2, message);
     }
-    return itemOf(heading, cells);
+    return { item: itemOf(heading, cells), line: index + 2 };
   });
 }
 
@@ -103,8 +114,23 @@ export function csvRows(text: string): string[][] {
   return rows;
 }
 
+/** Returns an error about `items[3]` as one about its line. Other errors stay as they are. */
+export function atLine(error: unknown, file: string, lines: readonly number[]): unknown {
+  const { code, message, hint, detail } = error as HowdahError;
+  const field = isJsonObject(detail) && typeof detail.field === 'string' ? detail.field : '';
+  const [item = '', index] = /^items\[(\d+)\]/.exec(field) ?? [];
+  const line = lines[Number(index)];
+  if (line === undefined) return error;
+  const words = message.startsWith(item)
+    ? message.slice(item.length).replace(/^[.:] ?/, '')
+    : message;
+  return new HowdahError(code, `${file}, line ${line}: ${words}`, {
+    ...{ hint, detail: { ...(detail as JsonObject), file, line }, cause: error },
+  });
+}
+
 const badLine = (file: string, line: number, message: string) =>
   new HowdahError('EUSAGE', `${file}, line ${line}: ${message}`, {
-    hint: 'An item has input, input_data, input_parts, expected, split and metadata.',
+    hint: 'An item has input, input_data, input_parts, history, expected, split and metadata.',
     detail: { file, line },
   });

@@ -127,3 +127,13 @@ export function shownText(text: string | null | undefined, data: Json | undefine
   if (data === null || data === undefined) return '';
   return typeof data === 'string' ? data : JSON.stringify(data, null, 2);
 }
+
+/** Returns a conversation as text: who said what. Messages without words are left out. */
+export function shownConversation(history: Json | undefined): string {
+  if (!Array.isArray(history)) return '';
+  const lines = history.filter(isJsonObject).flatMap(({ role, content, data }) => {
+    const words = shownText(typeof content === 'string' ? content : null, data);
+    return words === '' ? [] : `${role}: ${words}`;
+  });
+  return lines.join('\n\n');
+}

@@ -5,6 +5,7 @@ import { readRow } from '../../resources/operations.ts';
 import { datasetItems } from '../../resources/quality/dataset-items.ts';
 import { datasets } from '../../resources/quality/datasets.ts';
 import { operation, shownRow } from '../operation.ts';
+import { insertPlaced } from './place-item-fault.ts';
 
 const MAX_ITEMS = 10_000;
 
@@ -12,6 +13,7 @@ const item = z.strictObject({
   input: z.string().optional(),
   input_data: json.optional(),
   input_parts: z.array(object).nullish(),
+  history: z.array(object).nullish(),
   expected: json.optional(),
   split: optionalText,
   metadata: object.optional(),
@@ -27,7 +29,8 @@ export const addItems = operation({
   id: 'addDatasetItems',
   tag: 'datasets',
   summary: 'Add items to a data set',
-  description: 'All items are added in one statement, or none.',
+  description:
+    'All items are added in one statement, or none. An error names the first item that is refused.',
   params: byId,
   isKeyed: true,
   permission: { object: 'dataset_items', action: 'edit' },
@@ -39,14 +42,16 @@ export const addItems = operation({
   },
   async work(db, { params, body }) {
     await readRow(db, datasets, params.id);
-    const { rowCount } = await db.query(
-      `insert into howdah.dataset_items (dataset_id, input, input_data, input_parts, expected, split,
-         metadata)
-       select $1, i.input, i.input_data, i.input_parts, i.expected, i.split, i.metadata
-       from jsonb_to_recordset($2::jsonb)
-         as i (input text, input_data jsonb, input_parts jsonb, expected jsonb, split text,
-           metadata jsonb)`,
-      [params.id, storableJson(body.items)],
+    const { rowCount } = await insertPlaced(db, body.items, (items) =>
+      db.query(
+        `insert into howdah.dataset_items (dataset_id, input, input_data, input_parts, history,
+           expected, split, metadata)
+         select $1, i.input, i.input_data, i.input_parts, i.history, i.expected, i.split, i.metadata
+         from jsonb_to_recordset($2::jsonb)
+           as i (input text, input_data jsonb, input_parts jsonb, history jsonb, expected jsonb,
+             split text, metadata jsonb)`,
+        [params.id, storableJson(items)],
+      ),
     );
     return { status: 201, body: { added: rowCount ?? 0 } };
   },
@@ -60,7 +65,7 @@ export const addRun = operation({
   tag: 'datasets',
   summary: 'Add a run to a data set',
   description:
-    'The item has the input of the run and its answer, or what is expected instead. See docs/evaluation.md.',
+    'The item has the input of the run with the conversation before it, and its answer, or what is expected instead. See docs/evaluation.md.',
   params: byId,
   isKeyed: true,
   permission: { object: 'dataset_items', action: 'edit' },
@@ -69,18 +74,25 @@ export const addRun = operation({
     expected: json.optional().describe('What the answer should have been; its answer by default'),
     split: optionalText,
     metadata: object.optional(),
+    anonymize: z
+      .boolean()
+      .optional()
+      .describe(
+        'True withholds the name of its user, what filters look for, addresses and numbers',
+      ),
   }),
   answers: { 201: { description: 'The item', schema: datasetItems.row } },
   async work(db, { params, body }) {
     await readRow(db, datasets, params.id);
     const { rows } = await db.query<{ id: string }>(
-      'select (howdah.add_to_dataset($1, $2, $3, $4, $5)).id',
+      'select (howdah.add_to_dataset($1, $2, $3, $4, $5, $6)).id',
       [
         params.id,
         body.execution_id,
         body.expected === undefined ? null : storableJson(body.expected),
         body.split ?? null,
         storableJson(body.metadata ?? {}),
+        body.anonymize ?? false,
       ],
     );
     const made = await readRow(db, datasetItems, rows[0]?.id ?? '');

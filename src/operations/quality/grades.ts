@@ -14,6 +14,7 @@ const queued = z
     input: z.string(),
     input_data: json,
     input_parts: json,
+    history: json,
     expected: json,
     output: z.string().nullable(),
     output_data: json,
@@ -55,7 +56,7 @@ export const listGradeQueue = operation({
     if (evaluation_id !== undefined) await readRow(db, evaluations, evaluation_id);
     const { rows: data } = await db.query<QueuedGrade>(
       `select q.evaluation_result_id, q.evaluation_id, q.item_id, q.input, q.input_data,
-         q.input_parts, q.expected, q.output, q.output_data, q.graders
+         q.input_parts, q.history, q.expected, q.output, q.output_data, q.graders
        from howdah.grade_queue as q
        ${evaluation_id === undefined ? '' : 'where q.evaluation_id = $2'} order by q.place limit $1`,
       [limit, ...(evaluation_id === undefined ? [] : [evaluation_id])],

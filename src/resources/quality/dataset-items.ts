@@ -14,12 +14,16 @@ export const datasetItems = resource('dataset_items', {
     input: z.string().optional(),
     input_data: json.optional(),
     input_parts: z.array(object).nullable().optional(),
+    history: z.array(object).nullable().optional(),
     expected: json.optional(),
     split: optionalText,
     metadata: object.optional(),
     removed_at: time.nullable().optional(),
   },
-  once: ['dataset_id', 'input', 'input_data', 'input_parts', 'expected', 'split', 'metadata'],
+  once: [
+    ...['dataset_id', 'input', 'input_data', 'input_parts', 'history', 'expected', 'split'],
+    'metadata',
+  ],
   readOnly: {
     source_execution_id: id.nullable(),
     source_version_id: id.nullable(),

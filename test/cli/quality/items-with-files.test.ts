@@ -20,13 +20,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const LINES = [
   '{"input":"What is this?","input_parts":[{"type":"image_url","image_url":{"url":"https://pictures.example.com/cat.png"}}],"expected":"a cat"}',
   '{"input":"And without a picture?","expected":"nothing"}',
+  '{"input":"Where?","history":[{"role":"user","content":"My order is A-7."}],"expected":"here"}',
 ];
 
 test('files of items survive a file and an export', async () => {
   const path = join(folder, 'pictures.jsonl');
   await writeFile(path, `${LINES.join('\n')}\n`);
   expect((await cli('dataset', 'add', 'pictures', path)).stdout).toBe(
-    '2 items added to pictures\n',
+    '3 items added to pictures\n',
   );
   const { stdout } = await cli('dataset', 'export', 'pictures');
   const lines = stdout
@@ -43,10 +44,13 @@ test('files of items survive a file and an export', async () => {
 
 test('a part that no model can be sent is refused, and nothing is added', async () => {
   const path = join(folder, 'wrong.jsonl');
-  await writeFile(path, '{"input": "one"}\n{"input": "two", "input_parts": [{"type": "film"}]}\n');
+  await writeFile(
+    path,
+    '{"input": "one"}\n\n{"input": "two", "input_parts": [{"type": "film"}]}\n',
+  );
   const { status, stderr } = await cli('dataset', 'add', 'pictures', path);
   expect(status).toBe(2);
-  expect(stderr).toContain('input_parts[0].type must be text, image_url');
+  expect(stderr).toContain('wrong.jsonl, line 3: input_parts[0].type must be text, image_url');
   const { rows } = await db.pool.query(`select from howdah.dataset_items where input = 'one'`);
   expect(rows).toEqual([]);
 });

@@ -106,6 +106,7 @@ describe('the queue of a person', () => {
       [
         ...['dataset_id', 'evaluation_id', 'evaluation_result_id', 'expected', 'graders'],
         ...[
+          'history',
           'input',
           'input_data',
           'input_parts',

@@ -13,7 +13,7 @@ import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRow, printRows, shortenRow } from '../../print/rows.ts';
-import { readItems } from '../../quality/read-items.ts';
+import { atLine, readItems } from '../../quality/read-items.ts';
 import { registerExport } from './dataset-export.ts';
 
 type Options = { tenant?: string };
@@ -42,17 +42,25 @@ function registerAdd(command: Command, io: CliIo): void {
     .action(async (name: string, file: string, options: Options & { split?: string }) => {
       const { split, ...rest } = options;
       const read = await readItems(file);
-      const items = split === undefined ? read : read.map((item) => ({ split, ...item }));
+      const items = read.map(({ item }) => (split === undefined ? item : { split, ...item }));
+      const lines = read.map(({ line }) => line);
       const added = await withBackend(io, command, rest, async ({ call, definitions }) => {
         const { id } = await definitions.find(datasets, name);
-        return call(addItems, { params: { id }, body: { items } });
+        return call(addItems, { params: { id }, body: { items } }).catch((error) => {
+          throw atLine(error, file, lines);
+        });
       });
       if (io.json) printJson(io, added);
       else io.out(`${added.added} items added to ${name}`);
     });
 }
 
-type RunOptions = Options & { expected?: string; split?: string; metadata?: string };
+type RunOptions = Options & {
+  expected?: string;
+  split?: string;
+  metadata?: string;
+  anonymize?: boolean;
+};
 
 function registerAddRun(command: Command, io: CliIo): void {
   withDataset(command)
@@ -60,11 +68,16 @@ function registerAddRun(command: Command, io: CliIo): void {
     .option('--expected <json|@file>', 'what the answer should have been (default: its answer)')
     .option('--split <name>', 'part of the data set')
     .option('--metadata <json|@file>', 'tags of the item')
+    .option(
+      '--anonymize',
+      'withhold the name of its user, what filters look for, addresses and long numbers',
+    )
     .action(async (name: string, run: string, options: RunOptions) => {
-      const { expected, split, metadata, ...rest } = options;
+      const { expected, split, metadata, anonymize, ...rest } = options;
       const body = {
         execution_id: run,
         ...(split !== undefined && { split }),
+        ...(anonymize && { anonymize }),
         ...(expected !== undefined && { expected: await readArgument(io, 'expected', expected) }),
         ...(metadata !== undefined && {
           metadata: (await readArgument(io, 'metadata', metadata)) as Record<string, unknown>,

@@ -250,6 +250,7 @@ export const englishQuality = {
     addTitle: (name: string) => `Add an item to ${name}`,
     input: 'Input',
     inputData: 'Input as JSON',
+    conversation: 'Conversation before',
     expected: 'Expected',
     expectedHint: 'What the answer should be.',
     asJson: 'What is expected is JSON',
@@ -285,9 +286,12 @@ export const englishQuality = {
   addRun: {
     title: 'Add the run to a data set',
     explain:
-      'The item gets the input of the run. Write what the answer should have been: it begins with the answer of the run.',
+      'The item gets the input of the run and the conversation before it. Write what the answer should have been: it begins with the answer of the run.',
     dataset: 'Data set',
     required: 'Write what the answer should have been.',
+    anonymize: 'Anonymize',
+    anonymizeHint:
+      'Withholds the name of its user, what filters look for, addresses and long numbers. Read the item: other names stay.',
     noDatasets: 'There are no data sets yet.',
     submit: 'Add the item',
     done: 'The run is an item of',

@@ -1,4 +1,14 @@
-import { Anchor, Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import {
+  Anchor,
+  Button,
+  Checkbox,
+  Group,
+  Modal,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { Link } from 'wouter';
 import type { Json, JsonObject } from '../../../json/json.ts';
@@ -93,6 +103,12 @@ function AddRunForm({ run, added }: AddRunFormProps) {
         onChange={(event) => form.change({ split: event.currentTarget.value })}
         error={form.faults.split}
       />
+      <Checkbox
+        label={text.anonymize}
+        description={text.anonymizeHint}
+        checked={form.anonymize}
+        onChange={(event) => form.change({ anonymize: event.currentTarget.checked })}
+      />
       <Group justify="flex-end" gap="xs">
         <Button type="submit" loading={form.isBusy}>
           {text.submit}
@@ -109,11 +125,12 @@ const placeFaults = (faults: Faults): Faults =>
   );
 
 /** The fields of the form. */
-type Written = { dataset: string | null; expected: Expected; split: string };
+type Written = { dataset: string | null; expected: Expected; split: string; anonymize: boolean };
 
 function useAddRun(run: Run, added: (dataset: string) => void) {
   const [written, setWritten] = useState<Written>(() => ({
     ...{ dataset: null, expected: writtenExpected(run.outputData ?? run.output), split: '' },
+    anonymize: false,
   }));
   const [faults, setFaults] = useState<Faults>({});
   const { start, failure, isBusy } = useAction(async () => {
@@ -141,7 +158,7 @@ function useAddRun(run: Run, added: (dataset: string) => void) {
   return { ...written, change, faults, failure, isBusy, submit };
 }
 
-function readItem({ dataset, expected, split }: Written) {
+function readItem({ dataset, expected, split, anonymize }: Written) {
   const read = expectedIn(expected);
   const faults: Faults = {
     ...(dataset === null && { dataset: qualityTexts.start.chooseDataset }),
@@ -150,6 +167,7 @@ function readItem({ dataset, expected, split }: Written) {
   const body: JsonObject = {
     ...('value' in read && { expected: read.value }),
     ...(split.trim() !== '' && { split: split.trim() }),
+    ...(anonymize && { anonymize }),
   };
   return { faults, body };
 }

@@ -14,7 +14,7 @@ import { useMayWrite } from '../../server/me.tsx';
 import { callRest, useRest } from '../../server/rest.ts';
 import { FilesOf } from '../../values/files-of.tsx';
 import { copyItems, ROWS } from '../copy-quality.ts';
-import { datasetPage, shownText } from '../quality-rows.ts';
+import { datasetPage, shownConversation, shownText } from '../quality-rows.ts';
 import { LongText } from '../result-item.tsx';
 
 const text = qualityTexts.items;
@@ -25,6 +25,7 @@ type ItemRow = {
   input: string;
   input_data: Json;
   input_parts: Json;
+  history: Json;
   expected: Json;
   split: string | null;
   metadata: JsonObject;
@@ -131,6 +132,7 @@ function Item({ row, remove }: ItemProps) {
         )}
       </div>
       <div className="result-parts">
+        <LongText title={text.conversation} value={shownConversation(row.history)} />
         <LongText title={text.input} value={input} />
         <FilesOf parts={row.input_parts} />
         <LongText title={text.expected} value={shownText(null, row.expected)} />

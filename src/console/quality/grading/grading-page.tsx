@@ -9,7 +9,7 @@ import { PageTitle } from '../../parts/page-title.tsx';
 import { apiUrl } from '../../server/base-path.ts';
 import { FilesOf } from '../../values/files-of.tsx';
 import { copyGrading } from '../copy-quality.ts';
-import { evaluationPage, shownText } from '../quality-rows.ts';
+import { evaluationPage, shownConversation, shownText } from '../quality-rows.ts';
 import { LongText } from '../result-item.tsx';
 import { GradeForm } from './grade-form.tsx';
 import { type QueuedResult, useGradeQueue } from './use-grade-queue.ts';
@@ -71,11 +71,12 @@ export function GradingPage({ id }: { id: string }) {
 
 /** The item, what is expected, and the answer. */
 function Question({ result }: { result: QueuedResult }) {
-  const { input, input_data, input_parts, expected, output, output_data } = result;
+  const { input, input_data, input_parts, history, expected, output, output_data } = result;
   const answer = shownText(output, output_data);
   const { results } = qualityTexts;
   return (
     <div className="grading-question">
+      <LongText title={qualityTexts.items.conversation} value={shownConversation(history)} />
       <LongText title={results.input} value={shownText(input, input_data)} />
       <FilesOf parts={input_parts} />
       <LongText title={results.expected} value={shownText(null, expected)} />

@@ -9,6 +9,7 @@ export type QueuedResult = {
   input: string;
   input_data: Json;
   input_parts: Json;
+  history: Json;
   expected: Json;
   output: string | null;
   output_data: Json;

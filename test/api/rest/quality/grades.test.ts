@@ -79,7 +79,8 @@ test('the queue shows answers without scores, and how many remain', async () => 
   });
   expect(Object.keys(body.data[0]).sort()).toEqual(
     [
-      ...['evaluation_id', 'evaluation_result_id', 'expected', 'graders', 'input', 'input_data'],
+      ...['evaluation_id', 'evaluation_result_id', 'expected', 'graders', 'history', 'input'],
+      ...['input_data'],
       ...['input_parts', 'item_id', 'output', 'output_data'],
     ].sort(),
   );

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
-import { gradeRuns } from '../../support/work/grade-runs.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { gradeRuns } from '../../../support/work/grade-runs.ts';
 import {
   all,
   committed,
@@ -14,7 +14,7 @@ import {
   refusal,
   takeRole,
   type User,
-} from '../support.ts';
+} from '../../support.ts';
 
 // Items of data sets with images and files, which the runs of evaluations and their judges get.
 
