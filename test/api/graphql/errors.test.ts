@@ -453,10 +453,15 @@ describe('operations rejected before planning', () => {
       );
       return type && weight > 1 ? [[type, weight]] : [];
     });
-    // these read the rollup of usage through functions, which the catalogue does not see into
+    // these read the rollup of usage, or the conversation before a run, through functions, which
+    // the catalogue does not see into
     const { AgentPerformance, DailyUsage, ModelUsage, ToolPerformance, ...others } = WEIGHTS;
-    const inFunctions = { AgentPerformance, DailyUsage, ModelUsage, ToolPerformance };
-    expect(Object.values(inFunctions)).toEqual([7, 7, 8, 7]);
+    const { TrainingExample, PreferencePair } = WEIGHTS;
+    const inFunctions = {
+      ...{ AgentPerformance, DailyUsage, ModelUsage, ToolPerformance },
+      ...{ TrainingExample, PreferencePair },
+    };
+    expect(Object.values(inFunctions)).toEqual([7, 7, 8, 7, 22, 25]);
     expect({ ...Object.fromEntries(found), ...inFunctions }).toEqual({ ...others, ...inFunctions });
   });
 
