@@ -31,7 +31,9 @@ comment on column howdah.executions.max_steps is
   'Maximum number of model answers, copied from the agent when the run was inserted.';
 comment on column howdah.executions.max_seconds is 'Maximum active time in seconds, without waits.';
 comment on column howdah.executions.depth is 'Number of runs above; 0 for a root.';
-comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
+comment on column howdah.executions.created_by is
+  'Who started the run: the user of the token, else the API key, else the database login. For a '
+  'run of a schedule or an inbound hook it is written_by of that row.';
 comment on column howdah.executions.wake_at is 'Time at which the timer of the run fires.';
 comment on column howdah.executions.cost is
   'Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is '

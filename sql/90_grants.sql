@@ -184,7 +184,8 @@ grant select on
 -- Identity.
 grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
 grant execute on function
-  howdah_private.author(uuid), howdah_private.current_scopes(),
+  howdah_private.author(uuid), howdah_private.definition_author(uuid),
+  howdah_private.current_scopes(),
   howdah_private.may(text, text, boolean),
   howdah_private.permission_rows(), howdah_private.permit(text, text, boolean),
   howdah_private.check_agent_right(uuid, text, text),

@@ -360,6 +360,7 @@ create table howdah.api_keys (
   created_by text not null,
   created_at timestamp with time zone default now() not null,
   made_without_login boolean default false not null,
+  former_names text[] default '{}'::text[] not null,
   constraint api_keys_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint one_key_has_the_prefix UNIQUE (prefix),
   constraint api_keys_pkey PRIMARY KEY (id),
@@ -1048,6 +1049,7 @@ create table howdah.inbound_hooks (
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  written_by text,
   constraint inbound_hooks_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint inbound_hooks_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint inbound_hooks_pkey PRIMARY KEY (id),
@@ -1747,6 +1749,7 @@ create table howdah.schedules (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   written_by_execution_id uuid,
+  written_by text,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint schedules_pkey PRIMARY KEY (id),
@@ -6524,6 +6527,7 @@ begin
   perform howdah_private.check_session_right(v_schedule.session_id)
     where v_schedule.session_id is not null;
   v_schedule.user_id := howdah_private.author(v_schedule.user_id);
+  v_schedule.written_by := null; -- the caller starts the run
   perform howdah_private.insert_scheduled(v_schedule, v_id, null,
     jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
@@ -11183,14 +11187,16 @@ begin
     then (hook).name || ':' || (delivery ->> 'debounce_key') end;
   insert into howdah.executions (
     tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, input_trust,
-    metadata, concurrency_key, debounce_key, debounce_ms
+    metadata, concurrency_key, debounce_key, debounce_ms, started_by_execution_id,
+    created_by
   ) values (
     (hook).tenant_id, (hook).user_id, v_run.agent_id, v_run.workflow_id, v_session.id,
     delivery ->> 'input', nullif(delivery -> 'input_data', 'null'), 'external',
     coalesce(nullif(delivery -> 'metadata', 'null'), '{}') || jsonb_strip_nulls(
       jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
     case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
-    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end
+    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end,
+    howdah_private.starting_execution_id((hook).tenant_id), (hook).written_by
   )
   returning executions.id into v_id;
   return v_id;
@@ -18928,7 +18934,8 @@ CREATE OR REPLACE FUNCTION howdah_private.column_classes()
 AS $function$
   select c.object, n.name, c.class
   from (values
-    (null, 'person', 'user_id username created_by answered_by decided_by escalate_to caller actor'),
+    (null, 'person',
+      'user_id username created_by written_by answered_by decided_by escalate_to caller actor'),
     (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
     (null, 'bytes', 'bytes'),
     (null, 'content',
@@ -18943,7 +18950,7 @@ AS $function$
     (null, 'none',
       'accepted_digest action after_digest aliases allowed_tools before_digest base_url call_id '
       'cause changed client client_id cron delivery_id detail digest disabled_because '
-      'engine_check engines events fingerprint function functions into_column issuer '
+      'engine_check engines events fingerprint former_names function functions into_column issuer '
       'key_columns label last_four log_level login mode model name object object_id '
       'on_event on_refusal orchestrator outcome parent_call_id pattern prefix prev_hash '
       'previous_secret_name price_unit prices_from provider query received_call_id resource_url '
@@ -21848,6 +21855,21 @@ begin
     limit greatest(deferred_runs.room, 0)
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.definition_author(tenant_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(
+    (select r.created_by from howdah.executions as e
+      join howdah.executions as r on r.id = e.root_execution_id and r.tenant_id = e.tenant_id
+      where howdah_private.is_bound() and howdah.current_user_id() is null
+        and e.id = howdah_private.starting_execution_id(definition_author.tenant_id)),
+    howdah_private.actor())
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delay_recognition(document_id uuid, claim text, error jsonb, wait_ms integer, limit_seconds double precision)
@@ -26028,6 +26050,7 @@ begin
   v_new.id := extraction.execution_id;
   v_new.tenant_id := run.tenant_id;
   v_new.user_id := run.user_id;
+  v_new.created_by := run.created_by;
   v_new.agent_id := (agent.memory_policy ->> 'agent_id')::uuid;
   v_new.priority := greatest(run.priority, 10);
   v_new.metadata := jsonb_build_object('remembers_execution_id', run.id);
@@ -26271,9 +26294,7 @@ begin
   end if;
   author := case when feedback_vote.user_id is null then howdah_private.actor()
     else howdah_private.named_author(run, feedback_vote.user_id) end;
-  v_has_started := exists (
-    select from howdah.executions as e
-    where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
+  v_has_started := howdah_private.has_started(howdah_private.former_authors() || author, run);
   if v_execution_id is not null then
     source := 'agent';
     is_reward := howdah_private.is_independent(v_execution_id, run)
@@ -28292,6 +28313,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.former_authors()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select 'API key ' || n.name
+    from howdah.api_keys as k cross join unnest(k.former_names) as n (name)
+    where k.id = (select a.api_key_id from howdah_private.audit_actor() as a))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.found_terms(chunk_number bigint, wanted text[], OUT terms text[], OUT parts text[])
  RETURNS record
  LANGUAGE sql
@@ -29437,6 +29471,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_started(authors text[], run howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with recursive starters as (
+    select (has_started.run).id::uuid as id, 0 as distance
+    union
+    select n.id, s.distance + 1
+    from starters as s
+    join howdah.executions as e on e.id = s.id and e.tenant_id = (run).tenant_id
+    cross join lateral (values (nullif(e.root_execution_id, e.id)), (e.started_by_execution_id),
+      (e.compensates_execution_id)) as n (id)
+    where n.id is not null and s.distance < 100
+  )
+  select exists (
+    select from starters as s
+    join howdah.executions as e on e.id = s.id and e.tenant_id = (run).tenant_id
+    where e.created_by = any (has_started.authors) and e.parent_execution_id is null)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.has_trusted_login()
  RETURNS boolean
  LANGUAGE sql
@@ -30451,12 +30512,13 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.sched
 AS $function$
   insert into howdah.executions (
     id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority,
-    concurrency_key, idempotency_key, metadata, started_by_execution_id
+    concurrency_key, idempotency_key, metadata, started_by_execution_id, created_by
   ) values (
     insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
     (schedule).workflow_id, (schedule).session_id, (schedule).input, (schedule).input_data,
     (schedule).priority, (schedule).concurrency_key, insert_scheduled.key,
-    (schedule).metadata || insert_scheduled.metadata, (schedule).written_by_execution_id
+    (schedule).metadata || insert_scheduled.metadata, (schedule).written_by_execution_id,
+    (schedule).written_by
   )
 $function$
 ;
@@ -38570,7 +38632,8 @@ begin
     e.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   e.run_at := coalesce(e.run_at, now());
   e.root_execution_id := coalesce(e.root_execution_id, e.id);
-  select coalesce(e.user_id, howdah.current_user_id()), howdah_private.actor(),
+  select coalesce(e.user_id, howdah.current_user_id()),
+    coalesce(e.created_by, howdah_private.actor()),
     greatest(e.input_trust, howdah_private.bound_trust()),
     coalesce(howdah_private.starting_execution_id(e.tenant_id), e.started_by_execution_id)
   into e.user_id, e.created_by, e.input_trust, e.started_by_execution_id;
@@ -41661,6 +41724,8 @@ AS $function$
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.feedback_entries as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.inbound_hooks as t set written_by = $3
+  where t.tenant_id = $1 and t.written_by = $2;
   update howdah.mail as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
   update howdah.memories as t set created_by = $3
@@ -41669,6 +41734,8 @@ AS $function$
   where t.tenant_id = $1 and t.decided_by = $2;
   update howdah.model_tests as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
+  update howdah.schedules as t set written_by = $3
+  where t.tenant_id = $1 and t.written_by = $2;
   update howdah.searches as t set created_by = $3
   where t.tenant_id = $1 and t.created_by = $2;
 $function$
@@ -47176,9 +47243,9 @@ begin
       hint = 'Give it the tools remember and recall.';
   end if;
   insert into howdah.executions (id, tenant_id, user_id, agent_id, input, input_trust, priority,
-    overrides, metadata)
+    overrides, metadata, created_by)
   values (run.id, run.tenant_id, run.user_id, run.agent_id, run.input, run.input_trust,
-    run.priority, run.overrides, run.metadata);
+    run.priority, run.overrides, run.metadata, run.created_by);
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
     raise;
@@ -50458,17 +50525,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__set_author()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'UPDATE' then
+    if current_user = 'howdah_engine' then
+      return new;
+    end if;
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
+  new.written_by := howdah_private.definition_author(new.tenant_id);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__set_user()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
-    new.user_id := howdah_private.author(new.user_id);
-  end if;
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
   return new;
 end $function$
 ;
@@ -51535,6 +51615,17 @@ begin
     perform howdah_private.raise_unknown('api_keys', 'user_id', 'users', new.user_id::text, 'api_keys_tenant_id_user_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__keep_name()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.former_names := array_remove(old.former_names, old.name) || old.name;
+  return new;
 end $function$
 ;
 
@@ -52610,11 +52701,12 @@ begin
   new.max_steps := coalesce(new.max_steps, v_defaults.max_steps, 50);
   new.max_seconds := coalesce(new.max_seconds, v_defaults.max_seconds, 600);
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  new.created_by := case when coalesce(current_setting('howdah.user_id', true), '') = ''
+  new.created_by := coalesce(new.created_by, case when
+    coalesce(current_setting('howdah.user_id', true), '') = ''
     and coalesce(current_setting('howdah.api_key_id', true), '') = ''
     and coalesce(current_setting('howdah.caused_by', true), '') = ''
     and not howdah_private.is_bound()
-    then session_user::text end; -- as actor() without a user or key, and faster
+    then session_user::text end); -- as actor() without a user or key, and faster
   if v_is_unusual is null and new.created_by is not null and v_defaults.version_id is not null
     and not v_defaults.is_filtered and num_nonnulls(new.agent_version_id, new.max_cost,
       v_defaults.prompt_id, v_defaults.max_tokens, v_defaults.max_cost) = 0 then
@@ -62417,6 +62509,8 @@ CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF user_id ON howda
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
 
+CREATE TRIGGER _210_keep_name BEFORE UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((new.name <> old.name)) EXECUTE FUNCTION howdah_private.tg_api_keys__keep_name();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -62663,7 +62757,9 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXE
 
 CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
 
-CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg__set_user();
+CREATE TRIGGER _205_set_author BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_author();
+
+CREATE TRIGGER _210_set_author BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg__set_author();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
 
@@ -63077,7 +63173,9 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE
 
 CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
 
-CREATE TRIGGER _210_set_user BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg__set_user();
+CREATE TRIGGER _205_set_author BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_author();
+
+CREATE TRIGGER _210_set_author BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg__set_author();
 
 CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF agent_id, workflow_id, input, input_data, metadata, session_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__set_run();
 
@@ -64596,6 +64694,10 @@ grant select on column howdah.api_keys.created_by to howdah_viewer;
 grant select on column howdah.api_keys.expires_at to howdah_app;
 
 grant select on column howdah.api_keys.expires_at to howdah_viewer;
+
+grant select on column howdah.api_keys.former_names to howdah_app;
+
+grant select on column howdah.api_keys.former_names to howdah_viewer;
 
 grant select on column howdah.api_keys.id to howdah_app;
 
@@ -67039,6 +67141,10 @@ grant execute on function howdah_private.default_owner_alerts() to howdah_app;
 
 grant execute on function howdah_private.default_owner_alerts() to howdah_engine;
 
+grant execute on function howdah_private.definition_author(uuid) to howdah_app;
+
+grant execute on function howdah_private.definition_author(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.delay_recognition(uuid,text,jsonb,integer,double precision) to howdah_worker;
 
 grant execute on function howdah_private.delete_abandoned_provider_configs() to howdah_worker;
@@ -67552,6 +67658,8 @@ grant execute on function howdah_private.has_reversed_examples(bytea) to howdah_
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.has_settings() to howdah_worker;
+
+grant execute on function howdah_private.has_started(text[],howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.has_trusted_login() to howdah_engine;
 
@@ -69437,6 +69545,8 @@ grant execute on function howdah_private.tg__refuse_closed() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_keys_in_texts() to howdah_engine;
 
+grant execute on function howdah_private.tg__set_author() to howdah_engine;
+
 grant execute on function howdah_private.tg__set_user() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
@@ -69490,6 +69600,8 @@ grant execute on function howdah_private.tg_agents__refuse_workflow_name() to ho
 grant execute on function howdah_private.tg_alert_rules__check() to howdah_engine;
 
 grant execute on function howdah_private.tg_alert_rules__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_api_keys__keep_name() to howdah_engine;
 
 grant execute on function howdah_private.tg_api_keys__refuse_invalid() to howdah_engine;
 
@@ -71150,6 +71262,8 @@ comment on column howdah.api_keys.created_by is 'The creator: the user of the to
 
 comment on column howdah.api_keys.expires_at is 'Time of expiry.';
 
+comment on column howdah.api_keys.former_names is 'Names that the key had before. It does not rate the runs that it started under them.';
+
 comment on column howdah.api_keys.hash is 'SHA-256 of the secret part. The secret is random, so a slow hash is not needed.';
 
 comment on column howdah.api_keys.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
@@ -71734,7 +71848,7 @@ Number of workers that died with this run since its last commit. While the run i
 
 comment on column howdah.executions.created_at is 'Time of creation.';
 
-comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
+comment on column howdah.executions.created_by is 'Who started the run: the user of the token, else the API key, else the database login. For a run of a schedule or an inbound hook it is written_by of that row.';
 
 comment on column howdah.executions.debounce_key is 'Inserts of one caller with the same agent or workflow and key within debounce_ms make one run, with the newest input.';
 
@@ -71905,7 +72019,7 @@ comment on column howdah.feedback_entries.id is 'Primary key, a uuid v7; the ord
 
 comment on column howdah.feedback_entries.is_reported is 'Whether a program reported it for the person. It replaces nothing that the person said.';
 
-comment on column howdah.feedback_entries.is_reward is 'False for the feedback of an agent on a run of its own tree, session or agent, or of those that it acts for, and of a program without a person on a run that it started. Such feedback counts nothing in howdah.rewards.';
+comment on column howdah.feedback_entries.is_reward is 'False for the feedback of an agent on a run of its own tree, session or agent, or of those that it acts for, and of a program without a person on a run that it started, also by a schedule or an inbound hook that it wrote. Such feedback counts nothing in howdah.rewards.';
 
 comment on column howdah.feedback_entries.message_seq is 'Message of the run that the feedback is about. Null means the whole run.';
 
@@ -72126,6 +72240,8 @@ comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: th
 comment on column howdah.inbound_hooks.verification is 'standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.';
 
 comment on column howdah.inbound_hooks.workflow_id is 'The workflow.';
+
+comment on column howdah.inbound_hooks.written_by is 'User, else API key, else database login that last changed what the hook does; created_by of its runs.';
 
 comment on column howdah.integrations.account_scope is 'Owner of the accounts. tenant: one account, which an admin connects, serves all runs. user: each run uses the account of its user.';
 
@@ -73127,6 +73243,8 @@ comment on column howdah.schedules.updated_at is 'Time of the last change.';
 comment on column howdah.schedules.user_id is 'User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active. Only an owner of the database sets it.';
 
 comment on column howdah.schedules.workflow_id is 'The workflow.';
+
+comment on column howdah.schedules.written_by is 'User, else API key, else database login that last changed what the schedule does; created_by of its runs.';
 
 comment on column howdah.schedules.written_by_execution_id is 'Run whose tool wrote the schedule; started_by_execution_id of the runs of the schedule.';
 

@@ -19,7 +19,8 @@ create or replace function howdah_private.column_classes()
 as $$
   select c.object, n.name, c.class
   from (values
-    (null, 'person', 'user_id username created_by answered_by decided_by escalate_to caller actor'),
+    (null, 'person',
+      'user_id username created_by written_by answered_by decided_by escalate_to caller actor'),
     (null, 'secret', 'hash ciphertext nonce state_digest browser_digest'),
     (null, 'bytes', 'bytes'),
     (null, 'content',
@@ -34,7 +35,7 @@ as $$
     (null, 'none',
       'accepted_digest action after_digest aliases allowed_tools before_digest base_url call_id '
       'cause changed client client_id cron delivery_id detail digest disabled_because '
-      'engine_check engines events fingerprint function functions into_column issuer '
+      'engine_check engines events fingerprint former_names function functions into_column issuer '
       'key_columns label last_four log_level login mode model name object object_id '
       'on_event on_refusal orchestrator outcome parent_call_id pattern prefix prev_hash '
       'previous_secret_name price_unit prices_from provider query received_call_id resource_url '

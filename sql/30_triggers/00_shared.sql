@@ -54,19 +54,32 @@ begin
   return new;
 end $$;
 
--- Sets the user of a row. Runs of a schedule or an inbound hook act as this user: a caller that
--- changes what such a row does becomes its user, and a caller that is not a user leaves it without
--- one. Their triggers name the columns that count: a new name, a pause and a resume keep the user.
+-- Sets the user of a new row.
 create or replace function howdah_private.tg__set_user() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
+  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  return new;
+end $$;
+
+-- Sets who wrote a schedule or an inbound hook. Its runs act as user_id and have written_by in
+-- created_by: a caller that changes what they do becomes their user, and a caller that is not a
+-- user leaves them without one. Their triggers name the columns that count: a new name, a pause and
+-- a resume keep the author.
+create or replace function howdah_private.tg__set_author() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'UPDATE' then
+    if current_user = 'howdah_engine' then
+      return new;
+    end if;
     new.user_id := howdah_private.author(new.user_id);
   end if;
+  new.written_by := howdah_private.definition_author(new.tenant_id);
   return new;
 end $$;
 

@@ -187,11 +187,12 @@ begin
   new.max_steps := coalesce(new.max_steps, v_defaults.max_steps, 50);
   new.max_seconds := coalesce(new.max_seconds, v_defaults.max_seconds, 600);
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  new.created_by := case when coalesce(current_setting('howdah.user_id', true), '') = ''
+  new.created_by := coalesce(new.created_by, case when
+    coalesce(current_setting('howdah.user_id', true), '') = ''
     and coalesce(current_setting('howdah.api_key_id', true), '') = ''
     and coalesce(current_setting('howdah.caused_by', true), '') = ''
     and not howdah_private.is_bound()
-    then session_user::text end; -- as actor() without a user or key, and faster
+    then session_user::text end); -- as actor() without a user or key, and faster
   if v_is_unusual is null and new.created_by is not null and v_defaults.version_id is not null
     and not v_defaults.is_filtered and num_nonnulls(new.agent_version_id, new.max_cost,
       v_defaults.prompt_id, v_defaults.max_tokens, v_defaults.max_cost) = 0 then
@@ -419,7 +420,8 @@ begin
     e.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   e.run_at := coalesce(e.run_at, now());
   e.root_execution_id := coalesce(e.root_execution_id, e.id);
-  select coalesce(e.user_id, howdah.current_user_id()), howdah_private.actor(),
+  select coalesce(e.user_id, howdah.current_user_id()),
+    coalesce(e.created_by, howdah_private.actor()),
     greatest(e.input_trust, howdah_private.bound_trust()),
     coalesce(howdah_private.starting_execution_id(e.tenant_id), e.started_by_execution_id)
   into e.user_id, e.created_by, e.input_trust, e.started_by_execution_id;

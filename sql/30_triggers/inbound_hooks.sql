@@ -114,7 +114,9 @@ end $$;
 
 create or replace trigger _500_stop_hooks before delete on howdah.users
   for each row execute function howdah_private.tg_users__stop_hooks();
-create or replace trigger _210_set_user
+create or replace trigger _205_set_author before insert on howdah.inbound_hooks
+  for each row execute function howdah_private.tg__set_author();
+create or replace trigger _210_set_author
   before update of verification, secret_name, previous_secret_name, secret_header, agent_id,
     workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply
   on howdah.inbound_hooks
@@ -126,7 +128,7 @@ create or replace trigger _210_set_user
     (old.verification, old.secret_name, old.previous_secret_name, old.secret_header,
       old.agent_id, old.workflow_id, old.condition, old.mapping, old.session_key,
       old.debounce_key, old.debounce_ms, old.reply))
-  execute function howdah_private.tg__set_user();
+  execute function howdah_private.tg__set_author();
 create or replace trigger _300_check
   before insert or update of agent_id, workflow_id, mapping, reply on howdah.inbound_hooks
   for each row execute function howdah_private.tg_inbound_hooks__check();

@@ -68,7 +68,9 @@ begin
   return new;
 end $$;
 
-create or replace trigger _210_set_user
+create or replace trigger _205_set_author before insert on howdah.schedules
+  for each row execute function howdah_private.tg__set_author();
+create or replace trigger _210_set_author
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
     priority, concurrency_key, overlap_policy, catchup_policy
   on howdah.schedules
@@ -78,7 +80,7 @@ create or replace trigger _210_set_user
     is distinct from
     (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
       old.session_id, old.priority, old.concurrency_key, old.overlap_policy, old.catchup_policy))
-  execute function howdah_private.tg__set_user();
+  execute function howdah_private.tg__set_author();
 create or replace trigger _220_set_run
   before insert or update of agent_id, workflow_id, input, input_data, metadata, session_id
   on howdah.schedules

@@ -63,6 +63,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     created_at: "Time of creation.",
     created_by: "The creator: the user of the token, else the database login.",
     expires_at: "Time of expiry.",
+    former_names: "Names that the key had before. It does not rate the runs that it started under them.",
     hash: "SHA-256 of the secret part. The secret is random, so a slow hash is not needed.",
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     last_used_at: "Time of the last use, accurate to the minute.",
@@ -285,6 +286,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     user_id: "User that the runs act as: the one who last changed what the hook does. If null, the runs act for the tenant. A hook whose user is deleted is switched off.",
     verification: "standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.",
     workflow_id: "The workflow.",
+    written_by: "User, else API key, else database login that last changed what the hook does; created_by of its runs.",
   },
   integrations: {
     account_scope: "Owner of the accounts. tenant: one account, which an admin connects, serves all runs. user: each run uses the account of its user.",
@@ -503,6 +505,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     updated_at: "Time of the last change.",
     user_id: "User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active. Only an owner of the database sets it.",
     workflow_id: "The workflow.",
+    written_by: "User, else API key, else database login that last changed what the schedule does; created_by of its runs.",
     written_by_execution_id: "Run whose tool wrote the schedule; started_by_execution_id of the runs of the schedule.",
   },
   searches: {

@@ -318,6 +318,7 @@ export interface ApiKeys {
   created_at: Generated<Timestamp>;
   created_by: string;
   expires_at: Timestamp | null;
+  former_names: Generated<string[]>;
   hash: Buffer;
   id: Generated<string>;
   last_used_at: Timestamp | null;
@@ -884,6 +885,7 @@ export interface InboundHooks {
   user_id: string | null;
   verification: HookVerification;
   workflow_id: string | null;
+  written_by: string | null;
 }
 
 export interface Integrations {
@@ -1481,6 +1483,7 @@ export interface Schedules {
   updated_at: Generated<Timestamp>;
   user_id: string | null;
   workflow_id: string | null;
+  written_by: string | null;
   written_by_execution_id: string | null;
 }
 

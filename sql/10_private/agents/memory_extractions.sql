@@ -140,6 +140,7 @@ begin
   v_new.id := extraction.execution_id;
   v_new.tenant_id := run.tenant_id;
   v_new.user_id := run.user_id;
+  v_new.created_by := run.created_by;
   v_new.agent_id := (agent.memory_policy ->> 'agent_id')::uuid;
   v_new.priority := greatest(run.priority, 10);
   v_new.metadata := jsonb_build_object('remembers_execution_id', run.id);
@@ -204,9 +205,9 @@ begin
       hint = 'Give it the tools remember and recall.';
   end if;
   insert into howdah.executions (id, tenant_id, user_id, agent_id, input, input_trust, priority,
-    overrides, metadata)
+    overrides, metadata, created_by)
   values (run.id, run.tenant_id, run.user_id, run.agent_id, run.input, run.input_trust,
-    run.priority, run.overrides, run.metadata);
+    run.priority, run.overrides, run.metadata, run.created_by);
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
     raise;

@@ -17,12 +17,13 @@ create or replace function howdah_private.insert_scheduled(
 as $$
   insert into howdah.executions (
     id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority,
-    concurrency_key, idempotency_key, metadata, started_by_execution_id
+    concurrency_key, idempotency_key, metadata, started_by_execution_id, created_by
   ) values (
     insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
     (schedule).workflow_id, (schedule).session_id, (schedule).input, (schedule).input_data,
     (schedule).priority, (schedule).concurrency_key, insert_scheduled.key,
-    (schedule).metadata || insert_scheduled.metadata, (schedule).written_by_execution_id
+    (schedule).metadata || insert_scheduled.metadata, (schedule).written_by_execution_id,
+    (schedule).written_by
   )
 $$;
 

@@ -154,14 +154,16 @@ begin
     then (hook).name || ':' || (delivery ->> 'debounce_key') end;
   insert into howdah.executions (
     tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, input_trust,
-    metadata, concurrency_key, debounce_key, debounce_ms
+    metadata, concurrency_key, debounce_key, debounce_ms, started_by_execution_id,
+    created_by
   ) values (
     (hook).tenant_id, (hook).user_id, v_run.agent_id, v_run.workflow_id, v_session.id,
     delivery ->> 'input', nullif(delivery -> 'input_data', 'null'), 'external',
     coalesce(nullif(delivery -> 'metadata', 'null'), '{}') || jsonb_strip_nulls(
       jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
     case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
-    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end
+    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end,
+    howdah_private.starting_execution_id((hook).tenant_id), (hook).written_by
   )
   returning executions.id into v_id;
   return v_id;

@@ -74,7 +74,8 @@ begin
 end $$;
 
 -- Returns who gives feedback on a run, in which capacity, and whether it counts as a reward: an
--- agent does not grade itself, nor does a program the runs that it started. A key may not pass its
+-- agent does not grade itself, nor does a program the runs that it started, also by a schedule or
+-- an inbound hook: created_by of such a run is who wrote the definition. A key may not pass its
 -- own opinion off as an outcome; a trigger of the application may, since its login starts runs too.
 -- A request of a tool to the API speaks for its agent, whatever key it has.
 create or replace function howdah_private.feedback_vote(
@@ -98,9 +99,7 @@ begin
   end if;
   author := case when feedback_vote.user_id is null then howdah_private.actor()
     else howdah_private.named_author(run, feedback_vote.user_id) end;
-  v_has_started := exists (
-    select from howdah.executions as e
-    where e.id = run.root_execution_id and e.created_by = feedback_vote.author);
+  v_has_started := howdah_private.has_started(howdah_private.former_authors() || author, run);
   if v_execution_id is not null then
     source := 'agent';
     is_reward := howdah_private.is_independent(v_execution_id, run)
@@ -116,6 +115,41 @@ begin
   is_reward := source = 'person'
     or source = 'outcome' and not v_has_key or not v_has_started;
 end $$;
+
+-- Returns the earlier names of the API key of the caller, as in created_by.
+create or replace function howdah_private.former_authors() returns text[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select 'API key ' || n.name
+    from howdah.api_keys as k cross join unnest(k.former_names) as n (name)
+    where k.id = (select a.api_key_id from howdah_private.audit_actor() as a))
+$$;
+
+-- Returns whether a run was started by a caller with one of these names, or by a run of that
+-- caller: as a child, by SQL or a request of a tool, or to undo its calls.
+create or replace function howdah_private.has_started(authors text[], run howdah.executions)
+  returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+  with recursive starters as (
+    select (has_started.run).id::uuid as id, 0 as distance
+    union
+    select n.id, s.distance + 1
+    from starters as s
+    join howdah.executions as e on e.id = s.id and e.tenant_id = (run).tenant_id
+    cross join lateral (values (nullif(e.root_execution_id, e.id)), (e.started_by_execution_id),
+      (e.compensates_execution_id)) as n (id)
+    where n.id is not null and s.distance < 100
+  )
+  select exists (
+    select from starters as s
+    join howdah.executions as e on e.id = s.id and e.tenant_id = (run).tenant_id
+    where e.created_by = any (has_started.authors) and e.parent_execution_id is null)
+$$;
 
 -- Returns whether a run may judge another one: both and those that they act for share no tree,
 -- session, agent or workflow. A run acts for the runs above it and for the run that started it by a

@@ -26,6 +26,7 @@ begin
   perform howdah_private.check_session_right(v_schedule.session_id)
     where v_schedule.session_id is not null;
   v_schedule.user_id := howdah_private.author(v_schedule.user_id);
+  v_schedule.written_by := null; -- the caller starts the run
   perform howdah_private.insert_scheduled(v_schedule, v_id, null,
     jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
