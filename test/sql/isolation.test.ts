@@ -37,6 +37,7 @@ const REVIEWED: Record<string, string> = {
   current_scopes: 'the session itself',
   current_tenant: 'the session itself',
   current_user_role: 'the session itself',
+  definition_author: 'the session itself, or the run whose SQL it is, with current_tenant()',
   delete_agent: 'current_tenant(), looked for with the id',
   delete_workflow: 'current_tenant(), looked for with the id',
   agent_permission: 'agents and workflows of current_tenant(), looked for with the id',
