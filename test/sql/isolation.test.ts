@@ -64,6 +64,7 @@ const REVIEWED: Record<string, string> = {
   embed_query: 'knowledge bases of current_tenant()',
   rerank_query: 'knowledge bases of current_tenant()',
   fit_ranking: 'permit(), knowledge_base() and dataset_named() of current_tenant()',
+  item_of_run: 'the run of the tenant whose agent the caller sees',
   knowledge_bases_state: 'documents and knowledge bases of current_tenant(), by the id',
   live_judges: 'runs that judge results of evaluations of current_tenant()',
   mark_cancelled: 'evaluations of current_tenant(), looked for with the id, then permit()',
