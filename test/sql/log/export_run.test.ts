@@ -247,6 +247,7 @@ describe('a redacted document', () => {
       'agents.memory_policy', // an id and names of enums
       'agents.name',
       'api_keys.created_by',
+      'api_keys.former_names',
       'api_keys.name',
       'api_keys.prefix',
       'api_keys.scopes',
@@ -262,6 +263,7 @@ describe('a redacted document', () => {
       'schedules.cron',
       'schedules.name',
       'schedules.timezone',
+      'schedules.written_by',
       'steps.call_id',
       'steps.name',
       'users.username',
