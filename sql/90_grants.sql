@@ -166,7 +166,7 @@ grant select (
 -- Views.
 grant select on
   howdah.agent_performance, howdah.answer_cache, howdah.approval_times, howdah.daily_usage,
-  howdah.effects,
+  howdah.effects, howdah.evaluation_items,
   howdah.execution_counters, howdah.execution_timeline, howdah.execution_tree, howdah.failures,
   howdah.grade_queue,
   howdah.knowledge_health, howdah.limit_usage, howdah.message_sources, howdah.messages,

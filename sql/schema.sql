@@ -634,12 +634,14 @@ create table howdah.evaluation_results (
   grading_cost numeric,
   day date default ((now() AT TIME ZONE 'UTC'::text))::date not null,
   cached_answers integer default 0 not null,
+  confidence double precision,
   constraint an_item_has_a_result_per_repeat UNIQUE (tenant_id, evaluation_id, item_id, repeat),
   constraint evaluation_results_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluation_results_pkey PRIMARY KEY (id),
   constraint evaluation_results_tenant_id_evaluation_id_fkey FOREIGN KEY (tenant_id, evaluation_id) REFERENCES howdah.evaluations(tenant_id, id) ON DELETE CASCADE,
   constraint evaluation_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint evaluation_results_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES howdah.dataset_items(tenant_id, id) ON DELETE CASCADE,
+  constraint confidence_is_a_share CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint scores_are_an_object CHECK ((jsonb_typeof(scores) = 'object'::text))
 );
@@ -5372,7 +5374,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.leaderboard(dataset text, split text DEFAULT NULL::text, measure text DEFAULT 'score'::text)
- RETURNS TABLE(rank integer, evaluation_id uuid, name text, agent_id uuid, workflow_id uuid, version integer, label text, model text, overrides jsonb, items integer, ungraded_items integer, repeats integer, pass_rate double precision, pass_rate_low double precision, pass_rate_high double precision, score double precision, cost double precision, cost_per_pass double precision, latency_ms double precision, flakiness double precision, flaky_items integer, strength double precision, difference double precision, difference_low double precision, difference_high double precision, verdict text, is_on_front boolean)
+ RETURNS TABLE(rank integer, evaluation_id uuid, name text, agent_id uuid, workflow_id uuid, version integer, label text, model text, overrides jsonb, items integer, ungraded_items integer, repeats integer, pass_rate double precision, pass_rate_low double precision, pass_rate_high double precision, score double precision, cost double precision, cost_per_pass double precision, latency_ms double precision, flakiness double precision, flaky_items integer, strength double precision, difference double precision, difference_low double precision, difference_high double precision, verdict text, is_on_front boolean, confidence double precision, calibration_error double precision, brier_score double precision)
  LANGUAGE plpgsql
  STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5400,7 +5402,8 @@ begin
     coalesce(c.overrides ->> 'model', v.definition #>> '{models,0,name}'),
     nullif(c.overrides, '{}'), f.items, c.items - f.items, c.repeats, f.pass_rate, p.low, p.high,
     f.score, f.cost, f.cost_per_pass, f.latency_ms, f.flakiness, f.flaky_items, f.strength,
-    f.difference, f.low, f.high, f.verdict, o.flags[f.place]
+    f.difference, f.low, f.high, f.verdict, o.flags[f.place],
+    (c.totals ->> 'confidence')::float8, (c.totals ->> 'calibration_error')::float8, f.brier_score
   from figures as f
   cross join fronts as o
   join contenders as c on c.id = f.evaluation_id
@@ -15406,6 +15409,11 @@ declare
 begin
   perform howdah_private.judge_named(
     check_judge.tenant_id, check_judge.configuration ->> 'agent', 'configuration.agent');
+  if not check_judge.configuration ?| '{rubric,expected_key}' then
+    raise exception using errcode = 'HWINV', message = 'configuration: rubric is missing',
+      detail = '{"field": "configuration"}',
+      hint = 'Write rubric, or name in expected_key the key of what items expect that is theirs.';
+  end if;
   if v_low >= v_high then
     raise exception using errcode = 'HWINV',
       message = format('configuration.scale: min %s is not below max %s', v_low, v_high),
@@ -15488,14 +15496,14 @@ CREATE OR REPLACE FUNCTION howdah_private.check_leaderboard(dataset_id uuid, spl
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_measures constant text[] := '{score,cost,latency_ms,flakiness}';
+  v_measures constant text[] := '{score,cost,latency_ms,flakiness,brier_score}';
   v_splits text[];
 begin
   if (check_leaderboard.measure = any (v_measures)) is not true then
     raise exception using errcode = 'HWINV',
       message = format('there is no measure %L', check_leaderboard.measure),
       detail = jsonb_build_object('field', 'measure', 'measure', check_leaderboard.measure)::text,
-      hint = 'Rank by score, cost, latency_ms or flakiness.';
+      hint = 'Rank by score, cost, latency_ms, flakiness or brier_score.';
   end if;
   if check_leaderboard.split is null then return; end if;
   v_splits := array(
@@ -19772,6 +19780,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.confidence_of(e howdah.executions)
+ RETURNS double precision
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_answer jsonb := e.output_data;
+  v_confidence jsonb;
+begin
+  if v_answer is null and position('"confidence"' in e.output) > 0 then
+    v_answer := howdah_private.json_of_answer(to_jsonb(e.output));
+  end if;
+  if jsonb_typeof(v_answer) = 'object' then
+    v_confidence := v_answer -> 'confidence';
+  end if;
+  return case when jsonb_typeof(v_confidence) = 'number' and v_confidence between '0' and '1'
+    then v_confidence::float8 end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.config_of_model(m howdah.models, request_params jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -19988,7 +20017,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.contender_figures(evaluations uuid[], measure text)
- RETURNS TABLE(evaluation_id uuid, place integer, rank integer, strength double precision, items integer, pass_rate double precision, score double precision, cost double precision, cost_per_pass double precision, latency_ms double precision, flakiness double precision, flaky_items integer, difference double precision, low double precision, high double precision, verdict text)
+ RETURNS TABLE(evaluation_id uuid, place integer, rank integer, strength double precision, items integer, pass_rate double precision, score double precision, cost double precision, cost_per_pass double precision, latency_ms double precision, flakiness double precision, flaky_items integer, brier_score double precision, difference double precision, low double precision, high double precision, verdict text)
  LANGUAGE sql
  STABLE ROWS 20
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -20029,6 +20058,7 @@ AS $function$
         as cost_per_pass,
       avg(m.latency_ms) as latency_ms, avg(m.flakiness) as flakiness,
       (count(*) filter (where m.passed > 0 and m.passed < 1))::int as flaky_items,
+      avg(m.brier_score) as brier_score,
       avg(m.value * m.sign) as goodness
     from means as m group by m.evaluation_id
   ),
@@ -20046,7 +20076,8 @@ AS $function$
     where best.place = 1 group by m.evaluation_id
   )
   select r.evaluation_id, r.place, r.rank, r.strength, r.items, r.pass_rate, r.score, r.cost,
-    r.cost_per_pass, r.latency_ms, r.flakiness, r.flaky_items, d.estimate, d.low, d.high, d.verdict
+    r.cost_per_pass, r.latency_ms, r.flakiness, r.flaky_items, r.brier_score, d.estimate, d.low,
+    d.high, d.verdict
   from ranked as r
   left join differences as c on c.evaluation_id = r.evaluation_id
   left join lateral howdah_private.paired_interval(c.of_items) as d on c.of_items is not null
@@ -25413,6 +25444,9 @@ AS $function$
     'cost', coalesce(sum(r.cost), 0), 'grading_cost', coalesce(sum(r.grading_cost), 0),
     'tokens', coalesce(sum(r.tokens), 0),
     'cached_runs', count(*) filter (where r.cached_answers > 0),
+    'confidence', round(avg(r.confidence)::numeric, 6),
+    'calibration_error', round(howdah_private.calibration_error(
+      array_agg(r.confidence order by r.id), array_agg(r.passed order by r.id))::numeric, 6),
     'latency_ms_mean', round(avg(r.latency_ms)::numeric, 1),
     'latency_ms_p95',
       round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))
@@ -29189,7 +29223,7 @@ AS $function$
               "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}}}},
         "scale": {"type": "object", "required": ["min", "max"], "additionalProperties": false,
           "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}}',
-      '["agent", "rubric"]'),
+      '["agent"]'),
     ('latency', '{"max": 5000}', '{"max": {"type": "number", "exclusiveMinimum": 0}}', '["max"]'),
     ('cost', '{"max": 0.01}', '{"max": {"type": "number", "minimum": 0}}', '["max"]')
 $function$
@@ -31428,18 +31462,20 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.item_means(evaluations uuid[], measure text)
- RETURNS TABLE(evaluation_id uuid, item_id uuid, score double precision, passed double precision, cost numeric, latency_ms double precision, flakiness double precision, value double precision)
+ RETURNS TABLE(evaluation_id uuid, item_id uuid, score double precision, passed double precision, cost numeric, latency_ms double precision, flakiness double precision, brier_score double precision, value double precision)
  LANGUAGE sql
  STABLE ROWS 100000
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select m.*, case item_means.measure when 'score' then m.score when 'cost' then m.cost::float8
-    when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness end
+    when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness
+    when 'brier_score' then m.brier_score end
   from (
     select r.evaluation_id, r.item_id, avg(r.score) as score, avg(r.passed::int)::float8,
       avg(r.cost) filter (where r.cached_answers = 0) as cost,
       avg(r.latency_ms) filter (where r.cached_answers = 0) as latency_ms,
-      howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness
+      howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness,
+      avg((r.confidence - r.passed::int) ^ 2) as brier_score
     from howdah.evaluation_results as r
     where r.tenant_id = (select howdah.current_tenant())
       and r.evaluation_id = any (item_means.evaluations) and r.passed is not null
@@ -32281,7 +32317,8 @@ AS $function$
     from (select judge_prompt.grader -> 'configuration') as c (configuration)
   )
   select concat_ws(E'\n\n', 'Grade an answer by a rubric.',
-    E'The rubric:\n' || (s.configuration ->> 'rubric'), (
+    E'The rubric:\n'
+      || coalesce(s.configuration ->> 'rubric', 'The answer meets what was expected, below.'), (
       select string_agg(format(E'Example %s, and its grade:\n%s\n%s', o.place,
         howdah_private.mark_external(howdah_private.json_as_text(x.example -> 'output'), 'example'),
         json_build_object('reason', x.example -> 'reason', 'score', x.example -> 'score')),
@@ -36350,7 +36387,10 @@ AS $function$
     encode(sha256(convert_to(concat(g.grader #>> '{judge,version_id}', p.prompt, e.input_parts),
       'UTF8')), 'hex'),
     case when v.status = 'cancelled' then 'the evaluation was cancelled'
-      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted' end
+      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+      when not g.grader -> 'configuration' ? 'rubric'
+        and coalesce(howdah_private.expected_by(g.grader, i.expected), 'null') = 'null'
+        then 'neither the grader nor the item has a rubric' end
   from howdah.evaluation_results as r
   join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
   cross join lateral howdah_private.item_of_result(r, e) as i
@@ -47915,6 +47955,7 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       howdah_private.cached_answers_of(x.id) as cached_answers,
+      case when x.status = 'completed' then howdah_private.confidence_of(x) end as confidence,
       case when x.status = 'completed'
         then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
@@ -47931,7 +47972,7 @@ begin
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
-    latency_ms = g.latency_ms, cached_answers = g.cached_answers,
+    latency_ms = g.latency_ms, cached_answers = g.cached_answers, confidence = g.confidence,
     score = case when g.status <> 'cancelled' and f.fault is null
       then coalesce(howdah_private.composite_score(g.graders, g.scores), 0) end,
     passed = case when g.status <> 'cancelled' and f.fault is null
@@ -52336,6 +52377,7 @@ begin
     when n.evaluation_id is null then array['missing', 'evaluation_id']
     when n.repeat is null then array['missing', 'repeat']
     when n.tenant_id is null then array['missing', 'tenant_id']
+    when not ((confidence >= (0)::double precision) AND (confidence <= (1)::double precision)) then array['check', 'confidence_is_a_share']
     when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
     when not (jsonb_typeof(scores) = 'object'::text) then array['check', 'scores_are_an_object']
   end into v_fault from (select new.*) as n;
@@ -61205,6 +61247,40 @@ create view howdah.effects with (security_invoker=true) as
           ORDER BY r.id DESC
          LIMIT 1) k ON (true));
 
+create view howdah.evaluation_items with (security_invoker=true) as
+ SELECT f.tenant_id,
+    f.evaluation_id,
+    f.item_id,
+    i.input,
+    i.input_data,
+    i.expected,
+    i.split,
+    f.runs,
+    f.graded,
+    f.passed,
+    ((f.passed)::double precision / (NULLIF(f.graded, 0))::double precision) AS pass_rate,
+    howdah_private.flakiness(f.passed, f.graded) AS flakiness,
+    f.score,
+    f.score_deviation,
+    f.cost,
+    f.latency_ms,
+    f.confidence
+   FROM (( SELECT r.tenant_id,
+            r.evaluation_id,
+            r.item_id,
+            (count(*))::integer AS runs,
+            (count(r.passed))::integer AS graded,
+            (count(*) FILTER (WHERE r.passed))::integer AS passed,
+            avg(r.score) AS score,
+            stddev_samp(r.score) AS score_deviation,
+            (avg(r.cost) FILTER (WHERE (r.cached_answers = 0)))::double precision AS cost,
+            avg(r.latency_ms) FILTER (WHERE (r.cached_answers = 0)) AS latency_ms,
+            avg(r.confidence) AS confidence
+           FROM howdah.evaluation_results r
+          WHERE (r.item_id IS NOT NULL)
+          GROUP BY r.tenant_id, r.evaluation_id, r.item_id) f
+     JOIN howdah.dataset_items i ON (((i.tenant_id = f.tenant_id) AND (i.id = f.item_id))));
+
 create view howdah.execution_counters with (security_invoker=true) as
  SELECT e.tenant_id,
     (e.id)::uuid AS execution_id,
@@ -62631,7 +62707,7 @@ CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.documents REFERENCING OL
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF knowledge_base_id, status, title, type, created_by, metadata, content, error, resource_id, owns_resource, url, reread_seconds, language ON howdah.documents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_documents__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, repeat, scores, error ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, evaluation_id, repeat, scores, error, confidence ON howdah.evaluation_results FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluation_results__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, dataset_id, agent_id, workflow_id, version_id, items, repeats, version, items_digest, created_by, overrides, graders, totals ON howdah.evaluations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_evaluations__refuse_invalid();
 
@@ -66975,6 +67051,8 @@ grant execute on function howdah_private.composite_score(jsonb,jsonb) to howdah_
 
 grant execute on function howdah_private.compound_parts(uuid,text[],text) to howdah_engine;
 
+grant execute on function howdah_private.confidence_of(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_app;
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_engine;
@@ -70823,6 +70901,12 @@ grant delete, insert, select, update on view howdah.effects to howdah_engine;
 
 grant select on view howdah.effects to howdah_viewer;
 
+grant select on view howdah.evaluation_items to howdah_app;
+
+grant delete, insert, select, update on view howdah.evaluation_items to howdah_engine;
+
+grant select on view howdah.evaluation_items to howdah_viewer;
+
 grant select on view howdah.execution_counters to howdah_app;
 
 grant delete, insert, select, update on view howdah.execution_counters to howdah_engine;
@@ -71631,7 +71715,43 @@ comment on column howdah.effects.tenant_id is 'The tenant that owns the row; no 
 
 comment on column howdah.effects.tool is 'The tool, by name.';
 
+comment on column howdah.evaluation_items.confidence is 'Mean confidence that the answers state; null without.';
+
+comment on column howdah.evaluation_items.cost is 'Mean cost of a run.';
+
+comment on column howdah.evaluation_items.evaluation_id is 'The evaluation.';
+
+comment on column howdah.evaluation_items.expected is 'What the item expects.';
+
+comment on column howdah.evaluation_items.flakiness is 'Probability that two runs of the item differ: 0 for one that always passes or always fails; null with fewer than two graded runs.';
+
+comment on column howdah.evaluation_items.graded is 'Number of runs that passed or failed.';
+
+comment on column howdah.evaluation_items.input is 'The input text.';
+
+comment on column howdah.evaluation_items.input_data is 'Data in addition to the text, as JSON.';
+
+comment on column howdah.evaluation_items.item_id is 'The item.';
+
+comment on column howdah.evaluation_items.latency_ms is 'Mean duration of a run, in milliseconds.';
+
+comment on column howdah.evaluation_items.pass_rate is 'The share of graded runs that passed, from 0 to 1.';
+
+comment on column howdah.evaluation_items.passed is 'Number of runs that passed.';
+
+comment on column howdah.evaluation_items.runs is 'Number of runs of the item.';
+
+comment on column howdah.evaluation_items.score is 'Mean score, from 0 to 1.';
+
+comment on column howdah.evaluation_items.score_deviation is 'Standard deviation of the scores; null with fewer than two.';
+
+comment on column howdah.evaluation_items.split is 'The split of the item.';
+
+comment on column howdah.evaluation_items.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
 comment on column howdah.evaluation_results.cached_answers is 'Answers of models and tools that the run took from an answer cache. Comparisons of cost and latency leave out results with such answers.';
+
+comment on column howdah.evaluation_results.confidence is 'How sure the answer is of itself: the number confidence of a JSON answer, from 0 to 1; null without one.';
 
 comment on column howdah.evaluation_results.cost is 'Cost of the run.';
 
@@ -74570,7 +74690,7 @@ comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Labels a v
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Labels a version of a workflow (production, candidate, …). A label that exists already moves to this version.';
 
 comment on routine howdah.leaderboard(text,text,text) is '@behavior -filterProc -orderBy
-Ranks what was evaluated on a data set, or on one split of it: the newest completed evaluation of each agent or workflow, version and overrides, at most the 20 newest. Only evaluations with the items and graders of the newest one are compared; others are left out. measure is score, cost, latency_ms or flakiness: on each item that two have graded, the better one wins, and strength is that of Bradley and Terry. difference is the mean of the measure minus that of the first row, with its 95 % interval and verdict: higher, lower, or inside the noise. is_on_front: no other has at least its score at no more cost and time, and is better in one of the three. cost_per_pass is null if nothing passed.';
+Ranks what was evaluated on a data set, or on one split of it: the newest completed evaluation of each agent or workflow, version and overrides, at most the 20 newest. Only evaluations with the items and graders of the newest one are compared; others are left out. measure is score, cost, latency_ms, flakiness or brier_score, the mean of (confidence - passed)²: on each item that two have graded, the better one wins, and strength is that of Bradley and Terry. difference is the mean of the measure minus that of the first row, with its 95 % interval and verdict: higher, lower, or inside the noise. is_on_front: no other has at least its score at no more cost and time, and is better in one of the three. cost_per_pass is null if nothing passed.';
 
 comment on routine howdah.limits_usage(howdah.limits) is 'Current use. Null for a limit for each: see usages.';
 
@@ -75084,6 +75204,8 @@ comment on view howdah.batch_jobs is 'What workers do in batches, besides runs: 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including deleted runs. Runs that compensate effects are left out.';
 
 comment on view howdah.effects is 'The ledger of effects: one row per call that has an effect outside its run. A call that may be repeated has a row once an attempt is over. A fork has no rows for the steps that it copied.';
+
+comment on view howdah.evaluation_items is 'Figures of each item of an evaluation over its repeats: how many passed, how much they differ, and what they cost. Filter by evaluation_id.';
 
 comment on view howdah.execution_counters is '@behavior -*
 Counters of runs, exact also for running runs. Filter by one run: where execution_id = …';

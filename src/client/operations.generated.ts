@@ -126,13 +126,15 @@ export type EvaluationComparison = { a: { id: string; version: number; label: st
 
 export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string | null };
 
+export type EvaluationItem = { item_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; runs: number; graded: number; passed: number; pass_rate: number | null; flakiness: number | null; score: number | null; score_deviation: number | null; cost: number | null; latency_ms: number | null; confidence: number | null };
+
 export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; kappa_low: number | null; kappa_high: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; length_low: number | null; length_high: number | null; length_verdict: string | null; position_bias: number | null; position_low: number | null; position_high: number | null; position_verdict: string | null; calibration_error: number | null };
 
 export type GraderDisagreement = { evaluation_result_id: string; item_id: string | null; execution_id: string | null; person_score: number; grader_score: number; detail: string | null; comments: (string)[] };
 
 export type RubricExample = { output: unknown; score: number; reason: string; item_id: string };
 
-export type Contender = { rank: number; evaluation_id: string; name: string | null; agent_id: string | null; workflow_id: string | null; version: number; label: string | null; model: string | null; overrides: { [name: string]: unknown } | null; items: number; ungraded_items: number; repeats: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number | null; cost_per_pass: number | null; latency_ms: number | null; flakiness: number | null; flaky_items: number; strength: number | null; difference: number | null; difference_low: number | null; difference_high: number | null; verdict: string | null; is_on_front: boolean | null };
+export type Contender = { rank: number; evaluation_id: string; name: string | null; agent_id: string | null; workflow_id: string | null; version: number; label: string | null; model: string | null; overrides: { [name: string]: unknown } | null; items: number; ungraded_items: number; repeats: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number | null; cost_per_pass: number | null; latency_ms: number | null; flakiness: number | null; flaky_items: number; strength: number | null; difference: number | null; difference_low: number | null; difference_high: number | null; verdict: string | null; is_on_front: boolean | null; confidence: number | null; calibration_error: number | null; brier_score: number | null };
 
 export type QualityOfDay = { day: string; dataset_id: string; dataset: string; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; version: number; split: string | null; source: "items" | "runs"; grader: string | null; results: number; passed: number; pass_rate: number; pass_rate_low: number | null; pass_rate_high: number | null; score: number | null; cost: number; cost_per_pass: number | null };
 
@@ -192,7 +194,7 @@ export type Search = { id: string; created_at: string; user_id: string | null; c
 
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; cache_answers_for: number | null; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; agents: (string)[] };
 
-export type Result = { id: string; evaluation_id: string; item_id: string | null; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; cached_answers: number; graded_at: string | null };
+export type Result = { id: string; evaluation_id: string; item_id: string | null; execution_id: string | null; repeat: number; passed: boolean | null; score: number | null; scores: { [name: string]: unknown }; error: { [name: string]: unknown } | null; tokens: number | null; cost: number | null; grading_cost: number | null; latency_ms: number | null; cached_answers: number; confidence: number | null; graded_at: string | null };
 
 export type Grader = { id: string; name: string; kind: "exact" | "normalized" | "regex" | "json_schema" | "json_fields" | "numeric" | "sql" | "similarity" | "citation" | "trajectory" | "rubric" | "latency" | "cost"; dataset_id: string | null; configuration: { [name: string]: unknown }; weight: number; pass_score: number; created_at: string; updated_at: string; dataset: string | null };
 
@@ -575,6 +577,8 @@ export type Operations = {
   gradeAgain: { takes: { params: { id: string } }; gives: GradedAgain };
   /** Compare two evaluations of one data set. */
   compareEvaluations: { takes: { params: { id: string }; query: { with: string } }; gives: EvaluationComparison };
+  /** List the items of an evaluation with the figures of their repeats. */
+  listEvaluationItems: { takes: { params: { id: string }; query?: { limit?: number } }; gives: { data: (EvaluationItem)[] } };
   /** Label the version of an evaluation. */
   promoteEvaluation: { takes: { params: { id: string }; body: { label: string; fail_under?: number; no_worse_than?: string } }; gives: Evaluation };
   /** Compare the graders of an evaluation with people. */
@@ -584,7 +588,7 @@ export type Operations = {
   /** Propose examples for a judge from what people said. */
   rubricExamples: { takes: { params: { id: string }; query: { grader: string; examples?: number } }; gives: { data: (RubricExample)[] } };
   /** Rank what was evaluated on a data set. */
-  leaderboard: { takes: { params: { id: string }; query?: { split?: string; measure?: "score" | "cost" | "latency_ms" | "flakiness" } }; gives: { data: (Contender)[] } };
+  leaderboard: { takes: { params: { id: string }; query?: { split?: string; measure?: "score" | "cost" | "latency_ms" | "flakiness" | "brier_score" } }; gives: { data: (Contender)[] } };
   /** List the quality of versions by day. */
   listQualityByDay: { takes: { query?: { dataset_id?: string; agent_id?: string; workflow_id?: string; source?: "items" | "runs"; grader?: string; since?: string; until?: string } }; gives: { data: (QualityOfDay)[] } };
   /** List grades, newest first. */
@@ -1062,6 +1066,7 @@ export const operations = {
   cancelEvaluation: ['POST', '/api/evaluations/{id}/cancel'],
   gradeAgain: ['POST', '/api/evaluations/{id}/grade-again'],
   compareEvaluations: ['GET', '/api/evaluations/{id}/comparison'],
+  listEvaluationItems: ['GET', '/api/evaluations/{id}/items'],
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   graderAgreement: ['GET', '/api/evaluations/{id}/agreement'],
   graderDisagreements: ['GET', '/api/evaluations/{id}/disagreements'],

@@ -155,6 +155,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
   },
   evaluation_results: {
     cached_answers: "Answers of models and tools that the run took from an answer cache. Comparisons of cost and latency leave out results with such answers.",
+    confidence: "How sure the answer is of itself: the number confidence of a JSON answer, from 0 to 1; null without one.",
     cost: "Cost of the run.",
     day: "The day in UTC on which the run was inserted. It stays when the run is deleted.",
     error: "Why the run failed, or why it could not be graded: {code, message}.",

@@ -543,8 +543,29 @@ export interface Effects {
   tool: string | null;
 }
 
+export interface EvaluationItems {
+  confidence: number | null;
+  cost: number | null;
+  evaluation_id: string | null;
+  expected: Json | null;
+  flakiness: number | null;
+  graded: number | null;
+  input: string | null;
+  input_data: Json | null;
+  item_id: string | null;
+  latency_ms: number | null;
+  pass_rate: number | null;
+  passed: number | null;
+  runs: number | null;
+  score: number | null;
+  score_deviation: number | null;
+  split: string | null;
+  tenant_id: string | null;
+}
+
 export interface EvaluationResults {
   cached_answers: Generated<number>;
+  confidence: number | null;
   cost: Numeric | null;
   day: Generated<Timestamp>;
   error: Json | null;
@@ -1988,6 +2009,7 @@ export interface DB {
   datasets: Datasets;
   documents: Documents;
   effects: Effects;
+  evaluation_items: EvaluationItems;
   evaluation_results: EvaluationResults;
   evaluations: Evaluations;
   execution_counters: ExecutionCounters;

@@ -17,6 +17,7 @@ const READABLE_VIEWS = [
   'execution_counters',
   'execution_timeline',
   'execution_tree',
+  'evaluation_items',
   'failures',
   'knowledge_health',
   'limit_usage',

@@ -2,7 +2,8 @@
 -- evaluation: whoever is last sees the results of all others. Runs that end do not wait for it.
 
 -- Returns the figures of the graded results of an evaluation. A flaky item passed in some of its
--- runs and not in others. pass_hat_k is the share of items that passed in all of their runs.
+-- runs and not in others. pass_hat_k is the share of items that passed in all of their runs. The
+-- confidence of answers that state one is compared with how many of them passed.
 create or replace function howdah_private.evaluation_totals(evaluation_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -29,6 +30,9 @@ as $$
     'cost', coalesce(sum(r.cost), 0), 'grading_cost', coalesce(sum(r.grading_cost), 0),
     'tokens', coalesce(sum(r.tokens), 0),
     'cached_runs', count(*) filter (where r.cached_answers > 0),
+    'confidence', round(avg(r.confidence)::numeric, 6),
+    'calibration_error', round(howdah_private.calibration_error(
+      array_agg(r.confidence order by r.id), array_agg(r.passed order by r.id))::numeric, 6),
     'latency_ms_mean', round(avg(r.latency_ms)::numeric, 1),
     'latency_ms_p95',
       round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))

@@ -230,6 +230,25 @@ as $$
       or s.kind = 'model' and s.tokens_in + s.tokens_out = 0 and s.output ? 'cached_from')
 $$;
 
+-- Returns how sure the answer of a run is of itself: the number `confidence` of a JSON answer.
+create or replace function howdah_private.confidence_of(e howdah.executions) returns float8
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_answer jsonb := e.output_data;
+  v_confidence jsonb;
+begin
+  if v_answer is null and position('"confidence"' in e.output) > 0 then
+    v_answer := howdah_private.json_of_answer(to_jsonb(e.output));
+  end if;
+  if jsonb_typeof(v_answer) = 'object' then
+    v_confidence := v_answer -> 'confidence';
+  end if;
+  return case when jsonb_typeof(v_confidence) = 'number' and v_confidence between '0' and '1'
+    then v_confidence::float8 end;
+end $$;
+
 -- Returns the grades that are kept if a result is graded again: those with a score.
 create or replace function howdah_private.kept_scores(scores jsonb) returns jsonb
   language sql immutable
@@ -288,6 +307,7 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       howdah_private.cached_answers_of(x.id) as cached_answers,
+      case when x.status = 'completed' then howdah_private.confidence_of(x) end as confidence,
       case when x.status = 'completed'
         then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
@@ -304,7 +324,7 @@ begin
   )
   update howdah.evaluation_results as r
   set graded_at = clock_timestamp(), scores = g.scores, tokens = g.tokens, cost = g.cost,
-    latency_ms = g.latency_ms, cached_answers = g.cached_answers,
+    latency_ms = g.latency_ms, cached_answers = g.cached_answers, confidence = g.confidence,
     score = case when g.status <> 'cancelled' and f.fault is null
       then coalesce(howdah_private.composite_score(g.graders, g.scores), 0) end,
     passed = case when g.status <> 'cancelled' and f.fault is null

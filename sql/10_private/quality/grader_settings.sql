@@ -41,7 +41,7 @@ as $$
               "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}}}},
         "scale": {"type": "object", "required": ["min", "max"], "additionalProperties": false,
           "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}}',
-      '["agent", "rubric"]'),
+      '["agent"]'),
     ('latency', '{"max": 5000}', '{"max": {"type": "number", "exclusiveMinimum": 0}}', '["max"]'),
     ('cost', '{"max": 0.01}', '{"max": {"type": "number", "minimum": 0}}', '["max"]')
 $$;
@@ -98,6 +98,11 @@ declare
 begin
   perform howdah_private.judge_named(
     check_judge.tenant_id, check_judge.configuration ->> 'agent', 'configuration.agent');
+  if not check_judge.configuration ?| '{rubric,expected_key}' then
+    raise exception using errcode = 'HWINV', message = 'configuration: rubric is missing',
+      detail = '{"field": "configuration"}',
+      hint = 'Write rubric, or name in expected_key the key of what items expect that is theirs.';
+  end if;
   if v_low >= v_high then
     raise exception using errcode = 'HWINV',
       message = format('configuration.scale: min %s is not below max %s', v_low, v_high),

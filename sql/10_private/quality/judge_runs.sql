@@ -67,7 +67,8 @@ as $$
     from (select judge_prompt.grader -> 'configuration') as c (configuration)
   )
   select concat_ws(E'\n\n', 'Grade an answer by a rubric.',
-    E'The rubric:\n' || (s.configuration ->> 'rubric'), (
+    E'The rubric:\n'
+      || coalesce(s.configuration ->> 'rubric', 'The answer meets what was expected, below.'), (
       select string_agg(format(E'Example %s, and its grade:\n%s\n%s', o.place,
         howdah_private.mark_external(howdah_private.json_as_text(x.example -> 'output'), 'example'),
         json_build_object('reason', x.example -> 'reason', 'score', x.example -> 'score')),
@@ -260,7 +261,10 @@ as $$
     encode(sha256(convert_to(concat(g.grader #>> '{judge,version_id}', p.prompt, e.input_parts),
       'UTF8')), 'hex'),
     case when v.status = 'cancelled' then 'the evaluation was cancelled'
-      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted' end
+      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+      when not g.grader -> 'configuration' ? 'rubric'
+        and coalesce(howdah_private.expected_by(g.grader, i.expected), 'null') = 'null'
+        then 'neither the grader nor the item has a rubric' end
   from howdah.evaluation_results as r
   join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
   cross join lateral howdah_private.item_of_result(r, e) as i

@@ -216,18 +216,20 @@ $$;
 create or replace function howdah_private.item_means(evaluations uuid[], measure text)
   returns table (
     evaluation_id uuid, item_id uuid, score float8, passed float8, cost numeric,
-    latency_ms float8, flakiness float8, value float8
+    latency_ms float8, flakiness float8, brier_score float8, value float8
   )
   language sql stable rows 100000
   set search_path = pg_catalog, pg_temp
 as $$
   select m.*, case item_means.measure when 'score' then m.score when 'cost' then m.cost::float8
-    when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness end
+    when 'latency_ms' then m.latency_ms when 'flakiness' then m.flakiness
+    when 'brier_score' then m.brier_score end
   from (
     select r.evaluation_id, r.item_id, avg(r.score) as score, avg(r.passed::int)::float8,
       avg(r.cost) filter (where r.cached_answers = 0) as cost,
       avg(r.latency_ms) filter (where r.cached_answers = 0) as latency_ms,
-      howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness
+      howdah_private.flakiness(count(*) filter (where r.passed)::int, count(*)::int) as flakiness,
+      avg((r.confidence - r.passed::int) ^ 2) as brier_score
     from howdah.evaluation_results as r
     where r.tenant_id = (select howdah.current_tenant())
       and r.evaluation_id = any (item_means.evaluations) and r.passed is not null
@@ -243,7 +245,7 @@ create or replace function howdah_private.contender_figures(evaluations uuid[], 
   returns table (
     evaluation_id uuid, place int, rank int, strength float8, items int, pass_rate float8,
     score float8, cost float8, cost_per_pass float8, latency_ms float8, flakiness float8,
-    flaky_items int, difference float8, low float8, high float8, verdict text
+    flaky_items int, brier_score float8, difference float8, low float8, high float8, verdict text
   )
   language sql stable rows 20
   set search_path = pg_catalog, pg_temp set jit = off
@@ -283,6 +285,7 @@ as $$
         as cost_per_pass,
       avg(m.latency_ms) as latency_ms, avg(m.flakiness) as flakiness,
       (count(*) filter (where m.passed > 0 and m.passed < 1))::int as flaky_items,
+      avg(m.brier_score) as brier_score,
       avg(m.value * m.sign) as goodness
     from means as m group by m.evaluation_id
   ),
@@ -300,7 +303,8 @@ as $$
     where best.place = 1 group by m.evaluation_id
   )
   select r.evaluation_id, r.place, r.rank, r.strength, r.items, r.pass_rate, r.score, r.cost,
-    r.cost_per_pass, r.latency_ms, r.flakiness, r.flaky_items, d.estimate, d.low, d.high, d.verdict
+    r.cost_per_pass, r.latency_ms, r.flakiness, r.flaky_items, r.brier_score, d.estimate, d.low,
+    d.high, d.verdict
   from ranked as r
   left join differences as c on c.evaluation_id = r.evaluation_id
   left join lateral howdah_private.paired_interval(c.of_items) as d on c.of_items is not null
@@ -315,14 +319,14 @@ create or replace function howdah_private.check_leaderboard(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_measures constant text[] := '{score,cost,latency_ms,flakiness}';
+  v_measures constant text[] := '{score,cost,latency_ms,flakiness,brier_score}';
   v_splits text[];
 begin
   if (check_leaderboard.measure = any (v_measures)) is not true then
     raise exception using errcode = 'HWINV',
       message = format('there is no measure %L', check_leaderboard.measure),
       detail = jsonb_build_object('field', 'measure', 'measure', check_leaderboard.measure)::text,
-      hint = 'Rank by score, cost, latency_ms or flakiness.';
+      hint = 'Rank by score, cost, latency_ms, flakiness or brier_score.';
   end if;
   if check_leaderboard.split is null then return; end if;
   v_splits := array(

@@ -11,7 +11,8 @@ create or replace function howdah.leaderboard(
     pass_rate float8, pass_rate_low float8, pass_rate_high float8, score float8, cost float8,
     cost_per_pass float8, latency_ms float8, flakiness float8, flaky_items int,
     strength float8, difference float8, difference_low float8, difference_high float8,
-    verdict text, is_on_front boolean
+    verdict text, is_on_front boolean, confidence float8, calibration_error float8,
+    brier_score float8
   )
   language plpgsql stable rows 20
   set search_path = pg_catalog, pg_temp
@@ -39,7 +40,8 @@ begin
     coalesce(c.overrides ->> 'model', v.definition #>> '{models,0,name}'),
     nullif(c.overrides, '{}'), f.items, c.items - f.items, c.repeats, f.pass_rate, p.low, p.high,
     f.score, f.cost, f.cost_per_pass, f.latency_ms, f.flakiness, f.flaky_items, f.strength,
-    f.difference, f.low, f.high, f.verdict, o.flags[f.place]
+    f.difference, f.low, f.high, f.verdict, o.flags[f.place],
+    (c.totals ->> 'confidence')::float8, (c.totals ->> 'calibration_error')::float8, f.brier_score
   from figures as f
   cross join fronts as o
   join contenders as c on c.id = f.evaluation_id
@@ -54,8 +56,8 @@ comment on function howdah.leaderboard(text, text, text) is
   'Ranks what was evaluated on a data set, or on one split of it: the newest completed evaluation '
   'of each agent or workflow, version and overrides, at most the 20 newest. Only evaluations with '
   'the items and graders of the newest one are compared; others are left out. measure is score, '
-  'cost, latency_ms or flakiness: on each item that two have graded, the better one wins, and '
-  'strength is that of Bradley and Terry. difference is the mean of the measure minus that of the '
-  'first row, with its 95 % interval and verdict: higher, lower, or inside the noise. is_on_front: '
-  'no other has at least its score at no more cost and time, and is better in one of the three. '
-  'cost_per_pass is null if nothing passed.';
+  'cost, latency_ms, flakiness or brier_score, the mean of (confidence - passed)²: on each item '
+  'that two have graded, the better one wins, and strength is that of Bradley and Terry. '
+  'difference is the mean of the measure minus that of the first row, with its 95 % interval and '
+  'verdict: higher, lower, or inside the noise. is_on_front: no other has at least its score at no '
+  'more cost and time, and is better in one of the three. cost_per_pass is null if nothing passed.';

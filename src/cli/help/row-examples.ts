@@ -71,6 +71,7 @@ export const rowExamples = {
     'howdah eval list',
     'howdah eval show ID',
     'howdah eval results ID --failed',
+    'howdah eval items ID',
     'howdah eval compare ID ID',
     'howdah eval cancel ID',
     'howdah eval grade-again ID',

@@ -11,7 +11,7 @@ import { isEmptyValue } from '../parts/value-view.tsx';
 import { rowPath } from '../rows/paths.ts';
 import type { EvaluationPage } from '../server/operations.generated.ts';
 import { GradedRuns } from './evaluations-table.tsx';
-import { datasetPage, formatScore, formatShare, totalsOf } from './quality-rows.ts';
+import { datasetPage, formatScore, formatShare, type Totals, totalsOf } from './quality-rows.ts';
 
 const text = qualityTexts.totals;
 const facts = qualityTexts.facts;
@@ -28,11 +28,20 @@ export function EvaluationFacts({ row }: { row: Row }) {
   );
 }
 
+type Card = [title: string, figure: ReactNode, hint?: string];
+
+/** The confidence that answers state, if any does. */
+function confidenceOf({ confidence, calibration_error }: Totals): Card[] {
+  if (confidence === null || confidence === undefined) return [];
+  const figures = [formatShare(confidence), formatScore(calibration_error)];
+  return [[text.confidence, figures.join(' / '), text.confidenceHint]];
+}
+
 function Figures({ row }: { row: Row }) {
   const totals = totalsOf(row);
   const ms = (value: number | null | undefined) =>
     value === null || value === undefined ? '–' : formatDuration(value);
-  const cards: [string, ReactNode, string?][] = [
+  const cards: Card[] = [
     [text.passRate, formatShare(totals.pass_rate)],
     [text.passHatK(row.repeats), formatShare(totals.pass_hat_k)],
     ...(row.repeats === 1
@@ -45,6 +54,7 @@ function Figures({ row }: { row: Row }) {
           ],
         ]),
     [text.score, formatScore(totals.score)],
+    ...confidenceOf(totals),
     [text.cost, <Cost key="cost" value={totals.cost ?? 0} />],
     [text.tokens, formatCompact(totals.tokens ?? 0)],
     [text.latency, `${ms(totals.latency_ms_mean)} / ${ms(totals.latency_ms_p95)}`],

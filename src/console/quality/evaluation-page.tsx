@@ -23,6 +23,7 @@ import { AgreementTable } from './agreement-table.tsx';
 import { CompareChoice } from './comparison/compare-choice.tsx';
 import { copyEvaluation } from './copy-quality.ts';
 import { EvaluationFacts } from './evaluation-facts.tsx';
+import { FlakyItems } from './flaky-items.tsx';
 import { gradingPage, nameOfEvaluation, totalsOf } from './quality-rows.ts';
 import { Results } from './results.tsx';
 
@@ -66,6 +67,7 @@ export function EvaluationPage({ id }: { id: string }) {
         <>
           <EvaluationFacts row={row} />
           <AgreementTable id={id} />
+          {row.repeats > 1 && <FlakyItems id={id} seen={seen} />}
           <Results id={id} repeats={row.repeats} seen={seen} />
         </>
       )}

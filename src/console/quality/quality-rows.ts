@@ -18,6 +18,8 @@ export type Totals = {
   cost?: number;
   tokens?: number;
   cached_runs?: number;
+  confidence?: number | null;
+  calibration_error?: number | null;
   latency_ms_mean?: number | null;
   latency_ms_p95?: number | null;
 };

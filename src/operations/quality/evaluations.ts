@@ -26,6 +26,9 @@ export type Totals = {
   tokens?: number;
   /** Runs that took an answer from a cache. */
   cached_runs?: number;
+  /** Mean confidence of answers that state one, and how far it is from the share that passed. */
+  confidence?: number | null;
+  calibration_error?: number | null;
   latency_ms_mean?: number | null;
   latency_ms_p95?: number | null;
 };

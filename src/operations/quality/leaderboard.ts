@@ -6,7 +6,7 @@ import { operation } from '../operation.ts';
 const figure = z.number().nullable();
 
 /** The measures by which contenders are ranked. */
-export const MEASURES = ['score', 'cost', 'latency_ms', 'flakiness'] as const;
+export const MEASURES = ['score', 'cost', 'latency_ms', 'flakiness', 'brier_score'] as const;
 
 const contender = z
   .object({
@@ -46,6 +46,9 @@ const contender = z
       .boolean()
       .nullable()
       .describe('No other has its score at less cost or time, or a higher one at no more'),
+    confidence: figure.describe('Mean confidence that answers state; null without'),
+    calibration_error: figure.describe('How far confidences are from the share that passed'),
+    brier_score: figure.describe('Mean of (confidence - passed)²; 0 is perfect'),
   })
   .meta({ id: 'Contender' });
 

@@ -25,6 +25,7 @@ export const evaluationResults = resource('evaluation_results', {
     grading_cost: z.number().nullable(),
     latency_ms: z.number().nullable(),
     cached_answers: count,
+    confidence: z.number().nullable(),
     graded_at: time.nullable(),
   },
   filters: {

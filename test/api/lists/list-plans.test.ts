@@ -229,6 +229,7 @@ describe('a view of one run', () => {
     'approval_times',
     'batch_jobs',
     'daily_usage',
+    'evaluation_items',
     'failures',
     'knowledge_health',
     'limit_usage',

@@ -92,6 +92,7 @@ const VIEWS = [
   ],
   ...[
     'AnswerCache',
+    'EvaluationItem',
     'GradeQueue',
     'KnowledgeHealth',
     'PreferencePair',

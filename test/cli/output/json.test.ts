@@ -322,6 +322,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   );
   await note('eval grade', 'eval', 'grade', graded[0].id, '0.5', '--comment', 'Half right');
   await note('eval grades', 'eval', 'grades', evaluation);
+  await note('eval items', 'eval', 'items', evaluation);
   await note('eval agreement', 'eval', 'agreement', evaluation);
   // a judge has examples, no other grader
   const setKind = (kind: string) =>

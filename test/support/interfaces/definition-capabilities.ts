@@ -131,6 +131,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     rest: 'GET /api/evaluations/{id}/comparison',
   },
   {
+    ...{ group: 'Agents and tools', what: 'see how much the repeats of items differ' },
+    ...{ sql: 'select howdah.evaluation_items', graphql: 'evaluationItems', cli: 'eval items' },
+    rest: 'GET /api/evaluations/{id}/items',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'read the quality of versions by day' },
     ...{ sql: 'select howdah.quality_by_day', graphql: 'qualityByDays', cli: 'eval by-day' },
     rest: 'GET /api/quality-by-day',

@@ -12,6 +12,7 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   ApprovalTime: 5,
   DailyUsage: 7,
   Effect: 16,
+  EvaluationItem: 2,
   Execution: 3,
   ExecutionTimeline: 6,
   ExecutionTree: 9,

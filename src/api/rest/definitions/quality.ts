@@ -4,6 +4,7 @@ import {
   rubricExamples,
 } from '../../../operations/quality/agreement.ts';
 import { addItems, addRun } from '../../../operations/quality/datasets.ts';
+import { listEvaluationItems } from '../../../operations/quality/evaluation-items.ts';
 import {
   cancelEvaluation,
   compareEvaluations,
@@ -33,6 +34,7 @@ export const qualityRoutes: Route[] = [
   cancelEvaluation,
   gradeAgain,
   compareEvaluations,
+  listEvaluationItems,
   promoteEvaluation,
   graderAgreement,
   graderDisagreements,

@@ -45,6 +45,7 @@ const toLine = (row: Contender) => ({
   cost: rounded(row.cost, 6),
   latency_ms: rounded(row.latency_ms, 0),
   flaky_items: row.flaky_items,
+  calibration_error: rounded(row.calibration_error),
   strength: rounded(row.strength),
   verdict: row.verdict ?? '',
   front: row.is_on_front ? 'yes' : '',

@@ -250,10 +250,11 @@ function faultOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): st
 export function summaryOf({ id, version, totals }: Evaluation): Record<string, unknown> {
   const { passed = 0, failed = 0, cancelled = 0, not_graded = 0, flaky_items: flaky = 0 } = totals;
   const { pass_rate, pass_hat_k, score, cost, grading_cost, latency_ms_mean } = totals;
-  const { cached_runs = 0 } = totals;
+  const { cached_runs = 0, confidence = null, calibration_error = null } = totals;
   return {
     ...{ evaluation: id, version, passed, failed, cancelled, not_graded, flaky_items: flaky },
     ...{ pass_rate, pass_hat_k, score, cost, grading_cost, latency_ms_mean },
     ...(cached_runs > 0 && { cached_runs }),
+    ...(confidence !== null && { confidence, calibration_error }),
   };
 }

@@ -25,6 +25,7 @@ import { registerAgreement, registerExamples } from './eval-agreement.ts';
 import { registerByDay } from './eval-by-day.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
 import { register as registerGradeRuns } from './eval-grade-runs.ts';
+import { registerEvaluationItems } from './eval-items.ts';
 import { registerLeaderboard } from './eval-leaderboard.ts';
 import { register as registerRun, registerWait, summaryOf } from './eval-run.ts';
 
@@ -43,6 +44,11 @@ export function register(command: Command, io: CliIo): void {
     },
     { name: 'wait', summary: 'wait for an evaluation that was started', register: registerWait },
     { name: 'results', summary: 'list the results of an evaluation', register: registerResults },
+    {
+      name: 'items',
+      summary: 'show how much the repeats of items differ',
+      register: registerEvaluationItems,
+    },
     { name: 'compare', summary: 'compare two evaluations', register: registerCompare },
     { name: 'cancel', summary: 'cancel an evaluation and its runs', register: registerCancel },
     {

@@ -1,5 +1,6 @@
 import { Button, Loader, Text } from '@mantine/core';
 import { Link, useLocation } from 'wouter';
+import { leaderboardTexts } from '../../messages/leaderboard-texts.ts';
 import { messages } from '../../messages/messages.ts';
 import { overTimeTexts } from '../../messages/over-time-texts.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
@@ -74,7 +75,7 @@ function Actions({ type, reload, found: { id, name } }: ActionsProps) {
         {text.evaluations}
       </Button>
       <Button size="xs" variant="default" component={Link} href={leaderboardPage(id)}>
-        {qualityTexts.leaderboard.button}
+        {leaderboardTexts.button}
       </Button>
       <Button size="xs" variant="default" component={Link} href={overTimePath({ dataset_id: id })}>
         {overTimeTexts.button}

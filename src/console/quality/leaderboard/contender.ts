@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../json/json.ts';
 
 /** The measures by which contenders are ranked. */
-export const MEASURES = ['score', 'cost', 'latency_ms', 'flakiness'] as const;
+export const MEASURES = ['score', 'cost', 'latency_ms', 'flakiness', 'brier_score'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 /** A row of `GET /api/datasets/{id}/leaderboard`. */
@@ -28,4 +28,5 @@ export type Contender = {
   difference_high: number | null;
   verdict: string | null;
   is_on_front: boolean | null;
+  calibration_error: number | null;
 };

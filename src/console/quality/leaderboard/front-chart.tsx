@@ -1,10 +1,11 @@
 import { formatCost } from '../../messages/format.ts';
+import { leaderboardTexts } from '../../messages/leaderboard-texts.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { type Extent, PlaneChart, placeOf, rangeOf } from '../plane-chart.tsx';
 import { formatScore } from '../quality-rows.ts';
 import type { Contender } from './contender.ts';
 
-const text = qualityTexts.leaderboard;
+const text = leaderboardTexts;
 
 type Point = { row: Contender; place: number; score: number; cost: number };
 

@@ -1,6 +1,7 @@
 import { Button, Group, Loader, Paper, SegmentedControl, Select, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { useParameters } from '../../knowledge/use-parameters.ts';
+import { leaderboardTexts } from '../../messages/leaderboard-texts.ts';
 import { messages } from '../../messages/messages.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { CopyAs } from '../../parts/copy-as.tsx';
@@ -18,7 +19,7 @@ import { type Contender, MEASURES, type Measure } from './contender.ts';
 import { FrontChart } from './front-chart.tsx';
 import { LeaderboardTable } from './leaderboard-table.tsx';
 
-const text = qualityTexts.leaderboard;
+const text = leaderboardTexts;
 
 type PageProps = { type: ResourceType; dataset: string };
 

@@ -1,13 +1,14 @@
 import { Anchor, Badge, Paper, Table, Text } from '@mantine/core';
 import { Link } from 'wouter';
 import { formatCost, formatDuration } from '../../messages/format.ts';
+import { leaderboardTexts } from '../../messages/leaderboard-texts.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { Cost } from '../../parts/cost.tsx';
 import { FigureHeads, Verdict } from '../comparison/figures.tsx';
 import { comparisonPage, evaluationPage, formatScore, formatShare } from '../quality-rows.ts';
 import type { Contender, Measure } from './contender.ts';
 
-const text = qualityTexts.leaderboard;
+const text = leaderboardTexts;
 
 type TableProps = { rows: readonly Contender[]; measure: Measure };
 
@@ -84,6 +85,9 @@ function Name({ row }: { row: Contender }) {
   const settings = [
     ...(row.model === null ? [] : [row.model]),
     ...(Object.keys(overrides).length > 0 ? [JSON.stringify(overrides)] : []),
+    ...(row.calibration_error === null
+      ? []
+      : [text.calibration(formatScore(row.calibration_error))]),
     ...(row.ungraded_items > 0 ? [text.ungraded(row.ungraded_items)] : []),
   ];
   return (
@@ -130,6 +134,7 @@ const FORMATS: Readonly<Record<Measure, (value: number) => string>> = {
   cost: formatCost,
   latency_ms: formatDuration,
   flakiness: formatScore,
+  brier_score: formatScore,
 };
 
 /** The difference from the first contender, with its interval. */

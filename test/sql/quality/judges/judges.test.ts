@@ -107,6 +107,28 @@ const say = (id: string, verdict: unknown) =>
 const violations = () => all(db.pool, 'select * from howdah.violations');
 
 describe('a judge', () => {
+  test('takes what the item expects as the rubric, if the grader has none', async () => {
+    await makeGrader({ agent: 'judge', expected_key: 'rubric' }, 'as the item says');
+    await db.pool.query(
+      `update howdah.dataset_items as i
+       set expected = case input when 'question 1' then '{"rubric": "It names both cases."}'::jsonb end
+       from howdah.datasets as d where d.id = i.dataset_id and d.name = $1`,
+      [dataset],
+    );
+    const id = await evaluate();
+    await answer(id);
+    const started = await judges();
+    expect(started).toHaveLength(1);
+    expect(started[0]?.input).toContain('meets what was expected, below');
+    expect(started[0]?.input).toContain('It names both cases.');
+    await say(started[0]?.id ?? '', { score: 1, reason: 'Both.' });
+    await gradeRuns(db.pool);
+    expect(await results(id)).toMatchObject([
+      { passed: true },
+      { passed: null, error: { message: /neither the grader nor the item has a rubric/ } },
+    ]);
+  });
+
   test('is a run of its agent without tools, and gives score, reason and cost', async () => {
     await makeGrader({ ...JUDGE, examples: [{ output: 'Go away.', score: 0, reason: 'Rude.' }] });
     const id = await evaluate();

@@ -1,0 +1,37 @@
+/** The texts of leaderboards, in English. */
+export const englishLeaderboard = {
+  title: 'Leaderboard',
+  titleOf: (dataset: string) => `Leaderboard of ${dataset}`,
+  button: 'Leaderboard',
+  dataset: 'The data set',
+  measure: 'Ranked by',
+  measures: {
+    ...{ score: 'Score', cost: 'Cost', latency_ms: 'Time', flakiness: 'Stability' },
+    brier_score: 'Confidence (Brier score)',
+  },
+  calibration: (error: string) => `calibration error ${error}`,
+  split: 'Split',
+  allItems: 'Split: all items',
+  rank: 'Rank',
+  contender: 'Contender',
+  passed: 'Passed',
+  score: 'Score',
+  cost: 'Cost',
+  time: 'Time',
+  flaky: 'Flaky',
+  difference: 'Difference',
+  verdict: 'Against the first',
+  compare: 'Compare',
+  front: 'front',
+  frontHint: 'No other has at least its score at no more cost and time.',
+  ungraded: (count: number) => (count === 1 ? '1 item not graded' : `${count} items not graded`),
+  chart: 'Score and cost of a run',
+  chartHint: 'A number is the place in the table. Those of the Pareto front are filled.',
+  point: (place: number, name: string, score: string, cost: string) =>
+    `${place}: ${name}, score ${score}, cost ${cost}`,
+  explain:
+    'The newest completed evaluation of each version and its overrides, with the items and graders of the newest one. On each item, the better of two contenders wins. Intervals are 95 % intervals.',
+  none: 'No evaluation of this data set is completed yet.',
+  noneOfSplit: 'No evaluation of this split is completed yet.',
+  noneHint: 'Evaluate agents, versions or models on the same items: they are ranked here.',
+};
