@@ -8,6 +8,7 @@ import type { MadeFile, RunFiles } from '../../src/contracts/runs/run-files.ts';
 import type { Trust } from '../../src/contracts/runs/trust.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { ESCAPES, escapeJob, outcomeText } from '../../src/tools/run-code/escape-attempts.ts';
+import { interpret } from '../../src/tools/run-code/javascript/interpreter.ts';
 import { createJavascript } from '../../src/tools/run-code/javascript/javascript.ts';
 import type { CodeJob } from '../../src/tools/run-code/job.ts';
 import { seccompFilter } from '../../src/tools/run-code/python/seccomp.ts';
@@ -804,3 +805,10 @@ function processOf(pid: string): Process[] {
 function isThere(pid: number): boolean {
   return processOf(String(pid)).length > 0;
 }
+
+test('a time limit counts for the code alone, not for the start of its interpreter', async () => {
+  const job = { data: null, files: [], timeout_ms: 0, memory_mb: 32 };
+  for (const code of ['for (;;) {}', 'for (;;) await null']) {
+    expect(await interpret({ ...job, code })).toMatchObject({ fault: 'time' });
+  }
+});

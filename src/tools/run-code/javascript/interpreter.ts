@@ -106,7 +106,9 @@ class Evaluation {
   readonly #context: QuickJSContext;
   readonly #code: string;
   readonly #tools: QuickJSHandle;
-  readonly #end: number;
+  readonly #timeoutMs: number;
+  /** The time at which the code is interrupted. The prelude, which is ours, has no limit. */
+  #end = Number.POSITIVE_INFINITY;
   readonly #scratch: Scratch;
   readonly #memory: BoundMemory;
   #isOver = false;
@@ -115,7 +117,7 @@ class Evaluation {
     this.#memory = memory;
     this.#context = context;
     this.#code = job.code;
-    this.#end = performance.now() + job.timeout_ms;
+    this.#timeoutMs = job.timeout_ms;
     this.#scratch = new Scratch(job.files);
     context.runtime.setMaxStackSize(STACK_BYTES);
     context.runtime.setInterruptHandler(() => this.#late());
@@ -131,6 +133,7 @@ class Evaluation {
   }
 
   outcome(): CodeEnd | CodeFault {
+    this.#end = performance.now() + this.#timeoutMs;
     const value = this.#evaluate(this.#code, 0);
     if ('fault' in value) return value;
     const serialized = this.#awaitPromise(this.#tool('tell', value.handle), 0);
