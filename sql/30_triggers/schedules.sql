@@ -70,13 +70,15 @@ end $$;
 
 create or replace trigger _205_set_author before insert on howdah.schedules
   for each row execute function howdah_private.tg__set_author();
+-- A schedule whose session is deleted goes on without it, and keeps its author.
 create or replace trigger _210_set_author
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
     priority, concurrency_key, overlap_policy, catchup_policy
   on howdah.schedules
   for each row when (
     (new.cron, new.timezone, new.agent_id, new.workflow_id, new.input, new.input_data, new.metadata,
-      new.session_id, new.priority, new.concurrency_key, new.overlap_policy, new.catchup_policy)
+      coalesce(new.session_id, old.session_id), new.priority, new.concurrency_key,
+      new.overlap_policy, new.catchup_policy)
     is distinct from
     (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
       old.session_id, old.priority, old.concurrency_key, old.overlap_policy, old.catchup_policy))

@@ -224,3 +224,36 @@ test('a change by a worker keeps the author', async () => {
     [{ written_by: `API key ${key.name}` }],
   );
 });
+
+test('a schedule whose session is deleted keeps its author and its user', async () => {
+  const writer = await makeUser(db.pool, { role: 'member' });
+  const id = await asUser(writer.id, async (client) => {
+    const session = await one(
+      client,
+      'insert into howdah.sessions (agent_id) values ($1) returning id',
+      [agent],
+    );
+    const made = await schedule(client);
+    await client.query('update howdah.schedules set session_id = $2 where id = $1', [
+      made,
+      session.id,
+    ]);
+    return made;
+  });
+  const admin = await makeUser(db.pool, { role: 'admin' });
+  await committed(db.pool, async (client) => {
+    await client.query(`select set_config('howdah.user_id', $1, true)`, [admin.id]);
+    await client.query(
+      `delete from howdah.sessions as s using howdah.schedules as x
+       where x.id = $1 and s.id = x.session_id`,
+      [id],
+    );
+  });
+  expect(
+    await one(
+      db.pool,
+      'select session_id, user_id, written_by from howdah.schedules where id = $1',
+      [id],
+    ),
+  ).toEqual({ session_id: null, user_id: writer.id, written_by: writer.username });
+});
