@@ -15145,7 +15145,8 @@ begin
   end if;
   v_faults := howdah_private.json_faults(jsonb_build_object('type', 'object',
     'additionalProperties', false, 'required', v_kind.required,
-    'properties', v_kind.properties || '{"expected_key": {"type": "string"}}'), g.configuration);
+    'properties', v_kind.properties || '{"expected_key": {"type": "string", "minLength": 1}}'),
+    g.configuration);
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'configuration: ' || array_to_string(v_faults, '; '),
@@ -19797,7 +19798,7 @@ begin
     v_confidence := v_answer -> 'confidence';
   end if;
   return case when jsonb_typeof(v_confidence) = 'number' and v_confidence between '0' and '1'
-    then v_confidence::float8 end;
+    then round(v_confidence::numeric, 6)::float8 end;
 end $function$
 ;
 
@@ -30468,14 +30469,15 @@ declare
   v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
-    input_parts, input_trust, priority, overrides, metadata)
+    input_parts, input_trust, priority, overrides, metadata, created_by)
   values (insert_judge_run.id, judged.tenant_id, judged.user_id,
     (grader #>> '{judge,agent_id}')::uuid, (grader #>> '{judge,version_id}')::uuid,
     insert_judge_run.prompt, judged.input_parts, 'external',
     case when judged.metadata ? 'evaluation_id' then judged.priority
       else greatest(judged.priority, 10) end,
     '{"allowed_tools": []}',
-    jsonb_build_object('judged_execution_id', judged.id, 'grader', grader ->> 'name'));
+    jsonb_build_object('judged_execution_id', judged.id, 'grader', grader ->> 'name'),
+    judged.created_by); -- who started the judged run does not rate its judges either
   return null;
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
@@ -32156,7 +32158,7 @@ begin
   end if;
   return regexp_replace(
     howdah_private.json_as_text(actual), '^\s*```[a-z]*\s*(.*?)\s*```\s*$', '\1')::jsonb;
-exception when invalid_text_representation then
+exception when data_exception or statement_too_complex then
   return null;
 end $function$
 ;
@@ -32352,7 +32354,8 @@ CREATE OR REPLACE FUNCTION howdah_private.judge_score(verdict jsonb, configurati
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when jsonb_typeof(v.score) = 'number' and v.score between v.low and v.high
-      then ((v.score::numeric - v.low::numeric) / (v.high::numeric - v.low::numeric))::float8
+      then round((v.score::numeric - v.low::numeric) / (v.high::numeric - v.low::numeric),
+        12)::float8
     when v.score is null and jsonb_typeof(judge_score.verdict -> 'pass') = 'boolean'
       then (judge_score.verdict -> 'pass')::boolean::int end
   from (

@@ -230,7 +230,8 @@ as $$
       or s.kind = 'model' and s.tokens_in + s.tokens_out = 0 and s.output ? 'cached_from')
 $$;
 
--- Returns how sure the answer of a run is of itself: the number `confidence` of a JSON answer.
+-- Returns how sure the answer of a run is of itself: the number `confidence` of a JSON answer, to
+-- six digits. Never fails, whatever a model has written.
 create or replace function howdah_private.confidence_of(e howdah.executions) returns float8
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -246,7 +247,7 @@ begin
     v_confidence := v_answer -> 'confidence';
   end if;
   return case when jsonb_typeof(v_confidence) = 'number' and v_confidence between '0' and '1'
-    then v_confidence::float8 end;
+    then round(v_confidence::numeric, 6)::float8 end;
 end $$;
 
 -- Returns the grades that are kept if a result is graded again: those with a score.

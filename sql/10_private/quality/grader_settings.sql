@@ -66,7 +66,8 @@ begin
   end if;
   v_faults := howdah_private.json_faults(jsonb_build_object('type', 'object',
     'additionalProperties', false, 'required', v_kind.required,
-    'properties', v_kind.properties || '{"expected_key": {"type": "string"}}'), g.configuration);
+    'properties', v_kind.properties || '{"expected_key": {"type": "string", "minLength": 1}}'),
+    g.configuration);
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'configuration: ' || array_to_string(v_faults, '; '),

@@ -22,7 +22,7 @@ begin
   end if;
   return regexp_replace(
     howdah_private.json_as_text(actual), '^\s*```[a-z]*\s*(.*?)\s*```\s*$', '\1')::jsonb;
-exception when invalid_text_representation then
+exception when data_exception or statement_too_complex then
   return null;
 end $$;
 

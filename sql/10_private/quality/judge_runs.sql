@@ -101,7 +101,8 @@ create or replace function howdah_private.judge_score(verdict jsonb, configurati
   set search_path = pg_catalog, pg_temp
 as $$
   select case when jsonb_typeof(v.score) = 'number' and v.score between v.low and v.high
-      then ((v.score::numeric - v.low::numeric) / (v.high::numeric - v.low::numeric))::float8
+      then round((v.score::numeric - v.low::numeric) / (v.high::numeric - v.low::numeric),
+        12)::float8
     when v.score is null and jsonb_typeof(judge_score.verdict -> 'pass') = 'boolean'
       then (judge_score.verdict -> 'pass')::boolean::int end
   from (
@@ -170,14 +171,15 @@ declare
   v_hint text;
 begin
   insert into howdah.executions (id, tenant_id, user_id, agent_id, agent_version_id, input,
-    input_parts, input_trust, priority, overrides, metadata)
+    input_parts, input_trust, priority, overrides, metadata, created_by)
   values (insert_judge_run.id, judged.tenant_id, judged.user_id,
     (grader #>> '{judge,agent_id}')::uuid, (grader #>> '{judge,version_id}')::uuid,
     insert_judge_run.prompt, judged.input_parts, 'external',
     case when judged.metadata ? 'evaluation_id' then judged.priority
       else greatest(judged.priority, 10) end,
     '{"allowed_tools": []}',
-    jsonb_build_object('judged_execution_id', judged.id, 'grader', grader ->> 'name'));
+    jsonb_build_object('judged_execution_id', judged.id, 'grader', grader ->> 'name'),
+    judged.created_by); -- who started the judged run does not rate its judges either
   return null;
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then

@@ -160,6 +160,28 @@ test('what is no share of one is no confidence', async () => {
   expect(totals).toMatchObject({ confidence: null, calibration_error: null });
 });
 
+test('no answer of a model stops the grading of an evaluation', async () => {
+  const dataset = await makeDataset(['a', 'b', 'c', 'd', 'e']);
+  const id = await evaluated(dataset, {
+    a: [{ output: '{"answer": "yes", "confidence": 1e-400}' }],
+    b: [{ output: '{"big": 1e-99999, "confidence": 0.5}' }],
+    c: [{ output: '{"a": "\\u0000", "confidence": 0.5}' }],
+    d: [{ output: `${'['.repeat(200_000)}"confidence"` }],
+    e: [{ output: '{"answer": "yes", "confidence": 1e-200}' }],
+  });
+  const { status, totals } = await one(
+    db.pool,
+    'select status, totals from howdah.evaluations where id = $1',
+    [id],
+  );
+  expect({ status, graded: totals.graded }).toEqual({ status: 'completed', graded: 5 });
+  expect(
+    await asTenant(`select count(*)::int from howdah.leaderboard($1, measure => 'brier_score')`, [
+      dataset,
+    ]),
+  ).toEqual([{ count: 1 }]);
+});
+
 test('contenders are ranked by how well they know what they know', async () => {
   const inputs = Array.from({ length: 6 }, (_, index) => `question ${index}`);
   const dataset = await makeDataset(inputs);

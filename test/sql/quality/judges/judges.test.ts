@@ -107,6 +107,18 @@ const say = (id: string, verdict: unknown) =>
 const violations = () => all(db.pool, 'select * from howdah.violations');
 
 describe('a judge', () => {
+  test('is started by who started the judged run, and any number is a score', async () => {
+    await makeGrader();
+    const id = await evaluate();
+    await answer(id);
+    for (const judge of await judges()) {
+      expect(judge.created_by).toBe(member.username);
+      await say(judge.id, '{"score": 1e-400, "reason": "Tiny."}');
+    }
+    await gradeRuns(db.pool);
+    expect(await results(id)).toMatchObject([{ score: 0 }, { score: 0 }]);
+  });
+
   test('takes what the item expects as the rubric, if the grader has none', async () => {
     await makeGrader({ agent: 'judge', expected_key: 'rubric' }, 'as the item says');
     await db.pool.query(
