@@ -9233,25 +9233,31 @@ AS $function$
       'name', w.name, 'pattern', w.pattern, 'action', 'redact'))
     order by w.place, w.name)
   from (
-    select 1 as place, 'user' as name,
-      '(?i)\m' || regexp_replace(n.name, '([^[:alnum:]])', '\\\1', 'g') || '\M' as pattern
+    values
+      (1, 'email', '("[^"\n]{1,64}"|[^\s@<>()\[\],;:"]+)@[[:alnum:]-]+(\.[[:alnum:]-]+)*'),
+      (4, 'iban', '\m[A-Z]{2}\d{2}([ -]?[A-Z0-9]{4}){2,7}([ -]?[A-Z0-9]{1,3})?\M'
+        '|\m[A-Za-z]{2}\d{2}([A-Za-z0-9]{4}){2,7}[A-Za-z0-9]{0,3}\M'),
+      (5, 'ip', '\m\d{1,3}(\.\d{1,3}){3}\M'),
+      (6, 'ip', '(?i)(?<![\w:])(?=[0-9a-f:]*\d)(([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}'
+        '|([0-9a-f]{1,4}:){1,6}(:[0-9a-f]{1,4}){1,6}|([0-9a-f]{1,4}:){1,7}:'
+        '|::([0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4})(?![\w:])'),
+      (7, 'number', '(?<!\d)(?<!\d[./:,–-])(?!\d{4}-\d\d-\d\d(?!\d)|\d{4}/\d\d?/\d\d?(?!\d)'
+        '|\d\d?\. ?\d\d?\. ?\d{2,4}(?!\d)|\d\d?/\d\d?/\d{2,4}(?!\d)'
+        '|(19|20)\d\d ?[/–-] ?(19|20)\d\d(?!\d)|(0|[1-9]\d*)\.\d+(?![\d./()–-]|[ ]\d))'
+        '\+?\(?\d([ ./()–-]{0,3}\d){6,}')
+    union all
+    select 2, 'user', concat('(?i)', case when n.name ~ '^\w' then '\m' end,
+      regexp_replace(n.name, '([^[:alnum:]])', '\\\1', 'g'), case when n.name ~ '\w$' then '\M' end)
     from howdah.executions as e
     left join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
     join howdah.users as u on u.tenant_id = e.tenant_id and u.id = coalesce(e.user_id, s.user_id)
     cross join lateral (values (u.email), (u.username)) as n (name)
     where e.id = anonymizing_filters.execution_id and e.tenant_id = howdah.current_tenant()
-      and n.name ~ '^\w.*\w$'
+      and n.name <> ''
     union all
-    select 2, f.name, f.pattern from howdah.output_filters as f
+    select 3, f.name, f.pattern from howdah.output_filters as f
     where f.tenant_id = howdah.current_tenant() and f.is_active
-    union all
-    values
-      (3, 'email', '[[:alnum:]._%+-]+@[[:alnum:]-]+(\.[[:alnum:]-]+)+'),
-      (4, 'iban', '\m[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){2,7}( ?[A-Z0-9]{1,3})?\M'),
-      (5, 'ip', '\m\d{1,3}(\.\d{1,3}){3}\M'),
-      -- of phones, cards, accounts and customers: seven digits or more; dates stay
-      (6, 'number', '(?<![\w.-])(?!\d{4}-\d\d-\d\d(\D|$))\+?\(?\d([ ./()-]{0,2}\d){6,}(?!\w)')
-  ) as w
+  ) as w (place, name, pattern)
 $function$
 ;
 
@@ -31521,6 +31527,16 @@ begin
   select e.* into v_run from howdah.executions as e
   where e.id = item_of_run.execution_id and e.tenant_id = howdah.current_tenant()
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if v_run.turn > 1 and exists (
+    select from howdah.executions as t
+    where t.tenant_id = v_run.tenant_id and t.session_id = v_run.session_id and t.turn < v_run.turn
+      and not howdah_private.sees_agent(coalesce(t.agent_id, t.workflow_id))) then
+    raise exception using errcode = 'HWDEN',
+      message = format('the conversation before execution %s has turns of an agent that you may '
+        'not see', v_run.id),
+      detail = jsonb_build_object('execution_id', v_run.id)::text,
+      hint = 'Ask an admin to add the run, or insert a row into howdah.dataset_items.';
+  end if;
   v_item.source_execution_id := v_run.id;
   v_item.input := v_run.input;
   v_item.input_data := v_run.input_data;

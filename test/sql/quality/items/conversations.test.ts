@@ -10,7 +10,6 @@ import {
   makeTenant,
   makeUser,
   makeWorker,
-  one,
   refusal,
   takeRole,
   type User,
@@ -139,6 +138,26 @@ describe('an item made from a run', () => {
     });
   });
 
+  test('is refused after a turn of an agent that the caller may not see', async () => {
+    const secret = await makeAgent(db.pool, { tenant_id: tenant, name: 'secret' });
+    const session = await newSession();
+    const hidden = await oneAsMember<{ id: string }>(
+      `insert into howdah.executions (agent_id, session_id, input)
+       values (howdah.agent('secret'), $1, 'My order is A-7.') returning id`,
+      [session],
+    );
+    await finish(db.pool, worker, hidden.id);
+    const run = await runInSession(session, 'Where is it?');
+    await db.pool.query(
+      `insert into howdah.grants (tenant_id, agent_id, role, permission)
+       values ($1, $2, 'admin', 'edit')`,
+      [tenant, secret],
+    );
+    const add = `select howdah.add_to_dataset('orders', $1, '"x"')`;
+    expect(await refusal(asMember(add, [run]))).toMatchObject({ code: 'HWDEN' });
+    expect(await refusal(asMember(add, [hidden.id]))).toMatchObject({ code: 'HWNTF' });
+  });
+
   test('is refused if an earlier turn cannot be read', async () => {
     const session = await newSession();
     const first = await runInSession(session, 'My order is A-7.');
@@ -176,76 +195,4 @@ test('a judge reads the conversation, and judges equal answers after different o
     [id],
   );
   expect(judges.map(({ input }) => /order is (\w-\d)/.exec(input)?.[1])).toEqual(['A-7', 'B-8']);
-});
-
-describe('an anonymized item', () => {
-  const anonymized = (run: string, expected: unknown = null) =>
-    oneAsMember(`select * from howdah.add_to_dataset('private', $1, $2, anonymize => true)`, [
-      run,
-      expected === null ? null : JSON.stringify(expected),
-    ]);
-
-  test('has no name, address or long number of a person in any of its texts', async () => {
-    const { username } = await one(db.pool, 'select username from howdah.users where id = $1', [
-      person.id,
-    ]);
-    await db.pool.query(
-      `insert into howdah.output_filters (tenant_id, name, pattern) values ($1, 'order', 'A-\\d+')`,
-      [tenant],
-    );
-    const session = await newSession();
-    await runInSession(session, `I am ${username} (+49 30 901820). My order is A-7.`);
-    const run = await runInSession(
-      session,
-      'Write to Jane.Doe@example.com, IBAN DE89 3704 0044 0532 0130 00, by 2026-11-30, in 14 days.',
-      'Card 4111-1111-1111-1111 from 192.168.0.17.',
-    );
-    const item = await anonymized(run, { phone: '(030) 901820', name: username, days: 14 });
-    expect(item).toMatchObject({
-      source_execution_id: run,
-      input: 'Write to [email withheld], IBAN [iban withheld], by 2026-11-30, in 14 days.',
-      history: [
-        {
-          role: 'user',
-          content: 'I am [user withheld] ([number withheld]). My order is [order withheld].',
-        },
-        HISTORY[1],
-      ],
-      expected: { phone: '[number withheld]', name: '[user withheld]', days: 14 },
-    });
-    expect(await anonymized(run)).toMatchObject({
-      expected: 'Card [number withheld] from [ip withheld].',
-    });
-  });
-
-  test('keeps what belongs to the form of messages, whatever the user is called', async () => {
-    const { id } = await one(
-      db.pool,
-      `insert into howdah.users (tenant_id, username, role) values ($1, 'user', 'member') returning id`,
-      [tenant],
-    );
-    const { id: run } = await one(
-      db.pool,
-      `insert into howdah.executions (tenant_id, agent_id, user_id, input, history)
-       select $1, id, $2, 'I am the user.', $3 from howdah.agents
-       where tenant_id = $1 and name = 'support' returning id`,
-      [tenant, id, JSON.stringify(HISTORY)],
-    );
-    await finish(db.pool, worker, run);
-    expect(await anonymized(run)).toMatchObject({
-      input: 'I am the [user withheld].',
-      history: [{ role: 'user', content: 'My order is [order withheld].' }, HISTORY[1]],
-    });
-  });
-
-  test('has no files, which cannot be searched', async () => {
-    const { id } = await oneAsMember<{ id: string }>(
-      `insert into howdah.executions (agent_id, input, input_parts)
-       values (howdah.agent('support'), 'Who is this?', $1) returning id`,
-      [JSON.stringify([{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }])],
-    );
-    await finish(db.pool, worker, id);
-    const error = await refusal(anonymized(id));
-    expect(error).toMatchObject({ code: 'HWCNF', message: /files, which cannot be anonymized/ });
-  });
 });
