@@ -118,8 +118,8 @@ export function csvRows(text: string): string[][] {
 export function atLine(error: unknown, file: string, lines: readonly number[]): unknown {
   const { code, message, hint, detail } = error as HowdahError;
   const field = isJsonObject(detail) && typeof detail.field === 'string' ? detail.field : '';
-  const [item = '', index] = /^items\[(\d+)\]/.exec(field) ?? [];
-  const line = lines[Number(index)];
+  const [item = '', inBrackets, afterDot] = /^items(?:\[(\d+)\]|\.(\d+))/.exec(field) ?? [];
+  const line = lines[Number(inBrackets ?? afterDot)];
   if (line === undefined) return error;
   const words = message.startsWith(item)
     ? message.slice(item.length).replace(/^[.:] ?/, '')

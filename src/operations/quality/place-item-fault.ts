@@ -60,12 +60,18 @@ async function firstRefused<Item>(
 function placed(error: Refused, index: number): HowdahError {
   const item = `items[${index}]`;
   const { code, message, hint, detail } = wordsOf(error);
-  const field = typeof detail.field === 'string' ? detail.field : undefined;
+  const field = fieldOf(detail);
   return new HowdahError(
     code,
     field !== undefined && message.startsWith(field) ? `${item}.${message}` : `${item}: ${message}`,
     { hint, detail: { ...detail, field: field === undefined ? item : `${item}.${field}` } },
   );
+}
+
+/** Returns the field that an error is about, if it is one. */
+function fieldOf({ field, fields }: JsonObject): string | undefined {
+  const named = Array.isArray(fields) && fields.length === 1 ? fields[0] : field;
+  return typeof named === 'string' ? named : undefined;
 }
 
 type Words = { code: string; message: string; hint?: string | undefined; detail: JsonObject };

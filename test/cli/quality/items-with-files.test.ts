@@ -54,3 +54,15 @@ test('a part that no model can be sent is refused, and nothing is added', async 
   const { rows } = await db.pool.query(`select from howdah.dataset_items where input = 'one'`);
   expect(rows).toEqual([]);
 });
+
+test.each([
+  ['{"input": 5}', 'input: expected string'],
+  ['{"input": "a", "history": {}}', 'history: expected array'],
+  ['{"input": ""}', 'item must have an input'],
+])('the line of %s is named', async (line, message) => {
+  const path = join(folder, 'types.jsonl');
+  await writeFile(path, `{"input": "one"}\n\n${line}\n`);
+  const { status, stderr } = await cli('dataset', 'add', 'pictures', path);
+  expect(status).toBe(2);
+  expect(stderr).toContain(`types.jsonl, line 3: ${message}`);
+});

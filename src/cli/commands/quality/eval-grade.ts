@@ -26,11 +26,21 @@ export function registerQueue(command: Command, io: CliIo): void {
         call(listGradeQueue, { query: { evaluation_id: id, limit } }),
       );
       const shown = ['evaluation_result_id', 'input', 'expected', 'output'];
-      const rows = data.map((row) => shortenRow(row, shown));
+      const hasHistory = data.some(({ history }) => spokenWords(history) !== '');
+      const rows = data.map((row) => {
+        const before = spokenWords(row.history);
+        return shortenRow({ ...row, before }, hasHistory ? ['before', ...shown] : shown);
+      });
       printRows(io, { items: data, rows, empty: 'You have graded all results.' });
       if (remaining !== null && remaining > data.length)
         io.err(`${data.length} of ${remaining} results`);
     });
+}
+
+/** Returns what was said before a question, the last words last. */
+function spokenWords(history: unknown): string {
+  if (!Array.isArray(history)) return '';
+  return history.map(({ role, content }) => `${role}: ${content}`).join(' | ');
 }
 
 /** Registers the verb `grade`, which grades a result. */

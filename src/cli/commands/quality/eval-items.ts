@@ -26,8 +26,17 @@ export function registerEvaluationItems(command: Command, io: CliIo): void {
       );
       if (io.json) printJson(io, shown);
       else if (shown.data.length === 0) io.err('No items: the evaluation graded live runs.');
-      else printTable(io, shown.data.map(toLine));
+      else printTable(io, linesOf(shown.data));
     });
+}
+
+/** Returns the lines of a table. The confidence is shown if an answer states one. */
+function linesOf(items: readonly EvaluationItem[]) {
+  const hasConfidence = items.some(({ confidence }) => confidence !== null);
+  return items.map((row) => ({
+    ...toLine(row),
+    ...(hasConfidence && { confidence: rounded(row.confidence) }),
+  }));
 }
 
 const toLine = (row: EvaluationItem) => ({

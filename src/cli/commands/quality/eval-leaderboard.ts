@@ -29,8 +29,21 @@ export function registerLeaderboard(command: Command, io: CliIo): void {
       });
       if (io.json) printJson(io, shown);
       else if (shown.data.length === 0) io.err('No completed evaluations. See: howdah eval run');
-      else printTable(io, shown.data.map(toLine));
+      else printTable(io, linesOf(shown.data));
     });
+}
+
+/** Returns the lines of a table. Figures of confidence are shown if an answer states one. */
+function linesOf(contenders: readonly Contender[]) {
+  const hasConfidence = contenders.some(({ confidence }) => confidence !== null);
+  return contenders.map((row) => ({
+    ...toLine(row),
+    ...(hasConfidence && {
+      confidence: rounded(row.confidence),
+      calibration_error: rounded(row.calibration_error),
+      brier_score: rounded(row.brier_score),
+    }),
+  }));
 }
 
 const toLine = (row: Contender) => ({
@@ -45,7 +58,6 @@ const toLine = (row: Contender) => ({
   cost: rounded(row.cost, 6),
   latency_ms: rounded(row.latency_ms, 0),
   flaky_items: row.flaky_items,
-  calibration_error: rounded(row.calibration_error),
   strength: rounded(row.strength),
   verdict: row.verdict ?? '',
   front: row.is_on_front ? 'yes' : '',

@@ -36,7 +36,7 @@ describe('an error names the first item that is refused, and nothing is added', 
     ],
     ['a faulty message', { history: [{ role: 'robot' }] }, 'items[7].history[0]', /^items\[7\]/],
     ['no input', { input: '' }, 'items[7]', /^items\[7\]: item must have an input/],
-    ['a long split', { split: 'x'.repeat(200) }, 'items[7]', /^items\[7\]: split must be/],
+    ['a long split', { split: 'x'.repeat(200) }, 'items[7].split', /^items\[7\]\.split must be/],
   ])('%s', async (_what, faulty, field, message) => {
     const sent = [...inputs(7), { input: 'x', ...faulty }, { ...faulty, input: '' }, ...inputs(3)];
     const { status, body } = await request(items, { items: sent });
