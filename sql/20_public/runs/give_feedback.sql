@@ -140,14 +140,20 @@ as $$
     union
     select n.id, s.distance + 1
     from starters as s
-    join howdah.executions as e on e.id = s.id and e.tenant_id = (run).tenant_id
+    cross join lateral (
+      select e.* from howdah.executions as e
+      where e.id = s.id and e.tenant_id = (run).tenant_id offset 0
+    ) as e
     cross join lateral (values (nullif(e.root_execution_id, e.id)), (e.started_by_execution_id),
       (e.compensates_execution_id)) as n (id)
     where n.id is not null and s.distance < 100
   )
   select exists (
     select from starters as s
-    join howdah.executions as e on e.id = s.id and e.tenant_id = (run).tenant_id
+    cross join lateral (
+      select e.* from howdah.executions as e
+      where e.id = s.id and e.tenant_id = (run).tenant_id offset 0
+    ) as e
     where e.created_by = any (has_started.authors) and e.parent_execution_id is null)
 $$;
 
@@ -166,14 +172,20 @@ as $$
     union
     select r.is_rater, n.id, r.distance + 1
     from runs as r
-    join howdah.executions as e on e.id = r.id and e.tenant_id = (rated).tenant_id
+    cross join lateral (
+      select e.* from howdah.executions as e
+      where e.id = r.id and e.tenant_id = (rated).tenant_id offset 0
+    ) as e
     cross join lateral (values (e.parent_execution_id), (e.started_by_execution_id)) as n (id)
     where n.id is not null and r.distance < 100
   ),
   parties as (
     select r.is_rater, p.id
     from runs as r
-    join howdah.executions as e on e.id = r.id and e.tenant_id = (rated).tenant_id
+    cross join lateral (
+      select e.* from howdah.executions as e
+      where e.id = r.id and e.tenant_id = (rated).tenant_id offset 0
+    ) as e
     cross join lateral (
       select unnest(array[e.root_execution_id, e.session_id, e.agent_id, e.workflow_id])
       union all

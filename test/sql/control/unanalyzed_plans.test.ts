@@ -36,12 +36,23 @@ const paused = async () => {
   await db.pool.query('select howdah.pause_execution($1)', [id]);
   return id;
 };
+const withChild = async () => {
+  const id = await make();
+  await makeRun(db.pool, { agent_id: agent, parent_execution_id: id });
+  return id;
+};
 const asked = async () => (await makeQuestion(db.pool, { run: { agent_id: agent } })).id;
 
-/** Returns the statement of each command, with what it acts on. */
+/** Returns the statement of each command, with what it acts on. A family is a run with a child. */
 const COMMANDS: Record<string, () => Promise<string>> = {
   cancel_execution: async () => `select howdah.cancel_execution('${await make()}')`,
+  'cancel_execution of a family': async () =>
+    `select howdah.cancel_execution('${await withChild()}')`,
   pause_execution: async () => `select howdah.pause_execution('${await make()}')`,
+  'pause_execution of a family': async () =>
+    `select howdah.pause_execution('${await withChild()}')`,
+  'explain_execution of a family': async () =>
+    `select howdah_private.why_children(e) from howdah.executions as e where e.id = '${await withChild()}'`,
   resume_execution: async () => `select howdah.resume_execution('${await paused()}')`,
   retry_execution: async () => `select howdah.retry_execution('${await stopped()}')`,
   fork_execution: async () => `select howdah.fork_execution('${await stopped()}', 0)`,
