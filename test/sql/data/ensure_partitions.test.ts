@@ -184,7 +184,7 @@ describe('ensure_partitions', () => {
   test('attaches a detached partition again, with its rows', async () => {
     const { month } = await one(
       db.pool,
-      `select to_char(date_trunc('month', now() at time zone 'utc') + interval '2 months',
+      `select to_char(date_trunc('month', now() at time zone 'utc') + interval '1 month',
          'YYYY_MM') as month`,
     );
     const { id } = await one(
