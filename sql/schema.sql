@@ -534,6 +534,7 @@ create table howdah.dataset_items (
   metadata jsonb default '{}'::jsonb not null,
   input_parts jsonb,
   history jsonb,
+  source_seq integer,
   constraint dataset_items_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint dataset_items_pkey PRIMARY KEY (id),
   constraint dataset_items_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
@@ -3521,7 +3522,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.add_to_dataset(dataset text, execution_id uuid, expected jsonb DEFAULT NULL::jsonb, split text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, anonymize boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION howdah.add_to_dataset(dataset text, execution_id uuid, expected jsonb DEFAULT NULL::jsonb, split text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, anonymize boolean DEFAULT false, seq integer DEFAULT NULL::integer)
  RETURNS howdah.dataset_items
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3540,18 +3541,23 @@ begin
       detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
+  perform howdah_private.check_step_of_run(v_run.id, add_to_dataset.seq, 'seq');
   perform howdah_private.check_contents_of_run(v_run.id);
-  if add_to_dataset.expected is null and v_run.status <> 'completed' then
+  v_item := howdah_private.item_of_run(v_run.id, add_to_dataset.expected, add_to_dataset.seq,
+    coalesce(add_to_dataset.anonymize, false));
+  if add_to_dataset.expected is null
+    and (add_to_dataset.seq is null and v_run.status <> 'completed'
+      or add_to_dataset.seq is not null and v_item.expected is null) then
     raise exception using errcode = 'HWINV',
-      message = format('expected is missing, and the run is %s', v_run.status),
+      message = case when add_to_dataset.seq is null
+        then format('expected is missing, and the run is %s', v_run.status)
+        else format('expected is missing, and step %s has no answer', add_to_dataset.seq) end,
       detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
   end if;
-  v_item := howdah_private.item_of_run(v_run.id, add_to_dataset.expected,
-    coalesce(add_to_dataset.anonymize, false));
-  insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
-    input_parts, history, expected, split, metadata)
-  values (v_dataset_id, v_run.id, v_item.input, v_item.input_data, v_item.input_parts,
-    v_item.history, v_item.expected, add_to_dataset.split,
+  insert into howdah.dataset_items as i (dataset_id, source_execution_id, source_seq, input,
+    input_data, input_parts, history, expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_item.source_seq, v_item.input, v_item.input_data,
+    v_item.input_parts, v_item.history, v_item.expected, add_to_dataset.split,
     coalesce(add_to_dataset.metadata, '{}'))
   returning i.* into v_item;
   return v_item;
@@ -9406,6 +9412,19 @@ AS $function$
   select length(coalesce(e.output, e.output_data::text)) from howdah.executions as e
   where e.id = answer_length.execution_id and e.contents_erased_at is null
     and e.contents_encrypted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answer_of_step(execution_id uuid, seq integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.content from howdah.messages as m
+  where m.execution_id = answer_of_step.execution_id and m.step_seq = answer_of_step.seq
+    and m.role in ('assistant', 'tool') and m.content <> ''
+  order by m.seq desc limit 1
 $function$
 ;
 
@@ -17348,6 +17367,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_step_of_run(execution_id uuid, seq integer, field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if check_step_of_run.seq is not null and not exists (
+    select from howdah.steps as s
+    where s.execution_id = check_step_of_run.execution_id and s.seq = check_step_of_run.seq
+      and s.tenant_id = howdah.current_tenant()) then
+    raise exception using errcode = 'HWNTF',
+      message = format('execution %s has no step %s',
+        coalesce(check_step_of_run.execution_id::text, 'null'), check_step_of_run.seq),
+      detail = jsonb_build_object('field', check_step_of_run.field)::text,
+      hint = 'See howdah.steps for the steps of the run.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_sub_run_settings(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -22494,7 +22533,7 @@ begin
   -- and results of evaluations
   update howdah.memories as m set source_execution_id = null, source_seq = null
   where m.source_execution_id = any (v_ids);
-  update howdah.dataset_items as i set source_execution_id = null
+  update howdah.dataset_items as i set source_execution_id = null, source_seq = null
   where i.source_execution_id = any (v_ids);
   update howdah.evaluation_results as r set execution_id = null
   where r.execution_id = any (v_ids);
@@ -31526,7 +31565,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.item_of_run(execution_id uuid, expected jsonb, anonymize boolean)
+CREATE OR REPLACE FUNCTION howdah_private.item_of_run(execution_id uuid, expected jsonb, seq integer, anonymize boolean)
  RETURNS howdah.dataset_items
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -31556,7 +31595,11 @@ begin
   v_item.history := nullif(
     case when v_run.turn > 1 then howdah_private.messages_before_turn(v_run.tenant_id,
       v_run.session_id, v_run.turn - 1) else '[]' end || coalesce(v_run.history, '[]'), '[]');
-  v_item.expected := coalesce(item_of_run.expected, v_run.output_data, to_jsonb(v_run.output));
+  v_item.source_seq := item_of_run.seq;
+  v_item.expected := case
+    when item_of_run.expected is not null then item_of_run.expected
+    when item_of_run.seq is null then coalesce(v_run.output_data, to_jsonb(v_run.output))
+    else to_jsonb(howdah_private.answer_of_step(v_run.id, item_of_run.seq)) end;
   if item_of_run.anonymize then
     v_item := howdah_private.anonymized_item(v_item,
       howdah_private.anonymizing_filters(v_run.id));
@@ -52054,6 +52097,7 @@ begin
         hint = 'See howdah.executions for the runs that exist.';
     end if;
   end if;
+  perform howdah_private.check_step_of_run(new.source_execution_id, new.source_seq, 'source_seq');
   perform howdah_private.check_plain_secrets('metadata', new.metadata)
   where new.metadata <> '{}';
   return new;
@@ -60958,7 +61002,8 @@ AS $function$
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
-      'dataset_id source_execution_id split input input_data input_parts history expected metadata',
+      'dataset_id source_execution_id source_seq split input input_data input_parts history '
+      'expected metadata',
       'removed_at', false),
     ('datasets', 'name description', '', '', true),
     ('documents',
@@ -64864,6 +64909,8 @@ grant update on column howdah.dataset_items.removed_at to howdah_app;
 
 grant insert on column howdah.dataset_items.source_execution_id to howdah_app;
 
+grant insert on column howdah.dataset_items.source_seq to howdah_app;
+
 grant insert on column howdah.dataset_items.split to howdah_app;
 
 grant insert, update on column howdah.datasets.description to howdah_app;
@@ -65606,9 +65653,9 @@ grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
 
 grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 
-grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean) to howdah_app;
+grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean,integer) to howdah_app;
 
-grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean) to howdah_engine;
+grant execute on function howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean,integer) to howdah_engine;
 
 grant execute on function howdah.agent(text) to howdah_app;
 
@@ -66936,6 +66983,12 @@ grant execute on function howdah_private.check_session_right(uuid) to howdah_vie
 
 grant execute on function howdah_private.check_sql_tool(pg_proc,name) to howdah_engine;
 
+grant execute on function howdah_private.check_step_of_run(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah_private.check_step_of_run(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.check_step_of_run(uuid,integer,text) to howdah_viewer;
+
 grant execute on function howdah_private.check_sub_run_settings(jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_subscription_size(text,text,text) to howdah_engine;
@@ -68052,9 +68105,9 @@ grant execute on function howdah_private.item_means(uuid[],text) to howdah_viewe
 
 grant execute on function howdah_private.item_of_result(howdah.evaluation_results,howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.item_of_run(uuid,jsonb,boolean) to howdah_app;
+grant execute on function howdah_private.item_of_run(uuid,jsonb,integer,boolean) to howdah_app;
 
-grant execute on function howdah_private.item_of_run(uuid,jsonb,boolean) to howdah_viewer;
+grant execute on function howdah_private.item_of_run(uuid,jsonb,integer,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
@@ -71651,6 +71704,8 @@ comment on column howdah.dataset_items.removed_at is 'Time since which evaluatio
 
 comment on column howdah.dataset_items.source_execution_id is 'The run from which the item was made (howdah.add_to_dataset).';
 
+comment on column howdah.dataset_items.source_seq is 'The step of that run whose answer is what is expected, or was corrected. Null for the whole run.';
+
 comment on column howdah.dataset_items.source_user_id is 'The user of that run, also once the run is deleted. The erasure of the user deletes the item.';
 
 comment on column howdah.dataset_items.source_version_id is 'The version of the agent or workflow of that run.';
@@ -74586,7 +74641,7 @@ comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
-comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean) is 'Adds a run to a data set: its input with files and the conversation before it, what is expected (by default its answer), and the version that ran. With anonymize, the name of its user, what filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';
+comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean,integer) is 'Adds a run to a data set: its input with files and the conversation before it, what is expected (by default its answer, or that of the step seq), and the version that ran. With anonymize, the name of its user, what filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';

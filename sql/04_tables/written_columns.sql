@@ -29,7 +29,8 @@ as $$
     ('api_keys', '', '', 'name', false),
     ('approvals', '', '', '', true),
     ('dataset_items', '',
-      'dataset_id source_execution_id split input input_data input_parts history expected metadata',
+      'dataset_id source_execution_id source_seq split input input_data input_parts history '
+      'expected metadata',
       'removed_at', false),
     ('datasets', 'name description', '', '', true),
     ('documents',

@@ -30,6 +30,7 @@ begin
         hint = 'See howdah.executions for the runs that exist.';
     end if;
   end if;
+  perform howdah_private.check_step_of_run(new.source_execution_id, new.source_seq, 'source_seq');
   perform howdah_private.check_plain_secrets('metadata', new.metadata)
   where new.metadata <> '{}';
   return new;

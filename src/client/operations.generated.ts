@@ -116,7 +116,7 @@ export type Memory = { id: string; scope: "user" | "agent" | "session" | "tenant
 
 export type DataSet = { id: string; name: string; description: string | null; created_at: string; updated_at: string; items: number };
 
-export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; input_parts: ({ [name: string]: unknown })[] | null; history: ({ [name: string]: unknown })[] | null; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_version_id: string | null; source_user_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
+export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; input_parts: ({ [name: string]: unknown })[] | null; history: ({ [name: string]: unknown })[] | null; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_seq: number | null; source_version_id: string | null; source_user_id: string | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
 
 export type Evaluation = { id: string; dataset_id: string; grading_rule_id: string | null; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; model: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null; agent: string | null; workflow: string | null; dataset: string | null };
 
@@ -562,7 +562,7 @@ export type Operations = {
   /** Add items to a data set. */
   addDatasetItems: { takes: { params: { id: string }; body: { items: ({ input?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[] | null; history?: ({ [name: string]: unknown })[] | null; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown } })[] } }; gives: { added: number } };
   /** Add a run to a data set. */
-  addRunToDataset: { takes: { params: { id: string }; body: { execution_id: string; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; anonymize?: boolean } }; gives: Item };
+  addRunToDataset: { takes: { params: { id: string }; body: { execution_id: string; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; anonymize?: boolean; seq?: number } }; gives: Item };
   /** List evaluations, newest first. */
   listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string; grading_rule_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
   /** Start an evaluation. */
@@ -842,7 +842,7 @@ export type Operations = {
   /** Get an item. */
   getItem: { takes: { params: { id: string } }; gives: Item };
   /** Replace an item; fields that are left out take their defaults. */
-  replaceItem: { takes: { params: { id: string }; body: { dataset_id?: string; input?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[] | null; history?: ({ [name: string]: unknown })[] | null; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; dataset?: string; id?: unknown; source_execution_id?: unknown; source_version_id?: unknown; source_user_id?: unknown; trust?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Item };
+  replaceItem: { takes: { params: { id: string }; body: { dataset_id?: string; input?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[] | null; history?: ({ [name: string]: unknown })[] | null; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; dataset?: string; id?: unknown; source_execution_id?: unknown; source_seq?: unknown; source_version_id?: unknown; source_user_id?: unknown; trust?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Item };
   /** Change fields of an item. */
   changeItem: { takes: { params: { id: string }; body: { dataset_id?: string; input?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[] | null; history?: ({ [name: string]: unknown })[] | null; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; dataset?: string } }; gives: Item };
   /** List results, newest first. */

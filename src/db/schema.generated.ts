@@ -485,6 +485,7 @@ export interface DatasetItems {
   metadata: Generated<Json>;
   removed_at: Timestamp | null;
   source_execution_id: string | null;
+  source_seq: number | null;
   source_user_id: string | null;
   source_version_id: string | null;
   split: string | null;

@@ -224,7 +224,7 @@ begin
   -- and results of evaluations
   update howdah.memories as m set source_execution_id = null, source_seq = null
   where m.source_execution_id = any (v_ids);
-  update howdah.dataset_items as i set source_execution_id = null
+  update howdah.dataset_items as i set source_execution_id = null, source_seq = null
   where i.source_execution_id = any (v_ids);
   update howdah.evaluation_results as r set execution_id = null
   where r.execution_id = any (v_ids);

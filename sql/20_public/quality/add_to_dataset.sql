@@ -77,11 +77,42 @@ begin
   return item;
 end $$;
 
--- Returns the input of a run with the conversation before it, and its answer as what is expected,
--- or what is given instead. The caller must see the run: its context is that of the run, as in
--- exports of the run.
+-- Refuses a step that the run does not have. Null is no step.
+create or replace function howdah_private.check_step_of_run(
+  execution_id uuid, seq int, field text
+) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if check_step_of_run.seq is not null and not exists (
+    select from howdah.steps as s
+    where s.execution_id = check_step_of_run.execution_id and s.seq = check_step_of_run.seq
+      and s.tenant_id = howdah.current_tenant()) then
+    raise exception using errcode = 'HWNTF',
+      message = format('execution %s has no step %s',
+        coalesce(check_step_of_run.execution_id::text, 'null'), check_step_of_run.seq),
+      detail = jsonb_build_object('field', check_step_of_run.field)::text,
+      hint = 'See howdah.steps for the steps of the run.';
+  end if;
+end $$;
+
+-- Returns the last text that a step added to the conversation of its run, or null.
+create or replace function howdah_private.answer_of_step(execution_id uuid, seq int) returns text
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.content from howdah.messages as m
+  where m.execution_id = answer_of_step.execution_id and m.step_seq = answer_of_step.seq
+    and m.role in ('assistant', 'tool') and m.content <> ''
+  order by m.seq desc limit 1
+$$;
+
+-- Returns the input of a run with the conversation before it, and its answer or that of one of its
+-- steps as what is expected, or what is given instead. The caller must see the run: its context is
+-- that of the run, as in exports of the run.
 create or replace function howdah_private.item_of_run(
-  execution_id uuid, expected jsonb, anonymize boolean
+  execution_id uuid, expected jsonb, seq int, anonymize boolean
 ) returns howdah.dataset_items
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -110,7 +141,11 @@ begin
   v_item.history := nullif(
     case when v_run.turn > 1 then howdah_private.messages_before_turn(v_run.tenant_id,
       v_run.session_id, v_run.turn - 1) else '[]' end || coalesce(v_run.history, '[]'), '[]');
-  v_item.expected := coalesce(item_of_run.expected, v_run.output_data, to_jsonb(v_run.output));
+  v_item.source_seq := item_of_run.seq;
+  v_item.expected := case
+    when item_of_run.expected is not null then item_of_run.expected
+    when item_of_run.seq is null then coalesce(v_run.output_data, to_jsonb(v_run.output))
+    else to_jsonb(howdah_private.answer_of_step(v_run.id, item_of_run.seq)) end;
   if item_of_run.anonymize then
     v_item := howdah_private.anonymized_item(v_item,
       howdah_private.anonymizing_filters(v_run.id));
@@ -145,7 +180,7 @@ end $$;
 -- Adds an ended run to a data set in one call. Reads the run with the rights of the caller.
 create or replace function howdah.add_to_dataset(
   dataset text, execution_id uuid, expected jsonb default null, split text default null,
-  metadata jsonb default '{}', anonymize boolean default false
+  metadata jsonb default '{}', anonymize boolean default false, seq int default null
 ) returns howdah.dataset_items
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -164,24 +199,29 @@ begin
       detail = jsonb_build_object('execution_id', add_to_dataset.execution_id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
+  perform howdah_private.check_step_of_run(v_run.id, add_to_dataset.seq, 'seq');
   perform howdah_private.check_contents_of_run(v_run.id);
-  if add_to_dataset.expected is null and v_run.status <> 'completed' then
+  v_item := howdah_private.item_of_run(v_run.id, add_to_dataset.expected, add_to_dataset.seq,
+    coalesce(add_to_dataset.anonymize, false));
+  if add_to_dataset.expected is null
+    and (add_to_dataset.seq is null and v_run.status <> 'completed'
+      or add_to_dataset.seq is not null and v_item.expected is null) then
     raise exception using errcode = 'HWINV',
-      message = format('expected is missing, and the run is %s', v_run.status),
+      message = case when add_to_dataset.seq is null
+        then format('expected is missing, and the run is %s', v_run.status)
+        else format('expected is missing, and step %s has no answer', add_to_dataset.seq) end,
       detail = '{"field": "expected"}', hint = 'Say what the answer should have been.';
   end if;
-  v_item := howdah_private.item_of_run(v_run.id, add_to_dataset.expected,
-    coalesce(add_to_dataset.anonymize, false));
-  insert into howdah.dataset_items as i (dataset_id, source_execution_id, input, input_data,
-    input_parts, history, expected, split, metadata)
-  values (v_dataset_id, v_run.id, v_item.input, v_item.input_data, v_item.input_parts,
-    v_item.history, v_item.expected, add_to_dataset.split,
+  insert into howdah.dataset_items as i (dataset_id, source_execution_id, source_seq, input,
+    input_data, input_parts, history, expected, split, metadata)
+  values (v_dataset_id, v_run.id, v_item.source_seq, v_item.input, v_item.input_data,
+    v_item.input_parts, v_item.history, v_item.expected, add_to_dataset.split,
     coalesce(add_to_dataset.metadata, '{}'))
   returning i.* into v_item;
   return v_item;
 end $$;
-comment on function howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean) is
+comment on function howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean, int) is
   'Adds a run to a data set: its input with files and the conversation before it, what is expected '
-  '(by default its answer), and the version that ran. With anonymize, the name of its user, what '
-  'filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose '
-  'contents are encrypted or erased, or whose files cannot be anonymized.';
+  '(by default its answer, or that of the step seq), and the version that ran. With anonymize, the '
+  'name of its user, what filters look for, addresses and long numbers are withheld. Raises HWCNF '
+  'for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';

@@ -4,6 +4,7 @@ import { lazy, Suspense, useState } from 'react';
 import { messages } from '../messages/messages.ts';
 import { FailureAlert } from '../parts/failure-alert.tsx';
 import { useAction } from '../parts/use-action.ts';
+import type { ItemSource } from '../quality/datasets/add-run-dialog.tsx';
 import { request } from '../server/graphql.ts';
 import { useMayWrite } from '../server/me.tsx';
 import { cancelRun, pauseRun, resumeRun, retryRun } from '../server/operations.generated.ts';
@@ -31,14 +32,16 @@ function actionsFor(run: RunHead): Action[] {
   ];
 }
 
-/** Opens the form that makes an item of a data set of an ended run. */
-export function AddToDataset({ run }: { run: RunHead }) {
+type AddToDatasetProps = { run: ItemSource; size: 'xs' | 'compact-sm' };
+
+/** Opens the form that makes an item of a data set of an ended run, or of one of its steps. */
+export function AddToDataset({ run, size }: AddToDatasetProps) {
   const mayAdd = useMayWrite('dataset_items');
   const [isOpen, dialog] = useDisclosure(false);
-  if (!mayAdd || !hasEnded(run)) return null;
+  if (!mayAdd) return null;
   return (
     <>
-      <Button size="xs" variant="default" onClick={dialog.open}>
+      <Button size={size} variant="default" onClick={dialog.open}>
         {messages.datasets.addRun}
       </Button>
       {isOpen && (

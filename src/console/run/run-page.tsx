@@ -75,7 +75,7 @@ function LoadedRun({ run, explanation, seq, failure, reload }: LoadedRunProps) {
     <>
       <PageTitle title={nameOfRun(run)} table="howdah.steps">
         <RunActions run={run} reload={reload} fork={() => fork(run, 0)} />
-        <AddToDataset run={run} />
+        {!isAtWork && <AddToDataset run={run} size="xs" />}
         <CompareMenu id={run.id} others={comparableRuns(forks, run.forkedFromSeq)} />
         <CopyAs forms={copyRun(run.id)} />
       </PageTitle>

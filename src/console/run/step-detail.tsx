@@ -15,6 +15,7 @@ import { useAnswer } from '../server/use-answer.ts';
 import { StepIcon } from '../timeline/step-icon.tsx';
 import { MessageView } from './message-view.tsx';
 import { RequestPart } from './request-part.tsx';
+import { AddToDataset } from './run-actions.tsx';
 import { useStepMessages } from './use-step-messages.ts';
 
 const text = messages.step;
@@ -65,16 +66,23 @@ function StepContent({ runId, step, fork, callsTool }: StepContentProps) {
   const hasContent =
     said.length > 0 || [step.input, step.output, step.error].some((one) => !isEmptyValue(one));
   const mayRun = useMayWrite('executions');
+  const answer = said.findLast(({ role, content }) => role !== 'user' && content);
   return (
     <Stack gap="sm">
       <StepFacts step={step} />
-      {fork && mayRun && (
-        <Group gap="xs">
+      <Group gap="xs">
+        {fork && mayRun && (
           <Button size="compact-sm" variant="default" onClick={fork}>
             {messages.run.actions.forkHere}
           </Button>
-        </Group>
-      )}
+        )}
+        {answer && (
+          <AddToDataset
+            run={{ id: runId, output: answer.content, outputData: null, seq: step.seq }}
+            size="compact-sm"
+          />
+        )}
+      </Group>
       {isJsonObject(step.error) && (
         <Part title={text.error} value={step.error}>
           <ErrorText error={step.error} />

@@ -65,7 +65,7 @@ export const addRun = operation({
   tag: 'datasets',
   summary: 'Add a run to a data set',
   description:
-    'The item has the input of the run with the conversation before it, and its answer, or what is expected instead. See docs/evaluation.md.',
+    'The item has the input of the run with the conversation before it, and its answer or that of a step, or what is expected instead. See docs/evaluation.md.',
   params: byId,
   isKeyed: true,
   permission: { object: 'dataset_items', action: 'edit' },
@@ -80,12 +80,13 @@ export const addRun = operation({
       .describe(
         'True withholds the name of its user, what filters look for, addresses and numbers',
       ),
+    seq: z.int().positive().optional().describe('The step whose answer is expected, or corrected'),
   }),
   answers: { 201: { description: 'The item', schema: datasetItems.row } },
   async work(db, { params, body }) {
     await readRow(db, datasets, params.id);
     const { rows } = await db.query<{ id: string }>(
-      'select (howdah.add_to_dataset($1, $2, $3, $4, $5, $6)).id',
+      'select (howdah.add_to_dataset($1, $2, $3, $4, $5, $6, $7)).id',
       [
         params.id,
         body.execution_id,
@@ -93,6 +94,7 @@ export const addRun = operation({
         body.split ?? null,
         storableJson(body.metadata ?? {}),
         body.anonymize ?? false,
+        body.seq ?? null,
       ],
     );
     const made = await readRow(db, datasetItems, rows[0]?.id ?? '');

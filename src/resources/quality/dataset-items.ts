@@ -26,6 +26,7 @@ export const datasetItems = resource('dataset_items', {
   ],
   readOnly: {
     source_execution_id: id.nullable(),
+    source_seq: z.int().nullable(),
     source_version_id: id.nullable(),
     source_user_id: id.nullable(),
     trust: z.enum(enumLabels.trust),

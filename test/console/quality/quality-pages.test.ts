@@ -406,7 +406,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     await expected.fill('four');
     await check('run-to-dataset');
     await dialog.getByRole('button', { name: 'Add the item' }).click();
-    await dialog.getByText('The run is an item of').waitFor();
+    await dialog.getByText('The item was added to').waitFor();
     await dialog.getByRole('link', { name: 'other' }).click();
     await heading('other');
     await link('From a run').waitFor();
@@ -415,6 +415,31 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
        where source_execution_id is not null`,
     );
     expect(rows).toEqual([{ source_execution_id: id, expected: 'four' }]);
+    expect(owner.problems).toEqual([]);
+  });
+
+  test('a step becomes an item with its answer, and the item names it', async () => {
+    const { id, seq } = await one<{ id: string; seq: number }>(
+      db.pool,
+      `select e.id, s.seq from howdah.executions as e join howdah.steps as s on s.execution_id = e.id
+       where e.output = '5' and s.kind = 'model' order by e.id limit 1`,
+    );
+    await open(`/runs/${id}/${seq}`);
+    const step = owner.page.getByRole('region', { name: `Step ${seq}`, exact: true });
+    await step.getByRole('button', { name: 'Add to data set' }).click();
+    const dialog = owner.page.getByRole('dialog', { name: `Add step ${seq} to a data set` });
+    const answer = await dialog.getByLabel('Expected', { exact: true }).inputValue();
+    await dialog.getByRole('combobox', { name: 'Data set' }).click();
+    await owner.page.getByRole('option', { name: 'other' }).click();
+    await check('step-to-dataset');
+    await dialog.getByRole('button', { name: 'Add the item' }).click();
+    await dialog.getByRole('link', { name: 'other' }).click();
+    await link(`From step ${seq} of a run`).waitFor();
+    const { rows } = await db.pool.query(
+      'select source_execution_id, expected from howdah.dataset_items where source_seq = $1',
+      [seq],
+    );
+    expect(rows).toEqual([{ source_execution_id: id, expected: answer }]);
     expect(owner.problems).toEqual([]);
   });
 

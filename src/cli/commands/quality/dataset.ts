@@ -8,6 +8,7 @@ import { API_OPTION } from '../../backend/connect-server.ts';
 import { allRows } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { readArgument } from '../../input/input-argument.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
@@ -60,6 +61,7 @@ type RunOptions = Options & {
   split?: string;
   metadata?: string;
   anonymize?: boolean;
+  seq?: number;
 };
 
 function registerAddRun(command: Command, io: CliIo): void {
@@ -72,12 +74,18 @@ function registerAddRun(command: Command, io: CliIo): void {
       '--anonymize',
       'withhold the name of its user, what filters look for, addresses and long numbers',
     )
+    .option(
+      '--seq <n>',
+      'the step whose answer is expected, or corrected (default: the whole run)',
+      parseWholeNumber(1),
+    )
     .action(async (name: string, run: string, options: RunOptions) => {
-      const { expected, split, metadata, anonymize, ...rest } = options;
+      const { expected, split, metadata, anonymize, seq, ...rest } = options;
       const body = {
         execution_id: run,
         ...(split !== undefined && { split }),
         ...(anonymize && { anonymize }),
+        ...(seq !== undefined && { seq }),
         ...(expected !== undefined && { expected: await readArgument(io, 'expected', expected) }),
         ...(metadata !== undefined && {
           metadata: (await readArgument(io, 'metadata', metadata)) as Record<string, unknown>,

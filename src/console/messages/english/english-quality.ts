@@ -241,6 +241,7 @@ export const englishQuality = {
     splitHint: 'Such as test.',
     submit: 'Add the item',
     source: 'From a run',
+    sourceStep: (seq: number) => `From step ${seq} of a run`,
     remove: 'Remove',
     removeOf: (input: string) => `Remove the item ${input}`,
     removed: 'removed',
@@ -265,9 +266,9 @@ export const englishQuality = {
     none: 'The data set has no graders, so evaluations have to name theirs.',
   },
   addRun: {
-    title: 'Add the run to a data set',
-    explain:
-      'The item gets the input of the run and the conversation before it. Write what the answer should have been: it begins with the answer of the run.',
+    title: (seq?: number) => `Add ${seq === undefined ? 'the run' : `step ${seq}`} to a data set`,
+    explain: (seq?: number) =>
+      `The item gets the input of the run and the conversation before it. Write what the answer should have been: it begins with the answer of the ${seq === undefined ? 'run' : 'step'}.`,
     dataset: 'Data set',
     required: 'Write what the answer should have been.',
     anonymize: 'Anonymize',
@@ -275,7 +276,7 @@ export const englishQuality = {
       'Withholds the name of its user, what filters look for, addresses and long numbers. Read the item: other names stay.',
     noDatasets: 'There are no data sets yet.',
     submit: 'Add the item',
-    done: 'The run is an item of',
+    done: 'The item was added to',
     close: 'Close',
   },
 };

@@ -28,15 +28,20 @@ const item = qualityTexts.items;
 
 type Faults = Readonly<Record<string, string>>;
 
-/** The run that becomes an item: its answer is what the form begins with. */
-type Run = { id: string; output: string | null; outputData: Json | null };
-type AddRunDialogProps = { run: Run; close(): void };
+/** The run that becomes an item, or one of its steps: its answer is what the form begins with. */
+export type ItemSource = {
+  id: string;
+  output: string | null;
+  outputData: Json | null;
+  seq?: number;
+};
+type AddRunDialogProps = { run: ItemSource; close(): void };
 
 /** The form that makes an item of a run, with what the answer should have been. */
 export function AddRunDialog({ run, close }: AddRunDialogProps) {
   const [added, setAdded] = useState<{ id: string; name: string }>();
   return (
-    <Modal opened onClose={close} title={text.title} size="lg">
+    <Modal opened onClose={close} title={text.title(run.seq)} size="lg">
       {added ? (
         <Stack gap="md">
           <Text size="sm" role="status">
@@ -59,7 +64,7 @@ export function AddRunDialog({ run, close }: AddRunDialogProps) {
   );
 }
 
-type AddRunFormProps = { run: Run; added(dataset: { id: string; name: string }): void };
+type AddRunFormProps = { run: ItemSource; added(dataset: { id: string; name: string }): void };
 
 function AddRunForm({ run, added }: AddRunFormProps) {
   const { data, failure: unread, reload } = useAnswer(datasetNames, {});
@@ -73,7 +78,7 @@ function AddRunForm({ run, added }: AddRunFormProps) {
       {form.failure && Object.keys(form.faults).length === 0 && (
         <FailureAlert failure={form.failure} />
       )}
-      <Text size="sm">{text.explain}</Text>
+      <Text size="sm">{text.explain(run.seq)}</Text>
       <Select
         label={text.dataset}
         data={known.map(({ id, name }) => ({ value: id, label: name }))}
@@ -127,7 +132,7 @@ const placeFaults = (faults: Faults): Faults =>
 /** The fields of the form. */
 type Written = { dataset: string | null; expected: Expected; split: string; anonymize: boolean };
 
-function useAddRun(run: Run, added: (dataset: string) => void) {
+function useAddRun(run: ItemSource, added: (dataset: string) => void) {
   const [written, setWritten] = useState<Written>(() => ({
     ...{ dataset: null, expected: writtenExpected(run.outputData ?? run.output), split: '' },
     anonymize: false,
@@ -138,7 +143,8 @@ function useAddRun(run: Run, added: (dataset: string) => void) {
     setFaults(read.faults);
     const { dataset } = written;
     if (dataset === null || Object.keys(read.faults).length > 0) return;
-    const body = { execution_id: run.id, ...read.body };
+    const { id, seq } = run;
+    const body = { execution_id: id, ...(seq !== undefined && { seq }), ...read.body };
     try {
       await callRest(`/api/datasets/${dataset}/runs`, { method: 'POST', body });
     } catch (error) {

@@ -31,6 +31,7 @@ type ItemRow = {
   metadata: JsonObject;
   removed_at: string | null;
   source_execution_id: string | null;
+  source_seq: number | null;
 };
 
 /** The items of a data set, also the removed ones, the newest first. The URL has the page. */
@@ -115,11 +116,7 @@ function Item({ row, remove }: ItemProps) {
             {tag}
           </Text>
         ))}
-        {row.source_execution_id && (
-          <Anchor component={Link} href={`/runs/${row.source_execution_id}`} size="xs">
-            {text.source}
-          </Anchor>
-        )}
+        <Source row={row} />
         {remove && row.removed_at === null && (
           <Button
             size="compact-xs"
@@ -138,6 +135,16 @@ function Item({ row, remove }: ItemProps) {
         <LongText title={text.expected} value={shownText(null, row.expected)} />
       </div>
     </Paper>
+  );
+}
+
+/** The run or the step from which an item was made. */
+function Source({ row: { source_execution_id: run, source_seq: seq } }: { row: ItemRow }) {
+  if (run === null) return null;
+  return (
+    <Anchor component={Link} href={seq === null ? `/runs/${run}` : `/runs/${run}/${seq}`} size="xs">
+      {seq === null ? text.source : text.sourceStep(seq)}
+    </Anchor>
   );
 }
 

@@ -1,0 +1,13 @@
+-- Up Migration
+alter table howdah.dataset_items add column source_seq int;
+comment on column howdah.dataset_items.source_seq is
+  'The step of that run whose answer is what is expected, or was corrected. Null for the whole run.';
+drop function if exists howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean);
+drop function if exists howdah_private.item_of_run(uuid, jsonb, boolean);
+
+-- Down Migration
+drop function if exists howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean, int);
+drop function if exists howdah_private.item_of_run(uuid, jsonb, int, boolean);
+drop function if exists howdah_private.answer_of_step(uuid, int);
+drop function if exists howdah_private.check_step_of_run(uuid, int, text);
+alter table howdah.dataset_items drop column source_seq;
