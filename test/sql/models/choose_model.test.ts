@@ -16,14 +16,14 @@ async function inTenant(work: (db: Db) => Promise<void>): Promise<void> {
     await client.query(
       `insert into howdah.models (tenant_id, name, provider, model, purpose, domain, capabilities,
          fallback_position, created_at)
-       values ($1, 'old', 'local', 'm', 'llm', null, '{"images": true}', null, '2026-01-01'),
-         ($1, 'second', 'local', 'm', 'llm', null, '{}', 2, '2026-01-05'),
-         ($1, 'first', 'local', 'm', 'llm', null, '{"images": true}', 1, '2026-01-06'),
-         ($1, 'ledger', 'local', 'm', 'llm', 'finance', '{"tools": true}', null, '2026-01-07'),
+       values ($1, 'old', 'local', 'm', 'llm', null, '{"images": true}', null, '2026-01-01Z'),
+         ($1, 'second', 'local', 'm', 'llm', null, '{}', 2, '2026-01-05Z'),
+         ($1, 'first', 'local', 'm', 'llm', null, '{"images": true}', 1, '2026-01-06Z'),
+         ($1, 'ledger', 'local', 'm', 'llm', 'finance', '{"tools": true}', null, '2026-01-07Z'),
          ($1, 'agent-01a20a86-7970-75b5-aa21-77698575f4cf-llm', 'local', 'm', 'llm', null, '{}',
            null, '2025-01-01'),
-         ($1, 'vectors', 'local', 'm', 'embedding', null, '{}', null, '2026-01-08'),
-         ($1, 'older_vectors', 'local', 'm', 'embedding', null, '{}', null, '2026-01-02'),
+         ($1, 'vectors', 'local', 'm', 'embedding', null, '{}', null, '2026-01-08Z'),
+         ($1, 'older_vectors', 'local', 'm', 'embedding', null, '{}', null, '2026-01-02Z'),
          ($1, 'law', 'local', 'm', 'embedding', 'law', '{}', null, '2025-01-01')`,
       [tenant],
     );

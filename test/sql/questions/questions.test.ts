@@ -486,8 +486,8 @@ describe('a deadline', () => {
   /** Moves the deadline of an open question into the past, and runs the timers of workers. */
   const pass = async (id: string) => {
     await db.pool.query(
-      `update howdah.questions set created_at = created_at - interval '1 day',
-         expires_at = expires_at - interval '1 day' where id = $1`,
+      `update howdah.questions set created_at = created_at - interval '24 hours',
+         expires_at = expires_at - interval '24 hours' where id = $1`,
       [id],
     );
     await db.pool.query('select howdah_private.run_timers()');

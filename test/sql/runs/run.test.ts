@@ -43,7 +43,7 @@ describe('howdah.run', () => {
     const run = await one(
       db.pool,
       `select * from howdah.run('support', 'hi', input_data => '{"a": 1}', session_id => $1,
-         run_at => '2099-01-01', priority => -3, idempotency_key => 'all', metadata => '{"order": 1}')`,
+         run_at => '2099-01-01Z', priority => -3, idempotency_key => 'all', metadata => '{"order": 1}')`,
       [session],
     );
     expect(run).toMatchObject({
@@ -82,7 +82,7 @@ describe('howdah.run', () => {
   test('sets priority and run_at of the wake-up, under the key of the run', async () => {
     const { id } = await one(
       db.pool,
-      `select id from howdah.run('support', 'later', run_at => '2099-05-01', priority => 7)`,
+      `select id from howdah.run('support', 'later', run_at => '2099-05-01Z', priority => 7)`,
     );
     expect(await jobsOf(db.pool, id)).toEqual([
       {
