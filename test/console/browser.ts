@@ -58,17 +58,26 @@ export async function openTabAs(
   return tab;
 }
 
+/** Waits until two frames begin no transition: what is measured in one frame moves in the next. */
+const WAIT_FOR_TRANSITIONS = `(async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  for (;;) {
+    await frame();
+    await frame();
+    const running = document.getAnimations().filter(({ effect, playState }) =>
+      playState === 'running' && effect.getComputedTiming().endTime !== Infinity);
+    if (running.length === 0) return;
+    await Promise.allSettled(running.map(({ finished }) => finished));
+  }
+})()`;
+
 /**
  * Returns the serious findings of axe about the page. Waits for the end of transitions: text that
  * fades in has too little contrast until then. axe runs in the page, which has no frames, because
  * its package for Playwright opens another page for each result.
  */
 export async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(
-    `Promise.allSettled(document.getAnimations()
-       .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity)
-       .map(({ finished }) => finished)).then(() => undefined)`,
-  );
+  await page.evaluate(WAIT_FOR_TRANSITIONS);
   await page.evaluate(`window.axe ?? (() => { ${source} })()`);
   const violations: AxeResults['violations'] = await page.evaluate(
     `axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)`,
