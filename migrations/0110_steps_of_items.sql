@@ -1,7 +1,7 @@
 -- Up Migration
 alter table howdah.dataset_items add column source_seq int;
 comment on column howdah.dataset_items.source_seq is
-  'The step of that run whose answer is what is expected, or was corrected. Null for the whole run.';
+  'Number of the step in that run whose answer is expected, or was corrected. Null: the whole run.';
 drop function if exists howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean);
 drop function if exists howdah_private.item_of_run(uuid, jsonb, boolean);
 

@@ -25473,8 +25473,9 @@ AS $function$
     where r.evaluation_id = evaluation_totals.evaluation_id
   ),
   items as (
-    select bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
-    from results as r where r.passed is not null group by coalesce(r.item_id, r.id)
+    select bool_or(r.passed) as any_passed, case when bool_or(not r.passed) then false
+      when bool_and(r.passed is not null) then true end as all_passed
+    from results as r group by coalesce(r.item_id, r.id)
   )
   select jsonb_build_object(
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),
@@ -36592,7 +36593,7 @@ begin
   v_new.label := new_evaluation.label;
   v_new.repeats := new_evaluation.repeats;
   v_new.split := new_evaluation.split;
-  v_new.overrides := new_evaluation.overrides;
+  v_new.overrides := nullif(new_evaluation.overrides, '{}');
   v_new.created_at := clock_timestamp();
   v_new.status := 'running';
   v_new.totals := '{}';
@@ -62295,18 +62296,18 @@ create view howdah.training_examples with (security_invoker=true) as
             v.dataset_id,
             r.item_id,
                 CASE
-                    WHEN (p.score IS NULL) THEN 'graders'::text
-                    ELSE 'people'::text
+                    WHEN (p.score IS NOT NULL) THEN 'people'::text
+                    WHEN (w.score IS NOT NULL) THEN 'feedback'::text
+                    ELSE 'graders'::text
                 END AS source,
-            COALESCE(p.score,
-                CASE
-                    WHEN (r.passed IS NOT NULL) THEN r.score
-                    ELSE NULL::double precision
-                END) AS score
-           FROM (((howdah.evaluation_results r
+            COALESCE(p.score, w.score, r.score) AS score
+           FROM ((((howdah.evaluation_results r
              JOIN howdah.evaluations v ON (((v.tenant_id = r.tenant_id) AND (v.id = r.evaluation_id))))
              LEFT JOIN howdah.dataset_items i ON (((i.tenant_id = r.tenant_id) AND (i.id = r.item_id))))
              LEFT JOIN people p ON (((p.tenant_id = r.tenant_id) AND (p.evaluation_result_id = r.id))))
+             LEFT JOIN LATERAL ( SELECT x.score
+                   FROM howdah.rewards x
+                  WHERE ((x.tenant_id = r.tenant_id) AND (x.execution_id = r.execution_id))) w ON ((r.item_id IS NULL)))
           WHERE ((i.removed_at IS NULL) AND ((p.score IS NOT NULL) OR (r.passed IS NOT NULL)) AND ((r.item_id IS NOT NULL) OR (p.score IS NOT NULL) OR (NOT (EXISTS ( SELECT
                    FROM howdah.evaluation_results n
                   WHERE ((n.execution_id = r.execution_id) AND (n.id > r.id) AND (n.passed IS NOT NULL)))))))
@@ -62320,7 +62321,9 @@ create view howdah.training_examples with (security_invoker=true) as
            FROM howdah.rewards w
           WHERE ((w.score IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM howdah.evaluation_results r
-                  WHERE (r.execution_id = w.execution_id)))))
+                  WHERE ((r.execution_id = w.execution_id) AND ((r.passed IS NOT NULL) OR (EXISTS ( SELECT
+                           FROM howdah.grades g
+                          WHERE ((g.tenant_id = r.tenant_id) AND (g.evaluation_result_id = r.id) AND (g.grader IS NULL))))))))))
         )
  SELECT s.tenant_id,
     s.execution_id,
@@ -71704,7 +71707,7 @@ comment on column howdah.dataset_items.removed_at is 'Time since which evaluatio
 
 comment on column howdah.dataset_items.source_execution_id is 'The run from which the item was made (howdah.add_to_dataset).';
 
-comment on column howdah.dataset_items.source_seq is 'The step of that run whose answer is what is expected, or was corrected. Null for the whole run.';
+comment on column howdah.dataset_items.source_seq is 'Number of the step in that run whose answer is expected, or was corrected. Null: the whole run.';
 
 comment on column howdah.dataset_items.source_user_id is 'The user of that run, also once the run is deleted. The erasure of the user deletes the item.';
 
@@ -73895,7 +73898,7 @@ comment on column howdah.training_examples.output_data is 'The answer as JSON.';
 
 comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right).';
 
-comment on column howdah.training_examples.source is 'Whose score it is: people (howdah.grade), graders, or feedback (howdah.rewards).';
+comment on column howdah.training_examples.source is 'Whose score it is: people (howdah.grade), else feedback on a run without an item (howdah.rewards), else graders.';
 
 comment on column howdah.training_examples.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 

@@ -1,7 +1,7 @@
 -- Runs with a score, as examples to train models with: runs of evaluations, and runs with feedback
--- that may count. What people said about a result counts more than what graders said. Of a run that
--- several rules have graded, the newest result counts. A condition on dataset_id reads the results
--- of that data set only.
+-- that may count. What people said about a result counts more than what graders said, and so does
+-- feedback on runs that were not started for an item. Of a run that several rules have graded, the
+-- newest result counts. A condition on dataset_id reads the results of that data set only.
 create or replace view howdah.training_examples with (security_invoker = true) as
   with people as (
     select g.tenant_id, g.evaluation_result_id, avg(g.score) as score
@@ -10,12 +10,17 @@ create or replace view howdah.training_examples with (security_invoker = true) a
   ),
   scored as (
     select r.tenant_id, r.execution_id, v.dataset_id, r.item_id,
-      case when p.score is null then 'graders' else 'people' end as source,
-      coalesce(p.score, case when r.passed is not null then r.score end) as score
+      case when p.score is not null then 'people' when w.score is not null then 'feedback'
+        else 'graders' end as source,
+      coalesce(p.score, w.score, r.score) as score
     from howdah.evaluation_results as r
     join howdah.evaluations as v on v.tenant_id = r.tenant_id and v.id = r.evaluation_id
     left join howdah.dataset_items as i on i.tenant_id = r.tenant_id and i.id = r.item_id
     left join people as p on p.tenant_id = r.tenant_id and p.evaluation_result_id = r.id
+    left join lateral (
+      select x.score from howdah.rewards as x
+      where x.tenant_id = r.tenant_id and x.execution_id = r.execution_id
+    ) as w on r.item_id is null
     where i.removed_at is null and (p.score is not null or r.passed is not null)
       and (r.item_id is not null or p.score is not null or not exists (
         select from howdah.evaluation_results as n
@@ -25,7 +30,10 @@ create or replace view howdah.training_examples with (security_invoker = true) a
       w.score
     from howdah.rewards as w
     where w.score is not null and not exists (
-      select from howdah.evaluation_results as r where r.execution_id = w.execution_id)
+      select from howdah.evaluation_results as r
+      where r.execution_id = w.execution_id and (r.passed is not null or exists (
+        select from howdah.grades as g
+        where g.tenant_id = r.tenant_id and g.evaluation_result_id = r.id and g.grader is null)))
   )
   select s.tenant_id, s.execution_id, s.dataset_id, s.item_id, e.agent_id, e.agent_version_id,
     e.workflow_id, e.workflow_version_id, s.source, s.score, e.input, e.input_data, e.output,
@@ -49,7 +57,8 @@ comment on column howdah.training_examples.dataset_id is
 comment on column howdah.training_examples.item_id is
   'The item of the data set, if the run was started for one.';
 comment on column howdah.training_examples.source is
-  'Whose score it is: people (howdah.grade), graders, or feedback (howdah.rewards).';
+  'Whose score it is: people (howdah.grade), else feedback on a run without an item '
+  '(howdah.rewards), else graders.';
 comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right).';
 comment on column howdah.training_examples.agent_version_id is 'The version of the agent.';
 comment on column howdah.training_examples.output is 'The answer.';

@@ -115,7 +115,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     metadata: "Tags of the item, such as {\"language\": \"fr\"}. Comparisons are made per tag.",
     removed_at: "Time since which evaluations leave the item out.",
     source_execution_id: "The run from which the item was made (howdah.add_to_dataset).",
-    source_seq: "The step of that run whose answer is what is expected, or was corrected. Null for the whole run.",
+    source_seq: "Number of the step in that run whose answer is expected, or was corrected. Null: the whole run.",
     source_user_id: "The user of that run, also once the run is deleted. The erasure of the user deletes the item.",
     source_version_id: "The version of the agent or workflow of that run.",
     split: "Part of the data set, such as train or test. An evaluation may take one split.",

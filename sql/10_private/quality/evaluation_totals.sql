@@ -2,8 +2,9 @@
 -- evaluation: whoever is last sees the results of all others. Runs that end do not wait for it.
 
 -- Returns the figures of the graded results of an evaluation. A flaky item passed in some of its
--- runs and not in others. pass_hat_k is the share of items that passed in all of their runs. The
--- confidence of answers that state one is compared with how many of them passed.
+-- runs and not in others. pass_hat_k is the share of items that passed in all of their runs. An
+-- item whose runs have all passed, as far as they are graded, does not count for it. The confidence
+-- of answers that state one is compared with how many of them passed.
 create or replace function howdah_private.evaluation_totals(evaluation_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -13,8 +14,9 @@ as $$
     where r.evaluation_id = evaluation_totals.evaluation_id
   ),
   items as (
-    select bool_and(r.passed) as all_passed, bool_or(r.passed) as any_passed
-    from results as r where r.passed is not null group by coalesce(r.item_id, r.id)
+    select bool_or(r.passed) as any_passed, case when bool_or(not r.passed) then false
+      when bool_and(r.passed is not null) then true end as all_passed
+    from results as r group by coalesce(r.item_id, r.id)
   )
   select jsonb_build_object(
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),

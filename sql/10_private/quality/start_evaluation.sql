@@ -175,7 +175,7 @@ begin
   v_new.label := new_evaluation.label;
   v_new.repeats := new_evaluation.repeats;
   v_new.split := new_evaluation.split;
-  v_new.overrides := new_evaluation.overrides;
+  v_new.overrides := nullif(new_evaluation.overrides, '{}');
   v_new.created_at := clock_timestamp();
   v_new.status := 'running';
   v_new.totals := '{}';

@@ -11,10 +11,10 @@ const ASKED = Symbol('asked');
 
 /**
  * Matches errors that say nothing about the run: the query cannot be parsed, lacks a right, is not
- * supported, took too long, or the server lacks something. Other errors come from values, such as
- * an answer that is not a number, or are raised by functions.
+ * supported, took too long, met another transaction, or the server lacks something. Other errors
+ * come from values, such as an answer that is not a number, or are raised by functions.
  */
-const FAULT_OF_QUERY = /^(0A|25|42|5[3-8]|F0|XX)/;
+const FAULT_OF_QUERY = /^(0A|25|40|42|5[3-8]|F0|XX)/;
 
 /**
  * Runs the query of a grader against what the run did: the result is right if the query returns a

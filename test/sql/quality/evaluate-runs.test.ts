@@ -279,6 +279,29 @@ test('people grade them, and what was good becomes a training example', async ()
   expect(examples).toEqual([{ item_id: null, source: 'people', score: 0.5, input: 'Hello?' }]);
 });
 
+test('feedback of users is the score of an example, graded or not', async () => {
+  const rated = [await answered('please'), await answered('no')];
+  const { id } = await evaluateRuns();
+  await gradeRuns(db.pool);
+  for (const run of rated) {
+    await db.pool.query('select howdah.give_feedback($1, 0.2, user_id => $2)', [run, member.id]);
+  }
+  const examples = () =>
+    all(
+      db.pool,
+      `select source, score, dataset_id is not null as is_of_dataset from howdah.training_examples
+       where tenant_id = $1 and execution_id = any ($2) order by execution_id`,
+      [tenant, rated],
+    );
+  const of = { source: 'feedback', score: 0.2 };
+  expect(await examples()).toEqual(rated.map(() => ({ ...of, is_of_dataset: true })));
+  await db.pool.query(
+    'update howdah.evaluation_results set passed = null, score = null where evaluation_id = $1',
+    [id],
+  );
+  expect(await examples()).toEqual(rated.map(() => ({ ...of, is_of_dataset: false })));
+});
+
 test('values out of range are refused, and a viewer may not grade', async () => {
   await answered('please');
   for (const [options, field] of [

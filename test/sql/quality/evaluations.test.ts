@@ -142,7 +142,18 @@ describe('an evaluation', () => {
       ...{ runs: 6, graded: 6, passed: 5, failed: 1, cancelled: 0, flaky_items: 1 },
       ...{ pass_rate: 0.833333, pass_hat_k: 0.666667, score: 0.833333, tokens: 90 },
     });
-    const [, , , wrong] = await results(id);
+    const [first, , , wrong] = await results(id);
+    await db.pool.query(
+      `update howdah.evaluation_results set passed = null, error = '{"code": "not_graded"}' where id = $1`,
+      [first?.id],
+    );
+    const { rows } = await db.pool.query('select howdah_private.evaluation_totals($1) as known', [
+      id,
+    ]);
+    expect(rows[0].known).toMatchObject({ not_graded: 1, pass_hat_k: 0.5, flaky_items: 1 });
+    await db.pool.query('update howdah.evaluation_results set passed = true where id = $1', [
+      first?.id,
+    ]);
     expect(wrong).toMatchObject({ passed: false, score: 0, error: null });
     expect(Object.values(wrong?.scores ?? {})).toEqual([
       { score: 0, passed: false, detail: 'the answer differs' },
@@ -357,6 +368,14 @@ describe('a SQL grader', () => {
     expect(await grade('select pg_sleep(60)', 50)).toEqual({
       error: '57014: the query took longer than 50 ms',
     });
+  });
+
+  test.each(['40P01', '40001'])('gives no score if another transaction won: %s', async (code) => {
+    await db.pool.query(`create schema if not exists shop; grant usage on schema shop to howdah_app;
+      create or replace function shop.lose_race() returns int language plpgsql as
+        $$ begin raise exception using errcode = '${code}', message = 'lost'; end $$`);
+    const error = expect.stringMatching(`^${code}: `);
+    expect(await grade('select shop.lose_race()')).toEqual({ error });
   });
 
   test('whose query cannot run leaves a result ungraded, which can be graded again', async () => {
