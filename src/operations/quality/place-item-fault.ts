@@ -45,7 +45,10 @@ async function firstRefused<Item>(
     await db.query('rollback to savepoint items');
     return insert(items.slice(from, to)).then(
       () => true,
-      () => false,
+      (error) => {
+        if (!isRefusal(error)) throw error;
+        return false;
+      },
     );
   };
   let [accepted, refused] = [0, items.length];

@@ -40,7 +40,9 @@ export function registerQueue(command: Command, io: CliIo): void {
 /** Returns what was said before a question, the last words last. */
 function spokenWords(history: unknown): string {
   if (!Array.isArray(history)) return '';
-  return history.map(({ role, content }) => `${role}: ${content}`).join(' | ');
+  return history
+    .map(({ role, content, data }) => `${role}: ${content || JSON.stringify(data ?? '')}`)
+    .join(' | ');
 }
 
 /** Registers the verb `grade`, which grades a result. */
