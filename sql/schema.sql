@@ -535,6 +535,7 @@ create table howdah.dataset_items (
   input_parts jsonb,
   history jsonb,
   source_seq integer,
+  source_user_ids uuid[],
   constraint dataset_items_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint dataset_items_pkey PRIMARY KEY (id),
   constraint dataset_items_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES howdah.datasets(tenant_id, id) ON DELETE CASCADE,
@@ -549,6 +550,7 @@ alter table howdah.dataset_items enable row level security, force row level secu
 CREATE INDEX dataset_items_dataset_id_idx ON howdah.dataset_items USING btree (tenant_id, dataset_id, id);
 CREATE INDEX dataset_items_source_execution_id_idx ON howdah.dataset_items USING btree (source_execution_id) WHERE (source_execution_id IS NOT NULL);
 CREATE INDEX dataset_items_source_user_id_idx ON howdah.dataset_items USING btree (tenant_id, source_user_id) WHERE (source_user_id IS NOT NULL);
+CREATE INDEX dataset_items_source_user_ids_idx ON howdah.dataset_items USING gin (source_user_ids) WHERE (source_user_ids IS NOT NULL);
 
 create table howdah.datasets (
   id uuid default howdah.uuid_v7() not null,
@@ -9201,8 +9203,10 @@ AS $function$
 declare
   v_hits jsonb;
 begin
-  if jsonb_path_exists(jsonb_build_array(item.input_parts, item.history),
-    '$.** ? (@.type like_regex "^(image_url|input_audio|file|resource)$")') then
+  if jsonb_path_exists(
+    jsonb_build_array(jsonb_build_object('parts', item.input_parts))
+      || coalesce(item.history, '[]'),
+    '$[*].*[*] ? (@.type like_regex "^(image_url|input_audio|file|resource)$")') then
     raise exception using errcode = 'HWCNF',
       message = format('execution %s has files, which cannot be anonymized',
         item.source_execution_id),
@@ -9254,12 +9258,10 @@ AS $function$
     union all
     select 2, 'user', concat('(?i)', case when n.name ~ '^\w' then '\m' end,
       regexp_replace(n.name, '([^[:alnum:]])', '\\\1', 'g'), case when n.name ~ '\w$' then '\M' end)
-    from howdah.executions as e
-    left join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
-    join howdah.users as u on u.tenant_id = e.tenant_id and u.id = coalesce(e.user_id, s.user_id)
+    from howdah_private.users_of_conversation(anonymizing_filters.execution_id) as c (id)
+    join howdah.users as u on u.tenant_id = howdah.current_tenant() and u.id = c.id
     cross join lateral (values (u.email), (u.username)) as n (name)
-    where e.id = anonymizing_filters.execution_id and e.tenant_id = howdah.current_tenant()
-      and n.name <> ''
+    where n.name <> ''
     union all
     select 3, f.name, f.pattern from howdah.output_filters as f
     where f.tenant_id = howdah.current_tenant() and f.is_active
@@ -20448,7 +20450,7 @@ AS $function$
     select t.turn, t.history, true, t.input, t.input_data, t.output, t.output_data
     from howdah.executions as t
     where e.turn > 1 and t.tenant_id = e.tenant_id and t.session_id = e.session_id
-      and t.turn < e.turn and t.status = 'completed'
+      and t.turn < e.turn and t.status = 'completed' and t.contents_erased_at is null
   ) as c
   cross join lateral (
     select 1 as part, g.place, g.message
@@ -25024,9 +25026,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_dataset_items(u howdah.users, ru
 AS $function$
 declare
   v_items uuid[] := array(
-    select i.id from howdah.dataset_items as i
-    where i.tenant_id = u.tenant_id and (i.source_user_id = u.id
-      or i.source_execution_id = any (erase_dataset_items.runs)));
+    select i.id from howdah_private.items_of_user(u, erase_dataset_items.runs) as i (id));
   v_evaluations uuid[] := array(
     select distinct r.evaluation_id from howdah.evaluation_results as r
     where r.tenant_id = u.tenant_id and r.item_id = any (v_items) order by 1);
@@ -26308,6 +26308,27 @@ begin
     fail_similarity.tenant_id, fail_similarity.evaluation_id, fail_similarity.execution_id);
   return false;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fault_of_conversation(run howdah.executions)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when bool_or(t.contents_encrypted_at is not null)
+      then 'the conversation before the run is encrypted'
+    when bool_or(t.of_agent <> coalesce(run.agent_id, run.workflow_id) and (
+        exists (select from howdah.agents as a where a.id = t.of_agent and a.is_restricted)
+        or exists (select from howdah.workflows as w where w.id = t.of_agent and w.is_restricted)))
+      then 'the conversation before the run has turns of another agent that only some may see' end
+  from (
+    select e.contents_encrypted_at, coalesce(e.agent_id, e.workflow_id) as of_agent
+    from howdah.executions as e
+    where e.tenant_id = run.tenant_id and e.session_id = run.session_id and e.turn < run.turn
+      and e.status = 'completed' and e.contents_erased_at is null
+  ) as t
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry jsonb, detail jsonb)
@@ -31589,6 +31610,14 @@ begin
       detail = jsonb_build_object('execution_id', v_run.id)::text,
       hint = 'Ask an admin to add the run, or insert a row into howdah.dataset_items.';
   end if;
+  if v_run.overrides -> 'ephemeral' = 'false'
+    and howdah_private.sub_run_history(v_run.id) <> '[]' then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s continues the conversation of a sub-agent, which an item '
+        'cannot keep', v_run.id),
+      detail = jsonb_build_object('execution_id', v_run.id)::text,
+      hint = 'Add its first run, or insert a row into howdah.dataset_items with a history.';
+  end if;
   v_item.source_execution_id := v_run.id;
   v_item.input := v_run.input;
   v_item.input_data := v_run.input_data;
@@ -31607,6 +31636,23 @@ begin
   end if;
   return v_item;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.items_of_user(u howdah.users, runs uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.id from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id and i.source_user_id = u.id
+  union
+  select i.id from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id and i.source_user_ids @> array[u.id]
+  union
+  select i.id from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id and i.source_execution_id = any (items_of_user.runs)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
@@ -32435,6 +32481,27 @@ AS $function$
       coalesce(judge_score.configuration #> '{scale,min}', '0') as low,
       coalesce(judge_score.configuration #> '{scale,max}', '1') as high
   ) as v
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.judges_after(execution_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  select j.judge_execution_id from howdah.executions as e
+  cross join lateral (
+    select t.id::uuid as id from howdah.executions as t
+    where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn > e.turn offset 0
+  ) as t
+  cross join lateral (
+    select o.judge_execution_id from howdah_private.judgements as o
+    where o.execution_id = t.id and o.judge_execution_id is not null offset 0
+  ) as j
+  where e.id = judges_after.execution_id
 $function$
 ;
 
@@ -36463,6 +36530,8 @@ AS $function$
       'UTF8')), 'hex'),
     case when v.status = 'cancelled' then 'the evaluation was cancelled'
       when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+      when e.turn > 1 and howdah_private.fault_of_conversation(e) is not null
+        then howdah_private.fault_of_conversation(e)
       when not g.grader -> 'configuration' ? 'rubric'
         and coalesce(howdah_private.expected_by(g.grader, i.expected), 'null') = 'null'
         then 'neither the grader nor the item has a rubric' end
@@ -40891,7 +40960,8 @@ begin
     coalesce(t.max_seconds, (v_limits ->> 'max_seconds')::int, 600),
     v_kept.input, v_kept.hits, greatest(run.input_trust, howdah_private.bound_trust()),
     run.metadata, run.table_trigger_id, run.concurrency_key,
-    coalesce(run.user_id, howdah.current_user_id()), howdah_private.actor(), run.priority,
+    coalesce(run.user_id, howdah.current_user_id()),
+    coalesce(run.created_by, howdah_private.actor()), run.priority,
     run.overrides,
     jsonb_build_object('code', 'start_refused',
       'message', format('%s could not start this run: %s', starter, record_refused_run.reason),
@@ -44621,9 +44691,8 @@ begin
       ) as e
       where s.tenant_id = u.tenant_id and s.user_id = u.id
       union
-      select v.id from howdah.dataset_items as i
-      cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
-      where i.tenant_id = u.tenant_id and i.source_user_id = u.id
+      select v.id from howdah_private.items_of_user(u, '{}') as i (id)
+      cross join lateral howdah_private.runs_of_item(u.tenant_id, i.id) as v (id)
       union
       select n.id from runs as r cross join lateral (
         select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
@@ -44639,6 +44708,8 @@ begin
         select v.id from howdah.dataset_items as i
         cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
         where i.source_execution_id = r.id
+        union all
+        select j.id from howdah_private.judges_after(r.id) as j (id)
       ) as n (id)
     )
     select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
@@ -48030,7 +48101,8 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       howdah_private.cached_answers_of(x.id) as cached_answers,
-      case when x.status = 'completed' then howdah_private.confidence_of(x) end as confidence,
+      case when num_nonnulls(x.contents_encrypted_at, x.contents_erased_at) > 0 then r.confidence
+        when x.status = 'completed' then howdah_private.confidence_of(x) end as confidence,
       case when x.status = 'completed'
         then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end
@@ -52097,6 +52169,9 @@ begin
         detail = jsonb_build_object('field', 'source_execution_id')::text,
         hint = 'See howdah.executions for the runs that exist.';
     end if;
+    new.source_user_ids := nullif(array(
+      select c.id from howdah_private.users_of_conversation(new.source_execution_id) as c (id)
+      where c.id is distinct from new.source_user_id order by 1), '{}');
   end if;
   perform howdah_private.check_step_of_run(new.source_execution_id, new.source_seq, 'source_seq');
   perform howdah_private.check_plain_secrets('metadata', new.metadata)
@@ -58763,6 +58838,49 @@ CREATE OR REPLACE FUNCTION howdah_private.userless_binding(tenant_id uuid, execu
 AS $function$
   select howdah_private.signed_binding(
     userless_binding.tenant_id, null, null, userless_binding.execution_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.users_of_conversation(execution_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with recursive lineage (id, last_turn) as (
+    select e.session_id, e.turn from howdah.executions as e
+    where e.id = users_of_conversation.execution_id and e.session_id is not null
+    union
+    select s.forked_from_session_id, s.forked_from_turn
+    from lineage as l join howdah.sessions as s on s.id = l.id
+    where s.forked_from_session_id is not null
+  ),
+  runs (id, user_id) as (
+    select e.id::uuid, e.user_id from howdah.executions as e
+    where e.id = users_of_conversation.execution_id
+    union all
+    select t.id, t.user_id
+    from lineage as l
+    join howdah.sessions as s on s.id = l.id
+    cross join lateral (
+      select e.id::uuid as id, e.user_id from howdah.executions as e
+      where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= l.last_turn offset 0
+    ) as t
+  )
+  select r.user_id from runs as r where r.user_id is not null
+  union
+  select s.user_id from lineage as l join howdah.sessions as s on s.id = l.id
+  where s.user_id is not null
+  union
+  select u.id
+  from runs as r
+  cross join lateral (
+    select q.tenant_id, q.answered_by from howdah.questions as q
+    where q.execution_id = r.id and q.answered_by is not null offset 0
+  ) as a
+  join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.answered_by
 $function$
 ;
 
@@ -67596,6 +67714,8 @@ grant execute on function howdah_private.fail_refresh(uuid,bigint,text,boolean) 
 
 grant execute on function howdah_private.fail_similarity(uuid,uuid,uuid,text,text,text,boolean,integer) to howdah_worker;
 
+grant execute on function howdah_private.fault_of_conversation(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
@@ -71710,6 +71830,8 @@ comment on column howdah.dataset_items.source_execution_id is 'The run from whic
 comment on column howdah.dataset_items.source_seq is 'Number of the step in that run whose answer is expected, or was corrected. Null: the whole run.';
 
 comment on column howdah.dataset_items.source_user_id is 'The user of that run, also once the run is deleted. The erasure of the user deletes the item.';
+
+comment on column howdah.dataset_items.source_user_ids is 'Other users whose words the run may have read: of its session, and of sessions that it was forked from. The erasure of one of them deletes the item.';
 
 comment on column howdah.dataset_items.source_version_id is 'The version of the agent or workflow of that run.';
 

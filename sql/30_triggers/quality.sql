@@ -29,6 +29,9 @@ begin
         detail = jsonb_build_object('field', 'source_execution_id')::text,
         hint = 'See howdah.executions for the runs that exist.';
     end if;
+    new.source_user_ids := nullif(array(
+      select c.id from howdah_private.users_of_conversation(new.source_execution_id) as c (id)
+      where c.id is distinct from new.source_user_id order by 1), '{}');
   end if;
   perform howdah_private.check_step_of_run(new.source_execution_id, new.source_seq, 'source_seq');
   perform howdah_private.check_plain_secrets('metadata', new.metadata)

@@ -117,6 +117,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     source_execution_id: "The run from which the item was made (howdah.add_to_dataset).",
     source_seq: "Number of the step in that run whose answer is expected, or was corrected. Null: the whole run.",
     source_user_id: "The user of that run, also once the run is deleted. The erasure of the user deletes the item.",
+    source_user_ids: "Other users whose words the run may have read: of its session, and of sessions that it was forked from. The erasure of one of them deletes the item.",
     source_version_id: "The version of the agent or workflow of that run.",
     split: "Part of the data set, such as train or test. An evaluation may take one split.",
     tenant_id: "The tenant that owns the row; no other tenant can see it.",

@@ -487,6 +487,7 @@ export interface DatasetItems {
   source_execution_id: string | null;
   source_seq: number | null;
   source_user_id: string | null;
+  source_user_ids: string[] | null;
   source_version_id: string | null;
   split: string | null;
   tenant_id: Generated<string>;

@@ -22,9 +22,8 @@ begin
       ) as e
       where s.tenant_id = u.tenant_id and s.user_id = u.id
       union
-      select v.id from howdah.dataset_items as i
-      cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
-      where i.tenant_id = u.tenant_id and i.source_user_id = u.id
+      select v.id from howdah_private.items_of_user(u, '{}') as i (id)
+      cross join lateral howdah_private.runs_of_item(u.tenant_id, i.id) as v (id)
       union
       select n.id from runs as r cross join lateral (
         select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
@@ -40,11 +39,47 @@ begin
         select v.id from howdah.dataset_items as i
         cross join lateral howdah_private.runs_of_item(i.tenant_id, i.id) as v (id)
         where i.source_execution_id = r.id
+        union all
+        select j.id from howdah_private.judges_after(r.id) as j (id)
       ) as n (id)
     )
     select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
   );
 end $$;
+
+-- Returns the judges of later turns of the session of a run, which have read the run.
+create or replace function howdah_private.judges_after(execution_id uuid) returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+  select j.judge_execution_id from howdah.executions as e
+  cross join lateral (
+    select t.id::uuid as id from howdah.executions as t
+    where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn > e.turn offset 0
+  ) as t
+  cross join lateral (
+    select o.judge_execution_id from howdah_private.judgements as o
+    where o.execution_id = t.id and o.judge_execution_id is not null offset 0
+  ) as j
+  where e.id = judges_after.execution_id
+$$;
+
+-- Returns the items of data sets that were made from runs of a user, also of deleted ones, or that
+-- may have words of the user in their conversation.
+create or replace function howdah_private.items_of_user(u howdah.users, runs uuid[])
+  returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select i.id from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id and i.source_user_id = u.id
+  union
+  select i.id from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id and i.source_user_ids @> array[u.id]
+  union
+  select i.id from howdah.dataset_items as i
+  where i.tenant_id = u.tenant_id and i.source_execution_id = any (items_of_user.runs)
+$$;
 
 -- Returns the runs of evaluations that had an item of a data set as input, and their judges.
 create or replace function howdah_private.runs_of_item(tenant_id uuid, item_id uuid)
@@ -450,8 +485,8 @@ begin
   return v_count;
 end $$;
 
--- Deletes the items of data sets that were made from runs of the user, with their results. What the
--- user wrote into data sets stays, under another name. Evaluations whose open results are deleted
+-- Deletes the items of data sets that have words of the user, with their results. What the user
+-- wrote into data sets stays, under another name. Evaluations whose open results are deleted
 -- complete. Rows are locked in the order of grade_runs.sql.
 create or replace function howdah_private.erase_dataset_items(u howdah.users, runs uuid[])
   returns int
@@ -460,9 +495,7 @@ create or replace function howdah_private.erase_dataset_items(u howdah.users, ru
 as $$
 declare
   v_items uuid[] := array(
-    select i.id from howdah.dataset_items as i
-    where i.tenant_id = u.tenant_id and (i.source_user_id = u.id
-      or i.source_execution_id = any (erase_dataset_items.runs)));
+    select i.id from howdah_private.items_of_user(u, erase_dataset_items.runs) as i (id));
   v_evaluations uuid[] := array(
     select distinct r.evaluation_id from howdah.evaluation_results as r
     where r.tenant_id = u.tenant_id and r.item_id = any (v_items) order by 1);

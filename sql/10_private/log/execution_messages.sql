@@ -271,7 +271,7 @@ $$;
 
 -- Returns the conversation before the input of a run, as the caller may read it: questions and
 -- answers of earlier turns, and what clients supplied, as [{"role", "content", "data"}]. Turns
--- without an answer are left out.
+-- without an answer, and erased ones, are left out.
 create or replace function howdah_private.conversation_before(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -284,7 +284,7 @@ as $$
     select t.turn, t.history, true, t.input, t.input_data, t.output, t.output_data
     from howdah.executions as t
     where e.turn > 1 and t.tenant_id = e.tenant_id and t.session_id = e.session_id
-      and t.turn < e.turn and t.status = 'completed'
+      and t.turn < e.turn and t.status = 'completed' and t.contents_erased_at is null
   ) as c
   cross join lateral (
     select 1 as part, g.place, g.message

@@ -308,7 +308,8 @@ begin
     select r.id, x.status, x.error, x.stop_reason, x.tokens_in + x.tokens_out as tokens, x.cost,
       howdah_private.latency_ms(x) as latency_ms, v.graders,
       howdah_private.cached_answers_of(x.id) as cached_answers,
-      case when x.status = 'completed' then howdah_private.confidence_of(x) end as confidence,
+      case when num_nonnulls(x.contents_encrypted_at, x.contents_erased_at) > 0 then r.confidence
+        when x.status = 'completed' then howdah_private.confidence_of(x) end as confidence,
       case when x.status = 'completed'
         then howdah_private.grade_run(v, i, x, g.grades::jsonb, r.scores)
           || case when d.keeps_scores then howdah_private.kept_scores(r.scores) else '{}' end

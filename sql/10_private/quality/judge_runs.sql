@@ -253,6 +253,27 @@ as $$
           and j.grader = g.grader ->> 'name' and j.settled_at is not null))
 $$;
 
+-- Returns why a judge cannot read the conversation before a run, or null if it can. Whoever sees
+-- the judge reads what it has read, so it reads no turns of another agent that only some may see.
+create or replace function howdah_private.fault_of_conversation(run howdah.executions)
+  returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when bool_or(t.contents_encrypted_at is not null)
+      then 'the conversation before the run is encrypted'
+    when bool_or(t.of_agent <> coalesce(run.agent_id, run.workflow_id) and (
+        exists (select from howdah.agents as a where a.id = t.of_agent and a.is_restricted)
+        or exists (select from howdah.workflows as w where w.id = t.of_agent and w.is_restricted)))
+      then 'the conversation before the run has turns of another agent that only some may see' end
+  from (
+    select e.contents_encrypted_at, coalesce(e.agent_id, e.workflow_id) as of_agent
+    from howdah.executions as e
+    where e.tenant_id = run.tenant_id and e.session_id = run.session_id and e.turn < run.turn
+      and e.status = 'completed' and e.contents_erased_at is null
+  ) as t
+$$;
+
 -- Returns the input of each judge that due runs of an evaluation need and do not have.
 create or replace function howdah_private.needed_judges(v howdah.evaluations, ids uuid[])
   returns table (execution_id uuid, grader jsonb, prompt text, digest text, fault text)
@@ -264,6 +285,8 @@ as $$
       'UTF8')), 'hex'),
     case when v.status = 'cancelled' then 'the evaluation was cancelled'
       when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+      when e.turn > 1 and howdah_private.fault_of_conversation(e) is not null
+        then howdah_private.fault_of_conversation(e)
       when not g.grader -> 'configuration' ? 'rubric'
         and coalesce(howdah_private.expected_by(g.grader, i.expected), 'null') = 'null'
         then 'neither the grader nor the item has a rubric' end

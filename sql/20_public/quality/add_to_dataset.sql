@@ -1,8 +1,50 @@
 -- Adds ended runs to data sets.
 
+-- Returns the users whose words a run may have read: those of its session up to its turn, of the
+-- sessions that this one was forked from, and those who answered questions there.
+create or replace function howdah_private.users_of_conversation(execution_id uuid)
+  returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+  with recursive lineage (id, last_turn) as (
+    select e.session_id, e.turn from howdah.executions as e
+    where e.id = users_of_conversation.execution_id and e.session_id is not null
+    union
+    select s.forked_from_session_id, s.forked_from_turn
+    from lineage as l join howdah.sessions as s on s.id = l.id
+    where s.forked_from_session_id is not null
+  ),
+  runs (id, user_id) as (
+    select e.id::uuid, e.user_id from howdah.executions as e
+    where e.id = users_of_conversation.execution_id
+    union all
+    select t.id, t.user_id
+    from lineage as l
+    join howdah.sessions as s on s.id = l.id
+    cross join lateral (
+      select e.id::uuid as id, e.user_id from howdah.executions as e
+      where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= l.last_turn offset 0
+    ) as t
+  )
+  select r.user_id from runs as r where r.user_id is not null
+  union
+  select s.user_id from lineage as l join howdah.sessions as s on s.id = l.id
+  where s.user_id is not null
+  union
+  select u.id
+  from runs as r
+  cross join lateral (
+    select q.tenant_id, q.answered_by from howdah.questions as q
+    where q.execution_id = r.id and q.answered_by is not null offset 0
+  ) as a
+  join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.answered_by
+$$;
+
 -- Returns what anonymizing withholds from the texts of a run: addresses and numbers of persons, the
--- name of its user, and what the filters of the tenant look for. A number has seven digits or more,
--- with at most three separators between two of them. Dates, years and decimals are no such numbers.
+-- names of the users of its conversation, and what the filters of the tenant look for. A number has
+-- seven digits or more, with at most three separators between two of them. Dates, years and
+-- decimals are no such numbers.
 create or replace function howdah_private.anonymizing_filters(execution_id uuid)
   returns howdah.output_filters[]
   language sql stable security definer
@@ -28,12 +70,10 @@ as $$
     union all
     select 2, 'user', concat('(?i)', case when n.name ~ '^\w' then '\m' end,
       regexp_replace(n.name, '([^[:alnum:]])', '\\\1', 'g'), case when n.name ~ '\w$' then '\M' end)
-    from howdah.executions as e
-    left join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
-    join howdah.users as u on u.tenant_id = e.tenant_id and u.id = coalesce(e.user_id, s.user_id)
+    from howdah_private.users_of_conversation(anonymizing_filters.execution_id) as c (id)
+    join howdah.users as u on u.tenant_id = howdah.current_tenant() and u.id = c.id
     cross join lateral (values (u.email), (u.username)) as n (name)
-    where e.id = anonymizing_filters.execution_id and e.tenant_id = howdah.current_tenant()
-      and n.name <> ''
+    where n.name <> ''
     union all
     select 3, f.name, f.pattern from howdah.output_filters as f
     where f.tenant_id = howdah.current_tenant() and f.is_active
@@ -51,8 +91,10 @@ as $$
 declare
   v_hits jsonb;
 begin
-  if jsonb_path_exists(jsonb_build_array(item.input_parts, item.history),
-    '$.** ? (@.type like_regex "^(image_url|input_audio|file|resource)$")') then
+  if jsonb_path_exists(
+    jsonb_build_array(jsonb_build_object('parts', item.input_parts))
+      || coalesce(item.history, '[]'),
+    '$[*].*[*] ? (@.type like_regex "^(image_url|input_audio|file|resource)$")') then
     raise exception using errcode = 'HWCNF',
       message = format('execution %s has files, which cannot be anonymized',
         item.source_execution_id),
@@ -133,6 +175,14 @@ begin
         'not see', v_run.id),
       detail = jsonb_build_object('execution_id', v_run.id)::text,
       hint = 'Ask an admin to add the run, or insert a row into howdah.dataset_items.';
+  end if;
+  if v_run.overrides -> 'ephemeral' = 'false'
+    and howdah_private.sub_run_history(v_run.id) <> '[]' then
+    raise exception using errcode = 'HWCNF',
+      message = format('execution %s continues the conversation of a sub-agent, which an item '
+        'cannot keep', v_run.id),
+      detail = jsonb_build_object('execution_id', v_run.id)::text,
+      hint = 'Add its first run, or insert a row into howdah.dataset_items with a history.';
   end if;
   v_item.source_execution_id := v_run.id;
   v_item.input := v_run.input;

@@ -29,6 +29,7 @@ export const datasetItems = resource('dataset_items', {
     source_seq: z.int().nullable(),
     source_version_id: id.nullable(),
     source_user_id: id.nullable(),
+    source_user_ids: z.array(id).nullable(),
     trust: z.enum(enumLabels.trust),
     created_by: z.string(),
     created_at: time,
