@@ -10,7 +10,7 @@ import { FailureAlert } from '../parts/failure-alert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { isEmptyValue, ValueView } from '../parts/value-view.tsx';
 import { useMayWrite } from '../server/me.tsx';
-import { type StepPage, stepPage } from '../server/operations.generated.ts';
+import { type RunMessage, type StepPage, stepPage } from '../server/operations.generated.ts';
 import { useAnswer } from '../server/use-answer.ts';
 import { StepIcon } from '../timeline/step-icon.tsx';
 import { MessageView } from './message-view.tsx';
@@ -65,24 +65,10 @@ function StepContent({ runId, step, fork, callsTool }: StepContentProps) {
   const said = useStepMessages(runId, step.seq);
   const hasContent =
     said.length > 0 || [step.input, step.output, step.error].some((one) => !isEmptyValue(one));
-  const mayRun = useMayWrite('executions');
-  const answer = said.findLast(({ role, content }) => role !== 'user' && content);
   return (
     <Stack gap="sm">
       <StepFacts step={step} />
-      <Group gap="xs">
-        {fork && mayRun && (
-          <Button size="compact-sm" variant="default" onClick={fork}>
-            {messages.run.actions.forkHere}
-          </Button>
-        )}
-        {answer && (
-          <AddToDataset
-            run={{ id: runId, output: answer.content, outputData: null, seq: step.seq }}
-            size="compact-sm"
-          />
-        )}
-      </Group>
+      <StepActions {...{ runId, step, fork, said }} />
       {isJsonObject(step.error) && (
         <Part title={text.error} value={step.error}>
           <ErrorText error={step.error} />
@@ -106,6 +92,30 @@ function StepContent({ runId, step, fork, callsTool }: StepContentProps) {
       )}
       <StepOrigin step={step} />
     </Stack>
+  );
+}
+
+type StepActionsProps = Omit<StepContentProps, 'callsTool'> & { said: readonly RunMessage[] };
+
+/** What can be made of a step: a fork, and an item of a data set if it has an answer. */
+function StepActions({ runId, step, fork, said }: StepActionsProps) {
+  const mayFork = useMayWrite('executions') && fork !== undefined;
+  const answer = said.findLast(({ role, content }) => /^(assistant|tool)$/.test(role) && content);
+  if (!mayFork && !answer) return null;
+  return (
+    <Group gap="xs">
+      {mayFork && (
+        <Button size="compact-sm" variant="default" onClick={fork}>
+          {messages.run.actions.forkHere}
+        </Button>
+      )}
+      {answer && (
+        <AddToDataset
+          run={{ id: runId, output: answer.content, outputData: null, seq: step.seq }}
+          size="compact-sm"
+        />
+      )}
+    </Group>
   );
 }
 
