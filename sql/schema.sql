@@ -17379,7 +17379,7 @@ begin
   if check_step_of_run.seq is not null and not exists (
     select from howdah.steps as s
     where s.execution_id = check_step_of_run.execution_id and s.seq = check_step_of_run.seq
-      and s.tenant_id = howdah.current_tenant()) then
+  ) then
     raise exception using errcode = 'HWNTF',
       message = format('execution %s has no step %s',
         coalesce(check_step_of_run.execution_id::text, 'null'), check_step_of_run.seq),
@@ -36528,13 +36528,14 @@ AS $function$
   select e.id, g.grader, p.prompt,
     encode(sha256(convert_to(concat(g.grader #>> '{judge,version_id}', p.prompt, e.input_parts),
       'UTF8')), 'hex'),
-    case when v.status = 'cancelled' then 'the evaluation was cancelled'
-      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
-      when e.turn > 1 and howdah_private.fault_of_conversation(e) is not null
-        then howdah_private.fault_of_conversation(e)
-      when not g.grader -> 'configuration' ? 'rubric'
+    coalesce(
+      case when v.status = 'cancelled' then 'the evaluation was cancelled' end,
+      case when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+        end,
+      case when e.turn > 1 then howdah_private.fault_of_conversation(e) end,
+      case when not g.grader -> 'configuration' ? 'rubric'
         and coalesce(howdah_private.expected_by(g.grader, i.expected), 'null') = 'null'
-        then 'neither the grader nor the item has a rubric' end
+        then 'neither the grader nor the item has a rubric' end)
   from howdah.evaluation_results as r
   join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
   cross join lateral howdah_private.item_of_result(r, e) as i
@@ -74766,7 +74767,7 @@ comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
-comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean,integer) is 'Adds a run to a data set: its input with files and the conversation before it, what is expected (by default its answer, or that of the step seq), and the version that ran. With anonymize, the name of its user, what filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';
+comment on routine howdah.add_to_dataset(text,uuid,jsonb,text,jsonb,boolean,integer) is 'Adds a run to a data set: its input with files and the conversation before it, what is expected (by default its answer, or that of the step seq), and the version that ran. With anonymize, the names of users, what filters look for, addresses and long numbers are withheld. Raises HWCNF for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';

@@ -283,13 +283,14 @@ as $$
   select e.id, g.grader, p.prompt,
     encode(sha256(convert_to(concat(g.grader #>> '{judge,version_id}', p.prompt, e.input_parts),
       'UTF8')), 'hex'),
-    case when v.status = 'cancelled' then 'the evaluation was cancelled'
-      when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
-      when e.turn > 1 and howdah_private.fault_of_conversation(e) is not null
-        then howdah_private.fault_of_conversation(e)
-      when not g.grader -> 'configuration' ? 'rubric'
+    coalesce(
+      case when v.status = 'cancelled' then 'the evaluation was cancelled' end,
+      case when howdah_private.is_encrypted(e.output) then 'the contents of the run are encrypted'
+        end,
+      case when e.turn > 1 then howdah_private.fault_of_conversation(e) end,
+      case when not g.grader -> 'configuration' ? 'rubric'
         and coalesce(howdah_private.expected_by(g.grader, i.expected), 'null') = 'null'
-        then 'neither the grader nor the item has a rubric' end
+        then 'neither the grader nor the item has a rubric' end)
   from howdah.evaluation_results as r
   join howdah.executions as e on e.id = r.execution_id and e.status = 'completed'
   cross join lateral howdah_private.item_of_result(r, e) as i

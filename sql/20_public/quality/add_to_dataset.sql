@@ -119,7 +119,7 @@ begin
   return item;
 end $$;
 
--- Refuses a step that the run does not have. Null is no step.
+-- Refuses a step that the run does not have. Null is no step. The caller has checked the run.
 create or replace function howdah_private.check_step_of_run(
   execution_id uuid, seq int, field text
 ) returns void
@@ -130,7 +130,7 @@ begin
   if check_step_of_run.seq is not null and not exists (
     select from howdah.steps as s
     where s.execution_id = check_step_of_run.execution_id and s.seq = check_step_of_run.seq
-      and s.tenant_id = howdah.current_tenant()) then
+  ) then
     raise exception using errcode = 'HWNTF',
       message = format('execution %s has no step %s',
         coalesce(check_step_of_run.execution_id::text, 'null'), check_step_of_run.seq),
@@ -273,5 +273,5 @@ end $$;
 comment on function howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean, int) is
   'Adds a run to a data set: its input with files and the conversation before it, what is expected '
   '(by default its answer, or that of the step seq), and the version that ran. With anonymize, the '
-  'name of its user, what filters look for, addresses and long numbers are withheld. Raises HWCNF '
+  'names of users, what filters look for, addresses and long numbers are withheld. Raises HWCNF '
   'for a run whose contents are encrypted or erased, or whose files cannot be anonymized.';

@@ -78,7 +78,7 @@ export const addRun = operation({
       .boolean()
       .optional()
       .describe(
-        'True withholds the name of its user, what filters look for, addresses and numbers',
+        'True withholds the names of users, what filters look for, addresses and long numbers',
       ),
     seq: z.int().positive().optional().describe('The step whose answer is expected, or corrected'),
   }),

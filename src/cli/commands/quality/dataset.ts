@@ -72,7 +72,7 @@ function registerAddRun(command: Command, io: CliIo): void {
     .option('--metadata <json|@file>', 'tags of the item')
     .option(
       '--anonymize',
-      'withhold the name of its user, what filters look for, addresses and long numbers',
+      'withhold the names of users, what filters look for, addresses and long numbers',
     )
     .option(
       '--seq <n>',

@@ -273,7 +273,7 @@ export const englishQuality = {
     required: 'Write what the answer should have been.',
     anonymize: 'Anonymize',
     anonymizeHint:
-      'Withholds the name of its user, what filters look for, addresses and long numbers. Read the item: other names stay.',
+      'Withholds the names of users, what filters look for, addresses and long numbers. Read the item: other names stay.',
     noDatasets: 'There are no data sets yet.',
     submit: 'Add the item',
     done: 'The item was added to',
