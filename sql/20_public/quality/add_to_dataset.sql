@@ -194,7 +194,10 @@ begin
   v_item.source_seq := item_of_run.seq;
   v_item.expected := case
     when item_of_run.expected is not null then item_of_run.expected
-    when item_of_run.seq is null then coalesce(v_run.output_data, to_jsonb(v_run.output))
+    when item_of_run.seq is null or exists (
+      select from howdah.steps as s
+      where s.execution_id = v_run.id and s.seq = item_of_run.seq and s.kind = 'output')
+      then coalesce(v_run.output_data, to_jsonb(v_run.output))
     else to_jsonb(howdah_private.answer_of_step(v_run.id, item_of_run.seq)) end;
   if item_of_run.anonymize then
     v_item := howdah_private.anonymized_item(v_item,

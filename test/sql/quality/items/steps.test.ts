@@ -32,7 +32,8 @@ const oneAsMember = <T extends object>(text: string, values: unknown[] = []) =>
     return row;
   });
 
-const OUTPUT = 3;
+const SILENT = 3;
+const OUTPUT = 4;
 /** The step that gave the first answer, which the agent took back. */
 const FIRST = 1;
 
@@ -45,7 +46,12 @@ beforeAll(async () => {
   run = await makeRun(db.pool, { tenant_id: tenant, agent_id, input: 'Where is order A-7?' });
   const [{ fence, step_count: after } = {}] = await claim(db.pool, worker, [run]);
   const said = (content: string) => ({ ...answer, messages: [{ role: 'assistant', content }] });
-  const steps = [said('In Oslo.'), said('In Bergen.'), { kind: 'output', output: 'In Bergen.' }];
+  const steps = [
+    said('In Oslo.'),
+    said('In Bergen.'),
+    { kind: 'guard', name: 'context' },
+    { kind: 'output', output: 'In Bergen.' },
+  ];
   await commit(db.pool, worker, [{ id: run, fence, after, steps, to: completed }]);
 });
 
@@ -61,6 +67,14 @@ test('has the answer of the step as what is expected', async () => {
     input: 'Where is order A-7?',
     expected: 'In Oslo.',
   });
+});
+
+test('has the answer of the run for the step that gave it', async () => {
+  const { expected } = await oneAsMember(
+    `select expected from howdah.add_to_dataset('orders', $1, seq => $2)`,
+    [run, OUTPUT],
+  );
+  expect(expected).toBe(completed.output);
 });
 
 test('names the step whose answer was corrected', async () => {
@@ -86,7 +100,7 @@ test('is anonymized as the whole run is', async () => {
 test('is refused for a step without an answer, or without a run', async () => {
   const add = (seq: number) =>
     refusal(oneAsMember(`select howdah.add_to_dataset('orders', $1, seq => $2)`, [run, seq]));
-  expect(await add(OUTPUT)).toMatchObject({ code: 'HWINV', detail: '{"field": "expected"}' });
+  expect(await add(SILENT)).toMatchObject({ code: 'HWINV', detail: '{"field": "expected"}' });
   expect(await add(99)).toMatchObject({
     code: 'HWNTF',
     message: `execution ${run} has no step 99`,
