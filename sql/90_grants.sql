@@ -274,7 +274,8 @@ grant execute on function
   howdah_private.strict_policies(uuid)
   to howdah_app;
 grant execute on function
-  howdah.agent(text), howdah.compare_evaluations(uuid, uuid),
+  howdah.agent(text), howdah.check_evaluation(uuid, float8, text),
+  howdah.compare_evaluations(uuid, uuid),
   howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
@@ -443,7 +444,7 @@ grant execute on function
   howdah_private.prompt_definition(howdah.prompts),
   howdah_private.check_value_names(text, text, jsonb, jsonb),
   howdah_private.rendered_prompt(jsonb, jsonb, text),
-  howdah_private.version_named(uuid, uuid, text), howdah_private.version_of(text, uuid, text)
+  howdah_private.version_named(uuid, uuid, text), howdah_private.version_of(text, uuid, text, text)
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
@@ -645,6 +646,8 @@ grant execute on function
   howdah_private.store_grades(uuid, uuid, uuid[], text[], text[])
   to howdah_worker;
 grant execute on function
+  howdah_private.check_gate(howdah.evaluations, float8, text),
+  howdah_private.check_promotable(howdah.evaluations),
   howdah_private.live_judges(uuid), howdah_private.mark_cancelled(uuid),
   howdah_private.regrade_results(uuid),
   howdah_private.start_evaluation(uuid, uuid, uuid, uuid, text, int, text, jsonb, text[], int,
@@ -654,10 +657,10 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.answer_length(uuid), howdah_private.check_agreement(uuid, float8),
-  howdah_private.baseline_of(howdah.evaluations, text),
+  howdah_private.baseline_of(howdah.evaluations, int), howdah_private.check_rate(float8),
   howdah_private.check_grader_of(uuid, text), howdah_private.check_judge_of(uuid, text),
-  howdah_private.check_promotion(howdah.evaluations, uuid, float8),
-  howdah_private.gate_faults(howdah.evaluations, float8, howdah.evaluations),
+  howdah_private.evaluation_by_id(uuid, text), howdah_private.faults_of_comparison(jsonb, int),
+  howdah_private.faults_of_results(howdah.evaluations, float8), howdah_private.percent(numeric),
   howdah_private.grader_pairs(uuid), howdah_private.graders_with_examples(uuid),
   howdah_private.scale_of_judge(uuid, text),
   howdah_private.changed_items(uuid, uuid, int), howdah_private.compared_figure(float8[], float8[]),

@@ -3864,16 +3864,9 @@ CREATE OR REPLACE FUNCTION howdah.cancel_evaluation(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_evaluation howdah.evaluations;
+  v_evaluation howdah.evaluations := howdah_private.evaluation_by_id(cancel_evaluation.id, 'id');
   v_live uuid[];
 begin
-  select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
-  if v_evaluation.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', coalesce(cancel_evaluation.id::text, 'null')),
-      detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  end if;
   v_live := array(
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
@@ -3989,6 +3982,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.check_evaluation(evaluation uuid, fail_under double precision DEFAULT NULL::double precision, no_worse_than text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluation howdah.evaluations :=
+    howdah_private.evaluation_by_id(check_evaluation.evaluation, 'evaluation');
+  v_faults text[];
+  v_version int;
+  v_baseline_id uuid;
+  v_comparison jsonb;
+begin
+  perform howdah_private.check_rate(check_evaluation.fail_under);
+  v_faults := howdah_private.faults_of_results(v_evaluation, check_evaluation.fail_under);
+  if check_evaluation.no_worse_than is not null then
+    select n.version into v_version from howdah_private.version_of(
+      case when v_evaluation.agent_id is null then 'workflow' else 'agent' end,
+      coalesce(v_evaluation.agent_id, v_evaluation.workflow_id),
+      check_evaluation.no_worse_than, 'no_worse_than') as n;
+    v_baseline_id := howdah_private.baseline_of(v_evaluation, v_version);
+    if v_baseline_id is null then
+      v_faults := v_faults || format('version %s (%s) has no completed evaluation of the same '
+        'items with the same graders', v_version, check_evaluation.no_worse_than);
+    elsif v_baseline_id <> v_evaluation.id then
+      v_comparison := howdah.compare_evaluations(v_baseline_id, v_evaluation.id);
+      v_faults := v_faults
+        || howdah_private.faults_of_comparison(v_comparison, v_evaluation.items);
+    end if;
+  end if;
+  return jsonb_build_object('passed', v_faults = '{}', 'faults', v_faults,
+    'baseline_id', v_baseline_id, 'comparison', v_comparison);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.check_runs()
  RETURNS TABLE(rule text, execution_id uuid, detail text)
  LANGUAGE plpgsql
@@ -4016,27 +4045,17 @@ CREATE OR REPLACE FUNCTION howdah.compare_evaluations(a uuid, b uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_a howdah.evaluations;
-  v_b howdah.evaluations;
-  v_is_paired boolean;
+  v_a howdah.evaluations := howdah_private.evaluation_by_id(compare_evaluations.a, 'a');
+  v_b howdah.evaluations := howdah_private.evaluation_by_id(compare_evaluations.b, 'b');
+  v_is_paired boolean := v_a.since_at is null and v_b.since_at is null;
   v_figures jsonb;
 begin
-  select e.* into v_a from howdah.evaluations as e where e.id = compare_evaluations.a;
-  select e.* into v_b from howdah.evaluations as e where e.id = compare_evaluations.b;
-  if v_a.id is null or v_b.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', case when v_a.id is null
-        then compare_evaluations.a else compare_evaluations.b end),
-      detail = jsonb_build_object('evaluation_id', case when v_a.id is null
-        then compare_evaluations.a else compare_evaluations.b end)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  elsif v_a.dataset_id <> v_b.dataset_id then
+  if v_a.dataset_id <> v_b.dataset_id then
     raise exception using errcode = 'HWINV',
       message = 'the evaluations are of different data sets',
       detail = jsonb_build_object('field', 'b', 'a', v_a.dataset_id, 'b', v_b.dataset_id)::text,
       hint = 'Compare evaluations of one data set.';
   end if;
-  v_is_paired := v_a.since_at is null or v_b.since_at is null or v_a.id = v_b.id;
   v_figures := case when v_is_paired then howdah_private.compared_items(v_a.id, v_b.id)
     else howdah_private.compared_groups(v_a.id, v_b.id) end;
   return jsonb_build_object(
@@ -5195,17 +5214,10 @@ CREATE OR REPLACE FUNCTION howdah.grade_again(evaluation uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid;
+  v_evaluation howdah.evaluations :=
+    howdah_private.evaluation_by_id(grade_again.evaluation, 'evaluation');
 begin
-  select e.id into v_id from howdah.evaluations as e where e.id = grade_again.evaluation;
-  if v_id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', coalesce(grade_again.evaluation::text, 'null')),
-      detail = jsonb_build_object('field', 'evaluation',
-        'evaluation_id', grade_again.evaluation)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  end if;
-  return howdah_private.regrade_results(v_id);
+  return howdah_private.regrade_results(v_evaluation.id);
 end $function$
 ;
 
@@ -5689,27 +5701,14 @@ CREATE OR REPLACE FUNCTION howdah.promote_evaluation(evaluation uuid, label text
 AS $function$
 declare
   v_evaluation howdah.evaluations;
-  v_baseline howdah.evaluations;
-  v_faults text[] := '{}';
 begin
-  select e.* into v_evaluation from howdah.evaluations as e
-  where e.id = promote_evaluation.evaluation;
-  perform howdah_private.check_promotion(
-      v_evaluation, promote_evaluation.evaluation, promote_evaluation.fail_under);
-  if promote_evaluation.no_worse_than is not null then
-    v_baseline := howdah_private.baseline_of(v_evaluation, promote_evaluation.no_worse_than);
-  end if;
+  perform howdah_private.permit('version_labels', 'edit');
+  v_evaluation := howdah_private.evaluation_by_id(promote_evaluation.evaluation, 'evaluation');
+  perform howdah_private.check_rate(promote_evaluation.fail_under),
+    howdah_private.check_promotable(v_evaluation);
   if num_nonnulls(promote_evaluation.fail_under, promote_evaluation.no_worse_than) > 0 then
-    v_faults := howdah_private.gate_faults(
-      v_evaluation, promote_evaluation.fail_under, v_baseline);
-  end if;
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('version %s is not promoted: %s', v_evaluation.version,
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v_evaluation.id,
-        'faults', to_jsonb(v_faults))::text,
-      hint = 'Look at the results that failed: howdah eval results ID --failed.';
+    perform howdah_private.check_gate(
+      v_evaluation, promote_evaluation.fail_under, promote_evaluation.no_worse_than);
   end if;
   perform howdah_private.label_version(
     case when v_evaluation.agent_id is null then 'workflow' else 'agent' end,
@@ -6436,12 +6435,8 @@ begin
       message = format('examples must be from 1 to 20, not %s',
         coalesce(rubric_examples.examples::text, 'null')),
       detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
-  elsif rubric_examples.evaluation is null then
-    raise exception using errcode = 'HWNTF', message = 'there is no evaluation null',
-      detail = '{"evaluation_id": null}',
-      hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
-  perform howdah_private.check_agreement(rubric_examples.evaluation, 0),
+  perform howdah_private.evaluation_by_id(rubric_examples.evaluation, 'evaluation'),
     howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
   return (
     with candidates as (
@@ -10849,37 +10844,25 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.baseline_of(v howdah.evaluations, label text)
- RETURNS howdah.evaluations
- LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION howdah_private.baseline_of(v howdah.evaluations, version integer)
+ RETURNS uuid
+ LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_version int := (
-    select n.version from howdah_private.version_of(
-      case when v.agent_id is null then 'workflow' else 'agent' end,
-      coalesce(v.agent_id, v.workflow_id), baseline_of.label) as n);
-  v_baseline howdah.evaluations;
-begin
-  select e.* into v_baseline from howdah.evaluations as e
-  where e.dataset_id = v.dataset_id and e.status = 'completed' and e.overrides is null
-    and num_nulls(e.since_at, v.since_at) <> 1 and e.version = v_version
+  select e.id from howdah.evaluations as e
+  where e.tenant_id = v.tenant_id and e.dataset_id = v.dataset_id
     and e.agent_id is not distinct from v.agent_id
     and e.workflow_id is not distinct from v.workflow_id
-    and e.graders = v.graders and (e.items_digest = v.items_digest or v.since_at is not null)
-  order by e.id desc limit 1;
-  if v_baseline.id is null then
-    raise exception using errcode = 'HWCNF',
-      message = format('version %s (%s) has no completed evaluation of the same items with the '
-        'same graders', v_version, baseline_of.label),
-      detail = jsonb_build_object('field', 'no_worse_than', 'evaluation_id', v.id,
-        'version', v_version)::text,
-      hint = format('Evaluate the version %L first: howdah.evaluate, or howdah eval run.',
-        baseline_of.label);
-  end if;
-  return v_baseline;
-end $function$
+    and e.version = baseline_of.version and e.overrides is null
+    and (e.id = v.id or e.status = 'completed'
+      and num_nulls(e.since_at, v.since_at) <> 1 and e.graders = v.graders
+      and (e.items_digest = v.items_digest or v.since_at is not null))
+  order by e.id = v.id desc,
+    (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats desc,
+    e.repeats = v.repeats desc, e.id desc
+  limit 1
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.bases_of_call(run howdah.executions, name text)
@@ -14173,13 +14156,8 @@ begin
         coalesce(check_agreement.pass_score::text, 'null')),
       detail = '{"field": "pass_score"}',
       hint = 'Give the least score of people that counts as passed, such as 0.5.';
-  elsif check_agreement.evaluation is not null and not exists (
-    select from howdah.evaluations as e where e.id = check_agreement.evaluation
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', check_agreement.evaluation),
-      detail = jsonb_build_object('evaluation_id', check_agreement.evaluation)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
+  elsif check_agreement.evaluation is not null then
+    perform howdah_private.evaluation_by_id(check_agreement.evaluation, 'evaluation');
   end if;
 end $function$
 ;
@@ -15131,6 +15109,38 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = 'To make a function a tool, call howdah.register_sql_tool(signature).';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_gate(v howdah.evaluations, fail_under double precision, no_worse_than text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_gate jsonb :=
+    howdah.check_evaluation(v.id, check_gate.fail_under, check_gate.no_worse_than);
+  v_has_baseline boolean :=
+    check_gate.no_worse_than is null or v_gate ->> 'baseline_id' is not null;
+begin
+  if (v_gate -> 'passed')::boolean then
+    return;
+  end if;
+  raise exception using errcode = 'HWCNF',
+    message = format('version %s is not promoted: %s', v.version,
+      (select string_agg(f.fault, '; ' order by f.place)
+       from jsonb_array_elements_text(v_gate -> 'faults') with ordinality as f (fault, place))),
+    detail = jsonb_build_object('field',
+      case when v_has_baseline then 'evaluation' else 'no_worse_than' end,
+      'evaluation_id', v.id, 'faults', v_gate -> 'faults')::text,
+    hint = case when v_has_baseline
+      then 'Look at the results that failed: howdah eval results ID --failed.'
+      when v.since_at is null
+      then format('Evaluate the version %L first: howdah.evaluate, or howdah eval run.',
+        check_gate.no_worse_than)
+      else format('Grade runs of the version %L first: howdah.evaluate_runs, or howdah eval '
+        'grade-runs.', check_gate.no_worse_than) end;
 end $function$
 ;
 
@@ -16428,26 +16438,14 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_promotion(v howdah.evaluations, id uuid, fail_under double precision)
+CREATE OR REPLACE FUNCTION howdah_private.check_promotable(v howdah.evaluations)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.permit('version_labels', 'edit');
-  if v.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', coalesce(check_promotion.id::text, 'null')),
-      detail = jsonb_build_object('field', 'evaluation',
-        'evaluation_id', check_promotion.id)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  elsif check_promotion.fail_under is not null
-    and (check_promotion.fail_under between 0 and 1) is not true then
-    raise exception using errcode = 'HWINV',
-      message = format('fail_under must be from 0 to 1, not %s', check_promotion.fail_under),
-      detail = '{"field": "fail_under"}', hint = 'Give a share of results, such as 0.9.';
-  elsif v.status <> 'completed' then
+  if v.status <> 'completed' then
     raise exception using errcode = 'HWCNF',
       message = format('evaluation %s is %s', v.id, v.status),
       detail = jsonb_build_object('field', 'evaluation', 'evaluation_id', v.id,
@@ -16707,6 +16705,21 @@ begin
         'Set a deadline: "expires_in_seconds": 3600');
     end if;
   end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_rate(fail_under double precision)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if check_rate.fail_under is not null and (check_rate.fail_under between 0 and 1) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('fail_under must be from 0 to 1, not %s', check_rate.fail_under),
+      detail = '{"field": "fail_under"}', hint = 'Give a share of results, such as 0.9.';
+  end if;
 end $function$
 ;
 
@@ -19344,11 +19357,14 @@ CREATE OR REPLACE FUNCTION howdah_private.compared_groups(a uuid, b uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with results as (
-    select r.id, r.evaluation_id = compared_groups.a as is_a, r.passed::int::float8 as passed,
-      r.score, case when r.cached_answers = 0 then r.cost::float8 end as cost,
-      case when r.cached_answers = 0 then r.latency_ms end as latency_ms
-    from howdah.evaluation_results as r
-    where r.evaluation_id in (compared_groups.a, compared_groups.b) and r.passed is not null
+    select o.id, g.is_a, avg(r.score) as score, avg(r.passed::int)::float8 as passed,
+      avg(r.cost) filter (where r.cached_answers = 0)::float8 as cost,
+      avg(r.latency_ms) filter (where r.cached_answers = 0) as latency_ms
+    from (values (compared_groups.a, true), (compared_groups.b, false)) as g (evaluation_id, is_a)
+    join howdah.evaluation_results as r on r.evaluation_id = g.evaluation_id
+    cross join lateral (select coalesce(r.item_id, r.id) as id) as o
+    where r.passed is not null
+    group by o.id, g.is_a
   )
   select jsonb_build_object('items', 0,
     'pass_rate', howdah_private.compared_means(
@@ -25462,6 +25478,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.evaluation_by_id(evaluation_id uuid, field text)
+ RETURNS howdah.evaluations
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_evaluation howdah.evaluations;
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = evaluation_by_id.evaluation_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s',
+        coalesce(evaluation_by_id.evaluation_id::text, 'null')),
+      detail = jsonb_build_object('field', evaluation_by_id.field,
+        'evaluation_id', evaluation_by_id.evaluation_id)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+  return v_evaluation;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.evaluation_totals(evaluation_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -26356,6 +26395,51 @@ AS $function$
   from (select coalesce(detail ->> 'field',
     case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
     case when detail ? 'secret' then 'secret_name' end) as field) as f
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.faults_of_comparison(comparison jsonb, items integer)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select format('only %s of %s items are graded in both evaluations',
+      faults_of_comparison.comparison ->> 'items', faults_of_comparison.items)
+    where (faults_of_comparison.comparison -> 'is_paired')::boolean
+      and (faults_of_comparison.comparison ->> 'items')::int < faults_of_comparison.items
+    union all
+    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
+      howdah_private.percent(
+        -(faults_of_comparison.comparison #>> array[f.name, 'difference'])::numeric))
+    from (values ('pass_rate'), ('score')) as f (name)
+    where faults_of_comparison.comparison #>> array[f.name, 'verdict'] = 'lower')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.faults_of_results(v howdah.evaluations, fail_under double precision)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with graded as (
+    select coalesce((v.totals ->> 'passed')::int, 0) + coalesce((v.totals ->> 'failed')::int, 0)
+        as results, v.items * v.repeats as runs,
+      coalesce((v.totals ->> 'pass_rate')::numeric, 0) as pass_rate
+  )
+  select array(
+    select format('the evaluation %s', case v.status when 'running' then 'is running'
+      else 'was cancelled' end)
+    where v.status <> 'completed'
+    union all
+    select format('the pass rate %s is under %s', howdah_private.percent(g.pass_rate),
+      howdah_private.percent(faults_of_results.fail_under::numeric))
+    from graded as g where g.pass_rate < faults_of_results.fail_under
+    union all
+    select format('only %s of %s runs passed or failed', g.results, g.runs)
+    from graded as g where g.results < g.runs)
 $function$
 ;
 
@@ -28697,41 +28781,6 @@ CREATE OR REPLACE FUNCTION howdah_private.fused_score(text_weight double precisi
  LANGUAGE sql
  IMMUTABLE
 RETURN ((61)::double precision * (COALESCE((text_weight / ((60 + text_rank))::double precision), (0)::double precision) + COALESCE((vector_weight / ((60 + vector_rank))::double precision), (0)::double precision)))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.gate_faults(v howdah.evaluations, fail_under double precision, baseline howdah.evaluations)
- RETURNS text[]
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with graded as (
-    select coalesce((v.totals ->> 'passed')::int, 0) + coalesce((v.totals ->> 'failed')::int, 0)
-        as results, v.items * v.repeats as runs,
-      coalesce((v.totals ->> 'pass_rate')::float8, 0) as pass_rate
-  ),
-  compared as materialized (
-    select howdah.compare_evaluations((gate_faults.baseline).id, v.id) as figures
-    where (gate_faults.baseline).id <> v.id
-  )
-  select array(
-    select format('the pass rate %s is under %s', round(g.pass_rate::numeric, 4),
-      gate_faults.fail_under)
-    from graded as g where g.pass_rate < gate_faults.fail_under
-    union all
-    select format('only %s of %s runs passed or failed', g.results, g.runs)
-    from graded as g where g.results < g.runs
-    union all
-    select format('only %s of %s items are graded in both evaluations', c.figures ->> 'items',
-      v.items)
-    from compared as c
-    where (c.figures -> 'is_paired')::boolean and (c.figures ->> 'items')::int < v.items
-    union all
-    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
-      -(c.figures #>> array[f.name, 'difference'])::numeric)
-    from compared as c cross join (values ('pass_rate'), ('score')) as f (name)
-    where c.figures #>> array[f.name, 'verdict'] = 'lower')
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.generations_lock_key(knowledge_base_id uuid)
@@ -37929,6 +37978,13 @@ begin
   where e.id = any (v_tree) and e.status in ('queued', 'waiting', 'running');
   perform howdah_private.announce_watched(v_tree);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.percent(share numeric)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (trim_scale(round((share * (100)::numeric), 2)) || ' %'::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.period_begins(period howdah.limit_period, at timestamp with time zone)
@@ -59196,7 +59252,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.version_of(what text, thing_id uuid, named text)
+CREATE OR REPLACE FUNCTION howdah_private.version_of(what text, thing_id uuid, named text, field text DEFAULT 'version'::text)
  RETURNS TABLE(id uuid, version integer, definition jsonb)
  LANGUAGE plpgsql
  STABLE
@@ -59235,7 +59291,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no version %L of %s %s', version_of.named, version_of.what,
         version_of.thing_id),
-      detail = jsonb_build_object('field', 'version',
+      detail = jsonb_build_object('field', version_of.field,
         version_of.what || '_id', version_of.thing_id)::text,
       hint = format('For the versions, query howdah.%s_versions%s.', version_of.what,
         case when version_of.what <> 'skill' then ', for labels howdah.version_labels' else '' end);
@@ -65826,6 +65882,12 @@ grant execute on function howdah.check_audit_log(bigint,integer) to howdah_app;
 
 grant execute on function howdah.check_audit_log(bigint,integer) to howdah_viewer;
 
+grant execute on function howdah.check_evaluation(uuid,double precision,text) to howdah_app;
+
+grant execute on function howdah.check_evaluation(uuid,double precision,text) to howdah_engine;
+
+grant execute on function howdah.check_evaluation(uuid,double precision,text) to howdah_viewer;
+
 grant execute on function howdah.check_runs() to howdah_app;
 
 grant execute on function howdah.check_runs() to howdah_viewer;
@@ -66578,11 +66640,11 @@ grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose)
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
 
-grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_app;
+grant execute on function howdah_private.baseline_of(howdah.evaluations,integer) to howdah_app;
 
-grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_engine;
+grant execute on function howdah_private.baseline_of(howdah.evaluations,integer) to howdah_engine;
 
-grant execute on function howdah_private.baseline_of(howdah.evaluations,text) to howdah_viewer;
+grant execute on function howdah_private.baseline_of(howdah.evaluations,integer) to howdah_viewer;
 
 grant execute on function howdah_private.bases_of_call(howdah.executions,text) to howdah_engine;
 
@@ -66940,6 +67002,10 @@ grant execute on function howdah_private.check_function_definition(text,text) to
 
 grant execute on function howdah_private.check_function_exists(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_gate(howdah.evaluations,double precision,text) to howdah_app;
+
+grant execute on function howdah_private.check_gate(howdah.evaluations,double precision,text) to howdah_engine;
+
 grant execute on function howdah_private.check_grade(howdah.evaluation_results,double precision,text) to howdah_engine;
 
 grant execute on function howdah_private.check_grader_of(uuid,text) to howdah_app;
@@ -67044,11 +67110,9 @@ grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howd
 
 grant execute on function howdah_private.check_plain_secrets(text,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_app;
+grant execute on function howdah_private.check_promotable(howdah.evaluations) to howdah_app;
 
-grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_engine;
-
-grant execute on function howdah_private.check_promotion(howdah.evaluations,uuid,double precision) to howdah_viewer;
+grant execute on function howdah_private.check_promotable(howdah.evaluations) to howdah_engine;
 
 grant execute on function howdah_private.check_proposed_version(howdah.memories) to howdah_engine;
 
@@ -67061,6 +67125,12 @@ grant execute on function howdah_private.check_question_kind(howdah.questions,ho
 grant execute on function howdah_private.check_question_people(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_question_settings(jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.check_rate(double precision) to howdah_app;
+
+grant execute on function howdah_private.check_rate(double precision) to howdah_engine;
+
+grant execute on function howdah_private.check_rate(double precision) to howdah_viewer;
 
 grant execute on function howdah_private.check_recall(text,integer) to howdah_engine;
 
@@ -67652,6 +67722,12 @@ grant execute on function howdah_private.evaluated(text,text) to howdah_engine;
 
 grant execute on function howdah_private.evaluated(text,text) to howdah_viewer;
 
+grant execute on function howdah_private.evaluation_by_id(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.evaluation_by_id(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.evaluation_by_id(uuid,text) to howdah_viewer;
+
 grant execute on function howdah_private.evaluation_totals(uuid) to howdah_engine;
 
 grant execute on function howdah_private.event_payload(howdah.executions) to howdah_engine;
@@ -67723,6 +67799,18 @@ grant execute on function howdah_private.fault_of_conversation(howdah.executions
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.faults_of_comparison(jsonb,integer) to howdah_app;
+
+grant execute on function howdah_private.faults_of_comparison(jsonb,integer) to howdah_engine;
+
+grant execute on function howdah_private.faults_of_comparison(jsonb,integer) to howdah_viewer;
+
+grant execute on function howdah_private.faults_of_results(howdah.evaluations,double precision) to howdah_app;
+
+grant execute on function howdah_private.faults_of_results(howdah.evaluations,double precision) to howdah_engine;
+
+grant execute on function howdah_private.faults_of_results(howdah.evaluations,double precision) to howdah_viewer;
 
 grant execute on function howdah_private.faulty_workflows(text[]) to howdah_app;
 
@@ -67861,12 +67949,6 @@ grant execute on function howdah_private.functions_of(text,text[]) to howdah_eng
 grant execute on function howdah_private.functions_of_shared_resources() to howdah_engine;
 
 grant execute on function howdah_private.fused_score(double precision,bigint,double precision,bigint) to howdah_engine;
-
-grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_app;
-
-grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_engine;
-
-grant execute on function howdah_private.gate_faults(howdah.evaluations,double precision,howdah.evaluations) to howdah_viewer;
 
 grant execute on function howdah_private.generations_lock_key(uuid) to howdah_engine;
 
@@ -68823,6 +68905,12 @@ grant execute on function howdah_private.patterns_of_words(text) to howdah_app;
 grant execute on function howdah_private.patterns_of_words(text) to howdah_engine;
 
 grant execute on function howdah_private.patterns_of_words(text) to howdah_viewer;
+
+grant execute on function howdah_private.percent(numeric) to howdah_app;
+
+grant execute on function howdah_private.percent(numeric) to howdah_engine;
+
+grant execute on function howdah_private.percent(numeric) to howdah_viewer;
 
 grant execute on function howdah_private.period_begins(howdah.limit_period,timestamp with time zone) to howdah_engine;
 
@@ -70318,11 +70406,11 @@ grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_viewer;
 
-grant execute on function howdah_private.version_of(text,uuid,text) to howdah_app;
+grant execute on function howdah_private.version_of(text,uuid,text,text) to howdah_app;
 
-grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
+grant execute on function howdah_private.version_of(text,uuid,text,text) to howdah_engine;
 
-grant execute on function howdah_private.version_of(text,uuid,text) to howdah_viewer;
+grant execute on function howdah_private.version_of(text,uuid,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.visible_annotations(jsonb) to howdah_engine;
 
@@ -74802,9 +74890,11 @@ Returns the violated invariants of all runs. The result is always empty unless H
 
 comment on routine howdah.check_audit_log(bigint,integer) is 'Checks the chain of the audit log of the tenant, from the row after the number "after": select * from howdah.check_audit_log(). Checks at most 100,000 rows at once; go on with through until it is last_seq. fault is null if all is well, else changed, missing, truncated or forged, and fault_seq is the first row that is wrong. For admins and owners. howdah doctor --audit also compares checkpoints outside of the database.';
 
+comment on routine howdah.check_evaluation(uuid,double precision,text) is 'Says whether an evaluation passes a gate, as howdah eval run does: select howdah.check_evaluation(id, fail_under => 0.9, no_worse_than => ''production''). Returns {passed, faults, baseline_id, comparison}. faults says why it does not pass: the evaluation has not completed, results were not graded, fewer pass than fail_under, or the version with the label is better by more than the noise or was not evaluated on the same items with the same graders. comparison is that of compare_evaluations with the baseline, the newest evaluation of the version with the label; null if the evaluation has tried this version itself.';
+
 comment on routine howdah.check_runs() is 'Broken promises of runs of the tenant that are live or ended within the last hour: select * from howdah.check_runs(). Always empty unless the engine has a bug. At most 1,000. For admins and owners. Reads the logs of these runs.';
 
-comment on routine howdah.compare_evaluations(uuid,uuid) is 'Compares two evaluations of one data set, item by item, or two of live runs as two groups (is_paired is false, and items 0). Returns {a, b, is_paired, has_equal_items, has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, regressions, improvements}. Each figure has both means, the difference b - a with its 95 % interval, and a verdict: higher, lower, or inside the noise. regressions and improvements name items that passed more often before or now, each with a run of both evaluations, at most 100.';
+comment on routine howdah.compare_evaluations(uuid,uuid) is 'Compares two evaluations of one data set, item by item. If one or both are of live runs, compares them as two groups (is_paired is false, and items 0). Returns {a, b, is_paired, has_equal_items, has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, regressions, improvements}. Each figure has both means, the difference b - a with its 95 % interval, and a verdict: higher, lower, or inside the noise. regressions and improvements name items that passed more often before or now, each with a run of both evaluations, at most 100.';
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 

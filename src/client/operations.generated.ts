@@ -126,6 +126,8 @@ export type EvaluationComparison = { a: { id: string; version: number; label: st
 
 export type ComparedFigure = { a: number | null; b: number | null; difference: number | null; low: number | null; high: number | null; verdict: string | null };
 
+export type EvaluationCheck = { passed: boolean; faults: (string)[]; baseline_id: string | null; comparison: EvaluationComparison | null };
+
 export type EvaluationItem = { item_id: string; input: string; input_data: unknown; expected: unknown; split: string | null; runs: number; graded: number; passed: number; pass_rate: number | null; flakiness: number | null; score: number | null; score_deviation: number | null; cost: number | null; latency_ms: number | null; confidence: number | null };
 
 export type GraderAgreement = { grader: string | null; results: number; people: number; agreement: number; kappa: number | null; kappa_low: number | null; kappa_high: number | null; mean_difference: number; low: number | null; high: number | null; verdict: string | null; length_bias: number | null; length_low: number | null; length_high: number | null; length_verdict: string | null; position_bias: number | null; position_low: number | null; position_high: number | null; position_verdict: string | null; calibration_error: number | null };
@@ -577,6 +579,8 @@ export type Operations = {
   gradeAgain: { takes: { params: { id: string } }; gives: GradedAgain };
   /** Compare two evaluations of one data set. */
   compareEvaluations: { takes: { params: { id: string }; query: { with: string } }; gives: EvaluationComparison };
+  /** Say whether an evaluation passes a gate. */
+  checkEvaluation: { takes: { params: { id: string }; query?: { fail_under?: number; no_worse_than?: string } }; gives: EvaluationCheck };
   /** List the items of an evaluation with the figures of their repeats. */
   listEvaluationItems: { takes: { params: { id: string }; query?: { limit?: number } }; gives: { data: (EvaluationItem)[] } };
   /** Label the version of an evaluation. */
@@ -1066,6 +1070,7 @@ export const operations = {
   cancelEvaluation: ['POST', '/api/evaluations/{id}/cancel'],
   gradeAgain: ['POST', '/api/evaluations/{id}/grade-again'],
   compareEvaluations: ['GET', '/api/evaluations/{id}/comparison'],
+  checkEvaluation: ['GET', '/api/evaluations/{id}/check'],
   listEvaluationItems: ['GET', '/api/evaluations/{id}/items'],
   promoteEvaluation: ['POST', '/api/evaluations/{id}/promote'],
   graderAgreement: ['GET', '/api/evaluations/{id}/agreement'],

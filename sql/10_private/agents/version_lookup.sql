@@ -1,7 +1,9 @@
 -- Finds a version of an agent, workflow, prompt or skill by its number or its label. Rows are read
 -- with the privileges of the caller, and only of its own tenant: not all keys of versions begin
 -- with the tenant.
-create or replace function howdah_private.version_of(what text, thing_id uuid, named text)
+create or replace function howdah_private.version_of(
+  what text, thing_id uuid, named text, field text default 'version'
+)
   returns table (id uuid, version int, definition jsonb)
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -39,7 +41,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no version %L of %s %s', version_of.named, version_of.what,
         version_of.thing_id),
-      detail = jsonb_build_object('field', 'version',
+      detail = jsonb_build_object('field', version_of.field,
         version_of.what || '_id', version_of.thing_id)::text,
       hint = format('For the versions, query howdah.%s_versions%s.', version_of.what,
         case when version_of.what <> 'skill' then ', for labels howdah.version_labels' else '' end);

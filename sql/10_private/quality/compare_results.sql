@@ -86,18 +86,21 @@ as $$
   from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
 $$;
 
--- Returns the figures of two evaluations of live runs, whose runs have nothing in common, so that
--- they are two groups and no pairs.
+-- Returns the figures of two evaluations of which one or both are of live runs. They have no items
+-- in common, so they are two groups and no pairs. An item is one observation, as a live run is.
 create or replace function howdah_private.compared_groups(a uuid, b uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with results as (
-    select r.id, r.evaluation_id = compared_groups.a as is_a, r.passed::int::float8 as passed,
-      r.score, case when r.cached_answers = 0 then r.cost::float8 end as cost,
-      case when r.cached_answers = 0 then r.latency_ms end as latency_ms
-    from howdah.evaluation_results as r
-    where r.evaluation_id in (compared_groups.a, compared_groups.b) and r.passed is not null
+    select o.id, g.is_a, avg(r.score) as score, avg(r.passed::int)::float8 as passed,
+      avg(r.cost) filter (where r.cached_answers = 0)::float8 as cost,
+      avg(r.latency_ms) filter (where r.cached_answers = 0) as latency_ms
+    from (values (compared_groups.a, true), (compared_groups.b, false)) as g (evaluation_id, is_a)
+    join howdah.evaluation_results as r on r.evaluation_id = g.evaluation_id
+    cross join lateral (select coalesce(r.item_id, r.id) as id) as o
+    where r.passed is not null
+    group by o.id, g.is_a
   )
   select jsonb_build_object('items', 0,
     'pass_rate', howdah_private.compared_means(

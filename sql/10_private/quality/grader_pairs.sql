@@ -86,13 +86,8 @@ begin
         coalesce(check_agreement.pass_score::text, 'null')),
       detail = '{"field": "pass_score"}',
       hint = 'Give the least score of people that counts as passed, such as 0.5.';
-  elsif check_agreement.evaluation is not null and not exists (
-    select from howdah.evaluations as e where e.id = check_agreement.evaluation
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', check_agreement.evaluation),
-      detail = jsonb_build_object('evaluation_id', check_agreement.evaluation)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
+  elsif check_agreement.evaluation is not null then
+    perform howdah_private.evaluation_by_id(check_agreement.evaluation, 'evaluation');
   end if;
 end $$;
 

@@ -29,6 +29,28 @@ begin
   return v_id;
 end $$;
 
+-- Returns an evaluation that the caller sees, or raises HWNTF, which names the argument.
+create or replace function howdah_private.evaluation_by_id(evaluation_id uuid, field text)
+  returns howdah.evaluations
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_evaluation howdah.evaluations;
+begin
+  select e.* into v_evaluation from howdah.evaluations as e
+  where e.id = evaluation_by_id.evaluation_id;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no evaluation %s',
+        coalesce(evaluation_by_id.evaluation_id::text, 'null')),
+      detail = jsonb_build_object('field', evaluation_by_id.field,
+        'evaluation_id', evaluation_by_id.evaluation_id)::text,
+      hint = 'See howdah.evaluations for the evaluations that exist.';
+  end if;
+  return v_evaluation;
+end $$;
+
 -- Returns the id of the agent or the workflow that is evaluated. A workflow may be named as agent.
 create or replace function howdah_private.evaluated(
   agent text, workflow text, out agent_id uuid, out workflow_id uuid

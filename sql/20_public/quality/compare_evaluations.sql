@@ -4,27 +4,17 @@ create or replace function howdah.compare_evaluations(a uuid, b uuid) returns js
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_a howdah.evaluations;
-  v_b howdah.evaluations;
-  v_is_paired boolean;
+  v_a howdah.evaluations := howdah_private.evaluation_by_id(compare_evaluations.a, 'a');
+  v_b howdah.evaluations := howdah_private.evaluation_by_id(compare_evaluations.b, 'b');
+  v_is_paired boolean := v_a.since_at is null and v_b.since_at is null;
   v_figures jsonb;
 begin
-  select e.* into v_a from howdah.evaluations as e where e.id = compare_evaluations.a;
-  select e.* into v_b from howdah.evaluations as e where e.id = compare_evaluations.b;
-  if v_a.id is null or v_b.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', case when v_a.id is null
-        then compare_evaluations.a else compare_evaluations.b end),
-      detail = jsonb_build_object('evaluation_id', case when v_a.id is null
-        then compare_evaluations.a else compare_evaluations.b end)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  elsif v_a.dataset_id <> v_b.dataset_id then
+  if v_a.dataset_id <> v_b.dataset_id then
     raise exception using errcode = 'HWINV',
       message = 'the evaluations are of different data sets',
       detail = jsonb_build_object('field', 'b', 'a', v_a.dataset_id, 'b', v_b.dataset_id)::text,
       hint = 'Compare evaluations of one data set.';
   end if;
-  v_is_paired := v_a.since_at is null or v_b.since_at is null or v_a.id = v_b.id;
   v_figures := case when v_is_paired then howdah_private.compared_items(v_a.id, v_b.id)
     else howdah_private.compared_groups(v_a.id, v_b.id) end;
   return jsonb_build_object(
@@ -39,9 +29,9 @@ begin
     'improvements', howdah_private.changed_items(v_a.id, v_b.id, -1));
 end $$;
 comment on function howdah.compare_evaluations(uuid, uuid) is
-  'Compares two evaluations of one data set, item by item, or two of live runs as two groups '
-  '(is_paired is false, and items 0). Returns {a, b, is_paired, has_equal_items, '
-  'has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, regressions, '
-  'improvements}. Each figure has both means, the difference b - a with its 95 % interval, and a '
-  'verdict: higher, lower, or inside the noise. regressions and improvements name items that '
-  'passed more often before or now, each with a run of both evaluations, at most 100.';
+  'Compares two evaluations of one data set, item by item. If one or both are of live runs, '
+  'compares them as two groups (is_paired is false, and items 0). Returns {a, b, is_paired, '
+  'has_equal_items, has_equal_graders, items, pass_rate, score, cost, latency_ms, slices, '
+  'regressions, improvements}. Each figure has both means, the difference b - a with its 95 % '
+  'interval, and a verdict: higher, lower, or inside the noise. regressions and improvements name '
+  'items that passed more often before or now, each with a run of both evaluations, at most 100.';

@@ -44,16 +44,9 @@ create or replace function howdah.cancel_evaluation(id uuid) returns howdah.eval
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_evaluation howdah.evaluations;
+  v_evaluation howdah.evaluations := howdah_private.evaluation_by_id(cancel_evaluation.id, 'id');
   v_live uuid[];
 begin
-  select e.* into v_evaluation from howdah.evaluations as e where e.id = cancel_evaluation.id;
-  if v_evaluation.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', coalesce(cancel_evaluation.id::text, 'null')),
-      detail = jsonb_build_object('evaluation_id', cancel_evaluation.id)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  end if;
   v_live := array(
     select r.execution_id from howdah.evaluation_results as r
     join howdah.executions as e on e.id = r.execution_id and e.completed_at is null

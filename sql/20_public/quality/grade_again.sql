@@ -8,17 +8,10 @@ create or replace function howdah.grade_again(evaluation uuid) returns int
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid;
+  v_evaluation howdah.evaluations :=
+    howdah_private.evaluation_by_id(grade_again.evaluation, 'evaluation');
 begin
-  select e.id into v_id from howdah.evaluations as e where e.id = grade_again.evaluation;
-  if v_id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no evaluation %s', coalesce(grade_again.evaluation::text, 'null')),
-      detail = jsonb_build_object('field', 'evaluation',
-        'evaluation_id', grade_again.evaluation)::text,
-      hint = 'See howdah.evaluations for the evaluations that exist.';
-  end if;
-  return howdah_private.regrade_results(v_id);
+  return howdah_private.regrade_results(v_evaluation.id);
 end $$;
 comment on function howdah.grade_again(uuid) is
   'Grades those results of an evaluation again that have the error not_graded, and returns their '

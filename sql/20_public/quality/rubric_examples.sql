@@ -47,12 +47,8 @@ begin
       message = format('examples must be from 1 to 20, not %s',
         coalesce(rubric_examples.examples::text, 'null')),
       detail = '{"field": "examples"}', hint = 'Four examples are enough for most judges.';
-  elsif rubric_examples.evaluation is null then
-    raise exception using errcode = 'HWNTF', message = 'there is no evaluation null',
-      detail = '{"evaluation_id": null}',
-      hint = 'See howdah.evaluations for the evaluations that exist.';
   end if;
-  perform howdah_private.check_agreement(rubric_examples.evaluation, 0),
+  perform howdah_private.evaluation_by_id(rubric_examples.evaluation, 'evaluation'),
     howdah_private.check_judge_of(rubric_examples.evaluation, rubric_examples.grader);
   return (
     with candidates as (

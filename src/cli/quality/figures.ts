@@ -1,4 +1,5 @@
-import { percent } from './gate.ts';
+/** Writes a share as a percentage. */
+export const percent = (share: number): string => `${Number((share * 100).toFixed(1))} %`;
 
 /** Writes a rate with its 95 % interval. */
 export const interval = (rate: number, low: number | null, high: number | null) =>

@@ -1,8 +1,8 @@
 import type {
   ComparedFigure,
-  Evaluation,
   EvaluationComparison,
-} from '../../operations/quality/evaluations.ts';
+} from '../../operations/quality/evaluation-gate.ts';
+import type { Evaluation } from '../../operations/quality/evaluations.ts';
 import type {
   ComparisonReport,
   EvaluationReport,
@@ -11,7 +11,7 @@ import type {
 import { junitReport } from '../../text/reports/junit-report.ts';
 import { markdownComparison, markdownReport } from '../../text/reports/markdown-report.ts';
 import { truncateToFit } from '../../text/truncate.ts';
-import { percent } from './gate.ts';
+import { percent } from './figures.ts';
 
 /** The grade of a result by one grader. A judge that failed gives an error and no score. */
 type Grade = { score?: number | null; passed?: boolean | null; detail?: string; error?: string };
@@ -37,7 +37,7 @@ export type JudgedEvaluation = {
   inputs: ReadonlyMap<string, string>;
   /** Why the gate refuses it. */
   faults: readonly string[];
-  comparison?: EvaluationComparison | undefined;
+  comparison: EvaluationComparison | null;
 };
 
 /** Writes JUnit XML: a test case for each result, and one for each fault of the gate. */

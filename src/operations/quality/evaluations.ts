@@ -50,7 +50,11 @@ export type Evaluation = {
   [name: string]: unknown;
 };
 
-async function shownEvaluation(db: Queryable, evaluationId: string): Promise<Answer<Evaluation>> {
+/** Reads an evaluation as it is shown. */
+export async function shownEvaluation(
+  db: Queryable,
+  evaluationId: string,
+): Promise<Answer<Evaluation>> {
   const answer = shownRow(evaluations, await readRow(db, evaluations, evaluationId));
   return answer as unknown as Answer<Evaluation>;
 }
@@ -186,106 +190,5 @@ export const gradeAgain = operation({
       [params.id],
     );
     return { body: { evaluation_id: params.id, results: rows[0]?.results ?? 0 } };
-  },
-});
-
-const figure = z
-  .object({
-    a: z.number().nullable(),
-    b: z.number().nullable(),
-    difference: z.number().nullable().describe('b - a'),
-    low: z.number().nullable().describe('The lower end of the 95 % interval'),
-    high: z.number().nullable().describe('The upper end of the 95 % interval'),
-    verdict: z
-      .string()
-      .nullable()
-      .describe('higher, lower or inside the noise; null if nothing can be compared'),
-  })
-  .meta({ id: 'ComparedFigure' });
-
-const side = z.object({
-  id,
-  version: z.int(),
-  label: z.string().nullable(),
-  status: z.string(),
-  totals: object,
-});
-
-const changed = z.object({
-  item_id: id,
-  passed_a: z.number(),
-  passed_b: z.number(),
-  execution_id_a: id.nullable(),
-  execution_id_b: id.nullable(),
-});
-
-const comparison = z
-  .object({
-    a: side,
-    b: side,
-    is_paired: z.boolean().describe('false for two evaluations of live runs: two groups'),
-    has_equal_items: z.boolean(),
-    has_equal_graders: z.boolean(),
-    items: z.int().describe('Items that both have graded; 0 for two groups'),
-    ...{ pass_rate: figure, score: figure, cost: figure, latency_ms: figure },
-    slices: z.array(
-      z.object({ key: z.string(), value: z.string(), items: z.int(), pass_rate: figure }),
-    ),
-    regressions: z.array(changed),
-    improvements: z.array(changed),
-  })
-  .meta({ id: 'EvaluationComparison' });
-
-/** Two evaluations, compared item by item. */
-export type EvaluationComparison = z.output<typeof comparison>;
-/** A figure of two evaluations. */
-export type ComparedFigure = z.output<typeof figure>;
-
-/** Compares two evaluations of one data set. */
-export const compareEvaluations = operation({
-  method: 'GET',
-  path: `${evaluations.path}/{id}/comparison`,
-  id: 'compareEvaluations',
-  tag: 'evaluations',
-  summary: 'Compare two evaluations of one data set',
-  description: 'A difference inside the noise is no difference. See docs/evaluation.md.',
-  params: byId,
-  query: z.strictObject({ with: id.describe('The evaluation b; the one of the path is a') }),
-  isReplicable: true,
-  answers: { 200: { description: 'The differences', schema: comparison } },
-  async work(db, { params, query }) {
-    const { rows } = await db.query<{ comparison: EvaluationComparison }>(
-      'select howdah.compare_evaluations($1, $2) as comparison',
-      [params.id, query.with],
-    );
-    return { body: rows[0]?.comparison as EvaluationComparison };
-  },
-});
-
-/** Labels the version of an evaluation, so that runs of the label use it. */
-export const promoteEvaluation = operation({
-  method: 'POST',
-  path: `${evaluations.path}/{id}/promote`,
-  id: 'promoteEvaluation',
-  tag: 'evaluations',
-  summary: 'Label the version of an evaluation',
-  description:
-    'Refused for an evaluation that has not completed or had overrides, and if it does not pass the gate. See docs/evaluation.md.',
-  params: byId,
-  permission: { object: 'version_labels', action: 'edit' },
-  body: z.strictObject({
-    label: z.string().describe('The label, such as production'),
-    fail_under: z.number().optional().describe('The least pass rate, from 0 to 1'),
-    no_worse_than: z
-      .string()
-      .optional()
-      .describe('A label whose version must not be better by more than the noise'),
-  }),
-  answers: { 200: { description: 'The evaluation', schema: evaluations.row } },
-  async work(db, { params, body }) {
-    await db.query('select howdah.promote_evaluation($1, $2, $3, $4)', [
-      ...[params.id, body.label, body.fail_under ?? null, body.no_worse_than ?? null],
-    ]);
-    return shownEvaluation(db, params.id);
   },
 });

@@ -77,7 +77,7 @@ test('evaluates, and refuses with status 5 under the rate', async () => {
   expect(refused.status).toBe(5);
   expect(JSON.parse(refused.stdout)).toMatchObject({
     evaluation: { status: 'completed', totals: { passed: 4, failed: 2, pass_hat_k: 0.666667 } },
-    faults: ['the pass rate 66.7 % is under 70 %'],
+    faults: ['the pass rate 66.67 % is under 70 %'],
   });
 });
 
@@ -127,10 +127,11 @@ test('refuses a version that is worse than a label, and compares each item', asy
   });
   expect(comparison.regressions).toHaveLength(12);
   expect(await readFile(markdown, 'utf8')).toContain('| pass rate | 1 | 0 |');
-  // the version of the label against itself: no difference, and no second evaluation of it
+  // the version of the label is its own baseline: nothing is compared or evaluated twice
   const count = async () => (await json('eval', 'list')).items.length;
   const before = await count();
-  expect((await cli(...run, '--version', 'production')).status).toBe(0);
+  const itself = await json(...run, '--version', 'production', '--repeat', '2');
+  expect(itself).toMatchObject({ comparison: null, faults: [] });
   expect(await count()).toBe(before + 1);
 });
 
@@ -138,7 +139,7 @@ test('shows the quality of versions by day, and grades again what was not graded
   const { data } = await json('eval', 'by-day', '--dataset', 'many', '--agent', agent);
   expect(data).toMatchObject([
     { version: 2, results: 12, passed: 0, source: 'items', grader: null },
-    { results: 24, passed: 24 },
+    { results: 36, passed: 36 },
   ]);
   const { stdout } = await cli('eval', 'by-day', '--dataset', 'many', '--grader', 'word');
   expect(stdout).toContain('100 % (');
@@ -154,6 +155,13 @@ test('shows the quality of versions by day, and grades again what was not graded
     db.pool,
     `update howdah.evaluation_results set passed = null, error = '{"code": "not_graded"}'
      where id = (select max(id::text)::uuid from howdah.evaluation_results) returning evaluation_id`,
+  );
+  const failed = await json('eval', 'results', row?.evaluation_id, '--failed');
+  expect(failed.items).toContainEqual(
+    expect.objectContaining({
+      passed: null,
+      error: expect.objectContaining({ code: 'not_graded' }),
+    }),
   );
   const again = await cli('eval', 'grade-again', row?.evaluation_id);
   expect(again.stdout).toContain(`1 result is graded again. See: howdah eval wait`);
@@ -339,9 +347,10 @@ test('grades runs that users started, once, and names them by their ids', async 
   expect(gate.stdout).toContain(`failed: run ${run?.id}: sorry: `);
   expect(await readFile(junit, 'utf8')).toContain(`run ${run?.id}`);
   const [{ id }] = (await json('eval', 'list')).items.slice(-1);
-  const compared = await cli('eval', 'wait', id, '--no-worse-than', 'production');
-  expect(compared.status).toBe(2);
-  expect(compared.stderr).toContain('an evaluation of runs that exist has no items to compare');
+  // the graded runs of the version of a label are the baseline
+  expect(await cli('eval', 'wait', id, '--no-worse-than', '1')).toMatchObject({ status: 0 });
+  const unknown = await cli(...grade, '--no-worse-than', 'production');
+  expect(unknown).toMatchObject({ status: 3, stdout: '' });
   const again = await cli('--json', ...grade);
   expect(again.status).toBe(2);
   expect(JSON.parse(again.stderr).error).toMatchObject({

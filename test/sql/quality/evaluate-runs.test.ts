@@ -75,6 +75,16 @@ const evaluateRuns = (options = '', user = member, subject = agent) =>
     );
   });
 
+const evaluateItems = () =>
+  committed(db.pool, async (client) => {
+    await takeRole(client, 'howdah_app', {
+      'howdah.tenant_id': tenant,
+      'howdah.user_id': member.id,
+    });
+    const start = `select * from howdah.evaluate($1, $2, repeat => 3)`;
+    return one<Evaluation>(client, start, [dataset, agent]);
+  });
+
 const read = (id: string) =>
   one<Evaluation>(db.pool, 'select * from howdah.evaluations where id = $1', [id]);
 
@@ -345,5 +355,42 @@ test('two evaluations of live runs are compared as two groups', async () => {
   const { same } = await one(db.pool, 'select howdah.compare_evaluations($1, $1) as same', [
     before,
   ]);
-  expect(same).toMatchObject({ is_paired: true, items: 0 });
+  expect(same).toMatchObject({
+    ...{ is_paired: false, items: 0 },
+    pass_rate: { a: 1, b: 1, difference: 0, verdict: 'inside the noise' },
+  });
+});
+
+test('live runs and items are two groups, in which an item is one observation', async () => {
+  for (let run = 0; run < 12; run += 1) await answered(run < 6 ? 'please' : 'no');
+  const live = await evaluateRuns();
+  await db.pool.query(
+    `insert into howdah.dataset_items (tenant_id, dataset_id, input)
+     select tenant_id, id, n::text from howdah.datasets cross join generate_series(1, 2) as n
+     where tenant_id = $1 and name = $2`,
+    [tenant, dataset],
+  );
+  const items = await evaluateItems();
+  // two of three repeats of an item pass, and none of the other one
+  const runs = await all(
+    db.pool,
+    `select execution_id, repeat > 1 and dense_rank() over (order by item_id) = 1 as is_polite
+     from howdah.evaluation_results where evaluation_id = $1`,
+    [items.id],
+  );
+  for (const { execution_id, is_polite } of runs) {
+    await finish(db.pool, worker, execution_id, {
+      ...completed,
+      output: is_polite ? 'please' : 'no',
+    });
+  }
+  await gradeRuns(db.pool);
+  const { compared } = await one(db.pool, 'select howdah.compare_evaluations($1, $2) as compared', [
+    live.id,
+    items.id,
+  ]);
+  expect(compared).toMatchObject({
+    ...{ is_paired: false, items: 0, slices: [], regressions: [], improvements: [] },
+    pass_rate: { a: 0.5, b: 0.333333, verdict: 'inside the noise' },
+  });
 });

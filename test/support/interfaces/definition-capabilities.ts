@@ -107,7 +107,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'start an evaluation' },
-    ...{ sql: 'howdah.evaluate()', graphql: 'evaluate', cli: ['eval run', 'eval wait'] },
+    ...{ sql: 'howdah.evaluate()', graphql: 'evaluate', cli: 'eval run' },
     rest: 'POST /api/evaluations',
   },
   {
@@ -129,6 +129,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ group: 'Agents and tools', what: 'compare two evaluations' },
     ...{ sql: 'howdah.compare_evaluations()', graphql: 'compareEvaluations', cli: 'eval compare' },
     rest: 'GET /api/evaluations/{id}/comparison',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'say whether an evaluation passes a gate' },
+    ...{ sql: 'howdah.check_evaluation()', graphql: 'checkEvaluation', cli: 'eval wait' },
+    rest: 'GET /api/evaluations/{id}/check',
   },
   {
     ...{ group: 'Agents and tools', what: 'see how much the repeats of items differ' },

@@ -4,13 +4,16 @@ import {
   rubricExamples,
 } from '../../../operations/quality/agreement.ts';
 import { addItems, addRun } from '../../../operations/quality/datasets.ts';
+import {
+  checkEvaluation,
+  compareEvaluations,
+  promoteEvaluation,
+} from '../../../operations/quality/evaluation-gate.ts';
 import { listEvaluationItems } from '../../../operations/quality/evaluation-items.ts';
 import {
   cancelEvaluation,
-  compareEvaluations,
   gradeAgain,
   gradeRuns,
-  promoteEvaluation,
   startEvaluation,
 } from '../../../operations/quality/evaluations.ts';
 import { listPreferencePairs, listTrainingExamples } from '../../../operations/quality/examples.ts';
@@ -34,6 +37,7 @@ export const qualityRoutes: Route[] = [
   cancelEvaluation,
   gradeAgain,
   compareEvaluations,
+  checkEvaluation,
   listEvaluationItems,
   promoteEvaluation,
   graderAgreement,

@@ -4,7 +4,8 @@ import { withBackend } from '../../backend/with-backend.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
 import { moment } from '../../input/run-filters.ts';
 import type { CliIo } from '../../output/output.ts';
-import { checkReports, type GateOptions, judge, show, withReports } from './eval-run.ts';
+import { checkGate, type GateOptions, judge, withGate } from '../../quality/gate.ts';
+import { show } from './eval-run.ts';
 
 type Options = GateOptions & {
   tenant?: string;
@@ -19,7 +20,7 @@ type Options = GateOptions & {
 
 /** Registers `howdah eval grade-runs DATASET`: grades runs that exist, and judges the grades. */
 export function register(command: Command, io: CliIo): void {
-  withReports(
+  withGate(
     command
       .argument('<dataset>', 'name or id of the data set, which has the graders')
       .option('--agent <name>', 'the agent whose runs are graded')
@@ -34,14 +35,15 @@ export function register(command: Command, io: CliIo): void {
       .option('--sample <number>', 'the most runs (default: 100)', parseWholeNumber(1, 10_000))
       .option('--graders <names...>', 'graders (default: those that need no item)'),
   ).action(async (dataset: string, options: Options) => {
-    const { failUnder, junit, markdown, stopAtLimit, tenant, since, until, ...rest } = options;
-    const gate = { failUnder, junit, markdown, stopAtLimit } as GateOptions;
-    await checkReports(gate);
+    const { failUnder, worseThan, junit, markdown, stopAtLimit, ...others } = options;
+    const { tenant, since, until, ...rest } = others;
+    const gate = { failUnder, worseThan, junit, markdown, stopAtLimit } as GateOptions;
     const report = await withBackend(
       io,
       command,
       { ...(tenant && { tenant }) },
       async (backend) => {
+        await checkGate(backend, rest, gate);
         const times = {
           ...(since && { since: since.toISOString() }),
           ...(until && { until: until.toISOString() }),

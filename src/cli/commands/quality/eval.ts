@@ -2,12 +2,11 @@ import type { Command } from 'commander';
 import { listOperation } from '../../../operations/list-operation.ts';
 import {
   type ComparedFigure,
-  cancelEvaluation,
   compareEvaluations,
   type EvaluationComparison,
-  gradeAgain,
   promoteEvaluation,
-} from '../../../operations/quality/evaluations.ts';
+} from '../../../operations/quality/evaluation-gate.ts';
+import { cancelEvaluation, gradeAgain } from '../../../operations/quality/evaluations.ts';
 import { evaluationResults } from '../../../resources/quality/evaluation-results.ts';
 import { evaluations } from '../../../resources/quality/evaluations.ts';
 import type { Row } from '../../backend/backend.ts';
@@ -20,7 +19,7 @@ import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
-import { percent } from '../../quality/gate.ts';
+import { percent } from '../../quality/figures.ts';
 import { registerAgreement, registerExamples } from './eval-agreement.ts';
 import { registerByDay } from './eval-by-day.ts';
 import { registerGrade, registerGrades, registerQueue } from './eval-grade.ts';
@@ -75,15 +74,26 @@ const withEvaluation = (command: Command) =>
 
 function registerResults(command: Command, io: CliIo): void {
   withEvaluation(command)
-    .option('--failed', 'only results that did not pass')
+    .option('--failed', 'only results that did not pass, or could not be graded')
     .action(async (id: string, { failed, ...options }: Options & { failed?: true }) => {
       const all = await withBackend(io, command, options, async ({ call, definitions }) => {
         await definitions.find(evaluations, id);
         const list = listOperation<Row>(evaluationResults);
         return allRows((page) => call(list, { query: { evaluation_id: id, ...page } }));
       });
-      const items = failed ? all.filter(({ passed }) => passed === false) : all;
-      const shown = ['item_id', 'repeat', 'passed', 'score', 'scores', 'cost', 'execution_id'];
+      const items = failed
+        ? all.filter((row) => row.passed !== true && row.graded_at !== null)
+        : all;
+      const shown = [
+        'item_id',
+        'repeat',
+        'passed',
+        'score',
+        'scores',
+        'error',
+        'cost',
+        'execution_id',
+      ];
       const rows = items.map((row) => shortenRow(row, shown));
       printRows(io, { items, rows, empty: 'No results.' });
     });

@@ -12,7 +12,8 @@ import {
   type User,
 } from '../support.ts';
 
-// howdah.promote_evaluation: which evaluations may label their version, and the gate.
+// The gate of evaluations: howdah.check_evaluation, and howdah.promote_evaluation, which labels the
+// version of an evaluation that passes it.
 
 const db = testDatabase();
 let tenant: string;
@@ -29,6 +30,12 @@ const as = <T extends object>(user: User, text: string, values: unknown[] = []) 
 
 const promote = (id: unknown, options = '', user = member) =>
   as(user, `select * from howdah.promote_evaluation($1${options && `, ${options}`})`, [id]);
+
+const check = async (id: unknown, options = '', user = member) => {
+  const call = `select howdah.check_evaluation($1${options && `, ${options}`}) as gate`;
+  const [row] = await as<{ gate: Record<string, unknown> }>(user, call, [id]);
+  return row?.gate;
+};
 
 const labels = () =>
   all(
@@ -61,28 +68,29 @@ beforeEach(async () => {
   }
 });
 
-type Made = { version?: number; passed: number; ungraded?: number };
+type Made = { version?: number; passed: number; ungraded?: number; repeats?: number };
 
-/** Stores a completed evaluation, of whose items the first ones have passed. */
-async function evaluated({ version = 2, passed, ungraded = 0 }: Made) {
+/** Stores a completed evaluation, of whose items the first ones have passed in each repeat. */
+async function evaluated({ version = 2, passed, ungraded = 0, repeats = 1 }: Made) {
   const { id } = await one<{ id: string }>(
     db.pool,
     `insert into howdah.evaluations (tenant_id, dataset_id, agent_id, version_id, items, repeats,
        version, items_digest, created_by, graders, completed_at, status)
-     select i.tenant_id, i.dataset_id, $1, v.id, 20, 1, $2, 'x', 'x', '[{"name": "g"}]', now(),
+     select i.tenant_id, i.dataset_id, $1, v.id, 20, $4, $2, 'x', 'x', '[{"name": "g"}]', now(),
        'completed'
      from howdah.dataset_items as i
      join howdah.agent_versions as v on v.agent_id = $1 and v.version = $2
      where i.id = $3 returning id`,
-    [agent, version, items[0]],
+    [agent, version, items[0], repeats],
   );
   await db.pool.query(
     `insert into howdah.evaluation_results (tenant_id, evaluation_id, item_id, repeat, execution_id,
        graded_at, score, passed)
-     select $1, $2, i.id, 1, howdah.uuid_v7(), now(),
+     select $1, $2, i.id, n, howdah.uuid_v7(), now(),
        case when i.place <= $4 then 1 else 0 end, case when i.place <= 20 - $5 then i.place <= $4 end
-     from unnest($3::uuid[]) with ordinality as i (id, place)`,
-    [tenant, id, items, passed, ungraded],
+     from unnest($3::uuid[]) with ordinality as i (id, place)
+     cross join generate_series(1, $6::int) as n`,
+    [tenant, id, items, passed, ungraded, repeats],
   );
   await db.pool.query(
     'update howdah.evaluations set totals = howdah_private.evaluation_totals(id) where id = $1',
@@ -90,6 +98,124 @@ async function evaluated({ version = 2, passed, ungraded = 0 }: Made) {
   );
   return id;
 }
+
+describe('check_evaluation', () => {
+  const PASSED = { passed: true, faults: [] };
+
+  test('passes what is graded in full, and compares it with the version of the label', async () => {
+    const before = await evaluated({ version: 1, passed: 18 });
+    await promote(before);
+    const id = await evaluated({ passed: 18 });
+    expect(await check(id)).toEqual({ ...PASSED, baseline_id: null, comparison: null });
+    expect(await check(id, `0.9, 'production'`)).toMatchObject({
+      ...{ ...PASSED, baseline_id: before },
+      comparison: { a: { id: before }, b: { id }, pass_rate: { verdict: 'inside the noise' } },
+    });
+    // a number of a version is a name, too
+    expect(await check(id, `null, '1'`)).toMatchObject({ ...PASSED, baseline_id: before });
+  });
+
+  test('says all that is wrong at once, and labels nothing', async () => {
+    await promote(await evaluated({ version: 1, passed: 20 }));
+    const id = await evaluated({ passed: 5, ungraded: 1 });
+    expect(await check(id, `0.5, 'production'`)).toMatchObject({
+      passed: false,
+      faults: [
+        'the pass rate 26.32 % is under 50 %',
+        'only 19 of 20 runs passed or failed',
+        'only 19 of 20 items are graded in both evaluations',
+        expect.stringMatching(/^the pass rate is 73.68 % lower/),
+        expect.stringMatching(/^the score is .* lower/),
+      ],
+    });
+    expect(await labels()).toMatchObject([{ version: 1 }]);
+  });
+
+  test('does not compare a version with itself, but compares what overrides have tried', async () => {
+    const id = await evaluated({ passed: 20 });
+    await promote(id);
+    const itself = { ...PASSED, baseline_id: id, comparison: null };
+    expect(await check(id, `1, 'production'`)).toEqual(itself);
+    await evaluated({ passed: 20 });
+    expect(await check(id, `1, 'production'`)).toEqual(itself);
+    const other = await evaluated({ passed: 5 });
+    await db.pool.query(
+      `update howdah.evaluations set overrides = '{"model": "other"}' where id = $1`,
+      [other],
+    );
+    const { faults } = (await check(other, `null, 'production'`)) as { faults: string[] };
+    expect(faults).toContain('the pass rate is 75 % lower than before');
+  });
+
+  test('prefers a baseline that is graded in full, then one with as many repeats', async () => {
+    await promote(await evaluated({ version: 1, passed: 10, repeats: 3 }));
+    const id = await evaluated({ passed: 20 });
+    const baseline = async () => (await check(id, `null, 'production'`))?.baseline_id;
+    const partly = await evaluated({ version: 1, passed: 19, ungraded: 1 });
+    expect(await baseline()).not.toBe(partly);
+    const equal = await evaluated({ version: 1, passed: 19 });
+    await evaluated({ version: 1, passed: 10, repeats: 2 });
+    expect(await baseline()).toBe(equal);
+    const newest = await evaluated({ version: 1, passed: 19 });
+    expect(await baseline()).toBe(newest);
+  });
+
+  test.each([
+    ['other items', `items_digest = 'y'`],
+    ['other graders', `graders = '[{"name": "h"}]'`],
+    ['overrides', `overrides = '{"model": "other"}'`],
+    ['live runs', `since_at = now()`],
+    ['no end', `status = 'running'`],
+  ])('does not pass if the version of the label was evaluated with %s', async (_, changed) => {
+    const before = await evaluated({ version: 1, passed: 20 });
+    await promote(before);
+    await db.pool.query(`update howdah.evaluations set ${changed} where id = $1`, [before]);
+    expect(await check(await evaluated({ passed: 20 }), `null, 'production'`)).toEqual({
+      passed: false,
+      faults: [
+        'version 1 (production) has no completed evaluation of the same items with the same graders',
+      ],
+      ...{ baseline_id: null, comparison: null },
+    });
+  });
+
+  test.each([
+    ['running', 'the evaluation is running'],
+    ['cancelled', 'the evaluation was cancelled'],
+  ])('does not pass an evaluation that is %s', async (status, fault) => {
+    const id = await evaluated({ passed: 20 });
+    await db.pool.query('update howdah.evaluations set status = $2 where id = $1', [id, status]);
+    expect(await check(id)).toMatchObject({ passed: false, faults: [fault] });
+  });
+
+  test('refuses a wrong rate, a label and an evaluation that do not exist', async () => {
+    const id = await evaluated({ passed: 20 });
+    for (const rate of ['-0.1', '1.1', `'nan'`]) {
+      expect(await refusal(check(id, rate))).toMatchObject({
+        ...{ code: 'HWINV', detail: '{"field": "fail_under"}' },
+      });
+    }
+    for (const label of [`'nobody'`, `''`, `'9'`]) {
+      expect(await refusal(check(id, `null, ${label}`))).toMatchObject({
+        ...{ code: 'HWNTF', detail: expect.stringContaining('"field": "no_worse_than"') },
+      });
+    }
+    for (const unknown of [null, agent]) {
+      const { code, detail } = await refusal(check(unknown));
+      expect(code).toBe('HWNTF');
+      expect(JSON.parse(detail ?? '')).toEqual({ field: 'evaluation', evaluation_id: unknown });
+    }
+  });
+
+  test('is for viewers too, and finds nothing of another tenant', async () => {
+    const id = await evaluated({ passed: 20 });
+    const viewer = await makeUser(db.pool, { tenant_id: tenant, role: 'viewer' });
+    expect(await check(id, '1', viewer)).toMatchObject(PASSED);
+    const other = await makeTenant(db.pool);
+    const stranger = await makeUser(db.pool, { tenant_id: other, role: 'owner' });
+    expect((await refusal(check(id, '1', stranger))).code).toBe('HWNTF');
+  });
+});
 
 describe('promote_evaluation', () => {
   test('labels the version of the evaluation, and moves the label', async () => {
@@ -116,9 +242,9 @@ describe('promote_evaluation', () => {
     expect(JSON.parse(failure.detail ?? '')).toMatchObject({
       evaluation_id: bad,
       faults: [
-        'the pass rate 0.2500 is under 0.5',
-        'the pass rate is 0.750000 lower than before',
-        'the score is 0.750000 lower than before',
+        'the pass rate 25 % is under 50 %',
+        'the pass rate is 75 % lower than before',
+        'the score is 75 % lower than before',
       ],
     });
     expect(await labels()).toEqual([{ label: 'production', version: 1 }]);
