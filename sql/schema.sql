@@ -1055,6 +1055,7 @@ create table howdah.inbound_hooks (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   written_by text,
+  written_by_execution_id uuid,
   constraint inbound_hooks_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint inbound_hooks_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint inbound_hooks_pkey PRIMARY KEY (id),
@@ -11209,7 +11210,9 @@ begin
       jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
     case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
     v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end,
-    howdah_private.starting_execution_id((hook).tenant_id), (hook).written_by
+    coalesce(howdah_private.starting_execution_id((hook).tenant_id),
+      (hook).written_by_execution_id),
+    (hook).written_by
   )
   returning executions.id into v_id;
   return v_id;
@@ -50790,6 +50793,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__set_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.written_by_execution_id := coalesce(
+    howdah_private.starting_execution_id(new.tenant_id), new.written_by_execution_id);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__set_user()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -55859,19 +55875,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__set_run()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  new.written_by_execution_id := coalesce(
-    howdah_private.starting_execution_id(new.tenant_id), new.written_by_execution_id);
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_search_results__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -58917,19 +58920,42 @@ AS $function$
     from lineage as l join howdah.sessions as s on s.id = l.id
     where s.forked_from_session_id is not null
   ),
-  runs (id, user_id) as (
-    select e.id::uuid, e.user_id from howdah.executions as e
-    where e.id = users_of_conversation.execution_id
-    union all
-    select t.id, t.user_id
+  runs (id) as (
+    select users_of_conversation.execution_id
+    union
+    select t.id
     from lineage as l
     join howdah.sessions as s on s.id = l.id
     cross join lateral (
-      select e.id::uuid as id, e.user_id from howdah.executions as e
+      select e.id::uuid as id from howdah.executions as e
       where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= l.last_turn offset 0
     ) as t
+    union
+    select n.id
+    from runs as r
+    cross join lateral (
+      select e.forked_from_execution_id as id from howdah.executions as e
+      where e.id = r.id and e.forked_from_execution_id is not null
+      union all
+      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+      offset 0
+    ) as n
   )
-  select r.user_id from runs as r where r.user_id is not null
+  select e.user_id
+  from runs as r
+  cross join lateral (
+    select x.user_id from howdah.executions as x where x.id = r.id
+    union all
+    select s.user_id
+    from (
+      select m.from_execution_id as id from howdah.mail as m
+      where m.received_by_execution_id = r.id and m.from_execution_id is not null offset 0
+    ) as m
+    cross join lateral (
+      select x.user_id from howdah.executions as x where x.id = m.id offset 0) as s
+    offset 0
+  ) as e
+  where e.user_id is not null
   union
   select s.user_id from lineage as l join howdah.sessions as s on s.id = l.id
   where s.user_id is not null
@@ -58937,10 +58963,14 @@ AS $function$
   select u.id
   from runs as r
   cross join lateral (
-    select q.tenant_id, q.answered_by from howdah.questions as q
-    where q.execution_id = r.id and q.answered_by is not null offset 0
+    select q.tenant_id, q.answered_by as username from howdah.questions as q
+    where q.execution_id = r.id and q.answered_by is not null
+    union all
+    select m.tenant_id, m.created_by from howdah.mail as m
+    where m.received_by_execution_id = r.id and m.created_by is not null
+    offset 0
   ) as a
-  join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.answered_by
+  join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.username
 $function$
 ;
 
@@ -63094,6 +63124,8 @@ CREATE TRIGGER _205_set_author BEFORE INSERT ON howdah.inbound_hooks FOR EACH RO
 
 CREATE TRIGGER _210_set_author BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg__set_author();
 
+CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF agent_id, workflow_id, condition, mapping, session_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_run();
+
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
 
 CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF verification, secret_name, previous_secret_name, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_secrets();
@@ -63508,9 +63540,13 @@ CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXEC
 
 CREATE TRIGGER _205_set_author BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_author();
 
-CREATE TRIGGER _210_set_author BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (COALESCE(new.session_id, old.session_id) IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg__set_author();
+CREATE TRIGGER _210_set_author BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (
+        CASE
+            WHEN (pg_trigger_depth() = 0) THEN new.session_id
+            ELSE COALESCE(new.session_id, old.session_id)
+        END IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg__set_author();
 
-CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF agent_id, workflow_id, input, input_data, metadata, session_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__set_run();
+CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF agent_id, workflow_id, input, input_data, metadata, session_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_run();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
@@ -71923,7 +71959,7 @@ comment on column howdah.dataset_items.source_seq is 'Number of the step in that
 
 comment on column howdah.dataset_items.source_user_id is 'The user of that run, also once the run is deleted. The erasure of the user deletes the item.';
 
-comment on column howdah.dataset_items.source_user_ids is 'Other users whose words the run may have read: of its session, and of sessions that it was forked from. The erasure of one of them deletes the item.';
+comment on column howdah.dataset_items.source_user_ids is 'Other users whose words the run may have read: of its session, of sessions and runs that it was forked from, and those who answered its questions or sent it messages. The erasure of one of them deletes the item.';
 
 comment on column howdah.dataset_items.source_version_id is 'The version of the agent or workflow of that run.';
 
@@ -72665,6 +72701,8 @@ comment on column howdah.inbound_hooks.verification is 'standard_webhooks, githu
 comment on column howdah.inbound_hooks.workflow_id is 'The workflow.';
 
 comment on column howdah.inbound_hooks.written_by is 'User, else API key, else database login that last changed what the hook does; created_by of its runs.';
+
+comment on column howdah.inbound_hooks.written_by_execution_id is 'Run whose tool wrote the hook; started_by_execution_id of the runs of the hook.';
 
 comment on column howdah.integrations.account_scope is 'Owner of the accounts. tenant: one account, which an admin connects, serves all runs. user: each run uses the account of its user.';
 

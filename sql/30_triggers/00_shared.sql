@@ -64,6 +64,18 @@ begin
   return new;
 end $$;
 
+-- Records the run whose tool writes a schedule or an inbound hook: what that starts acts for this
+-- run.
+create or replace function howdah_private.tg__set_run() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.written_by_execution_id := coalesce(
+    howdah_private.starting_execution_id(new.tenant_id), new.written_by_execution_id);
+  return new;
+end $$;
+
 -- Sets who wrote a schedule or an inbound hook. Its runs act as user_id and have written_by in
 -- created_by: a caller that changes what they do becomes their user, and a caller that is not a
 -- user leaves them without one. Their triggers name the columns that count: a new name, a pause and

@@ -129,6 +129,10 @@ create or replace trigger _210_set_author
       old.agent_id, old.workflow_id, old.condition, old.mapping, old.session_key,
       old.debounce_key, old.debounce_ms, old.reply))
   execute function howdah_private.tg__set_author();
+create or replace trigger _220_set_run
+  before insert or update of agent_id, workflow_id, condition, mapping, session_key
+  on howdah.inbound_hooks
+  for each row execute function howdah_private.tg__set_run();
 create or replace trigger _300_check
   before insert or update of agent_id, workflow_id, mapping, reply on howdah.inbound_hooks
   for each row execute function howdah_private.tg_inbound_hooks__check();

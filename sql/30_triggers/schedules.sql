@@ -57,28 +57,19 @@ begin
   return new;
 end $$;
 
--- Records the run whose tool writes a schedule: what the schedule starts acts for that run.
-create or replace function howdah_private.tg_schedules__set_run() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.written_by_execution_id := coalesce(
-    howdah_private.starting_execution_id(new.tenant_id), new.written_by_execution_id);
-  return new;
-end $$;
-
 create or replace trigger _205_set_author before insert on howdah.schedules
   for each row execute function howdah_private.tg__set_author();
--- A schedule whose session is deleted goes on without it, and keeps its author.
+-- A schedule whose session is deleted goes on without it, and keeps its author: the foreign key
+-- sets session_id to null in a trigger.
 create or replace trigger _210_set_author
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
     priority, concurrency_key, overlap_policy, catchup_policy
   on howdah.schedules
   for each row when (
     (new.cron, new.timezone, new.agent_id, new.workflow_id, new.input, new.input_data, new.metadata,
-      coalesce(new.session_id, old.session_id), new.priority, new.concurrency_key,
-      new.overlap_policy, new.catchup_policy)
+      case when pg_trigger_depth() = 0 then new.session_id
+        else coalesce(new.session_id, old.session_id) end,
+      new.priority, new.concurrency_key, new.overlap_policy, new.catchup_policy)
     is distinct from
     (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
       old.session_id, old.priority, old.concurrency_key, old.overlap_policy, old.catchup_policy))
@@ -86,7 +77,7 @@ create or replace trigger _210_set_author
 create or replace trigger _220_set_run
   before insert or update of agent_id, workflow_id, input, input_data, metadata, session_id
   on howdah.schedules
-  for each row execute function howdah_private.tg_schedules__set_run();
+  for each row execute function howdah_private.tg__set_run();
 create or replace trigger _300_check
   before insert or update of cron, timezone, agent_id, workflow_id, input, metadata
   on howdah.schedules

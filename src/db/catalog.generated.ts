@@ -117,7 +117,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     source_execution_id: "The run from which the item was made (howdah.add_to_dataset).",
     source_seq: "Number of the step in that run whose answer is expected, or was corrected. Null: the whole run.",
     source_user_id: "The user of that run, also once the run is deleted. The erasure of the user deletes the item.",
-    source_user_ids: "Other users whose words the run may have read: of its session, and of sessions that it was forked from. The erasure of one of them deletes the item.",
+    source_user_ids: "Other users whose words the run may have read: of its session, of sessions and runs that it was forked from, and those who answered its questions or sent it messages. The erasure of one of them deletes the item.",
     source_version_id: "The version of the agent or workflow of that run.",
     split: "Part of the data set, such as train or test. An evaluation may take one split.",
     tenant_id: "The tenant that owns the row; no other tenant can see it.",
@@ -290,6 +290,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     verification: "standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.",
     workflow_id: "The workflow.",
     written_by: "User, else API key, else database login that last changed what the hook does; created_by of its runs.",
+    written_by_execution_id: "Run whose tool wrote the hook; started_by_execution_id of the runs of the hook.",
   },
   integrations: {
     account_scope: "Owner of the accounts. tenant: one account, which an admin connects, serves all runs. user: each run uses the account of its user.",

@@ -909,6 +909,7 @@ export interface InboundHooks {
   verification: HookVerification;
   workflow_id: string | null;
   written_by: string | null;
+  written_by_execution_id: string | null;
 }
 
 export interface Integrations {

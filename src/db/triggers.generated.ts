@@ -230,6 +230,7 @@ export const TRIGGERS: readonly string[] = [
   'howdah.inbound_hooks _200_set_user',
   'howdah.inbound_hooks _205_set_author',
   'howdah.inbound_hooks _210_set_author',
+  'howdah.inbound_hooks _220_set_run',
   'howdah.inbound_hooks _300_check',
   'howdah.inbound_hooks _310_check_secrets',
   'howdah.inbound_hooks _320_refuse_keys',

@@ -294,6 +294,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'none points at executions; only compared, and a run that is gone is nobody',
   'howdah.schedules.written_by_execution_id':
     'none points at executions; only copied into the runs of the schedule',
+  'howdah.inbound_hooks.written_by_execution_id': 'as that of schedules',
   'howdah.executions.compensates_execution_id': 'none points at executions; made by the engine',
   'howdah.executions.contents_key_id': 'held as it is written; a key in use is not deleted',
   'howdah.executions.parent_call_id': 'a call of a message, no row',

@@ -163,7 +163,9 @@ begin
       jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
     case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
     v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end,
-    howdah_private.starting_execution_id((hook).tenant_id), (hook).written_by
+    coalesce(howdah_private.starting_execution_id((hook).tenant_id),
+      (hook).written_by_execution_id),
+    (hook).written_by
   )
   returning executions.id into v_id;
   return v_id;

@@ -1,7 +1,8 @@
 -- Adds ended runs to data sets.
 
--- Returns the users whose words a run may have read: those of its session up to its turn, of the
--- sessions that this one was forked from, and those who answered questions there.
+-- Returns the users whose words a run may have read: those of its session up to its turn, and of
+-- the sessions that this one was forked from. Also those of its children and of runs whose log it
+-- has as a fork, and those who answered questions and sent messages there.
 create or replace function howdah_private.users_of_conversation(execution_id uuid)
   returns setof uuid
   language sql stable security definer
@@ -15,19 +16,42 @@ as $$
     from lineage as l join howdah.sessions as s on s.id = l.id
     where s.forked_from_session_id is not null
   ),
-  runs (id, user_id) as (
-    select e.id::uuid, e.user_id from howdah.executions as e
-    where e.id = users_of_conversation.execution_id
-    union all
-    select t.id, t.user_id
+  runs (id) as (
+    select users_of_conversation.execution_id
+    union
+    select t.id
     from lineage as l
     join howdah.sessions as s on s.id = l.id
     cross join lateral (
-      select e.id::uuid as id, e.user_id from howdah.executions as e
+      select e.id::uuid as id from howdah.executions as e
       where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= l.last_turn offset 0
     ) as t
+    union
+    select n.id
+    from runs as r
+    cross join lateral (
+      select e.forked_from_execution_id as id from howdah.executions as e
+      where e.id = r.id and e.forked_from_execution_id is not null
+      union all
+      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+      offset 0
+    ) as n
   )
-  select r.user_id from runs as r where r.user_id is not null
+  select e.user_id
+  from runs as r
+  cross join lateral (
+    select x.user_id from howdah.executions as x where x.id = r.id
+    union all
+    select s.user_id
+    from (
+      select m.from_execution_id as id from howdah.mail as m
+      where m.received_by_execution_id = r.id and m.from_execution_id is not null offset 0
+    ) as m
+    cross join lateral (
+      select x.user_id from howdah.executions as x where x.id = m.id offset 0) as s
+    offset 0
+  ) as e
+  where e.user_id is not null
   union
   select s.user_id from lineage as l join howdah.sessions as s on s.id = l.id
   where s.user_id is not null
@@ -35,10 +59,14 @@ as $$
   select u.id
   from runs as r
   cross join lateral (
-    select q.tenant_id, q.answered_by from howdah.questions as q
-    where q.execution_id = r.id and q.answered_by is not null offset 0
+    select q.tenant_id, q.answered_by as username from howdah.questions as q
+    where q.execution_id = r.id and q.answered_by is not null
+    union all
+    select m.tenant_id, m.created_by from howdah.mail as m
+    where m.received_by_execution_id = r.id and m.created_by is not null
+    offset 0
   ) as a
-  join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.answered_by
+  join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.username
 $$;
 
 -- Returns what anonymizing withholds from the texts of a run: addresses and numbers of persons, the

@@ -154,6 +154,26 @@ describe.each([
   });
 });
 
+test.each([
+  ['schedule', schedule, fire],
+  ['inbound hook', hook, deliver],
+] as const)(
+  'a run of a %s that a tool wrote acts for the run of the tool',
+  async (_, write, start) => {
+    const writer = await makeRun(db.pool);
+    const id = await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.caused_by', $1, true)`, [writer]);
+      return write(client);
+    });
+    const run = await start(id);
+    expect(
+      await one(db.pool, 'select started_by_execution_id from howdah.executions where id = $1', [
+        run,
+      ]),
+    ).toEqual({ started_by_execution_id: writer });
+  },
+);
+
 test('a key that runs a schedule starts the run, not the one that wrote it', async () => {
   const [key, other] = [await makeKey(), await makeKey()];
   const id = await withKey(key, schedule);
@@ -225,35 +245,42 @@ test('a change by a worker keeps the author', async () => {
   );
 });
 
-test('a schedule whose session is deleted keeps its author and its user', async () => {
+/** Lets a user write a schedule that goes on with a session, and another one change it. */
+async function afterChange(change: string) {
   const writer = await makeUser(db.pool, { role: 'member' });
+  const other = await makeUser(db.pool, { role: 'admin' });
   const id = await asUser(writer.id, async (client) => {
-    const session = await one(
-      client,
-      'insert into howdah.sessions (agent_id) values ($1) returning id',
-      [agent],
-    );
     const made = await schedule(client);
-    await client.query('update howdah.schedules set session_id = $2 where id = $1', [
-      made,
-      session.id,
-    ]);
+    await client.query(
+      `with s as (insert into howdah.sessions (agent_id) values ($1) returning id)
+       update howdah.schedules set session_id = (select id from s) where id = $2`,
+      [agent, made],
+    );
     return made;
   });
-  const admin = await makeUser(db.pool, { role: 'admin' });
   await committed(db.pool, async (client) => {
-    await client.query(`select set_config('howdah.user_id', $1, true)`, [admin.id]);
-    await client.query(
-      `delete from howdah.sessions as s using howdah.schedules as x
-       where x.id = $1 and s.id = x.session_id`,
-      [id],
-    );
+    await client.query(`select set_config('howdah.user_id', $1, true)`, [other.id]);
+    await client.query(change, [id]);
   });
-  expect(
-    await one(
-      db.pool,
-      'select session_id, user_id, written_by from howdah.schedules where id = $1',
-      [id],
-    ),
-  ).toEqual({ session_id: null, user_id: writer.id, written_by: writer.username });
+  const row = await one(
+    db.pool,
+    'select session_id, user_id, written_by from howdah.schedules where id = $1',
+    [id],
+  );
+  return { row, writer, other };
+}
+
+test('a schedule whose session is deleted keeps its author and its user', async () => {
+  const { row, writer } = await afterChange(
+    `delete from howdah.sessions as s using howdah.schedules as x
+     where x.id = $1 and s.id = x.session_id`,
+  );
+  expect(row).toEqual({ session_id: null, user_id: writer.id, written_by: writer.username });
+});
+
+test('who takes the session from a schedule becomes its author and its user', async () => {
+  const { row, other } = await afterChange(
+    'update howdah.schedules set session_id = null where id = $1',
+  );
+  expect(row).toEqual({ session_id: null, user_id: other.id, written_by: other.username });
 });

@@ -6,6 +6,7 @@ import {
   committed,
   finish,
   makeAgent,
+  makeRun,
   makeTenant,
   makeUser,
   makeWorker,
@@ -44,6 +45,42 @@ async function turn(user: User, input: string, of = session) {
   );
   await finish(db.pool, worker, id);
   return id;
+}
+
+/** Stores a question of a run that ada has answered. */
+const ask = (run: string) =>
+  db.pool.query(
+    `insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status,
+       answered_at, answered_by, answer)
+     select tenant_id, id, coalesce(root_execution_id, id), 'question', 'Which one?', 'answered',
+       now(), $2, 'A-7' from howdah.executions where id = $1`,
+    [run, ada.username],
+  );
+/** Lets ada send a message that a run receives. */
+async function write(run: string, sender: string | null = null) {
+  const { id } = await as<{ id: string }>(
+    ada,
+    `insert into howdah.mail (to_agent_id, content)
+     values (howdah.agent('support'), 'It is A-7.') returning id`,
+  );
+  await db.pool.query(
+    `update howdah.mail set received_at = now(), received_by_execution_id = $2,
+       from_execution_id = $3::uuid, root_execution_id = $3::uuid,
+       created_by = case when $3::uuid is null then created_by end
+     where id = $1`,
+    [id, run, sender],
+  );
+}
+/** Runs the agent for bob, outside of a session, with a child that does something. */
+async function withChild(work: (child: string) => Promise<unknown>): Promise<string> {
+  const columns = { tenant_id: tenant, user_id: bob.id };
+  const { id: agent_id } = await as<{ id: string }>(bob, `select howdah.agent('support') as id`);
+  const run = await makeRun(db.pool, { ...columns, agent_id });
+  const child = await makeRun(db.pool, { ...columns, agent_id, parent_execution_id: run });
+  await work(child);
+  await finish(db.pool, worker, child);
+  await finish(db.pool, worker, run);
+  return run;
 }
 
 const itemsOf = (run: string) =>
@@ -108,6 +145,41 @@ describe('the erasure of a user deletes items', () => {
     expect(history[0]?.content).toBe('My order is A-7.');
     await eraseAda();
     expect(await itemsOf(id)).toEqual([]);
+  });
+
+  test('of forks by others of a run whose question the user answered', async () => {
+    const run = await turn(bob, 'Where is it?');
+    await ask(run);
+    const { id } = await as<{ id: string }>(bob, 'select id from howdah.fork_execution($1, 0)', [
+      run,
+    ]);
+    await finish(db.pool, worker, id);
+    await add(id);
+    await eraseAda();
+    expect(await itemsOf(id)).toEqual([]);
+  });
+
+  test.each([
+    ['answered a question', ask],
+    ['sent a message', (child: string) => write(child)],
+  ])('of runs with a child to which the user %s', async (_, tell) => {
+    const run = await withChild(tell);
+    await add(run);
+    expect(await itemsOf(run)).toHaveLength(1);
+    await eraseAda();
+    expect(await itemsOf(run)).toEqual([]);
+  });
+
+  test('of runs that got a message of a run of the user', async () => {
+    const sender = await makeRun(db.pool, {
+      ...{ tenant_id: tenant, user_id: ada.id },
+      agent_id: (await as<{ id: string }>(bob, `select howdah.agent('support') as id`)).id,
+    });
+    await finish(db.pool, worker, sender);
+    const run = await withChild((child) => write(child, sender));
+    await add(run);
+    await eraseAda();
+    expect(await itemsOf(run)).toEqual([]);
   });
 
   test('and judges of later turns of others', async () => {
