@@ -28336,7 +28336,10 @@ begin
   delete from howdah_private.due_grades as d where d.execution_id = any (forget_results.ids);
   with forgotten as (
     update howdah.evaluation_results as r
-    set graded_at = coalesce(r.graded_at, clock_timestamp()), error = r.error - 'message',
+    set graded_at = coalesce(r.graded_at, clock_timestamp()),
+      error = case when r.graded_at is null then jsonb_build_object('code', 'not_graded',
+        'message', 'the run was erased before it was graded')
+        else r.error - 'message' end,
       scores = (
         select coalesce(json_object_agg(s.name, s.grade - '{detail,error}'::text[])::jsonb, '{}')
         from jsonb_each(r.scores) as s (name, grade))

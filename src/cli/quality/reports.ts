@@ -1,7 +1,4 @@
-import type {
-  ComparedFigure,
-  EvaluationComparison,
-} from '../../operations/quality/evaluation-gate.ts';
+import type { ComparedFigure, EvaluationComparison } from '../../contracts/evaluations.ts';
 import type { Evaluation } from '../../operations/quality/evaluations.ts';
 import type {
   ComparisonReport,

@@ -171,8 +171,8 @@ export function firstDataset(root: URL) {
 /** Returns the request of the items of a data set in each language. */
 export function copyItems({ id, name }: { id: string; name: string }, root: URL): Forms {
   return {
-    sql: `select id, input, input_data, expected, split, metadata, removed_at\nfrom howdah.dataset_items\nwhere dataset_id = ${quoteSql(id)}\norder by id desc\nlimit ${ROWS};`,
-    graphql: `query {\n  datasetItems(first: ${ROWS}, orderBy: PRIMARY_KEY_DESC, condition: { datasetId: ${string(id)} }) {\n    nodes { id input inputData expected split metadata removedAt }\n  }\n}`,
+    sql: `select id, history, input, input_data, input_parts, expected, split, metadata, source_execution_id, source_seq, removed_at\nfrom howdah.dataset_items\nwhere dataset_id = ${quoteSql(id)}\norder by id desc\nlimit ${ROWS};`,
+    graphql: `query {\n  datasetItems(first: ${ROWS}, orderBy: PRIMARY_KEY_DESC, condition: { datasetId: ${string(id)} }) {\n    nodes { id history input inputData inputParts expected split metadata sourceExecutionId sourceSeq removedAt }\n  }\n}`,
     curl: curlCommand(new URL(`./api/dataset-items?dataset_id=${id}&limit=${ROWS}`, root)),
     cli: howdahCommand('dataset items', [], [name]),
   };

@@ -1,6 +1,7 @@
 import { Anchor, Paper, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import type { EvaluationTotals } from '../../contracts/evaluations.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { formatCompact, formatCount, formatDuration } from '../messages/format.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
@@ -11,7 +12,7 @@ import { isEmptyValue } from '../parts/value-view.tsx';
 import { rowPath } from '../rows/paths.ts';
 import type { EvaluationPage } from '../server/operations.generated.ts';
 import { GradedRuns } from './evaluations-table.tsx';
-import { datasetPage, formatScore, formatShare, type Totals, totalsOf } from './quality-rows.ts';
+import { datasetPage, formatScore, formatShare, totalsOf } from './quality-rows.ts';
 
 const text = qualityTexts.totals;
 const facts = qualityTexts.facts;
@@ -31,10 +32,16 @@ export function EvaluationFacts({ row }: { row: Row }) {
 type Card = [title: string, figure: ReactNode, hint?: string];
 
 /** The confidence that answers state, if any does. */
-function confidenceOf({ confidence, calibration_error }: Totals): Card[] {
+function confidenceOf({ confidence, calibration_error }: EvaluationTotals): Card[] {
   if (confidence === null || confidence === undefined) return [];
   const figures = [formatShare(confidence), formatScore(calibration_error)];
   return [[text.confidence, figures.join(' / '), text.confidenceHint]];
+}
+
+/** The cost of judges and embeddings, if there is any. */
+function costOfJudges({ grading_cost = 0 }: EvaluationTotals): Card[] {
+  if (grading_cost === 0) return [];
+  return [[text.gradingCost, <Cost key="grading" value={grading_cost} />, text.gradingCostHint]];
 }
 
 function Figures({ row }: { row: Row }) {
@@ -56,6 +63,7 @@ function Figures({ row }: { row: Row }) {
     [text.score, formatScore(totals.score)],
     ...confidenceOf(totals),
     [text.cost, <Cost key="cost" value={totals.cost ?? 0} />],
+    ...costOfJudges(totals),
     [text.tokens, formatCompact(totals.tokens ?? 0)],
     [text.latency, `${ms(totals.latency_ms_mean)} / ${ms(totals.latency_ms_p95)}`],
   ];

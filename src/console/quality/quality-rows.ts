@@ -1,28 +1,8 @@
+import type { EvaluationTotals } from '../../contracts/evaluations.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { qualityTexts } from '../messages/quality-texts.ts';
 import { DATASETS, EVALUATIONS } from '../rows/paths.ts';
 import type { EvaluationRow } from '../server/operations.generated.ts';
-
-/** The figures of an evaluation. They are absent until a result is graded. */
-export type Totals = {
-  runs?: number;
-  graded?: number;
-  passed?: number;
-  failed?: number;
-  cancelled?: number;
-  not_graded?: number;
-  flaky_items?: number;
-  score?: number | null;
-  pass_rate?: number | null;
-  pass_hat_k?: number | null;
-  cost?: number;
-  tokens?: number;
-  cached_runs?: number;
-  confidence?: number | null;
-  calibration_error?: number | null;
-  latency_ms_mean?: number | null;
-  latency_ms_p95?: number | null;
-};
 
 /** A result, as `GET /api/evaluation-results` shows it. */
 export type ResultRow = {
@@ -43,46 +23,6 @@ export type ResultRow = {
 /** The grade that one grader gave. One without a score has an error. */
 type Grade = { score?: number; passed?: boolean; detail?: Json; error?: string };
 
-/** A figure of two evaluations. */
-export type Figure = {
-  a: number | null;
-  b: number | null;
-  difference: number | null;
-  low: number | null;
-  high: number | null;
-  /** Null if no item has the figure in both evaluations. */
-  verdict: string | null;
-};
-
-type Side = { id: string; version: number; label: string | null; status: string; totals: Totals };
-
-/** An item that passed more often in one evaluation than in the other. */
-export type ChangedItem = {
-  item_id: string;
-  passed_a: number;
-  passed_b: number;
-  execution_id_a: string | null;
-  execution_id_b: string | null;
-};
-
-/** Two evaluations, as `GET /api/evaluations/{id}/comparison` compares them. */
-export type Comparison = {
-  a: Side;
-  b: Side;
-  /** False for two evaluations of live runs, which are compared as two groups. */
-  is_paired: boolean;
-  has_equal_items: boolean;
-  has_equal_graders: boolean;
-  items: number;
-  pass_rate: Figure;
-  score: Figure;
-  cost: Figure;
-  latency_ms: Figure;
-  slices: { key: string; value: string; items: number; pass_rate: Figure }[];
-  regressions: ChangedItem[];
-  improvements: ChangedItem[];
-};
-
 /** Returns the path of an evaluation. */
 export const evaluationPage = (id: string) => `${EVALUATIONS}/${id}`;
 
@@ -99,8 +39,12 @@ export const leaderboardPage = (dataset: string) => `${datasetPage(dataset)}/lea
 export const comparisonPage = (a: string, b: string) => `${EVALUATIONS}/${a}/compare?with=${b}`;
 
 /** Returns the figures of an evaluation, and the number of its runs. */
-export function totalsOf({ totals, items, repeats }: EvaluationRow): Totals & { runs: number } {
-  const figures = isJsonObject(totals ?? null) ? (totals as JsonObject as Totals) : {};
+export function totalsOf({
+  totals,
+  items,
+  repeats,
+}: EvaluationRow): EvaluationTotals & { runs: number } {
+  const figures = isJsonObject(totals ?? null) ? (totals as JsonObject as EvaluationTotals) : {};
   return { ...figures, runs: figures.runs ?? items * repeats };
 }
 

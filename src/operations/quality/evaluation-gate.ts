@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { EvaluationComparison } from '../../contracts/evaluations.ts';
 import { byId, id, numberText, object } from '../../resources/fields.ts';
 import { evaluations } from '../../resources/quality/evaluations.ts';
 import { operation } from '../operation.ts';
@@ -50,11 +51,6 @@ const comparison = z
     improvements: z.array(changed),
   })
   .meta({ id: 'EvaluationComparison' });
-
-/** Two evaluations, compared item by item. */
-export type EvaluationComparison = z.output<typeof comparison>;
-/** A figure of two evaluations. */
-export type ComparedFigure = z.output<typeof figure>;
 
 /** Compares two evaluations of one data set. */
 export const compareEvaluations = operation({

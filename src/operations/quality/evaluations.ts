@@ -1,37 +1,12 @@
 import { z } from 'zod';
 import type { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import type { EvaluationTotals } from '../../contracts/evaluations.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import { byId, id, names, object, time } from '../../resources/fields.ts';
 import { readRow } from '../../resources/operations.ts';
 import { evaluations } from '../../resources/quality/evaluations.ts';
 import { type Answer, operation, shownRow } from '../operation.ts';
-
-/** The figures of an evaluation. They are absent until a result is graded. */
-export type Totals = {
-  runs?: number;
-  graded?: number;
-  passed?: number;
-  failed?: number;
-  cancelled?: number;
-  /** Results whose judge failed. */
-  not_graded?: number;
-  flaky_items?: number;
-  score?: number | null;
-  pass_rate?: number | null;
-  pass_hat_k?: number | null;
-  cost?: number;
-  /** Cost of the judges, which is no part of `cost`. */
-  grading_cost?: number;
-  tokens?: number;
-  /** Runs that took an answer from a cache. */
-  cached_runs?: number;
-  /** Mean confidence of answers that state one, and how far it is from the share that passed. */
-  confidence?: number | null;
-  calibration_error?: number | null;
-  latency_ms_mean?: number | null;
-  latency_ms_p95?: number | null;
-};
 
 /** An evaluation as it is shown. */
 export type Evaluation = {
@@ -46,7 +21,7 @@ export type Evaluation = {
   repeats: number;
   /** The time since which runs that exist are graded; null: the runs are those of items. */
   since_at: string | null;
-  totals: Totals;
+  totals: EvaluationTotals;
   [name: string]: unknown;
 };
 

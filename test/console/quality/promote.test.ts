@@ -111,7 +111,7 @@ describe.skipIf(!CHROMIUM)('Promote', () => {
     await dialog().getByLabel('No worse than the label').fill('production');
     await submit();
     const alert = dialog().getByRole('alert');
-    await alert.getByText('the pass rate 0.2500 is under 0.5').waitFor();
+    await alert.getByText('the pass rate 25 % is under 50 %').waitFor();
     await alert.getByText('Look at the results that failed').waitFor();
     await picture(owner.page, 'promote-refused');
     expect(await seriousFindings(owner.page)).toEqual([]);

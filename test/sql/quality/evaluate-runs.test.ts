@@ -331,6 +331,25 @@ test('values out of range are refused, and a viewer may not grade', async () => 
   expect(await refusal(evaluateRuns('', other))).toMatchObject({ code: 'HWNTF' });
 });
 
+test.each(['anonymise', 'delete'])(
+  'a run that is erased before, by %s, is not graded',
+  async (mode) => {
+    const ada = await makeUser(db.pool, { tenant_id: tenant, role: 'member' });
+    await answered('please', { user_id: ada.id });
+    await answered('please');
+    const { id } = await evaluateRuns();
+    await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant]);
+      await client.query('select howdah.erase_user($1, $2)', [ada.id, mode]);
+    });
+    await gradeRuns(db.pool);
+    expect(await read(id)).toMatchObject({
+      status: 'completed',
+      totals: { passed: 1, not_graded: 1, cancelled: 0 },
+    });
+  },
+);
+
 test('two evaluations of live runs are compared as two groups', async () => {
   const answerAll = async (outputs: string[]) => {
     for (const output of outputs) {

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
+import type { ComparedFigure, EvaluationComparison } from '../../../contracts/evaluations.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
 import {
-  type ComparedFigure,
   compareEvaluations,
-  type EvaluationComparison,
   promoteEvaluation,
 } from '../../../operations/quality/evaluation-gate.ts';
 import { cancelEvaluation, gradeAgain } from '../../../operations/quality/evaluations.ts';

@@ -80,6 +80,8 @@ export const englishQuality = {
       'The mean confidence that answers state, and how far it is from the share that passed.',
     score: 'Mean score',
     cost: 'Cost',
+    gradingCost: 'Cost of grading',
+    gradingCostHint: 'Of judges and embeddings. It is no part of the cost of the runs.',
     tokens: 'Tokens',
     latency: 'Time, mean / 95 %',
     progress: 'Graded',
@@ -170,7 +172,7 @@ export const englishQuality = {
         ? '1 item that both have graded is compared.'
         : `${count} items that both have graded are compared.`,
     groups:
-      'Both have graded live runs, which have no items in common: they are compared as two groups.',
+      'Live runs have no items in common with others: the evaluations are compared as two groups.',
     otherItems: 'The evaluations have different items: only those that both have are compared.',
     otherGraders: 'The graders of the evaluations differ, so their scores may not mean the same.',
     cachedRuns: 'Some runs took answers from a cache. Cost and time are those of the other runs.',

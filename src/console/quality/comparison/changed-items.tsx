@@ -1,11 +1,12 @@
 import { Anchor, Paper, SegmentedControl, Text, Title } from '@mantine/core';
 import { Link } from 'wouter';
+import type { ChangedItem, EvaluationComparison } from '../../../contracts/evaluations.ts';
 import { useParameters } from '../../knowledge/use-parameters.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
 import { FailureAlert } from '../../parts/failure-alert.tsx';
 import { useRowKeys } from '../../rows/list/use-row-keys.ts';
 import { EVALUATIONS } from '../../rows/paths.ts';
-import { type ChangedItem, type Comparison, formatShare, shownText } from '../quality-rows.ts';
+import { formatShare, shownText } from '../quality-rows.ts';
 import { LongText } from '../result-item.tsx';
 import { type ItemDetail, useResultDetails } from '../use-result-details.ts';
 
@@ -13,7 +14,7 @@ const text = qualityTexts.compare;
 const KINDS = ['regressions', 'improvements'] as const;
 
 /** The items that passed less often, or more often, in B. The URL says which are shown. */
-export function ChangedItems({ comparison }: { comparison: Comparison }) {
+export function ChangedItems({ comparison }: { comparison: EvaluationComparison }) {
   const { parameters, change } = useParameters(`${EVALUATIONS}/${comparison.a.id}/compare`);
   const shown = KINDS.find((one) => one === parameters.show) ?? 'regressions';
   const rows = comparison[shown];

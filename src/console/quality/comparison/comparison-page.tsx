@@ -1,6 +1,7 @@
 import { Alert, Anchor, Button, Loader, Paper, Text } from '@mantine/core';
 import { ArrowLeftRight } from 'lucide-react';
 import { Link } from 'wouter';
+import type { EvaluationComparison } from '../../../contracts/evaluations.ts';
 import { useParameters } from '../../knowledge/use-parameters.ts';
 import { messages } from '../../messages/messages.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
@@ -13,7 +14,7 @@ import { evaluationPage as evaluationQuery } from '../../server/operations.gener
 import { useRest } from '../../server/rest.ts';
 import { useAnswer } from '../../server/use-answer.ts';
 import { copyComparison } from '../copy-quality.ts';
-import { type Comparison, comparisonPage, evaluationPage } from '../quality-rows.ts';
+import { comparisonPage, evaluationPage } from '../quality-rows.ts';
 import { ChangedItems } from './changed-items.tsx';
 import { FiguresTable, SlicesTable } from './figures.tsx';
 
@@ -24,7 +25,7 @@ export function ComparisonPage({ a }: { a: string }) {
   const { parameters } = useParameters(`${EVALUATIONS}/${a}/compare`);
   const b = parameters.with ?? '';
   const isGiven = isId(a) && isId(b);
-  const { data, failure, isLoading, reload } = useRest<Comparison>(
+  const { data, failure, isLoading, reload } = useRest<EvaluationComparison>(
     isGiven ? `/api/evaluations/${a}/comparison?with=${b}` : undefined,
   );
   return (
@@ -56,7 +57,7 @@ export function ComparisonPage({ a }: { a: string }) {
   );
 }
 
-function Compared({ comparison }: { comparison: Comparison }) {
+function Compared({ comparison }: { comparison: EvaluationComparison }) {
   const { a, b, is_paired, has_equal_items, has_equal_graders, items, slices } = comparison;
   const notes = [
     ...(has_equal_items || !is_paired ? [] : [text.otherItems]),
@@ -82,7 +83,7 @@ function Compared({ comparison }: { comparison: Comparison }) {
 }
 
 /** The names of A and B, with links to them. */
-function Sides({ a, b }: Pick<Comparison, 'a' | 'b'>) {
+function Sides({ a, b }: Pick<EvaluationComparison, 'a' | 'b'>) {
   return (
     <Paper withBorder radius="md" p="sm" mb="sm">
       <dl className="row-facts">
@@ -93,7 +94,7 @@ function Sides({ a, b }: Pick<Comparison, 'a' | 'b'>) {
   );
 }
 
-function SideFact({ letter, side }: { letter: string; side: Comparison['a'] }) {
+function SideFact({ letter, side }: { letter: string; side: EvaluationComparison['a'] }) {
   const { data } = useAnswer(evaluationQuery, { id: side.id });
   const name = data?.evaluation?.agent?.name ?? data?.evaluation?.workflow?.name;
   const version = qualityTexts.evaluations.version(side.version, side.label);

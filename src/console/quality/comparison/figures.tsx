@@ -1,7 +1,8 @@
 import { Paper, Table, Title } from '@mantine/core';
+import type { ComparedFigure, EvaluationComparison } from '../../../contracts/evaluations.ts';
 import { formatCost, formatDuration } from '../../messages/format.ts';
 import { qualityTexts } from '../../messages/quality-texts.ts';
-import { type Comparison, type Figure, formatScore, formatShare } from '../quality-rows.ts';
+import { formatScore, formatShare } from '../quality-rows.ts';
 
 const text = qualityTexts.compare;
 
@@ -27,7 +28,7 @@ const FRAME = {
 };
 
 /** The figures of both evaluations, with the interval of the difference and its verdict. */
-export function FiguresTable({ comparison }: { comparison: Comparison }) {
+export function FiguresTable({ comparison }: { comparison: EvaluationComparison }) {
   return (
     <Paper {...FRAME}>
       <Table className="figures" verticalSpacing={5}>
@@ -46,7 +47,7 @@ export function FiguresTable({ comparison }: { comparison: Comparison }) {
 }
 
 /** The pass rates of each split and each tag. */
-export function SlicesTable({ slices }: Pick<Comparison, 'slices'>) {
+export function SlicesTable({ slices }: Pick<EvaluationComparison, 'slices'>) {
   return (
     <section>
       <Title order={2} size="h5" mb="xs">
@@ -94,7 +95,7 @@ export function FigureHeads({ names }: { names: readonly string[] }) {
   ));
 }
 
-function FigureCells({ figure, kind }: { figure: Figure; kind: Kind }) {
+function FigureCells({ figure, kind }: { figure: ComparedFigure; kind: Kind }) {
   const { a, b, difference, low, high } = figure;
   const show = (value: number | null) => (value === null ? '–' : kind.show(value));
   return (
