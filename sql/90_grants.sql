@@ -235,7 +235,8 @@ grant execute on function
   howdah.propose_memory(uuid), howdah.approve_memory(uuid, text), howdah.reject_memory(uuid),
   howdah.add_to_dataset(text, uuid, jsonb, text, jsonb, boolean, int),
   howdah.cancel_evaluation(uuid),
-  howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int, boolean),
+  howdah.evaluate(
+    text, text, text, text, int, text, text, jsonb, text[], int, boolean, timestamptz),
   howdah.evaluate_runs(
     text, text, text, text, timestamptz, timestamptz, int, text[]),
   howdah.fit_ranking(text, text),
@@ -651,7 +652,7 @@ grant execute on function
   howdah_private.live_judges(uuid), howdah_private.mark_cancelled(uuid),
   howdah_private.regrade_results(uuid),
   howdah_private.start_evaluation(uuid, uuid, uuid, uuid, text, int, text, jsonb, text[], int,
-    boolean),
+    boolean, timestamptz),
   howdah_private.start_grading(
     uuid, uuid, uuid, uuid, text, timestamptz, timestamptz, int, text[])
   to howdah_app;

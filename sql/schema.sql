@@ -681,6 +681,7 @@ create table howdah.evaluations (
   until_at timestamp with time zone,
   grading_rule_id uuid,
   model text generated always as ((overrides ->> 'model'::text)) stored,
+  items_at timestamp with time zone,
   constraint evaluations_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint evaluations_pkey PRIMARY KEY (id),
   constraint evaluations_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -4665,7 +4666,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.evaluate(dataset text, agent text DEFAULT NULL::text, workflow text DEFAULT NULL::text, version text DEFAULT NULL::text, repeat integer DEFAULT 1, split text DEFAULT NULL::text, model text DEFAULT NULL::text, overrides jsonb DEFAULT NULL::jsonb, graders text[] DEFAULT NULL::text[], priority integer DEFAULT 10, reuse boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION howdah.evaluate(dataset text, agent text DEFAULT NULL::text, workflow text DEFAULT NULL::text, version text DEFAULT NULL::text, repeat integer DEFAULT 1, split text DEFAULT NULL::text, model text DEFAULT NULL::text, overrides jsonb DEFAULT NULL::jsonb, graders text[] DEFAULT NULL::text[], priority integer DEFAULT 10, reuse boolean DEFAULT false, items_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS howdah.evaluations
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4674,6 +4675,11 @@ declare
   v_dataset_id uuid := howdah_private.dataset_named(evaluate.dataset);
   v_evaluated record := howdah_private.evaluated(evaluate.agent, evaluate.workflow);
 begin
+  if evaluate.items_at not between '0001-01-02' and '9999-12-30' then
+    raise exception using errcode = 'HWINV',
+      message = format('items_at (%s) is not in the years 1 to 9999', evaluate.items_at),
+      detail = '{"field": "items_at"}', hint = 'Leave items_at out for the items of now.';
+  end if;
   return howdah_private.start_evaluation(
     v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
     howdah_private.version_named(
@@ -4682,7 +4688,8 @@ begin
     coalesce(evaluate.repeat, 1), evaluate.split,
     case when evaluate.model is null then evaluate.overrides
       else coalesce(evaluate.overrides, '{}') || jsonb_build_object('model', evaluate.model) end,
-    evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false));
+    evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false),
+    evaluate.items_at);
 end $function$
 ;
 
@@ -19276,7 +19283,8 @@ AS $function$
         where r.tenant_id = e.tenant_id and r.evaluation_id = e.id and r.passed is not null)
   ),
   newest as materialized (
-    select c.items_digest, c.graders from completed as c order by c.id desc limit 1
+    select c.items_digest, c.graders from completed as c
+    order by c.items_at is null desc, c.id desc limit 1
   ),
   contenders as (
     select distinct on (c.version_id, coalesce(c.overrides, '{}')) c.id
@@ -30553,11 +30561,12 @@ CREATE OR REPLACE FUNCTION howdah_private.insert_evaluation_row(e howdah.evaluat
 AS $function$
   insert into howdah.evaluations (id, tenant_id, dataset_id, agent_id, workflow_id, version_id,
     created_at, completed_at, totals_at, status, items, repeats, version, items_digest, created_by,
-    label, split, overrides, graders, totals, since_at, until_at, grading_rule_id)
+    label, split, overrides, graders, totals, since_at, until_at, grading_rule_id, items_at)
   values (e.id, e.tenant_id, e.dataset_id, e.agent_id, e.workflow_id, e.version_id,
     e.created_at, e.completed_at, e.totals_at, e.status, e.items, e.repeats, e.version,
     e.items_digest, e.created_by,
-    e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id)
+    e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id,
+    e.items_at)
 $function$
 ;
 
@@ -33795,7 +33804,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_items(tenant_id uuid, dataset_id uuid, split text)
+CREATE OR REPLACE FUNCTION howdah_private.lock_items(tenant_id uuid, dataset_id uuid, split text, items_at timestamp with time zone)
  RETURNS uuid[]
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -33803,7 +33812,10 @@ AS $function$
   select array(
     select i.id from howdah.dataset_items as i
     where i.tenant_id = lock_items.tenant_id and i.dataset_id = lock_items.dataset_id
-      and i.removed_at is null and (lock_items.split is null or i.split = lock_items.split)
+      and (lock_items.split is null or i.split = lock_items.split)
+      and case when lock_items.items_at is null then i.removed_at is null
+        else i.created_at <= lock_items.items_at
+          and (i.removed_at is null or i.removed_at > lock_items.items_at) end
     order by i.id for key share)
 $function$
 ;
@@ -47442,7 +47454,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.start_evaluation(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats integer, split text, overrides jsonb, graders text[], priority integer, reuse boolean)
+CREATE OR REPLACE FUNCTION howdah_private.start_evaluation(dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats integer, split text, overrides jsonb, graders text[], priority integer, reuse boolean, items_at timestamp with time zone)
  RETURNS howdah.evaluations
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -47459,11 +47471,12 @@ begin
   perform howdah_private.dataset_named(start_evaluation.dataset_id::text);
   perform howdah_private.lock_caller();
   v_items := howdah_private.lock_items(howdah.current_tenant(), start_evaluation.dataset_id,
-    start_evaluation.split);
+    start_evaluation.split, start_evaluation.items_at);
   v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
     start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
     start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
     start_evaluation.graders, v_items);
+  v_new.items_at := start_evaluation.items_at;
   if start_evaluation.reuse then
     v_old := howdah_private.equal_evaluation(v_new);
   end if;
@@ -66041,9 +66054,9 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_vi
 
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
-grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) to howdah_app;
+grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean,timestamp with time zone) to howdah_app;
 
-grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) to howdah_engine;
+grant execute on function howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah.evaluate_runs(text,text,text,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
 
@@ -68573,7 +68586,7 @@ grant execute on function howdah_private.lock_files(howdah.executions) to howdah
 
 grant execute on function howdah_private.lock_grants() to howdah_engine;
 
-grant execute on function howdah_private.lock_items(uuid,uuid,text) to howdah_engine;
+grant execute on function howdah_private.lock_items(uuid,uuid,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.lock_judging_agents(howdah.evaluations) to howdah_engine;
 
@@ -69729,7 +69742,7 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 
 grant execute on function howdah_private.start_alert_check(uuid,uuid) to howdah_worker;
 
-grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[],integer,boolean) to howdah_app;
+grant execute on function howdah_private.start_evaluation(uuid,uuid,uuid,uuid,text,integer,text,jsonb,text[],integer,boolean,timestamp with time zone) to howdah_app;
 
 grant execute on function howdah_private.start_grading(uuid,uuid,uuid,uuid,text,timestamp with time zone,timestamp with time zone,integer,text[]) to howdah_app;
 
@@ -72144,6 +72157,8 @@ comment on column howdah.evaluations.grading_rule_id is 'The rule that started t
 comment on column howdah.evaluations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.evaluations.items is 'Number of items, or of runs that exist.';
+
+comment on column howdah.evaluations.items_at is 'Time whose items of the data set are evaluated. Null: those of the start.';
 
 comment on column howdah.evaluations.items_digest is 'MD5 of the ids of the items or runs. Equal for evaluations of the same items.';
 
@@ -74980,7 +74995,7 @@ comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSO
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
 
-comment on routine howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean) is 'Runs each item of a data set with an agent or a workflow, repeat times, and grades the results: select * from howdah.evaluate(''refunds'', ''support'', repeat => 3). version is a number or label. graders are names; without them, those of the data set. The runs have priority 10, so others come first. With reuse, returns the newest completed evaluation with the same items, version, overrides, graders and repeats, if there is one.';
+comment on routine howdah.evaluate(text,text,text,text,integer,text,text,jsonb,text[],integer,boolean,timestamp with time zone) is 'Runs each item of a data set with an agent or a workflow, repeat times, and grades the results: select * from howdah.evaluate(''refunds'', ''support'', repeat => 3). version is a number or label. graders are names; without them, those of the data set. The runs have priority 10, so others come first. With reuse, returns the newest completed evaluation with the same items, version, overrides, graders and repeats, if there is one. items_at takes the items that the data set had at an earlier time.';
 
 comment on routine howdah.evaluate_runs(text,text,text,text,timestamp with time zone,timestamp with time zone,integer,text[]) is 'Grades a sample of the runs of an agent or a workflow that have ended, by the graders of a data set that need no item: select * from howdah.evaluate_runs(''refunds'', ''support''). Takes root runs of one version (without one, the current) that were created since (a day ago) until (now) and that no evaluation has graded. The runs themselves are not repeated. Raises HWINV if there are none.';
 

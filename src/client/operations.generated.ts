@@ -118,7 +118,7 @@ export type DataSet = { id: string; name: string; description: string | null; cr
 
 export type Item = { id: string; dataset_id: string; input: string; input_data: unknown; input_parts: ({ [name: string]: unknown })[] | null; history: ({ [name: string]: unknown })[] | null; expected: unknown; split: string | null; metadata: { [name: string]: unknown }; removed_at: string | null; source_execution_id: string | null; source_seq: number | null; source_version_id: string | null; source_user_id: string | null; source_user_ids: (string)[] | null; trust: "system" | "user" | "internal" | "external"; created_by: string; created_at: string };
 
-export type Evaluation = { id: string; dataset_id: string; grading_rule_id: string | null; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; model: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null; agent: string | null; workflow: string | null; dataset: string | null };
+export type Evaluation = { id: string; dataset_id: string; grading_rule_id: string | null; agent_id: string | null; workflow_id: string | null; version_id: string; version: number; label: string | null; split: string | null; model: string | null; overrides: { [name: string]: unknown } | null; status: "running" | "completed" | "cancelled"; items: number; repeats: number; items_at: string | null; since_at: string | null; until_at: string | null; totals: { [name: string]: unknown }; graders: unknown; created_by: string; created_at: string; completed_at: string | null; agent: string | null; workflow: string | null; dataset: string | null };
 
 export type GradedAgain = { evaluation_id: string; results: number };
 
@@ -568,7 +568,7 @@ export type Operations = {
   /** List evaluations, newest first. */
   listEvaluations: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; agent_id?: string; workflow_id?: string; grading_rule_id?: string } }; gives: { data: (Evaluation)[]; next: string | null } };
   /** Start an evaluation. */
-  evaluate: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; repeat?: number; split?: string; model?: string; overrides?: { [name: string]: unknown }; graders?: (string)[]; priority?: number; reuse?: boolean } }; gives: Evaluation };
+  evaluate: { takes: { body: { dataset: string; agent?: string; workflow?: string; version?: string; repeat?: number; split?: string; model?: string; overrides?: { [name: string]: unknown }; graders?: (string)[]; priority?: number; reuse?: boolean; items_at?: string } }; gives: Evaluation };
   /** Get an evaluation. */
   getEvaluation: { takes: { params: { id: string } }; gives: Evaluation };
   /** Grade a sample of the runs of an agent. */

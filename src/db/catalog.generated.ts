@@ -185,6 +185,7 @@ export const columnComments: Readonly<Record<string, Readonly<Record<string, str
     grading_rule_id: "The rule that started the evaluation; null if a person or a program did.",
     id: "Primary key, a uuid v7; the order of ids is the order of creation.",
     items: "Number of items, or of runs that exist.",
+    items_at: "Time whose items of the data set are evaluated. Null: those of the start.",
     items_digest: "MD5 of the ids of the items or runs. Equal for evaluations of the same items.",
     label: "The label by which the version was named, such as production.",
     model: "The model that the runs use, from overrides; null if each agent uses its own.",

@@ -596,6 +596,7 @@ export interface Evaluations {
   grading_rule_id: string | null;
   id: Generated<string>;
   items: number;
+  items_at: Timestamp | null;
   items_digest: string;
   label: string | null;
   model: Generated<string | null>;

@@ -179,8 +179,8 @@ $$;
 
 -- Returns the newest completed evaluation of each agent or workflow, version and overrides, among
 -- those with the items and graders of the newest one. Pairs are compared, hence the limit. An
--- evaluation of runs of users has no items. One without any grade, such as one whose judge failed,
--- says nothing.
+-- evaluation of runs of users has no items, and one of earlier items is not what counts now. One
+-- without any grade, such as one whose judge failed, says nothing.
 create or replace function howdah_private.comparable_evaluations(dataset_id uuid, split text)
   returns setof howdah.evaluations
   language sql stable rows 20
@@ -197,7 +197,8 @@ as $$
         where r.tenant_id = e.tenant_id and r.evaluation_id = e.id and r.passed is not null)
   ),
   newest as materialized (
-    select c.items_digest, c.graders from completed as c order by c.id desc limit 1
+    select c.items_digest, c.graders from completed as c
+    order by c.items_at is null desc, c.id desc limit 1
   ),
   contenders as (
     select distinct on (c.version_id, coalesce(c.overrides, '{}')) c.id

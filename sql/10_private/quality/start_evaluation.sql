@@ -217,11 +217,12 @@ create or replace function howdah_private.insert_evaluation_row(e howdah.evaluat
 as $$
   insert into howdah.evaluations (id, tenant_id, dataset_id, agent_id, workflow_id, version_id,
     created_at, completed_at, totals_at, status, items, repeats, version, items_digest, created_by,
-    label, split, overrides, graders, totals, since_at, until_at, grading_rule_id)
+    label, split, overrides, graders, totals, since_at, until_at, grading_rule_id, items_at)
   values (e.id, e.tenant_id, e.dataset_id, e.agent_id, e.workflow_id, e.version_id,
     e.created_at, e.completed_at, e.totals_at, e.status, e.items, e.repeats, e.version,
     e.items_digest, e.created_by,
-    e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id)
+    e.label, e.split, e.overrides, e.graders, e.totals, e.since_at, e.until_at, e.grading_rule_id,
+    e.items_at)
 $$;
 
 -- Refuses items whose files were deleted since they were added.
@@ -281,10 +282,11 @@ begin
   order by r.id;
 end $$;
 
--- Returns the items to evaluate, in order, and locks them. They are read once: items that others
--- add or remove meanwhile do not make the number, the digest and the runs differ.
+-- Returns the items to evaluate, in order, and locks them: those of now, or of an earlier time.
+-- They are read once: items that others add or remove meanwhile do not make the number, the digest
+-- and the runs differ.
 create or replace function howdah_private.lock_items(
-  tenant_id uuid, dataset_id uuid, split text
+  tenant_id uuid, dataset_id uuid, split text, items_at timestamptz
 ) returns uuid[]
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -292,7 +294,10 @@ as $$
   select array(
     select i.id from howdah.dataset_items as i
     where i.tenant_id = lock_items.tenant_id and i.dataset_id = lock_items.dataset_id
-      and i.removed_at is null and (lock_items.split is null or i.split = lock_items.split)
+      and (lock_items.split is null or i.split = lock_items.split)
+      and case when lock_items.items_at is null then i.removed_at is null
+        else i.created_at <= lock_items.items_at
+          and (i.removed_at is null or i.removed_at > lock_items.items_at) end
     order by i.id for key share)
 $$;
 
@@ -300,7 +305,7 @@ $$;
 -- checked here, since the engine inserts them.
 create or replace function howdah_private.start_evaluation(
   dataset_id uuid, agent_id uuid, workflow_id uuid, version_id uuid, label text, repeats int,
-  split text, overrides jsonb, graders text[], priority int, reuse boolean
+  split text, overrides jsonb, graders text[], priority int, reuse boolean, items_at timestamptz
 ) returns howdah.evaluations
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -316,11 +321,12 @@ begin
   perform howdah_private.dataset_named(start_evaluation.dataset_id::text);
   perform howdah_private.lock_caller();
   v_items := howdah_private.lock_items(howdah.current_tenant(), start_evaluation.dataset_id,
-    start_evaluation.split);
+    start_evaluation.split, start_evaluation.items_at);
   v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
     start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
     start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
     start_evaluation.graders, v_items);
+  v_new.items_at := start_evaluation.items_at;
   if start_evaluation.reuse then
     v_old := howdah_private.equal_evaluation(v_new);
   end if;

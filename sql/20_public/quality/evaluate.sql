@@ -11,7 +11,8 @@ create or replace function howdah.evaluate(
   overrides jsonb default null,
   graders text[] default null,
   priority int default 10,
-  reuse boolean default false
+  reuse boolean default false,
+  items_at timestamptz default null
 ) returns howdah.evaluations
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -20,6 +21,11 @@ declare
   v_dataset_id uuid := howdah_private.dataset_named(evaluate.dataset);
   v_evaluated record := howdah_private.evaluated(evaluate.agent, evaluate.workflow);
 begin
+  if evaluate.items_at not between '0001-01-02' and '9999-12-30' then
+    raise exception using errcode = 'HWINV',
+      message = format('items_at (%s) is not in the years 1 to 9999', evaluate.items_at),
+      detail = '{"field": "items_at"}', hint = 'Leave items_at out for the items of now.';
+  end if;
   return howdah_private.start_evaluation(
     v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
     howdah_private.version_named(
@@ -28,15 +34,17 @@ begin
     coalesce(evaluate.repeat, 1), evaluate.split,
     case when evaluate.model is null then evaluate.overrides
       else coalesce(evaluate.overrides, '{}') || jsonb_build_object('model', evaluate.model) end,
-    evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false));
+    evaluate.graders, coalesce(evaluate.priority, 10), coalesce(evaluate.reuse, false),
+    evaluate.items_at);
 end $$;
 comment on function howdah.evaluate(text, text, text, text, int, text, text, jsonb, text[], int,
-  boolean) is
+  boolean, timestamptz) is
   'Runs each item of a data set with an agent or a workflow, repeat times, and grades the results: '
   'select * from howdah.evaluate(''refunds'', ''support'', repeat => 3). version is a number or '
   'label. graders are names; without them, those of the data set. The runs have priority 10, so '
   'others come first. With reuse, returns the newest completed evaluation with the same items, '
-  'version, overrides, graders and repeats, if there is one.';
+  'version, overrides, graders and repeats, if there is one. items_at takes the items that the '
+  'data set had at an earlier time.';
 
 -- Cancels an evaluation with its live runs and judges. Results that are graded stay.
 create or replace function howdah.cancel_evaluation(id uuid) returns howdah.evaluations

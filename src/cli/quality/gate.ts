@@ -129,7 +129,8 @@ async function startBaseline(
   evaluation: Evaluation,
   label: string,
 ): Promise<Evaluation | null> {
-  const { dataset_id, agent_id, workflow_id, repeats, split, graders, since_at } = evaluation;
+  const { dataset_id, agent_id, workflow_id, repeats, split, graders, since_at, items_at } =
+    evaluation;
   if (since_at !== null) return null;
   const kind = agent_id === null ? workflows : agents;
   const id = String(agent_id ?? workflow_id);
@@ -142,6 +143,7 @@ async function startBaseline(
       ...{ [agent_id === null ? 'workflow' : 'agent']: String(name) },
       ...{ version: label, repeat: repeats, reuse: true },
       ...(split !== null && { split: String(split) }),
+      ...(items_at !== null && { items_at }),
       graders: (graders as { name: string }[]).map((grader) => grader.name),
     },
   });

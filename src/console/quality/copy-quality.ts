@@ -117,18 +117,21 @@ export type NewEvaluation = {
   version?: string;
   repeat?: number;
   split?: string;
+  items_at?: string;
 };
 
 /** Returns the request that starts an evaluation in each language. */
 export function copyStart(given: NewEvaluation, root: URL): Forms {
-  const { dataset, agent, workflow, version, repeat, split } = given;
-  const named = Object.entries({ workflow, version, repeat, split }).flatMap(([name, value]) =>
-    value === undefined
-      ? []
-      : [`${name} => ${typeof value === 'number' ? value : quoteSql(value)}`],
+  const { dataset, agent, workflow, version, repeat, split, items_at } = given;
+  const named = Object.entries({ workflow, version, repeat, split, items_at }).flatMap(
+    ([name, value]) =>
+      value === undefined
+        ? []
+        : [`${name} => ${typeof value === 'number' ? value : quoteSql(value)}`],
   );
   const names = [quoteSql(dataset), ...(agent === undefined ? [] : [quoteSql(agent)]), ...named];
-  const fields = Object.entries(given).map(
+  const { items_at: itemsAt, ...others } = given;
+  const fields = Object.entries({ ...others, ...(itemsAt !== undefined && { itemsAt }) }).map(
     ([name, value]) => `${name}: ${typeof value === 'number' ? value : string(value)}`,
   );
   return {
@@ -143,6 +146,7 @@ export function copyStart(given: NewEvaluation, root: URL): Forms {
         ['version', version],
         ['repeat', repeat],
         ['split', split],
+        ['items-at', items_at],
       ],
       [dataset],
     ),

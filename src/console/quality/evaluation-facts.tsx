@@ -113,6 +113,7 @@ function Subject({ row }: { row: Row }) {
     row.sinceAt === null
       ? [facts.items, facts.itemsOf(formatCount(row.items), row.repeats)]
       : [facts.runs, <GradedTime key="runs" row={row} />],
+    [facts.itemsAt, row.itemsAt && <Moment key="items" at={row.itemsAt} />],
     [facts.overrides, isEmptyValue(row.overrides) ? null : JSON.stringify(row.overrides)],
     [facts.graders, <Graders key="graders" graders={row.graders} />],
     row.gradingRule

@@ -754,11 +754,11 @@ export const evaluations: Operation<Evaluations, EvaluationsVariables> = {
   text: "query Evaluations($dataset:UUID$rule:UUID$after:Cursor){evaluations(first:50 after:$after orderBy:PRIMARY_KEY_DESC condition:{datasetId:$dataset gradingRuleId:$rule}){nodes{...EvaluationRow}pageInfo{hasNextPage endCursor}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
-export type EvaluationPage = { evaluation: { overrides: Json | null; sinceAt: string | null; untilAt: string | null; graders: Json; createdBy: string; completedAt: string | null; gradingRule: { id: string; name: string } | null } & EvaluationRow | null };
+export type EvaluationPage = { evaluation: { overrides: Json | null; itemsAt: string | null; sinceAt: string | null; untilAt: string | null; graders: Json; createdBy: string; completedAt: string | null; gradingRule: { id: string; name: string } | null } & EvaluationRow | null };
 export type EvaluationPageVariables = { id: string };
 export const evaluationPage: Operation<EvaluationPage, EvaluationPageVariables> = {
   name: 'EvaluationPage',
-  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides sinceAt untilAt graders createdBy completedAt gradingRule{id name}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
+  text: "query EvaluationPage($id:UUID!){evaluation(id:$id){...EvaluationRow overrides itemsAt sinceAt untilAt graders createdBy completedAt gradingRule{id name}}}fragment EvaluationRow on Evaluation{id status items repeats version label split totals createdAt agent{id name}workflow{id name}dataset{id name}}",
 };
 
 export type OtherEvaluations = { evaluations: { nodes: (EvaluationRow | null)[] } | null };

@@ -21,6 +21,8 @@ export type Evaluation = {
   repeats: number;
   /** The time since which runs that exist are graded; null: the runs are those of items. */
   since_at: string | null;
+  /** The time whose items are evaluated; null: those of the start. */
+  items_at: string | null;
   totals: EvaluationTotals;
   [name: string]: unknown;
 };
@@ -76,15 +78,16 @@ export const startEvaluation = operation({
       .boolean()
       .optional()
       .describe('Return the newest completed evaluation that would be equal, if there is one'),
+    items_at: time.optional().describe('Evaluate the items that the data set had at this time'),
   }),
   answers: { 201: { description: 'The evaluation', schema: evaluations.row } },
   async work(db, { body }) {
     const { rows } = await db.query<{ id: string }>(
-      `select (howdah.evaluate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)).id`,
+      `select (howdah.evaluate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)).id`,
       [
         ...[body.dataset, body.agent, body.workflow, body.version, body.repeat, body.split],
         ...[body.model, body.overrides && storableJson(body.overrides), body.graders],
-        ...[body.priority, body.reuse],
+        ...[body.priority, body.reuse, body.items_at],
       ].map((value) => value ?? null),
     );
     return createdEvaluation(db, rows[0]?.id ?? '');

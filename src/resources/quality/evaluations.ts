@@ -31,6 +31,7 @@ export const evaluations = resource('evaluations', {
     status: z.enum(enumLabels.evaluation_status),
     items: count,
     repeats: count,
+    items_at: time.nullable(),
     since_at: time.nullable(),
     until_at: time.nullable(),
     totals: object,

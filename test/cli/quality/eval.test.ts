@@ -127,6 +127,9 @@ test('refuses a version that is worse than a label, and compares each item', asy
   });
   expect(comparison.regressions).toHaveLength(12);
   expect(await readFile(markdown, 'utf8')).toContain('| pass rate | 1 | 0 |');
+  const then = await json('eval', 'run', 'many', '--agent', agent, '--items-at', '7d');
+  expect(then.error).toMatchObject({ code: 'HWINV', message: expect.stringContaining('no items') });
+  expect(await cli(...run, '--items-at', 'monday')).toMatchObject({ status: 2 });
   // the version of the label is its own baseline: nothing is compared or evaluated twice
   const count = async () => (await json('eval', 'list')).items.length;
   const before = await count();

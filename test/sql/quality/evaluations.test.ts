@@ -117,6 +117,46 @@ async function finishRuns(id: string, answerTo: (input: string, repeat: number) 
 const right = (input: string) => input.replace('question', 'answer');
 const violations = () => all(db.pool, 'select * from howdah.violations');
 
+describe('the items of an earlier time', () => {
+  test('are those of an evaluation then, also if they were removed since', async () => {
+    const before = await evaluate();
+    const { at } = await one(db.pool, `select clock_timestamp()::text as at`);
+    await as(
+      member,
+      `update howdah.dataset_items set removed_at = now() where input = 'question 2'`,
+    );
+    await as(
+      member,
+      `insert into howdah.dataset_items (dataset_id, input)
+       select id, 'question 4' from howdah.datasets where name = $1`,
+      [dataset],
+    );
+    const then = await evaluate(`items_at => '${at}'`);
+    expect(then).toMatchObject({ items: 3, items_digest: before.items_digest });
+    expect(then.items_at).toBeInstanceOf(Date);
+    expect((await results(then.id)).map(({ input }) => input)).toContain('question 2');
+    const now = await evaluate();
+    expect(now).toMatchObject({ items: 3, items_at: null });
+    expect(now.items_digest).not.toBe(before.items_digest);
+    const later = await evaluate(`items_at => '9999-01-01'`);
+    expect(later.items_digest).toBe(now.items_digest);
+    await finishRuns(before.id, right);
+    await gradeRuns(db.pool);
+    expect((await evaluate(`items_at => '${at}', reuse => true`)).id).toBe(before.id);
+  });
+
+  test('are refused where there were none, and for a time without end', async () => {
+    expect(await refusal(evaluate(`items_at => '2020-01-01'`))).toMatchObject({
+      ...{ code: 'HWINV', message: 'the data set has no items to evaluate' },
+    });
+    for (const time of ['infinity', '-infinity']) {
+      expect(await refusal(evaluate(`items_at => '${time}'`))).toMatchObject({
+        ...{ code: 'HWINV', detail: '{"field": "items_at"}' },
+      });
+    }
+  });
+});
+
 describe('an evaluation', () => {
   test('starts a run for each item and repeat, and grades them when they end', async () => {
     const { id, items } = await evaluate(`repeat => 2`);
@@ -245,7 +285,7 @@ describe('an evaluation', () => {
       await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant]);
       const { items } = await one<{ items: string[] }>(
         client,
-        `select howdah_private.lock_items(d.tenant_id, d.id, null) as items
+        `select howdah_private.lock_items(d.tenant_id, d.id, null, null) as items
          from howdah.datasets as d where d.name = $1`,
         [dataset],
       );
@@ -585,7 +625,7 @@ describe('evaluate refuses', () => {
     const started = as(
       member,
       `select howdah_private.start_evaluation(e.dataset_id, e.agent_id, null, null, null, 1, null,
-         null, null, 0, false)
+         null, null, 0, false, null)
        from (select d.id as dataset_id, $2::uuid as agent_id from howdah.datasets as d
          where d.name = $1) as e`,
       [dataset, (await one(db.pool, 'select id from howdah.agents where name = $1', [agent])).id],

@@ -187,6 +187,8 @@ describe('the leaderboard of a data set', () => {
     await evaluated(id, Array(20).fill(null), { digest: 'its judge failed' });
     const runs = await evaluated(id, first(20), { digest: 'of runs of users' });
     await db.pool.query('update howdah.evaluations set since_at = now() where id = $1', [runs]);
+    const then = await evaluated(id, first(20), { digest: 'of earlier items' });
+    await db.pool.query('update howdah.evaluations set items_at = now() where id = $1', [then]);
     expect(ids(await ranking(name))).toEqual([kept]);
     const ofSplit = await asTenant('select * from howdah.leaderboard($1, $2)', [name, 'test']);
     expect(ids(ofSplit)).toEqual([other]);

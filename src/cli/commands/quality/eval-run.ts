@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Evaluation, startEvaluation } from '../../../operations/quality/evaluations.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
+import { moment } from '../../input/run-filters.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { checkGate, checkReports, type GateOptions, judge, withGate } from '../../quality/gate.ts';
@@ -22,6 +23,7 @@ type RunOptions = Options & {
   version?: string;
   repeat?: number;
   split?: string;
+  itemsAt?: Date;
   model?: string;
   graders?: string[];
 };
@@ -35,17 +37,23 @@ export function register(command: Command, io: CliIo): void {
       .option('--version <version>', 'number or label of a version (default: the current one)')
       .option('--repeat <number>', 'runs of each item (default: 1)', parseWholeNumber(1, 100))
       .option('--split <name>', 'evaluate this split only')
+      .option(
+        '--items-at <when>',
+        'the items that the data set had then: an age such as 7d, or a date such as 2026-12-01',
+        moment,
+      )
       .option('--model <name>', 'use another model for these runs')
       .option('--graders <names...>', 'graders (default: those of the data set)'),
   ).action(async (dataset: string, options: RunOptions & GateOptions) => {
-    const { failUnder, worseThan, junit, markdown, stopAtLimit, tenant, ...rest } = options;
+    const { failUnder, worseThan, junit, markdown, stopAtLimit, ...others } = options;
+    const { tenant, itemsAt, ...rest } = others;
     const gate = { failUnder, worseThan, junit, markdown, stopAtLimit } as GateOptions;
     const report = await withBackend(
       io,
       command,
       { ...(tenant && { tenant }) },
       async (backend) => {
-        const body = { dataset, ...rest };
+        const body = { dataset, ...rest, ...(itemsAt && { items_at: itemsAt.toISOString() }) };
         await checkGate(backend, rest, gate);
         const started = await backend.call(startEvaluation, { body });
         if (!io.json) io.err(`evaluation ${started.id}: ${started.items * started.repeats} runs`);

@@ -41,10 +41,13 @@ type Written = {
   version: string;
   repeat: number | string;
   split: string;
+  itemsAt: string;
 };
 type Faults = Readonly<Record<string, string>>;
 /** Fields of the request that one field of the form writes. */
-const FIELD_OF: Readonly<Record<string, keyof Written>> = { agent: 'who', workflow: 'who' };
+const FIELD_OF: Readonly<Record<string, keyof Written>> = {
+  ...{ agent: 'who', workflow: 'who', items_at: 'itemsAt' },
+};
 
 function StartForm({ dataset }: { dataset: string | undefined }) {
   const { written, change, faults, submit, failure, isBusy } = useStart(dataset);
@@ -116,6 +119,15 @@ function OptionFields({ written, change, faults }: OptionFieldsProps) {
         onChange={(event) => change({ split: event.currentTarget.value })}
         error={faults.split}
       />
+      <TextInput
+        label={text.itemsAt}
+        description={text.itemsAtHint}
+        type="datetime-local"
+        step={1}
+        value={written.itemsAt}
+        onChange={(event) => change({ itemsAt: event.currentTarget.value })}
+        error={faults.itemsAt}
+      />
     </>
   );
 }
@@ -143,7 +155,7 @@ function useChoices(): Choices {
 function useStart(dataset: string | undefined) {
   const [, navigate] = useLocation();
   const [written, setWritten] = useState<Written>({
-    ...{ dataset: dataset ?? null, who: null, version: '', repeat: 1, split: '' },
+    ...{ dataset: dataset ?? null, who: null, version: '', repeat: 1, split: '', itemsAt: '' },
   });
   const [faults, setFaults] = useState<Faults>({});
   const [key, setKey] = useState<string>(() => crypto.randomUUID());
@@ -187,7 +199,7 @@ const placeFaults = (faults: Faults): Faults =>
     Object.entries(faults).map(([name, fault]) => [FIELD_OF[name] ?? name, fault]),
   );
 
-function readWritten({ dataset, who, version, repeat, split }: Written): NewEvaluation {
+function readWritten({ dataset, who, version, repeat, split, itemsAt }: Written): NewEvaluation {
   const [kind = '', ...name] = (who ?? '').split(' ');
   return {
     dataset: dataset ?? '',
@@ -195,6 +207,7 @@ function readWritten({ dataset, who, version, repeat, split }: Written): NewEval
     ...(version.trim() !== '' && { version: version.trim() }),
     ...(typeof repeat === 'number' && repeat !== 1 && { repeat }),
     ...(split.trim() !== '' && { split: split.trim() }),
+    ...(itemsAt !== '' && { items_at: new Date(itemsAt).toISOString() }),
   };
 }
 
