@@ -18,7 +18,8 @@ as $$
       and num_nulls(e.since_at, v.since_at) <> 1 and e.graders = v.graders
       and (e.items_digest = v.items_digest or v.since_at is not null))
   order by e.id = v.id desc,
-    (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats desc,
+    (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats
+      desc nulls last,
     e.repeats = v.repeats desc, e.id desc
   limit 1
 $$;
