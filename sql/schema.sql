@@ -8360,7 +8360,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.adjusted_interval(differences double precision[], quantile double precision)
+CREATE OR REPLACE FUNCTION howdah_private.adjusted_interval(differences double precision[], quantile double precision, unit double precision)
  RETURNS double precision[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -8368,7 +8368,7 @@ CREATE OR REPLACE FUNCTION howdah_private.adjusted_interval(differences double p
 AS $function$
   select array[avg(x.d) - h.half, avg(x.d) + h.half]
   from (
-    select coalesce(sqrt(avg(d * d) filter (where d <> 0)), 1) as typical
+    select coalesce(sqrt(avg(d * d) filter (where d <> 0)), adjusted_interval.unit) as typical
     from unnest(adjusted_interval.differences) as d
   ) as t
   cross join lateral (
@@ -19338,7 +19338,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compared_figure(firsts double precision[], seconds double precision[])
+CREATE OR REPLACE FUNCTION howdah_private.compared_figure(firsts double precision[], seconds double precision[], is_amount boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -19351,7 +19351,7 @@ begin
     select y.value - x.value
     from unnest(compared_figure.firsts) with ordinality as x (value, place)
     join unnest(compared_figure.seconds) with ordinality as y (value, place) using (place)
-  )) as i;
+  ), compared_figure.is_amount) as i;
   return (
     select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
       'difference', round(v_interval.estimate::numeric, 6),
@@ -19387,10 +19387,10 @@ AS $function$
       array_agg(r.score order by r.id) filter (where not r.is_a)),
     'cost', howdah_private.compared_means(
       array_agg(r.cost order by r.id) filter (where r.is_a),
-      array_agg(r.cost order by r.id) filter (where not r.is_a)),
+      array_agg(r.cost order by r.id) filter (where not r.is_a), true),
     'latency_ms', howdah_private.compared_means(
       array_agg(r.latency_ms order by r.id) filter (where r.is_a),
-      array_agg(r.latency_ms order by r.id) filter (where not r.is_a)))
+      array_agg(r.latency_ms order by r.id) filter (where not r.is_a), true))
   from results as r
 $function$
 ;
@@ -19407,9 +19407,9 @@ AS $function$
     'score', howdah_private.compared_figure(array_agg(p.score_a order by p.item_id),
       array_agg(p.score_b order by p.item_id)),
     'cost', howdah_private.compared_figure(array_agg(p.cost_a order by p.item_id),
-      array_agg(p.cost_b order by p.item_id)),
+      array_agg(p.cost_b order by p.item_id), true),
     'latency_ms', howdah_private.compared_figure(array_agg(p.latency_a order by p.item_id),
-      array_agg(p.latency_b order by p.item_id)))
+      array_agg(p.latency_b order by p.item_id), true))
   from howdah_private.paired_items(compared_items.a, compared_items.b) as p
 $function$
 ;
@@ -19472,7 +19472,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compared_means(firsts double precision[], seconds double precision[])
+CREATE OR REPLACE FUNCTION howdah_private.compared_means(firsts double precision[], seconds double precision[], is_amount boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
@@ -19484,7 +19484,8 @@ AS $function$
     'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
     'high', round(i.high::numeric, 6),
     'verdict', case when i.estimate is not null then i.verdict end)
-  from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
+  from howdah_private.independent_interval(
+    compared_means.firsts, compared_means.seconds, compared_means.is_amount) as i
 $function$
 ;
 
@@ -20156,7 +20157,8 @@ AS $function$
     d.high, d.verdict
   from ranked as r
   left join differences as c on c.evaluation_id = r.evaluation_id
-  left join lateral howdah_private.paired_interval(c.of_items) as d on c.of_items is not null
+  left join lateral howdah_private.paired_interval(
+    c.of_items, contender_figures.measure in ('cost', 'latency_ms')) as d on c.of_items is not null
   order by r.place
 $function$
 ;
@@ -30227,7 +30229,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.independent_interval(firsts double precision[], seconds double precision[], OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
+CREATE OR REPLACE FUNCTION howdah_private.independent_interval(firsts double precision[], seconds double precision[], is_amount boolean DEFAULT false, OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
  RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
@@ -30245,7 +30247,7 @@ begin
   select g.* into v_first from howdah_private.group_figures(independent_interval.firsts) as g;
   select g.* into v_second from howdah_private.group_figures(independent_interval.seconds) as g;
   estimate := v_second.mean - v_first.mean;
-  v_is_pass_or_fail := v_first.is_pass_or_fail and v_second.is_pass_or_fail;
+  v_is_pass_or_fail := not is_amount and v_first.is_pass_or_fail and v_second.is_pass_or_fail;
   if least(v_first.items, v_second.items) > 1 then
     v_quantile := howdah_private.student_quantile(coalesce(floor(
       power(v_first.error + v_second.error, 2)
@@ -37442,7 +37444,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.paired_interval(differences double precision[], OUT items integer, OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
+CREATE OR REPLACE FUNCTION howdah_private.paired_interval(differences double precision[], is_amount boolean DEFAULT false, OUT items integer, OUT estimate double precision, OUT low double precision, OUT high double precision, OUT verdict text)
  RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
@@ -37455,12 +37457,13 @@ declare
 begin
   select i.items, i.estimate, i.low, i.high into items, estimate, low, high
   from howdah_private.mean_interval(paired_interval.differences) as i;
-  select count(*) filter (where d = 0), bool_and(d in (-1, 0, 1)) into v_ties, v_is_pass_or_fail
+  select count(*) filter (where d = 0), bool_and(d in (-1, 0, 1)) and not is_amount
+  into v_ties, v_is_pass_or_fail
   from unnest(paired_interval.differences) as d where d is not null;
   if v_is_pass_or_fail or 2 * v_ties >= items and items > 1 then
     v_adjusted := howdah_private.adjusted_interval(paired_interval.differences,
       case when v_is_pass_or_fail then 1.959963984540054
-        else howdah_private.student_quantile(items - 1) end);
+        else howdah_private.student_quantile(items - 1) end, case when is_amount then 0 else 1 end);
     low := case when v_is_pass_or_fail then greatest(v_adjusted[1], -1)
       else least(low, v_adjusted[1]) end;
     high := case when v_is_pass_or_fail then least(v_adjusted[2], 1)
@@ -66501,11 +66504,11 @@ grant execute on function howdah_private.address_of(text) to howdah_app;
 
 grant execute on function howdah_private.address_of(text) to howdah_engine;
 
-grant execute on function howdah_private.adjusted_interval(double precision[],double precision) to howdah_app;
+grant execute on function howdah_private.adjusted_interval(double precision[],double precision,double precision) to howdah_app;
 
-grant execute on function howdah_private.adjusted_interval(double precision[],double precision) to howdah_engine;
+grant execute on function howdah_private.adjusted_interval(double precision[],double precision,double precision) to howdah_engine;
 
-grant execute on function howdah_private.adjusted_interval(double precision[],double precision) to howdah_viewer;
+grant execute on function howdah_private.adjusted_interval(double precision[],double precision,double precision) to howdah_viewer;
 
 grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_worker;
 
@@ -67327,11 +67330,11 @@ grant execute on function howdah_private.comparable_evaluations(uuid,text) to ho
 
 grant execute on function howdah_private.compare_search(uuid,uuid,uuid[],text,integer,jsonb,text,boolean) to howdah_engine;
 
-grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_app;
+grant execute on function howdah_private.compared_figure(double precision[],double precision[],boolean) to howdah_app;
 
-grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_engine;
+grant execute on function howdah_private.compared_figure(double precision[],double precision[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.compared_figure(double precision[],double precision[]) to howdah_viewer;
+grant execute on function howdah_private.compared_figure(double precision[],double precision[],boolean) to howdah_viewer;
 
 grant execute on function howdah_private.compared_groups(uuid,uuid) to howdah_app;
 
@@ -67351,11 +67354,11 @@ grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_viewer;
 
-grant execute on function howdah_private.compared_means(double precision[],double precision[]) to howdah_app;
+grant execute on function howdah_private.compared_means(double precision[],double precision[],boolean) to howdah_app;
 
-grant execute on function howdah_private.compared_means(double precision[],double precision[]) to howdah_engine;
+grant execute on function howdah_private.compared_means(double precision[],double precision[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.compared_means(double precision[],double precision[]) to howdah_viewer;
+grant execute on function howdah_private.compared_means(double precision[],double precision[],boolean) to howdah_viewer;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_app;
 
@@ -68149,11 +68152,11 @@ grant execute on function howdah_private.http_settings(boolean) to howdah_engine
 
 grant execute on function howdah_private.ignores_conflicts(text) to howdah_engine;
 
-grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_app;
+grant execute on function howdah_private.independent_interval(double precision[],double precision[],boolean) to howdah_app;
 
-grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_engine;
+grant execute on function howdah_private.independent_interval(double precision[],double precision[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.independent_interval(double precision[],double precision[]) to howdah_viewer;
+grant execute on function howdah_private.independent_interval(double precision[],double precision[],boolean) to howdah_viewer;
 
 grant execute on function howdah_private.index_parts(howdah.documents,howdah.knowledge_bases) to howdah_engine;
 
@@ -68885,11 +68888,11 @@ grant execute on function howdah_private.owns_machine() to howdah_app;
 
 grant execute on function howdah_private.owns_machine() to howdah_viewer;
 
-grant execute on function howdah_private.paired_interval(double precision[]) to howdah_app;
+grant execute on function howdah_private.paired_interval(double precision[],boolean) to howdah_app;
 
-grant execute on function howdah_private.paired_interval(double precision[]) to howdah_engine;
+grant execute on function howdah_private.paired_interval(double precision[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.paired_interval(double precision[]) to howdah_viewer;
+grant execute on function howdah_private.paired_interval(double precision[],boolean) to howdah_viewer;
 
 grant execute on function howdah_private.paired_items(uuid,uuid) to howdah_app;
 

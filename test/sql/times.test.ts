@@ -25,6 +25,7 @@ test('every time that the application may write is checked, and every expires_at
 /** A call for each function that takes a time, with the time as $1. */
 const CALLS: Record<string, string> = {
   'create_api_key(expires_at)': `select howdah.create_api_key('k', expires_at => $1)`,
+  'evaluate(items_at)': `select howdah.evaluate('clocks', 'clock', items_at => $1)`,
   'evaluate_runs(since)': `select howdah.evaluate_runs('clocks', 'clock', since => $1)`,
   'evaluate_runs(until)': `select howdah.evaluate_runs('clocks', 'clock', until => $1)`,
   'remember(valid_from)': `select howdah.remember('x', 'tenant', valid_from => $1)`,

@@ -31,8 +31,9 @@ $$;
 
 -- Returns both means of a figure, and the difference with its interval and verdict, all null if no
 -- item has it in both evaluations.
-create or replace function howdah_private.compared_figure(firsts float8[], seconds float8[])
-  returns jsonb
+create or replace function howdah_private.compared_figure(
+  firsts float8[], seconds float8[], is_amount boolean default false
+) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -43,7 +44,7 @@ begin
     select y.value - x.value
     from unnest(compared_figure.firsts) with ordinality as x (value, place)
     join unnest(compared_figure.seconds) with ordinality as y (value, place) using (place)
-  )) as i;
+  ), compared_figure.is_amount) as i;
   return (
     select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
       'difference', round(v_interval.estimate::numeric, 6),
@@ -64,16 +65,17 @@ as $$
     'score', howdah_private.compared_figure(array_agg(p.score_a order by p.item_id),
       array_agg(p.score_b order by p.item_id)),
     'cost', howdah_private.compared_figure(array_agg(p.cost_a order by p.item_id),
-      array_agg(p.cost_b order by p.item_id)),
+      array_agg(p.cost_b order by p.item_id), true),
     'latency_ms', howdah_private.compared_figure(array_agg(p.latency_a order by p.item_id),
-      array_agg(p.latency_b order by p.item_id)))
+      array_agg(p.latency_b order by p.item_id), true))
   from howdah_private.paired_items(compared_items.a, compared_items.b) as p
 $$;
 
 -- Returns both means of a figure of two groups that share no items, and the difference with its
 -- interval and verdict.
-create or replace function howdah_private.compared_means(firsts float8[], seconds float8[])
-  returns jsonb
+create or replace function howdah_private.compared_means(
+  firsts float8[], seconds float8[], is_amount boolean default false
+) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -83,7 +85,8 @@ as $$
     'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
     'high', round(i.high::numeric, 6),
     'verdict', case when i.estimate is not null then i.verdict end)
-  from howdah_private.independent_interval(compared_means.firsts, compared_means.seconds) as i
+  from howdah_private.independent_interval(
+    compared_means.firsts, compared_means.seconds, compared_means.is_amount) as i
 $$;
 
 -- Returns the figures of two evaluations of which one or both are of live runs. They have no items
@@ -111,10 +114,10 @@ as $$
       array_agg(r.score order by r.id) filter (where not r.is_a)),
     'cost', howdah_private.compared_means(
       array_agg(r.cost order by r.id) filter (where r.is_a),
-      array_agg(r.cost order by r.id) filter (where not r.is_a)),
+      array_agg(r.cost order by r.id) filter (where not r.is_a), true),
     'latency_ms', howdah_private.compared_means(
       array_agg(r.latency_ms order by r.id) filter (where r.is_a),
-      array_agg(r.latency_ms order by r.id) filter (where not r.is_a)))
+      array_agg(r.latency_ms order by r.id) filter (where not r.is_a), true))
   from results as r
 $$;
 

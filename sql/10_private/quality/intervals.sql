@@ -12,6 +12,8 @@
 --   adjusted  Two more items, one up and one down, before the variance is taken (Bonett and Price,
 --             J. Educ. Behav. Stat. 37, 2012). For passed and failed, and for scores of which most
 --             are equal: without it, 20 items without any difference would give [0, 0].
+-- Amounts, such as costs, have no unit that a change could have: without any difference, [0, 0] is
+-- all that is known.
 -- test/sql/quality/coverage.test.ts measures how often the intervals contain the true difference.
 
 -- Returns the 97.5 % quantile of Student's t distribution (G. W. Hill, Algorithm 396, CACM 13,
@@ -90,8 +92,8 @@ create or replace function howdah_private.hall_quantile(
 -- both sides have answered: the value, score, cost or duration of the second side minus that of
 -- the first.
 create or replace function howdah_private.paired_interval(
-  differences float8[], out items int, out estimate float8, out low float8, out high float8,
-  out verdict text
+  differences float8[], is_amount boolean default false, out items int, out estimate float8,
+  out low float8, out high float8, out verdict text
 )
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -103,12 +105,13 @@ declare
 begin
   select i.items, i.estimate, i.low, i.high into items, estimate, low, high
   from howdah_private.mean_interval(paired_interval.differences) as i;
-  select count(*) filter (where d = 0), bool_and(d in (-1, 0, 1)) into v_ties, v_is_pass_or_fail
+  select count(*) filter (where d = 0), bool_and(d in (-1, 0, 1)) and not is_amount
+  into v_ties, v_is_pass_or_fail
   from unnest(paired_interval.differences) as d where d is not null;
   if v_is_pass_or_fail or 2 * v_ties >= items and items > 1 then
     v_adjusted := howdah_private.adjusted_interval(paired_interval.differences,
       case when v_is_pass_or_fail then 1.959963984540054
-        else howdah_private.student_quantile(items - 1) end);
+        else howdah_private.student_quantile(items - 1) end, case when is_amount then 0 else 1 end);
     low := case when v_is_pass_or_fail then greatest(v_adjusted[1], -1)
       else least(low, v_adjusted[1]) end;
     high := case when v_is_pass_or_fail then least(v_adjusted[2], 1)
@@ -119,15 +122,16 @@ begin
 end $$;
 
 -- Returns both ends of the interval of Bonett and Price. The two additional items differ by as much
--- as the items that differ: by 1 for passed and failed.
-create or replace function howdah_private.adjusted_interval(differences float8[], quantile float8)
-  returns float8[]
+-- as the items that differ, such as by 1 for passed and failed; by `unit` if none differs.
+create or replace function howdah_private.adjusted_interval(
+  differences float8[], quantile float8, unit float8
+) returns float8[]
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
   select array[avg(x.d) - h.half, avg(x.d) + h.half]
   from (
-    select coalesce(sqrt(avg(d * d) filter (where d <> 0)), 1) as typical
+    select coalesce(sqrt(avg(d * d) filter (where d <> 0)), adjusted_interval.unit) as typical
     from unnest(adjusted_interval.differences) as d
   ) as t
   cross join lateral (
@@ -145,8 +149,8 @@ $$;
 -- its 95 % interval: Welch's (B. L. Welch, Biometrika 34, 1947). Groups of passed and failed have
 -- the interval of Agresti and Caffo, and groups of which at least half are ties the wider of both.
 create or replace function howdah_private.independent_interval(
-  firsts float8[], seconds float8[], out estimate float8, out low float8, out high float8,
-  out verdict text
+  firsts float8[], seconds float8[], is_amount boolean default false, out estimate float8,
+  out low float8, out high float8, out verdict text
 )
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -163,7 +167,7 @@ begin
   select g.* into v_first from howdah_private.group_figures(independent_interval.firsts) as g;
   select g.* into v_second from howdah_private.group_figures(independent_interval.seconds) as g;
   estimate := v_second.mean - v_first.mean;
-  v_is_pass_or_fail := v_first.is_pass_or_fail and v_second.is_pass_or_fail;
+  v_is_pass_or_fail := not is_amount and v_first.is_pass_or_fail and v_second.is_pass_or_fail;
   if least(v_first.items, v_second.items) > 1 then
     v_quantile := howdah_private.student_quantile(coalesce(floor(
       power(v_first.error + v_second.error, 2)

@@ -308,7 +308,8 @@ as $$
     d.high, d.verdict
   from ranked as r
   left join differences as c on c.evaluation_id = r.evaluation_id
-  left join lateral howdah_private.paired_interval(c.of_items) as d on c.of_items is not null
+  left join lateral howdah_private.paired_interval(
+    c.of_items, contender_figures.measure in ('cost', 'latency_ms')) as d on c.of_items is not null
   order by r.place
 $$;
 

@@ -117,13 +117,14 @@ export type NewEvaluation = {
   version?: string;
   repeat?: number;
   split?: string;
+  model?: string;
   items_at?: string;
 };
 
 /** Returns the request that starts an evaluation in each language. */
 export function copyStart(given: NewEvaluation, root: URL): Forms {
-  const { dataset, agent, workflow, version, repeat, split, items_at } = given;
-  const named = Object.entries({ workflow, version, repeat, split, items_at }).flatMap(
+  const { dataset, agent, workflow, version, repeat, split, model, items_at } = given;
+  const named = Object.entries({ workflow, version, repeat, split, model, items_at }).flatMap(
     ([name, value]) =>
       value === undefined
         ? []
@@ -146,6 +147,7 @@ export function copyStart(given: NewEvaluation, root: URL): Forms {
         ['version', version],
         ['repeat', repeat],
         ['split', split],
+        ['model', model],
         ['items-at', items_at],
       ],
       [dataset],

@@ -63,6 +63,11 @@ test('lists and forms are copied as requests, below a mount as well', () => {
   const start = copyStart({ dataset: "o'hara", workflow: 'w', repeat: 3 }, ROOT);
   expect(start.sql).toContain(`howdah.evaluate('o''hara', workflow => 'w', repeat => 3)`);
   expect(start.cli).toBe(`npx howdah eval run --workflow w --repeat 3 'o'\\''hara'`);
+  const at = '2026-11-01T00:00:00.000Z';
+  const then = copyStart({ dataset: 'sums', agent: 'a', model: 'm', items_at: at }, ROOT);
+  expect(then.sql).toContain(`('sums', 'a', model => 'm', items_at => '${at}')`);
+  expect(then.graphql).toContain(`agent: "a", model: "m", itemsAt: "${at}"`);
+  expect(then.cli).toBe(`npx howdah eval run --agent a --model m --items-at ${at} sums`);
 });
 
 const HOSTILE = `<img src="https://evil.example/x.png" onerror="alert(1)"> ${HOSTILE_STRINGS.markup ?? ''}`;
@@ -217,6 +222,14 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     await refused();
     await check('evaluation-start');
     await dialog.getByLabel('Version').fill('');
+    await dialog.getByLabel('Items as of').fill('2020-01-01T00:00:00');
+    await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+    await dialog.getByText('the data set has no items to evaluate').waitFor();
+    await refused();
+    await dialog.getByLabel('Items as of').fill('');
+    await dialog.getByRole('combobox', { name: 'Model' }).click();
+    await owner.page.getByRole('option').first().waitFor();
+    await dialog.getByRole('combobox', { name: 'Model' }).click();
     await dialog.getByLabel('Runs of each item').fill('2');
     await dialog.getByRole('button', { name: 'Start', exact: true }).click();
     await heading('clerk, version 2');

@@ -50,6 +50,25 @@ describe('intervals', () => {
     expect(found.high).toBeCloseTo(-0.0134, 3);
   });
 
+  test('amounts without any difference have no width, unlike passed and failed', async () => {
+    const zeros = Array(12).fill(0);
+    expect(await compare(zeros)).toMatchObject({ estimate: 0, verdict: 'inside the noise' });
+    expect((await compare(zeros)).high).toBeGreaterThan(0.1);
+    const amounts = [
+      ['select * from howdah_private.paired_interval($1::float8[], true)', [zeros]],
+      ['select * from howdah_private.independent_interval($1, $1::float8[], true)', [zeros]],
+    ] as const;
+    for (const [text, values] of amounts) {
+      expect(await one<Interval>(db.pool, text, [...values])).toMatchObject({
+        ...{ estimate: 0, low: 0, high: 0, verdict: 'inside the noise' },
+      });
+    }
+    const [text] = amounts[0];
+    const rare = await one<Interval>(db.pool, text, [[...zeros, 1]]);
+    expect(rare.low).toBeLessThan(-0.1);
+    expect(rare.high).toBeLessThan(1);
+  });
+
   const compareGroups = (firsts: unknown[], seconds: unknown[]) =>
     one<Interval>(
       db.pool,

@@ -132,7 +132,7 @@ function printComparison(io: CliIo, comparison: EvaluationComparison): void {
   io.err(
     comparison.is_paired
       ? `${items} items that both have graded`
-      : 'Two groups of live runs, compared by their means',
+      : 'Live runs have no items in common with others: two groups, compared by their means',
   );
   printTable(
     io,

@@ -10,7 +10,7 @@ import { useAction } from '../../parts/use-action.ts';
 import { apiUrl } from '../../server/base-path.ts';
 import { toFailure } from '../../server/failure.ts';
 import { useMayWrite } from '../../server/me.tsx';
-import { agentNames, datasetNames } from '../../server/operations.generated.ts';
+import { agentNames, datasetNames, modelNames } from '../../server/operations.generated.ts';
 import { callRest } from '../../server/rest.ts';
 import { useAnswer } from '../../server/use-answer.ts';
 import { copyStart, type NewEvaluation } from '../copy-quality.ts';
@@ -41,6 +41,7 @@ type Written = {
   version: string;
   repeat: number | string;
   split: string;
+  model: string | null;
   itemsAt: string;
 };
 type Faults = Readonly<Record<string, string>>;
@@ -74,7 +75,7 @@ function StartForm({ dataset }: { dataset: string | undefined }) {
         searchable
         withAsterisk
       />
-      <OptionFields {...{ written, change, faults }} />
+      <OptionFields {...{ written, change, faults }} models={choices.models} />
       <Group justify="flex-end" gap="xs">
         {written.dataset !== null && written.who !== null && (
           <CopyAs forms={copyStart(readNamed(written, choices), apiUrl('/'))} />
@@ -91,10 +92,11 @@ type OptionFieldsProps = {
   written: Written;
   change(next: Partial<Written>): void;
   faults: Faults;
+  models: string[];
 };
 
 /** The fields that have a default. */
-function OptionFields({ written, change, faults }: OptionFieldsProps) {
+function OptionFields({ written, change, faults, models }: OptionFieldsProps) {
   return (
     <>
       <TextInput
@@ -119,6 +121,16 @@ function OptionFields({ written, change, faults }: OptionFieldsProps) {
         onChange={(event) => change({ split: event.currentTarget.value })}
         error={faults.split}
       />
+      <Select
+        label={text.model}
+        description={text.modelHint}
+        data={models}
+        value={written.model}
+        onChange={(next) => change({ model: next })}
+        error={faults.model}
+        searchable
+        clearable
+      />
       <TextInput
         label={text.itemsAt}
         description={text.itemsAtHint}
@@ -133,12 +145,17 @@ function OptionFields({ written, change, faults }: OptionFieldsProps) {
 }
 
 type Choice = { value: string; label: string };
-type Choices = { datasets: Choice[]; who: { group: string; items: Choice[] }[] };
+type Choices = {
+  datasets: Choice[];
+  who: { group: string; items: Choice[] }[];
+  models: string[];
+};
 
-/** The data sets, agents and workflows to choose from. A value begins with its kind. */
+/** What there is to choose from. The value of an agent or a workflow begins with its kind. */
 function useChoices(): Choices {
   const sets = useAnswer(datasetNames, {}).data?.datasets?.nodes ?? [];
   const names = useAnswer(agentNames, {}).data;
+  const models = useAnswer(modelNames, {}).data?.models?.nodes ?? [];
   const choices = (kind: string, nodes: readonly ({ name: string } | null)[] | undefined) =>
     (nodes ?? []).flatMap((one) =>
       one === null ? [] : [{ value: `${kind} ${one.name}`, label: one.name }],
@@ -149,13 +166,22 @@ function useChoices(): Choices {
       { group: text.agents, items: choices('agent', names?.agents?.nodes) },
       { group: text.workflows, items: choices('workflow', names?.workflows?.nodes) },
     ],
+    models: models.flatMap((one) => (one?.purpose === 'llm' ? [one.name] : [])),
   };
 }
 
 function useStart(dataset: string | undefined) {
   const [, navigate] = useLocation();
   const [written, setWritten] = useState<Written>({
-    ...{ dataset: dataset ?? null, who: null, version: '', repeat: 1, split: '', itemsAt: '' },
+    ...{
+      dataset: dataset ?? null,
+      who: null,
+      version: '',
+      repeat: 1,
+      split: '',
+      model: null,
+      itemsAt: '',
+    },
   });
   const [faults, setFaults] = useState<Faults>({});
   const [key, setKey] = useState<string>(() => crypto.randomUUID());
@@ -199,7 +225,15 @@ const placeFaults = (faults: Faults): Faults =>
     Object.entries(faults).map(([name, fault]) => [FIELD_OF[name] ?? name, fault]),
   );
 
-function readWritten({ dataset, who, version, repeat, split, itemsAt }: Written): NewEvaluation {
+function readWritten({
+  dataset,
+  who,
+  version,
+  repeat,
+  split,
+  model,
+  itemsAt,
+}: Written): NewEvaluation {
   const [kind = '', ...name] = (who ?? '').split(' ');
   return {
     dataset: dataset ?? '',
@@ -207,6 +241,7 @@ function readWritten({ dataset, who, version, repeat, split, itemsAt }: Written)
     ...(version.trim() !== '' && { version: version.trim() }),
     ...(typeof repeat === 'number' && repeat !== 1 && { repeat }),
     ...(split.trim() !== '' && { split: split.trim() }),
+    ...(model !== null && { model }),
     ...(itemsAt !== '' && { items_at: new Date(itemsAt).toISOString() }),
   };
 }
