@@ -5,7 +5,7 @@ import type { CustomTool } from '../src/contracts/agents/tool.ts';
 import { MAX_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
-import { ensurePartitions, hasDueWork } from '../src/db/worker/maintenance.ts';
+import { ensureNextMonth, hasDueWork } from '../src/db/worker/maintenance.ts';
 import { isolateWorker } from '../src/db/worker/suspects.ts';
 import { syncCustomTools } from '../src/db/worker/sync-environment.ts';
 import { sleep } from '../src/runtime/environment/runtime-dependencies.ts';
@@ -159,14 +159,14 @@ class RunningWorker implements Worker {
     await settleAll([queueStopped.finally(() => isOver.abort()), drained, pollerStopped]);
   }
 
-  /** Creates the partitions of the coming months, and the rows of the tools in code. */
+  /** Creates the partitions of this and the next month, and the rows of the tools in code. */
   async #prepareDatabase(): Promise<void> {
     const { pool } = this.#pools;
-    await ensurePartitions(pool).catch((err) => {
+    await ensureNextMonth(pool).catch((err) => {
       if (!isTimeout(err)) throw err;
       this.#options.log.warn(
         { err },
-        'the partitions of the coming months will be created later: another session holds a lock on a table',
+        'the partitions of the next month will be created later: another session holds a lock on a table',
       );
     });
     await syncCustomTools(pool, this.#options.tools);

@@ -78,11 +78,19 @@ export function withoutWakeUps({ advance: _, ...others }: TaskList): TaskList {
   return others;
 }
 
+const DAY_MS = 86_400_000;
+
 /** Returns the jobs that begin at fixed times. One worker does each. */
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([
     { task: 'index_vectors', match: '7 2 * * *', identifier: 'index_vectors' },
-    { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },
+    {
+      task: 'partitions',
+      match: '17 3 * * *',
+      identifier: 'partitions',
+      // Workers that were off last night do it when they start.
+      options: { backfillPeriod: DAY_MS },
+    },
     {
       task: 'retention',
       match: '41 3 * * *',

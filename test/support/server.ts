@@ -85,7 +85,7 @@ async function compactCatalogs(url: string): Promise<void> {
 /**
  * Drops all partitions after those of the next month. Each backend plans statements over all
  * partitions, so two months fewer save about 6 % of the CPU time of SQL tests. A test that needs
- * later months calls `ensure_partitions()`, as each worker does when it starts.
+ * later months calls `ensure_partitions()`, as workers do each night.
  */
 const DROP_LATER_MONTHS = `
   do $do$

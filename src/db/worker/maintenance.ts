@@ -3,18 +3,27 @@ import type { Pool, Queryable } from '../connection/pool.ts';
 import { isTimeout } from '../connection/sqlstate.ts';
 
 /**
- * Creates the monthly partitions of executions and their log, three months ahead, and returns how
- * many were missing. Each partition has its own transaction, so that no lock is held while another
- * one is awaited. Rejects with `55P03` when another session is in the way; try again later.
+ * Creates the monthly partitions of executions and their log, three months ahead unless told
+ * otherwise, and returns how many were missing. Each partition has its own transaction, so that no
+ * lock is held while another one is awaited. Rejects with `55P03` when another session is in the
+ * way; try again later.
  */
-export async function ensurePartitions(pool: Queryable): Promise<number> {
+export async function ensurePartitions(pool: Queryable, monthsAhead = 3): Promise<number> {
   for (let sum = 0; ; ) {
-    const { rows } = await pool.query(
-      'select howdah_private.ensure_partitions(max_partitions => 1) as made',
-    );
+    const { rows } = await pool.query('select howdah_private.ensure_partitions($1, 1) as made', [
+      monthsAhead,
+    ]);
     if (rows[0].made === 0) return sum;
     sum += rows[0].made;
   }
+}
+
+/**
+ * Creates the partitions of this and the next month, for the start of a worker. The task
+ * `partitions` creates those of later months, for which no run need wait.
+ */
+export function ensureNextMonth(pool: Queryable): Promise<number> {
+  return ensurePartitions(pool, 1);
 }
 
 const MONTH_ATTEMPTS = 30;

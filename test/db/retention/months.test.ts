@@ -341,26 +341,29 @@ describe('concurrent sessions', () => {
 });
 
 describe('workers', () => {
-  /** Returns the name of the last partition that workers create. */
-  const lastPartition = (table: string) => {
+  /** Returns the name of a partition so many months after this one. */
+  const partitionOf = (table: string, months_ahead: number) => {
     const now = new Date();
-    const last = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 3, 1));
-    return `howdah_private.${table}_${last.toISOString().slice(0, 7).replace('-', '_')}`;
+    const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months_ahead, 1));
+    return `howdah_private.${table}_${month.toISOString().slice(0, 7).replace('-', '_')}`;
+  };
+  const dropPartitions = async (...months: number[]) => {
+    for (const table of ['executions', 'steps', 'message_log'])
+      for (const month of months)
+        await db.pool.query(`drop table if exists ${partitionOf(table, month)}`);
+  };
+  const exists = async (months_ahead: number): Promise<boolean> => {
+    const name = partitionOf('message_log', months_ahead);
+    return (await one(db.pool, 'select to_regclass($1) is not null as exists', [name])).exists;
   };
 
-  test('drop months each night and create those of the coming year at startup', async () => {
+  test('drop months each night and create the next month at startup', async () => {
     const old = await months();
     const before = await sums();
-    for (const table of ['executions', 'steps', 'message_log'])
-      await db.pool.query(`drop table if exists ${lastPartition(table)}`);
+    await dropPartitions(1, 2, 3);
     const worker = await startTestWorker(db.url);
     try {
-      await eventually(
-        db.pool,
-        'the partition that was missing is there',
-        'select from (select to_regclass($1) as name) as x where name is not null',
-        [lastPartition('message_log')],
-      );
+      expect([await exists(1), await exists(2)]).toEqual([true, false]);
       await db.pool.query(`select graphile_worker.add_job('retention')`);
       await eventually(
         db.pool,
@@ -378,20 +381,30 @@ describe('workers', () => {
   test('create missing partitions each night too', async () => {
     const worker = await startTestWorker(db.url);
     try {
-      for (const table of ['executions', 'steps', 'message_log'])
-        await db.pool.query(`drop table ${lastPartition(table)}`);
+      await dropPartitions(3);
       await db.pool.query(`select graphile_worker.add_job('partitions')`);
-      await eventually(
-        db.pool,
-        'the partition that was missing is there',
-        'select from (select to_regclass($1) as name) as x where name is not null',
-        [lastPartition('message_log')],
-      );
+      await expect.poll(() => exists(3)).toBe(true);
     } finally {
       await worker.stop(0);
     }
     expect(cronItems().map(({ task }) => task)).toEqual(
       expect.arrayContaining(['partitions', 'retention']),
     );
+  });
+
+  test('create at startup what the last night would have created', async () => {
+    await dropPartitions(2, 3);
+    await db.pool.query(
+      `insert into graphile_worker._private_known_crontabs (identifier, known_since, last_execution)
+       values ('partitions', now() - interval '3 days', now() - interval '2 days')
+       on conflict (identifier) do update
+       set known_since = excluded.known_since, last_execution = excluded.last_execution`,
+    );
+    const worker = await startTestWorker(db.url);
+    try {
+      await expect.poll(() => exists(3)).toBe(true);
+    } finally {
+      await worker.stop(0);
+    }
   });
 });
