@@ -99,12 +99,10 @@ async function coverage(draw: () => number, truth: number, items: Items) {
     db.pool,
     `select count(*) filter (where $3 between i.low - 1e-12 and i.high + 1e-12)::float8
        / count(*) as covered
-     from (
-       select array_agg(v order by place) as differences
-       from unnest($1::float8[]) with ordinality as x (v, place) group by (place - 1) / $2
-     ) as s
-     cross join lateral howdah_private.paired_interval(s.differences) as i`,
-    [Array.from({ length: SAMPLES[items] * items }, draw), items, truth],
+     from generate_series(0, $4 - 1) as sample
+     cross join lateral howdah_private.paired_interval(
+       ($1::float8[])[sample * $2 + 1 : (sample + 1) * $2]) as i`,
+    [Array.from({ length: SAMPLES[items] * items }, draw), ...[items, truth, SAMPLES[items]]],
   );
   return covered;
 }
@@ -192,22 +190,16 @@ async function groupCoverage(
   const more = items * 1.5;
   const { covered } = await one<{ covered: number }>(
     db.pool,
-    `with firsts as (
-       select (place - 1) / $3 as sample, array_agg(v order by place) as vs
-       from unnest($1::float8[]) with ordinality as x (v, place) group by 1
-     ),
-     seconds as (
-       select (place - 1) / $4 as sample, array_agg(v order by place) as vs
-       from unnest($2::float8[]) with ordinality as x (v, place) group by 1
-     )
-     select count(*) filter (where $5 between i.low - 1e-12 and i.high + 1e-12)::float8
+    `select count(*) filter (where $5 between i.low - 1e-12 and i.high + 1e-12)::float8
        / count(*) as covered
-     from firsts as x join seconds as y using (sample)
-     cross join lateral howdah_private.independent_interval(x.vs, y.vs) as i`,
+     from generate_series(0, $6 - 1) as sample
+     cross join lateral howdah_private.independent_interval(
+       ($1::float8[])[sample * $3 + 1 : (sample + 1) * $3],
+       ($2::float8[])[sample * $4 + 1 : (sample + 1) * $4]) as i`,
     [
       Array.from({ length: SAMPLES[items] * items }, first),
       Array.from({ length: SAMPLES[items] * more }, second),
-      ...[items, more, truth],
+      ...[items, more, truth, SAMPLES[items]],
     ],
   );
   return covered;
