@@ -39784,8 +39784,10 @@ begin
       regexp_replace(howdah_private.constraint_sentence(raise_invalid_row.rule, v_fields),
         ' must be an object$', ' must be a JSON object'),
       format('%s of %s is missing', raise_invalid_row.field, v_table)),
-    detail = jsonb_build_object(
-      'table', v_table, 'fields', v_fields, 'constraint', raise_invalid_row.rule)::text,
+    detail = (jsonb_build_object(
+      'table', v_table, 'fields', v_fields, 'constraint', raise_invalid_row.rule)
+      || case when jsonb_array_length(v_fields) = 1 then jsonb_build_object('field', v_fields -> 0)
+        else '{}' end)::text,
     hint = coalesce(v_fix, format('Give %s a value.', raise_invalid_row.field)),
     schema = 'howdah', table = v_table, column = coalesce(raise_invalid_row.field, ''),
     constraint = coalesce(raise_invalid_row.rule, '');

@@ -56,6 +56,7 @@ export const POSTGRES_ERRORS: Readonly<Record<string, (error: PgError) => Transl
       code: 'HWCNF',
       message: `a row with this ${wordsOf(error)} already exists`,
       hint: `Use another ${wordsOf(error)}, or change the existing row.`,
+      ...(columnsOf(error) !== '' && { detail: { field: columnsOf(error) } }),
     },
   '23514': ({ constraint = 'a rule' }) => ({
     code: 'HWINV',

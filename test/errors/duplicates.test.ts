@@ -26,6 +26,7 @@ test.each([
       code: 'HWCNF',
       detail: 'a row with this name already exists',
       hint: 'Use another name, or change the existing row.',
+      field: 'name',
     },
   });
 });

@@ -153,7 +153,7 @@ describe('a row that violates a check is rejected with its fields and the fix', 
     expect(refused).toMatchObject({
       code: 'HWINV',
       hint: expect.any(String),
-      fields: { table, fields: [field], constraint: null },
+      fields: { table, field, fields: [field], constraint: null },
     });
   });
 

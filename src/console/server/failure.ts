@@ -52,7 +52,8 @@ export function failureOfProblem(body: Json, status: number): Failure {
   const { detail, code, hint, field, errors } = isJsonObject(body) ? body : {};
   const message = textOf(detail) ?? `The server answered with the status ${status}`;
   const kind = status === 401 ? LOGIN_NEEDED : (textOf(code) ?? 'EINTERNAL');
-  const faults = Array.isArray(errors) ? errors : [{ field: field ?? null, message }];
+  const only = { field: field ?? null, message, hint: hint ?? null };
+  const faults = Array.isArray(errors) ? errors : [only];
   return new Failure(sentence(message), kind, textOf(hint), undefined, faultsByField(faults));
 }
 

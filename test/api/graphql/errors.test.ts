@@ -70,7 +70,7 @@ describe('Postgres errors that a client causes', () => {
     expect(error?.extensions).toEqual({
       code: 'HWCNF',
       hint: 'Use another name, or change the existing row.',
-      detail: { table: 'models', constraint: 'models_tenant_id_name_key' },
+      detail: { table: 'models', constraint: 'models_tenant_id_name_key', field: 'name' },
     });
     expect(error?.message).toBe('a row with this name already exists');
   });

@@ -59,7 +59,7 @@ describe('an error report', () => {
       code: 'HWCNF',
       message: 'a row with this name already exists',
       hint: 'Use another name, or change the existing row.',
-      detail: { table: 'models', constraint: 'models_tenant_id_name_key' },
+      detail: { table: 'models', constraint: 'models_tenant_id_name_key', field: 'name' },
     });
     const { code, message } = reportOf(Object.assign(error, { schema: 'shop', table: 'orders' }));
     expect({ code, message }).toEqual({ code: '23505', message: error.message });
