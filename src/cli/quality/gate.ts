@@ -19,7 +19,7 @@ import { parseRate } from '../input/parse-number.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { followEvaluation } from './follow-evaluation.ts';
-import { type JudgedEvaluation, namesOf, type ReportedResult } from './reports.ts';
+import { type CheckedEvaluation, namesOf, type ReportedResult } from './reports.ts';
 
 /** Conditions of a gate, and the files of its reports. */
 export type GateOptions = {
@@ -75,12 +75,12 @@ export async function checkReports({ junit, markdown }: GateOptions): Promise<vo
 }
 
 /** Waits for an evaluation and its baseline, and returns what the gate says. */
-export async function judge(
+export async function waitForGate(
   io: CliIo,
   backend: Backend,
   id: string,
   { failUnder, worseThan, stopAtLimit }: GateOptions,
-): Promise<JudgedEvaluation> {
+): Promise<CheckedEvaluation> {
   const started = (await backend.definitions.find(evaluations, id)) as unknown as Evaluation;
   const label = typeof worseThan === 'string' ? worseThan : undefined;
   const baseline = label === undefined ? null : await startBaseline(backend, started, label);

@@ -26,7 +26,7 @@ export type ReportedResult = {
 };
 
 /** An evaluation, and what the gate says of it. */
-export type JudgedEvaluation = {
+export type CheckedEvaluation = {
   dataset: string;
   evaluation: Evaluation;
   results: readonly ReportedResult[];
@@ -38,27 +38,27 @@ export type JudgedEvaluation = {
 };
 
 /** Writes JUnit XML: a test case for each result, and one for each fault of the gate. */
-export function junitOf(judged: JudgedEvaluation): string {
-  const report = reportOf(judged);
-  const faults = judged.faults.map((message) => ({ ...NO_ITEM, name: 'gate', message }));
+export function junitOf(checked: CheckedEvaluation): string {
+  const report = reportOf(checked);
+  const faults = checked.faults.map((message) => ({ ...NO_ITEM, name: 'gate', message }));
   return junitReport({ ...report, items: [...report.items, ...faults] });
 }
 
 const NO_ITEM = { passed: false, scores: {}, cost: null, seconds: null };
 
 /** Writes Markdown, for the comment of a pull request. */
-export function markdownOf(judged: JudgedEvaluation): string {
-  const { faults, comparison, inputs } = judged;
+export function markdownOf(checked: CheckedEvaluation): string {
+  const { faults, comparison, inputs } = checked;
   const verdict = faults.map((fault) => `- Refused: ${fault}\n`).join('');
   const parts = [
-    markdownReport(reportOf(judged)),
-    ...(comparison ? [markdownComparison(comparisonOf(judged.dataset, comparison, inputs))] : []),
+    markdownReport(reportOf(checked)),
+    ...(comparison ? [markdownComparison(comparisonOf(checked.dataset, comparison, inputs))] : []),
     ...(verdict === '' ? [] : [verdict]),
   ];
   return parts.join('\n');
 }
 
-function reportOf({ dataset, evaluation, results, inputs }: JudgedEvaluation): EvaluationReport {
+function reportOf({ dataset, evaluation, results, inputs }: CheckedEvaluation): EvaluationReport {
   const { version, totals } = evaluation;
   return {
     name: dataset,
@@ -92,7 +92,7 @@ export function namesOf(
   );
 }
 
-function itemOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): ReportedItem {
+function itemOf(result: ReportedResult, inputs: CheckedEvaluation['inputs']): ReportedItem {
   const { passed, cost, latency_ms, error } = result;
   const run = result.execution_id === null ? '' : `, run ${result.execution_id}`;
   return {
@@ -114,7 +114,7 @@ function itemOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): Rep
 /** Returns the name of a result: its item and repeat, or its run. */
 export function nameOf(
   { item_id, repeat, execution_id }: ReportedResult,
-  inputs: JudgedEvaluation['inputs'],
+  inputs: CheckedEvaluation['inputs'],
 ): string {
   if (item_id === null) return `run ${execution_id ?? 'that was deleted'}`;
   return `${inputs.get(item_id) ?? item_id} #${repeat}`;
@@ -130,7 +130,7 @@ export const reasonOf = (scores: ReportedResult['scores']) =>
 function comparisonOf(
   name: string,
   comparison: EvaluationComparison,
-  inputs: JudgedEvaluation['inputs'],
+  inputs: CheckedEvaluation['inputs'],
 ): ComparisonReport {
   const { a, b, pass_rate, score, cost, latency_ms, slices } = comparison;
   const changes = { regressed: comparison.regressions, fixed: comparison.improvements };

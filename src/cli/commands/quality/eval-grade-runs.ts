@@ -4,7 +4,7 @@ import { withBackend } from '../../backend/with-backend.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
 import { moment } from '../../input/run-filters.ts';
 import type { CliIo } from '../../output/output.ts';
-import { checkGate, type GateOptions, judge, withGate } from '../../quality/gate.ts';
+import { checkGate, type GateOptions, waitForGate, withGate } from '../../quality/gate.ts';
 import { show } from './eval-run.ts';
 
 type Options = GateOptions & {
@@ -18,7 +18,7 @@ type Options = GateOptions & {
   graders?: string[];
 };
 
-/** Registers `howdah eval grade-runs DATASET`: grades runs that exist, and judges the grades. */
+/** Registers `howdah eval grade-runs DATASET`: grades runs that exist, and applies the gate. */
 export function register(command: Command, io: CliIo): void {
   withGate(
     command
@@ -50,7 +50,7 @@ export function register(command: Command, io: CliIo): void {
         };
         const started = await backend.call(gradeRuns, { body: { dataset, ...rest, ...times } });
         if (!io.json) io.err(`evaluation ${started.id}: ${started.items} runs`);
-        return judge(io, backend, started.id, gate);
+        return waitForGate(io, backend, started.id, gate);
       },
     );
     await show(io, report, gate);

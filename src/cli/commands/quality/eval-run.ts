@@ -6,9 +6,15 @@ import { parseWholeNumber } from '../../input/parse-number.ts';
 import { moment } from '../../input/run-filters.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
-import { checkGate, checkReports, type GateOptions, judge, withGate } from '../../quality/gate.ts';
 import {
-  type JudgedEvaluation,
+  checkGate,
+  checkReports,
+  type GateOptions,
+  waitForGate,
+  withGate,
+} from '../../quality/gate.ts';
+import {
+  type CheckedEvaluation,
   junitOf,
   markdownOf,
   nameOf,
@@ -27,7 +33,7 @@ type RunOptions = Options & {
   model?: string;
   graders?: string[];
 };
-/** Registers `howdah eval run DATASET`: starts an evaluation, waits for it, and judges it. */
+/** Registers `howdah eval run DATASET`: starts an evaluation, waits, and applies the gate. */
 export function register(command: Command, io: CliIo): void {
   withGate(
     command
@@ -57,20 +63,20 @@ export function register(command: Command, io: CliIo): void {
         await checkGate(backend, rest, gate);
         const started = await backend.call(startEvaluation, { body });
         if (!io.json) io.err(`evaluation ${started.id}: ${started.items * started.repeats} runs`);
-        return judge(io, backend, started.id, gate);
+        return waitForGate(io, backend, started.id, gate);
       },
     );
     await show(io, report, gate);
   });
 }
 
-/** Registers `howdah eval wait ID`: waits for an evaluation that was started, and judges it. */
+/** Registers `howdah eval wait ID`: waits for an evaluation, and applies the gate. */
 export function registerWait(command: Command, io: CliIo): void {
   withGate(command.argument('<id>', 'id of the evaluation')).action(
     async (id: string, { tenant, ...gate }: Options & GateOptions) => {
       await checkReports(gate);
       const report = await withBackend(io, command, { ...(tenant && { tenant }) }, (backend) =>
-        judge(io, backend, id, gate),
+        waitForGate(io, backend, id, gate),
       );
       await show(io, report, gate);
     },
@@ -80,7 +86,7 @@ export function registerWait(command: Command, io: CliIo): void {
 /** Prints what the gate says, writes the reports, and sets the exit status. */
 export async function show(
   io: CliIo,
-  report: JudgedEvaluation,
+  report: CheckedEvaluation,
   { junit, markdown }: GateOptions,
 ): Promise<void> {
   const { evaluation, faults, comparison, results } = report;
@@ -98,7 +104,7 @@ export async function show(
 }
 
 /** Returns the line of a result that did not pass: its item, its run, and why. */
-function faultOf(result: ReportedResult, inputs: JudgedEvaluation['inputs']): string[] {
+function faultOf(result: ReportedResult, inputs: CheckedEvaluation['inputs']): string[] {
   const { item_id, execution_id, passed, scores, error } = result;
   const isUnknown = passed === null && error?.code === 'not_graded';
   if (passed !== false && !isUnknown) return [];
