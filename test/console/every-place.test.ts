@@ -87,7 +87,7 @@ describe.skipIf(!CHROMIUM)('every place of the console', () => {
       ...[`/knowledge/${NAME}?q=${NAME}`, `/knowledge/${NAME}/documents/${document}?chunk=1`],
       ...['/system/searches', `/system/searches/${search}`, `/datasets/${NAME}/leaderboard`],
       ...['items', 'graders'].map((part) => `/datasets/${NAME}/${part}/new`),
-      ...['/evaluations', `/evaluations/${evaluation}`, '/evaluations/over-time'],
+      ...['/quality', '/evaluations', `/evaluations/${evaluation}`, '/evaluations/over-time'],
       ...['/costs', '/costs?by=model', '/system'],
       ...['queue', 'health', 'audit-log', 'settings', 'sql'].map((page) => `/system/${page}`),
       ...ofRows.flat(),

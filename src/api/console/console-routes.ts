@@ -24,7 +24,7 @@ const PLACES = [
   ...['/agents', '/agents/*', '/workflows', '/workflows/*', '/definitions/*'],
   ...['/chat', '/chat/*', '/playground', '/costs', '/system', '/system/*'],
   ...['/knowledge', '/knowledge/*'],
-  ...['/datasets', '/datasets/*', '/evaluations', '/evaluations/*'],
+  ...['/quality', '/datasets', '/datasets/*', '/evaluations', '/evaluations/*'],
 ];
 
 const TYPES: Readonly<Record<string, string>> = {

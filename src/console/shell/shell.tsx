@@ -32,6 +32,9 @@ const SystemsPlace = lazy(async () => ({
 const KnowledgePlace = lazy(async () => ({
   default: (await import('../knowledge/knowledge-place.tsx')).KnowledgePlace,
 }));
+const QualityPage = lazy(async () => ({
+  default: (await import('../quality/overview/overview-page.tsx')).QualityPage,
+}));
 const DatasetsPlace = lazy(async () => ({
   default: (await import('../quality/datasets/datasets-place.tsx')).DatasetsPlace,
 }));
@@ -153,6 +156,7 @@ function Place() {
         {({ resource }) => <RowsPlace resource={resource} />}
       </Route>
       <Route path="/knowledge/*?" component={KnowledgePlace} />
+      <Route path="/quality" component={QualityPage} />
       <Route path="/datasets/*?" component={DatasetsPlace} />
       <Route path="/evaluations/*?" component={EvaluationsPlace} />
       <Route path="/costs" component={CostsPage} />

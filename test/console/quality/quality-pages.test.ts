@@ -251,6 +251,19 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     expect(owner.problems).toEqual([]);
   });
 
+  test('the overview has the newest evaluations, days and data sets, and leads to all', async () => {
+    await open('/quality');
+    await heading('Quality');
+    const section = (name: string) => owner.page.getByRole('region', { name, exact: true });
+    await section('Evaluations').getByRole('link', { name: 'clerk, version 2' }).waitFor();
+    await section('Quality over time').getByText('clerk, version 2').waitFor();
+    await section('Data sets').getByRole('link', { name: 'sums' }).waitFor();
+    await check('quality');
+    await link('All: Evaluations').click();
+    await owner.page.waitForURL(`${api.url}/evaluations`);
+    expect(owner.problems).toEqual([]);
+  });
+
   test('two evaluations are compared, and a regression leads to both runs', async () => {
     await db.pool.query(`select howdah.evaluate('sums', 'rival')`);
     await open('/evaluations');
@@ -470,6 +483,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
       ['/datasets', 'sums'],
       ['/datasets/sums', 'sums'],
       ['/datasets/sums/leaderboard', 'Leaderboard of sums'],
+      ['/quality', 'Quality'],
       ['/evaluations', 'Evaluations'],
       [`/evaluations/${id}`, 'clerk, version 2'],
       [`/runs/${run}`, 'clerk'],
@@ -527,6 +541,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     ] as const) {
       const tab = await logIn('owner', { viewport });
       for (const [name, path] of [
+        ['quality', '/quality'],
         ['datasets', '/datasets'],
         ['dataset', '/datasets/sums'],
         ['item', '/datasets/sums/items/new'],

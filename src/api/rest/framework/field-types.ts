@@ -66,11 +66,15 @@ const WORDS: Readonly<Record<string, string>> = {
   url: 'URL',
 };
 
+/** Names whose labels without their ends would be those of a field that stands beside them. */
+const WHOLE: Readonly<Record<string, string>> = {
+  status_at: 'status_since',
+  items_at: 'items_as_of',
+};
+
 /** Returns the label of a field: `is_active` is Active, `agent_id` is Agent. */
 function labelOf(name: string): string {
-  // without its end it would have the label of `status`, which stands beside it
-  const whole = name === 'status_at' ? 'status_since' : name;
-  const words = whole.replace(/^(is|has)_|_(id|at|name)$/g, '').split('_');
+  const words = (WHOLE[name] ?? name).replace(/^(is|has)_|_(id|at|name)$/g, '').split('_');
   const label = words.map((word) => WORDS[word] ?? word).join(' ');
   return label.charAt(0).toUpperCase() + label.slice(1);
 }

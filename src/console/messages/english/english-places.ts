@@ -13,6 +13,7 @@ export const englishPlaces = {
   agentSystems: 'Agent systems',
   knowledge: 'Knowledge',
   datasets: 'Data sets',
+  quality: 'Quality',
   evaluations: 'Evaluations',
   costs: 'Costs',
   system: 'System',

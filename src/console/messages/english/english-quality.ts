@@ -1,5 +1,9 @@
 /** The texts of the places of data sets and evaluations, in English. */
 export const englishQuality = {
+  overview: {
+    title: 'Quality',
+    all: (what: string) => `All: ${what}`,
+  },
   evaluations: {
     title: 'Evaluations',
     all: 'All evaluations',

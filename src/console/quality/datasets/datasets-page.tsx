@@ -23,7 +23,7 @@ import { datasetPage } from '../quality-rows.ts';
 const text = qualityTexts.datasets;
 
 /** A data set, as `GET /api/datasets` shows it. */
-type DatasetRow = { id: string; name: string; description: string | null; items: number };
+export type DatasetRow = { id: string; name: string; description: string | null; items: number };
 
 /** The list of data sets. The URL has the page. */
 export function DatasetsPage() {
@@ -48,7 +48,7 @@ export function DatasetsPage() {
       {failure && <FailureAlert failure={failure} onRetry={reload} />}
       {isLoading && <Loader size="sm" aria-label={messages.common.loading} />}
       {rows && rows.length > 0 && <DatasetsTable rows={rows} />}
-      {rows?.length === 0 && after === undefined && <FirstDataset mayWrite={mayWrite} />}
+      {rows?.length === 0 && after === undefined && <FirstDataset />}
       <PageButtons {...{ after, next }} show={(cursor) => change({ after: cursor })} />
     </>
   );
@@ -67,7 +67,8 @@ function NewButton() {
   );
 }
 
-function DatasetsTable({ rows }: { rows: readonly DatasetRow[] }) {
+/** Data sets with their items. */
+export function DatasetsTable({ rows }: { rows: readonly DatasetRow[] }) {
   return (
     <ListTable
       label={text.title}
@@ -100,7 +101,8 @@ function DatasetsTable({ rows }: { rows: readonly DatasetRow[] }) {
 }
 
 /** Ways to create a first data set. */
-function FirstDataset({ mayWrite }: { mayWrite: boolean }) {
+export function FirstDataset() {
+  const mayWrite = useMayWrite('datasets');
   const ways = firstDataset(apiUrl('/'));
   return (
     <div role="status">

@@ -13,7 +13,14 @@ import { apiUrl } from '../../server/base-path.ts';
 import { useRest } from '../../server/rest.ts';
 import { copyQualityByDay } from './copy-over-time.ts';
 import { type Chosen, Filters, PRESETS } from './filters.tsx';
-import { extentOf, MEASURES, type QualityOfDay, seriesOf } from './series.ts';
+import {
+  extentOf,
+  MEASURES,
+  type Measure,
+  type QualityOfDay,
+  type Series,
+  seriesOf,
+} from './series.ts';
 import { VersionChart } from './version-chart.tsx';
 
 /** Charts of a page. */
@@ -77,8 +84,6 @@ type ChartsProps = {
 
 function Charts({ rows, chosen: { grader, measure }, range }: ChartsProps) {
   const all = seriesOf(rows, grader);
-  const shown = all.slice(0, MAX_CHARTS);
-  const extent = extentOf(shown, measure);
   if (all.length === 0) {
     return (
       <Paper withBorder radius="md" p="md" role="status">
@@ -91,15 +96,34 @@ function Charts({ rows, chosen: { grader, measure }, range }: ChartsProps) {
   }
   return (
     <>
-      <div className="plane-charts">
-        {shown.map((series) => (
-          <VersionChart key={series.key} {...{ series, measure, extent, range }} />
-        ))}
-      </div>
-      {all.length > shown.length && <Text size="sm">{text.more(all.length - shown.length)}</Text>}
+      <VersionCharts series={all} most={MAX_CHARTS} {...{ measure, range }} />
       <Text size="xs" c="dimmed">
         {text.explain}
       </Text>
+    </>
+  );
+}
+
+type VersionChartsProps = Pick<ChartsProps, 'range'> & {
+  series: readonly Series[];
+  measure: Measure;
+  most: number;
+};
+
+/** A chart for each version, at most so many, and the number of the others. */
+export function VersionCharts({ series, measure, range, most }: VersionChartsProps) {
+  const shown = series.slice(0, most);
+  const extent = extentOf(shown, measure);
+  return (
+    <>
+      <div className="plane-charts">
+        {shown.map((one) => (
+          <VersionChart key={one.key} series={one} {...{ measure, extent, range }} />
+        ))}
+      </div>
+      {series.length > shown.length && (
+        <Text size="sm">{text.more(series.length - shown.length)}</Text>
+      )}
     </>
   );
 }
