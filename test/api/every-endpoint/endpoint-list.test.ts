@@ -37,6 +37,7 @@ const CONSOLE = [
   'GET /login',
   'GET /login/callback',
   'GET /playground',
+  'GET /quality',
   'GET /runs',
   'GET /runs/*',
   'GET /system',
