@@ -1,72 +1,74 @@
 -- Adds ended runs to data sets.
 
--- Returns the users whose words a run may have read: those of its session up to its turn, and of
--- the sessions that this one was forked from. Also those of its children and of runs whose log it
--- has as a fork, and those who answered questions and sent messages there.
+-- Returns the users whose words a run may have read: who spoke before it in its session, or in a
+-- session that this one is a fork of. The run has also read its parent, its children, the run that
+-- it is a fork of, and runs that sent it messages, with all that these had read. Who answered
+-- questions and sent messages in all these runs has spoken, too.
 create or replace function howdah_private.users_of_conversation(execution_id uuid)
   returns setof uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
-  with recursive lineage (id, last_turn) as (
-    select e.session_id, e.turn from howdah.executions as e
-    where e.id = users_of_conversation.execution_id and e.session_id is not null
+  -- a run that was found in a session does not lead to this session again
+  with recursive sources (run_id, session_id, last_turn) as (
+    select e.id::uuid, e.session_id, e.turn from howdah.executions as e
+    where e.id = users_of_conversation.execution_id
     union
-    select s.forked_from_session_id, s.forked_from_turn
-    from lineage as l join howdah.sessions as s on s.id = l.id
-    where s.forked_from_session_id is not null
-  ),
-  runs (id) as (
-    select users_of_conversation.execution_id
-    union
-    select t.id
-    from lineage as l
-    join howdah.sessions as s on s.id = l.id
+    select n.*
+    from sources as r
     cross join lateral (
-      select e.id::uuid as id from howdah.executions as e
-      where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= l.last_turn offset 0
-    ) as t
-    union
-    select n.id
-    from runs as r
-    cross join lateral (
-      select e.forked_from_execution_id as id from howdah.executions as e
-      where e.id = r.id and e.forked_from_execution_id is not null
+      select t.id::uuid, null::uuid, null::int
+      from howdah.sessions as s
+      join howdah.executions as t on t.tenant_id = s.tenant_id and t.session_id = s.id
+      where s.id = r.session_id and t.turn <= r.last_turn
       union all
-      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+      select null, s.forked_from_session_id, s.forked_from_turn from howdah.sessions as s
+      where s.id = r.session_id and s.forked_from_session_id is not null
+      union all
+      select x.id::uuid, x.session_id, x.turn
+      from howdah_private.related_runs(r.run_id) as l (id)
+      cross join lateral (
+        select e.* from howdah.executions as e where e.id = l.id offset 0) as x
       offset 0
     ) as n
   )
   select e.user_id
-  from runs as r
+  from sources as r
   cross join lateral (
-    select x.user_id from howdah.executions as x where x.id = r.id
-    union all
-    select s.user_id
-    from (
-      select m.from_execution_id as id from howdah.mail as m
-      where m.received_by_execution_id = r.id and m.from_execution_id is not null offset 0
-    ) as m
-    cross join lateral (
-      select x.user_id from howdah.executions as x where x.id = m.id offset 0) as s
-    offset 0
-  ) as e
+    select x.user_id from howdah.executions as x where x.id = r.run_id offset 0) as e
   where e.user_id is not null
   union
-  select s.user_id from lineage as l join howdah.sessions as s on s.id = l.id
+  select s.user_id from sources as r join howdah.sessions as s on s.id = r.session_id
   where s.user_id is not null
   union
   select u.id
-  from runs as r
+  from sources as r
   cross join lateral (
     select q.tenant_id, q.answered_by as username from howdah.questions as q
-    where q.execution_id = r.id and q.answered_by is not null
+    where q.execution_id = r.run_id and q.answered_by is not null
     union all
     select m.tenant_id, m.created_by from howdah.mail as m
-    where m.received_by_execution_id = r.id and m.created_by is not null
+    where m.received_by_execution_id = r.run_id and m.created_by is not null
     offset 0
   ) as a
   join howdah.users as u on u.tenant_id = a.tenant_id and u.username = a.username
+$$;
+
+-- Returns the runs whose words a run has read, besides those of its session.
+create or replace function howdah_private.related_runs(execution_id uuid) returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+  select n.id from howdah.executions as e
+  cross join lateral (values (e.forked_from_execution_id), (e.parent_execution_id)) as n (id)
+  where e.id = related_runs.execution_id and n.id is not null
+  union all
+  select c.id::uuid from howdah.executions as c
+  where c.parent_execution_id = related_runs.execution_id
+  union all
+  select m.from_execution_id from howdah.mail as m
+  where m.received_by_execution_id = related_runs.execution_id
+    and m.from_execution_id is not null
 $$;
 
 -- Returns what anonymizing withholds from the texts of a run: addresses and numbers of persons, the

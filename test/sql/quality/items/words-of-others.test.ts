@@ -159,6 +159,36 @@ describe('the erasure of a user deletes items', () => {
     expect(await itemsOf(id)).toEqual([]);
   });
 
+  test('of forks by others of a later turn', async () => {
+    const run = await turn(bob, 'Where is it?');
+    const { id } = await as<{ id: string }>(bob, 'select id from howdah.fork_execution($1, 0)', [
+      run,
+    ]);
+    await finish(db.pool, worker, id);
+    await add(id);
+    expect(await itemsOf(id)).toHaveLength(1);
+    await eraseAda();
+    expect(await itemsOf(id)).toEqual([]);
+  });
+
+  test('of children of a later turn', async () => {
+    const { id: run, agent_id } = await as<{ id: string; agent_id: string }>(
+      bob,
+      `insert into howdah.executions (agent_id, session_id, input)
+       values (howdah.agent('support'), $1, 'Where is it?') returning id, agent_id`,
+      [session],
+    );
+    const child = await makeRun(db.pool, {
+      ...{ tenant_id: tenant, user_id: bob.id, agent_id, parent_execution_id: run },
+    });
+    await finish(db.pool, worker, child);
+    await finish(db.pool, worker, run);
+    await add(child);
+    expect(await itemsOf(child)).toHaveLength(1);
+    await eraseAda();
+    expect(await itemsOf(child)).toEqual([]);
+  });
+
   test.each([
     ['answered a question', ask],
     ['sent a message', (child: string) => write(child)],
