@@ -35,10 +35,11 @@ export async function formatNamed(name: FormatName | undefined): Promise<Format 
   return (await import('../../systems/yaml/yaml-text.ts')).yamlText;
 }
 
-/** Returns the items of a list, or else the value itself. */
+/** Returns the items of a list, those of an answer of the API, or else the value itself. */
 function rowsOf(value: unknown): unknown[] {
-  const items = (value as { items?: unknown } | null)?.items;
-  return Array.isArray(items) ? items : [value];
+  const { items, data, ...rest } = (value ?? {}) as { items?: unknown; data?: unknown };
+  if (Array.isArray(items)) return items;
+  return Array.isArray(data) && Object.keys(rest).length === 0 ? data : [value];
 }
 
 function asJson(value: unknown): string {

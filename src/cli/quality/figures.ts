@@ -7,6 +7,6 @@ export const interval = (rate: number, low: number | null, high: number | null) 
     ? percent(rate)
     : `${percent(rate)} (${percent(low)} to ${percent(high)})`;
 
-/** Rounds a figure of a table; an absent one is empty. */
+/** Rounds a figure of a table, also one of more digits than a double; an absent one is empty. */
 export const rounded = (value: number | null, digits = 3) =>
-  value === null ? '' : Number(value.toFixed(digits));
+  value === null ? '' : Number(Number(value).toFixed(digits));

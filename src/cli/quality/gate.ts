@@ -2,10 +2,15 @@ import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
+import { isSameJson } from '../../json/canonical-json.ts';
 import { versionOperations } from '../../operations/definitions/versions.ts';
 import { listOperation } from '../../operations/list-operation.ts';
 import { checkEvaluation } from '../../operations/quality/evaluation-gate.ts';
-import { type Evaluation, startEvaluation } from '../../operations/quality/evaluations.ts';
+import {
+  cancelEvaluation,
+  type Evaluation,
+  startEvaluation,
+} from '../../operations/quality/evaluations.ts';
 import { agents } from '../../resources/definitions/agents.ts';
 import { workflows } from '../../resources/definitions/workflows.ts';
 import { datasetItems } from '../../resources/quality/dataset-items.ts';
@@ -54,9 +59,12 @@ export async function checkGate(
   { worseThan, ...reports }: GateOptions,
 ): Promise<void> {
   await checkReports(reports);
-  const [kind, name] = workflow === undefined ? [agents, agent] : [workflows, workflow];
+  const name = workflow ?? agent;
   if (typeof worseThan !== 'string' || name === undefined) return;
-  const { id } = await backend.definitions.find(kind, name);
+  // a workflow may be named as agent
+  const found = await backend.definitions.lookUp(workflows, name);
+  const kind = found || workflow !== undefined ? workflows : agents;
+  const { id } = found ?? (await backend.definitions.find(kind, name));
   await backend.call(versionOperations(kind).get, { params: { id, version: worseThan } });
 }
 
@@ -120,7 +128,7 @@ async function readReport({ call, definitions }: Backend, evaluation: Evaluation
 }
 
 /**
- * Evaluates the version of a label on the same items with the same graders, unless that was done
+ * Evaluates the version of a label on the items of then with the same graders, unless that was done
  * before. It runs with its own model: overrides are what the new evaluation tries. Returns null for
  * the version that the evaluation tries itself, and for live runs, which cannot be repeated.
  */
@@ -129,22 +137,29 @@ async function startBaseline(
   evaluation: Evaluation,
   label: string,
 ): Promise<Evaluation | null> {
-  const { dataset_id, agent_id, workflow_id, repeats, split, graders, since_at, items_at } =
-    evaluation;
+  const { dataset_id, agent_id, workflow_id, repeats, split, graders, since_at } = evaluation;
+  // a Date has no microseconds, so the next millisecond is the first that has all of its items
+  const then = new Date(evaluation.items_at ?? evaluation.created_at).getTime() + 1;
   if (since_at !== null) return null;
   const kind = agent_id === null ? workflows : agents;
   const id = String(agent_id ?? workflow_id);
   const { version } = await call(versionOperations(kind).get, { params: { id, version: label } });
   if (version === evaluation.version && evaluation.overrides === null) return null;
   const { name } = await definitions.find(kind, id);
-  return call(startEvaluation, {
+  const baseline = await call(startEvaluation, {
     body: {
       dataset: dataset_id,
       ...{ [agent_id === null ? 'workflow' : 'agent']: String(name) },
       ...{ version: label, repeat: repeats, reuse: true },
       ...(split !== null && { split: String(split) }),
-      ...(items_at !== null && { items_at }),
+      items_at: new Date(then).toISOString(),
       graders: (graders as { name: string }[]).map((grader) => grader.name),
     },
   });
+  if (isSameJson(baseline.graders, graders)) return baseline;
+  // a grader was changed since, so nothing could be compared: the gate says so, without the cost
+  if (baseline.status === 'running') {
+    await call(cancelEvaluation, { params: { id: baseline.id } });
+  }
+  return null;
 }

@@ -23,6 +23,7 @@ export type Evaluation = {
   since_at: string | null;
   /** The time whose items are evaluated; null: those of the start. */
   items_at: string | null;
+  created_at: string;
   totals: EvaluationTotals;
   [name: string]: unknown;
 };

@@ -69,5 +69,6 @@ export function itemCounts(items: readonly ReportedItem[]) {
 /** Sums what is known. Null if nothing is. */
 export function sumOf(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+  // a number of more digits than a double is an object
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + Number(value), 0);
 }

@@ -1,3 +1,4 @@
+import { type ExactNumber, isJsonNumber } from '../../json/exact-number.ts';
 import { trimEnd } from '../trim-end.ts';
 import {
   type EvaluationReport,
@@ -83,12 +84,12 @@ function problem(element: string, type: string, message: string): string {
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'number' ? decimal(value) : String(value);
+  return isJsonNumber(value) ? decimal(value) : String(value);
 }
 
 /** Writes a number without the rounding errors of sums, and without an exponent. */
-function decimal(value: number): string {
-  return trimEnd(trimEnd(value.toFixed(6), '0'), '.');
+function decimal(value: number | ExactNumber): string {
+  return trimEnd(trimEnd(Number(value).toFixed(6), '0'), '.');
 }
 
 function attributes(values: Record<string, string | number>): string {

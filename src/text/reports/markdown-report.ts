@@ -109,7 +109,7 @@ function interval(value: Estimate | null): string {
 /** Four decimals, or for small numbers, such as costs, three digits. */
 function number(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.001) return String(Number(value.toPrecision(3)));
-  return String(Number(value.toFixed(4)));
+  return String(Number(Number(value).toFixed(4)));
 }
 
 function lines(all: string[]): string {

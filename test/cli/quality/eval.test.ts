@@ -116,10 +116,14 @@ test('refuses a version that is worse than a label, and compares each item', asy
   const markdown = join(folder, 'results.md');
   const run = ['eval', 'run', 'many', '--agent', agent, '--no-worse-than', 'production'];
   const gate = await cli('--json', ...run, '--markdown', markdown);
+  if (gate.stdout === '') throw new Error(gate.stderr);
   const { comparison, faults } = JSON.parse(gate.stdout);
   expect(comparison).toMatchObject({ pass_rate: { a: 1, b: 0 } });
   expect(gate.status).toBe(5);
-  expect(faults).toEqual(['the pass rate is 100 % lower than before', expect.any(String)]);
+  expect(faults).toEqual([
+    'the pass rate is lower than before: 0 %, not 100 %',
+    expect.any(String),
+  ]);
   expect(comparison).toMatchObject({
     ...{ items: 12, has_equal_items: true, has_equal_graders: true },
     pass_rate: { a: 1, b: 0, verdict: 'lower' },
@@ -146,6 +150,13 @@ test('shows the quality of versions by day, and grades again what was not graded
   ]);
   const { stdout } = await cli('eval', 'by-day', '--dataset', 'many', '--grader', 'word');
   expect(stdout).toContain('100 % (');
+  // costs may have more digits than a double
+  await db.pool.query('update howdah.evaluation_results set cost = 0.1234567890123456789');
+  for (const view of [['by-day'], ['leaderboard', 'many']]) {
+    expect(await cli('eval', ...view)).toMatchObject({ status: 0, stderr: '' });
+    const csv = await cli('-o', 'csv', 'eval', ...view);
+    expect(csv.stdout).toMatch(/^(day|rank),/);
+  }
   const none = await cli('eval', 'by-day', '--source', 'runs');
   expect({ status: none.status, says: /howdah eval run/.test(none.stderr) }).toEqual({
     ...{ status: 0, says: true },
@@ -295,6 +306,12 @@ test('graders are compared with people, and answers exported to train with', asy
     { role: 'assistant', content: 'yes' },
   ]);
   expect((await lines('sft', '--min-score', '0')).length).toBeGreaterThan(examples.length);
+  // in the order of the items, and each line once
+  expect(exported.map(({ input }) => input).slice(0, 3)).toEqual(['0', '1', '2']);
+  expect(new Set(examples.map((line) => JSON.stringify(line))).size).toBe(examples.length);
+  for (const format of ['jsonl', 'sft', 'dpo']) {
+    expect(await lines(format, '--split', 'test')).toEqual([]);
+  }
   const [pair] = await lines('dpo');
   expect(pair).toMatchObject({
     prompt: [{ role: 'user' }],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isJsonNumber } from '../../../json/exact-number.ts';
 import {
   graderAgreement,
   graderDisagreements,
@@ -81,4 +82,4 @@ function rounded(row: object): Record<string, unknown> {
 }
 
 const roundedFigure = (value: unknown) =>
-  typeof value === 'number' ? Number(value.toFixed(3)) : value;
+  isJsonNumber(value) ? Number(Number(value).toFixed(3)) : value;

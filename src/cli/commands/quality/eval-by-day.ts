@@ -39,10 +39,16 @@ export function registerByDay(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (options: Options & { tenant?: string }) => {
-      const { dataset, agent, workflow, tenant, ...rest } = options;
+      const { tenant, source, grader, since, until } = options;
       const shown = await withBackend(io, command, { ...(tenant && { tenant }) }, async (backend) =>
         backend.call(listQualityByDay, {
-          query: { ...rest, ...(await idsOf(backend, { dataset, agent, workflow })) },
+          query: {
+            ...(source && { source }),
+            ...(grader && { grader }),
+            ...(since && { since }),
+            ...(until && { until }),
+            ...(await idsOf(backend, options)),
+          },
         }),
       );
       if (io.json) printJson(io, shown);
@@ -51,7 +57,7 @@ export function registerByDay(command: Command, io: CliIo): void {
     });
 }
 
-type Names = { [name in 'dataset' | 'agent' | 'workflow']: string | undefined };
+type Names = Pick<Options, 'dataset' | 'agent' | 'workflow'>;
 
 /** Returns the ids of what is named. */
 async function idsOf(

@@ -22,6 +22,9 @@ import {
   reasonOf,
 } from '../../quality/reports.ts';
 
+/** The most results that are listed with what is wrong. */
+const MAX_FAULTS = 20;
+
 type Options = { tenant?: string };
 type RunOptions = Options & {
   agent?: string;
@@ -93,9 +96,11 @@ export async function show(
   if (io.json) printJson(io, { evaluation, comparison, faults });
   else {
     printTable(io, [summaryOf(evaluation)]);
-    for (const line of results.flatMap((result) => faultOf(result, report.inputs)).slice(0, 20)) {
-      io.out(line);
-    }
+    // a list is newest first
+    const lines = results.toReversed().flatMap((result) => faultOf(result, report.inputs));
+    for (const line of lines.slice(0, MAX_FAULTS)) io.out(line);
+    const more = lines.length - MAX_FAULTS;
+    if (more > 0) io.err(`and ${more} more. See: howdah eval results ${evaluation.id} --failed`);
     for (const fault of faults) io.err(`refused: ${fault}`);
   }
   if (faults.length > 0) io.setExitCode(exitCodes.refused);
