@@ -4680,6 +4680,11 @@ begin
       message = format('items_at (%s) is not in the years 1 to 9999', evaluate.items_at),
       detail = '{"field": "items_at"}', hint = 'Leave items_at out for the items of now.';
   end if;
+  if evaluate.items_at > clock_timestamp() + interval '1 minute' then -- clocks of clients differ
+    raise exception using errcode = 'HWINV',
+      message = format('items_at (%s) is in the future', evaluate.items_at),
+      detail = '{"field": "items_at"}', hint = 'Leave items_at out for the items of now.';
+  end if;
   return howdah_private.start_evaluation(
     v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
     howdah_private.version_named(
@@ -10867,8 +10872,9 @@ AS $function$
       and num_nulls(e.since_at, v.since_at) <> 1 and e.graders = v.graders
       and (e.items_digest = v.items_digest or v.since_at is not null))
   order by e.id = v.id desc,
-    (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats
-      desc nulls last,
+    e.since_at is null and (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int
+      = e.items * e.repeats desc nulls last,
+    e.grading_rule_id is null desc,
     e.repeats = v.repeats desc, e.id desc
   limit 1
 $function$
@@ -14786,7 +14792,7 @@ begin
       message = format('the file %s of item %s was deleted', v_missing.resource_id, v_missing.id),
       detail = jsonb_build_object('item_id', v_missing.id,
         'resource_id', v_missing.resource_id)::text,
-      hint = 'Remove the item: set removed_at.';
+      hint = 'Remove the item: set removed_at. Then evaluate the items of now.';
   end if;
 end $function$
 ;
@@ -15441,6 +15447,22 @@ begin
       hint = 'Provide a large text through a tool that the agent reads piece by piece.'
         || case when check_input_size.maximum < 1048576
           then ' The setting input_bytes can raise this limit.' else '' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_items_of_time(item_ids uuid[], items_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if check_items_of_time.item_ids = '{}' and check_items_of_time.items_at is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('the data set had no items at %s', check_items_of_time.items_at),
+      detail = '{"field": "items_at"}',
+      hint = 'Give a time after created_at of its items, or another split.';
   end if;
 end $function$
 ;
@@ -19356,7 +19378,7 @@ begin
     select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
       'difference', round(v_interval.estimate::numeric, 6),
       'low', round(v_interval.low::numeric, 6), 'high', round(v_interval.high::numeric, 6),
-      'verdict', case when v_interval.estimate is not null then v_interval.verdict end)
+      'verdict', v_interval.verdict)
     from unnest(compared_figure.firsts, compared_figure.seconds) as x (a, b)
     where num_nulls(x.a, x.b) = 0);
 end $function$
@@ -19483,7 +19505,7 @@ AS $function$
     'b', (select round(avg(v)::numeric, 6) from unnest(compared_means.seconds) as v),
     'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
     'high', round(i.high::numeric, 6),
-    'verdict', case when i.estimate is not null then i.verdict end)
+    'verdict', i.verdict)
   from howdah_private.independent_interval(
     compared_means.firsts, compared_means.seconds, compared_means.is_amount) as i
 $function$
@@ -26424,9 +26446,13 @@ AS $function$
     where (faults_of_comparison.comparison -> 'is_paired')::boolean
       and (faults_of_comparison.comparison ->> 'items')::int < faults_of_comparison.items
     union all
-    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
-      howdah_private.percent(
-        -(faults_of_comparison.comparison #>> array[f.name, 'difference'])::numeric))
+    select 'too few live runs are graded to compare them with the baseline'
+    where not (faults_of_comparison.comparison -> 'is_paired')::boolean
+      and faults_of_comparison.comparison #>> '{pass_rate,low}' is null
+    union all
+    select format('the %s is lower than before: %s, not %s', replace(f.name, '_', ' '),
+      howdah_private.percent((faults_of_comparison.comparison #>> array[f.name, 'b'])::numeric),
+      howdah_private.percent((faults_of_comparison.comparison #>> array[f.name, 'a'])::numeric))
     from (values ('pass_rate'), ('score')) as f (name)
     where faults_of_comparison.comparison #>> array[f.name, 'verdict'] = 'lower')
 $function$
@@ -26450,7 +26476,7 @@ AS $function$
     union all
     select format('the pass rate %s is under %s', howdah_private.percent(g.pass_rate),
       howdah_private.percent(faults_of_results.fail_under::numeric))
-    from graded as g where g.pass_rate < faults_of_results.fail_under
+    from graded as g where g.results > 0 and g.pass_rate < faults_of_results.fail_under
     union all
     select format('only %s of %s runs passed or failed', g.results, g.runs)
     from graded as g where g.results < g.runs)
@@ -30270,7 +30296,7 @@ begin
     end if;
   end if;
   verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
-    else 'inside the noise' end;
+    when estimate is not null then 'inside the noise' end;
 end $function$
 ;
 
@@ -37470,7 +37496,7 @@ begin
       else greatest(high, v_adjusted[2]) end;
   end if;
   verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
-    else 'inside the noise' end;
+    when estimate is not null then 'inside the noise' end;
 end $function$
 ;
 
@@ -47499,6 +47525,7 @@ begin
   perform howdah_private.lock_caller();
   v_items := howdah_private.lock_items(howdah.current_tenant(), start_evaluation.dataset_id,
     start_evaluation.split, start_evaluation.items_at);
+  perform howdah_private.check_items_of_time(v_items, start_evaluation.items_at);
   v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
     start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
     start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,
@@ -50686,8 +50713,8 @@ begin
   -- howdah_eraser encrypts contents of runs
   if current_user in ('howdah_engine', 'howdah_eraser') then
     return null;
-  elsif tg_table_name = 'documents' and tg_op = 'DELETE' and pg_trigger_depth() > 1 then
-    return null; -- documents are deleted with their file or base, whose permissions count
+  elsif tg_op = 'DELETE' and current_user = 'howdah_owner' and pg_trigger_depth() > 1 then
+    return null; -- a foreign key deletes rows with their parent, whose permissions count
   elsif not howdah_private.is_trusted() then -- permit asks it too, and costs a first call more
     perform howdah_private.permit(tg_argv[0], tg_argv[1]);
     if tg_nargs > 2 and tg_op <> 'DELETE' then
@@ -50783,7 +50810,7 @@ begin
     message = format('%s of howdah.%s is not allowed: recorded data is immutable',
       lower(tg_op), v_table),
     detail = jsonb_build_object('table', v_table, 'operation', lower(tg_op))::text,
-    hint = 'Only retention and erasure remove recorded data.';
+    hint = coalesce(tg_argv[0], 'Only retention and erasure remove recorded data.');
 end $function$
 ;
 
@@ -52253,6 +52280,18 @@ begin
   if v_fault is not null then
     perform howdah_private.raise_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_dataset_items__remove()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.removed_at := case when new.removed_at is not null
+    then coalesce(old.removed_at, clock_timestamp()) end;
   return new;
 end $function$
 ;
@@ -62244,6 +62283,7 @@ create view howdah.preference_pairs with (security_invoker=true) as
             t.output,
             t.output_data,
             t.history,
+            t.split,
             COALESCE((t.item_id)::text, md5(concat_ws(' '::text, t.agent_id, t.workflow_id, t.input, t.input_data, t.history))) AS question
            FROM (howdah.training_examples t
              JOIN howdah.executions e ON (((e.tenant_id = t.tenant_id) AND ((e.id)::uuid = t.execution_id))))
@@ -62264,6 +62304,7 @@ create view howdah.preference_pairs with (security_invoker=true) as
             q.output,
             q.output_data,
             q.history,
+            q.split,
             q.question,
             first_value(q.execution_id) OVER best AS chosen_execution_id,
             first_value(q.output) OVER best AS chosen,
@@ -62287,7 +62328,8 @@ create view howdah.preference_pairs with (security_invoker=true) as
     chosen_data,
     output AS rejected,
     output_data AS rejected_data,
-    history
+    history,
+    split
    FROM ranked r
   WHERE ((score < chosen_score) AND ((output IS DISTINCT FROM chosen) OR (output_data IS DISTINCT FROM chosen_data)));
 
@@ -62530,6 +62572,7 @@ create view howdah.training_examples with (security_invoker=true) as
             r.execution_id,
             v.dataset_id,
             r.item_id,
+            i.split,
                 CASE
                     WHEN (p.score IS NOT NULL) THEN 'people'::text
                     WHEN (w.score IS NOT NULL) THEN 'feedback'::text
@@ -62551,6 +62594,7 @@ create view howdah.training_examples with (security_invoker=true) as
             w.execution_id,
             NULL::uuid AS dataset_id,
             NULL::uuid AS item_id,
+            NULL::text AS split,
             'feedback'::text AS source,
             w.score
            FROM howdah.rewards w
@@ -62577,7 +62621,8 @@ create view howdah.training_examples with (security_invoker=true) as
         CASE
             WHEN ((e.turn > 1) OR (e.history IS NOT NULL)) THEN howdah_private.conversation_before((e.id)::uuid)
             ELSE '[]'::jsonb
-        END AS history
+        END AS history,
+    s.split
    FROM (scored s
      JOIN howdah.executions e ON (((e.tenant_id = s.tenant_id) AND ((e.id)::uuid = s.execution_id))))
   WHERE ((e.status = 'completed'::howdah.execution_status) AND (e.contents_erased_at IS NULL) AND
@@ -62955,6 +63000,10 @@ CREATE TRIGGER _005_lock_caller BEFORE INSERT ON howdah.dataset_items FOR EACH S
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.dataset_items FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('dataset_items', 'edit');
 
+CREATE TRIGGER _100_refuse_change BEFORE UPDATE OF id, tenant_id, dataset_id, split, input, input_data, input_parts, history, expected, metadata, trust, created_at ON howdah.dataset_items FOR EACH ROW WHEN (((((((((((((new.id IS DISTINCT FROM old.id) OR (new.tenant_id IS DISTINCT FROM old.tenant_id)) OR (new.dataset_id IS DISTINCT FROM old.dataset_id)) OR (new.split IS DISTINCT FROM old.split)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.input_parts IS DISTINCT FROM old.input_parts)) OR (new.history IS DISTINCT FROM old.history)) OR (new.expected IS DISTINCT FROM old.expected)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.trust IS DISTINCT FROM old.trust)) OR (new.created_at IS DISTINCT FROM old.created_at))) EXECUTE FUNCTION howdah_private.tg__refuse_change('Set removed_at, and insert another item.');
+
+CREATE TRIGGER _100_remove BEFORE UPDATE OF removed_at ON howdah.dataset_items FOR EACH ROW WHEN ((new.removed_at IS DISTINCT FROM old.removed_at)) EXECUTE FUNCTION howdah_private.tg_dataset_items__remove();
+
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.dataset_items FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_dataset_items__sign();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.dataset_items REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -63151,7 +63200,7 @@ CREATE TRIGGER _205_set_author BEFORE INSERT ON howdah.inbound_hooks FOR EACH RO
 
 CREATE TRIGGER _210_set_author BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg__set_author();
 
-CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF agent_id, workflow_id, condition, mapping, session_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_run();
+CREATE TRIGGER _220_set_run BEFORE INSERT OR UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_run();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
 
@@ -67097,6 +67146,8 @@ grant execute on function howdah_private.check_input(howdah.executions) to howda
 
 grant execute on function howdah_private.check_input_size(text,integer,integer) to howdah_engine;
 
+grant execute on function howdah_private.check_items_of_time(uuid[],timestamp with time zone) to howdah_engine;
+
 grant execute on function howdah_private.check_judge(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_judge_of(uuid,text) to howdah_app;
@@ -70056,6 +70107,8 @@ grant execute on function howdah_private.tg_citations__refuse_invalid() to howda
 grant execute on function howdah_private.tg_connected_accounts__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_dataset_items__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_dataset_items__remove() to howdah_engine;
 
 grant execute on function howdah_private.tg_datasets__refuse_invalid() to howdah_engine;
 
@@ -73431,6 +73484,8 @@ comment on column howdah.preference_pairs.rejected_execution_id is 'The run with
 
 comment on column howdah.preference_pairs.rejected_score is 'The score of the worse answer.';
 
+comment on column howdah.preference_pairs.split is 'The split of the item.';
+
 comment on column howdah.preference_pairs.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.preference_pairs.workflow_id is 'The workflow.';
@@ -74180,6 +74235,8 @@ comment on column howdah.training_examples.output_data is 'The answer as JSON.';
 comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right).';
 
 comment on column howdah.training_examples.source is 'Whose score it is: people (howdah.grade), else feedback on a run without an item (howdah.rewards), else graders.';
+
+comment on column howdah.training_examples.split is 'The split of the item, such as test. Train with the others.';
 
 comment on column howdah.training_examples.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 

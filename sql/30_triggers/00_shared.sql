@@ -118,7 +118,7 @@ begin
 end $$;
 
 -- Refuses to change or delete immutable rows, also for the owner of the table. Only retention and
--- erasure may, as howdah_eraser.
+-- erasure may, as howdah_eraser. An argument of the trigger replaces the hint.
 create or replace function howdah_private.tg__refuse_change() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -135,7 +135,7 @@ begin
     message = format('%s of howdah.%s is not allowed: recorded data is immutable',
       lower(tg_op), v_table),
     detail = jsonb_build_object('table', v_table, 'operation', lower(tg_op))::text,
-    hint = 'Only retention and erasure remove recorded data.';
+    hint = coalesce(tg_argv[0], 'Only retention and erasure remove recorded data.');
 end $$;
 
 -- Refuses every change of a run in a closed month. The runs of the month are counted already, and

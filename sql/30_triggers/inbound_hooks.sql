@@ -130,7 +130,8 @@ create or replace trigger _210_set_author
       old.debounce_key, old.debounce_ms, old.reply))
   execute function howdah_private.tg__set_author();
 create or replace trigger _220_set_run
-  before insert or update of agent_id, workflow_id, condition, mapping, session_key
+  before insert or update of verification, secret_name, previous_secret_name, secret_header,
+    agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply
   on howdah.inbound_hooks
   for each row execute function howdah_private.tg__set_run();
 create or replace trigger _300_check

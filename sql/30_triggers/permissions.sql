@@ -16,8 +16,8 @@ begin
   -- howdah_eraser encrypts contents of runs
   if current_user in ('howdah_engine', 'howdah_eraser') then
     return null;
-  elsif tg_table_name = 'documents' and tg_op = 'DELETE' and pg_trigger_depth() > 1 then
-    return null; -- documents are deleted with their file or base, whose permissions count
+  elsif tg_op = 'DELETE' and current_user = 'howdah_owner' and pg_trigger_depth() > 1 then
+    return null; -- a foreign key deletes rows with their parent, whose permissions count
   elsif not howdah_private.is_trusted() then -- permit asks it too, and costs a first call more
     perform howdah_private.permit(tg_argv[0], tg_argv[1]);
     if tg_nargs > 2 and tg_op <> 'DELETE' then

@@ -43,6 +43,34 @@ create or replace trigger _005_lock_caller before insert on howdah.dataset_items
 create or replace trigger _100_sign before insert on howdah.dataset_items
   for each row execute function howdah_private.tg_dataset_items__sign();
 
+-- Evaluations stay comparable: their items are compared by id.
+create or replace trigger _100_refuse_change
+  before update of id, tenant_id, dataset_id, split, input, input_data, input_parts, history,
+    expected, metadata, trust, created_at
+  on howdah.dataset_items
+  for each row when (
+    (new.id, new.tenant_id, new.dataset_id, new.split, new.input, new.input_data, new.input_parts,
+      new.history, new.expected, new.metadata, new.trust, new.created_at)
+    is distinct from
+    (old.id, old.tenant_id, old.dataset_id, old.split, old.input, old.input_data, old.input_parts,
+      old.history, old.expected, old.metadata, old.trust, old.created_at))
+  execute function howdah_private.tg__refuse_change('Set removed_at, and insert another item.');
+
+-- Removes an item now, whatever time is given, so that the items of an earlier time stay the same.
+-- Without a time, the item was never removed.
+create or replace function howdah_private.tg_dataset_items__remove() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.removed_at := case when new.removed_at is not null
+    then coalesce(old.removed_at, clock_timestamp()) end;
+  return new;
+end $$;
+create or replace trigger _100_remove before update of removed_at on howdah.dataset_items
+  for each row when (new.removed_at is distinct from old.removed_at)
+  execute function howdah_private.tg_dataset_items__remove();
+
 create or replace function howdah_private.tg_graders__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -9,7 +9,7 @@ create or replace view howdah.training_examples with (security_invoker = true) a
     group by g.tenant_id, g.evaluation_result_id
   ),
   scored as (
-    select r.tenant_id, r.execution_id, v.dataset_id, r.item_id,
+    select r.tenant_id, r.execution_id, v.dataset_id, r.item_id, i.split,
       case when p.score is not null then 'people' when w.score is not null then 'feedback'
         else 'graders' end as source,
       coalesce(p.score, w.score, r.score) as score
@@ -26,8 +26,8 @@ create or replace view howdah.training_examples with (security_invoker = true) a
         select from howdah.evaluation_results as n
         where n.execution_id = r.execution_id and n.id > r.id and n.passed is not null))
     union all
-    select w.tenant_id, w.execution_id, null as dataset_id, null as item_id, 'feedback' as source,
-      w.score
+    select w.tenant_id, w.execution_id, null as dataset_id, null as item_id, null as split,
+      'feedback' as source, w.score
     from howdah.rewards as w
     where w.score is not null and not exists (
       select from howdah.evaluation_results as r
@@ -39,7 +39,8 @@ create or replace view howdah.training_examples with (security_invoker = true) a
     e.workflow_id, e.workflow_version_id, s.source, s.score, e.input, e.input_data, e.output,
     e.output_data,
     case when e.turn > 1 or e.history is not null
-      then howdah_private.conversation_before(e.id::uuid) else '[]' end as history
+      then howdah_private.conversation_before(e.id::uuid) else '[]' end as history,
+    s.split
   from scored as s
   join howdah.executions as e on e.tenant_id = s.tenant_id and e.id = s.execution_id
   where e.status = 'completed' and e.contents_erased_at is null
@@ -63,6 +64,8 @@ comment on column howdah.training_examples.score is 'From 0 (wrong) to 1 (right)
 comment on column howdah.training_examples.agent_version_id is 'The version of the agent.';
 comment on column howdah.training_examples.output is 'The answer.';
 comment on column howdah.training_examples.output_data is 'The answer as JSON.';
+comment on column howdah.training_examples.split is
+  'The split of the item, such as test. Train with the others.';
 comment on column howdah.training_examples.history is
   'The conversation before the input: questions and answers of earlier turns, and what the client '
   'supplied, as [{"role", "content", "data"}]. Turns without an answer are left out.';
@@ -94,7 +97,7 @@ create or replace view howdah.preference_pairs with (security_invoker = true) as
   select r.tenant_id, r.execution_id as rejected_execution_id, r.chosen_execution_id, r.dataset_id,
     r.item_id, r.agent_id, r.workflow_id, r.chosen_score, r.score as rejected_score, r.input,
     r.input_data, r.chosen, r.chosen_data, r.output as rejected, r.output_data as rejected_data,
-    r.history
+    r.history, r.split
   from ranked as r
   where r.score < r.chosen_score
     and (r.output, r.output_data) is distinct from (r.chosen, r.chosen_data);
@@ -114,5 +117,6 @@ comment on column howdah.preference_pairs.chosen is 'The best answer.';
 comment on column howdah.preference_pairs.chosen_data is 'The best answer as JSON.';
 comment on column howdah.preference_pairs.rejected is 'The worse answer.';
 comment on column howdah.preference_pairs.rejected_data is 'The worse answer as JSON.';
+comment on column howdah.preference_pairs.split is 'The split of the item.';
 comment on column howdah.preference_pairs.history is
   'The conversation before the input, which both answers have in common.';

@@ -144,9 +144,9 @@ export type Grade = { id: string; evaluation_id: string; evaluation_result_id: s
 
 export type QueuedGrade = { evaluation_result_id: string; evaluation_id: string; item_id: string | null; input: string; input_data: unknown; input_parts: unknown; history: unknown; expected: unknown; output: string | null; output_data: unknown; graders: (string)[] };
 
-export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[] };
+export type TrainingExample = { execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; agent_version_id: string | null; workflow_id: string | null; workflow_version_id: string | null; source: string; score: number; input: string; input_data: unknown; output: string | null; output_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[]; split: string | null };
 
-export type PreferencePair = { rejected_execution_id: string; chosen_execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; workflow_id: string | null; chosen_score: number; rejected_score: number; input: string; input_data: unknown; chosen: string | null; chosen_data: unknown; rejected: string | null; rejected_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[] };
+export type PreferencePair = { rejected_execution_id: string; chosen_execution_id: string; dataset_id: string | null; item_id: string | null; agent_id: string | null; workflow_id: string | null; chosen_score: number; rejected_score: number; input: string; input_data: unknown; chosen: string | null; chosen_data: unknown; rejected: string | null; rejected_data: unknown; history: ({ role: "user" | "assistant"; content: string; data?: unknown })[]; split: string | null };
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
@@ -604,9 +604,9 @@ export type Operations = {
   /** List results of evaluations that you have not graded. */
   listGradeQueue: { takes: { query?: { evaluation_id?: string; limit?: number } }; gives: { data: (QueuedGrade)[]; remaining: number | null } };
   /** List runs with a score, newest first. */
-  listTrainingExamples: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string } }; gives: { data: (TrainingExample)[]; next: string | null } };
+  listTrainingExamples: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; split?: string } }; gives: { data: (TrainingExample)[]; next: string | null } };
   /** List pairs of a better and a worse answer to one question, newest first. */
-  listPreferencePairs: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string } }; gives: { data: (PreferencePair)[]; next: string | null } };
+  listPreferencePairs: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; split?: string } }; gives: { data: (PreferencePair)[]; next: string | null } };
   /** List users, newest first. */
   listUsers: { takes: { query?: { limit?: number; cursor?: string; username?: string; role?: "owner" | "admin" | "member" | "viewer"; is_active?: "true" | "false" } }; gives: { data: (User)[]; next: string | null } };
   /** Create a user. */
@@ -840,7 +840,7 @@ export type Operations = {
   /** Delete a workflow. */
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
   /** List items, newest first. */
-  listDatasetItems: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; source_execution_id?: string } }; gives: { data: (Item)[]; next: string | null } };
+  listDatasetItems: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; source_execution_id?: string; split?: string } }; gives: { data: (Item)[]; next: string | null } };
   /** Create an item. */
   createItem: { takes: { body: { dataset_id?: string; input?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[] | null; history?: ({ [name: string]: unknown })[] | null; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; dataset?: string } }; gives: Item };
   /** Get an item. */

@@ -1324,6 +1324,7 @@ export interface PreferencePairs {
   rejected_data: Json | null;
   rejected_execution_id: string | null;
   rejected_score: number | null;
+  split: string | null;
   tenant_id: string | null;
   workflow_id: string | null;
 }
@@ -1786,6 +1787,7 @@ export interface TrainingExamples {
   output_data: Json | null;
   score: number | null;
   source: string | null;
+  split: string | null;
   tenant_id: string | null;
   workflow_id: string | null;
   workflow_version_id: string | null;

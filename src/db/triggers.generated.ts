@@ -132,6 +132,8 @@ export const TRIGGERS: readonly string[] = [
   'howdah.connected_accounts _990_refuse_invalid',
   'howdah.dataset_items _005_lock_caller',
   'howdah.dataset_items _010_permit',
+  'howdah.dataset_items _100_refuse_change',
+  'howdah.dataset_items _100_remove',
   'howdah.dataset_items _100_sign',
   'howdah.dataset_items _960_audit_delete',
   'howdah.dataset_items _960_audit_update',

@@ -49,7 +49,7 @@ begin
     select jsonb_build_object('a', round(avg(x.a)::numeric, 6), 'b', round(avg(x.b)::numeric, 6),
       'difference', round(v_interval.estimate::numeric, 6),
       'low', round(v_interval.low::numeric, 6), 'high', round(v_interval.high::numeric, 6),
-      'verdict', case when v_interval.estimate is not null then v_interval.verdict end)
+      'verdict', v_interval.verdict)
     from unnest(compared_figure.firsts, compared_figure.seconds) as x (a, b)
     where num_nulls(x.a, x.b) = 0);
 end $$;
@@ -84,7 +84,7 @@ as $$
     'b', (select round(avg(v)::numeric, 6) from unnest(compared_means.seconds) as v),
     'difference', round(i.estimate::numeric, 6), 'low', round(i.low::numeric, 6),
     'high', round(i.high::numeric, 6),
-    'verdict', case when i.estimate is not null then i.verdict end)
+    'verdict', i.verdict)
   from howdah_private.independent_interval(
     compared_means.firsts, compared_means.seconds, compared_means.is_amount) as i
 $$;

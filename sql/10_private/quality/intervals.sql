@@ -88,7 +88,7 @@ create or replace function howdah_private.hall_quantile(
       * 3 * sqrt(items::float8) / skewness end;
 
 -- Returns the mean difference of pairs with its 95 % interval. The verdict is `higher` or `lower`
--- if the interval excludes zero, else `inside the noise`. Each difference belongs to one item that
+-- if the interval excludes zero, else `inside the noise`; null without differences. Each difference belongs to one item that
 -- both sides have answered: the value, score, cost or duration of the second side minus that of
 -- the first.
 create or replace function howdah_private.paired_interval(
@@ -118,7 +118,7 @@ begin
       else greatest(high, v_adjusted[2]) end;
   end if;
   verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
-    else 'inside the noise' end;
+    when estimate is not null then 'inside the noise' end;
 end $$;
 
 -- Returns both ends of the interval of Bonett and Price. The two additional items differ by as much
@@ -190,7 +190,7 @@ begin
     end if;
   end if;
   verdict := case when low > 0 then 'higher' when high < 0 then 'lower'
-    else 'inside the noise' end;
+    when estimate is not null then 'inside the noise' end;
 end $$;
 
 -- Returns the figures of one group of independent_interval. error is the square of the standard

@@ -248,7 +248,7 @@ begin
       message = format('the file %s of item %s was deleted', v_missing.resource_id, v_missing.id),
       detail = jsonb_build_object('item_id', v_missing.id,
         'resource_id', v_missing.resource_id)::text,
-      hint = 'Remove the item: set removed_at.';
+      hint = 'Remove the item: set removed_at. Then evaluate the items of now.';
   end if;
 end $$;
 
@@ -301,6 +301,22 @@ as $$
     order by i.id for key share)
 $$;
 
+-- Refuses an earlier time at which the data set had no items.
+create or replace function howdah_private.check_items_of_time(
+  item_ids uuid[], items_at timestamptz
+) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if check_items_of_time.item_ids = '{}' and check_items_of_time.items_at is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('the data set had no items at %s', check_items_of_time.items_at),
+      detail = '{"field": "items_at"}',
+      hint = 'Give a time after created_at of its items, or another split.';
+  end if;
+end $$;
+
 -- Starts an evaluation, or returns an equal one. The runs are those of the caller, whose rights are
 -- checked here, since the engine inserts them.
 create or replace function howdah_private.start_evaluation(
@@ -322,6 +338,7 @@ begin
   perform howdah_private.lock_caller();
   v_items := howdah_private.lock_items(howdah.current_tenant(), start_evaluation.dataset_id,
     start_evaluation.split, start_evaluation.items_at);
+  perform howdah_private.check_items_of_time(v_items, start_evaluation.items_at);
   v_new := howdah_private.new_evaluation(start_evaluation.dataset_id, start_evaluation.agent_id,
     start_evaluation.workflow_id, start_evaluation.version_id, start_evaluation.label,
     start_evaluation.repeats, start_evaluation.split, start_evaluation.overrides,

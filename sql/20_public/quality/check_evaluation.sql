@@ -3,7 +3,8 @@
 
 -- Returns the newest completed evaluation of a version, of the same items with the same graders.
 -- One that is graded in full comes first, then one with as many repeats: howdah.evaluate returns
--- the same one with reuse. An evaluation that has tried this version itself is its own baseline.
+-- the same one with reuse. Of live runs, those of a grading rule come last, since each has the runs
+-- of one interval. An evaluation that has tried this version itself is its own baseline.
 create or replace function howdah_private.baseline_of(v howdah.evaluations, version int)
   returns uuid
   language sql stable
@@ -18,8 +19,9 @@ as $$
       and num_nulls(e.since_at, v.since_at) <> 1 and e.graders = v.graders
       and (e.items_digest = v.items_digest or v.since_at is not null))
   order by e.id = v.id desc,
-    (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int = e.items * e.repeats
-      desc nulls last,
+    e.since_at is null and (e.totals ->> 'passed')::int + (e.totals ->> 'failed')::int
+      = e.items * e.repeats desc nulls last,
+    e.grading_rule_id is null desc,
     e.repeats = v.repeats desc, e.id desc
   limit 1
 $$;
@@ -48,14 +50,14 @@ as $$
     union all
     select format('the pass rate %s is under %s', howdah_private.percent(g.pass_rate),
       howdah_private.percent(faults_of_results.fail_under::numeric))
-    from graded as g where g.pass_rate < faults_of_results.fail_under
+    from graded as g where g.results > 0 and g.pass_rate < faults_of_results.fail_under
     union all
     select format('only %s of %s runs passed or failed', g.results, g.runs)
     from graded as g where g.results < g.runs)
 $$;
 
--- Returns why a comparison with a baseline does not pass: items that were not compared, and
--- differences outside the noise.
+-- Returns why a comparison with a baseline does not pass: items that were not compared, too few
+-- results for an interval, and differences outside the noise.
 create or replace function howdah_private.faults_of_comparison(comparison jsonb, items int)
   returns text[]
   language sql stable
@@ -67,9 +69,13 @@ as $$
     where (faults_of_comparison.comparison -> 'is_paired')::boolean
       and (faults_of_comparison.comparison ->> 'items')::int < faults_of_comparison.items
     union all
-    select format('the %s is %s lower than before', replace(f.name, '_', ' '),
-      howdah_private.percent(
-        -(faults_of_comparison.comparison #>> array[f.name, 'difference'])::numeric))
+    select 'too few live runs are graded to compare them with the baseline'
+    where not (faults_of_comparison.comparison -> 'is_paired')::boolean
+      and faults_of_comparison.comparison #>> '{pass_rate,low}' is null
+    union all
+    select format('the %s is lower than before: %s, not %s', replace(f.name, '_', ' '),
+      howdah_private.percent((faults_of_comparison.comparison #>> array[f.name, 'b'])::numeric),
+      howdah_private.percent((faults_of_comparison.comparison #>> array[f.name, 'a'])::numeric))
     from (values ('pass_rate'), ('score')) as f (name)
     where faults_of_comparison.comparison #>> array[f.name, 'verdict'] = 'lower')
 $$;

@@ -26,6 +26,11 @@ begin
       message = format('items_at (%s) is not in the years 1 to 9999', evaluate.items_at),
       detail = '{"field": "items_at"}', hint = 'Leave items_at out for the items of now.';
   end if;
+  if evaluate.items_at > clock_timestamp() + interval '1 minute' then -- clocks of clients differ
+    raise exception using errcode = 'HWINV',
+      message = format('items_at (%s) is in the future', evaluate.items_at),
+      detail = '{"field": "items_at"}', hint = 'Leave items_at out for the items of now.';
+  end if;
   return howdah_private.start_evaluation(
     v_dataset_id, v_evaluated.agent_id, v_evaluated.workflow_id,
     howdah_private.version_named(

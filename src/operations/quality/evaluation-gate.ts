@@ -105,7 +105,6 @@ export const checkEvaluation = operation({
     fail_under: numberText(rate).optional().describe(failUnder),
     no_worse_than: noWorseThan,
   }),
-  isReplicable: true,
   answers: { 200: { description: 'The faults', schema: checked } },
   async work(db, { params, query }) {
     const { rows } = await db.query<{ check: z.output<typeof checked> }>(

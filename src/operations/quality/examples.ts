@@ -35,6 +35,7 @@ const example = z
     output: z.string().nullable(),
     output_data: json,
     history,
+    split: z.string().nullable().describe('The split of the item'),
   })
   .meta({ id: 'TrainingExample' });
 
@@ -55,6 +56,7 @@ const pair = z
     rejected: z.string().nullable(),
     rejected_data: json,
     history,
+    split: z.string().nullable().describe('The split of the item'),
   })
   .meta({ id: 'PreferencePair' });
 
@@ -66,6 +68,7 @@ export type PreferencePair = z.output<typeof pair>;
 const query = z.strictObject({
   ...page,
   dataset_id: id.optional().describe('The data set; without it, all runs with a score'),
+  split: z.string().optional().describe('The split of the items'),
 });
 
 /** Lists runs with a score, as examples to train models with. */

@@ -124,8 +124,8 @@ describe('check_evaluation', () => {
         'the pass rate 26.32 % is under 50 %',
         'only 19 of 20 runs passed or failed',
         'only 19 of 20 items are graded in both evaluations',
-        expect.stringMatching(/^the pass rate is 73.68 % lower/),
-        expect.stringMatching(/^the score is .* lower/),
+        expect.stringMatching(/^the pass rate is lower than before: 26.32 %, not 100 %/),
+        expect.stringMatching(/^the score is lower than before/),
       ],
     });
     expect(await labels()).toMatchObject([{ version: 1 }]);
@@ -144,7 +144,7 @@ describe('check_evaluation', () => {
       [other],
     );
     const { faults } = (await check(other, `null, 'production'`)) as { faults: string[] };
-    expect(faults).toContain('the pass rate is 75 % lower than before');
+    expect(faults).toContain('the pass rate is lower than before: 25 %, not 100 %');
   });
 
   test('prefers a baseline that is graded in full, then one with as many repeats', async () => {
@@ -176,6 +176,47 @@ describe('check_evaluation', () => {
         'version 1 (production) has no completed evaluation of the same items with the same graders',
       ],
       ...{ baseline_id: null, comparison: null },
+    });
+  });
+
+  test('of live runs, takes the newest that no rule has made, and needs enough runs', async () => {
+    const live = async (made: Made, rule: string | null = null) => {
+      const id = await evaluated(made);
+      await db.pool.query(
+        `update howdah.evaluations set since_at = now(), grading_rule_id = $2 where id = $1`,
+        [id, rule],
+      );
+      await db.pool.query(
+        'update howdah.evaluation_results set item_id = null where evaluation_id = $1',
+        [id],
+      );
+      return id;
+    };
+    await promote(await evaluated({ version: 1, passed: 20 }));
+    await db.pool.query(
+      `insert into howdah.graders (tenant_id, dataset_id, name, kind, configuration)
+       select tenant_id, id, 'g', 'regex', '{"pattern": "."}' from howdah.datasets
+       where tenant_id = $1`,
+      [tenant],
+    );
+    const { id: rule } = await one<{ id: string }>(
+      db.pool,
+      `insert into howdah.grading_rules (tenant_id, name, dataset_id, agent_id, sample)
+       select tenant_id, 'hourly', id, $1, 1 from howdah.datasets where tenant_id = $2
+       returning id`,
+      [agent, tenant],
+    );
+    const ofRule = await live({ version: 1, passed: 20 }, rule);
+    const now = await live({ passed: 18 });
+    const gate = () => check(now, `null, 'production'`);
+    expect(await gate()).toMatchObject({ ...PASSED, baseline_id: ofRule });
+    const full = await live({ version: 1, passed: 20 });
+    await live({ version: 1, passed: 20 }, rule);
+    expect(await gate()).toMatchObject({ ...PASSED, baseline_id: full });
+    const few = await live({ version: 1, passed: 10, ungraded: 19 });
+    expect(await gate()).toMatchObject({
+      ...{ passed: false, baseline_id: few },
+      faults: ['too few live runs are graded to compare them with the baseline'],
     });
   });
 
@@ -243,8 +284,8 @@ describe('promote_evaluation', () => {
       evaluation_id: bad,
       faults: [
         'the pass rate 25 % is under 50 %',
-        'the pass rate is 75 % lower than before',
-        'the score is 75 % lower than before',
+        'the pass rate is lower than before: 25 %, not 100 %',
+        'the score is lower than before: 25 %, not 100 %',
       ],
     });
     expect(await labels()).toEqual([{ label: 'production', version: 1 }]);

@@ -138,8 +138,6 @@ describe('the items of an earlier time', () => {
     const now = await evaluate();
     expect(now).toMatchObject({ items: 3, items_at: null });
     expect(now.items_digest).not.toBe(before.items_digest);
-    const later = await evaluate(`items_at => '9999-01-01'`);
-    expect(later.items_digest).toBe(now.items_digest);
     await finishRuns(before.id, right);
     await gradeRuns(db.pool);
     expect((await evaluate(`items_at => '${at}', reuse => true`)).id).toBe(before.id);
@@ -147,9 +145,10 @@ describe('the items of an earlier time', () => {
 
   test('are refused where there were none, and for a time without end', async () => {
     expect(await refusal(evaluate(`items_at => '2020-01-01'`))).toMatchObject({
-      ...{ code: 'HWINV', message: 'the data set has no items to evaluate' },
+      ...{ code: 'HWINV', message: 'the data set had no items at 2020-01-01 00:00:00+00' },
+      fields: { field: 'items_at' },
     });
-    for (const time of ['infinity', '-infinity']) {
+    for (const time of ['infinity', '-infinity', '9999-01-01']) {
       expect(await refusal(evaluate(`items_at => '${time}'`))).toMatchObject({
         ...{ code: 'HWINV', detail: '{"field": "items_at"}' },
       });
@@ -528,8 +527,49 @@ describe('an item', () => {
     const change = (set: string) =>
       as(member, `update howdah.dataset_items set ${set} where tenant_id = $1`, [tenant]);
     expect((await refusal(change(`expected = '1'`))).code).toBe('42501');
+    for (const set of [`expected = '1'`, `split = 'train'`, `metadata = '{}'`, `input = '?'`]) {
+      const owner = db.pool.query(`update howdah.dataset_items set ${set} where tenant_id = $1`, [
+        tenant,
+      ]);
+      expect(await refusal(owner)).toMatchObject({
+        ...{ code: 'HWDEN', hint: 'Set removed_at, and insert another item.' },
+      });
+    }
     await change('removed_at = now()');
     expect((await refusal(evaluate())).fields).toEqual({ field: 'dataset' });
+  });
+
+  test('is removed now, whatever time is given, and once', async () => {
+    const remove = (at: string) =>
+      as<{ removed_at: Date; created_at: Date }>(
+        member,
+        `update howdah.dataset_items set removed_at = ${at} where tenant_id = $1
+         returning removed_at, created_at`,
+        [tenant],
+      );
+    const [first] = await remove(`'2020-01-01'`);
+    expect(Number(first?.removed_at)).toBeGreaterThanOrEqual(Number(first?.created_at));
+    expect(await remove(`'9999-01-01'`)).toContainEqual(first);
+    expect(await remove('null')).toMatchObject([{ removed_at: null }, {}, {}]);
+  });
+
+  test('and its graders are deleted with the data set, by who may delete that alone', async () => {
+    const count = () => all(db.pool, 'select 1 from howdah.graders where tenant_id = $1', [tenant]);
+    // a trigger of the member is no foreign key
+    const deletion = as(
+      member,
+      `do $$ begin
+         create temp table wishes (x int) on commit drop;
+         create function pg_temp.wish() returns trigger language plpgsql
+           as 'begin delete from howdah.graders; return null; end';
+         create trigger wish after insert on wishes for each row execute function pg_temp.wish();
+         insert into wishes values (1);
+       end $$`,
+    );
+    expect((await refusal(deletion)).code).toBe('HWDEN');
+    expect(await count()).toHaveLength(1);
+    await as(member, 'delete from howdah.datasets where name = $1', [dataset]);
+    expect(await count()).toEqual([]);
   });
 });
 

@@ -111,15 +111,17 @@ describe('intervals', () => {
     expect(await compareGroups(Array(50).fill(0.1), Array(50).fill(0.2))).toMatchObject({
       verdict: 'higher',
     });
-    for (const [firsts, seconds] of [
-      [[], []],
-      [[1], [2]],
-      [[1, 2], [3]],
+    for (const [firsts, seconds, verdict] of [
+      [[], [], null],
+      [[1], [], null],
+      [[1], [2], 'inside the noise'],
+      [[1, 2], [3], 'inside the noise'],
     ] as const) {
       expect(await compareGroups([...firsts], [...seconds])).toMatchObject({
-        ...{ low: null, high: null, verdict: 'inside the noise' },
+        ...{ low: null, high: null, verdict },
       });
     }
+    expect(await compare([])).toMatchObject({ estimate: null, verdict: null });
   });
 
   test('no difference among few items is inside the noise, with an interval', async () => {

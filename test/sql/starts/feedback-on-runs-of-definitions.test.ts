@@ -174,6 +174,28 @@ test.each([
   },
 );
 
+test.each([
+  ['debounce_key', `debounce_key = 'body.id', debounce_ms = 1000`],
+  ['reply', 'reply = null'],
+  ['secret', 'previous_secret_name = secret_name'],
+])(
+  'a run of an inbound hook whose %s a tool wrote acts for the run of the tool',
+  async (_, change) => {
+    const writer = await makeRun(db.pool);
+    const id = await committed(db.pool, hook);
+    await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.caused_by', $1, true)`, [writer]);
+      await client.query(`update howdah.inbound_hooks set ${change} where id = $1`, [id]);
+    });
+    const { run } = await one(
+      db.pool,
+      'select written_by_execution_id as run from howdah.inbound_hooks where id = $1',
+      [id],
+    );
+    expect(run).toBe(writer);
+  },
+);
+
 test('a key that runs a schedule starts the run, not the one that wrote it', async () => {
   const [key, other] = [await makeKey(), await makeKey()];
   const id = await withKey(key, schedule);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { isSameJson } from '../../../json/canonical-json.ts';
 import { listOperation } from '../../../operations/list-operation.ts';
@@ -11,14 +12,19 @@ import { datasetItems } from '../../../resources/quality/dataset-items.ts';
 import { datasets } from '../../../resources/quality/datasets.ts';
 import type { Row } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
-import { allPages, type Page, type PageQuery } from '../../backend/pages.ts';
+import { allPages, allRows, type Page, type PageQuery } from '../../backend/pages.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { parseRate } from '../../input/parse-number.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import { dpoLine, itemLine, sftLine } from '../../quality/export-lines.ts';
 
-type Options = { tenant?: string; format: 'jsonl' | 'sft' | 'dpo'; minScore: number };
+type Options = {
+  tenant?: string;
+  format: 'jsonl' | 'sft' | 'dpo';
+  split?: string;
+  minScore: number;
+};
 
 /** Registers the verb `export`, which writes a line of JSON for each item or example. */
 export function registerExport(command: Command, io: CliIo): void {
@@ -32,23 +38,25 @@ export function registerExport(command: Command, io: CliIo): void {
         .choices(['jsonl', 'sft', 'dpo'])
         .default('jsonl'),
     )
+    .option('--split <name>', 'only items of this split, and answers to them')
     .option('--min-score <score>', 'least score of an answer (sft)', parseRate, 0.8)
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
-    .action(async (name: string, { format, minScore, ...options }: Options) => {
+    .action(async (name: string, { format, split, minScore, ...options }: Options) => {
       await withBackend(io, command, options, async ({ call, definitions }) => {
         const { id: dataset_id } = await definitions.find(datasets, name);
+        const rows = { dataset_id, ...(split !== undefined && { split }) };
         const lines = {
-          jsonl: () => itemLines((query) => call(listItems, { query: { ...query, dataset_id } })),
+          jsonl: () => itemLines((page) => call(listItems, { query: { ...page, ...rows } })),
           sft: () =>
             exampleLines(
-              (query) => call(listTrainingExamples, { query: { ...query, dataset_id } }),
+              (page) => call(listTrainingExamples, { query: { ...page, ...rows } }),
               minScore,
             ),
           dpo: () =>
-            pairLines((query) => call(listPreferencePairs, { query: { ...query, dataset_id } })),
+            pairLines((page) => call(listPreferencePairs, { query: { ...page, ...rows } })),
         };
-        for await (const line of lines[format]()) io.out(JSON.stringify(line));
+        await printOnce(io, lines[format]());
       });
     });
 }
@@ -57,10 +65,21 @@ const listItems = listOperation<Row>(datasetItems);
 
 type Read<T> = (query: PageQuery) => Promise<Page<T>>;
 
-async function* itemLines(read: Read<Row>) {
-  for await (const { data } of allPages(read)) {
-    yield* data.filter(({ removed_at }) => removed_at === null).map(itemLine);
+/** Prints each line once: repeats of an item often have the same answer. */
+async function printOnce(io: CliIo, lines: AsyncIterable<object>): Promise<void> {
+  const printed = new Set<string>();
+  for await (const line of lines) {
+    const text = JSON.stringify(line);
+    const digest = createHash('sha256').update(text).digest('base64');
+    if (!printed.has(digest)) io.out(text);
+    printed.add(digest);
   }
+}
+
+/** Lists items in the order in which they were added. A list is newest first. */
+async function* itemLines(read: Read<Row>) {
+  const items = (await allRows(read)).filter(({ removed_at }) => removed_at === null);
+  yield* items.toReversed().map(itemLine);
 }
 
 async function* exampleLines(read: Read<TrainingExample>, minScore: number) {

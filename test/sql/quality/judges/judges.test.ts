@@ -122,9 +122,13 @@ describe('a judge', () => {
   test('takes what the item expects as the rubric, if the grader has none', async () => {
     await makeGrader({ agent: 'judge', expected_key: 'rubric' }, 'as the item says');
     await db.pool.query(
-      `update howdah.dataset_items as i
-       set expected = case input when 'question 1' then '{"rubric": "It names both cases."}'::jsonb end
-       from howdah.datasets as d where d.id = i.dataset_id and d.name = $1`,
+      `with removed as (
+         update howdah.dataset_items as i set removed_at = now() from howdah.datasets as d
+         where d.id = i.dataset_id and d.name = $1 returning i.tenant_id, i.dataset_id, i.input)
+       insert into howdah.dataset_items (tenant_id, dataset_id, input, expected)
+       select r.tenant_id, r.dataset_id, r.input,
+         case r.input when 'question 1' then '{"rubric": "It names both cases."}'::jsonb end
+       from removed as r`,
       [dataset],
     );
     const id = await evaluate();
