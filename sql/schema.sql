@@ -13937,6 +13937,7 @@ CREATE OR REPLACE FUNCTION howdah_private.changed_items(a uuid, b uuid, sign int
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(to_jsonb(array_agg(jsonb_build_object('item_id', c.item_id,
+    'input', left(coalesce(nullif(i.input, ''), i.input_data::text), 200),
     'passed_a', c.passed_a, 'passed_b', c.passed_b, 'execution_id_a', c.run_a,
     'execution_id_b', c.run_b) order by c.difference, c.item_id)), '[]')
   from (
@@ -13958,6 +13959,7 @@ AS $function$
     where (p.passed_b - p.passed_a) * changed_items.sign < 0
     order by difference, p.item_id limit 100
   ) as c
+  join howdah.dataset_items as i on i.id = c.item_id
 $function$
 ;
 
@@ -19557,7 +19559,7 @@ AS $function$
     select t.key, t.value, count(*) as items,
       howdah_private.compared_figure(array_agg(t.passed_a order by t.item_id),
         array_agg(t.passed_b order by t.item_id)) as pass_rate
-    from tagged as t group by t.key, t.value
+    from tagged as t group by t.key, t.value having count(*) > 1
     order by count(*) desc, t.key, t.value limit 50
   )
   select coalesce(to_jsonb(array_agg(jsonb_build_object('key', s.key, 'value', s.value,
@@ -25548,11 +25550,20 @@ AS $function$
     where r.evaluation_id = evaluation_totals.evaluation_id
   ),
   items as (
-    select bool_or(r.passed) as any_passed, case when bool_or(not r.passed) then false
-      when bool_and(r.passed is not null) then true end as all_passed
+    select avg(r.passed::int) as pass_rate, bool_or(r.passed) as any_passed,
+      case when bool_or(not r.passed) then false
+        when bool_and(r.passed is not null) then true end as all_passed
     from results as r group by coalesce(r.item_id, r.id)
   )
-  select jsonb_build_object(
+  select (
+    select jsonb_build_object('pass_rate_low', round(p.low::numeric, 6),
+      'pass_rate_high', round(p.high::numeric, 6))
+    from (
+      select avg(i.pass_rate)::float8 as rate, nullif(count(i.pass_rate), 0)::int as items
+      from items as i
+    ) as c
+    left join howdah_private.pass_rate_interval(c.rate, c.items) as p on true
+  ) || jsonb_build_object('graders', howdah_private.grader_totals(evaluation_totals.evaluation_id),
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),
     'failed', count(*) filter (where not r.passed),
     'cancelled', count(*) filter (where r.graded_at is not null and r.passed is null
@@ -29386,6 +29397,26 @@ AS $function$
       '["agent"]'),
     ('latency', '{"max": 5000}', '{"max": {"type": "number", "exclusiveMinimum": 0}}', '["max"]'),
     ('cost', '{"max": 0.01}', '{"max": {"type": "number", "minimum": 0}}', '["max"]')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.grader_totals(evaluation_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(json_object_agg(g.name, g.figures)::jsonb, '{}')
+  from (
+    select s.name, jsonb_build_object(
+      'score', round(avg((s.grade ->> 'score')::float8)::numeric, 6),
+      'passed', count(*) filter (where (s.grade -> 'passed')::boolean),
+      'failed', count(*) filter (where not (s.grade -> 'passed')::boolean)) as figures
+    from howdah.evaluation_results as r
+    cross join lateral jsonb_each(r.scores) as s (name, grade)
+    where r.evaluation_id = grader_totals.evaluation_id and s.grade ? 'score'
+    group by s.name
+  ) as g
 $function$
 ;
 
@@ -48267,8 +48298,8 @@ begin
         then jsonb_build_object('code', 'not_graded', 'message', f.fault) end
   from graded as g
   cross join lateral (
-    select min(concat_ws(': ', s.name, s.grade ->> 'error')) filter (where s.grade ? 'error')
-      as fault
+    select string_agg(concat_ws(': ', s.name, s.grade ->> 'error'), '; ' order by s.name)
+      filter (where s.grade ? 'error') as fault
     from jsonb_each(g.scores) as s (name, grade)
   ) as f
   where r.id = g.id;
@@ -68097,6 +68128,8 @@ grant execute on function howdah_private.grader_pairs(uuid) to howdah_engine;
 grant execute on function howdah_private.grader_pairs(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.grader_schemas() to howdah_engine;
+
+grant execute on function howdah_private.grader_totals(uuid) to howdah_engine;
 
 grant execute on function howdah_private.graders_of_runs(uuid,uuid,text[]) to howdah_engine;
 

@@ -10,6 +10,11 @@ export type EvaluationTotals = {
   flaky_items?: number;
   score?: number | null;
   pass_rate?: number | null;
+  /** The ends of its 95 % interval. */
+  pass_rate_low?: number | null;
+  pass_rate_high?: number | null;
+  /** What each grader says. */
+  graders?: Record<string, { score: number | null; passed: number; failed: number }>;
   pass_hat_k?: number | null;
   cost?: number;
   /** Cost of the judges, which is no part of `cost`. */
@@ -38,6 +43,8 @@ export type ComparedFigure = {
 /** An item that passed more often in one evaluation than in the other. */
 export type ChangedItem = {
   item_id: string;
+  /** The beginning of the input. */
+  input: string | null;
   passed_a: number;
   passed_b: number;
   execution_id_a: string | null;

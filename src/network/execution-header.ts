@@ -4,7 +4,7 @@
  */
 export const EXECUTION_HEADER = 'howdah-execution';
 
-const ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+const ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Returns the id of the run that sent a request, or undefined if no run did. */
 export function parseExecutionHeader(value: unknown): string | undefined {

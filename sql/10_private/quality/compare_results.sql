@@ -121,8 +121,8 @@ as $$
   from results as r
 $$;
 
--- Returns the comparison of the pass rates of each split and each tag, at most 50, those with most
--- items first.
+-- Returns the comparison of the pass rates of each split and each tag that several items have, at
+-- most 50, those with most items first.
 create or replace function howdah_private.compared_slices(a uuid, b uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -141,7 +141,7 @@ as $$
     select t.key, t.value, count(*) as items,
       howdah_private.compared_figure(array_agg(t.passed_a order by t.item_id),
         array_agg(t.passed_b order by t.item_id)) as pass_rate
-    from tagged as t group by t.key, t.value
+    from tagged as t group by t.key, t.value having count(*) > 1
     order by count(*) desc, t.key, t.value limit 50
   )
   select coalesce(to_jsonb(array_agg(jsonb_build_object('key', s.key, 'value', s.value,
@@ -150,12 +150,13 @@ as $$
 $$;
 
 -- Returns the items that passed more often in one evaluation than in the other, the worst first, at
--- most 100, each with a run of both.
+-- most 100, each with the beginning of its input and a run of both.
 create or replace function howdah_private.changed_items(a uuid, b uuid, sign int) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(to_jsonb(array_agg(jsonb_build_object('item_id', c.item_id,
+    'input', left(coalesce(nullif(i.input, ''), i.input_data::text), 200),
     'passed_a', c.passed_a, 'passed_b', c.passed_b, 'execution_id_a', c.run_a,
     'execution_id_b', c.run_b) order by c.difference, c.item_id)), '[]')
   from (
@@ -177,4 +178,5 @@ as $$
     where (p.passed_b - p.passed_a) * changed_items.sign < 0
     order by difference, p.item_id limit 100
   ) as c
+  join howdah.dataset_items as i on i.id = c.item_id
 $$;

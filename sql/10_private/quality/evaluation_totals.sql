@@ -4,7 +4,8 @@
 -- Returns the figures of the graded results of an evaluation. A flaky item passed in some of its
 -- runs and not in others. pass_hat_k is the share of items that passed in all of their runs. An
 -- item whose runs have all passed, as far as they are graded, does not count for it. The confidence
--- of answers that state one is compared with how many of them passed.
+-- of answers that state one is compared with how many of them passed. The interval of the pass rate
+-- counts items, as repeats are not independent.
 create or replace function howdah_private.evaluation_totals(evaluation_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -14,11 +15,20 @@ as $$
     where r.evaluation_id = evaluation_totals.evaluation_id
   ),
   items as (
-    select bool_or(r.passed) as any_passed, case when bool_or(not r.passed) then false
-      when bool_and(r.passed is not null) then true end as all_passed
+    select avg(r.passed::int) as pass_rate, bool_or(r.passed) as any_passed,
+      case when bool_or(not r.passed) then false
+        when bool_and(r.passed is not null) then true end as all_passed
     from results as r group by coalesce(r.item_id, r.id)
   )
-  select jsonb_build_object(
+  select (
+    select jsonb_build_object('pass_rate_low', round(p.low::numeric, 6),
+      'pass_rate_high', round(p.high::numeric, 6))
+    from (
+      select avg(i.pass_rate)::float8 as rate, nullif(count(i.pass_rate), 0)::int as items
+      from items as i
+    ) as c
+    left join howdah_private.pass_rate_interval(c.rate, c.items) as p on true
+  ) || jsonb_build_object('graders', howdah_private.grader_totals(evaluation_totals.evaluation_id),
     'runs', count(*), 'graded', count(r.graded_at), 'passed', count(*) filter (where r.passed),
     'failed', count(*) filter (where not r.passed),
     'cancelled', count(*) filter (where r.graded_at is not null and r.passed is null
@@ -39,6 +49,25 @@ as $$
     'latency_ms_p95',
       round((percentile_cont(0.95) within group (order by r.latency_ms))::numeric, 1))
   from results as r
+$$;
+
+-- Returns the mean score of each grader of an evaluation, and how many results passed and failed by
+-- it. A grader that could not judge a result has no score for it.
+create or replace function howdah_private.grader_totals(evaluation_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_object_agg(g.name, g.figures)::jsonb, '{}')
+  from (
+    select s.name, jsonb_build_object(
+      'score', round(avg((s.grade ->> 'score')::float8)::numeric, 6),
+      'passed', count(*) filter (where (s.grade -> 'passed')::boolean),
+      'failed', count(*) filter (where not (s.grade -> 'passed')::boolean)) as figures
+    from howdah.evaluation_results as r
+    cross join lateral jsonb_each(r.scores) as s (name, grade)
+    where r.evaluation_id = grader_totals.evaluation_id and s.grade ? 'score'
+    group by s.name
+  ) as g
 $$;
 
 -- Completes an evaluation whose last result is graded. Before that, writes its totals at most once

@@ -341,8 +341,8 @@ begin
         then jsonb_build_object('code', 'not_graded', 'message', f.fault) end
   from graded as g
   cross join lateral (
-    select min(concat_ws(': ', s.name, s.grade ->> 'error')) filter (where s.grade ? 'error')
-      as fault
+    select string_agg(concat_ws(': ', s.name, s.grade ->> 'error'), '; ' order by s.name)
+      filter (where s.grade ? 'error') as fault
     from jsonb_each(g.scores) as s (name, grade)
   ) as f
   where r.id = g.id;

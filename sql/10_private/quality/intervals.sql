@@ -88,9 +88,9 @@ create or replace function howdah_private.hall_quantile(
       * 3 * sqrt(items::float8) / skewness end;
 
 -- Returns the mean difference of pairs with its 95 % interval. The verdict is `higher` or `lower`
--- if the interval excludes zero, else `inside the noise`; null without differences. Each difference belongs to one item that
--- both sides have answered: the value, score, cost or duration of the second side minus that of
--- the first.
+-- if the interval excludes zero, else `inside the noise`; null without differences. Each difference
+-- belongs to one item that both sides have answered: the value, score, cost or duration of the
+-- second side minus that of the first.
 create or replace function howdah_private.paired_interval(
   differences float8[], is_amount boolean default false, out items int, out estimate float8,
   out low float8, out high float8, out verdict text

@@ -59,18 +59,26 @@ export function markdownOf(checked: CheckedEvaluation): string {
 }
 
 function reportOf({ dataset, evaluation, results, inputs }: CheckedEvaluation): EvaluationReport {
-  const { version, totals } = evaluation;
+  const { version, model, totals } = evaluation;
+  const name = evaluation.agent ?? evaluation.workflow;
+  const subject = [name, `version ${version}`].filter(Boolean).join(' ');
   return {
     name: dataset,
-    subject: `version ${version}`,
+    subject: model ? `${subject} (${model})` : subject,
     items: results.map((result) => itemOf(result, inputs)),
-    passRate: estimateOf(totals.pass_rate),
+    passRate: estimateOf(totals.pass_rate, totals.pass_rate_low, totals.pass_rate_high),
     score: estimateOf(totals.score),
+    graders: Object.entries(totals.graders ?? {}).map(([grader, { score, passed, failed }]) => ({
+      ...{ name: grader, score, passed, failed },
+    })),
   };
 }
 
-const estimateOf = (estimate: number | null | undefined) =>
-  estimate == null ? null : { estimate, low: null, high: null };
+const estimateOf = (
+  estimate: number | null | undefined,
+  low: number | null = null,
+  high: number | null = null,
+) => (estimate == null ? null : { estimate, low, high });
 
 /** The longest beginning of an input that names an item. */
 const MAX_NAME = 80;

@@ -44,12 +44,35 @@ function costOfJudges({ grading_cost = 0 }: EvaluationTotals): Card[] {
   return [[text.gradingCost, <Cost key="grading" value={grading_cost} />, text.gradingCostHint]];
 }
 
+/** The share that passed, with its interval. */
+function passRateOf({ pass_rate, pass_rate_low, pass_rate_high }: EvaluationTotals): Card {
+  const hasInterval = typeof pass_rate_low === 'number' && typeof pass_rate_high === 'number';
+  return [
+    text.passRate,
+    formatShare(pass_rate),
+    ...(hasInterval
+      ? [text.passRateHint(formatShare(pass_rate_low), formatShare(pass_rate_high))]
+      : []),
+  ] as Card;
+}
+
+/** The score of each grader, if there are several. */
+function graderCards({ graders = {} }: EvaluationTotals): Card[] {
+  const all = Object.entries(graders);
+  if (all.length < 2) return [];
+  return all.map(([name, { score, passed, failed }]) => [
+    text.grader(name),
+    formatScore(score),
+    text.graderHint(formatCount(passed), formatCount(failed)),
+  ]);
+}
+
 function Figures({ row }: { row: Row }) {
   const totals = totalsOf(row);
   const ms = (value: number | null | undefined) =>
     value === null || value === undefined ? '–' : formatDuration(value);
   const cards: Card[] = [
-    [text.passRate, formatShare(totals.pass_rate)],
+    passRateOf(totals),
     [text.passHatK(row.repeats), formatShare(totals.pass_hat_k)],
     ...(row.repeats === 1
       ? []
@@ -61,6 +84,7 @@ function Figures({ row }: { row: Row }) {
           ],
         ]),
     [text.score, formatScore(totals.score)],
+    ...graderCards(totals),
     ...confidenceOf(totals),
     [text.cost, <Cost key="cost" value={totals.cost ?? 0} />],
     ...costOfJudges(totals),

@@ -29,6 +29,7 @@ const side = z.object({
 
 const changed = z.object({
   item_id: id,
+  input: z.string().nullable().describe('The beginning of the input, at most 200 characters'),
   passed_a: z.number(),
   passed_b: z.number(),
   execution_id_a: id.nullable(),

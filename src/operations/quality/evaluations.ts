@@ -14,7 +14,12 @@ export type Evaluation = {
   dataset_id: string;
   agent_id: string | null;
   workflow_id: string | null;
+  /** The names of the agent and the workflow. */
+  agent?: string | null;
+  workflow?: string | null;
   version: number;
+  /** The model that replaces that of the agent. */
+  model?: string | null;
   label: string | null;
   status: (typeof enumLabels.evaluation_status)[number];
   items: number;

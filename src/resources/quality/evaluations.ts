@@ -12,7 +12,17 @@ export const evaluations = resource('evaluations', {
   writes: [],
   command: {
     noun: 'eval',
-    list: ['id', 'status', 'dataset', 'agent', 'workflow', 'version', 'label', 'created_at'],
+    list: [
+      'id',
+      'status',
+      'dataset',
+      'agent',
+      'workflow',
+      'version',
+      'label',
+      'model',
+      'created_at',
+    ],
     empty: 'No evaluations. Start one: howdah eval run DATASET --agent AGENT',
     name: 'id',
   },

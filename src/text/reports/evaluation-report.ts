@@ -28,6 +28,7 @@ export type EvaluationReport = {
   items: ReportedItem[];
   passRate: Estimate | null;
   score: Estimate | null;
+  graders: { name: string; score: number | null; passed: number; failed: number }[];
 };
 
 /** One measure of a comparison, from howdah_private.paired_interval. */

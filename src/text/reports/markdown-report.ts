@@ -35,6 +35,16 @@ export function markdownReport(report: EvaluationReport): string {
       ],
     ),
     ...section(
+      'Graders',
+      ['grader', 'score', 'passed', 'failed'],
+      report.graders.map(({ name, score, passed, failed }) => [
+        inline(name),
+        score === null ? '–' : number(score),
+        String(passed),
+        String(failed),
+      ]),
+    ),
+    ...section(
       'Not passed',
       ['item', 'why'],
       notPassed.map((item) => [

@@ -122,6 +122,8 @@ describe('feedback that a tool sends', () => {
     for (const by of [other, foreign, randomUUID(), body.execution_id]) {
       expect((await rate(body.execution_id, ofShop, by)).body).toMatchObject({ is_reward: false });
     }
+    const upper = await rate(body.execution_id, ofShop, body.execution_id.toUpperCase());
+    expect(upper.body).toMatchObject({ source: 'agent', is_reward: false });
     // a header that is no id is none
     const plain = await rate(body.execution_id, ofShop, 'x');
     expect(plain.body).toMatchObject({ source: 'program', is_reward: false });

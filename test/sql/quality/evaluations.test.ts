@@ -180,7 +180,11 @@ describe('an evaluation', () => {
     expect(totals).toMatchObject({
       ...{ runs: 6, graded: 6, passed: 5, failed: 1, cancelled: 0, flaky_items: 1 },
       ...{ pass_rate: 0.833333, pass_hat_k: 0.666667, score: 0.833333, tokens: 90 },
+      graders: { [`answer of ${dataset}`]: { score: 0.833333, passed: 5, failed: 1 } },
     });
+    // Wilson's interval of three items
+    expect(Number(totals.pass_rate_low)).toBeCloseTo(0.31, 4);
+    expect(Number(totals.pass_rate_high)).toBeCloseTo(0.98235, 4);
     const [first, , , wrong] = await results(id);
     await db.pool.query(
       `update howdah.evaluation_results set passed = null, error = '{"code": "not_graded"}' where id = $1`,
@@ -421,9 +425,21 @@ describe('a SQL grader', () => {
     await db.pool.query(
       `insert into howdah.graders (tenant_id, name, kind, configuration)
        values ($1, 'later', 'sql', '{"query": "select from shop.made_later"}'),
-         ($1, 'same', 'exact', '{}')`,
+         ($1, 'same', 'exact', '{}'),
+         ($1, 'wrong', 'sql', '{"query": "select from shop.no_such_table"}')`,
       [tenant],
     );
+    // a result names all graders that could not judge it
+    const { id: two } = await evaluate(`graders => '{later,same,wrong}'`);
+    await finishRuns(two, right);
+    await gradeRuns(db.pool);
+    expect((await results(two))[0]?.error).toMatchObject({
+      message: expect.stringMatching(/^later: 42P01: .*; wrong: 42P01: /),
+    });
+    expect((await read(two)).totals).toMatchObject({
+      ...{ pass_rate: null, pass_rate_low: null },
+      graders: { same: { passed: 3, failed: 0 } },
+    });
     const { id } = await evaluate(`graders => '{later,same}'`);
     await finishRuns(id, right);
     await gradeRuns(db.pool);

@@ -34,6 +34,7 @@ const REPORT: EvaluationReport = {
   subject: 'support (version 12)',
   passRate: { estimate: 0.5, low: 0.1, high: 0.9 },
   score: { estimate: 0.62, low: null, high: null },
+  graders: [{ name: 'exact', score: 0.5, passed: 1, failed: 1 }],
   items: [
     item('late parcel'),
     item('wrong size', { passed: false, scores: { exact: 0 }, message: 'expected 3\ngot 4' }),
@@ -203,6 +204,12 @@ describe('the Markdown report', () => {
 | score | 0.62 |
 | cost | 0.0006 |
 | mean seconds | 1.25 |
+
+### Graders
+
+| grader | score | passed | failed |
+| --- | --- | --- | --- |
+| exact | 0.5 | 1 | 1 |
 
 ### Not passed
 

@@ -96,6 +96,12 @@ export async function show(
   if (io.json) printJson(io, { evaluation, comparison, faults });
   else {
     printTable(io, [summaryOf(evaluation)]);
+    const graders = Object.entries(evaluation.totals.graders ?? {});
+    if (graders.length > 1)
+      printTable(
+        io,
+        graders.map(([grader, row]) => ({ grader, ...row })),
+      );
     // a list is newest first
     const lines = results.toReversed().flatMap((result) => faultOf(result, report.inputs));
     for (const line of lines.slice(0, MAX_FAULTS)) io.out(line);

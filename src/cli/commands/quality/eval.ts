@@ -17,6 +17,7 @@ import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
+import { oneLine } from '../../output/terminal-text.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 import { percent } from '../../quality/figures.ts';
 import { registerAgreement, registerExamples } from './eval-agreement.ts';
@@ -125,8 +126,8 @@ function printComparison(io: CliIo, comparison: EvaluationComparison): void {
   const figures: [string, ComparedFigure][] = [
     ...Object.entries({ pass_rate, score, cost, latency_ms }),
     ...slices.map(
-      ({ key, value, pass_rate: rate }) =>
-        [`pass_rate, ${key} ${value}`, rate] as [string, ComparedFigure],
+      ({ key, value, items: count, pass_rate: rate }) =>
+        [`pass_rate, ${key} ${value} (${count} items)`, rate] as [string, ComparedFigure],
     ),
   ];
   io.err(
@@ -138,12 +139,12 @@ function printComparison(io: CliIo, comparison: EvaluationComparison): void {
     io,
     figures.map(([figure, { a, b, difference, low, high, verdict }]) => ({
       ...{ figure, before: a, now: b, difference },
-      ...{ interval: `${low} to ${high}`, verdict },
+      ...{ interval: low === null ? '' : `${low} to ${high}`, verdict },
     })),
   );
-  for (const { item_id, passed_a, passed_b, execution_id_a, execution_id_b } of regressions) {
+  for (const { item_id, input, passed_a, passed_b, ...runs } of regressions) {
     io.out(
-      `regression: item ${item_id}, ${percent(passed_a)} to ${percent(passed_b)}, runs ${execution_id_a} and ${execution_id_b}`,
+      `regression: ${oneLine(input ?? '', 80)} (item ${item_id}), ${percent(passed_a)} to ${percent(passed_b)}, runs ${runs.execution_id_a} and ${runs.execution_id_b}`,
     );
   }
 }

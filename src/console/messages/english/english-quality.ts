@@ -87,6 +87,10 @@ export const englishQuality = {
     confidenceHint:
       'The mean confidence that answers state, and how far it is from the share that passed.',
     score: 'Mean score',
+    passRateHint: (low: string, high: string) => `95 % interval: ${low} to ${high}`,
+    grader: (name: string) => `Grader ${name}`,
+    graderHint: (passed: string, failed: string) =>
+      `Mean score. ${passed} passed, ${failed} failed.`,
     cost: 'Cost',
     gradingCost: 'Cost of grading',
     gradingCostHint: 'Of judges and embeddings. It is no part of the cost of the runs.',
