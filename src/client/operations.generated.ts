@@ -840,7 +840,7 @@ export type Operations = {
   /** Delete a workflow. */
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
   /** List items, newest first. */
-  listDatasetItems: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; source_execution_id?: string; split?: string } }; gives: { data: (Item)[]; next: string | null } };
+  listDatasetItems: { takes: { query?: { limit?: number; cursor?: string; dataset_id?: string; source_execution_id?: string } }; gives: { data: (Item)[]; next: string | null } };
   /** Create an item. */
   createItem: { takes: { body: { dataset_id?: string; input?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[] | null; history?: ({ [name: string]: unknown })[] | null; expected?: unknown; split?: string | null; metadata?: { [name: string]: unknown }; removed_at?: string | null; dataset?: string } }; gives: Item };
   /** Get an item. */

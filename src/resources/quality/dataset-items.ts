@@ -42,9 +42,5 @@ export const datasetItems = resource('dataset_items', {
     },
     change: { removed_at: '2026-11-27T00:00:00Z' },
   },
-  filters: {
-    dataset_id: id.optional(),
-    source_execution_id: id.optional(),
-    split: z.string().optional(),
-  },
+  filters: { dataset_id: id.optional(), source_execution_id: id.optional() },
 });

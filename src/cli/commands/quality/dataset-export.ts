@@ -47,7 +47,8 @@ export function registerExport(command: Command, io: CliIo): void {
         const { id: dataset_id } = await definitions.find(datasets, name);
         const rows = { dataset_id, ...(split !== undefined && { split }) };
         const lines = {
-          jsonl: () => itemLines((page) => call(listItems, { query: { ...page, ...rows } })),
+          jsonl: () =>
+            itemLines((page) => call(listItems, { query: { ...page, dataset_id } }), split),
           sft: () =>
             exampleLines(
               (page) => call(listTrainingExamples, { query: { ...page, ...rows } }),
@@ -77,8 +78,10 @@ async function printOnce(io: CliIo, lines: AsyncIterable<object>): Promise<void>
 }
 
 /** Lists items in the order in which they were added. A list is newest first. */
-async function* itemLines(read: Read<Row>) {
-  const items = (await allRows(read)).filter(({ removed_at }) => removed_at === null);
+async function* itemLines(read: Read<Row>, split?: string) {
+  const items = (await allRows(read)).filter(
+    (item) => item.removed_at === null && (split === undefined || item.split === split),
+  );
   yield* items.toReversed().map(itemLine);
 }
 
