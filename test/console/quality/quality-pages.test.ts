@@ -224,7 +224,7 @@ describe.skipIf(!CHROMIUM)('the places of data sets and evaluations', () => {
     await dialog.getByLabel('Version').fill('');
     await dialog.getByLabel('Items as of').fill('2020-01-01T00:00:00');
     await dialog.getByRole('button', { name: 'Start', exact: true }).click();
-    await dialog.getByText('the data set has no items to evaluate').waitFor();
+    await dialog.getByText('the data set had no items at').waitFor();
     await refused();
     await dialog.getByLabel('Items as of').fill('');
     await dialog.getByRole('combobox', { name: 'Model' }).click();
