@@ -54,16 +54,18 @@ function lineItems(file: string, text: string): ReadItem[] {
 }
 
 function csvItems(file: string, text: string): ReadItem[] {
-  const [heading = [], ...rows] = csvRows(text);
+  const [first, ...rows] = csvRows(file, text);
+  const heading = first?.cells ?? [];
   if (!heading.includes('input') && !heading.includes('input_data')) {
     throw badLine(file, 1, 'it has no column input');
   }
-  return rows.map((cells, index) => {
+  const twice = heading.find((name, at) => heading.indexOf(name) !== at);
+  if (twice !== undefined) throw badLine(file, 1, `it has the column ${twice} twice`);
+  return rows.map(({ cells, line }) => {
     if (cells.length !== heading.length) {
-      const message = `it has ${cells.length} cells, not ${heading.length}`;
-      throw badLine(file, index + 2, message);
+      throw badLine(file, line, `it has ${cells.length} cells, not ${heading.length}`);
     }
-    return { item: itemOf(heading, cells), line: index + 2 };
+    return { item: itemOf(heading, cells), line };
   });
 }
 
@@ -94,22 +96,27 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Returns the cells of the rows of a CSV text (RFC 4180). Empty lines are left out. */
-export function csvRows(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
+/** The cells of a row of CSV, and the line on which it begins. */
+type CsvRow = { cells: string[]; line: number };
+
+/** Reads the rows of a CSV text (RFC 4180). Empty lines are left out. */
+function csvRows(file: string, text: string): CsvRow[] {
+  const rows: CsvRow[] = [];
+  let row: CsvRow = { cells: [], line: 1 };
+  let line = 1;
   const cell = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r?\n|$)/gy;
   while (cell.lastIndex < text.length) {
     const found = cell.exec(text);
-    if (!found) throw new HowdahError('EUSAGE', `row ${rows.length + 1} of the CSV is not valid`);
-    const [, raw = '', end] = found;
-    row.push(raw.startsWith('"') ? raw.slice(1, -1).replaceAll('""', '"') : raw);
+    if (!found) throw badLine(file, line, 'a quote is not closed, or has text beside it');
+    const [all, raw = '', end] = found;
+    line += all.split('\n').length - 1;
+    row.cells.push(raw.startsWith('"') ? raw.slice(1, -1).replaceAll('""', '"') : raw);
     if (end === ',') {
       if (cell.lastIndex < text.length) continue;
-      row.push('');
+      row.cells.push('');
     }
-    if (row.length > 1 || row[0] !== '') rows.push(row);
-    row = [];
+    if (row.cells.length > 1 || row.cells[0] !== '') rows.push(row);
+    row = { cells: [], line };
   }
   return rows;
 }

@@ -63,6 +63,23 @@ test('adds items of JSON lines and CSV, all or none', async () => {
   expect({ status: refused.status, line: /line 2/.test(refused.stderr) }).toEqual({
     ...{ status: 2, line: true },
   });
+  for (const [text, fault] of [
+    ['input,expected\n"two\nlines",yes\n\nthree,cells,here\n', 'line 5: it has 3 cells, not 2'],
+    ['input,expected\na,"yes\n', 'line 2: a quote is not closed'],
+    ['input,expected\na,"yes" no\n', 'line 2: a quote is not closed, or has text beside it'],
+    ['input,expected,input\na,yes,b\n', 'line 1: it has the column input twice'],
+    ['question,expected\na,yes\n', 'line 1: it has no column input'],
+  ] as const) {
+    const { stderr, status } = await cli(
+      'dataset',
+      'add',
+      'refunds',
+      await file('wrong.csv', text),
+    );
+    expect(status).toBe(2);
+    expect(stderr).toContain(`wrong.csv, ${fault}`);
+    expect(stderr).toContain('hint: An item has input');
+  }
   expect((await json('dataset', 'show', 'refunds')).items).toBe(3);
 });
 
