@@ -52369,6 +52369,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_datasets__permit_graders()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user not in ('howdah_engine', 'howdah_eraser', 'howdah_owner')
+    and not howdah_private.is_trusted() then
+    perform howdah_private.permit('graders', 'manage') where exists (
+      select from howdah.graders as g
+      where g.tenant_id = old.tenant_id and g.dataset_id = old.id);
+    perform howdah_private.permit('grading_rules', 'manage') where exists (
+      select from howdah.grading_rules as r
+      where r.tenant_id = old.tenant_id and r.dataset_id = old.id);
+  end if;
+  return old;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_datasets__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -63051,6 +63070,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF dataset_id, remove
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.datasets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('datasets', 'edit');
 
+CREATE TRIGGER _020_permit_graders BEFORE DELETE ON howdah.datasets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_datasets__permit_graders();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.datasets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.datasets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -70142,6 +70163,8 @@ grant execute on function howdah_private.tg_connected_accounts__refuse_invalid()
 grant execute on function howdah_private.tg_dataset_items__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_dataset_items__remove() to howdah_engine;
+
+grant execute on function howdah_private.tg_datasets__permit_graders() to howdah_engine;
 
 grant execute on function howdah_private.tg_datasets__refuse_invalid() to howdah_engine;
 

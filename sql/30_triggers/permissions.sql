@@ -43,6 +43,27 @@ begin
   end loop;
 end $$;
 
+-- Refuses to delete a data set with graders or grading rules, unless the user may delete those. Its
+-- evaluations, such as the baseline of a gate, go with it.
+create or replace function howdah_private.tg_datasets__permit_graders() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user not in ('howdah_engine', 'howdah_eraser', 'howdah_owner')
+    and not howdah_private.is_trusted() then
+    perform howdah_private.permit('graders', 'manage') where exists (
+      select from howdah.graders as g
+      where g.tenant_id = old.tenant_id and g.dataset_id = old.id);
+    perform howdah_private.permit('grading_rules', 'manage') where exists (
+      select from howdah.grading_rules as r
+      where r.tenant_id = old.tenant_id and r.dataset_id = old.id);
+  end if;
+  return old;
+end $$;
+create or replace trigger _020_permit_graders before delete on howdah.datasets
+  for each row execute function howdah_private.tg_datasets__permit_graders();
+
 -- Refuses rows about agents or workflows unless their grants allow them. The arguments are the
 -- right that is needed and the columns that name the agents or workflows. Inserts of runs are
 -- checked once per statement instead (tg_executions__permit_agents).

@@ -142,6 +142,7 @@ export const TRIGGERS: readonly string[] = [
   'howdah.dataset_items _970_audit_update',
   'howdah.dataset_items _990_refuse_invalid',
   'howdah.datasets _010_permit',
+  'howdah.datasets _020_permit_graders',
   'howdah.datasets _100_stamp',
   'howdah.datasets _950_audit_delete',
   'howdah.datasets _950_audit_insert',

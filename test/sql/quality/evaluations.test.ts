@@ -569,7 +569,7 @@ describe('an item', () => {
     expect(await remove('null')).toMatchObject([{ removed_at: null }, {}, {}]);
   });
 
-  test('and its graders are deleted with the data set, by who may delete that alone', async () => {
+  test('is deleted with its data set, by a member if no grader goes with it', async () => {
     const count = () => all(db.pool, 'select 1 from howdah.graders where tenant_id = $1', [tenant]);
     // a trigger of the member is no foreign key
     const deletion = as(
@@ -584,8 +584,35 @@ describe('an item', () => {
     );
     expect((await refusal(deletion)).code).toBe('HWDEN');
     expect(await count()).toHaveLength(1);
-    await as(member, 'delete from howdah.datasets where name = $1', [dataset]);
-    expect(await count()).toEqual([]);
+    const remove = (user: User) =>
+      as(user, 'delete from howdah.datasets where name = $1 returning id', [dataset]);
+    expect((await refusal(remove(member))).code).toBe('HWDEN');
+    await db.pool.query('update howdah.graders set dataset_id = null where tenant_id = $1', [
+      tenant,
+    ]);
+    await db.pool.query(
+      `insert into howdah.graders (tenant_id, name, kind, configuration)
+       values ($1, 'polite', 'regex', '{"pattern": "please"}')`,
+      [tenant],
+    );
+    await db.pool.query(
+      `insert into howdah.grading_rules (tenant_id, name, dataset_id, agent_id, graders, sample)
+       select d.tenant_id, 'hourly', d.id, a.id, '{polite}', 1
+       from howdah.datasets as d join howdah.agents as a on a.tenant_id = d.tenant_id
+       where d.tenant_id = $1 limit 1`,
+      [tenant],
+    );
+    expect((await refusal(remove(member))).code).toBe('HWDEN');
+    await db.pool.query('delete from howdah.grading_rules where tenant_id = $1', [tenant]);
+    expect(await remove(member)).toHaveLength(1);
+    expect(
+      await all(db.pool, 'select from howdah.dataset_items where tenant_id = $1', [tenant]),
+    ).toEqual([]);
+    dataset = await makeDataset(1);
+    expect(
+      await remove(await makeUser(db.pool, { tenant_id: tenant, role: 'admin' })),
+    ).toHaveLength(1);
+    expect(await count()).toHaveLength(2); // those of no data set
   });
 });
 
