@@ -124,7 +124,9 @@ async function readReport({ call, definitions }: Backend, evaluation: Evaluation
   const items = await allRows((page) =>
     call(listOperation<Item>(datasetItems), { query: { dataset_id, ...page } }),
   );
-  return { dataset: String(name), evaluation, results, inputs: namesOf(items) };
+  // a list is newest first; a report is in the order of the items
+  const ordered = results.toReversed();
+  return { dataset: String(name), evaluation, results: ordered, inputs: namesOf(items) };
 }
 
 /**

@@ -90,6 +90,10 @@ test('evaluates, and refuses with status 5 under the rate', async () => {
   expect(passed).toMatchObject({ status: 0 });
   const xml = await readFile(junit, 'utf8');
   expect(xml).toContain('<testsuite name="refunds" tests="6" failures="2" errors="0" skipped="0"');
+  // in the order of the items
+  expect([...xml.matchAll(/testcase name="after (\d+)/g)].map(([, days]) => days)).toEqual([
+    ...['10', '20', '40', '10', '20', '40'],
+  ]);
   const refused = await cli('--json', ...run, '--fail-under', '0.7');
   expect(refused.status).toBe(5);
   expect(JSON.parse(refused.stdout)).toMatchObject({

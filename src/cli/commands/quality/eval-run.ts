@@ -96,14 +96,11 @@ export async function show(
   if (io.json) printJson(io, { evaluation, comparison, faults });
   else {
     printTable(io, [summaryOf(evaluation)]);
-    const graders = Object.entries(evaluation.totals.graders ?? {});
-    if (graders.length > 1)
-      printTable(
-        io,
-        graders.map(([grader, row]) => ({ grader, ...row })),
-      );
-    // a list is newest first
-    const lines = results.toReversed().flatMap((result) => faultOf(result, report.inputs));
+    const graders = Object.entries(evaluation.totals.graders ?? {}).map(
+      ([grader, { passed, failed, score }]) => ({ grader, passed, failed, score }),
+    );
+    if (graders.length > 1) printTable(io, graders);
+    const lines = results.flatMap((result) => faultOf(result, report.inputs));
     for (const line of lines.slice(0, MAX_FAULTS)) io.out(line);
     const more = lines.length - MAX_FAULTS;
     if (more > 0) io.err(`and ${more} more. See: howdah eval results ${evaluation.id} --failed`);
