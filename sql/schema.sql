@@ -5719,6 +5719,9 @@ begin
   v_evaluation := howdah_private.evaluation_by_id(promote_evaluation.evaluation, 'evaluation');
   perform howdah_private.check_rate(promote_evaluation.fail_under),
     howdah_private.check_promotable(v_evaluation);
+  -- promotions of an agent or a workflow come one after the other, each compared with the last
+  perform pg_advisory_xact_lock(hashtextextended('howdah.promotions '
+    || coalesce(v_evaluation.agent_id, v_evaluation.workflow_id), 0));
   if num_nonnulls(promote_evaluation.fail_under, promote_evaluation.no_worse_than) > 0 then
     perform howdah_private.check_gate(
       v_evaluation, promote_evaluation.fail_under, promote_evaluation.no_worse_than);

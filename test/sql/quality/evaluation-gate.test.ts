@@ -3,6 +3,7 @@ import { testDatabase } from '../../support/database.ts';
 import {
   all,
   committed,
+  isBlocked,
   makeAgent,
   makeTenant,
   makeUser,
@@ -259,6 +260,34 @@ describe('check_evaluation', () => {
 });
 
 describe('promote_evaluation', () => {
+  test('compares with a promotion that was under way', async () => {
+    await promote(await evaluated({ version: 1, passed: 5 }));
+    const bad = await evaluated({ version: 1, passed: 5 });
+    const good = await evaluated({ passed: 20 });
+    const first = await db.pool.connect();
+    const second = await db.pool.connect();
+    const begin = async (client: typeof first) => {
+      await client.query('begin');
+      await takeRole(client, 'howdah_app', {
+        ...{ 'howdah.tenant_id': tenant, 'howdah.user_id': member.id },
+      });
+    };
+    const call = `select howdah.promote_evaluation($1, 'production', no_worse_than => 'production')`;
+    try {
+      await Promise.all([begin(first), begin(second)]);
+      await first.query(call, [good]);
+      const waiting = refusal(second.query(call, [bad]));
+      await isBlocked(db.pool, second);
+      await first.query('commit');
+      expect((await waiting).code).toBe('HWCNF');
+      expect(await labels()).toEqual([{ label: 'production', version: 2 }]);
+    } finally {
+      await Promise.all([first.query('rollback'), second.query('rollback')]);
+      first.release();
+      second.release();
+    }
+  });
+
   test('labels the version of the evaluation, and moves the label', async () => {
     const first = await evaluated({ version: 1, passed: 10 });
     const second = await evaluated({ passed: 18 });
