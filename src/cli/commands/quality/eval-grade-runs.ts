@@ -16,6 +16,7 @@ type Options = GateOptions & {
   until?: Date;
   sample?: number;
   graders?: string[];
+  api?: string;
 };
 
 /** Registers `howdah eval grade-runs DATASET`: grades runs that exist, and applies the gate. */
@@ -36,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
       .option('--graders <names...>', 'graders (default: those that need no item)'),
   ).action(async (dataset: string, options: Options) => {
     const { failUnder, worseThan, junit, markdown, stopAtLimit, ...others } = options;
-    const { tenant, since, until, ...rest } = others;
+    const { tenant, api, since, until, ...rest } = others;
     const gate = { failUnder, worseThan, junit, markdown, stopAtLimit } as GateOptions;
     const report = await withBackend(
       io,

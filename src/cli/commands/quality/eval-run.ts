@@ -33,6 +33,7 @@ type RunOptions = Options & {
   repeat?: number;
   split?: string;
   itemsAt?: Date;
+  api?: string;
   model?: string;
   graders?: string[];
 };
@@ -55,7 +56,7 @@ export function register(command: Command, io: CliIo): void {
       .option('--graders <names...>', 'graders (default: those of the data set)'),
   ).action(async (dataset: string, options: RunOptions & GateOptions) => {
     const { failUnder, worseThan, junit, markdown, stopAtLimit, ...others } = options;
-    const { tenant, itemsAt, ...rest } = others;
+    const { tenant, api, itemsAt, ...rest } = others;
     const gate = { failUnder, worseThan, junit, markdown, stopAtLimit } as GateOptions;
     const report = await withBackend(
       io,
