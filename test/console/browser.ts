@@ -58,16 +58,28 @@ export async function openTabAs(
   return tab;
 }
 
-/** Waits until two frames begin no transition: what is measured in one frame moves in the next. */
+/**
+ * Waits until two frames begin no transition: what is measured in one frame moves in the next. Ends
+ * with what it waited for: a page that is hidden has no frames, and some transitions begin again.
+ */
 const WAIT_FOR_TRANSITIONS = `(async () => {
-  const frame = () => new Promise(requestAnimationFrame);
+  const until = performance.now() + 30_000;
+  const within = (work, what) => new Promise((resolve, reject) => {
+    const late = () => reject(new Error('waited 30 s for ' + what()));
+    const timer = setTimeout(late, until - performance.now());
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+  const frame = () => within(
+    new Promise(requestAnimationFrame), () => 'a frame of a page that is ' + document.visibilityState);
   for (;;) {
     await frame();
     await frame();
     const running = document.getAnimations().filter(({ effect, playState }) =>
       playState === 'running' && effect.getComputedTiming().endTime !== Infinity);
     if (running.length === 0) return;
-    await Promise.allSettled(running.map(({ finished }) => finished));
+    const names = () => running.map(({ effect, animationName, transitionProperty }) =>
+      (animationName ?? transitionProperty) + ' of ' + effect.target?.outerHTML.slice(0, 150));
+    await within(Promise.allSettled(running.map(({ finished }) => finished)), names);
   }
 })()`;
 
@@ -77,6 +89,7 @@ const WAIT_FOR_TRANSITIONS = `(async () => {
  * its package for Playwright opens another page for each result.
  */
 export async function seriousFindings(page: Page): Promise<string[]> {
+  await page.bringToFront(); // a page behind another one has no frames
   await page.evaluate(WAIT_FOR_TRANSITIONS);
   await page.evaluate(`window.axe ?? (() => { ${source} })()`);
   const violations: AxeResults['violations'] = await page.evaluate(
