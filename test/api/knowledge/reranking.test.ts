@@ -288,9 +288,15 @@ test('an agent gets the order without the model when it fails, and the base coun
 test('the calls of agents count for the limits of their run', async () => {
   await database.pool.query(
     `insert into howdah.limits (scope, metric, period, max_value) values
-       ('tenant', 'tokens', 'day', 1000000), ('agent', 'tokens', 'day', 1000000);
-     delete from howdah_private.limit_counters`,
+       ('tenant', 'tokens', 'day', 1000000), ('agent', 'tokens', 'day', 1000000)`,
   );
+  await eventually(
+    database.pool,
+    'the worker has counted the runs of earlier tests for the new limits',
+    `select where not exists (
+       select from graphile_worker.jobs where task_identifier = 'recount_limit')`,
+  );
+  await database.pool.query('delete from howdah_private.limit_counters');
   const { id } = await searchAs('refund');
   const used = await all(
     database.pool,

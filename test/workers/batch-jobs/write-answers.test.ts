@@ -169,7 +169,8 @@ test('a few rejected answers are found in few statements', async () => {
     { state: 'written', count: 62 },
   ]);
   const writes = statements.filter((text) => text.includes('write_bound'));
-  expect(writes.length).toBeLessThanOrEqual(30);
+  // 28, and some more if a busy machine interrupts one; one by one, there would be 64 and more
+  expect(writes.length).toBeLessThanOrEqual(40);
 });
 
 test('an answer that its row rejects holds up no other', async () => {
