@@ -59,28 +59,31 @@ export async function openTabAs(
 }
 
 /**
- * Waits until two frames begin no transition: what is measured in one frame moves in the next. Ends
- * with what it waited for: a page that is hidden has no frames, and some transitions begin again.
+ * Waits until two frames begin no transition: what is measured in one frame moves in the next. Asks
+ * in each frame: Chromium draws none for a transition that nobody sees, which would not end. Fails
+ * after 30 s, and says what it waited for.
  */
-const WAIT_FOR_TRANSITIONS = `(async () => {
-  const until = performance.now() + 30_000;
-  const within = (work, what) => new Promise((resolve, reject) => {
-    const late = () => reject(new Error('waited 30 s for ' + what()));
-    const timer = setTimeout(late, until - performance.now());
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-  const frame = () => within(
-    new Promise(requestAnimationFrame), () => 'a frame of a page that is ' + document.visibilityState);
-  for (;;) {
-    await frame();
-    await frame();
-    const running = document.getAnimations().filter(({ effect, playState }) =>
-      playState === 'running' && effect.getComputedTiming().endTime !== Infinity);
-    if (running.length === 0) return;
-    const names = () => running.map(({ effect, animationName, transitionProperty }) =>
+const WAIT_FOR_TRANSITIONS = `(() => {
+  let isLate = false;
+  let running = [];
+  const frame = () => new Promise(requestAnimationFrame);
+  const rest = async () => {
+    let framesAtRest = 0;
+    while (!isLate && framesAtRest < 2) {
+      await frame();
+      running = document.getAnimations().filter(({ effect, playState }) =>
+        playState === 'running' && effect.getComputedTiming().endTime !== Infinity);
+      framesAtRest = running.length === 0 ? framesAtRest + 1 : 0;
+    }
+  };
+  const end = new Promise((_, reject) => setTimeout(() => {
+    isLate = true;
+    const names = running.slice(0, 5).map(({ effect, animationName, transitionProperty }) =>
       (animationName ?? transitionProperty) + ' of ' + effect.target?.outerHTML.slice(0, 150));
-    await within(Promise.allSettled(running.map(({ finished }) => finished)), names);
-  }
+    reject(new Error('waited 30 s for frames (the page is ' + document.visibilityState + ') or for '
+      + running.length + ' transitions: ' + names));
+  }, 30_000));
+  return Promise.race([rest(), end]);
 })()`;
 
 /**
