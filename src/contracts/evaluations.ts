@@ -13,7 +13,7 @@ export type EvaluationTotals = {
   /** The ends of its 95 % interval. */
   pass_rate_low?: number | null;
   pass_rate_high?: number | null;
-  /** What each grader says. */
+  /** The figures of each grader, by its name. */
   graders?: Record<string, { score: number | null; passed: number; failed: number }>;
   pass_hat_k?: number | null;
   cost?: number;

@@ -40,6 +40,9 @@ test('files of items survive a file and an export', async () => {
   await writeFile(path, stdout);
   expect((await cli('dataset', 'add', 'pictures', path)).status).toBe(0);
   expect(await readFile(path, 'utf8')).toBe(stdout);
+  // items that are equal are items, unlike examples to train with
+  const twice = await cli('dataset', 'export', 'pictures');
+  expect(twice.stdout).toBe(stdout + stdout);
 });
 
 test('a part that no model can be sent is refused, and nothing is added', async () => {

@@ -57,7 +57,9 @@ export function registerExport(command: Command, io: CliIo): void {
           dpo: () =>
             pairLines((page) => call(listPreferencePairs, { query: { ...page, ...rows } })),
         };
-        await printOnce(io, lines[format]());
+        if (format === 'jsonl')
+          for await (const line of lines.jsonl()) io.out(JSON.stringify(line));
+        else await printOnce(io, lines[format]());
       });
     });
 }
@@ -66,7 +68,7 @@ const listItems = listOperation<Row>(datasetItems);
 
 type Read<T> = (query: PageQuery) => Promise<Page<T>>;
 
-/** Prints each line once: repeats of an item often have the same answer. */
+/** Prints each example once: repeats of an item often have the same answer. */
 async function printOnce(io: CliIo, lines: AsyncIterable<object>): Promise<void> {
   const printed = new Set<string>();
   for await (const line of lines) {
