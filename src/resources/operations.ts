@@ -9,6 +9,7 @@ import {
   touchRow,
   updateRow,
 } from '../db/queries/row-collection.ts';
+import { withArticle } from '../text/with-article.ts';
 import { refuseMissing, withoutUnchanged } from './references.ts';
 import { noSuch, RequestRefusal } from './request-refusal.ts';
 import type { Body, Resource, Writer } from './resource.ts';
@@ -131,7 +132,7 @@ async function withoutOnce(
   if (changed !== undefined) {
     const isPart = (name: string) => name in fields.shape && !columns.includes(name);
     const field = changed in body ? changed : (Object.keys(body).find(isPart) ?? changed);
-    throw new RequestRefusal(400, `${field} of a ${one} cannot be changed`, {
+    throw new RequestRefusal(400, `${field} of ${withArticle(one)} cannot be changed`, {
       hint: `Create another ${one}.`,
       detail: { field },
     });

@@ -264,6 +264,16 @@ test('write-once fields cannot be changed', async () => {
     base64: 'AAEC',
   });
   expect(bytes.body.size).toBe(3);
+  const dataset = await ask('POST', '/api/datasets', { name: 'write-once' });
+  const item = await ask('POST', '/api/dataset-items', {
+    dataset_id: dataset.body.id,
+    input: '2 + 2',
+  });
+  const changed = await ask('PATCH', `/api/dataset-items/${item.body.id}`, { expected: '4' });
+  expect(changed.body).toMatchObject({
+    field: 'expected',
+    detail: 'expected of an item cannot be changed',
+  });
 });
 
 test('two fields with the same meaning are rejected together', async () => {
